@@ -1,0 +1,135 @@
+"""The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.errors import AgentSpecError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Voice(_Section):
+    """`name`: a voice of the TTS provider ("" is the worker's TTS_VOICE); `speed`: 1.0 is the voice's own."""
+
+    name: str = ""
+    speed: float = Field(1.0, ge=0.5, le=2.0)
+
+
+class TurnTaking(_Section):
+    """How the floor passes. Seconds; defaults are tuned on recordings of real people (`antiphon bench latency`)."""
+
+    start_speech: float = Field(0.096, ge=0.032, le=1.0)
+    """Speech this long opens a turn."""
+    soft_end: float = Field(0.2, ge=0.064, le=2.0)
+    """Silence after which STT runs."""
+    soft_end_idle: float = Field(0.1, ge=0.064, le=2.0)
+    """The same while the pools are idle: a wasted job costs nothing then."""
+    commit_min: float = Field(0.3, ge=0.0, le=5.0)
+    """Silence after which a surely finished utterance is committed."""
+    commit_max: float = Field(1.6, ge=0.1, le=10.0)
+    """Silence after which anything is committed."""
+    commit_silence: float = Field(0.7, ge=0.1, le=10.0)
+    """Silence that commits when there is no end-of-turn model."""
+    speculate_below: int = Field(4, ge=0)
+    """Queued LLM or TTS jobs from which replies are no longer speculated."""
+    max_utterance: float = Field(20.0, ge=5.0, le=28.0)
+    """Seconds of audio an utterance may carry; unbroken speech is cut there."""
+    barge_in: bool = True
+    interrupt_after: float = Field(1.0, ge=0.2, le=5.0)
+    """Unbroken speech over the agent that interrupts whatever its words."""
+    resume_after: float = Field(1.0, ge=0.2, le=5.0)
+    """Silence after speech over the agent, without a transcript, that lets the agent go on."""
+    backchannels: list[str] = [
+        "mhm", "mm", "mmhm", "mm-hmm", "uh-huh", "uhuh", "hm", "hmm", "yeah", "yes", "yep", "ok", "okay", "right", "sure", "i see", "aha", "ah", "oh", "huh",
+    ]  # fmt: skip
+    """Whole utterances that, spoken over the agent, do not interrupt it."""
+    answer: Literal["anyone", "linked", "addressed"] = "anyone"
+    """Whom the agent answers when several humans are present: anyone, only the linked participant, or whoever says `name`."""
+
+
+class Provider(_Section):
+    """`provider`: entry-point name, "" is the worker's own; the rest is handed to it."""
+
+    provider: str = ""
+    model: str = ""
+    options: dict[str, Any] = {}
+
+
+class Llm(Provider):
+    temperature: float = Field(0.7, ge=0.0, le=2.0)
+    max_tokens: int = Field(200, ge=1, le=8192)
+    seed: int | None = 7
+
+
+class Stt(Provider):
+    end_of_turn: bool = True
+    """Ask the end-of-turn model beside each transcript."""
+    partials: bool = True
+
+
+class Limits(_Section):
+    """Seconds, unless the name says otherwise."""
+
+    session: float = Field(3600.0, gt=0)
+    idle: float = Field(600.0, gt=0)
+    """A session in which nobody spoke for so long ends."""
+    client_gone: float = Field(30.0, gt=0)
+    """How long a session waits for a dropped client."""
+    stt_deadline: float = Field(10.0, gt=0)
+    llm_deadline: float = Field(20.0, gt=0)
+    tts_deadline: float = Field(15.0, gt=0)
+    turn: float = Field(60.0, gt=0)
+    """A turn whose reply doesn't come within this ends as expired, whatever the workers do."""
+    history_turns: int = Field(40, ge=1)
+    """Turns of chat context given to the LLM, so that a turn's cost does not grow with the session."""
+
+
+class AgentSpec(_Section):
+    """A named configuration of an agent. Every field has a default: an empty file is an agent."""
+
+    name: str = "default"
+    instructions: str = (
+        "You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. "
+        "No lists, no markdown, no emoji."
+    )
+    greeting: str = ""
+    """Spoken on join when not empty."""
+    fallback: str = "I'm sorry, I have trouble answering just now. Please try again in a moment."
+    """Spoken when the LLM fails or stays silent."""
+    repeat: str = "Sorry, I didn't catch that. Could you say it again?"
+    """Spoken when hearing fails."""
+    language: str = "en"
+    """ISO 639-1; "" detects it."""
+    voice: Voice = Voice()
+    turn_taking: TurnTaking = TurnTaking()
+    stt: Stt = Stt()
+    llm: Llm = Llm()
+    tts: Provider = Provider()
+    limits: Limits = Limits()
+
+
+def load_agent(path: Path) -> AgentSpec:
+    """Read an agent file. AgentSpecError names the file, the line, what was found and what is allowed."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise AgentSpecError(f"{path}: cannot be read ({error.strerror}); give the path of an agent file in TOML") from None
+    return parse_agent(text, str(path))
+
+
+def parse_agent(text: str, name: str = "agent.toml") -> AgentSpec:
+    try:
+        return AgentSpec.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise AgentSpecError(f"{name}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise AgentSpecError("\n".join(_explain(name, text, dict(item)) for item in error.errors())) from None
+
+
+def _explain(name: str, text: str, item: dict[str, Any]) -> str:
+    raise NotImplementedError

@@ -1,0 +1,24 @@
+"""References to stretches of audio. Sound never travels inside an event; it lies beside the log as a blob."""
+
+from pydantic import BaseModel, ConfigDict
+
+HEARING_RATE = 16_000
+"""Hz of everything the gateway hears and the STT workers read: int16 mono."""
+
+
+class AudioRef(BaseModel):
+    """A blob of raw little-endian int16 mono PCM.
+
+    `key`: the blob's whole Redis key (`{pNN}:blob:<session>/<name>`); `rate`: Hz; `samples`: how many.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    rate: int
+    samples: int
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.samples / self.rate

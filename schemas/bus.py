@@ -1,0 +1,250 @@
+"""The log as everyone sees it: the `Bus` Protocol, its outcomes and replies.
+
+Two implementations keep one promise and pass one suite: `schemas.log.RedisBus` and `schemas.log.MemoryBus`.
+Outcomes are normal answers, never exceptions; exceptions are `BusError`s, and mean that nothing is known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from schemas.events import Event, Stage
+from schemas.jobs import Job
+
+Ending = Literal["step", "final", "dead"]
+
+
+class Outcome(StrEnum):
+    OK = "OK"
+    DUP = "DUP"
+    """Done before by the same caller with the same mark: the first answer is given again."""
+    LOST = "LOST"
+    """Somebody else owns the job (or, for a gateway, the session) now."""
+    STALE = "STALE"
+    """The fence has moved on: nothing was appended; a job is acknowledged."""
+    CLOSED = "CLOSED"
+    FULL = "FULL"
+    """A queue is at its limit: nothing was written, the operation number stays free."""
+    REWOUND = "REWOUND"
+    """The event the caller saw last is not there, or differs: the log lost its tail."""
+    EXISTS = "EXISTS"
+    """`open` of an id that exists already."""
+    MISSING = "MISSING"
+    """No such session."""
+    HELD = "HELD"
+    """`claim` of a session whose owner is alive, without its ticket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The last event the caller saw: the log compares this one entry to find out whether it lost its tail."""
+
+    seq: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What every call answers. `seq`: of the session's last event; `time`: Redis TIME, µs; `at`: of that last event."""
+
+    outcome: Outcome
+    seq: int
+    time: int
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A job in this consumer's hands: (consumer, `attempt`) is its fencing token.
+
+    `entry`: id in the job stream; `enqueued` and `deadline`: Redis TIME, µs; `last_step`: the last step committed by any
+    attempt, -1 for none.
+    """
+
+    entry: str
+    partition: int
+    job: Job
+    attempt: int
+    enqueued: int
+    deadline: int
+    last_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`last_id`: of the stream now, to ring from (`Bus.ring`)."""
+
+    deliveries: list[Delivery]
+    last_id: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """`epoch`: the new fence of this gateway; `positions`: as last held by the previous owner."""
+
+    reply: Reply
+    epoch: int = 0
+    positions: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One session in a `hold` call. `positions`: playout (`{"turn": 4, "index": 1, "position": 0.64}`), small."""
+
+    session: str
+    epoch: int
+    positions: Mapping[str, Any] = field(default_factory=dict)
+    seen: Seen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """`replies`: in the order asked; `queued`: length (queued + running) of each stage's stream in that partition."""
+
+    replies: list[Reply]
+    queued: Mapping[Stage, int]
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    session: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A fold of the log up to `seq`, as bytes of fold version `version`."""
+
+    seq: int
+    version: int
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a gateway appends in one atomic call.
+
+    `operation`: counts up within an epoch, the mark for DUP; `raises`: the generation to set (must be above the present
+    one); `hears`: participant → utterance is implied by the STT jobs and needs no field; `limits`: stage → queue length at
+    which the call is FULL; `snapshot`: written beside.
+    """
+
+    operation: int
+    events: Sequence[Event] = ()
+    jobs: Sequence[Job] = ()
+    raises: int | None = None
+    limits: Mapping[Stage, int] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+    seen: Seen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One row of the open sessions. `lease_ends` in the past: an orphan anyone may claim. Times: Redis TIME, µs."""
+
+    session: str
+    partition: int
+    seq: int
+    state: Literal["open", "closed"]
+    owner: str
+    epoch: int
+    generation: int
+    lease_ends: int
+    last_activity: int
+
+
+class Bus(Protocol):
+    """The log. All times are the log's own (Redis TIME)."""
+
+    partitions: int
+
+    async def start(self) -> None:
+        """Connect, check the server's version, load the function library, agree on the number of partitions."""
+
+    async def aclose(self) -> None: ...
+
+    def partition(self, session: str) -> int: ...
+
+    # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
+        """Up to `count` jobs: those whose lease ran out first (their attempt counts up), then new ones. Void and closed
+        jobs are acknowledged, never handed out. `reclaim=False` within 1 s of (re)connecting: after a restart every lease
+        looks expired."""
+
+    async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
+        """Return when a stream has entries after its last id (a doorbell: nothing is taken), or after `timeout` s."""
+
+    async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        """OK, LOST, STALE or CLOSED for each: anything but OK means stop."""
+
+    async def commit(
+        self,
+        stage: Stage,
+        consumer: str,
+        delivery: Delivery,
+        step: int,
+        ending: Ending,
+        events: Sequence[Event] = (),
+        jobs: Sequence[Job] = (),
+        seen: Seen | None = None,
+    ) -> Reply:
+        """Append `events` and enqueue `jobs`, if the job is still ours and its fence holds. Steps count up from 0."""
+
+    async def release(self, stage: Stage, consumer: str, delivery: Delivery) -> Outcome:
+        """Hand a job back, at once takeable, without counting this delivery."""
+
+    async def retire(self, stage: Stage, partition: int, consumer: str) -> bool:
+        """Delete a consumer that owns nothing."""
+
+    # ── gateways ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def open(
+        self, session: str, owner: str, request: str, events: Sequence[Event], jobs: Sequence[Job] = (), ticket: str = ""
+    ) -> Claimed: ...
+
+    async def publish(self, session: str, epoch: int, publication: Publication) -> Reply: ...
+
+    async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held: ...
+
+    async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
+        """Take a session over: after its lease ran out, or at once with its ticket. Epoch + 1."""
+
+    async def close(self, session: str, epoch: int, publication: Publication) -> Reply:
+        """The last publication: afterwards the session is CLOSED, its waiting jobs void."""
+
+    async def inbox(self, owner: str, last_ids: Mapping[int, str], timeout: float) -> tuple[list[InboxEntry], dict[int, str]]:
+        """Block up to `timeout` s for entries of this gateway's inboxes (partition → last id; "$" to begin with the next).
+        Answers the entries and the ids to go on from."""
+
+    async def expired(self, partition: int, count: int) -> list[str]:
+        """Sessions whose gateway's lease ran out."""
+
+    # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def post(self, session: str, request: str, event: Event) -> Reply:
+        """Append one of say.requested, message.received, instructions.changed, end.requested, without an epoch."""
+
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+        """Events with seq > `after`, in order."""
+
+    async def snapshot(self, session: str) -> Snapshot | None: ...
+
+    async def sessions(self, count: int = 100) -> list[SessionInfo]:
+        """Open sessions, the latest activity first."""
+
+    async def info(self, session: str) -> SessionInfo | None: ...
+
+    async def queued(self, stage: Stage) -> int:
+        """Queued + running, all partitions."""
+
+    async def put_blob(self, session: str, name: str, pcm: bytes) -> str:
+        """Store raw PCM beside the log; answers the whole key."""
+
+    async def get_blob(self, key: str) -> bytes | None: ...
+
+    async def now(self) -> int:
+        """Redis TIME, µs."""

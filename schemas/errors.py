@@ -1,0 +1,65 @@
+"""Errors of the shared contract, one tree.
+
+    AntiphonError
+    ├── AgentSpecError      the agent file
+    ├── SettingsError       an environment variable
+    ├── EventError          an event that can't be read
+    │   └── FutureEvent     written by a newer version
+    ├── BusError            the log can't be used
+    │   ├── BusUnavailable  for now (connection, loading, failover): retry
+    │   ├── BusFull         the server is out of memory
+    │   ├── BusReadOnly     the server is a replica or read-only
+    │   ├── BusTooOld       the server lacks what we need
+    │   └── PartitionMismatch  this process and the deployment disagree on P
+    └── ProviderError       a model or endpoint
+        ├── Transient       may pass: retried with backoff
+        └── Permanent       will not: said once, with the setting to change
+"""
+
+
+class AntiphonError(Exception):
+    """Base of all; `str(error)` is a sentence for a person: expected, found, which setting to change."""
+
+
+class AgentSpecError(AntiphonError): ...
+
+
+class SettingsError(AntiphonError): ...
+
+
+class EventError(AntiphonError): ...
+
+
+class FutureEvent(EventError): ...
+
+
+class BusError(AntiphonError): ...
+
+
+class BusUnavailable(BusError): ...
+
+
+class BusFull(BusError): ...
+
+
+class BusReadOnly(BusError): ...
+
+
+class BusTooOld(BusError): ...
+
+
+class PartitionMismatch(BusError): ...
+
+
+class ProviderError(AntiphonError):
+    """`code`: short and machine-readable (bad_status, timeout, model_missing, empty, …)."""
+
+    def __init__(self, message: str, code: str = "provider") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Transient(ProviderError): ...
+
+
+class Permanent(ProviderError): ...

@@ -1,0 +1,430 @@
+"""Every fact a session's log may hold: one class per event, the docstring is the protocol.
+
+Units: durations and positions are seconds (float), `at` is Redis TIME in µs. `ago` says how long before `at` the fact
+happened, by the producer's monotonic clock. Facts are small; audio is referred to, never carried.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from schemas.agent import AgentSpec
+from schemas.audio import AudioRef
+
+Stage = Literal["stt", "llm", "tts"]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Cause(_Value):
+    """The job this event came from, and which delivery of it (1 is the first)."""
+
+    job: str
+    attempt: int
+
+
+class Word(_Value):
+    """One word and when it sounds: seconds from the start of its utterance or clip."""
+
+    text: str
+    start: float
+    end: float
+
+
+class Viseme(_Value):
+    """A mouth shape (Oculus names: sil PP FF TH DD kk CH SS nn RR aa E I O U): seconds from the start of its clip."""
+
+    shape: str
+    start: float
+    end: float
+
+
+class Usage(_Value):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Event(BaseModel):
+    """What all events share.
+
+    `seq`: place in the log, 1, 2, 3, … (given by the log); `at`: µs (given by the log); `ago`: seconds; `v`: version of
+    this type's schema; `generation`: of the reply it belongs to; `raises`: the generation it raises the session to;
+    `by`: the process; `trace`: W3C traceparent.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seq: int = 0
+    at: int = 0
+    ago: float = 0.0
+    v: int = 1
+    turn: int | None = None
+    generation: int | None = None
+    raises: int | None = None
+    cause: Cause | None = None
+    by: str = ""
+    trace: str | None = None
+
+    @property
+    def happened(self) -> float:
+        """Redis time, seconds, at which it happened."""
+        return self.at / 1e6 - self.ago
+
+
+class _GatewayEvent(_Event):
+    """A gateway's fact carries what its decision was made from, so that the log alone can take it again.
+
+    `clock`: the decision's `now` (the gateway's monotonic seconds); `saw`: seq of the last event it had been fed;
+    `inputs`: whatever else the decision used (queue depth, settings).
+    """
+
+    clock: float | None = None
+    saw: int | None = None
+    inputs: dict[str, Any] | None = None
+
+
+# ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SessionStarted(_GatewayEvent):
+    """A conversation began: where, by what transport, with which agent (whole, so that the log stands alone)."""
+
+    type: Literal["session.started"] = "session.started"
+    room: str
+    transport: Literal["websocket", "file", "livekit", "sip", "memory"]
+    agent: AgentSpec
+    gateway: str
+
+
+class SessionResumed(_GatewayEvent):
+    """Another gateway (or the same, after a loss) has the session. `positions`: playout as last held."""
+
+    type: Literal["session.resumed"] = "session.resumed"
+    gateway: str
+    epoch: int
+    positions: dict[str, Any] = {}
+    reason: Literal["expired", "ticket", "restart"] = "expired"
+
+
+class SessionRewound(_GatewayEvent):
+    """The log lost its tail (failover or lost write); `after`: the last seq that survived."""
+
+    type: Literal["session.rewound"] = "session.rewound"
+    after: int
+
+
+class SessionEnded(_GatewayEvent):
+    """The last event of a log. `reason`: hang_up, client_gone, end_requested, limit, gateway_lost, room_closed, error."""
+
+    type: Literal["session.ended"] = "session.ended"
+    reason: str
+    detail: str = ""
+
+
+class ParticipantJoined(_GatewayEvent):
+    type: Literal["participant.joined"] = "participant.joined"
+    participant: str
+    kind: Literal["standard", "sip", "agent"] = "standard"
+    name: str = ""
+    attributes: dict[str, str] = {}
+
+
+class ParticipantLeft(_GatewayEvent):
+    type: Literal["participant.left"] = "participant.left"
+    participant: str
+    reason: str = ""
+
+
+# ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class SpeechStarted(_GatewayEvent):
+    """VAD heard speech begin, back-dated by `ago` to its first frame. `over`: the agent was speaking."""
+
+    type: Literal["speech.started"] = "speech.started"
+    participant: str
+    over: bool = False
+
+
+class SpeechPaused(_GatewayEvent):
+    """The soft end: `silence` seconds of silence so far; `ago` points at the last speech frame's end."""
+
+    type: Literal["speech.paused"] = "speech.paused"
+    participant: str
+    silence: float
+
+
+class SpeechResumed(_GatewayEvent):
+    """Speech went on after a soft end, within the same turn."""
+
+    type: Literal["speech.resumed"] = "speech.resumed"
+    participant: str
+
+
+class UtteranceCaptured(_GatewayEvent):
+    """What a participant said between two silences is stored; its STT job was enqueued in the same call.
+
+    `audio`: blobs in order, 16 kHz; `replaces`: the utterance whose audio this one carries again; `ago` points at the last
+    speech frame's end.
+    """
+
+    type: Literal["utterance.captured"] = "utterance.captured"
+    utterance: str
+    participant: str
+    audio: list[AudioRef]
+    duration: float
+    replaces: str | None = None
+    over: bool = False
+
+
+class TranscriptPartial(_Event):
+    """What has been said so far, while the speaker goes on. A hint: never part of the chat."""
+
+    type: Literal["transcript.partial"] = "transcript.partial"
+    utterance: str
+    participant: str
+    text: str
+    language: str = ""
+    took: float = 0.0
+    queued: float = 0.0
+
+
+class TranscriptFinal(_Event):
+    """What was said. `end_of_turn`: probability 0..1 that the speaker is done, None without a model; empty text: noise."""
+
+    type: Literal["transcript.final"] = "transcript.final"
+    utterance: str
+    participant: str
+    text: str
+    language: str = ""
+    confidence: float | None = None
+    words: list[Word] = []
+    end_of_turn: float | None = None
+    took: float = 0.0
+    queued: float = 0.0
+    model: str = ""
+
+
+# ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CommitReason = Literal[
+    "end_of_turn", "silence", "text", "push_to_talk", "interruption", "greeting", "say", "fallback", "repeat"
+]
+
+
+class TurnCommitted(_GatewayEvent):
+    """The floor is the agent's. `delay`: seconds since the last speech; the last one of a turn counts."""
+
+    type: Literal["turn.committed"] = "turn.committed"
+    turn: int
+    why: CommitReason
+    delay: float = 0.0
+
+
+class TurnEnded(_GatewayEvent):
+    """The one end of a turn.
+
+    `how` and `reason`: played (finished) · interrupted (barge_in, say) · dropped (noise, empty, backchannel, replaced,
+    overload) · failed (stt, llm, tts) · expired (stt, llm, tts, session). `heard`: the reply's text as the user heard it, to
+    the word; `unheard`: indices of sentences whose sound never came, sent as text instead.
+    """
+
+    type: Literal["turn.ended"] = "turn.ended"
+    turn: int
+    how: Literal["played", "interrupted", "dropped", "failed", "expired"]
+    reason: str = ""
+    heard: str = ""
+
+
+class MessageReceived(_GatewayEvent):
+    """A typed message of a participant (chat, API): answered like speech, without hearing."""
+
+    type: Literal["message.received"] = "message.received"
+    participant: str
+    text: str
+
+
+class DtmfReceived(_GatewayEvent):
+    type: Literal["dtmf.received"] = "dtmf.received"
+    participant: str
+    digits: str
+
+
+class SayRequested(_GatewayEvent):
+    """Somebody asks the agent to speak `text` as it stands; `interrupt`: at once, as a barge-in."""
+
+    type: Literal["say.requested"] = "say.requested"
+    text: str
+    interrupt: bool = False
+    request: str = ""
+
+
+class InstructionsChanged(_GatewayEvent):
+    type: Literal["instructions.changed"] = "instructions.changed"
+    instructions: str
+    request: str = ""
+
+
+class EndRequested(_GatewayEvent):
+    type: Literal["end.requested"] = "end.requested"
+    reason: str = ""
+    request: str = ""
+
+
+# ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ReplySentence(_Event):
+    """One sentence (the first may be a clause) of the reply of `turn`, as it is to be spoken and shown."""
+
+    type: Literal["reply.sentence"] = "reply.sentence"
+    index: int
+    text: str
+    took: float = 0.0
+    queued: float = 0.0
+
+
+class ReplyFinished(_Event):
+    """All sentences are there. `reason`: stop, length, tool (goes on after the tool), cut (a resumed stream diverged)."""
+
+    type: Literal["reply.finished"] = "reply.finished"
+    sentences: int
+    reason: Literal["stop", "length", "tool", "cut"] = "stop"
+    usage: Usage = Usage()
+    time_to_first_token: float | None = None
+    took: float = 0.0
+    queued: float = 0.0
+    model: str = ""
+
+
+class ToolCalled(_Event):
+    type: Literal["tool.called"] = "tool.called"
+    call: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class ToolReturned(_Event):
+    type: Literal["tool.returned"] = "tool.returned"
+    call: str
+    name: str
+    result: str = ""
+    error: str = ""
+    took: float = 0.0
+
+
+class ClipReady(_Event):
+    """Sound of sentence `index`, part `part` (`last`: no further part). Timings are from the start of this part.
+
+    `phrase`: name of a fixed phrase (fallback, repeat) synthesized at session start; such a clip has no turn or generation.
+    """
+
+    type: Literal["clip.ready"] = "clip.ready"
+    index: int
+    part: int = 0
+    last: bool = True
+    audio: AudioRef
+    duration: float
+    text: str = ""
+    words: list[Word] = []
+    visemes: list[Viseme] = []
+    phrase: str | None = None
+    took: float = 0.0
+    queued: float = 0.0
+    model: str = ""
+
+
+class _Playback(_GatewayEvent):
+    """`index`: the sentence; `position`: seconds of that sentence's sound already heard."""
+
+    index: int
+    position: float = 0.0
+
+
+class PlaybackStarted(_Playback):
+    """Appended before the sentence's first frame leaves: sound is at most once in the ear."""
+
+    type: Literal["playback.started"] = "playback.started"
+
+
+class PlaybackPaused(_Playback):
+    type: Literal["playback.paused"] = "playback.paused"
+
+
+class PlaybackResumed(_Playback):
+    type: Literal["playback.resumed"] = "playback.resumed"
+
+
+class PlaybackFinished(_Playback):
+    type: Literal["playback.finished"] = "playback.finished"
+
+
+# ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class StageFailed(_Event):
+    """A job gave up. `code`: machine-readable (timeout, bad_status, model_missing, deliveries, …); `message`: for a person.
+
+    `job`: its id; `index`: the sentence (tts); `utterance`: (stt); `phrase`: (tts, fixed phrase).
+    """
+
+    type: Literal["stage.failed"] = "stage.failed"
+    stage: Stage
+    code: str
+    message: str
+    will_retry: bool = False
+    job: str = ""
+    index: int | None = None
+    utterance: str | None = None
+    phrase: str | None = None
+
+
+class StageExpired(_Event):
+    """A job's deadline passed before it ran or while it ran."""
+
+    type: Literal["stage.expired"] = "stage.expired"
+    stage: Stage
+    message: str = ""
+    job: str = ""
+    index: int | None = None
+    utterance: str | None = None
+    phrase: str | None = None
+
+
+Event = Annotated[
+    SessionStarted
+    | SessionResumed
+    | SessionRewound
+    | SessionEnded
+    | ParticipantJoined
+    | ParticipantLeft
+    | SpeechStarted
+    | SpeechPaused
+    | SpeechResumed
+    | UtteranceCaptured
+    | TranscriptPartial
+    | TranscriptFinal
+    | TurnCommitted
+    | TurnEnded
+    | MessageReceived
+    | DtmfReceived
+    | SayRequested
+    | InstructionsChanged
+    | EndRequested
+    | ReplySentence
+    | ReplyFinished
+    | ToolCalled
+    | ToolReturned
+    | ClipReady
+    | PlaybackStarted
+    | PlaybackPaused
+    | PlaybackResumed
+    | PlaybackFinished
+    | StageFailed
+    | StageExpired,
+    Field(discriminator="type"),
+]
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,85 @@
+"""Every environment variable of every process, in one object. `.env.example` documents them; `load()` says which is wrong."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Names are those people already use; durations are seconds."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    # the log
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    blob_url: str = ""
+    """Another Redis for audio; "" is REDIS_URL."""
+    partitions: int | None = Field(None, ge=1, le=4096)
+    """P, fixed at the first start of a deployment; None takes what is stored (1 on a new one)."""
+    redis_cluster: bool = False
+
+    # models
+    llm_base_url: str = "http://127.0.0.1:8081/v1"
+    llm_model: str = "smollm2-135m-instruct"
+    llm_api_key: SecretStr = SecretStr("")
+    llm_prefill: bool = True
+    """The endpoint continues an assistant message it is given (llama.cpp, vLLM do)."""
+    llm_timeout: float = Field(10.0, gt=0)
+    llm_provider: str = "openai"
+    stt_provider: str = "faster-whisper"
+    stt_model: str = "tiny.en"
+    """A name faster-whisper knows, or a folder with model.bin; tiny.en comes as a package."""
+    stt_language: str = "en"
+    stt_device: Literal["auto", "cpu", "cuda"] = "auto"
+    stt_compute_type: str = "default"
+    """CTranslate2's: default (int8 on CPU, float16 on GPU), int8, float16, float32, …"""
+    tts_provider: str = "piper"
+    tts_voice: str = "en_US-joe-medium"
+    """A voice that comes as a package, or the path of a Piper .onnx with its .onnx.json."""
+    tts_device: Literal["auto", "cpu", "cuda"] = "auto"
+    model_threads: int = Field(0, ge=0)
+    """CPU threads for a model; 0 chooses by the machine."""
+
+    # workers
+    worker_slots: int = Field(0, ge=0)
+    """Jobs at once; 0 is the stage's own default."""
+    worker_batch: int = Field(0, ge=0)
+    lease: float = Field(2.0, gt=0)
+    """Seconds a job or session stays owned without being renewed."""
+    max_deliveries: int = Field(4, ge=1)
+    """Deliveries after which a job is a dead letter."""
+    drain: float = Field(20.0, ge=0)
+    """Seconds a process may take to finish its work after SIGTERM."""
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(0, ge=0, le=65535)
+    """/healthz, /readyz and /metrics; 0 takes a free port."""
+
+    # the gateway
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(8765, ge=0, le=65535)
+    gateway_id: str = ""
+    """Its name in the log; "" makes one of host and pid."""
+    gateway_token_secret: SecretStr = SecretStr("")
+    """HS256 secret of ≥ 32 characters for client tokens; required unless GATEWAY_HOST is loopback."""
+    gateway_allowed_origins: str = ""
+    """Browser origins that may connect, comma-separated; "" is none but the same host."""
+    agents: Path | None = None
+    """A folder of agent files (<name>.toml) or one file; none serves the built-in default agent."""
+    queue_limit: int = Field(1000, ge=1)
+    """Jobs of one stage in one partition from which new ones are refused (FULL)."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+
+def load(**overrides: object) -> Settings:
+    """Read the environment and `.env`. SettingsError names each wrong variable, what was found and what is expected."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [f"{str(item['loc'][0]).upper()}={item['input']!r}: {item['msg']}" for item in error.errors()]
+        raise SettingsError("\n".join(lines)) from None

@@ -1,0 +1,66 @@
+"""What a stage is to the runtime, and what the runtime gives a stage. The runtime (`workers.runtime`) does the rest."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from schemas.bus import Bus, Delivery, Outcome
+from schemas.events import Cause, Event, Stage
+from schemas.jobs import Job
+
+
+class Work(Protocol):
+    """One taken job, in a stage's hands. The runtime renews its lease meanwhile; the stage computes and commits.
+
+    `cancelled` is set when the job is void (barge-in), closed or lost: stop, commit nothing.
+    `queued`: seconds it waited from being enqueued to being taken; `elapsed()`: seconds since it was taken;
+    `remaining()`: seconds to its deadline.
+    """
+
+    delivery: Delivery
+    cancelled: asyncio.Event
+    queued: float
+    bus: Bus
+
+    @property
+    def job(self) -> Job: ...
+
+    @property
+    def cause(self) -> Cause:
+        """For the events this job produces."""
+
+    def elapsed(self) -> float: ...
+
+    def remaining(self) -> float: ...
+
+    async def step(self, events: Sequence[Event], jobs: Sequence[Job] = ()) -> Outcome:
+        """Append and go on. Steps count up by themselves, from `delivery.last_step + 1`. Retries over a broken connection
+        until the answer is known; sets `cancelled` on anything but OK and DUP."""
+
+    async def finish(self, events: Sequence[Event] = (), jobs: Sequence[Job] = ()) -> Outcome:
+        """Append and end the job."""
+
+    async def fail(self, code: str, message: str) -> Outcome:
+        """Give up: `stage.failed`, a dead letter, the job ends."""
+
+
+class StageHandler(Protocol):
+    """A stage. One object per worker process.
+
+    `batch`: how many jobs `run` wants at once (1: one call per job, `slots` of them at a time); with `batch` > 1 the
+    runtime gathers what is there, of any sessions, and hands over up to `batch` together.
+    Errors: raise `schemas.errors.Transient` to be retried in process with backoff (a batch of one), anything else fails the
+    job. Models compute in threads or processes, never on the event loop.
+    """
+
+    stage: Stage
+    batch: int
+    slots: int
+
+    async def warm_up(self) -> None:
+        """Load and run once; ProviderError says in one sentence what is missing. Only then is the worker ready."""
+
+    async def run(self, works: Sequence[Work]) -> None:
+        """Do all `works`, and end each by `finish` or `fail` (or leave it when `cancelled`)."""
+
+    async def aclose(self) -> None: ...
