@@ -1,0 +1,102 @@
+"""Events and jobs as bytes: msgpack of what differs from the defaults.
+
+An event lies in the log as its type beside its body; `seq` and `at` are the log's own and come back with it. A body leaves
+out what equals a default, so a changed default of an event is a new version of it (`schemas/upcast.py`). The agent spec alone
+is written whole: its defaults are tuned between releases, and a session is what it was.
+"""
+
+from typing import Any, get_args
+
+import msgpack
+from pydantic import ValidationError
+
+from schemas.errors import EventError, FutureEvent
+from schemas.events import Event, SessionStarted
+from schemas.jobs import Job, LlmJob, SttJob, TtsJob
+from schemas.upcast import UPCASTERS, Registry, upcast
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    cls.model_fields["type"].default: cls for cls in get_args(get_args(Event)[0])
+}
+"""Type as it stands in the log → its class."""
+
+_VERSIONS = {kind: int(cls.model_fields["v"].default) for kind, cls in EVENT_TYPES.items()}
+_JOBS: dict[str, type[Job]] = {"stt": SttJob, "llm": LlmJob, "tts": TtsJob}
+_NOT_IN_BODY = {"seq", "at", "type"}
+
+
+def encode_event(event: Event) -> bytes:
+    """The body of `event`: msgpack, without `seq`, `at` and `type`. EventError if a value can't be stored."""
+    body = event.model_dump(exclude=_NOT_IN_BODY, exclude_defaults=True)
+    if event.v != 1:
+        body["v"] = event.v
+    if isinstance(event, SessionStarted):
+        body["agent"] = event.agent.model_dump()
+    return _pack(body, f"event {event.type}")
+
+
+def decode_event(kind: str, body: bytes, seq: int, at: int, registry: Registry = UPCASTERS) -> Event:
+    """The event of type `kind` in place `seq`, appended at `at` µs. FutureEvent: a newer program wrote it. EventError: broken."""
+    cls = EVENT_TYPES.get(kind)
+    if cls is None:
+        raise FutureEvent(
+            f"event {seq}: this program knows no type {kind!r}; a newer one wrote it, update this program"
+        )
+    fields = _unpack(body, f"event {seq} ({kind})")
+    current = _VERSIONS[kind]
+    if fields.get("v", 1) != current:
+        fields = upcast(kind, fields, current, registry)
+    fields["seq"] = seq
+    fields["at"] = at
+    try:
+        return cls.model_validate(fields)
+    except ValidationError as error:
+        raise EventError(f"event {seq} ({kind}) can't be read: {_first(error)}") from None
+
+
+def encode_job(job: Job) -> bytes:
+    """`job` as msgpack, all of it (`answers` too, when it has one)."""
+    body = job.model_dump(exclude_defaults=True)
+    body["stage"] = job.stage
+    return _pack(body, f"job {job.id}")
+
+
+def decode_job(body: bytes, answers: int | None = None) -> Job:
+    """The job in `body`; `answers`: the seq it answers, as the log wrote it beside the job. EventError: broken."""
+    fields = _unpack(body, "job")
+    cls = _JOBS.get(fields.get("stage", ""))
+    if cls is None:
+        raise EventError(
+            f"job {fields.get('id', '?')}: its stage is {fields.get('stage')!r}; stt, llm or tts was expected"
+        )
+    if answers is not None:
+        fields["answers"] = answers
+    try:
+        return cls.model_validate(fields)
+    except ValidationError as error:
+        raise EventError(f"job {fields.get('id', '?')} can't be read: {_first(error)}") from None
+
+
+def _pack(body: dict[str, Any], what: str) -> bytes:
+    try:
+        packed: bytes = msgpack.packb(body)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EventError(
+            f"{what} can't be written: {error}; only numbers, text, lists and dicts go into the log"
+        ) from None
+    return packed
+
+
+def _unpack(body: bytes, what: str) -> dict[str, Any]:
+    try:
+        fields = msgpack.unpackb(body)
+    except Exception as error:  # msgpack raises half a dozen kinds, some of them bare ValueErrors
+        raise EventError(f"{what} can't be read: its {len(body)} bytes are not msgpack ({error})") from None
+    if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
+        raise EventError(f"{what} can't be read: a msgpack map was expected, found {type(fields).__name__}")
+    return fields
+
+
+def _first(error: ValidationError) -> str:
+    item = error.errors()[0]
+    return f"{'.'.join(map(str, item['loc']))}: {item['msg']}, found {item['input']!r}"[:300]
