@@ -1,0 +1,99 @@
+"""The `antiphon` command. Each command is thin: it reads its options and hands over to the module that does the work."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ops import console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Antiphon: voice agents as an ordered log. Try `antiphon demo`, then `antiphon show`.",
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; the last line is one object.")]
+
+
+def main() -> None:
+    app()
+
+
+@app.command()
+def up(
+    gateways: Annotated[int, typer.Option(min=1, help="Gateway processes.")] = 1,
+    stt: Annotated[int, typer.Option(min=0, help="STT worker processes.")] = 1,
+    llm: Annotated[int, typer.Option(min=0, help="LLM worker processes.")] = 1,
+    tts: Annotated[int, typer.Option(min=0, help="TTS worker processes.")] = 1,
+    free_ports: Annotated[bool, typer.Option(help="Use free ports instead of the well-known ones.")] = False,
+    json: Json = False,
+) -> None:
+    """Start everything on this machine and keep it running until Ctrl-C.
+
+    Example: antiphon up --stt 2
+    """
+    from ops.commands.up import up as command
+
+    console.run(lambda: command({"gateways": gateways, "stt": stt, "llm": llm, "tts": tts}, free_ports, json))
+
+
+@app.command()
+def gateway(
+    host: Annotated[str | None, typer.Option(help="GATEWAY_HOST")] = None,
+    port: Annotated[int | None, typer.Option(help="GATEWAY_PORT")] = None,
+) -> None:
+    """Run one gateway.
+
+    Example: GATEWAY_PORT=8765 antiphon gateway
+    """
+    from gateway.main import run_gateway
+    from schemas.settings import load
+
+    console.run(lambda: run_gateway(load(**_given(gateway_host=host, gateway_port=port))))
+
+
+@app.command()
+def worker(
+    stage: Annotated[Literal["stt", "llm", "tts"], typer.Argument(help="The stage this worker serves.")],
+    batch: Annotated[int | None, typer.Option(min=1, help="Jobs of different sessions at once (WORKER_BATCH).")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Jobs in hand at once (WORKER_SLOTS).")] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None, typer.Option(help="STT_DEVICE or TTS_DEVICE.")
+    ] = None,
+) -> None:
+    """Run one worker of a stage.
+
+    Example: antiphon worker stt --batch 8
+    """
+    from schemas.settings import load
+    from workers.main import run_worker
+
+    devices = {} if device is None else {"stt": {"stt_device": device}, "tts": {"tts_device": device}}.get(stage, {})
+    console.run(lambda: run_worker(stage, load(**_given(worker_batch=batch, worker_slots=slots, **devices))))
+
+
+@app.command("llm-server")
+def llm_server(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8081,
+    model: Annotated[Path | None, typer.Option(help="A .gguf file; the packaged SmolLM2 when not given.")] = None,
+) -> None:
+    """Run the embedded OpenAI-compatible LLM server.
+
+    Example: antiphon llm-server --port 8081
+    """
+    from ops.embedded.llm_server import serve
+
+    serve(host, port, model)
+
+
+def _given(**options: object) -> dict[str, object]:
+    """The options somebody gave; the rest is left to the environment."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+if __name__ == "__main__":
+    main()

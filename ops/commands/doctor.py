@@ -1,0 +1,156 @@
+"""`antiphon doctor`: is everything here that a conversation needs? One line each, and what to do about it."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import aiohttp
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from ops import console
+from ops.stack import running
+from schemas.errors import AntiphonError, ProviderError
+from schemas.settings import Settings, load
+
+_SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]look[/]", "bad": "[red]bad [/]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`advice`: what to do, "" when all is well."""
+
+    check: str
+    result: Literal["ok", "warn", "bad"]
+    found: str
+    advice: str = ""
+
+
+async def doctor(json: bool) -> bool:
+    """Print every finding; True when nothing is bad."""
+    findings = []
+    async for finding in _examine():
+        findings.append(finding)
+        if not json:
+            console.out.print(f"{_SIGNS[finding.result]}  {finding.check:<12} {finding.found}", soft_wrap=True)
+            if finding.advice:
+                console.out.print(f"      {'':<12} → {finding.advice}", style="yellow", soft_wrap=True)
+    healthy = all(finding.result != "bad" for finding in findings)
+    if json:
+        console.emit({"healthy": healthy, "findings": [asdict(finding) for finding in findings]})
+    return healthy
+
+
+async def _examine() -> AsyncIterator[Finding]:
+    try:
+        settings = load()
+    except AntiphonError as error:
+        yield Finding("settings", "bad", str(error), "correct it in the environment or in .env")
+        return
+    yield Finding("settings", "ok", "every variable is understood")
+    stack = running()
+    if stack:
+        yield Finding("stack", "ok", f"antiphon up runs here (pid {stack['pid']})")
+    async for finding in _log(settings, stack["redis_url"] if stack else None):
+        yield finding
+    yield await _llm(settings, stack["llm_base_url"] if stack else None)
+    for finding in await asyncio.to_thread(_models, settings):
+        yield finding
+    yield _port(settings, bool(stack))
+
+
+async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Finding]:
+    url = settings.redis_url if "redis_url" in settings.model_fields_set else embedded
+    if url is None:
+        from ops.embedded.valkey import binary_version
+
+        yield Finding("log", "ok", f"no REDIS_URL: `antiphon up` starts its own ({await binary_version()})")
+        return
+    client = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
+    try:
+        info = await client.info()
+        seconds, micros = await client.time()
+        offset = abs(time.time() - (seconds + micros / 1e6))
+        config = await client.config_get("append*")
+    except (RedisError, OSError) as error:
+        yield Finding("log", "bad", f"REDIS_URL: {error}", "start Redis ≥ 7.0 or Valkey ≥ 8 there, or unset REDIS_URL")
+        return
+    finally:
+        await client.aclose()
+    version = str(info.get("valkey_version") or info["redis_version"])
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    if int(version.split(".")[0]) < 7:
+        yield Finding("log", "bad", f"{name} {version}", "functions need Redis ≥ 7.0 or Valkey ≥ 8: update the server")
+    else:
+        yield Finding("log", "ok", f"{name} {version}, role {info.get('role')}")
+    yield _persistence(config)
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if int(info.get("maxmemory", 0)) and policy != "noeviction":
+        yield Finding("memory", "bad", f"maxmemory-policy {policy}", "set maxmemory-policy noeviction: a log must not be evicted")
+    else:
+        yield Finding("memory", "ok", f"{int(info['used_memory']) / 2**20:.0f} MiB used, {policy}")
+    if offset > 0.5:
+        yield Finding("clock", "warn", f"{offset:.1f} s apart from the log's", "run NTP; `ago` hides it, people's eyes don't")
+    else:
+        yield Finding("clock", "ok", f"{offset * 1e3:.0f} ms apart from the log's")
+
+
+def _persistence(config: dict[str, str]) -> Finding:
+    if config.get("appendonly") != "yes":
+        return Finding("persistence", "bad", "appendonly no", "CONFIG SET appendonly yes: a restart would lose every session")
+    if config.get("appendfsync") != "always":
+        return Finding(
+            "persistence",
+            "warn",
+            f"appendfsync {config.get('appendfsync')}",
+            "CONFIG SET appendfsync always: with everysec a crash may lose the last second",
+        )
+    return Finding("persistence", "ok", "append-only file, fsync always")
+
+
+async def _llm(settings: Settings, embedded: str | None) -> Finding:
+    url = settings.llm_base_url if "llm_base_url" in settings.model_fields_set else embedded
+    if url is None:
+        return Finding("llm", "ok", "no LLM_BASE_URL: `antiphon up` starts its own (SmolLM2 135M)")
+    headers = {"Authorization": f"Bearer {settings.llm_api_key.get_secret_value()}"} if settings.llm_api_key else {}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5), headers=headers) as http,
+            http.get(url.rstrip("/") + "/models") as answer,
+        ):
+            if answer.status != 200:
+                return Finding("llm", "bad", f"{url}/models answers {answer.status}", "check LLM_BASE_URL and LLM_API_KEY")
+            names = [str(model["id"]) for model in (await answer.json())["data"]]
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+        return Finding("llm", "bad", f"{url}: {error or type(error).__name__}", "start the endpoint, or correct LLM_BASE_URL")
+    if settings.llm_model in names or embedded == url:
+        return Finding("llm", "ok", f"{url} has {', '.join(names[:3])}")
+    return Finding("llm", "warn", f"{url} lists {', '.join(names[:5])}", f"LLM_MODEL={settings.llm_model} is not among them")
+
+
+def _models(settings: Settings) -> list[Finding]:
+    """Find the models' files, without loading them."""
+    from workers.registry import locate_models
+
+    findings = []
+    for check, setting, locate in locate_models(settings):
+        try:
+            findings.append(Finding(check, "ok", f"{setting}: {locate()}"))
+        except ProviderError as error:
+            findings.append(Finding(check, "bad", str(error), f"correct {setting}"))
+    return findings
+
+
+def _port(settings: Settings, ours: bool) -> Finding:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.gateway_host, settings.gateway_port))
+        except OSError as error:
+            if ours:
+                return Finding("port", "ok", f"{settings.gateway_port}: held by the running stack")
+            return Finding("port", "warn", f"{settings.gateway_port}: {error.strerror}", "set GATEWAY_PORT to another one")
+    return Finding("port", "ok", f"{settings.gateway_port} is free")

@@ -1,0 +1,52 @@
+"""`antiphon up`: the whole stack on one machine, until Ctrl-C or SIGTERM."""
+
+import asyncio
+import signal
+
+from rich.table import Table
+
+from ops import console
+from ops.stack import Plan, Stack, data_folder
+from schemas.settings import load
+
+
+async def up(counts: dict[str, int], free_ports: bool, json: bool) -> None:
+    folder = data_folder() / "up"
+    plan = Plan(folder=folder, free_ports=free_ports, on_restart=_tell_restart, **counts)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sent, stop.set)
+    if not json:
+        console.out.print("Starting the log, the models and the gateway …", style="dim")
+    starting = asyncio.ensure_future(_until(stop, plan, json))
+    await starting
+
+
+async def _until(stop: asyncio.Event, plan: Plan, json: bool) -> None:
+    async with Stack(plan, load()) as stack:
+        if json:
+            console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
+        else:
+            _show(stack)
+        await stop.wait()
+        if not json:
+            console.out.print("Stopping …", style="dim")
+
+
+def _show(stack: Stack) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in ("process", "pid", "log"):
+        table.add_column(column)
+    for row in stack.supervisor.table():
+        table.add_row(row["name"], str(row["pid"]), row["log"])
+    console.out.print(table)
+    console.out.print(f"\nlog      {stack.redis_url}\nLLM      {stack.llm_base_url}")
+    for url in stack.gateways:
+        console.out.print(f"gateway  {url}")
+    console.out.print("\nTry, in another terminal:  antiphon call FILE.wav    antiphon sessions    antiphon doctor")
+    console.out.print("Ctrl-C stops everything; the log stays in " + str(stack.plan.folder), style="dim")
+
+
+def _tell_restart(name: str) -> None:
+    console.err.print(f"{name} died and was started again", style="yellow")
