@@ -1,8 +1,9 @@
 """Events and jobs as bytes: msgpack of what differs from the defaults.
 
-An event lies in the log as its type beside its body; `seq` and `at` are the log's own and come back with it. A body leaves
-out what equals a default, so a changed default of an event is a new version of it (`schemas/upcast.py`). The agent spec alone
-is written whole: its defaults are tuned between releases, and a session is what it was.
+An event lies in the log as its type beside its body; `seq` and `at` are the log's own and come back with it.
+A body leaves out what equals a default, so a changed default of an event is a new version of it
+(`schemas/upcast.py`). The agent spec alone is written whole: its defaults are tuned between releases, and a
+session is what it was.
 """
 
 from typing import Any, get_args
@@ -15,9 +16,7 @@ from schemas.events import Event, SessionStarted
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 from schemas.upcast import UPCASTERS, Registry, upcast
 
-EVENT_TYPES: dict[str, type[Event]] = {
-    cls.model_fields["type"].default: cls for cls in get_args(get_args(Event)[0])
-}
+EVENT_TYPES: dict[str, type[Event]] = {cls.model_fields["type"].default: cls for cls in get_args(get_args(Event)[0])}
 """Type as it stands in the log → its class."""
 
 _VERSIONS = {kind: int(cls.model_fields["v"].default) for kind, cls in EVENT_TYPES.items()}
@@ -36,7 +35,10 @@ def encode_event(event: Event) -> bytes:
 
 
 def decode_event(kind: str, body: bytes, seq: int, at: int, registry: Registry = UPCASTERS) -> Event:
-    """The event of type `kind` in place `seq`, appended at `at` µs. FutureEvent: a newer program wrote it. EventError: broken."""
+    """The event of type `kind` in place `seq`, appended at `at` µs.
+
+    FutureEvent: a newer program wrote it; EventError: it is broken.
+    """
     cls = EVENT_TYPES.get(kind)
     if cls is None:
         raise FutureEvent(
@@ -62,13 +64,12 @@ def encode_job(job: Job) -> bytes:
 
 
 def decode_job(body: bytes, answers: int | None = None) -> Job:
-    """The job in `body`; `answers`: the seq it answers, as the log wrote it beside the job. EventError: broken."""
+    """The job in `body`; `answers`: the seq it answers, where the log kept it apart. EventError: broken."""
     fields = _unpack(body, "job")
     cls = _JOBS.get(fields.get("stage", ""))
     if cls is None:
-        raise EventError(
-            f"job {fields.get('id', '?')}: its stage is {fields.get('stage')!r}; stt, llm or tts was expected"
-        )
+        stage, name = fields.get("stage"), fields.get("id", "?")
+        raise EventError(f"job {name}: its stage is {stage!r}; stt, llm or tts was expected")
     if answers is not None:
         fields["answers"] = answers
     try:
@@ -81,9 +82,7 @@ def _pack(body: dict[str, Any], what: str) -> bytes:
     try:
         packed: bytes = msgpack.packb(body)
     except (TypeError, ValueError, OverflowError) as error:
-        raise EventError(
-            f"{what} can't be written: {error}; only numbers, text, lists and dicts go into the log"
-        ) from None
+        raise EventError(f"{what} can't be written ({error}); the log takes numbers, text, lists, dicts") from None
     return packed
 
 
@@ -91,7 +90,7 @@ def _unpack(body: bytes, what: str) -> dict[str, Any]:
     try:
         fields = msgpack.unpackb(body)
     except Exception as error:  # msgpack raises half a dozen kinds, some of them bare ValueErrors
-        raise EventError(f"{what} can't be read: its {len(body)} bytes are not msgpack ({error})") from None
+        raise EventError(f"{what} can't be read: its {len(body)} bytes are no msgpack of ours ({error})") from None
     if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
         raise EventError(f"{what} can't be read: a msgpack map was expected, found {type(fields).__name__}")
     return fields

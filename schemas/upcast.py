@@ -1,8 +1,9 @@
 """Older bodies made current: a log may have been written by any earlier version of this program.
 
-When an event class changes in a way its old bodies don't survive (a field renamed, removed, newly required, or given
-another default), raise the default of its `v` and add here the function that turns a body of the version before into one
-of the next. Bodies are dicts as they stand in the log: without `seq`, `at`, `type`, and without what equals a default.
+When an event class changes in a way its old bodies don't survive (a field renamed, removed, newly required,
+or given another default), raise the default of its `v` and add here the function that turns a body of the
+version before into one of the next. Bodies are dicts as they stand in the log: without `seq`, `at`, `type`,
+and without what equals a default.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,14 +25,10 @@ def upcast(kind: str, body: Body, current: int, registry: Registry = UPCASTERS) 
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise EventError(f"event {kind}: its version is {version!r}; a whole number from 1 was expected")
     if version > current:
-        raise FutureEvent(
-            f"event {kind}: written in version {version} of it, this program knows up to {current}; update this program"
-        )
+        raise FutureEvent(f"event {kind}: written in version {version}, {current} is known here; update this program")
     for step in range(version, current):
         function = registry.get(kind, {}).get(step)
         if function is None:
-            raise EventError(
-                f"event {kind}: no way from version {step} to {step + 1}; add one to schemas/upcast.py"
-            )
+            raise EventError(f"event {kind}: no way from version {step} to {step + 1}; add one to schemas/upcast.py")
         body = {**function(body), "v": step + 1}
     return body
