@@ -37,7 +37,7 @@ def up(
     """
     from ops.commands.up import up as command
 
-    console.run(lambda: command({"gateways": gateways, "stt": stt, "llm": llm, "tts": tts}, free_ports, json))
+    console.run(lambda: command(gateways, stt, llm, tts, free_ports, json))
 
 
 @app.command()
@@ -60,9 +60,7 @@ def worker(
     stage: Annotated[Literal["stt", "llm", "tts"], typer.Argument(help="The stage this worker serves.")],
     batch: Annotated[int | None, typer.Option(min=1, help="Jobs of different sessions at once (WORKER_BATCH).")] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Jobs in hand at once (WORKER_SLOTS).")] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"] | None, typer.Option(help="STT_DEVICE or TTS_DEVICE.")
-    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="STT_DEVICE or TTS_DEVICE.")] = None,
 ) -> None:
     """Run one worker of a stage.
 

@@ -51,4 +51,6 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def logs(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )

@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Literal
 
-from ops.embedded.valkey import valkey_command
+from ops.embedded.valkey import Valkey
 from ops.supervisor import Command, Failed, Supervisor
+from ops.system import free_port
 from schemas.errors import AntiphonError
 from schemas.settings import Settings
 
@@ -38,16 +39,9 @@ class Plan:
     llm: int = 1
     tts: int = 1
     free_ports: bool = False
-    appendfsync: str = "always"
+    appendfsync: Literal["always", "everysec"] = "always"
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def data_folder() -> Path:
@@ -100,9 +94,10 @@ class Stack:
         return {**os.environ, "PYTHONUNBUFFERED": "1", **self.plan.environment}
 
     def _valkey(self) -> Command:
-        port = self._port(6379)
-        self.redis_url = f"redis://127.0.0.1:{port}/0"
-        return Command("valkey", valkey_command(self.plan.folder / "valkey", port, self.plan.appendfsync))
+        server = Valkey(self.plan.folder / "valkey", self._port(6379), self.plan.appendfsync)
+        server.folder.mkdir(parents=True, exist_ok=True)
+        self.redis_url = server.url
+        return Command("valkey", server.arguments(), ready=server.answers)
 
     def _processes(self) -> list[Command]:
         commands = []
@@ -166,7 +161,9 @@ class Stack:
             ) from None
 
     def _write_state(self) -> None:
-        (self.plan.folder / _STATE).write_text(json.dumps(self.endpoints() | {"pid": os.getpid(), "started": time.time()}))
+        (self.plan.folder / _STATE).write_text(
+            json.dumps(self.endpoints() | {"pid": os.getpid(), "started": time.time()})
+        )
 
     def endpoints(self) -> dict[str, Any]:
         return {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url, "gateways": self.gateways}

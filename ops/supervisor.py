@@ -1,39 +1,32 @@
 """Keeps the processes of one machine alive: starts them, waits until they are ready, restarts what dies, stops them in order."""
 
 import asyncio
-import contextlib
-import ctypes
 import logging
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from ops.system import die_with_parent
+
 log = logging.getLogger("antiphon.supervisor")
 
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.2, 5.0
 _STEADY = 10.0  # seconds alive after which a death is a new story
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent() -> None:
-    """Runs in the child before exec: a supervisor killed with -9 leaves no orphans behind (Linux)."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One process to keep. `ready`: URL that answers 200 once it can work, or None; `environment`: added to ours."""
+    """One process to keep. `environment`: added to ours; `ready`: a URL that answers 200 once it can work, or a function."""
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    ready: str | None = None
+    ready: str | Callable[[], Awaitable[bool]] | None = None
 
 
 class Failed(Exception):
@@ -100,10 +93,8 @@ class Supervised:
         while time.monotonic() < end:
             if self._early_death.is_set():
                 raise Failed(f"{self.command.name} ended while starting:\n{self.last_words()}")
-            with contextlib.suppress(aiohttp.ClientError, asyncio.TimeoutError, OSError):
-                async with http.get(self.command.ready, timeout=aiohttp.ClientTimeout(total=2)) as answer:
-                    if answer.status == 200:
-                        return
+            if await _is_ready(self.command.ready, http):
+                return
             await asyncio.sleep(0.05)
         raise Failed(f"{self.command.name} was not ready within {timeout:.0f} s:\n{self.last_words()}")
 
@@ -133,6 +124,16 @@ class Supervised:
         if self._keeper:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
+
+
+async def _is_ready(ready: str | Callable[[], Awaitable[bool]], http: aiohttp.ClientSession) -> bool:
+    if callable(ready):
+        return await ready()
+    try:
+        async with http.get(ready, timeout=aiohttp.ClientTimeout(total=2)) as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False
 
 
 class Supervisor:

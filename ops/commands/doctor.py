@@ -65,9 +65,9 @@ async def _examine() -> AsyncIterator[Finding]:
 async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Finding]:
     url = settings.redis_url if "redis_url" in settings.model_fields_set else embedded
     if url is None:
-        from ops.embedded.valkey import binary_version
+        from ops.embedded.valkey import version
 
-        yield Finding("log", "ok", f"no REDIS_URL: `antiphon up` starts its own ({await binary_version()})")
+        yield Finding("log", "ok", f"no REDIS_URL: `antiphon up` starts its own ({await version()})")
         return
     client = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
     try:
@@ -89,18 +89,24 @@ async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Findin
     yield _persistence(config)
     policy = str(info.get("maxmemory_policy", "noeviction"))
     if int(info.get("maxmemory", 0)) and policy != "noeviction":
-        yield Finding("memory", "bad", f"maxmemory-policy {policy}", "set maxmemory-policy noeviction: a log must not be evicted")
+        yield Finding(
+            "memory", "bad", f"maxmemory-policy {policy}", "set maxmemory-policy noeviction: a log must not be evicted"
+        )
     else:
         yield Finding("memory", "ok", f"{int(info['used_memory']) / 2**20:.0f} MiB used, {policy}")
     if offset > 0.5:
-        yield Finding("clock", "warn", f"{offset:.1f} s apart from the log's", "run NTP; `ago` hides it, people's eyes don't")
+        yield Finding(
+            "clock", "warn", f"{offset:.1f} s apart from the log's", "run NTP; `ago` hides it, people's eyes don't"
+        )
     else:
         yield Finding("clock", "ok", f"{offset * 1e3:.0f} ms apart from the log's")
 
 
 def _persistence(config: dict[str, str]) -> Finding:
     if config.get("appendonly") != "yes":
-        return Finding("persistence", "bad", "appendonly no", "CONFIG SET appendonly yes: a restart would lose every session")
+        return Finding(
+            "persistence", "bad", "appendonly no", "CONFIG SET appendonly yes: a restart would lose every session"
+        )
     if config.get("appendfsync") != "always":
         return Finding(
             "persistence",
@@ -122,13 +128,19 @@ async def _llm(settings: Settings, embedded: str | None) -> Finding:
             http.get(url.rstrip("/") + "/models") as answer,
         ):
             if answer.status != 200:
-                return Finding("llm", "bad", f"{url}/models answers {answer.status}", "check LLM_BASE_URL and LLM_API_KEY")
+                return Finding(
+                    "llm", "bad", f"{url}/models answers {answer.status}", "check LLM_BASE_URL and LLM_API_KEY"
+                )
             names = [str(model["id"]) for model in (await answer.json())["data"]]
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        return Finding("llm", "bad", f"{url}: {error or type(error).__name__}", "start the endpoint, or correct LLM_BASE_URL")
+        return Finding(
+            "llm", "bad", f"{url}: {error or type(error).__name__}", "start the endpoint, or correct LLM_BASE_URL"
+        )
     if settings.llm_model in names or embedded == url:
         return Finding("llm", "ok", f"{url} has {', '.join(names[:3])}")
-    return Finding("llm", "warn", f"{url} lists {', '.join(names[:5])}", f"LLM_MODEL={settings.llm_model} is not among them")
+    return Finding(
+        "llm", "warn", f"{url} lists {', '.join(names[:5])}", f"LLM_MODEL={settings.llm_model} is not among them"
+    )
 
 
 def _models(settings: Settings) -> list[Finding]:
@@ -152,5 +164,7 @@ def _port(settings: Settings, ours: bool) -> Finding:
         except OSError as error:
             if ours:
                 return Finding("port", "ok", f"{settings.gateway_port}: held by the running stack")
-            return Finding("port", "warn", f"{settings.gateway_port}: {error.strerror}", "set GATEWAY_PORT to another one")
+            return Finding(
+                "port", "warn", f"{settings.gateway_port}: {error.strerror}", "set GATEWAY_PORT to another one"
+            )
     return Finding("port", "ok", f"{settings.gateway_port} is free")

@@ -10,20 +10,14 @@ from ops.stack import Plan, Stack, data_folder
 from schemas.settings import load
 
 
-async def up(counts: dict[str, int], free_ports: bool, json: bool) -> None:
-    folder = data_folder() / "up"
-    plan = Plan(folder=folder, free_ports=free_ports, on_restart=_tell_restart, **counts)
+async def up(gateways: int, stt: int, llm: int, tts: int, free_ports: bool, json: bool) -> None:
+    plan = Plan(data_folder() / "up", gateways, stt, llm, tts, free_ports, on_restart=_tell_restart)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sent in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sent, stop.set)
     if not json:
         console.out.print("Starting the log, the models and the gateway …", style="dim")
-    starting = asyncio.ensure_future(_until(stop, plan, json))
-    await starting
-
-
-async def _until(stop: asyncio.Event, plan: Plan, json: bool) -> None:
     async with Stack(plan, load()) as stack:
         if json:
             console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})

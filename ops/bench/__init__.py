@@ -1,0 +1,32 @@
+"""Benchmarks anyone can run: `antiphon bench NAME --json`. Each is a coroutine function that answers a dict of figures.
+
+Medians and ratios are what to quote; the machine, its cores and the parameters stand in the answer.
+"""
+
+import importlib
+import os
+import platform
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Bench = Callable[..., Awaitable[dict[str, Any]]]
+
+BENCHES = {
+    "latency": ("ops.bench.latency", "last sample of speech to first agent sample, through a WebSocket room"),
+    "log": ("ops.bench.log", "what the log adds to a turn of four stage hops, and fenced commits a second"),
+    "stt": ("ops.bench.stt", "utterances a second of one STT worker, beside plain faster-whisper"),
+    "stages": ("ops.bench.stages", "one job of each stage alone"),
+    "vad": ("ops.bench.vad", "participants one gateway process on one core can hear"),
+    "turns": ("ops.bench.turns", "cost of a late turn over an early one of the same session"),
+    "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
+}
+
+
+def find(name: str) -> Bench:
+    """The coroutine function `bench` of the module named so."""
+    bench: Bench = importlib.import_module(BENCHES[name][0]).bench
+    return bench
+
+
+def machine() -> dict[str, Any]:
+    return {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), "machine": platform.machine()}

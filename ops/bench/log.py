@@ -1,0 +1,150 @@
+"""`antiphon bench log`: what the log adds to a turn, and how many fenced commits a second it takes.
+
+Four stage hops with instant providers over a real server with `appendfsync always`: the gateway publishes an utterance, an
+STT, an LLM and a TTS loop each take a job and commit the next, and the clip comes back through the gateway's inbox. Nothing
+computes, so everything measured is the log: encoding, the server, the doorbell, decoding.
+"""
+
+import asyncio
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from ops.bench import machine
+from ops.bench._driver import Driver
+from ops.bench._figures import milliseconds
+from ops.embedded.valkey import Valkey
+from schemas.audio import AudioRef
+from schemas.bus import Bus, Delivery, Outcome
+from schemas.events import Cause, ClipReady, Event, ReplyFinished, ReplySentence, Stage, TranscriptFinal
+from schemas.jobs import Job, LlmJob, SttJob, TtsJob
+from schemas.log import connect
+from schemas.settings import Settings
+
+_SILENCE = AudioRef(key="{p00}:blob:none", rate=16_000, samples=16_000)
+
+
+def _instant(delivery: Delivery) -> tuple[list[Event], list[Job]]:
+    """What a stage with an instant model appends and enqueues."""
+    job = delivery.job
+    cause = Cause(job=job.id, attempt=delivery.attempt)
+    if isinstance(job, SttJob):
+        heard = TranscriptFinal(
+            turn=job.turn, utterance=job.utterance, participant=job.participant, text="hello there", cause=cause
+        )
+        return [heard], [job.then] if job.then else []
+    if isinstance(job, LlmJob):
+        said = ReplySentence(turn=job.turn, generation=job.generation, index=0, text="Good morning.", cause=cause)
+        done = ReplyFinished(turn=job.turn, generation=job.generation, sentences=1, cause=cause)
+        speak = TtsJob(
+            id=f"tts/{job.turn}.{job.generation}.0",
+            session=job.session,
+            turn=job.turn,
+            generation=job.generation,
+            index=0,
+            text=said.text,
+        )
+        return [said, done], [speak]
+    clip = ClipReady(turn=job.turn, generation=job.generation, index=0, audio=_SILENCE, duration=1.0, cause=cause)
+    return [clip], []
+
+
+async def _serve(bus: Bus, stage: Stage) -> None:
+    """A worker with no work: take, commit, again."""
+    consumer = f"bench-{stage}"
+    last_ids = dict.fromkeys(range(bus.partitions), "0")
+    while True:
+        idle = True
+        for partition in range(bus.partitions):
+            taken = await bus.take(stage, partition, consumer, 16, reclaim=False)
+            last_ids[partition] = taken.last_id
+            idle = idle and not taken.deliveries
+            await asyncio.gather(*(_commit(bus, stage, consumer, delivery) for delivery in taken.deliveries))
+        if idle:
+            await bus.ring(stage, last_ids, 0.25)
+
+
+async def _commit(bus: Bus, stage: Stage, consumer: str, delivery: Delivery) -> None:
+    events, jobs = _instant(delivery)
+    await bus.commit(stage, consumer, delivery, 0, "final", events, jobs)
+
+
+async def bench(
+    sessions: int = 50, seconds: float = 15.0, appendfsync: Literal["always", "everysec"] = "always", **_: Any
+) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
+        server = Valkey(Path(folder), appendfsync=appendfsync)
+        await server.start()
+        try:
+            turns = await _turns(server.url, sessions, seconds)
+            rate = await _commits_per_second(server.url)
+        finally:
+            await server.stop()
+    return {
+        "overhead_p50_ms": milliseconds(turns, 50),
+        "overhead_p99_ms": milliseconds(turns, 99),
+        "commits_per_s": round(rate),
+        "turns": len(turns),
+        "sessions": sessions,
+        "appendfsync": appendfsync,
+        **machine(),
+    }
+
+
+async def _turns(url: str, sessions: int, seconds: float) -> list[float]:
+    """Every session takes a turn about every 5 s. Seconds from before the publish to the clip in the inbox, per turn."""
+    settings = Settings(redis_url=url)
+    buses = [await connect(settings) for _ in range(4)]
+    servers = [
+        asyncio.create_task(_serve(bus, stage)) for bus, stage in zip(buses, ("stt", "llm", "tts"), strict=False)
+    ]
+    times: list[float] = []
+    async with Driver(buses[3]) as driver:
+
+        async def converse() -> None:
+            name = await driver.open()
+            end = time.perf_counter() + seconds
+            await asyncio.sleep(random.random() * 5)
+            while time.perf_counter() < end:
+                clip = driver.expect(name, "clip.ready")
+                start = time.perf_counter()
+                turn, _ = await driver.capture(name, reply=True)
+                await asyncio.wait_for(clip, 10)
+                times.append(time.perf_counter() - start)
+                await driver.end_turn(name, turn, "Good morning.")
+                await asyncio.sleep(4 + random.random() * 2)
+            await driver.close(name)
+
+        await asyncio.gather(*(converse() for _ in range(sessions)))
+    for task in servers:
+        task.cancel()
+    await asyncio.gather(*servers, return_exceptions=True)
+    for bus in buses:
+        await bus.aclose()
+    return times
+
+
+async def _commits_per_second(url: str, jobs: int = 20_000, in_flight: int = 512) -> float:
+    """Steps of jobs that are held, each fenced by ownership and generation, as many in flight as a busy pool has."""
+    bus = await connect(Settings(redis_url=url))
+    async with Driver(bus) as driver:
+        for name in await asyncio.gather(*(driver.open() for _ in range(64))):
+            await driver.capture(name, reply=False)
+        taken = await bus.take("stt", 0, "bench", 64, reclaim=False)
+        steps = dict.fromkeys((delivery.entry for delivery in taken.deliveries), -1)
+        gate = asyncio.Semaphore(in_flight)
+        event = TranscriptFinal(utterance="u1", participant="caller", text="hello there")
+
+        async def commit(delivery: Delivery) -> None:
+            async with gate:
+                steps[delivery.entry] += 1
+                reply = await bus.commit("stt", "bench", delivery, steps[delivery.entry], "step", [event])
+                assert reply.outcome is Outcome.OK, reply
+
+        start = time.perf_counter()
+        await asyncio.gather(*(commit(taken.deliveries[n % len(taken.deliveries)]) for n in range(jobs)))
+        rate = jobs / (time.perf_counter() - start)
+    await bus.aclose()
+    return rate

