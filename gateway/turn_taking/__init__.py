@@ -1,0 +1,53 @@
+"""Turn-taking: one pure state machine. `(state, input, now) -> (state, decisions)`. No I/O, no tasks, no clock of its own."""
+
+from gateway.turn_taking._machine import opening_jobs, resume, rewound, start, step
+from gateway.turn_taking._state import State
+from gateway.turn_taking._types import (
+    Capture,
+    Decision,
+    EdgeKind,
+    End,
+    Input,
+    LogEvent,
+    NoMoreParts,
+    Pause,
+    Play,
+    Played,
+    Publish,
+    Published,
+    Queues,
+    Refold,
+    Resume,
+    SpeechEdge,
+    Stop,
+    Tell,
+    Tick,
+)
+
+__all__ = [
+    "Capture",
+    "Decision",
+    "EdgeKind",
+    "End",
+    "Input",
+    "LogEvent",
+    "NoMoreParts",
+    "Pause",
+    "Play",
+    "Played",
+    "Publish",
+    "Published",
+    "Queues",
+    "Refold",
+    "Resume",
+    "SpeechEdge",
+    "State",
+    "Stop",
+    "Tell",
+    "Tick",
+    "opening_jobs",
+    "resume",
+    "rewound",
+    "start",
+    "step",
+]
