@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from schemas._explain import explain
 from schemas.errors import AgentSpecError
 
 
@@ -45,7 +46,8 @@ class TurnTaking(_Section):
     resume_after: float = Field(1.0, ge=0.2, le=5.0)
     """Silence after speech over the agent, without a transcript, that lets the agent go on."""
     backchannels: list[str] = [
-        "mhm", "mm", "mmhm", "mm-hmm", "uh-huh", "uhuh", "hm", "hmm", "yeah", "yes", "yep", "ok", "okay", "right", "sure", "i see", "aha", "ah", "oh", "huh",
+        "mhm", "mm", "mmhm", "mm-hmm", "uh-huh", "uhuh", "hm", "hmm", "yeah", "yes", "yep", "ok", "okay",
+        "right", "sure", "i see", "aha", "ah", "oh", "huh",
     ]  # fmt: skip
     """Whole utterances that, spoken over the agent, do not interrupt it."""
     answer: Literal["anyone", "linked", "addressed"] = "anyone"
@@ -118,18 +120,42 @@ def load_agent(path: Path) -> AgentSpec:
     try:
         text = path.read_text("utf-8")
     except OSError as error:
-        raise AgentSpecError(f"{path}: cannot be read ({error.strerror}); give the path of an agent file in TOML") from None
+        raise AgentSpecError(
+            f"{path}: cannot be read ({error.strerror}); give the path of an agent file in TOML"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise AgentSpecError(f"{path}: byte {error.start} is not UTF-8; save the agent file as UTF-8 text") from None
     return parse_agent(text, str(path))
 
 
+def load_agents(path: Path | None) -> dict[str, AgentSpec]:
+    """Agents by name, as AGENTS names them: all <name>.toml of a folder, or one file; None: the built-in `default`.
+
+    An agent's name is its file's, unless the file gives one. Of several, the one called `default`, or else the first by
+    file name, comes first.
+    """
+    if path is None:
+        return {"default": AgentSpec()}
+    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    if not files:
+        raise AgentSpecError(f"{path}: no agent file there; AGENTS wants a folder with <name>.toml files, or one file")
+    agents: dict[str, AgentSpec] = {}
+    for file in files:
+        spec = load_agent(file)
+        if "name" not in spec.model_fields_set:
+            spec = spec.model_copy(update={"name": file.stem})
+        if spec.name in agents:
+            raise AgentSpecError(f'{file}: a second agent called "{spec.name}" in this folder; give it another name')
+        agents[spec.name] = spec
+    return dict(sorted(agents.items(), key=lambda item: item[0] != "default"))
+
+
 def parse_agent(text: str, name: str = "agent.toml") -> AgentSpec:
+    """An agent from TOML text; `name`: what errors call it."""
     try:
         return AgentSpec.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise AgentSpecError(f"{name}: not TOML: {error}") from None
     except ValidationError as error:
-        raise AgentSpecError("\n".join(_explain(name, text, dict(item)) for item in error.errors())) from None
-
-
-def _explain(name: str, text: str, item: dict[str, Any]) -> str:
-    raise NotImplementedError
+        items = [dict(item) for item in error.errors()]
+        raise AgentSpecError("\n".join(explain(AgentSpec, name, text, item) for item in items)) from None

@@ -1,0 +1,159 @@
+"""What is wrong with an agent file or a setting, said to whoever wrote it: where, what was found, what is allowed."""
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+Path = tuple[str, ...]
+
+
+def explain(spec: type[BaseModel], name: str, text: str, item: dict[str, Any]) -> str:
+    """One sentence for one error of pydantic. `spec`: the file's class; `name`: of the file; `text`: all of it."""
+    keys = tuple(key for key in _until_index(item["loc"]))
+    line = line_of(text, keys)
+    where = f"{name}, line {line}: " if line else f"{name}: "
+    section, field = _find(spec, keys)
+    if item["type"] == "extra_forbidden":
+        return where + _unknown(spec, section, keys)
+    found = f"{'.'.join(keys)} = {shown(item['input'])}"
+    if field is None:
+        return f"{where}{found}: {item['msg']}"
+    return f"{where}{found}; expected {expected(field)}{when_left_out(field)}"
+
+
+def line_of(text: str, keys: Path) -> int | None:
+    """The line, from 1, at which `keys` is first set in this TOML text (by key, dotted key, table or inline table)."""
+    lines = text.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if keys[-1] not in line:
+            continue
+        before = _parsed(lines[:number])
+        if before is None:  # inside a text or list that goes over several lines
+            continue
+        if _contains(before, keys):
+            return None
+        for end in range(number + 1, len(lines) + 1):
+            after = _parsed(lines[:end])
+            if after is not None:
+                if _contains(after, keys):
+                    return number + 1
+                break
+    return line_of(text, keys[:-1]) if len(keys) > 1 else None
+
+
+def _parsed(lines: Sequence[str]) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads("".join(lines))
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _contains(table: Any, keys: Path) -> bool:
+    for key in keys:
+        if not isinstance(table, dict) or key not in table:
+            return False
+        table = table[key]
+    return True
+
+
+def _until_index(loc: Sequence[str | int]) -> list[str]:
+    keys: list[str] = []
+    for part in loc:
+        if isinstance(part, int):
+            break
+        keys.append(part)
+    return keys
+
+
+def _find(spec: type[BaseModel], keys: Path) -> tuple[type[BaseModel], FieldInfo | None]:
+    """The section `keys` lies in, and its field, if the spec knows it."""
+    section, field = spec, None
+    for depth, key in enumerate(keys):
+        field = section.model_fields.get(key)
+        if field is None:
+            return section, None
+        if depth < len(keys) - 1 and _is_section(field.annotation):
+            section = field.annotation  # type: ignore[assignment]
+    return section, field
+
+
+def _unknown(spec: type[BaseModel], section: type[BaseModel], keys: Path) -> str:
+    table = f"[{'.'.join(keys[:-1])}]" if len(keys) > 1 else "the top of the file"
+    key = keys[-1]
+    near = difflib.get_close_matches(key, section.model_fields, n=1)
+    elsewhere = [name for name, cls in _sections(spec) if key in cls.model_fields]
+    if near:
+        hint = f'did you mean "{near[0]}"? '
+    elif elsewhere:
+        hint = f"it belongs in {' or '.join(f'[{name}]' for name in elsewhere)}. "
+    elif key in spec.model_fields:
+        hint = "it belongs at the top of the file, before the first [table]. "
+    else:
+        hint = ""
+    return f'unknown key "{key}" in {table}; {hint}Allowed: {", ".join(section.model_fields)}'
+
+
+def _sections(spec: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
+    return [
+        (name, field.annotation)  # type: ignore[misc]
+        for name, field in spec.model_fields.items()
+        if _is_section(field.annotation)
+    ]
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def expected(field: FieldInfo) -> str:
+    """What a field takes, in words: kind, range or choices."""
+    annotation = field.annotation
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(shown(value) for value in get_args(annotation))
+    if _is_section(annotation):
+        return f"a table with the keys {', '.join(annotation.model_fields)}"  # type: ignore[union-attr]
+    if get_origin(annotation) is list:
+        return 'a list of texts, such as ["one", "two"]'
+    if get_origin(annotation) is dict:
+        return "a table"
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if kind in _KINDS]
+    return (_KINDS[kinds[0]] if kinds else str(annotation)) + _range(field)
+
+
+_KINDS: dict[Any, str] = {
+    str: "a text in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+}
+
+
+def _range(field: FieldInfo) -> str:
+    words = {"ge": "from {:g}", "gt": "above {:g}", "le": "to {:g}", "lt": "below {:g}"}
+    limits = [
+        text.format(getattr(rule, attribute))
+        for attribute, text in words.items()
+        for rule in field.metadata
+        if getattr(rule, attribute, None) is not None
+    ]
+    return " " + " ".join(limits) if limits else ""
+
+
+def when_left_out(field: FieldInfo) -> str:
+    """Its default, in brackets; "" where there is nothing to show."""
+    if isinstance(field.default, str | int | float) and field.default != "":
+        return f" (left out: {shown(field.default)})"
+    return ""
+
+
+def shown(value: Any) -> str:
+    """A value as it is written in a TOML file, cut to one line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"' if len(value) <= 60 else f'"{value[:57]}…"'
+    return repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…"
