@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from schemas.bus import Bus, Delivery, Outcome
+from schemas.bus import Bus, Delivery, Outcome, Seen
 from schemas.events import Cause, Event, Stage
 from schemas.jobs import Job
 
@@ -14,13 +14,16 @@ class Work(Protocol):
 
     `cancelled` is set when the job is void (barge-in), closed or lost: stop, commit nothing.
     `queued`: seconds it waited from being enqueued to being taken; `elapsed()`: seconds since it was taken;
-    `remaining()`: seconds to its deadline.
+    `remaining()`: seconds to its deadline. `seen`: the last event the stage read of this session's log, if it reads it: then
+    each commit checks that the log still has it. The commits fill in `by`, `cause`, `turn`, `generation` and `trace` of an
+    event where the stage left them open.
     """
 
     delivery: Delivery
     cancelled: asyncio.Event
     queued: float
     bus: Bus
+    seen: Seen | None
 
     @property
     def job(self) -> Job: ...
@@ -50,7 +53,8 @@ class StageHandler(Protocol):
     `batch`: how many jobs `run` wants at once (1: one call per job, `slots` of them at a time); with `batch` > 1 the
     runtime gathers what is there, of any sessions, and hands over up to `batch` together.
     Errors: raise `schemas.errors.Transient` to be retried in process with backoff (a batch of one), anything else fails the
-    job. Models compute in threads or processes, never on the event loop.
+    job. A batch of several that raises is run again job by job, side by side, so that one bad job spoils no other.
+    Models compute in threads or processes, never on the event loop.
     """
 
     stage: Stage

@@ -1,0 +1,55 @@
+"""Three pages about a worker: is it alive, can it work, and its figures."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from schemas.errors import SettingsError
+from workers._metrics import WorkerMetrics
+
+
+class Health:
+    """`/healthz` answers as long as the event loop turns, whatever became of the log; `/readyz` 503 with the reasons.
+
+    `obstacles`: what keeps the worker from taking jobs now, one phrase each; none means ready.
+    """
+
+    def __init__(self, host: str, port: int, metrics: WorkerMetrics, obstacles: Callable[[], list[str]]):
+        self.host = host
+        self.port = port
+        self._metrics = metrics
+        self._obstacles = obstacles
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""
+        app = web.Application()
+        app.router.add_get("/healthz", self._alive)
+        app.router.add_get("/readyz", self._ready)
+        app.router.add_get("/metrics", self._figures)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port)
+        try:
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise SettingsError(
+                f"HEALTH_PORT={self.port}: cannot listen on {self.host} ({error.strerror}); take another, or 0 for any free one"
+            ) from None
+        self.port = self._runner.addresses[0][1]
+
+    async def aclose(self) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _alive(self, _: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        obstacles = self._obstacles()
+        return web.json_response({"ready": not obstacles, "because": obstacles}, status=503 if obstacles else 200)
+
+    async def _figures(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,60 @@
+"""What a worker process says about itself: one line per fact on stderr, as text or as JSON."""
+
+import json
+import logging
+import sys
+import time
+from typing import Literal
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class _Json(logging.Formatter):
+    """One JSON object per record; whatever was given as `extra` stands beside the message."""
+
+    def __init__(self, process: str):
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, object] = {
+            "at": f"{stamp}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": self._process,
+            "message": record.getMessage(),
+        }
+        line.update(_extra(record))
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class _Text(logging.Formatter):
+    """The same for people: `12:00:00.123 INFO  antiphon.worker: ready (slots=2)`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
+        extra = ", ".join(f"{name}={value}" for name, value in _extra(record).items())
+        line = f"{stamp}.{int(record.msecs):03d} {record.levelname:<7} {record.name}: {record.getMessage()}"
+        if extra:
+            line += f" ({extra})"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name not in _PLAIN}
+
+
+def set_up_logging(level: str, form: Literal["text", "json"], process: str) -> None:
+    """Send this process's records to stderr. Libraries that print requests (and with them keys) stay at warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json(process) if form == "json" else _Text())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "aiohttp.access", "faster_whisper", "asyncio"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
