@@ -88,6 +88,61 @@ def llm_server(
     serve(host, port, model)
 
 
+@app.command()
+def call(
+    wav: Annotated[Path, typer.Argument(help="What the caller says: WAV or FLAC, any rate.")],
+    url: Annotated[
+        str | None, typer.Option(help="Gateway, ws://host:port/ws; the running stack's when not given.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a stereo WAV: caller left, agent right.")] = None,
+    agent: Annotated[str, typer.Option(help="Agent to speak with.")] = "",
+    token: Annotated[
+        str, typer.Option(envvar="ANTIPHON_TOKEN", help="Client token, where the gateway asks for one.")
+    ] = "",
+    sessions: Annotated[int, typer.Option(min=1, help="Callers at once.")] = 1,
+    wait: Annotated[float, typer.Option(min=0.5, help="Seconds to wait for a first reply.")] = 15.0,
+    json: Json = False,
+) -> None:
+    """Call a gateway with a recording. Exit code 1 when a session got no answer.
+
+    Example: antiphon call question.wav --out conversation.wav
+    """
+    from ops.commands.call import Options
+    from ops.commands.call import call as command
+
+    if not console.run(lambda: command(Options(wav, url, out, agent, token, sessions, wait, json))):
+        raise typer.Exit(console.FAILED)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check everything a conversation needs; one line each, and what to do about it.
+
+    Example: antiphon doctor
+    """
+    from ops.commands.doctor import doctor as command
+
+    if not console.run(lambda: command(json)):
+        raise typer.Exit(console.FAILED)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="Which benchmark; `antiphon bench list` names them.")],
+    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log).")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long to measure.")] = None,
+    wav: Annotated[Path | None, typer.Option(help="A folder with recordings of your own (latency, stt).")] = None,
+    json: Json = False,
+) -> None:
+    """Run one benchmark.
+
+    Example: antiphon bench log --sessions 50 --json
+    """
+    from ops.commands.bench import bench as command
+
+    command(name, _given(sessions=sessions, seconds=seconds, wav=wav), json)
+
+
 def _given(**options: object) -> dict[str, object]:
     """The options somebody gave; the rest is left to the environment."""
     return {name: value for name, value in options.items() if value is not None}

@@ -27,14 +27,21 @@ find_python() {
 }
 python=$(find_python) || die "needs Python 3.11 or newer; found $(python3 --version 2>&1 || true). Install one, or name it: make setup PYTHON=/path/to/python3.12"
 
-venv_works() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
-if ! venv_works; then
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# What a bare Debian or Ubuntu lacks: venv, and libgomp, which llama.cpp computes with.
+lacking() {
+    "$python" -c 'import ensurepip, venv' 2>/dev/null \
+        || "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
+    "$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || echo libgomp1
+}
+missing=$(lacking | xargs)
+if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        say "setup: installing python$version-venv"
-        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y "python$version-venv"; } >&2 || true
+        say "setup: installing $missing"
+        # shellcheck disable=SC2086 # package names
+        { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing; } >&2 || true
     fi
-    venv_works || die "$python cannot make virtual environments; run: sudo apt-get install python$version-venv"
+    missing=$(lacking | xargs)
+    [ -z "$missing" ] || die "this machine lacks $missing (Debian's names); run: sudo apt-get install $missing"
 fi
 
 rm -f .venv/.made-from

@@ -30,7 +30,8 @@ TTS worker's process, behind its provider; `make check` fails when other parts i
 without it sets `TTS_PROVIDER` to another provider and may leave the package out.
 
 **av**, which faster-whisper imports, is BSD, but the FFmpeg libraries in its wheels are built with x264 and x265
-(GPL-2.0-or-later). They are loaded in the STT worker's process only, which hands faster-whisper samples and has nothing decoded by them.
+(GPL-2.0-or-later). They are loaded in the STT worker's process only, which hands faster-whisper samples and has nothing
+decoded by them.
 """
 
 
@@ -49,7 +50,7 @@ def licence(package: Distribution) -> str:
     named = [name for name in classifiers if name != "OSI Approved"]
     if named:
         return ", ".join(named)
-    lines = [line.strip() for line in (meta["License"] if "License" in meta else "").splitlines() if line.strip()]
+    lines = [line.strip() for text in meta.get_all("License") or () for line in text.splitlines() if line.strip()]
     return lines[0][:80] if lines else "not stated"
 
 
