@@ -1,0 +1,212 @@
+"""compose.yml without a Docker engine: its form, its promises, and every command started as the process it would be."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import redis.asyncio
+import yaml
+
+from ops.embedded.valkey import Valkey
+from ops.system import free_port
+from schemas.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+ANTIPHON = ("gateway", "stt", "llm", "tts", "llm-server")
+POOLS = ("stt", "llm", "tts")
+SECRET = "0123456789abcdef0123456789abcdef"
+
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<kind>:[-?])(?P<text>[^}]*))?\}")
+
+
+def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
+    """`${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Compose fills them in."""
+    if isinstance(value, dict):
+        return {key: interpolate(item, variables) for key, item in value.items()}
+    if isinstance(value, list):
+        return [interpolate(item, variables) for item in value]
+    if not isinstance(value, str):
+        return value
+
+    def fill(match: re.Match[str]) -> str:
+        if found := variables.get(match["name"]):
+            return found
+        if match["kind"] == ":?":
+            raise KeyError(f"{match['name']}: {match['text']}")
+        return match["text"] or ""
+
+    return _VARIABLE.sub(fill, value)
+
+
+def services(**variables: str) -> dict[str, Any]:
+    """The services as Compose would start them with these variables set."""
+    file = yaml.safe_load((ROOT / "compose.yml").read_text())
+    found: dict[str, Any] = interpolate(file, {"GATEWAY_TOKEN_SECRET": SECRET, **variables})["services"]
+    return found
+
+
+@contextmanager
+def started(service: Mapping[str, Any], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
+    """The service's command as a process that sees the file's environment and no other."""
+    scripts = sysconfig.get_path("scripts")
+    environment = {"PATH": f"{scripts}:/usr/bin:/bin", **{k: str(v) for k, v in service["environment"].items()}}
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            [f"{scripts}/antiphon", *service["command"]],
+            env=environment,
+            cwd=folder,
+            stdout=output,
+            stderr=output,
+        )
+        try:
+            yield process, environment
+        finally:
+            process.kill()
+            process.wait()
+
+
+def becomes_healthy(
+    process: subprocess.Popen[bytes], service: Mapping[str, Any], environment: Mapping[str, str], folder: Path
+) -> None:
+    """Waits until the service's own health check passes."""
+    form, program, *arguments = service["healthcheck"]["test"]
+    assert (form, program) == ("CMD", "python")
+    until = time.monotonic() + 45
+    while True:
+        output = (folder / "output").read_text()
+        assert process.poll() is None, f"it ended with {process.returncode}:\n{output}"
+        check = subprocess.run(
+            [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+        if check.returncode == 0:
+            return
+        assert time.monotonic() < until, f"never healthy:\n{check.stderr[-300:]}\n{output}"
+        time.sleep(0.2)
+
+
+def test_it_has_the_form_the_specification_asks() -> None:
+    """compose.yml is valid by the Compose Specification's own schema."""
+    schema = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+    file = yaml.safe_load((ROOT / "compose.yml").read_text())
+    jsonschema.Draft202012Validator(schema).validate(file)
+    jsonschema.Draft202012Validator(schema).validate(interpolate(file, {"GATEWAY_TOKEN_SECRET": SECRET}))
+
+
+def test_an_unknown_key_is_refused_by_the_schema() -> None:
+    """The check above can fail."""
+    schema = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+    file = yaml.safe_load((ROOT / "compose.yml").read_text())
+    file["services"]["stt"]["comand"] = ["worker", "stt"]
+    with pytest.raises(jsonschema.ValidationError, match="comand"):
+        jsonschema.Draft202012Validator(schema).validate(file)
+
+
+def test_every_pool_scales() -> None:
+    """`--scale stt=4` works: no pool has a name or a host port that a second container would collide with."""
+    for name in (*POOLS, "llm-server"):
+        assert not {"container_name", "ports", "hostname"} & set(services()[name]), name
+    assert "container_name" not in services()["gateway"]
+
+
+def test_the_gateway_needs_a_secret() -> None:
+    """Nobody gets a gateway on the network with a secret that stands in a public file."""
+    with pytest.raises(KeyError, match="32 or more random characters"):
+        services(GATEWAY_TOKEN_SECRET="")
+    assert "127.0.0.1:8765:8765" in services()["gateway"]["ports"]
+
+
+def test_every_variable_is_one_we_read() -> None:
+    """Each name in an environment is a setting, so that none is silently ignored."""
+    known = {name.upper() for name in Settings.model_fields}
+    for name in ANTIPHON:
+        assert set(services()[name]["environment"]) <= known, name
+
+
+@pytest.mark.parametrize("name", ANTIPHON)
+def test_its_environment_is_accepted(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The defaults of the file are values the settings accept."""
+    for variable in list(os.environ):
+        if variable.lower() in Settings.model_fields:
+            monkeypatch.delenv(variable)
+    for variable, value in services()[name]["environment"].items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.chdir(tmp_path)
+    Settings()
+
+
+def test_what_builds_the_image_is_there() -> None:
+    """The Dockerfile copies files that exist and are not left out by .dockerignore."""
+    build = services()["gateway"]["build"]
+    text = (ROOT / build["context"] / build["dockerfile"]).read_text()
+    for lock in re.findall(r"ops/locks/\w+\.lock", text):
+        assert (ROOT / lock).is_file(), lock
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    for folder in ("schemas", "gateway", "workers", "api", "ops", "pyproject.toml"):
+        assert f"!{folder}" in ignored
+
+
+async def test_the_log_keeps_what_it_acknowledged(tmp_path: Path) -> None:
+    """The redis service's command is one the server accepts, and it syncs each write."""
+    command = services()["redis"]["command"]
+    port = free_port()
+    server = Valkey(tmp_path)
+    process = await asyncio.create_subprocess_exec(
+        server.arguments()[0], *command[1:], "--port", str(port), cwd=tmp_path, stdout=asyncio.subprocess.DEVNULL
+    )
+    client = redis.asyncio.Redis(port=port)
+    try:
+        for _ in range(100):
+            try:
+                await client.ping()
+                break
+            except redis.exceptions.ConnectionError:
+                await asyncio.sleep(0.05)
+        assert await client.config_get("append*", "maxmemory-policy") == {
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "appendfilename": "appendonly.aof",
+            "appenddirname": "appendonlydir",
+            "maxmemory-policy": "noeviction",
+        }
+    finally:
+        await client.aclose()
+        process.kill()
+        await process.wait()
+
+
+@pytest.mark.models
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", ANTIPHON)
+async def test_it_starts(name: str, valkey: Valkey, tmp_path: Path) -> None:
+    """Each service starts with just the environment the file gives it, passes its own health check, and ends on SIGTERM."""
+    ports = {key: str(free_port()) for key in ("HEALTH_PORT", "GATEWAY_PORT", "LLM_SERVER_PORT")}
+    found = services(REDIS_URL=valkey.url, **ports)
+    if name == "llm":
+        ports["LLM_BASE_URL"] = f"http://127.0.0.1:{ports['LLM_SERVER_PORT']}/v1"
+        found = services(REDIS_URL=valkey.url, **ports)
+        (tmp_path / "llm-server").mkdir()
+        with started(found["llm-server"], tmp_path / "llm-server") as (server, environment):
+            await asyncio.to_thread(becomes_healthy, server, found["llm-server"], environment, tmp_path / "llm-server")
+            await _starts_and_ends(found[name], tmp_path)
+    else:
+        await _starts_and_ends(found[name], tmp_path)
+
+
+async def _starts_and_ends(service: Mapping[str, Any], folder: Path) -> None:
+    with started(service, folder) as (process, environment):
+        await asyncio.to_thread(becomes_healthy, process, service, environment, folder)
+        process.send_signal(signal.SIGTERM)
+        code = await asyncio.to_thread(process.wait, 25)
+        assert code in (0, -signal.SIGTERM), (folder / "output").read_text()
