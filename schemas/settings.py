@@ -40,6 +40,14 @@ class Settings(BaseSettings):
     tts_provider: str = "piper"
     tts_voice: str = "en_US-joe-medium"
     """A voice that comes as a package, or the path of a Piper .onnx with its .onnx.json."""
+    tts_base_url: str = ""
+    """An OpenAI-compatible speech endpoint, for TTS_PROVIDER=openai: `http://host:port/v1`."""
+    tts_model: str = "tts-1"
+    tts_api_key: SecretStr = SecretStr("")
+    tts_rate: int = Field(24_000, ge=8_000, le=48_000)
+    """Hz of the PCM that endpoint sends; OpenAI's is 24000."""
+    tts_timeout: float = Field(10.0, gt=0)
+    """Seconds that endpoint may stay silent."""
     tts_device: Literal["auto", "cpu", "cuda"] = "auto"
     model_threads: int = Field(0, ge=0)
     """CPU threads for a model; 0 chooses by the machine."""

@@ -1,0 +1,137 @@
+"""The tts stage: a sentence in, its clip out, part by part, each part one step in the log.
+
+A clip is begun once and continued, never repeated: whoever takes over an interrupted job reads from the log how much of
+the sound is there, synthesizes again and appends what follows.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from weakref import WeakSet
+
+from schemas.audio import AudioRef
+from schemas.bus import Outcome
+from schemas.errors import Permanent
+from schemas.events import ClipReady, Stage
+from schemas.jobs import TtsJob
+from schemas.settings import Settings
+from workers import registry
+from workers._stage import Work
+from workers.providers import Sound, Speaking, Tts
+from workers.tts._clips import Repeats, after, joined
+
+__all__ = ["TtsStage"]
+
+DEFAULT_SLOTS = 2
+"""Sentences at once: the next is under way while the first still computes; more would delay each other's first sound."""
+
+
+class TtsStage:
+    """Built with the worker's own provider; a job that names another has that one opened once and kept."""
+
+    stage: Stage = "tts"
+    batch = 1
+
+    def __init__(self, provider: Tts, settings: Settings, open_provider: Callable[[str], Tts] | None = None) -> None:
+        self.slots = settings.worker_slots or DEFAULT_SLOTS
+        self._own = provider
+        self._own_name = settings.tts_provider
+        self._open = open_provider or (lambda name: registry.provider("tts", name, settings))
+        self._others: dict[str, Tts] = {}
+        self._repeats = Repeats()
+        self._begun: WeakSet[Work] = WeakSet()
+
+    async def warm_up(self) -> None:
+        await self._own.warm_up()
+
+    async def run(self, works: Sequence[Work]) -> None:
+        for work in works:
+            await self._speak(work)
+
+    async def aclose(self) -> None:
+        for provider in (self._own, *self._others.values()):
+            await provider.aclose()
+
+    async def _speak(self, work: Work) -> None:
+        """Append the clip of one sentence. Stops between parts once the job is void."""
+        job = work.job
+        assert isinstance(job, TtsJob)
+        part, delivered = await self._delivered(work)
+        self._begun.add(work)
+        async with aclosing(self._sounds(job)) as sounds:
+            async for sound in after(sounds, delivered):
+                if work.cancelled.is_set():
+                    return
+                event = await self._clip_ready(work, job, part, sound)
+                if sound.last:
+                    await work.finish([event])
+                    return
+                if await work.step([event]) not in (Outcome.OK, Outcome.DUP):
+                    return
+                part += 1
+        raise Permanent(
+            f"TTS_PROVIDER={job.provider or self._own_name}: the sound of a sentence ended without a last part", "empty"
+        )
+
+    async def _delivered(self, work: Work) -> tuple[int, float]:
+        """What of the clip the log has already: the next part's number and the seconds of sound before it."""
+        if work.delivery.last_step < 0 and work not in self._begun:
+            return 0, 0.0
+        events = await work.bus.read(work.job.session, after=work.job.answers)
+        mine = [e for e in events if isinstance(e, ClipReady) and e.cause is not None and e.cause.job == work.job.id]
+        return max((e.part + 1 for e in mine), default=0), sum(e.duration for e in mine)
+
+    async def _clip_ready(self, work: Work, job: TtsJob, part: int, sound: Sound) -> ClipReady:
+        """Store the part's sound beside the log and say where it is."""
+        name = f"{job.id}.{work.delivery.attempt}.{part}"
+        key = await work.bus.put_blob(job.session, name, sound.pcm.astype("<i2", copy=False).tobytes())
+        return ClipReady(
+            turn=job.turn,
+            generation=job.generation,
+            cause=work.cause,
+            index=job.index,
+            part=part,
+            last=sound.last,
+            audio=AudioRef(key=key, rate=sound.rate, samples=len(sound.pcm)),
+            duration=len(sound.pcm) / sound.rate,
+            text=job.text,
+            words=sound.words,
+            visemes=sound.visemes,
+            phrase=job.phrase,
+            took=work.elapsed(),
+            queued=work.queued,
+            model=job.voice or self._provider(job.provider).model,
+        )
+
+    async def _sounds(self, job: TtsJob) -> AsyncGenerator[Sound, None]:
+        """The clip's parts; one part when it was spoken before (greetings, fallbacks)."""
+        key = (job.provider, job.voice, job.speed, job.text)
+        known = self._repeats.get(key)
+        if known is not None:
+            yield known
+            return
+        parts: list[Sound] = []
+        provider = self._provider(job.provider)
+        async with aclosing(_closable(provider.synthesize(Speaking(job.text, job.voice, job.speed)))) as sounds:
+            async for sound in sounds:
+                parts.append(sound)
+                if sound.last:
+                    self._repeats.offer(key, joined(parts), fixed=job.phrase is not None)
+                yield sound
+
+    def _provider(self, name: str) -> Tts:
+        if name in ("", self._own_name):
+            return self._own
+        if name not in self._others:
+            self._others[name] = self._open(name)
+        return self._others[name]
+
+
+async def _closable(sounds: AsyncIterator[Sound]) -> AsyncGenerator[Sound, None]:
+    """`sounds` as a generator that ends theirs when it is closed (a plain iterator has nothing to end)."""
+    try:
+        async for sound in sounds:
+            yield sound
+    finally:
+        close = getattr(sounds, "aclose", None)
+        if close is not None:
+            await close()
