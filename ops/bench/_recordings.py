@@ -73,9 +73,12 @@ def turns() -> list[Turn]:
         for start, end, pauses in cuts:
             pcm = whole[int(start * HEARING_RATE) : int(end * HEARING_RATE)]
             found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(pcm), pauses))
-    for path in sorted((Path(__file__).parent.parent / "demo").glob("*.flac")):
-        if path.stem not in ("mhm", "stop"):
-            found.append(Turn(path.stem, trim(read_speech(path)), path.stem.startswith("pause")))
+    lines = sorted((Path(__file__).parent.parent / "demo").glob("*.flac"))
+    found += [
+        Turn(path.stem, trim(read_speech(path)), path.stem.startswith("pause"))
+        for path in lines
+        if path.stem not in ("mhm", "stop")
+    ]
     return found
 
 

@@ -17,7 +17,7 @@ _QUIET = 1.5  # seconds after the last sound and the last end of a turn in which
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`wav`: what the caller says; `out`: where the stereo recording goes (with several sessions: -1, -2, … before the suffix)."""
+    """`wav`: what the caller says; `out`: where the stereo recording goes (of several: -1, -2, … before the suffix)."""
 
     wav: Path
     url: str | None

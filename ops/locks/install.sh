@@ -25,7 +25,7 @@ find_python() {
     done
     return 1
 }
-python=$(find_python) || die "needs Python 3.11 or newer; found $(python3 --version 2>&1 || true). Install one, or name it: make setup PYTHON=/path/to/python3.12"
+python=$(find_python) || die "needs Python 3.11 or newer; found $(${PYTHON:-python3} --version 2>&1 || true). Install one, or name it: make setup PYTHON=/path/to/python3.12"
 
 # What a bare Debian or Ubuntu lacks: venv, and libgomp, which llama.cpp computes with.
 lacking() {

@@ -43,6 +43,8 @@ def uv_environment(settings: dict[str, str]) -> dict[str, str]:
     environment: dict[str, str] = {}
     for name, value in settings.items():
         words = value.split()
+        if name == "find-links":  # pip warns of a folder that isn't there, uv fails
+            words = [word for word in words if "://" in word or os.path.exists(word)]
         if name in UV_NAMES and words:
             if name == "no-index" and value.lower() not in ("1", "true", "yes", "on"):
                 continue

@@ -1,0 +1,95 @@
+"""People who keep talking while everything dies: they speak, type, interrupt, lose the line and come back with their ticket."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Sequence
+
+from ops.caller import Caller, CallError, Pcm
+
+_PATIENCE = 25.0  # seconds a caller waits for a turn to end before it goes on with the next
+_COMES_BACK_FOR = 28.0  # the session waits 30 s for its client
+
+
+class Crowd:
+    """`count` callers at a time, each one session after another, until `stop`."""
+
+    def __init__(self, gateways: Sequence[str], lines: Sequence[Pcm], count: int, seed: int):
+        self._gateways = gateways
+        self._lines = lines
+        self._count = count
+        self._random = random.Random(seed)
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.sessions: set[str] = set()
+        self.returns = 0
+        self.repeated_sound: list[str] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._live(number)) for number in range(self._count)]
+
+    async def stop(self, patience: float) -> None:
+        """No new turns; everybody hangs up, or is cut off after `patience` seconds."""
+        self._stopping.set()
+        _, late = await asyncio.wait(self._tasks, timeout=patience)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _live(self, number: int) -> None:
+        chance = random.Random(self._random.random())
+        while not self._stopping.is_set():
+            caller = Caller(chance.choice(self._gateways), participant=f"caller-{number}", rate=16_000)
+            with contextlib.suppress(CallError, ConnectionError, OSError):
+                await self._converse(caller, chance)
+            with contextlib.suppress(Exception):
+                await caller.aclose()
+            if caller.session:
+                self.sessions.add(caller.session)
+            await asyncio.sleep(chance.uniform(0.05, 0.3))
+
+    async def _converse(self, caller: Caller, chance: random.Random) -> None:
+        await caller.connect()
+        self.sessions.add(caller.session)
+        for _ in range(chance.randint(2, 5)):
+            if self._stopping.is_set():
+                break
+            await self._turn(caller, chance)
+        if await self._present(caller, chance):
+            await caller.hang_up()
+
+    async def _turn(self, caller: Caller, chance: random.Random) -> None:
+        """Say or type something, sometimes over the agent, sometimes drop the line; wait for the turn to end."""
+        if not await self._present(caller, chance):
+            return
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError, OSError, asyncio.TimeoutError):
+            if chance.random() < 0.5:
+                await asyncio.wait_for(caller.speak(chance.choice(self._lines)), 10)
+            else:
+                await caller.send({"type": "message", "text": f"number {chance.randint(1, 999)} please"})
+        if chance.random() < 0.15:
+            await caller.drop()
+        end = began + (chance.uniform(0.3, 2.0) if chance.random() < 0.3 else _PATIENCE)
+        while time.monotonic() < end and await self._present(caller, chance):
+            if await caller.wait_for(
+                lambda message: message["type"] == "turn", min(1.0, end - time.monotonic()), began
+            ):
+                return
+
+    async def _present(self, caller: Caller, chance: random.Random) -> bool:
+        """Connected, or connected again with the ticket; False when the session is over."""
+        end = time.monotonic() + _COMES_BACK_FOR
+        while not caller.connected:
+            if caller.ended.is_set() or time.monotonic() > end:
+                return False
+            await caller.drop()
+            try:
+                await caller.connect(chance.choice(self._gateways))
+                self.returns += 1
+            except CallError as error:
+                if "session" in str(error) and "over" in str(error):
+                    return False
+                await asyncio.sleep(0.2)
+        return True

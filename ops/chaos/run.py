@@ -1,0 +1,232 @@
+"""`antiphon chaos`: a real Valkey (`appendfsync always`), real workers with providers of fixed cost, two real gateways and
+callers on real sockets; workers, gateways and the server are killed all the time, some are frozen and thawed, and connections
+are cut between a request and its reply. Then it stops, everything drains, and the judge reads the logs.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from gateway.audio_file import read_speech
+from ops.bench._figures import milliseconds
+from ops.chaos.callers import Crowd
+from ops.chaos.judge import judge, settled
+from ops.chaos.processes import KeptProcess, Kind, Role, preload
+from ops.chaos.proxy import CuttingProxy
+from ops.chaos.recovery import RecoveryWatch
+from ops.embedded.valkey import Valkey
+from ops.system import free_port
+from schemas.log import connect
+from schemas.settings import Settings
+
+LINES = ("capital", "stop")
+_REFUSALS = ("LOST", "STALE")
+
+
+@dataclass(frozen=True, slots=True)
+class Chaos:
+    """Seconds between kills; `mutant`: run with a broken log, which the judge must notice."""
+
+    seconds: float = 60.0
+    callers: int = 8
+    worker_every: float = 0.4
+    gateway_every: float = 2.0
+    redis_every: float = 3.0
+    cut_every: float = 1.0
+    frozen_share: float = 0.2
+    frozen_for: tuple[float, float] = (2.2, 3.5)
+    drain: float = 20.0
+    seed: int = 1
+    models: bool = False
+    mutant: str | None = None
+    workers: tuple[tuple[Kind, int], ...] = (("stt", 2), ("llm", 2), ("tts", 2))
+    gateways: int = 2
+    keep: Path | None = None
+
+
+async def chaos(options: Chaos, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Answers `sessions kills refused violations recovery_p95_ms` and what explains them."""
+    with contextlib.ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="antiphon-chaos-")))
+        return await _Run(options, folder, say).run()
+
+
+class _Run:
+    def __init__(self, options: Chaos, folder: Path, say: Callable[[str], None]):
+        self._options = options
+        self._folder = folder
+        self._say = say
+        self._random = random.Random(options.seed)
+        self._server = Valkey(folder / "valkey", free_port(), "always")
+        self._kills = 0
+        self._freezes = 0
+        self._restarts = 0
+        self._calm = asyncio.Event()
+        self._frozen: set[int] = set()
+        self._processes: list[KeptProcess] = []
+
+    async def run(self) -> dict[str, Any]:
+        options = self._options
+        (self._folder / "logs").mkdir(parents=True, exist_ok=True)
+        preload()
+        await self._server.start()
+        proxy = CuttingProxy(self._server.port, every=options.cut_every, seed=options.seed)
+        await proxy.start()
+        direct = Redis.from_url(self._server.url)
+        watch = RecoveryWatch(direct)
+        try:
+            urls = await self._start_processes(f"redis://127.0.0.1:{proxy.port}/0")
+            lines = [read_speech(Path(__file__).parent.parent / "demo" / f"{name}.flac") for name in LINES]
+            crowd = Crowd(urls, lines, options.callers, options.seed)
+            crowd.start()
+            self._say(f"killing for {options.seconds:.0f} s …")
+            await self._kill_everything(watch)
+            proxy.calm()
+            self._say("no more kills; draining …")
+            await crowd.stop(options.drain)
+            drained = await settled(direct, options.drain)
+            bus = await connect(Settings(redis_url=self._server.url))
+            sessions, violations = await judge(bus, direct)
+            await bus.aclose()
+            if not drained:
+                violations.append(f"not drained within {options.drain:.0f} s")
+            violations += crowd.repeated_sound
+        finally:
+            await watch.aclose()
+            await direct.aclose()
+            await asyncio.gather(*(process.stop(3.0) for process in self._processes))
+            await proxy.stop()
+            await self._server.stop()
+        return {
+            "sessions": sessions,
+            "kills": self._kills,
+            "refused": self._refused(),
+            "violations": len(violations),
+            "recovery_p95_ms": milliseconds(watch.seconds, 95) if watch.seconds else None,
+            "recovery_p50_ms": milliseconds(watch.seconds, 50) if watch.seconds else None,
+            "jobs_recovered": len(watch.seconds),
+            "freezes": self._freezes,
+            "cuts": proxy.cuts,
+            "restarts_by_themselves": self._restarts,
+            "callers_came_back": crowd.returns,
+            "first_violations": violations[:10],
+        }
+
+    # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _start_processes(self, redis_url: str) -> list[str]:
+        shared = {"REDIS_URL": redis_url, "LOG_LEVEL": "info", "HEALTH_PORT": "0", "DRAIN": "2"}
+        shared |= {} if self._options.models else {f"{stage}_PROVIDER": "simulated" for stage in ("STT", "LLM", "TTS")}
+        if self._options.mutant:
+            shared["ANTIPHON_LOG_MUTANT"] = self._options.mutant
+        roles = [
+            Role(f"{kind}-{number}", kind, shared, self._folder / "logs" / f"{kind}-{number}.log")
+            for kind, count in self._options.workers
+            for number in range(count)
+        ]
+        ports = [free_port() for _ in range(self._options.gateways)]
+        roles += [
+            Role(
+                f"gateway-{number}",
+                "gateway",
+                shared | {"GATEWAY_PORT": str(port)},
+                self._folder / "logs" / f"gateway-{number}.log",
+            )
+            for number, port in enumerate(ports)
+        ]
+        self._processes = [await asyncio.to_thread(KeptProcess, role) for role in roles]
+        for port in ports:
+            await _listening(port)
+        return [f"ws://127.0.0.1:{port}/ws" for port in ports]
+
+    async def _kill_everything(self, watch: RecoveryWatch) -> None:
+        workers = [process for process in self._processes if process.role.kind != "gateway"]
+        gateways = [process for process in self._processes if process.role.kind == "gateway"]
+        pace = 10.0 if self._options.models else 1.0
+        loops = [
+            self._every(self._options.worker_every * pace, lambda: self._hit(workers, watch)),
+            self._every(self._options.gateway_every * pace, lambda: self._hit(gateways, None)),
+            self._every(self._options.redis_every * pace, lambda: self._hit_redis(watch)),
+            self._every(0.5, self._replace_the_dead),
+        ]
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        await asyncio.sleep(self._options.seconds)
+        self._calm.set()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+        for process in self._processes:
+            process.signal(signal.SIGCONT)
+        await self._replace_the_dead()
+
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while not self._calm.is_set():
+            due += seconds
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._calm.wait(), max(0.0, due - loop.time()))
+            if not self._calm.is_set():
+                await act()
+
+    async def _hit(self, processes: Sequence[KeptProcess], watch: RecoveryWatch | None) -> None:
+        """Kill one, or freeze it long enough to lose its leases and let it wake as a zombie."""
+        victim = self._random.choice([process for process in processes if process.pid not in self._frozen] or processes)
+        if self._random.random() < self._options.frozen_share and victim.pid not in self._frozen:
+            self._freezes += 1
+            task = asyncio.create_task(self._freeze(victim))
+            self._frozen.add(victim.pid)
+            task.add_done_callback(lambda _, pid=victim.pid: self._frozen.discard(pid))  # type: ignore[misc]
+            return
+        pid = victim.pid
+        self._kills += 1
+        await victim.kill()
+        if watch is not None:
+            await watch.watch(pid)
+
+    async def _freeze(self, victim: KeptProcess) -> None:
+        pid = victim.pid
+        victim.signal(signal.SIGSTOP)
+        await asyncio.sleep(self._random.uniform(*self._options.frozen_for))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+    async def _hit_redis(self, watch: RecoveryWatch) -> None:
+        self._kills += 1
+        with watch.outage():
+            await self._server.kill()
+            await self._server.start()
+
+    async def _replace_the_dead(self) -> None:
+        for process in self._processes:
+            self._restarts += await process.replace_if_dead()
+
+    def _refused(self) -> int:
+        """Commits and publications that the fences refused, as the processes' logs say."""
+        count = 0
+        for path in (self._folder / "logs").glob("*.log"):
+            count += sum(
+                "refused" in line and any(word in line for word in _REFUSALS) for line in path.open(errors="replace")
+            )
+        return count
+
+
+async def _listening(port: int, seconds: float = 60.0) -> None:
+    for _ in range(int(seconds / 0.05)):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        return
+    raise TimeoutError(f"no gateway listens on port {port}")
