@@ -39,7 +39,7 @@ def test_every_locked_package_has_a_licence_on_the_page() -> None:
     assert "not stated" not in page
 
 
-def test_pips_settings_hold_for_uv() -> None:
+def test_pips_settings_hold_for_uv(tmp_path: Path) -> None:
     """An index configured for pip is the one uv asks; the environment wins over the files."""
     listing = "\n".join(
         [
@@ -47,7 +47,7 @@ def test_pips_settings_hold_for_uv() -> None:
             "global.cert='/etc/ssl/own.crt'",
             "install.trusted-host='a.example\\nb.example'",
             ":env:.index-url='https://env.example/simple'",
-            ":env:.find-links='/wheels /more'",
+            f":env:.find-links='{tmp_path} {tmp_path}/gone file:///more'",
             "download.index-url='https://not.example'",
             "global.no-index='false'",
         ]
@@ -56,5 +56,5 @@ def test_pips_settings_hold_for_uv() -> None:
         "UV_DEFAULT_INDEX": "https://env.example/simple",
         "SSL_CERT_FILE": "/etc/ssl/own.crt",
         "UV_INSECURE_HOST": "a.example b.example",
-        "UV_FIND_LINKS": "/wheels,/more",
+        "UV_FIND_LINKS": f"{tmp_path},file:///more",
     }
