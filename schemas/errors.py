@@ -3,6 +3,7 @@
     AntiphonError
     ├── AgentSpecError      the agent file
     ├── SettingsError       an environment variable
+    ├── AudioFileError      a recording that can't be read or written
     ├── EventError          an event that can't be read
     │   └── FutureEvent     written by a newer version
     ├── BusError            the log can't be used
@@ -25,6 +26,9 @@ class AgentSpecError(AntiphonError): ...
 
 
 class SettingsError(AntiphonError): ...
+
+
+class AudioFileError(AntiphonError): ...
 
 
 class EventError(AntiphonError): ...

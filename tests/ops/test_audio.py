@@ -1,0 +1,28 @@
+"""Conversations are written as stereo WAVs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ops.audio import write_stereo
+from schemas.errors import AudioFileError
+
+
+def test_stereo_keeps_the_sides_apart(tmp_path: Path) -> None:
+    """The caller is on the left, the agent on the right, the shorter filled with silence."""
+    path = tmp_path / "out.wav"
+    write_stereo(path, np.full(10, 7, np.int16), np.full(25, -9, np.int16), 24_000)
+
+    both, rate = soundfile.read(path, dtype="int16")
+
+    assert rate == 24_000
+    assert both[:, 0].tolist() == [7] * 10 + [0] * 15
+    assert both[:, 1].tolist() == [-9] * 25
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    """Writing where nothing can be written names the file and the reason."""
+    with pytest.raises(AudioFileError, match=r"nowhere/out\.wav: cannot be written \(No such file"):
+        write_stereo(tmp_path / "nowhere" / "out.wav", np.zeros(1, np.int16), np.zeros(1, np.int16), 16_000)
