@@ -1,0 +1,261 @@
+"""`MemoryBus`: the log's in-memory twin, for tests, demos and simulations. Everybody who shares it shares one object."""
+
+import asyncio
+import copy
+from collections.abc import Callable, Mapping, Sequence
+
+from schemas.bus import (
+    Claimed,
+    Delivery,
+    Ending,
+    Held,
+    Hold,
+    InboxEntry,
+    Outcome,
+    Publication,
+    Reply,
+    Seen,
+    SessionInfo,
+    Snapshot,
+    Taken,
+)
+from schemas.clock import Clock, MonotonicClock
+from schemas.events import Event, Stage
+from schemas.jobs import Job
+from schemas.log import keys
+from schemas.log._fences import STAGES, check_postable
+from schemas.log._twin import Partition, Session
+
+EPOCH = 1_700_000_000_000_000
+"""The log's time, µs, where the clock says 0."""
+
+
+class MemoryBus:
+    """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
+    mutant that lets anyone commit."""
+
+    def __init__(
+        self, partitions: int = 1, *, clock: Clock | None = None, lease: float = 2.0, fenced: bool = True
+    ) -> None:
+        self.partitions = partitions
+        self.blobs: dict[str, bytes] = {}
+        self._clock = clock or MonotonicClock()
+        self._log = [Partition(number, int(lease * 1e6), fenced) for number in range(partitions)]
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def start(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    def partition(self, session: str) -> int:
+        return keys.partition_of(session, self.partitions)
+
+    def save(self) -> object:
+        """The whole log as it is now, for `restore`."""
+        return copy.deepcopy(self._log)
+
+    def restore(self, saved: object) -> None:
+        """Lose everything since `save`: what a failover or a lost write does."""
+        assert isinstance(saved, list)
+        self._log = copy.deepcopy(saved)
+
+    @property
+    def dead_letters(self) -> list[dict[str, object]]:
+        return [letter for partition in self._log for letter in partition.dead]
+
+    # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
+        await asyncio.sleep(0)
+        log, now = self._log[partition], self._now()
+        deliveries = log.take(stage, consumer, count, reclaim, now)
+        entries = log.queues[stage].entries
+        self._ring()
+        return Taken(deliveries, f"{next(reversed(entries), 0)}-0", now)
+
+    async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
+        def rings() -> bool:
+            return any(
+                next(reversed(self._log[partition].queues[stage].entries), 0) > _number(last_id)
+                for partition, last_id in last_ids.items()
+            )
+
+        await self._wait(rings, timeout)
+
+    async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
+        await asyncio.sleep(0)
+        now = self._now()
+        outcomes = [self._log[delivery.partition].renew(stage, consumer, delivery, now) for delivery in deliveries]
+        self._ring()
+        return outcomes
+
+    async def commit(
+        self,
+        stage: Stage,
+        consumer: str,
+        delivery: Delivery,
+        step: int,
+        ending: Ending,
+        events: Sequence[Event] = (),
+        jobs: Sequence[Job] = (),
+        seen: Seen | None = None,
+    ) -> Reply:
+        await asyncio.sleep(0)
+        log = self._log[delivery.partition]
+        reply = log.commit(stage, consumer, delivery, step, ending, events, jobs, seen, self._now())
+        self._ring()
+        return reply
+
+    async def release(self, stage: Stage, consumer: str, delivery: Delivery) -> Outcome:
+        await asyncio.sleep(0)
+        outcome = self._log[delivery.partition].release(stage, consumer, delivery, self._now())
+        self._ring()
+        return outcome
+
+    async def retire(self, stage: Stage, partition: int, consumer: str) -> bool:
+        await asyncio.sleep(0)
+        return self._log[partition].retire(stage, consumer)
+
+    # ── gateways ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def open(
+        self,
+        session: str,
+        owner: str,
+        request: str,
+        events: Sequence[Event],
+        jobs: Sequence[Job] = (),
+        ticket: str = "",
+    ) -> Claimed:
+        await asyncio.sleep(0)
+        claimed = self._of(session).open(session, owner, request, events, jobs, ticket, self._now())
+        self._ring()
+        return claimed
+
+    async def publish(self, session: str, epoch: int, publication: Publication) -> Reply:
+        await asyncio.sleep(0)
+        reply = self._of(session).publish(session, epoch, publication, False, self._now())
+        self._ring()
+        return reply
+
+    async def close(self, session: str, epoch: int, publication: Publication) -> Reply:
+        await asyncio.sleep(0)
+        reply = self._of(session).publish(session, epoch, publication, True, self._now())
+        self._ring()
+        return reply
+
+    async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held:
+        await asyncio.sleep(0)
+        log, now = self._log[partition], self._now()
+        replies = [log.hold(hold, now) for hold in sessions]
+        return Held(replies, {stage: len(log.queues[stage].entries) for stage in STAGES}, now)
+
+    async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
+        await asyncio.sleep(0)
+        return self._of(session).claim(session, owner, request, ticket, self._now())
+
+    async def inbox(
+        self, owner: str, last_ids: Mapping[int, str], timeout: float
+    ) -> tuple[list[InboxEntry], dict[int, str]]:
+        def last(partition: int) -> int:
+            box = self._log[partition].inboxes.get(owner)
+            return box.last if box else 0
+
+        after = {partition: last(partition) if name == "$" else _number(name) for partition, name in last_ids.items()}
+        await self._wait(lambda: any(last(partition) > number for partition, number in after.items()), timeout)
+        entries: list[InboxEntry] = []
+        for partition, number in after.items():
+            box = self._log[partition].inboxes.get(owner)
+            for position, session, event in box.entries if box else ():
+                if position > number:
+                    entries.append(InboxEntry(session, event))
+                    after[partition] = position
+        return entries, {partition: f"{number}-0" for partition, number in after.items()}
+
+    async def expired(self, partition: int, count: int) -> list[str]:
+        await asyncio.sleep(0)
+        now = self._now()
+        lapsed = [s for s in self._log[partition].sessions.values() if s.state == "open" and s.lease_ends <= now]
+        return [s.name for s in sorted(lapsed, key=lambda s: (s.lease_ends, s.name))[:count]]
+
+    # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def post(self, session: str, request: str, event: Event) -> Reply:
+        check_postable(event)
+        await asyncio.sleep(0)
+        reply = self._of(session).post(session, request, event, self._now())
+        self._ring()
+        return reply
+
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+        await asyncio.sleep(0)
+        s = self._of(session).sessions.get(session)
+        end = None if count is None else after + count
+        return s.events[after:end] if s else []
+
+    async def snapshot(self, session: str) -> Snapshot | None:
+        await asyncio.sleep(0)
+        s = self._of(session).sessions.get(session)
+        return s.snapshot if s and s.snapshot and s.snapshot.seq <= s.seq else None
+
+    async def sessions(self, count: int = 100) -> list[SessionInfo]:
+        await asyncio.sleep(0)
+        found = [_info(s, log.number) for log in self._log for s in log.sessions.values() if s.state == "open"]
+        return sorted(found, key=lambda info: (info.last_activity, info.session), reverse=True)[:count]
+
+    async def info(self, session: str) -> SessionInfo | None:
+        await asyncio.sleep(0)
+        log = self._of(session)
+        s = log.sessions.get(session)
+        return _info(s, log.number) if s else None
+
+    async def queued(self, stage: Stage) -> int:
+        await asyncio.sleep(0)
+        return sum(len(log.queues[stage].entries) for log in self._log)
+
+    async def put_blob(self, session: str, name: str, pcm: bytes) -> str:
+        await asyncio.sleep(0)
+        key = keys.blob(self.partition(session), session, name)
+        self.blobs[key] = bytes(pcm)
+        return key
+
+    async def get_blob(self, key: str) -> bytes | None:
+        await asyncio.sleep(0)
+        return self.blobs.get(key)
+
+    async def now(self) -> int:
+        return self._now()
+
+    # ── within ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _of(self, session: str) -> Partition:
+        return self._log[self.partition(session)]
+
+    def _now(self) -> int:
+        return EPOCH + int(self._clock.now() * 1e6)
+
+    def _ring(self) -> None:
+        """Something may have been appended: whoever waits looks again."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def _wait(self, ready: Callable[[], bool], timeout: float) -> None:
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(timeout):
+                while not ready():
+                    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                    self._waiting.append(future)
+                    await future
+        except TimeoutError:
+            pass
+
+
+def _info(s: Session, partition: int) -> SessionInfo:
+    return SessionInfo(s.name, partition, s.seq, s.state, s.owner, s.epoch, s.generation, s.lease_ends, s.at)
+
+
+def _number(entry: str) -> int:
+    return int(entry.partition("-")[0])

@@ -1,0 +1,422 @@
+"""The log of one partition as plain values: what the function library does, written again in Python, without I/O or clock.
+
+`now` is the log's time in µs. The suite in `tests/schemas/log` holds both to the same promises.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from schemas.bus import Claimed, Delivery, Ending, Hold, Outcome, Publication, Reply, Seen, Snapshot
+from schemas.events import Event, Stage
+from schemas.jobs import Job
+from schemas.log._fences import asked_limits, fence_of, perishable, reason_of, replaces
+
+ENDED = 64
+REQUESTS = 32
+INBOX = 20_000
+NOBODY = "-"
+_NO_POSITIONS: Mapping[str, Any] = {}
+
+
+@dataclass
+class Queued:
+    """A job in a stream or parked."""
+
+    job: Job
+    deadline: int
+    enqueued: int
+
+
+@dataclass
+class Pending:
+    consumer: str
+    attempt: int
+    since: int
+    """µs; long ago when handed back."""
+
+
+@dataclass
+class Mark:
+    step: int = -1
+    attempt: int = 0
+    consumer: str = ""
+    seq: int = 0
+    at: int = 0
+
+
+@dataclass
+class Queue:
+    entries: "OrderedDict[int, Queued]" = field(default_factory=OrderedDict)
+    pending: dict[int, Pending] = field(default_factory=dict)
+    last: int = 0
+    delivered: int = 0
+    """Entries up to here were handed out once."""
+
+    def add(self, queued: Queued) -> None:
+        self.last += 1
+        self.entries[self.last] = queued
+
+    def remove(self, entry: int) -> None:
+        self.pending.pop(entry, None)
+        self.entries.pop(entry, None)
+
+    def owned(self, entry: str, consumer: str, attempt: int) -> Pending | None:
+        held = self.pending.get(_number(entry))
+        return held if held and (held.consumer, held.attempt) == (consumer, attempt) else None
+
+
+@dataclass
+class Inbox:
+    entries: deque[tuple[int, str, Event]] = field(default_factory=lambda: deque(maxlen=INBOX))
+    last: int = 0
+
+
+@dataclass
+class Session:
+    name: str
+    owner: str
+    ticket: str
+    events: list[Event] = field(default_factory=list)
+    seq: int = 0
+    at: int = 0
+    generation: int = 0
+    epoch: int = 1
+    state: Literal["open", "closed"] = "open"
+    hears: dict[str, str] = field(default_factory=dict)
+    lanes: dict[str, Job] = field(default_factory=dict)
+    parked: list[Queued] = field(default_factory=list)
+    marks: dict[str, Mark] = field(default_factory=dict)
+    ended: deque[str] = field(default_factory=deque)
+    requests: "OrderedDict[tuple[str, str], tuple[int, int, int]]" = field(default_factory=OrderedDict)
+    operation: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """(epoch, operation, seq, at)"""
+    positions: Mapping[str, Any] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+    lease_ends: int = 0
+
+    def void(self, job: Job) -> bool:
+        fence, value = fence_of(job)
+        if not fence:
+            return False
+        if fence == "gen":
+            return str(self.generation) != value
+        return self.hears.get(fence) != value
+
+    def rewound(self, seen: Seen | None) -> bool:
+        if seen is None or seen.seq == 0:
+            return False
+        return seen.seq > self.seq or self.events[seen.seq - 1].at != seen.at
+
+    def remember(self, kind: str, request: str) -> None:
+        self.requests[kind, request] = (self.seq, self.at, self.epoch)
+        if len(self.requests) > REQUESTS:
+            self.requests.popitem(last=False)
+
+    def forget_later(self, job: str) -> None:
+        self.ended.append(job)
+        if len(self.ended) > ENDED:
+            self.marks.pop(self.ended.popleft(), None)
+
+
+class Partition:
+    """All keys of one tag. `fenced=False` is the mutant whose `commit` doesn't ask whose job it is."""
+
+    def __init__(self, number: int, lease: int, fenced: bool = True) -> None:
+        self.number = number
+        self.lease = lease
+        self.fenced = fenced
+        self.sessions: dict[str, Session] = {}
+        self.queues: dict[str, Queue] = {"stt": Queue(), "llm": Queue(), "tts": Queue()}
+        self.inboxes: dict[str, Inbox] = {}
+        self.dead: list[dict[str, Any]] = []
+
+    # ── events, lanes and parking ────────────────────────────────────────────────────────────────────────────────────
+
+    def _append(self, s: Session, events: Sequence[Event], now: int) -> None:
+        if not events:
+            return
+        s.at = max(s.at, now)
+        inbox = self.inboxes.setdefault(s.owner, Inbox())
+        for event in events:
+            s.seq += 1
+            stored = event.model_copy(update={"seq": s.seq, "at": s.at})
+            s.events.append(stored)
+            inbox.last += 1
+            inbox.entries.append((inbox.last, s.name, stored))
+
+    def _push(self, s: Session, queued: Queued) -> None:
+        job = queued.job
+        self.queues[job.stage].add(queued)
+        if job.lane:
+            s.lanes[job.lane] = job
+            fence, value = fence_of(job)
+            if fence and fence != "gen":
+                s.hears[fence] = value
+
+    def _move_up(self, s: Session, lane: str | None) -> None:
+        waiting, s.parked = s.parked, []
+        for queued in waiting:
+            job = queued.job
+            if fence_of(job)[0] == "gen" and s.void(job):
+                s.forget_later(job.id)
+            elif lane and job.lane == lane:
+                self._push(s, queued)
+                lane = None
+            else:
+                s.parked.append(queued)
+
+    def _finish(self, s: Session | None, stage: str, entry: int, job: Job) -> None:
+        self.queues[stage].remove(entry)
+        if s is None:
+            return
+        s.forget_later(job.id)
+        lane = job.lane
+        if lane and s.state == "open" and lane in s.lanes and s.lanes[lane].id == job.id:
+            del s.lanes[lane]
+            self._move_up(s, lane)
+
+    def _take_place(self, s: Session, queued: Queued, replaced: str) -> bool:
+        lane = queued.job.lane or ""
+        holder = s.lanes.get(lane)
+        if holder and fence_of(holder)[1] == replaced:
+            self._push(s, queued)
+            return True
+        for at, old in enumerate(s.parked):
+            if old.job.lane == lane and fence_of(old.job)[1] == replaced:
+                s.parked[at] = queued
+                s.forget_later(old.job.id)
+                return True
+        return False
+
+    def _enqueue(self, s: Session, jobs: Sequence[Job], now: int) -> None:
+        for job in jobs:
+            if job.id in s.marks:
+                continue
+            s.marks[job.id] = Mark()
+            if fence_of(job)[0] == "gen" and s.void(job):
+                s.forget_later(job.id)
+                continue
+            deadline = now + int(job.deadline * 1e6)
+            queued = Queued(job.model_copy(update={"answers": s.seq}), deadline, now)
+            if not job.lane:
+                self._push(s, queued)
+            elif not (replaces(job) and self._take_place(s, queued, replaces(job))):
+                if job.lane in s.lanes:
+                    s.parked.append(queued)
+                else:
+                    self._push(s, queued)
+
+    def _raise(self, s: Session, generation: int) -> None:
+        s.generation = generation
+        holder = s.lanes.get("llm")
+        if holder and s.void(holder):
+            del s.lanes["llm"]
+        self._move_up(s, None if "llm" in s.lanes else "llm")
+
+    # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def take(self, stage: Stage, consumer: str, count: int, reclaim: bool, now: int) -> list[Delivery]:
+        queue, out = self.queues[stage], []
+
+        def hand_out(entry: int, attempt: int) -> None:
+            queued = queue.entries[entry]
+            job, s = queued.job, self.sessions.get(queued.job.session)
+            if s is None or s.state != "open" or s.void(job) or (perishable(job) and now > queued.deadline):
+                self._finish(s, stage, entry, job)
+                return
+            queue.pending[entry] = Pending(consumer, attempt, now)
+            mark = s.marks.get(job.id, Mark())
+            enqueued, deadline = queued.enqueued, queued.deadline
+            out.append(Delivery(f"{entry}-0", self.number, job, attempt, enqueued, deadline, mark.step))
+
+        for entry, held in sorted(queue.pending.items()):
+            free = held.consumer == NOBODY or (reclaim and now - held.since >= self.lease)
+            if len(out) < count and free:
+                hand_out(entry, held.attempt + 1)
+        while len(out) < count and queue.delivered < queue.last:
+            queue.delivered += 1
+            if queue.delivered in queue.entries:
+                hand_out(queue.delivered, 1)
+        return out
+
+    def _standing(self, job: Job) -> Outcome:
+        s = self.sessions.get(job.session)
+        if s is None or s.state != "open":
+            return Outcome.CLOSED
+        return Outcome.STALE if s.void(job) else Outcome.OK
+
+    def renew(self, stage: Stage, consumer: str, delivery: Delivery, now: int) -> Outcome:
+        held = self.queues[stage].owned(delivery.entry, consumer, delivery.attempt)
+        if not held:
+            return Outcome.LOST
+        outcome = self._standing(delivery.job)
+        if outcome is Outcome.OK:
+            held.since = now
+        else:
+            self._finish(self.sessions.get(delivery.job.session), stage, _number(delivery.entry), delivery.job)
+        return outcome
+
+    def release(self, stage: Stage, consumer: str, delivery: Delivery, now: int) -> Outcome:
+        outcome = self.renew(stage, consumer, delivery, now)
+        if outcome is Outcome.OK:
+            self.queues[stage].pending[_number(delivery.entry)] = Pending(NOBODY, delivery.attempt - 1, now)
+        return outcome
+
+    def retire(self, stage: Stage, consumer: str) -> bool:
+        return all(held.consumer != consumer for held in self.queues[stage].pending.values())
+
+    def commit(
+        self,
+        stage: Stage,
+        consumer: str,
+        delivery: Delivery,
+        step: int,
+        ending: Ending,
+        events: Sequence[Event],
+        jobs: Sequence[Job],
+        seen: Seen | None,
+        now: int,
+    ) -> Reply:
+        job, entry = delivery.job, _number(delivery.entry)
+        s = self.sessions.get(job.session)
+        mark = s.marks.get(job.id) if s else None
+        if s and mark and mark.step >= step:
+            if (mark.consumer, mark.attempt) != (consumer, delivery.attempt):
+                return _reply(s, Outcome.LOST, now)
+            return Reply(Outcome.DUP, mark.seq, now, mark.at)
+        held = self.queues[stage].owned(delivery.entry, consumer, delivery.attempt)
+        if self.fenced and not held:
+            return _reply(s, Outcome.LOST, now)
+        if s is None:
+            self._finish(None, stage, entry, job)
+            return _reply(None, Outcome.MISSING, now)
+        if s.rewound(seen):
+            return _reply(s, Outcome.REWOUND, now)
+        standing = self._standing(job)
+        if standing is not Outcome.OK:
+            self._finish(s, stage, entry, job)
+            return _reply(s, standing, now)
+        self._append(s, events, now)
+        self._enqueue(s, jobs, now)
+        s.marks[job.id] = Mark(step, delivery.attempt, consumer, s.seq, s.at)
+        if ending == "step":
+            if held:
+                held.since = now
+        else:
+            if ending == "dead":
+                letter = {"session": s.name, "stage": stage, "job": job.id, "attempt": delivery.attempt}
+                self.dead.append({**letter, "reason": reason_of(events), "at": now})
+            self._finish(s, stage, entry, job)
+        return _reply(s, Outcome.OK, now)
+
+    # ── gateways and the API ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def open(
+        self, name: str, owner: str, request: str, events: Sequence[Event], jobs: Sequence[Job], ticket: str, now: int
+    ) -> Claimed:
+        s = self.sessions.get(name)
+        if s:
+            first = s.requests.get(("open", request))
+            if first is None:
+                return Claimed(_reply(s, Outcome.EXISTS, now))
+            return Claimed(Reply(Outcome.DUP, first[0], now, first[1]), first[2])
+        s = self.sessions[name] = Session(name, owner, ticket)
+        self._append(s, events, now)
+        self._enqueue(s, jobs, now)
+        s.lease_ends = now + self.lease
+        s.remember("open", request)
+        return Claimed(_reply(s, Outcome.OK, now), 1)
+
+    def publish(self, name: str, epoch: int, publication: Publication, closing: bool, now: int) -> Reply:
+        s = self.sessions.get(name)
+        if s is None:
+            return _reply(None, Outcome.MISSING, now)
+        refusal = self._refusal(s, epoch, publication)
+        if refusal is Outcome.DUP:
+            return Reply(Outcome.DUP, s.operation[2], now, s.operation[3])
+        if refusal:
+            return _reply(s, refusal, now)
+        self._append(s, publication.events, now)
+        if publication.raises is not None:
+            self._raise(s, publication.raises)
+        self._enqueue(s, publication.jobs, now)
+        s.operation = (epoch, publication.operation, s.seq, s.at)
+        s.snapshot = publication.snapshot or s.snapshot
+        if closing:
+            s.state = "closed"
+            s.parked.clear()
+            s.lease_ends = 0
+        return _reply(s, Outcome.OK, now)
+
+    def _refusal(self, s: Session, epoch: int, publication: Publication) -> Outcome | None:
+        if epoch != s.epoch:
+            return Outcome.LOST
+        if s.operation[0] == epoch and s.operation[1] >= publication.operation:
+            return Outcome.DUP
+        if s.state != "open":
+            return Outcome.CLOSED
+        if s.rewound(publication.seen):
+            return Outcome.REWOUND
+        if publication.raises is not None and publication.raises <= s.generation:
+            return Outcome.STALE
+        for stage, limit in asked_limits(publication.jobs, publication.limits).items():
+            if len(self.queues[stage].entries) >= limit:
+                return Outcome.FULL
+        return None
+
+    def hold(self, hold: Hold, now: int) -> Reply:
+        s = self.sessions.get(hold.session)
+        outcome = Outcome.OK
+        if s is None:
+            return _reply(None, Outcome.MISSING, now)
+        if s.epoch != hold.epoch:
+            outcome = Outcome.LOST
+        elif s.state != "open":
+            outcome = Outcome.CLOSED
+        elif s.rewound(hold.seen):
+            outcome = Outcome.REWOUND
+        if outcome is Outcome.OK:
+            s.positions = dict(hold.positions)
+        if outcome in (Outcome.OK, Outcome.REWOUND):
+            s.lease_ends = now + self.lease
+        return _reply(s, outcome, now)
+
+    def claim(self, name: str, owner: str, request: str, ticket: str, now: int) -> Claimed:
+        s = self.sessions.get(name)
+        if s is None:
+            return Claimed(_reply(None, Outcome.MISSING, now))
+        first = s.requests.get(("claim", request))
+        if first:
+            return Claimed(Reply(Outcome.DUP, first[0], now, first[1]), first[2], s.positions)
+        if s.state != "open":
+            return Claimed(_reply(s, Outcome.CLOSED, now))
+        if not (ticket and ticket == s.ticket) and s.lease_ends > now:
+            return Claimed(_reply(s, Outcome.HELD, now))
+        s.epoch += 1
+        s.owner = owner
+        s.lease_ends = now + self.lease
+        s.remember("claim", request)
+        return Claimed(_reply(s, Outcome.OK, now), s.epoch, s.positions or _NO_POSITIONS)
+
+    def post(self, name: str, request: str, event: Event, now: int) -> Reply:
+        s = self.sessions.get(name)
+        if s is None:
+            return _reply(None, Outcome.MISSING, now)
+        first = s.requests.get(("post", request))
+        if first:
+            return Reply(Outcome.DUP, first[0], now, first[1])
+        if s.state != "open":
+            return _reply(s, Outcome.CLOSED, now)
+        self._append(s, [event], now)
+        s.remember("post", request)
+        return _reply(s, Outcome.OK, now)
+
+
+def _reply(s: Session | None, outcome: Outcome, now: int) -> Reply:
+    return Reply(outcome, s.seq, now, s.at) if s else Reply(outcome, 0, now)
+
+
+def _number(entry: str) -> int:
+    return int(entry.partition("-")[0])

@@ -1,0 +1,55 @@
+"""Where everything lies: partitions and keys. One hash tag per partition, so that one call stays in one slot."""
+
+from binascii import crc_hqx
+
+PARTITIONS = "antiphon:partitions"
+"""The deployment's P."""
+
+
+def partition_of(session: str, partitions: int) -> int:
+    """CRC16 (XMODEM, as Redis Cluster's slots) of the session's id, mod P."""
+    return crc_hqx(session.encode(), 0) % partitions
+
+
+def tag(partition: int) -> str:
+    return f"{{p{partition:02d}}}"
+
+
+def events(partition: int, session: str) -> str:
+    return f"{tag(partition)}:ev:{session}"
+
+
+def session_hash(partition: int, session: str) -> str:
+    return f"{tag(partition)}:s:{session}"
+
+
+def snapshot(partition: int, session: str) -> str:
+    return f"{tag(partition)}:snap:{session}"
+
+
+def parked(partition: int, session: str) -> str:
+    return f"{tag(partition)}:parked:{session}"
+
+
+def queue(partition: int, stage: str) -> str:
+    return f"{tag(partition)}:q:{stage}"
+
+
+def inbox(partition: int, gateway: str) -> str:
+    return f"{tag(partition)}:in:{gateway}"
+
+
+def leases(partition: int) -> str:
+    return f"{tag(partition)}:lease"
+
+
+def open_sessions(partition: int) -> str:
+    return f"{tag(partition)}:open"
+
+
+def dead_letters(partition: int) -> str:
+    return f"{tag(partition)}:dead"
+
+
+def blob(partition: int, session: str, name: str) -> str:
+    return f"{tag(partition)}:blob:{session}/{name}"
