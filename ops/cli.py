@@ -23,6 +23,22 @@ def main() -> None:
 
 
 @app.command()
+def demo(
+    wav: Annotated[Path | None, typer.Option(help="Converse with a recording of your own instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the stereo recording goes.")] = None,
+    json: Json = False,
+) -> None:
+    """Hold a spoken conversation through the whole stack, and show how long every part of it took.
+
+    Example: antiphon demo --wav my-question.wav
+    """
+    from ops.commands.demo import demo as command
+
+    if not console.run(lambda: command(wav, out, json)):
+        raise typer.Exit(console.FAILED)
+
+
+@app.command()
 def up(
     gateways: Annotated[int, typer.Option(min=1, help="Gateway processes.")] = 1,
     stt: Annotated[int, typer.Option(min=0, help="STT worker processes.")] = 1,
@@ -141,6 +157,30 @@ def bench(
     from ops.commands.bench import bench as command
 
     command(name, _given(sessions=sessions, seconds=seconds, wav=wav), json)
+
+
+@app.command()
+def chaos(
+    seconds: Annotated[float, typer.Option(min=1, help="How long to kill.")] = 60.0,
+    callers: Annotated[int, typer.Option(min=1, help="Callers at a time.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of everything that is chosen at random.")] = 1,
+    models: Annotated[bool, typer.Option("--models", help="Real models, a tenth of the kills.")] = False,
+    mutant: Annotated[
+        Literal["no-fence"] | None, typer.Option(help="Break the log on purpose: this run must find violations.")
+    ] = None,
+    keep: Annotated[Path | None, typer.Option(help="Keep the processes' logs and the server's data here.")] = None,
+    json: Json = False,
+) -> None:
+    """Kill workers, gateways and Redis all the time, then check every log. Exit code 1 on any violation.
+
+    Example: antiphon chaos --seconds 120
+    """
+    from ops.chaos.run import Chaos
+    from ops.commands.chaos import chaos as command
+
+    options = Chaos(seconds=seconds, callers=callers, seed=seed, models=models, mutant=mutant, keep=keep)
+    if not console.run(lambda: command(options, json)):
+        raise typer.Exit(console.FAILED)
 
 
 def _given(**options: object) -> dict[str, object]:

@@ -3,7 +3,6 @@
 Each cut begins and ends with speech: its last sample is the end of the last word (by Silero, to 32 ms, then by energy).
 """
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.audio_file import read_speech
+from ops.recordings import packaged
 from schemas.audio import HEARING_RATE
 
 Pcm = NDArray[np.int16]
@@ -69,10 +69,8 @@ def turns() -> list[Turn]:
     """The fixed set, in a fixed order."""
     found = []
     for name, cuts in _CUTS.items():
-        whole = read_speech(_asset(name))
         for start, end, pauses in cuts:
-            pcm = whole[int(start * HEARING_RATE) : int(end * HEARING_RATE)]
-            found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(pcm), pauses))
+            found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(packaged(name, start, end)), pauses))  # noqa: PERF401
     lines = sorted((Path(__file__).parent.parent / "demo").glob("*.flac"))
     found += [
         Turn(path.stem, trim(read_speech(path)), path.stem.startswith("pause"))
@@ -95,10 +93,3 @@ def trim(pcm: Pcm) -> Pcm:
     loud = np.sqrt((frames**2).mean(axis=1))
     voiced = np.flatnonzero(loud > loud.max(initial=0.0) * 10 ** (-35 / 20))
     return pcm[voiced[0] * size : (voiced[-1] + 1) * size] if len(voiced) else pcm
-
-
-def _asset(name: str) -> Path:
-    spec = importlib.util.find_spec("moonshine_voice")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("the recordings come with the package moonshine-voice: run `make setup`")
-    return Path(spec.origin).parent / "assets" / f"{name}.wav"

@@ -1,0 +1,35 @@
+"""What the demo's caller says. A step is a line, when it is said, and what it shows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gateway.audio_file import read_speech
+from ops.caller import Pcm
+from ops.recordings import packaged
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`title`: what it shows; `when`: after the agent has finished, or `over` it, a moment after it began to speak."""
+
+    title: str
+    pcm: Pcm
+    when: Literal["after", "over"] = "after"
+
+
+def script() -> list[Step]:
+    """Six turns of the caller; the third is interrupted by the fourth."""
+    return [
+        Step("a plain question", _line("capital")),
+        Step("a real person, from a recording", packaged("clone-test", 0.4, 4.1)),
+        Step("a question with a long answer …", _line("story")),
+        Step("… interrupted", _line("stop"), "over"),
+        Step("a pause in mid-sentence", _line("pause")),
+        Step("another real person", packaged("endgame_nagg_nell", 17.5, 19.0)),
+        Step("something that refers to the beginning", _line("first")),
+    ]
+
+
+def _line(name: str) -> Pcm:
+    return read_speech(Path(__file__).with_name(f"{name}.flac"))
