@@ -226,9 +226,9 @@ class TurnCommitted(_GatewayEvent):
 class TurnEnded(_GatewayEvent):
     """The one end of a turn.
 
-    `how` and `reason`: played (finished) · interrupted (barge_in, say) · dropped (noise, empty, backchannel, replaced,
-    overload) · failed (stt, llm, tts) · expired (stt, llm, tts, session). `heard`: the reply's text as the user heard it, to
-    the word; `unheard`: indices of sentences whose sound never came, sent as text instead.
+    `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound) · dropped (noise, empty, backchannel,
+    replaced, overload, unaddressed, lost: speech that died with its gateway) · failed (stt, llm, tts) · expired (stt, llm,
+    tts, session). `heard`: the reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound never came, sent as text instead.
     """
 
     type: Literal["turn.ended"] = "turn.ended"
@@ -236,6 +236,7 @@ class TurnEnded(_GatewayEvent):
     how: Literal["played", "interrupted", "dropped", "failed", "expired"]
     reason: str = ""
     heard: str = ""
+    unheard: list[int] = []
 
 
 class MessageReceived(_GatewayEvent):

@@ -1,6 +1,7 @@
 """Turn-taking: one pure state machine. `(state, input, now) -> (state, decisions)`. No I/O, no tasks, no clock of its own."""
 
-from gateway.turn_taking._machine import opening_jobs, resume, rewound, start, step
+from gateway.turn_taking._machine import opening_jobs, start, step
+from gateway.turn_taking._recovery import resume, rewound
 from gateway.turn_taking._state import State
 from gateway.turn_taking._types import (
     Capture,

@@ -121,7 +121,8 @@ class Capture:
     Cut `[start, end)` of the participant's samples (clamped to what the ring has; an `end` beyond the last sample means up
     to the last), store it as one blob, and put `behind + (that blob,)` into `SttJob.audio` of the job named `job` and, unless
     `partial`, into `UtteranceCaptured.audio` of the event with `utterance` in the same publication (whose `duration` then
-    becomes the sum of the blobs'). An empty cut adds no blob. `behind`: blobs stored earlier which this utterance carries again.
+    becomes the sum of the blobs'). An empty cut adds no blob. `behind`: blobs stored earlier which this utterance carries again
+    (those of utterance `carries`).
     """
 
     job: str
@@ -131,14 +132,15 @@ class Capture:
     end: int
     behind: tuple[AudioRef, ...] = ()
     partial: bool = False
+    carries: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
     """One atomic publication (`schemas.bus.Publication`), to be sent now and answered with `Published`.
 
-    `events`: in order, complete but for audio, `by` and `trace`; `ago` is as of the decision: when the rim sends later it adds the
-    difference (at each re-send). `jobs`: complete but for audio and `trace`. `raises`: the generation to set.
+    `events`: in order, complete but for audio, `by` and `trace`; `ago` is as of the decision: when the rim sends later it
+    adds the difference (at each re-send). `jobs`: complete but for audio and `trace`. `raises`: the generation to set.
     `close`: send with `Bus.close`: it is the session's last.
     """
 

@@ -1,0 +1,350 @@
+"""Hearing: from the detector's edges to captured utterances and their transcripts.
+
+Soft end, merged audio, the cut of long speech, partials. A capture, not a VAD edge, reopens a turn.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gateway.turn_taking import barge_in
+from gateway.turn_taking._draft import Draft
+from gateway.turn_taking._state import (
+    Committed,
+    Hearing,
+    Onset,
+    Person,
+    Reply,
+    Silent,
+    Speaking,
+    Speech,
+    State,
+    Trailing,
+    Turn,
+    Utterance,
+)
+from gateway.turn_taking._types import Capture, SpeechEdge
+from schemas.audio import HEARING_RATE
+from schemas.events import (
+    CommitReason,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    TranscriptFinal,
+    TranscriptPartial,
+    UtteranceCaptured,
+)
+from schemas.jobs import LlmJob, SttJob
+
+PREROLL = 0.4
+"""Seconds stored before the first frame of speech: soft consonants lie there."""
+SHORTEST = 0.128
+"""Seconds of speech below which it was noise: nothing is captured."""
+PARTIAL_EVERY = 1.0
+PARTIAL_OVER = 0.5
+"""Speech over the agent, after which a first partial is asked for."""
+PARTIAL_DEADLINE = 1.0
+PAUSES_KEPT = 8
+
+# ── edges ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def edge(draft: Draft, item: SpeechEdge) -> None:
+    """One participant's voice changed."""
+    person = draft.state.people.get(item.participant)
+    if person is None or not person.human:
+        return
+    person = draft.person(replace(person, head=item.head, head_at=draft.now))
+    moment = draft.time - (item.head - item.position) / HEARING_RATE
+    match item.kind, person.voice:
+        case "onset", Silent() | Trailing() as voice:
+            draft.person(replace(person, voice=Onset(voice)))
+        case "noise", Onset(was):
+            draft.person(replace(person, voice=was))
+        case "start", Trailing(speech) | Onset(Trailing(speech)):
+            draft.person(replace(person, voice=Speaking(speech)))
+        case "start", Silent() | Onset():
+            _begin(draft, person, item.position, moment)
+        case "stop", Speaking(speech):
+            draft.person(replace(person, voice=Trailing(speech, item.position, moment)))
+        case _:
+            pass
+
+
+def _begin(draft: Draft, person: Person, position: int, moment: float) -> None:
+    state = draft.state
+    state.active = draft.now
+    over = state.playing is not None
+    turn = state.users_turn or draft.new_turn(over=over, late=barge_in.all_but_finished(state))
+    goes_on = bool(turn.utterances) and turn.utterances[-1].participant == person.name
+    if goes_on:
+        pauses = (*person.pauses, round(moment - turn.spoken, 3))[-PAUSES_KEPT:]
+        person = replace(person, pauses=pauses)
+        draft.fact(SpeechResumed, turn=turn.id, participant=person.name, ago=draft.time - moment)
+    else:
+        draft.fact(SpeechStarted, turn=turn.id, participant=person.name, over=over, ago=draft.time - moment)
+    start = max(person.captured_to, position - round(PREROLL * HEARING_RATE), 0)
+    speech = Speech(turn.id, draft.new_utterance_id(), start, position, moment, over)
+    draft.person(replace(person, voice=Speaking(speech)))
+    draft.put(replace(turn, touched=draft.time))
+    barge_in.pause(draft)
+
+
+# ── what time brings ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def soft_end_at(state: State, voice: Trailing) -> float:
+    settings = state.agent.turn_taking
+    return voice.ended + (min(settings.soft_end_idle, settings.soft_end) if state.load.idle else settings.soft_end)
+
+
+def cut_at(state: State, speech: Speech) -> float:
+    before = (speech.voiced - speech.start) / HEARING_RATE
+    return speech.began - before + state.agent.turn_taking.max_utterance
+
+
+def partial_at(speech: Speech) -> float:
+    first = PARTIAL_OVER if speech.over else PARTIAL_EVERY
+    return speech.began + first + PARTIAL_EVERY * speech.partials
+
+
+def timers(state: State) -> Iterator[float]:
+    """Moments, in turn time, at which hearing has something to do."""
+    for person in state.people.values():
+        match person.voice:
+            case Trailing() as voice:
+                yield soft_end_at(state, voice)
+            case Speaking(speech):
+                yield cut_at(state, speech)
+                yield partial_at(speech)
+            case _:
+                pass
+
+
+def settle(draft: Draft) -> bool:
+    """Do what is due; True if anything was."""
+    for person in tuple(draft.state.people.values()):
+        match person.voice:
+            case Trailing(speech, end, ended) as voice if draft.due(soft_end_at(draft.state, voice)):
+                draft.person(replace(person, voice=Silent()))
+                _soft_end(draft, person.name, speech, end, ended)
+                return True
+            case Speaking(speech) if draft.due(cut_at(draft.state, speech)):
+                _cut(draft, person, speech)
+                return True
+            case Speaking(speech) if draft.due(partial_at(speech)):
+                _partial(draft, person, speech)
+                return True
+            case _:
+                pass
+    return False
+
+
+def _soft_end(draft: Draft, name: str, speech: Speech, end: int, ended: float) -> None:
+    if end - speech.voiced < round(SHORTEST * HEARING_RATE):
+        _noise(draft, speech)
+    else:
+        capture(draft, name, speech, ended=ended)
+
+
+def _noise(draft: Draft, speech: Speech) -> None:
+    turn = draft.state.turns.get(speech.turn)
+    if turn is not None and not turn.utterances and not turn.typed and not draft.state.speaks_in(turn):
+        draft.end_turn(turn, "dropped", "noise")
+
+
+def _cut(draft: Draft, person: Person, speech: Speech) -> None:
+    end = speech.start + round(draft.state.agent.turn_taking.max_utterance * HEARING_RATE)
+    moment = cut_at(draft.state, speech)
+    turn = capture(draft, person.name, speech, ended=moment, end=end, cut=True)
+    rest = Speech(turn.id, draft.new_utterance_id(), end, end, moment, speech.over)
+    draft.person(replace(draft.state.people[person.name], voice=Speaking(rest)))
+
+
+def finish_speech(draft: Draft, name: str, *, sure: CommitReason | None = None) -> Turn | None:
+    """Capture what `name` has said so far, at once (button released, participant gone). Answers its turn."""
+    person = draft.state.people[name]
+    speech = person.speech
+    if speech is None:
+        draft.person(replace(person, voice=Silent()))
+        return None
+    ended = person.voice.ended if isinstance(person.voice, Trailing) else draft.time
+    draft.person(replace(person, voice=Silent()))
+    if person.position(draft.now) - speech.voiced < round(SHORTEST * HEARING_RATE):
+        _noise(draft, speech)
+        return None
+    return capture(draft, name, speech, ended=ended, sure=sure)
+
+
+# ── capture ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _carried(state: State, turn: Turn, name: str, speech: Speech, end: int) -> tuple[Utterance | None, int]:
+    """The utterance whose audio the next one carries again, and the first sample to add to it."""
+    last = turn.utterances[-1] if turn.utterances else None
+    if last is None or last.participant != name:
+        return None, speech.start
+    start = speech.start if last.end is None else last.end
+    fits = last.duration + (end - start) / HEARING_RATE <= state.agent.turn_taking.max_utterance
+    return (last, start) if fits else (None, speech.start)
+
+
+def capture(
+    draft: Draft,
+    name: str,
+    speech: Speech,
+    *,
+    ended: float,
+    end: int | None = None,
+    cut: bool = False,
+    sure: CommitReason | None = None,
+) -> Turn:
+    """Store an utterance and have it transcribed: this, not the VAD edge, reopens a turn whose reply nobody heard."""
+    state = draft.state
+    person = state.people[name]
+    end = person.position(draft.now) if end is None else end
+    turn = state.turns.get(speech.turn) or state.users_turn or draft.new_turn(over=state.playing is not None)
+    _replace_own(draft)
+    carried, start = _carried(state, turn, name, speech, end)
+    turn = draft.void(turn)
+    then = None if cut else _then(state, turn, committed=sure is not None)
+    duration = (carried.duration if carried else 0.0) + (end - start) / HEARING_RATE
+    utterance = Utterance(speech.utterance, name, end, duration, asked=draft.time)
+    silence = draft.time - ended
+    if not cut:
+        draft.fact(SpeechPaused, turn=turn.id, participant=name, silence=round(silence, 4), ago=silence)
+    inputs = {"idle": state.load.idle, "then": then.id if then else None, "cut": cut}
+    draft.fact(
+        UtteranceCaptured,
+        turn=turn.id,
+        generation=then.generation if then else None,
+        utterance=utterance.id,
+        participant=name,
+        audio=[],
+        duration=round(duration, 4),
+        replaces=carried.id if carried else None,
+        over=speech.over,
+        ago=silence,
+        inputs=inputs,
+    )
+    draft.enqueue(_stt_job(state, turn, utterance, carried, then))
+    replaced = carried.id if carried else None
+    draft.captures.append(Capture(f"stt/{utterance.id}", utterance.id, name, start, end, carries=replaced))
+    kept = turn.utterances[:-1] if carried else turn.utterances
+    draft.person(replace(person, captured_to=end))
+    return draft.put(
+        replace(
+            turn,
+            phase=Hearing(),
+            utterances=(*kept, utterance),
+            reply=Reply(then.generation or 0, draft.time) if then else None,
+            sure=sure,
+            spoken=max(turn.spoken, ended),
+            touched=draft.time,
+        )
+    )
+
+
+def _replace_own(draft: Draft) -> None:
+    """The agent's own words that nobody has heard yet give way; a requested one waits again, an apology is out of place."""
+    draft.state.wanted = tuple(own for own in draft.state.wanted if own.phrase is None)
+    for turn in tuple(draft.state.turns.values()):
+        if turn.own is not None and isinstance(turn.phase, Committed):
+            draft.end_turn(turn, "dropped", "replaced")
+            if turn.own.why == "say":
+                draft.state.wanted = (turn.own, *draft.state.wanted)
+
+
+def speculates(state: State) -> bool:
+    """Replies are made before their turn is committed, as long as the pools have room for wasted work."""
+    limit = state.agent.turn_taking.speculate_below
+    return max(state.load.queued.get("llm", 0), state.load.queued.get("tts", 0)) < limit
+
+
+def _then(state: State, turn: Turn, *, committed: bool) -> LlmJob | None:
+    """What follows the transcript without the gateway: only when one human speaks, and not over the agent."""
+    if turn.over or state.humans > 1 or state.other_replies(turn):
+        return None
+    if not (committed or speculates(state)):
+        return None
+    return llm_job(state, turn, committed=committed)
+
+
+def llm_job(state: State, turn: Turn, *, committed: bool, resume: int = 0) -> LlmJob:
+    again = f"r{resume}" if resume else ""
+    return LlmJob(
+        id=f"llm/{turn.id}.{state.generation}{again}",
+        session=state.session,
+        turn=turn.id,
+        generation=state.generation,
+        deadline=state.agent.limits.llm_deadline,
+        committed=committed,
+        resume=resume,
+    )
+
+
+def _stt_job(
+    state: State, turn: Turn, utterance: Utterance, carried: Utterance | None, then: LlmJob | None, partial: int = 0
+) -> SttJob:
+    agent = state.agent
+    return SttJob(
+        id=f"stt/{utterance.id}.p{partial}" if partial else f"stt/{utterance.id}",
+        session=state.session,
+        turn=turn.id,
+        deadline=PARTIAL_DEADLINE if partial else agent.limits.stt_deadline,
+        utterance=utterance.id,
+        participant=utterance.participant,
+        audio=[],
+        replaces=carried.id if carried and not partial else None,
+        then=then,
+        partial=bool(partial),
+        language=agent.language,
+        end_of_turn=agent.stt.end_of_turn and not partial,
+        provider=agent.stt.provider,
+    )
+
+
+# ── partials and transcripts ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _partial(draft: Draft, person: Person, speech: Speech) -> None:
+    """Ask what was said so far; where that would cost somebody else's transcript, don't."""
+    state = draft.state
+    asked = replace(speech, partials=speech.partials + 1)
+    person = draft.person(replace(person, voice=Speaking(asked)))
+    turn = state.turns.get(speech.turn)
+    free = not state.load.others.get("stt") and draft.quiet and person.partial_until <= draft.time
+    if turn is None or not free or not state.agent.stt.partials:
+        return
+    end = person.position(draft.now)
+    carried, start = _carried(state, turn, person.name, speech, end)
+    hint = Utterance(speech.utterance, person.name, end, 0.0, draft.time)
+    job = _stt_job(state, turn, hint, carried, None, partial=asked.partials)
+    draft.enqueue(job)
+    name, behind = person.name, carried.id if carried else None
+    draft.captures.append(Capture(job.id, hint.id, name, start, end, partial=True, carries=behind))
+    draft.person(replace(person, partial_until=draft.time + PARTIAL_DEADLINE))
+
+
+def partial_came(draft: Draft, event: TranscriptPartial) -> None:
+    person = draft.state.people.get(event.participant)
+    if person is None:
+        return
+    person = draft.person(replace(person, partial_until=draft.time))
+    speech = person.speech
+    turn = draft.state.turns.get(speech.turn) if speech and speech.utterance == event.utterance else None
+    if turn is not None and turn.over:
+        barge_in.words(draft, turn, event.text)
+
+
+def transcript_came(draft: Draft, event: TranscriptFinal) -> None:
+    """A transcript: of an utterance that stands; what was replaced meanwhile is ignored."""
+    for turn in tuple(draft.state.turns.values()):
+        for utterance in turn.utterances:
+            if utterance.id == event.utterance and utterance.waiting:
+                text = event.text.strip()
+                turn = turn.with_utterance(replace(utterance, text=text, end_of_turn=event.end_of_turn))
+                reply = turn.reply
+                if reply is not None and utterance.id == turn.utterances[-1].id:
+                    # Its `then` has followed, or, after an empty transcript, never will.
+                    reply = replace(reply, asked=draft.time) if text else None
+                draft.put(replace(turn, reply=reply, touched=draft.time))

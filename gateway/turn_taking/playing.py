@@ -1,0 +1,169 @@
+"""Playing: sentences in order, each only after its playback.started is in the log, and only while nobody speaks."""
+
+from dataclasses import replace
+
+from gateway.turn_taking import barge_in
+from gateway.turn_taking._draft import Draft
+from gateway.turn_taking._state import Committed, Playback, Playing, Sentence, State, Turn
+from gateway.turn_taking._types import Play, Played, Resume
+from gateway.turn_taking.replying import phrase
+from schemas.events import PlaybackFinished, PlaybackPaused, PlaybackResumed, PlaybackStarted
+
+
+def settle(draft: Draft) -> bool:
+    """Do what is due; True if anything was."""
+    for turn in tuple(draft.state.turns.values()):
+        if turn.has_floor and (_skip_failed(draft, turn) or _finish_turn(draft, turn)):
+            return True
+    return _go_on(draft) or _start(draft)
+
+
+def may_sound(draft: Draft) -> bool:
+    """Somebody hears, and nobody speaks (or speech does not matter: no barge-in, once the reply has begun)."""
+    state = draft.state
+    if state.away_since is not None:
+        return False
+    if not state.agent.turn_taking.barge_in and state.playing is not None:
+        return True
+    return not state.somebody_speaks and not barge_in.holds(draft)
+
+
+# ── a sentence ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _start(draft: Draft) -> bool:
+    """Publish playback.started of the next sentence: from here on the users can't take the turn back."""
+    state = draft.state
+    turn = state.replying
+    if turn is None or turn.reply is None or state.playback is not None or not draft.quiet or draft.starts:
+        return False
+    index = turn.reply.next_index()
+    if index >= len(turn.reply.sentences) or not may_sound(draft):
+        return False
+    sentence = turn.reply.sentences[index]
+    if not sentence.clips or (sentence.phrase and not sentence.complete):
+        return False
+    generation = turn.reply.generation
+    draft.fact(PlaybackStarted, turn=turn.id, generation=generation, index=index)
+    draft.starts = True
+    state.playback = Playback(turn.id, generation, index)
+    reply = turn.reply.with_sentence(index, replace(sentence, heard=0.0))
+    phase = Playing(turn.phase.why) if isinstance(turn.phase, Committed) else turn.phase
+    draft.put(replace(turn, phase=phase, reply=reply, touched=draft.time))
+    return True
+
+
+def started(draft: Draft) -> None:
+    """The playback.started is in the log: play, unless the turn ended meanwhile; paused at once if somebody speaks."""
+    playback = draft.state.playback
+    if playback is None or playback.mode != "starting":
+        return
+    if may_sound(draft):
+        _begin(draft, playback)
+    else:
+        draft.state.playback = replace(playback, mode="held")
+        draft.fact(PlaybackPaused, turn=playback.turn, generation=playback.generation, index=playback.index)
+
+
+def _begin(draft: Draft, playback: Playback) -> None:
+    sentence = _sentence(draft.state, playback)
+    draft.state.playback = replace(playback, mode="sounding", begun=True)
+    clips = tuple(clip.audio for clip in sentence.clips)
+    draft.decisions.append(
+        Play(playback.turn, playback.generation, playback.index, clips, sentence.complete, sentence.phrase)
+    )
+
+
+def _sentence(state: State, playback: Playback) -> Sentence:
+    reply = state.turns[playback.turn].reply
+    assert reply is not None
+    return reply.sentences[playback.index]
+
+
+def _go_on(draft: Draft) -> bool:
+    """Resume what was paused."""
+    playback = draft.state.playback
+    if playback is None or playback.mode != "held" or not may_sound(draft):
+        return False
+    draft.fact(
+        PlaybackResumed,
+        turn=playback.turn,
+        generation=playback.generation,
+        index=playback.index,
+        position=round(playback.position, 3),
+    )
+    turn = draft.state.turns[playback.turn]
+    draft.put(replace(turn, touched=draft.time))
+    if playback.begun:
+        draft.state.playback = replace(playback, mode="sounding")
+        draft.decisions.append(Resume(playback.turn, playback.index, playback.position))
+    else:
+        _begin(draft, playback)
+    return True
+
+
+def played(draft: Draft, item: Played) -> None:
+    """Playback is at a position, or a sentence has sounded to its end."""
+    state = draft.state
+    playback = state.playback
+    if playback is None or (playback.turn, playback.index) != (item.turn, item.index) or not playback.begun:
+        return
+    state.playback = replace(playback, position=max(playback.position, item.position))
+    state.active = draft.now
+    turn = draft.put(replace(state.turns[item.turn], touched=draft.time))
+    if item.finished:
+        _end_sentence(draft, turn, state.playback)
+
+
+def _end_sentence(draft: Draft, turn: Turn, playback: Playback) -> None:
+    reply = turn.reply
+    assert reply is not None
+    sentence = replace(reply.sentences[playback.index], heard=playback.position, ended=True)
+    draft.put(replace(turn, reply=reply.with_sentence(playback.index, sentence)))
+    draft.state.playback = None
+    draft.fact(
+        PlaybackFinished,
+        turn=turn.id,
+        generation=reply.generation,
+        index=playback.index,
+        position=round(playback.position, 3),
+    )
+
+
+# ── a reply ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _skip_failed(draft: Draft, turn: Turn) -> bool:
+    """A sentence without sound counts as ended, when its place comes; its text goes out as data."""
+    reply = turn.reply
+    index = reply.next_index() if reply else 0
+    if reply is None or index >= len(reply.sentences) or not reply.sentences[index].failed:
+        return False
+    if draft.state.away_since is not None:
+        return False
+    sentence = reply.sentences[index]
+    draft.put(replace(turn, reply=reply.with_sentence(index, replace(sentence, ended=True)), touched=draft.time))
+    draft.tell({"type": "unheard", "turn": turn.id, "index": index, "text": sentence.text})
+    return True
+
+
+def _finish_turn(draft: Draft, turn: Turn) -> bool:
+    """The reply was heard to its end, or as far as it came."""
+    reply = turn.reply
+    if reply is None or not reply.complete or reply.next_index() < len(reply.sentences):
+        return False
+    if reply.failed or not reply.sentences:
+        draft.end_turn(turn, reply.failed or "failed", "llm")
+    elif all(sentence.failed for sentence in reply.sentences):
+        draft.end_turn(turn, "failed", "tts")
+    else:
+        draft.end_turn(turn, "played", "finished")
+        return True
+    apologize(draft, turn)
+    return True
+
+
+def apologize(draft: Draft, turn: Turn) -> None:
+    """The fallback's turn follows one that could not be answered; the agent's own turns need none."""
+    if turn.own is None:
+        draft.want(phrase(draft.state.agent, "fallback"))

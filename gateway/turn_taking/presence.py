@@ -1,0 +1,119 @@
+"""Who is there: participants, the client that hears, buttons; and how a session ends."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gateway.room import Digits, Joined, Left, PushToTalk
+from gateway.turn_taking import barge_in, replying
+from gateway.turn_taking._draft import Draft
+from gateway.turn_taking._state import Own, Person, State
+from gateway.turn_taking.hearing import finish_speech
+from schemas.events import DtmfReceived, ParticipantJoined, ParticipantLeft, SessionEnded
+
+# ── participants ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def joined(draft: Draft, item: Joined) -> None:
+    """Somebody came. Who is there already has only reconnected."""
+    if item.participant in draft.state.people:
+        return
+    draft.state.active = draft.now
+    draft.person(Person(item.participant, human=item.kind != "agent", head_at=draft.now))
+    draft.fact(
+        ParticipantJoined, participant=item.participant, kind=item.kind, name=item.name, attributes=item.attributes
+    )
+
+
+def left(draft: Draft, item: Left) -> None:
+    """Somebody went; what they had said so far is heard."""
+    if item.participant not in draft.state.people:
+        return
+    finish_speech(draft, item.participant)
+    del draft.state.people[item.participant]
+    draft.fact(ParticipantLeft, participant=item.participant, reason=item.reason)
+
+
+def push_to_talk(draft: Draft, item: PushToTalk) -> None:
+    """While pressed the floor is held; released, the turn is committed at once. A button is no backchannel."""
+    state = draft.state
+    person = state.people.get(item.participant)
+    if person is None or person.pressed == item.pressed:
+        return
+    person = draft.person(replace(person, pressed=item.pressed))
+    if item.pressed:
+        barge_in.pause(draft)
+        return
+    turn = finish_speech(draft, item.participant, sure="push_to_talk") or state.users_turn
+    if turn is None or turn.has_floor or not turn.utterances:
+        return
+    if turn.over:
+        barge_in.interrupt(draft, turn)
+    draft.put(replace(state.turns[turn.id], sure="push_to_talk"))
+
+
+def digits(draft: Draft, item: Digits) -> None:
+    draft.state.active = draft.now
+    draft.fact(DtmfReceived, participant=item.participant, digits=item.digits)
+
+
+# ── the client that hears ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def attached(draft: Draft) -> None:
+    state = draft.state
+    if state.away_since is None:
+        return
+    state.stood += draft.now - state.away_since
+    state.away_since = None
+    state.active = draft.now
+    letters, state.letters = state.letters, ()
+    for letter in letters:
+        replying.typed(draft, letter.participant, letter.text, logged=letter.logged)
+
+
+def detached(draft: Draft) -> None:
+    """Nobody hears: nothing plays, nothing commits, the timers of turns stand still."""
+    if draft.state.away_since is not None:
+        return
+    draft.state.away_since = draft.now
+    barge_in.pause(draft)
+
+
+# ── beginning and end ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ends_at(state: State) -> Iterator[tuple[float, str, str]]:
+    """(`now`, reason, detail) of the ends that time may bring."""
+    limits = state.agent.limits
+    yield state.opened + limits.session, "limit", f"the session lasted {limits.session:g} s (limits.session)"
+    if state.away_since is not None:
+        gone = f"no client for {limits.client_gone:g} s (limits.client_gone)"
+        yield state.away_since + limits.client_gone, "client_gone", gone
+    else:
+        yield state.active + limits.idle, "limit", f"nobody spoke for {limits.idle:g} s (limits.idle)"
+
+
+def settle(draft: Draft) -> bool:
+    """The greeting, once there is somebody to hear it; the session's end by time."""
+    state = draft.state
+    if not state.greeted and state.away_since is None and state.humans:
+        state.greeted = True
+        if state.agent.greeting.strip():
+            draft.want(Own("greeting", state.agent.greeting))
+            return True
+    for moment, reason, detail in ends_at(state):
+        if draft.now >= moment:
+            close(draft, reason, detail)
+            return True
+    return False
+
+
+def close(draft: Draft, reason: str, detail: str = "") -> None:
+    """The session's last publication: what is left of its turns ends with it."""
+    state = draft.state
+    for turn in tuple(state.turns.values()):
+        draft.end_turn(turn, "expired", "session")
+    draft.fact(SessionEnded, reason=reason, detail=detail)
+    draft.closes = reason
+    state.wanted = ()
+    state.closed = True
