@@ -70,7 +70,7 @@ def turns() -> list[Turn]:
     found = []
     for name, cuts in _CUTS.items():
         for start, end, pauses in cuts:
-            found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(packaged(name, start, end)), pauses))  # noqa: PERF401
+            found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(packaged(name, start, end)), pauses))
     lines = sorted((Path(__file__).parent.parent / "demo").glob("*.flac"))
     found += [
         Turn(path.stem, trim(read_speech(path)), path.stem.startswith("pause"))

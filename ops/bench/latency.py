@@ -107,7 +107,8 @@ def _is_end_of_reply(message: dict[str, Any]) -> bool:
 
 async def _parts(redis_url: str, timed: list[Timed]) -> dict[tuple[str, int | None], dict[str, float]]:
     """The waterfall of every turn, in ms, by session and turn."""
-    bus = await connect(Settings(redis_url=redis_url))
+    bus = connect(Settings(redis_url=redis_url))
+    await bus.start()
     found: dict[tuple[str, int | None], dict[str, float]] = {}
     for session in {one.session for one in timed}:
         state = await folded(bus, session)

@@ -96,7 +96,9 @@ async def bench(
 async def _turns(url: str, sessions: int, seconds: float) -> list[float]:
     """Every session takes a turn about every 5 s. Seconds from before the publish to the clip in the inbox, per turn."""
     settings = Settings(redis_url=url)
-    buses = [await connect(settings) for _ in range(4)]
+    buses = [connect(settings) for _ in range(4)]
+    for bus in buses:
+        await bus.start()
     servers = [
         asyncio.create_task(_serve(bus, stage)) for bus, stage in zip(buses, ("stt", "llm", "tts"), strict=False)
     ]
@@ -126,25 +128,24 @@ async def _turns(url: str, sessions: int, seconds: float) -> list[float]:
     return times
 
 
-async def _commits_per_second(url: str, jobs: int = 20_000, in_flight: int = 512) -> float:
-    """Steps of jobs that are held, each fenced by ownership and generation, as many in flight as a busy pool has."""
-    bus = await connect(Settings(redis_url=url))
+async def _commits_per_second(url: str, sessions: int = 256, commits: int = 100) -> float:
+    """Steps of jobs in hand, each fenced by ownership and utterance: as many sessions at once as a busy pool has, each
+    one step after another."""
+    bus = connect(Settings(redis_url=url))
+    await bus.start()
     async with Driver(bus) as driver:
-        for name in await asyncio.gather(*(driver.open() for _ in range(64))):
+        for name in await asyncio.gather(*(driver.open() for _ in range(sessions))):
             await driver.capture(name, reply=False)
-        taken = await bus.take("stt", 0, "bench", 64, reclaim=False)
-        steps = dict.fromkeys((delivery.entry for delivery in taken.deliveries), -1)
-        gate = asyncio.Semaphore(in_flight)
+        taken = await bus.take("stt", 0, "bench", sessions, reclaim=False)
         event = TranscriptFinal(utterance="u1", participant="caller", text="hello there")
 
         async def commit(delivery: Delivery) -> None:
-            async with gate:
-                steps[delivery.entry] += 1
-                reply = await bus.commit("stt", "bench", delivery, steps[delivery.entry], "step", [event])
+            for step in range(commits):
+                reply = await bus.commit("stt", "bench", delivery, step, "step", [event])
                 assert reply.outcome is Outcome.OK, reply
 
         start = time.perf_counter()
-        await asyncio.gather(*(commit(taken.deliveries[n % len(taken.deliveries)]) for n in range(jobs)))
-        rate = jobs / (time.perf_counter() - start)
+        await asyncio.gather(*(commit(delivery) for delivery in taken.deliveries))
+        rate = len(taken.deliveries) * commits / (time.perf_counter() - start)
     await bus.aclose()
     return rate

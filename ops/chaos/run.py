@@ -94,7 +94,8 @@ class _Run:
             self._say("no more kills; draining …")
             await crowd.stop(options.drain)
             drained = await settled(direct, options.drain)
-            bus = await connect(Settings(redis_url=self._server.url))
+            bus = connect(Settings(redis_url=self._server.url))
+            await bus.start()
             sessions, violations = await judge(bus, direct)
             await bus.aclose()
             if not drained:

@@ -118,7 +118,8 @@ async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered
     from schemas.log import connect
     from schemas.settings import Settings
 
-    bus = await connect(Settings(redis_url=stack.redis_url))
+    bus = connect(Settings(redis_url=stack.redis_url))
+    await bus.start()
     try:
         if json:
             result: dict[str, Any] = summary(caller) | {
