@@ -147,7 +147,7 @@ class MemoryBus:
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held:
         await asyncio.sleep(0)
         log, now = self._log[partition], self._now()
-        replies = [log.hold(hold, now) for hold in sessions]
+        replies = [log.hold(owner, hold, now) for hold in sessions]
         return Held(replies, {stage: len(log.queues[stage].entries) for stage in STAGES}, now)
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:

@@ -63,7 +63,7 @@ class RedisBus:
         self._lease = int(lease * 1000)
         self._retention = int(retention * 1000)
         self._blob_ttl = int(blob_ttl * 1000)
-        kind = ClusterServer if cluster else SingleServer
+        kind: type[ClusterServer | SingleServer] = ClusterServer if cluster else SingleServer
         self._server: Server = kind(url, library=library, settle=settle, patience=patience, timeout=timeout)
         blobs_in_cluster = cluster and not blob_url
         self._blobs: Server = (
@@ -93,7 +93,7 @@ class RedisBus:
 
     async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
         streams = {keys.queue(partition, stage): last_id for partition, last_id in last_ids.items()}
-        await self._server.read_streams(streams, 1, timeout)
+        await self._server.read_streams(streams, 1, timeout, doorbell=True)
 
     async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         by_partition: dict[int, list[Delivery]] = {}

@@ -2,13 +2,17 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.exceptions import (
+    AskError,
     AuthenticationError,
     ClusterDownError,
+    MovedError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
@@ -30,17 +34,20 @@ _FOR_NOW = ("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "LOADING", "BUSY", "NOREPLI
 
 
 class Server(Protocol):
-    settled: bool
-    """Whether owners had the time to renew first, since we (re)connected."""
+    @property
+    def settled(self) -> bool:
+        """Whether owners had the time to renew first, since we (re)connected."""
 
     async def start(self, partitions: int | None) -> int: ...
     async def aclose(self) -> None: ...
     async def function(self, name: str, names: Sequence[str], arguments: Sequence[Argument]) -> Any: ...
     async def command(self, key: str, *command: Argument) -> Any: ...
-    async def read_streams(self, after: Mapping[str, str], count: int, timeout: float) -> Rows: ...
+    async def read_streams(
+        self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False
+    ) -> Rows: ...
 
 
-class _Common:
+class _Common(ABC):
     """What both kinds of server share: patience, the library, P."""
 
     def __init__(self, url: str, *, library: str | None = None, settle: float, patience: float, timeout: float) -> None:
@@ -89,8 +96,27 @@ class _Common:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.1)
 
+    @abstractmethod
     async def _send(self, key: str, *command: Argument) -> Any:
-        raise NotImplementedError
+        """Once, to the server that has `key`."""
+
+    @abstractmethod
+    async def _prepare(self) -> None:
+        """Load the library on every primary."""
+
+    async def start(self, partitions: int | None) -> int:
+        await self._prepare()
+        return await self._agree(partitions)
+
+    async def _load(self, command: Callable[..., Awaitable[Any]]) -> None:
+        try:
+            await command("FUNCTION", "LOAD", self._library)
+        except BusError as error:
+            if "already exists" not in str(error):
+                raise
+            rows = await command("FUNCTION", "LIST", "LIBRARYNAME", self._name, "WITHCODE")
+            if self._library.encode() not in rows[0]:  # the same version, edited: only developers see that
+                await command("FUNCTION", "LOAD", "REPLACE", self._library)
 
     async def _agree(self, asked: int | None) -> int:
         await self.command(keys.PARTITIONS, "SET", keys.PARTITIONS, asked or 1, "NX")
@@ -119,19 +145,8 @@ class SingleServer(_Common):
         self._wire = Wire(url, timeout, self._heard)
         self._blocking = Blocking(url, timeout)
 
-    async def start(self, partitions: int | None) -> int:
-        await self._load()
-        return await self._agree(partitions)
-
-    async def _load(self) -> None:
-        try:
-            await self.command("", "FUNCTION", "LOAD", self._library)
-        except BusError as error:
-            if "already exists" not in str(error):
-                raise
-            rows = await self.command("", "FUNCTION", "LIST", "LIBRARYNAME", self._name, "WITHCODE")
-            if self._library.encode() not in rows[0]:  # the same version, edited: only developers see that
-                await self.command("", "FUNCTION", "LOAD", "REPLACE", self._library)
+    async def _prepare(self) -> None:
+        await self._load(lambda *command: self.command("", *command))
 
     async def aclose(self) -> None:
         await self._wire.aclose()
@@ -140,25 +155,118 @@ class SingleServer(_Common):
     async def _send(self, key: str, *command: Argument) -> Any:
         return await self._wire.call(*command)
 
-    async def read_streams(self, after: Mapping[str, str], count: int, timeout: float) -> Rows:
-        block = max(1, int(timeout * 1000))
-        command = ("XREAD", "COUNT", count, "BLOCK", block, "STREAMS", *after, *after.values())
-        rows = await self._try(lambda: self._blocking.read(timeout, *command))
-        return [(name.decode(), entries) for name, entries in rows or ()]
+    async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
+        if not after:
+            await asyncio.sleep(timeout)
+            return []
+        command = _xread(after, count, timeout)
+        return _rows(await self._try(lambda: self._blocking.read(timeout, *command)))
 
 
 class ClusterServer(_Common):
-    """Redis Cluster: commands go where their key lives; a blocking read names the streams of one slot, so each partition has
-    its own. A read left waiting when another rang is listened to again by the next call."""
+    """Redis Cluster: one wire per primary, commands go where their key lives.
+
+    A blocking read names the streams of one slot, so each partition has its own; one left waiting when another rang is
+    listened to again by the next call.
+    """
 
     def __init__(self, url: str, *, library: str | None = None, settle: float, patience: float, timeout: float) -> None:
         super().__init__(url, library=library, settle=settle, patience=patience, timeout=timeout)
-        self._cluster: RedisCluster | None = None
+        self._map: RedisCluster | None = None
+        self._stale = True
+        self._mapping = asyncio.Lock()
+        self._wires: dict[str, Wire] = {}
         self._blocking: dict[str, Blocking] = {}
         self._bells: dict[tuple[str, str], asyncio.Task[Any]] = {}
 
-    async def start(self, partitions: int | None) -> int:
-        raise NotImplementedError
+    async def _prepare(self) -> None:
+        primaries = (await self._try(self._fresh_map)).get_primaries()
+        for node in primaries:
+            url = self._url_of(node)
+            await self._load(lambda *command, url=url: self._try(lambda: self._wire(url).call(*command)))
+
+    async def aclose(self) -> None:
+        for task in self._bells.values():
+            task.cancel()
+        await asyncio.gather(*self._bells.values(), return_exceptions=True)
+        self._bells.clear()
+        for wire in self._wires.values():
+            await wire.aclose()
+        for blocking in self._blocking.values():
+            await blocking.aclose()
+        if self._map:
+            await self._map.aclose()
+
+    async def _send(self, key: str, *command: Argument) -> Any:
+        return await self._at_home(key, lambda url: self._wire(url).call(*command))
+
+    async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
+        rows: Rows = await self._try(lambda: self._read_streams(after, count, timeout, doorbell))
+        return rows
+
+    async def _read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool) -> Rows:
+        if not after:
+            await asyncio.sleep(timeout)
+            return []
+        asked = {name: (name, "" if doorbell else last_id) for name, last_id in after.items()}
+        for name, key in asked.items():
+            if key not in self._bells:  # a doorbell may have begun at an earlier id: at worst it rings once too often
+                self._bells[key] = asyncio.create_task(self._read_one(name, after[name], count, timeout))
+        tasks = [self._bells[key] for key in asked.values()]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done = [self._bells.pop(key) for key in asked.values() if self._bells[key].done()]
+        return [row for task in done for row in task.result()]
+
+    async def _read_one(self, name: str, after: str, count: int, timeout: float) -> Rows:
+        rows = await self._at_home(
+            name, lambda url: self._blocking_at(url).read(timeout, *_xread({name: after}, count, timeout))
+        )
+        return _rows(rows)
+
+    async def _at_home(self, key: str, ask: Callable[[str], Awaitable[Any]]) -> Any:
+        """Ask the primary that has `key`; an answer that it moved, or none, has the map drawn again before the next try."""
+        cluster = await self._fresh_map()
+        try:
+            return await ask(self._url_of(cluster.get_node_from_key(key)))
+        except (MovedError, AskError, *_BROKEN) as error:
+            self._stale = True
+            raise RedisConnectionError(str(error)) from None  # _try tries again
+
+    async def _fresh_map(self) -> RedisCluster:
+        async with self._mapping:
+            if self._map is None:
+                self._map = RedisCluster.from_url(
+                    self._url, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
+                )
+            if self._stale:
+                await self._map.nodes_manager.initialize()
+                self._stale = False
+            return self._map
+
+    def _url_of(self, node: ClusterNode | None) -> str:
+        if node is None:
+            raise RedisConnectionError("no primary has that slot")
+        parts = urlsplit(self._url)
+        user = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{user[0]}{user[1]}{node.host}:{node.port}", path="").geturl()
+
+    def _wire(self, url: str) -> Wire:
+        if url not in self._wires:
+            self._wires[url] = Wire(url, self._timeout, self._heard)
+        return self._wires[url]
+
+    def _blocking_at(self, url: str) -> Blocking:
+        if url not in self._blocking:
+            self._blocking[url] = Blocking(url, self._timeout)
+        return self._blocking[url]
+
+
+def _xread(after: Mapping[str, str], count: int, timeout: float) -> tuple[Argument, ...]:
+    return ("XREAD", "COUNT", count, "BLOCK", max(1, int(timeout * 1000)), "STREAMS", *after, *after.values())
+
+
+def _rows(answer: Any) -> Rows:
+    return [(name.decode(), entries) for name, entries in answer or ()]
 
 
 def explained(error: ResponseError, url: str) -> BusError:

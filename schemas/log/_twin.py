@@ -366,12 +366,12 @@ class Partition:
                 return Outcome.FULL
         return None
 
-    def hold(self, hold: Hold, now: int) -> Reply:
+    def hold(self, owner: str, hold: Hold, now: int) -> Reply:
         s = self.sessions.get(hold.session)
         outcome = Outcome.OK
         if s is None:
             return _reply(None, Outcome.MISSING, now)
-        if s.epoch != hold.epoch:
+        if (s.epoch, s.owner) != (hold.epoch, owner):
             outcome = Outcome.LOST
         elif s.state != "open":
             outcome = Outcome.CLOSED

@@ -52,10 +52,10 @@ class Wire:
                 return self._link
             if self._link:
                 await self._link.close(RedisConnectionError("broken"))
-            connection: AbstractConnection = self._pool.make_connection()
+            connection: AbstractConnection = self._pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 async with asyncio.timeout(self._timeout):
-                    await connection.connect()
+                    await connection.connect()  # type: ignore[no-untyped-call]
                     if self._on_connect:
                         await connection.send_command("INFO", "server", check_health=False)
                         self._on_connect(parse_info(await connection.read_response(disable_decoding=True)))
@@ -79,7 +79,7 @@ class _Link:
 
     def send(self, command: tuple[str | bytes | int | float, ...]) -> "asyncio.Future[Answer]":
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._out.append(pack_command(command))
+        self._out.append(pack_command(command))  # type: ignore[arg-type]
         self._waiting.append(answer)
         self._asked.set()
         return answer
@@ -105,7 +105,7 @@ class _Link:
             await self._asked.wait()
             self._asked.clear()
             chunks, self._out = self._out, []
-            await self._connection.send_packed_command(chunks, check_health=False)  # type: ignore[arg-type]
+            await self._connection.send_packed_command(chunks, check_health=False)
 
     async def _read(self) -> None:
         while True:
@@ -156,10 +156,10 @@ class Blocking:
 
     @contextlib.asynccontextmanager
     async def _lend(self) -> AsyncIterator[AbstractConnection]:
-        connection: AbstractConnection = self._free.pop() if self._free else self._pool.make_connection()
+        connection: AbstractConnection = self._free.pop() if self._free else self._pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(self._margin):
-                await connection.connect()
+                await connection.connect()  # type: ignore[no-untyped-call]
             yield connection
         except ResponseError:
             self._free.append(connection)

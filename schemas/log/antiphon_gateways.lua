@@ -76,7 +76,7 @@ local function hold(keys, a)
     if not s then
       out[#out + 1] = missing()
     else
-      if s.epoch ~= a[i + 1] then outcome = 'LOST'
+      if s.epoch ~= a[i + 1] or s.owner ~= a[1] then outcome = 'LOST' -- the owner too: a rewound log may give an epoch twice
       elseif not s.open then outcome = 'CLOSED'
       elseif rewound(s, a[i + 3], a[i + 4]) then outcome = 'REWOUND' end
       if outcome == 'OK' then rc('HSET', s.key, 'pos', a[i + 2]) end
