@@ -37,11 +37,11 @@ async def run_worker(stage: Stage, settings: Settings) -> None:
 
     ProviderError, BusError or SettingsError: this process can't work, and why, in one sentence.
     """
-    from schemas.log import RedisBus
+    from schemas.log import connect
 
     options = WorkerOptions(lease=settings.lease, max_deliveries=settings.max_deliveries, drain=settings.drain)
     set_up_logging(settings.log_level, settings.log_format, options.consumer)
-    bus = RedisBus(settings)
+    bus = connect(settings)
     handler = stage_handler(stage, settings)
     metrics = WorkerMetrics(stage)
     worker = Worker(bus, handler, options, metrics=metrics)

@@ -1,0 +1,59 @@
+"""Reading a provider's stream so that it can be left at any moment."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+from workers.providers import Delta
+
+
+class Reading:
+    """`async with Reading(stream, cancelled) as deltas:` iterate; it ends early, and the stream is closed at once, when
+    `cancelled` is set. The stream is read while the caller is busy with what came before."""
+
+    def __init__(self, stream: AsyncIterator[Delta], cancelled: asyncio.Event):
+        self._stream = stream
+        self._cancelled = cancelled
+        self._arrived: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Reading":
+        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._watch())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def __aiter__(self) -> "Reading":
+        return self
+
+    async def __anext__(self) -> Delta:
+        arrived = None if self._cancelled.is_set() else await self._arrived.get()
+        if isinstance(arrived, Exception):
+            raise arrived
+        if arrived is None or self._cancelled.is_set():
+            raise StopAsyncIteration
+        return arrived
+
+    async def _pump(self) -> None:
+        try:
+            async for delta in self._stream:
+                self._arrived.put_nowait(delta)
+            self._arrived.put_nowait(None)
+        except Exception as error:
+            self._arrived.put_nowait(error)
+        finally:
+            close = getattr(self._stream, "aclose", None)
+            if close is not None:
+                with contextlib.suppress(Exception):
+                    await close()
+
+    async def _watch(self) -> None:
+        await self._cancelled.wait()
+        self._tasks[0].cancel()
+        self._arrived.put_nowait(None)
