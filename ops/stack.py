@@ -52,8 +52,10 @@ def data_folder() -> Path:
 class Stack:
     """`async with Stack(plan, settings) as stack:` everything runs and is ready; afterwards everything is stopped."""
 
-    def __init__(self, plan: Plan, settings: Settings):
+    def __init__(self, plan: Plan, settings: Settings, *, llm_front: str | None = None):
+        """`llm_front`: a URL the workers are given instead of the LLM server's own, for a proxy before it."""
         self.plan = plan
+        self._llm_front = llm_front
         self._settings = settings
         own = settings.model_fields_set
         self.embeds_redis = "redis_url" not in own
@@ -111,7 +113,7 @@ class Stack:
                     ready=f"http://127.0.0.1:{port}/health",
                 )
             )
-        shared = {"REDIS_URL": self.redis_url, "LLM_BASE_URL": self.llm_base_url}
+        shared = {"REDIS_URL": self.redis_url, "LLM_BASE_URL": self._llm_front or self.llm_base_url}
         for stage, count in (("stt", self.plan.stt), ("llm", self.plan.llm), ("tts", self.plan.tts)):
             for number in range(1, count + 1):
                 health = free_port()

@@ -21,15 +21,16 @@ class Step:
 def script() -> list[Step]:
     """Six turns of the caller; the third is interrupted by the fourth."""
     return [
-        Step("a plain question", _line("capital")),
+        Step("a plain question", line("capital")),
         Step("a real person, from a recording", packaged("clone-test", 0.4, 4.1)),
-        Step("a question with a long answer …", _line("story")),
-        Step("… interrupted", _line("stop"), "over"),
-        Step("a pause in mid-sentence", _line("pause")),
+        Step("a question with a long answer …", line("story")),
+        Step("… interrupted", line("stop"), "over"),
+        Step("a pause in mid-sentence", line("pause")),
         Step("another real person", packaged("endgame_nagg_nell", 17.5, 19.0)),
-        Step("something that refers to the beginning", _line("first")),
+        Step("something that refers to the beginning", line("first")),
     ]
 
 
-def _line(name: str) -> Pcm:
+def line(name: str) -> Pcm:
+    """One of the made lines: capital, first, mhm, pause, stop, story. int16 mono, 16 kHz."""
     return read_speech(Path(__file__).with_name(f"{name}.flac"))

@@ -1,0 +1,91 @@
+"""The real stack, once for all conversations: Valkey, LLM server, real models, one gateway, each a process."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from ops.caller import Caller, Pcm
+from ops.demo.script import line
+from ops.stack import Plan, Stack
+from schemas.bus import Bus
+from schemas.events import Event
+from schemas.log import connect
+from schemas.settings import Settings, load
+from tests.e2e.llm_proxy import LlmProxy
+
+AGENTS = Path(__file__).parent / "agents"
+
+
+@dataclass
+class House:
+    """The stack, its log, and the proxy before its LLM."""
+
+    stack: Stack
+    bus: Bus
+    llm: LlmProxy
+
+    async def log(self, session: str) -> list[Event]:
+        return await self.bus.read(session)
+
+    async def event(self, session: str, fits: Callable[[Event], bool], seconds: float = 15.0) -> Event:
+        """Wait for an event of the session's log."""
+        for _ in range(int(seconds / 0.05)):
+            for event in await self.bus.read(session):
+                if fits(event):
+                    return event
+            await asyncio.sleep(0.05)
+        said = [event.type for event in await self.bus.read(session)]
+        raise AssertionError(f"it never came; the log has {said}")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    """Workers talk to the LLM through the proxy; the proxy talks to the stack's own server."""
+    proxy = LlmProxy()
+    await proxy.start()
+    plan = Plan(tmp_path_factory.mktemp("stack"), free_ports=True, environment={"AGENTS": str(AGENTS)})
+    async with Stack(plan, load(), llm_front=proxy.url) as stack:
+        proxy.upstream = stack.llm_base_url
+        bus = connect(Settings(redis_url=stack.redis_url))
+        await bus.start()
+        yield House(stack, bus, proxy)
+        await bus.aclose()
+    await proxy.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def call(house: House) -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
+    """Connect callers; whoever is still there at the end of the test is hung up. The LLM behaves again, too."""
+    callers: list[Caller] = []
+
+    async def connect_one(agent: str = "plain", **options: object) -> Caller:
+        caller = Caller(house.stack.gateways[0], agent=agent, **options)  # type: ignore[arg-type]
+        callers.append(caller)
+        await caller.connect()
+        return caller
+
+    house.llm.mode = "pass"
+    yield connect_one
+    house.llm.mode = "pass"
+    await asyncio.gather(*(caller.hang_up() for caller in callers), return_exceptions=True)
+
+
+@pytest.fixture(scope="session")
+def lines() -> Callable[[str], Pcm]:
+    """What the demo's caller says, by name."""
+    return line
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(str(item.path)).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"))
+
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,0 +1,177 @@
+"""Conversations that must work: sound in, sound out, on the real stack with real models."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+
+from ops.caller import Caller, Message, Pcm
+from ops.recordings import packaged
+from schemas.audio import HEARING_RATE
+from schemas.checker import violations
+from tests.e2e.conftest import House
+
+Connect = Callable[..., Awaitable[Caller]]
+Lines = Callable[[str], Pcm]
+
+REPLY = 25.0
+
+
+def silence(seconds: float) -> Pcm:
+    return np.zeros(int(seconds * HEARING_RATE), np.int16)
+
+
+def ended(*how: str) -> Callable[[Message], bool]:
+    return lambda message: message["type"] == "turn" and message["how"] in how
+
+
+async def say(caller: Caller, pcm: Pcm) -> Message:
+    """Speak, and hear the whole answer."""
+    began = time.monotonic()
+    await caller.speak(pcm)
+    turn = await caller.wait_for(ended("played", "failed", "expired"), REPLY, began)
+    assert turn is not None, f"no reply: {[message for when, message in caller.messages if when > began]}"
+    await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + 0.3)
+    return turn
+
+
+def heard_between(caller: Caller, start: float, end: float) -> Pcm:
+    """Agent's sound that came in that time."""
+    parts = [sound.pcm for sound in caller.heard if start <= sound.start < end]
+    return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+
+
+def text_heard(caller: Caller) -> str:
+    """The final transcripts of the caller's own words, those that were replaced left out."""
+    finals = [message for _, message in caller.messages if message["type"] == "transcript" and message["final"]]
+    replaced = {message.get("replaces") for message in finals}
+    return " ".join(message["text"] for message in finals if message["utterance"] not in replaced).lower()
+
+
+async def test_a_plain_turn(house: House, call: Connect, lines: Lines) -> None:
+    """A question that is spoken is understood, answered with sound, and ends as played with the text that sounded."""
+    caller = await call()
+    turn = await say(caller, lines("capital"))
+    assert turn["how"] == "played"
+    assert turn["heard"]
+    assert "capital of france" in text_heard(caller)
+    sound = np.concatenate([sounded.pcm for sounded in caller.heard])
+    assert np.abs(sound.astype(int)).max() > 1000
+    await caller.hang_up()
+    assert violations(await house.log(caller.session)) == []
+
+
+async def test_the_tenth_turn_refers_to_the_first(house: House, call: Connect, lines: Lines) -> None:
+    """After ten turns in a row the LLM is still given the first question and all answers."""
+    caller = await call()
+    await say(caller, lines("capital"))
+    for number in range(2, 10):
+        began = time.monotonic()
+        await caller.send({"type": "message", "text": f"This is message number {number}."})
+        assert await caller.wait_for(ended("played"), REPLY, began), number
+    await say(caller, lines("first"))
+    given = house.llm.context_of_last()
+    assert "capital of France" in given
+    assert all(f"message number {number}." in given for number in range(2, 10))
+    assert "first question" in given.lower()
+
+
+async def test_five_rapid_utterances_are_one_turn_each_word_once(house: House, call: Connect, lines: Lines) -> None:
+    """Five utterances 300 ms apart are answered, and nothing of them is lost or said twice to the LLM."""
+    caller = await call()
+    words = packaged("beckett", 0.3, 1.25)
+    for _ in range(4):
+        await caller.speak(np.concatenate((words, silence(0.3))))
+    await say(caller, lines("capital"))
+    await caller.hang_up()
+    assert violations(await house.log(caller.session)) == []
+    given = house.llm.context_of_last().lower()
+    assert given.count("capital of france") == 1
+    assert 1 <= given.count("tried") <= 4
+
+
+async def test_a_pause_in_mid_sentence_does_not_end_the_turn(house: House, call: Connect, lines: Lines) -> None:
+    """A pause of 0.6 s after an unfinished phrase is waited out: one turn, with both halves."""
+    caller = await call()
+    await say(caller, lines("pause"))
+    spoken_turns = {message["turn"] for _, message in caller.messages if message["type"] == "transcript"}
+    assert len(spoken_turns) == 1
+    assert "like to know" in text_heard(caller)
+    assert "spider" in text_heard(caller)
+
+
+async def test_an_interruption_leaves_what_was_heard(house: House, call: Connect, lines: Lines) -> None:
+    """Speaking over the agent silences it; the next request to the LLM holds what had been heard, and no more."""
+    caller = await call("talker")
+    began = time.monotonic()
+    await caller.speak(lines("story"))
+    assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
+    await asyncio.sleep(1.5)
+    interrupted_at = time.monotonic()
+    await caller.speak(lines("stop"))
+    cut = await caller.wait_for(ended("interrupted"), REPLY, interrupted_at)
+    assert cut is not None
+    heard = cut["heard"]
+    assert await caller.wait_for(ended("played"), REPLY, interrupted_at)
+    said = [
+        message["text"] for when, message in caller.messages if message["type"] == "sentence" and when < interrupted_at
+    ]
+    assert heard and " ".join(said).startswith(heard.rstrip(". …"))
+    given = [message["content"] for message in house.llm.requests[-1]["messages"] if message["role"] == "assistant"]
+    assert given[-1].strip().startswith(heard.strip()[:20])
+    assert len(given[-1]) <= len(heard) + 5
+
+
+async def test_mhm_over_the_agent_does_not_interrupt_it(house: House, call: Connect, lines: Lines) -> None:
+    """A backchannel pauses the agent for a moment, and it says the rest."""
+    caller = await call("talker")
+    began = time.monotonic()
+    await caller.speak(lines("story"))
+    assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
+    await asyncio.sleep(1.0)
+    await caller.speak(lines("mhm"))
+    played = await caller.wait_for(ended("played", "interrupted"), 60.0, began)
+    assert played is not None
+    assert played["how"] == "played"
+
+
+async def test_a_lost_socket_resumes_in_mid_reply(house: House, call: Connect, lines: Lines) -> None:
+    """A caller who loses the line while the agent speaks comes back with the ticket and hears the rest, once."""
+    caller = await call("talker")
+    began = time.monotonic()
+    await caller.speak(lines("story"))
+    assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
+    await asyncio.sleep(1.0)
+    await caller.drop()
+    await asyncio.sleep(1.5)
+    back = time.monotonic()
+    assert await caller.connect()
+    turn = await caller.wait_for(ended("played"), 60.0, began)
+    assert turn is not None
+    assert len(heard_between(caller, back, time.monotonic())) > caller.rate // 2
+    await caller.hang_up()
+    assert violations(await house.log(caller.session)) == []
+
+
+async def test_a_greeting_is_spoken_on_join(house: House, call: Connect) -> None:
+    """An agent with a greeting speaks first."""
+    caller = await call("greeter")
+    turn = await caller.wait_for(ended("played"), REPLY)
+    assert turn is not None
+    assert turn["heard"] == "Good morning, this is the greeter."
+
+
+async def test_push_to_talk_commits_on_release(house: House, call: Connect, lines: Lines) -> None:
+    """While the key is pressed no pause ends the turn; its release does."""
+    caller = await call()
+    began = time.monotonic()
+    await caller.send({"type": "talk", "pressed": True})
+    await caller.speak(np.concatenate((lines("capital"), silence(2.5))))
+    assert await caller.wait_for(ended("played"), 0.01, began) is None
+    assert not [sound for sound in caller.heard if sound.start > began]
+    await caller.send({"type": "talk", "pressed": False})
+    assert await caller.wait_for(ended("played"), REPLY, began)
+    committed = await house.event(caller.session, lambda event: event.type == "turn.committed")
+    assert committed.type == "turn.committed"
+    assert committed.why == "push_to_talk"

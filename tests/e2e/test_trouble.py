@@ -1,0 +1,114 @@
+"""What goes wrong on the real stack is heard, told and logged, and harms no other session."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from ops.caller import Caller, Pcm
+from schemas.checker import violations
+from schemas.events import Stage
+from tests.e2e.conftest import House
+from tests.e2e.test_conversations import REPLY, ended, say
+
+Connect = Callable[..., Awaitable[Caller]]
+Lines = Callable[[str], Pcm]
+
+
+@pytest.mark.parametrize("stage", ["stt", "llm", "tts"])
+async def test_a_worker_killed_in_mid_turn_is_survived(house: House, call: Connect, lines: Lines, stage: Stage) -> None:
+    """SIGKILL of a stage's only worker while a turn is under way: the turn is still answered, by its successor."""
+    caller = await call()
+    await say(caller, lines("capital"))
+    began = time.monotonic()
+    speaking = asyncio.create_task(caller.speak(lines("first")))
+    await asyncio.sleep(len(lines("first")) / 16_000 - 0.05)
+    house.stack.supervisor[f"{stage}-1"].kill(signal.SIGKILL)
+    await speaking
+    turn = await caller.wait_for(ended("played"), 40.0, began)
+    assert turn is not None, [message for when, message in caller.messages if when > began]
+    await caller.hang_up()
+    assert violations(await house.log(caller.session)) == []
+
+
+@pytest.mark.parametrize("mode", ["500", "hang", "half", "empty"])
+async def test_a_failing_llm_becomes_the_fallback_sentence(
+    house: House, call: Connect, lines: Lines, mode: str
+) -> None:
+    """Whatever the LLM endpoint does wrong for good, the caller hears the spec's fallback instead of silence."""
+    caller = await call("hasty")
+    house.llm.mode = mode  # type: ignore[assignment]
+    began = time.monotonic()
+    await caller.speak(lines("capital"))
+    fallback = await caller.wait_for(
+        lambda message: message["type"] == "turn" and "trouble answering" in message.get("heard", ""), 40.0, began
+    )
+    assert fallback is not None, [message for when, message in caller.messages if when > began]
+    house.llm.mode = "pass"
+    assert (await say(caller, lines("capital")))["how"] == "played"
+    await caller.hang_up()
+    assert violations(await house.log(caller.session)) == []
+
+
+@pytest.mark.parametrize("stage", ["stt", "tts"])
+async def test_a_stage_that_stays_down_is_told(house: House, call: Connect, lines: Lines, stage: Stage) -> None:
+    """Without STT the caller is asked to repeat, by a phrase made in advance; without TTS the reply comes as text."""
+    caller = await call("hasty")
+    await say(caller, lines("capital"))
+    process = house.stack.supervisor[f"{stage}-1"]
+    process.kill(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        await caller.speak(lines("capital"))
+        if stage == "stt":
+            asked = await caller.wait_for(
+                lambda message: message["type"] == "turn" and "say it again" in message.get("heard", ""), 40.0, began
+            )
+            assert asked is not None, [message for when, message in caller.messages if when > began]
+        else:
+            shown = await caller.wait_for(
+                lambda message: message["type"] == "sentence" and not message["spoken"], 40.0, began
+            )
+            assert shown is not None, [message for when, message in caller.messages if when > began]
+            assert shown["text"]
+    finally:
+        process.kill(signal.SIGCONT)
+    await asyncio.sleep(1.0)
+    assert (await say(caller, lines("capital")))["how"] == "played"
+    await caller.hang_up()
+    assert violations(await house.log(caller.session)) == []
+
+
+async def test_the_gateway_dies_in_mid_reply(house: House, call: Connect, lines: Lines) -> None:
+    """SIGKILL of the gateway: the caller comes back with the ticket, the conversation goes on, nothing is said twice."""
+    caller = await call("talker")
+    began = time.monotonic()
+    await caller.speak(lines("story"))
+    assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
+    await asyncio.sleep(1.0)
+    house.stack.supervisor["gateway-1"].kill(signal.SIGKILL)
+    await caller.drop()
+    for _ in range(100):
+        try:
+            assert await caller.connect()
+            break
+        except Exception:
+            await asyncio.sleep(0.1)
+    assert caller.connected
+    assert await caller.wait_for(lambda message: message["type"] == "turn", 60.0, began)
+    assert (await say(caller, lines("stop")))["how"] == "played"
+    await caller.hang_up()
+    assert violations(await house.log(caller.session)) == []
+
+
+async def test_redis_is_restarted_in_mid_conversation(house: House, call: Connect, lines: Lines) -> None:
+    """SIGKILL of the log's server: it comes back with everything, and the conversation goes on."""
+    caller = await call()
+    await say(caller, lines("capital"))
+    house.stack.supervisor["valkey"].kill(signal.SIGKILL)
+    await asyncio.sleep(1.5)
+    assert (await say(caller, lines("first")))["how"] == "played"
+    await caller.hang_up()
+    assert violations(await house.log(caller.session)) == []
