@@ -29,7 +29,8 @@ class Estimate:
             spans = proportional_spans(texts, begin, max(begin, self._reached))
         else:
             end = begin + round(self._per_letter * sum(len(text) + 1 for text in texts))
-            spans = [span for span in proportional_spans(texts, begin, end) if span[0] < self._reached]
+            told = [span for span in proportional_spans(texts, begin, end) if span[0] < self._reached]
+            spans = [(low, min(high, self._reached)) for low, high in told]  # who knows whether more is to come
         self._waiting = texts[len(spans) :]
         self._spoken = spans[-1][1] if spans else self._spoken
         return self._words(texts, spans, start)

@@ -57,7 +57,7 @@ class OpenAiTts:
                 yield Sound(pcm, self._rate, last, estimate.part(len(pcm), last=last))
         except TimeoutError:
             raise Transient(f"{self._url}: silent for {self._timeout:g} s (TTS_TIMEOUT)", "timeout") from None
-        except aiohttp.InvalidURL:
+        except (aiohttp.InvalidURL, aiohttp.InvalidUrlClientError, aiohttp.NonHttpUrlClientError):
             raise Permanent(f"TTS_BASE_URL={self._url}: no address; expected http://host:port/v1", "bad_url") from None
         except aiohttp.ClientError as error:
             raise Transient(f"{self._url}: {error or type(error).__name__} (TTS_BASE_URL)", "connection") from None
@@ -75,18 +75,16 @@ class OpenAiTts:
             await self._check(response)
             async for chunk in response.content.iter_any():
                 pending += chunk
+                if not begun:
+                    del pending[: leading_silence(_samples(pending), self._rate) * 2]
                 while len(pending) >= sizes[0] + 2:
-                    pcm = np.frombuffer(bytes(pending[: sizes[0]]), "<i2").astype(np.int16, copy=False)
+                    begun = True
+                    yield _samples(pending[: sizes[0]]), False
                     del pending[: sizes[0]]
-                    pcm = pcm if begun else pcm[leading_silence(pcm, self._rate) :]
-                    if len(pcm):
-                        sizes = sizes[1:] or sizes
-                        begun = True
-                        yield pcm, False
-        rest = np.frombuffer(bytes(pending[: len(pending) // 2 * 2]), "<i2").astype(np.int16, copy=False)
-        if not begun and not rest.any():
+                    sizes = sizes[1:] or sizes
+        if not begun and len(pending) < 2:
             raise Transient(f"{self._url}: sent no sound for {request.text[:40]!r}", "empty")
-        yield rest if begun else rest[leading_silence(rest, self._rate) :], True
+        yield _samples(pending), True
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -117,6 +115,11 @@ class OpenAiTts:
         if response.status >= 500 or response.status in _PASSING:
             raise Transient(message, "bad_status")
         raise Permanent(f"{message}; check TTS_BASE_URL, TTS_MODEL, TTS_VOICE and TTS_API_KEY", "bad_status")
+
+
+def _samples(raw: bytearray) -> Pcm:
+    """The whole samples in `raw`."""
+    return np.frombuffer(bytes(raw[: len(raw) // 2 * 2]), "<i2").astype(np.int16, copy=False)
 
 
 __all__ = ["OpenAiTts"]
