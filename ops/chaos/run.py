@@ -20,7 +20,7 @@ from gateway.audio_file import read_speech
 from ops.bench._figures import milliseconds
 from ops.chaos.callers import Crowd
 from ops.chaos.judge import judge, settled
-from ops.chaos.processes import KeptProcess, Kind, Role, preload
+from ops.processes import KeptProcess, Kind, Role, preload
 from ops.chaos.proxy import CuttingProxy
 from ops.chaos.recovery import RecoveryWatch
 from ops.embedded.valkey import Valkey

@@ -117,7 +117,8 @@ async def test_an_interruption_leaves_what_was_heard(house: House, call: Connect
     said = [
         message["text"] for when, message in caller.messages if message["type"] == "sentence" and when < interrupted_at
     ]
-    assert heard and " ".join(said).startswith(heard.rstrip(". …"))
+    assert heard
+    assert " ".join(said).startswith(heard.rstrip(". …"))
     given = [message["content"] for message in house.llm.requests[-1]["messages"] if message["role"] == "assistant"]
     assert given[-1].strip().startswith(heard.strip()[:20])
     assert len(given[-1]) <= len(heard) + 5

@@ -18,7 +18,8 @@ _forks = multiprocessing.get_context("forkserver")
 
 
 def preload() -> None:
-    _forks.set_forkserver_preload(["workers.main", "workers.simulated", "gateway.main", "ops.chaos.processes"])
+    """Before the first process: what the server that forks them has loaded."""
+    _forks.set_forkserver_preload(["workers.main", "workers.simulated", "gateway.main", "ops.processes"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""`antiphon bench scale-stt`: does a pool of STT workers scale, and does its latency stay?
+
+1, 2, 4 and 8 real worker processes over a real Valkey, with a provider of fixed cost (100 ms a batch of up to 8, as a GPU that
+computes elsewhere), many sessions. Throughput: everything waits in the queue. Latency: jobs come evenly at half of what the
+pool can do, from utterance published to transcript in the gateway's inbox.
+"""
+
+import asyncio
+import itertools
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from ops.bench import machine
+from ops.bench._driver import Driver
+from ops.bench._figures import milliseconds
+from ops.embedded.valkey import Valkey
+from ops.processes import KeptProcess, Role, preload
+from schemas.log import connect
+from schemas.settings import Settings
+
+_COST, _BATCH = 0.1, 8
+_POOLS = (1, 2, 4, 8)
+
+
+async def bench(seconds: float = 8.0, **_: Any) -> dict[str, Any]:
+    preload()
+    rows = {}
+    for workers in _POOLS:
+        with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
+            server = Valkey(Path(folder) / "valkey")
+            await server.start()
+            try:
+                async with _pool(server.url, Path(folder), workers), _driver(server.url) as driver:
+                    full = workers * _BATCH / _COST
+                    rate = await _throughput(driver, full, seconds)
+                    waits = await _at_half_load(driver, full / 2, seconds)
+            finally:
+                await server.stop()
+        rows[workers] = {"per_s": round(rate, 1), "p50_ms": milliseconds(waits, 50), "p95_ms": milliseconds(waits, 95)}
+    last = _POOLS[-1]
+    return {
+        "efficiency_8": round(rows[last]["per_s"] / (last * rows[1]["per_s"]), 3),
+        "p95_at_half_load_ratio": round(rows[last]["p95_ms"] / rows[1]["p95_ms"], 3),
+        "workers": rows,
+        "cost_ms": _COST * 1e3,
+        "batch": _BATCH,
+        **machine(),
+    }
+
+
+@asynccontextmanager
+async def _pool(url: str, folder: Path, count: int) -> AsyncIterator[None]:
+    environment = {
+        "REDIS_URL": url,
+        "STT_PROVIDER": "simulated",
+        "SIMULATED_COST": str(_COST),
+        "WORKER_BATCH": str(_BATCH),
+        "HEALTH_PORT": "0",
+    }
+    roles = [Role(f"stt-{number}", "stt", environment, folder / f"stt-{number}.log") for number in range(count)]
+    workers = [await asyncio.to_thread(KeptProcess, role) for role in roles]
+    try:
+        yield
+    finally:
+        await asyncio.gather(*(worker.stop(5.0) for worker in workers))
+
+
+@asynccontextmanager
+async def _driver(url: str) -> AsyncIterator[Driver]:
+    bus = connect(Settings(redis_url=url))
+    await bus.start()
+    async with Driver(bus) as driver:
+        await asyncio.gather(*(driver.open() for _ in range(4 * _BATCH * _POOLS[-1])))
+        await _hear(driver, next(iter(driver.sessions)))  # the pool is ready
+        yield driver
+    await bus.aclose()
+
+
+async def _hear(driver: Driver, session: str) -> float:
+    """One utterance to its transcript; seconds."""
+    final = driver.expect(session, "transcript.final")
+    start = time.perf_counter()
+    await driver.capture(session, reply=False)
+    await asyncio.wait_for(final, 60)
+    return time.perf_counter() - start
+
+
+async def _throughput(driver: Driver, full: float, seconds: float) -> float:
+    """Transcripts a second while every session has a job waiting; twice the pool's batches are always queued."""
+    done = 0
+    end = time.perf_counter() + seconds
+
+    async def talk(session: str) -> None:
+        nonlocal done
+        while time.perf_counter() < end:
+            await _hear(driver, session)
+            done += time.perf_counter() < end
+
+    busy = itertools.islice(driver.sessions, int(full * _COST) * 3)
+    await asyncio.gather(*(talk(session) for session in busy))
+    return done / seconds
+
+
+async def _at_half_load(driver: Driver, rate: float, seconds: float) -> list[float]:
+    """Utterances at an even pace, each of another session."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    tasks = []
+    for number, session in zip(range(int(rate * seconds)), itertools.cycle(driver.sessions), strict=False):
+        await asyncio.sleep(max(0.0, begin + number / rate - loop.time()))
+        tasks.append(asyncio.create_task(_hear(driver, session)))
+    return await asyncio.gather(*tasks)
