@@ -1,0 +1,152 @@
+"""Providers of fixed cost, for benchmarks and chaos: `STT_PROVIDER=simulated`, and so for llm and tts.
+
+They run through the same runtime and stage handlers as real models and answer the same for the same input. The cost is a
+sleep, as if a GPU worked: what remains is the price of everything around it.
+"""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import Permanent, Transient
+from schemas.events import Stage, Usage, Viseme, Word
+from schemas.settings import Settings
+from workers.providers import ChatRequest, Delta, Hearing, Sound, Speaking, Transcript
+
+__all__ = ["SimulatedLlm", "SimulatedStt", "SimulatedTts", "Simulation"]
+
+Trouble = Literal["", "transient", "permanent", "hang", "empty"]
+
+
+class Simulation(BaseSettings):
+    """Environment variables, all beginning with SIMULATED_: milliseconds, unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="SIMULATED_", frozen=True)
+
+    stt_ms: float = Field(100.0, ge=0)
+    """A batch, whatever its size; one at a time."""
+    stt_text: str = ""
+    """Every transcript; "" derives one from the sound."""
+    llm_ms: float = Field(30.0, ge=0)
+    """Until the first token."""
+    llm_token_ms: float = Field(5.0, ge=0)
+    llm_sentences: int = Field(2, ge=1)
+    tts_ms: float = Field(30.0, ge=0)
+    """A sentence."""
+    tts_rate: int = Field(16_000, ge=8_000, le=48_000)
+    """Hz."""
+    tts_char_ms: float = Field(60.0, gt=0)
+    """Sound per character of text."""
+    stt_trouble: Trouble = ""
+    """What goes wrong, every time: an error that may pass, one that won't, no answer ever, an answer with nothing in it."""
+    llm_trouble: Trouble = ""
+    tts_trouble: Trouble = ""
+
+    async def trouble(self, stage: Stage) -> bool:
+        """Fail as asked; answers whether the answer is to be empty."""
+        kind: Trouble = getattr(self, f"{stage}_trouble")
+        if kind == "transient":
+            raise Transient(f"SIMULATED_{stage.upper()}_TROUBLE=transient: fails as asked", "simulated")
+        if kind == "permanent":
+            raise Permanent(f"SIMULATED_{stage.upper()}_TROUBLE=permanent: fails as asked", "simulated")
+        if kind == "hang":
+            await asyncio.Event().wait()
+        return kind == "empty"
+
+
+class _Simulated:
+    model = "simulated"
+
+    def __init__(self, settings: Settings, simulation: Simulation | None = None):
+        self._simulation = simulation or Simulation()
+
+    async def warm_up(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+class SimulatedStt(_Simulated):
+    """Hears "sound number N of S seconds": N from the samples. Silence is ""."""
+
+    def __init__(self, settings: Settings, simulation: Simulation | None = None):
+        super().__init__(settings, simulation)
+        self._device = asyncio.Lock()
+
+    async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
+        empty = await self._simulation.trouble("stt")
+        async with self._device:
+            await asyncio.sleep(self._simulation.stt_ms / 1e3)
+        return [Transcript("") if empty else self._heard(hearing) for hearing in batch]
+
+    def _heard(self, hearing: Hearing) -> Transcript:
+        pcm = hearing.pcm
+        if not len(pcm) or int(np.abs(pcm.astype(np.int32)).max()) < 100:
+            return Transcript("", hearing.language)
+        seconds = len(pcm) / 16_000
+        text = (
+            self._simulation.stt_text or f"Sound number {zlib.crc32(pcm.tobytes()) % 10_000} of {seconds:.1f} seconds."
+        )
+        return Transcript(
+            text,
+            hearing.language or "en",
+            confidence=1.0,
+            words=_evenly(text, seconds),
+            end_of_turn=0.95 if hearing.end_of_turn else None,
+        )
+
+
+class SimulatedLlm(_Simulated):
+    """Says what it was told last and how many messages it was given; then fixed sentences."""
+
+    prefills = True
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        empty = await self._simulation.trouble("llm")
+        await asyncio.sleep(self._simulation.llm_ms / 1e3)
+        reply = "" if empty else self._reply(request.messages)
+        rest = reply.removeprefix(request.prefill)
+        tokens = [token for token in rest.split(" ") if token]
+        for number, token in enumerate(tokens):
+            if number:
+                await asyncio.sleep(self._simulation.llm_token_ms / 1e3)
+            yield Delta(token if number == 0 and not request.prefill else f" {token}")
+        yield Delta(finish="stop", usage=Usage(prompt_tokens=len(request.messages), completion_tokens=len(tokens)))
+
+    def _reply(self, messages: list[dict[str, Any]]) -> str:
+        said = next((str(m["content"]) for m in reversed(messages) if m.get("role") == "user"), "nothing")
+        said = " ".join(said.split()).rstrip(".!?") or "nothing"
+        sentences = [f"I heard you say {said}."]
+        sentences += [
+            f"This is sentence number {number} to {len(messages)} messages."
+            for number in range(2, self._simulation.llm_sentences + 1)
+        ]
+        return " ".join(sentences)
+
+
+class SimulatedTts(_Simulated):
+    """A quiet tone, as long as the text."""
+
+    async def synthesize(self, request: Speaking) -> AsyncIterator[Sound]:
+        empty = await self._simulation.trouble("tts")
+        await asyncio.sleep(self._simulation.tts_ms / 1e3)
+        rate = self._simulation.tts_rate
+        seconds = 0.0 if empty else len(request.text) * self._simulation.tts_char_ms / 1e3 / request.speed
+        time = np.arange(int(seconds * rate)) / rate
+        pcm = (2_000 * np.sin(2 * np.pi * 220.0 * time)).astype(np.int16)
+        words = _evenly(request.text, seconds)
+        visemes = [Viseme(shape="aa", start=word.start, end=word.end) for word in words]
+        yield Sound(pcm, rate, last=True, words=words, visemes=visemes)
+
+
+def _evenly(text: str, seconds: float) -> list[Word]:
+    words = text.split()
+    each = seconds / max(1, len(words))
+    return [
+        Word(text=word, start=round(place * each, 3), end=round((place + 1) * each, 3))
+        for place, word in enumerate(words)
+    ]
