@@ -239,7 +239,8 @@ class Worker:
             log.error("job dropped; its lease runs out and it is taken again", exc_info=error)
 
     def _may_reclaim(self) -> bool:
-        return self._clock.now() - self._connected >= self.options.settle
+        """Not with the call that finds the log back: the owners renew first."""
+        return "log" not in self._obstacles and self._clock.now() - self._connected >= self.options.settle
 
     def _away(self, call: str, error: BusError) -> None:
         self.metrics.log_failed(call)
@@ -360,6 +361,7 @@ class Worker:
             except BusError as error:
                 self._away("renew", error)
                 continue
+            self._back()
             for work, outcome in zip(ours, outcomes, strict=True):
                 work.renewed(outcome)
 
