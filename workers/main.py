@@ -9,7 +9,7 @@ from schemas.events import Stage
 from schemas.settings import Settings
 from workers import registry
 from workers._health import Health
-from workers._logging import set_up_logging
+from schemas.process_log import set_up_logging
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers.runtime import Worker, WorkerOptions

@@ -1,4 +1,4 @@
-"""What a worker process says about itself: one line per fact on stderr, as text or as JSON."""
+"""What a process says about itself: one line per fact on stderr, as text or as JSON."""
 
 import json
 import logging
