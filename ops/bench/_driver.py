@@ -6,13 +6,16 @@ import secrets
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Hold, Outcome, Publication
 from schemas.events import Event, SessionStarted, TurnCommitted, TurnEnded, UtteranceCaptured
 from schemas.jobs import LlmJob, SttJob
 
-_SILENT_SECOND = b"\0\0" * 16_000
+_SECOND = (np.sin(np.arange(16_000) / 9) * 8_000).astype(np.int16).tobytes()
+"""Not silence: a simulated STT hears words in it."""
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Driver:
         started = SessionStarted(room="bench", transport="memory", agent=self._agent, gateway=self.owner)
         claimed = await self.bus.open(name, self.owner, secrets.token_hex(4), [started])
         assert claimed.reply.outcome is Outcome.OK, claimed
-        key = await self.bus.put_blob(name, "silence", _SILENT_SECOND)
+        key = await self.bus.put_blob(name, "second", _SECOND)
         self.sessions[name] = _Session(claimed.epoch, AudioRef(key=key, rate=16_000, samples=16_000))
         return name
 

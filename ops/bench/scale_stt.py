@@ -57,7 +57,7 @@ async def _pool(url: str, folder: Path, count: int) -> AsyncIterator[None]:
     environment = {
         "REDIS_URL": url,
         "STT_PROVIDER": "simulated",
-        "SIMULATED_COST": str(_COST),
+        "SIMULATED_STT_MS": str(_COST * 1e3),
         "WORKER_BATCH": str(_BATCH),
         "HEALTH_PORT": "0",
     }

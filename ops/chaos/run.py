@@ -20,10 +20,10 @@ from gateway.audio_file import read_speech
 from ops.bench._figures import milliseconds
 from ops.chaos.callers import Crowd
 from ops.chaos.judge import judge, settled
-from ops.processes import KeptProcess, Kind, Role, preload
 from ops.chaos.proxy import CuttingProxy
 from ops.chaos.recovery import RecoveryWatch
 from ops.embedded.valkey import Valkey
+from ops.processes import KeptProcess, Kind, Role, preload
 from ops.system import free_port
 from schemas.log import connect
 from schemas.settings import Settings
