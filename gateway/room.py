@@ -76,10 +76,15 @@ RoomInput = Joined | Left | Heard | Typed | PushToTalk | Digits | Attached | Det
 
 
 class Room(Protocol):
-    name: str
-    transport: Literal["websocket", "file", "livekit", "sip", "memory"]
-    rate: int
-    """Hz of the audio it takes; the gateway resamples clips to it once, when they arrive."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def transport(self) -> Literal["websocket", "file", "livekit", "sip", "memory"]: ...
+
+    @property
+    def rate(self) -> int:
+        """Hz of the audio it takes; the gateway resamples clips to it once, when they arrive."""
 
     def drain(self) -> Sequence[RoomInput]:
         """What came in since the last call, in order."""
@@ -94,6 +99,7 @@ class Room(Protocol):
         """Drop what is queued, at once; answers the seconds dropped."""
 
     def send(self, message: dict[str, Any]) -> None:
-        """A client message (transcript, state, words, error: `gateway/protocol.md`); bounded, never blocks."""
+        """A client message (docs/websocket.md); bounded, never blocks. `offset` of a `words` counts from the next sample pushed:
+        the room makes it what its client counts from."""
 
     async def aclose(self, reason: str) -> None: ...

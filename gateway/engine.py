@@ -1,0 +1,169 @@
+"""The tick: one loop hears for all sessions, lets time pass for all, and never waits for anything but the VAD.
+
+Between two ticks one timer (for all sessions together) wakes the session whose next deadline or end of sentence comes
+first, so that no decision waits for the tick.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from gateway.hearing import Stream
+from gateway.session import House, Session
+from gateway.turn_taking.detector import FRAME
+from schemas.audio import HEARING_RATE
+
+log = logging.getLogger("antiphon.gateway.engine")
+
+TICK = FRAME / HEARING_RATE
+"""Seconds: one frame of the VAD."""
+_ROUNDS = 4
+"""Frames of one participant taken in one tick: a burst is worked off at four times real time."""
+_LATE = 4 * TICK
+"""Lateness from which the ticks missed are left out rather than made up for."""
+
+
+class Engine:
+    """`late`: how late the last 4096 ticks began to be done, seconds, for the bench."""
+
+    def __init__(self, house: House):
+        self.house = house
+        self.sessions: dict[str, Session] = {}
+        self.late: deque[float] = deque(maxlen=4096)
+        self.ticking = 0.0
+        """Our clock at the last tick."""
+        self._frames = np.zeros((64, FRAME), np.int16)
+        self._thread = ThreadPoolExecutor(1, "vad")
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        house.waken = self._waken
+        house.ended = self._ended
+
+    async def start(self) -> None:
+        """Warm the VAD up and begin to tick."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.house.vad.warm_up)
+        self._task = asyncio.create_task(self._run(), name="tick")
+
+    async def aclose(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._thread.shutdown()
+
+    def add(self, session: Session) -> None:
+        self.sessions[session.name] = session
+        self.house.metrics.sessions.set(len(self.sessions))
+        self._waken(session)
+
+    def _ended(self, session: Session) -> None:
+        if self.sessions.get(session.name) is session:
+            del self.sessions[session.name]
+            self.house.metrics.sessions.set(len(self.sessions))
+
+    # ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due += TICK
+            if loop.time() - due > _LATE:
+                log.warning("the tick is %.0f ms late: this machine has too much to do", (loop.time() - due) * 1e3)
+                due = loop.time()
+            await self._hurry(due)
+            if (wait := due - loop.time()) > 0:
+                await asyncio.sleep(wait)
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("a tick failed")
+            late = max(0.0, loop.time() - due)
+            self.late.append(late)
+            self.house.metrics.lateness.observe(late)
+
+    async def tick(self) -> None:
+        """One tick of all sessions."""
+        sessions = list(self.sessions.values())
+        self.ticking = self.house.clock.now()
+        await self._turn(sessions, _ROUNDS)
+        self.house.metrics.participants.set(sum(len(session.streams) for session in sessions))
+
+    async def _turn(self, sessions: list[Session], rounds: int) -> None:
+        for session in sessions:
+            _guard(session, session.listen)
+        for _ in range(rounds):
+            if not await self._hear(sessions):
+                break
+        for session in sessions:
+            _guard(session, session.advance)
+
+    async def _hear(self, sessions: Iterable[Session]) -> bool:
+        """One frame of everybody who has one goes through the VAD; the edges go to turn-taking."""
+        batch: list[tuple[Session, Stream]] = [
+            (session, stream) for session in sessions for stream in session.streams.values() if stream.waiting >= FRAME
+        ]
+        if not batch:
+            return False
+        if len(batch) > len(self._frames):
+            self._frames = np.zeros((2 * len(batch), FRAME), np.int16)
+        for row, (_, stream) in enumerate(batch):
+            self._frames[row] = stream.next_frame()
+        slots = [stream.slot for _, stream in batch]
+        began = self.house.clock.now()
+        probabilities = await asyncio.get_running_loop().run_in_executor(
+            self._thread, self.house.vad.run, slots, self._frames[: len(batch)]
+        )
+        self.house.metrics.vad.observe(self.house.clock.now() - began)
+        for (session, stream), probability in zip(batch, probabilities, strict=True):
+            for edge in stream.detector.frame(probability):
+                if stream.detector.participant in session.streams:
+                    _guard(session, lambda: session.feed(edge))  # noqa: B023 (called at once)
+        return True
+
+    async def _hurry(self, until: float) -> None:
+        """Rooms that run as fast as they go get the time that is left until the next tick, unless they wait for workers."""
+        loop = asyncio.get_running_loop()
+        while loop.time() < until - 0.004:
+            quick = [s for s in self.sessions.values() if getattr(s.room, "hurries", False) and not s.busy]
+            if not quick:
+                return
+            await self._turn(quick, 1)
+            await asyncio.sleep(0)  # what the log has for them comes in between
+
+    # ── the one timer ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _waken(self, session: Session) -> None:
+        if getattr(session.room, "hurries", False):
+            return
+        at = session.wakes_at()
+        if at < self._timer_at and at < self.house.clock.now() + TICK:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = at
+            wait = max(0.0, at - self.house.clock.now())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._rung)
+
+    def _rung(self) -> None:
+        """Somebody's time has come; then look for who is next before the coming tick."""
+        self._timer, self._timer_at = None, float("inf")
+        now = self.house.clock.now()
+        for session in list(self.sessions.values()):
+            at = session.wakes_at()
+            if at <= now + 0.0005 and not getattr(session.room, "hurries", False):
+                _guard(session, session.advance)
+            elif at < now + TICK:
+                self._waken(session)
+
+
+def _guard(session: Session, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception as error:
+        session.fail(error)

@@ -1,0 +1,70 @@
+"""One participant's sound on its way in: the ring that utterances are cut from."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.turn_taking.detector import FRAME, Detector
+from schemas.audio import HEARING_RATE
+
+Pcm = NDArray[np.int16]
+
+STARVED = 0.2
+"""Seconds without sound after which silence is filled in."""
+
+
+class Stream:
+    """What one participant said lately. `slot`: its place in the VAD's arrays; `keep`: seconds the ring holds."""
+
+    def __init__(self, participant: str, slot: int, start_speech: float, keep: float, now: float):
+        self.slot = slot
+        self.detector = Detector(participant, start_speech)
+        self.head = 0
+        """Samples received (or filled in) so far."""
+        self._ring = np.zeros(-(-int(keep * HEARING_RATE) // FRAME) * FRAME, np.int16)  # whole frames never wrap
+        self._fed_at = now
+        self._starving = False
+
+    def append(self, pcm: Pcm, now: float) -> None:
+        self._fed_at, self._starving = now, False
+        self._write(pcm)
+
+    def fill(self, now: float) -> None:
+        """Silence in place of sound that did not come: at once after `STARVED` seconds, then as time passes."""
+        missing = now - self._fed_at
+        if missing < STARVED and not self._starving:
+            return
+        self._starving = True
+        self._write(np.zeros(min(int(missing * HEARING_RATE), len(self._ring)), np.int16))
+        self._fed_at = now
+
+    def _write(self, pcm: Pcm) -> None:
+        size = len(self._ring)
+        at = self.head % size
+        self.head += len(pcm)
+        first = min(len(pcm), size - at)
+        self._ring[at : at + first] = pcm[:first]
+        if first < len(pcm):
+            self._ring[: len(pcm) - first] = pcm[first:]
+
+    @property
+    def waiting(self) -> int:
+        """Samples received and not yet decided on."""
+        return self.head - self.detector.position
+
+    def next_frame(self) -> Pcm:
+        """The next 512 undecided samples (a view); there must be as many."""
+        at = self.detector.position % len(self._ring)
+        return self._ring[at : at + FRAME]
+
+    def cut(self, start: int, end: int) -> Pcm:
+        """A copy of samples [start, end), clamped to what the ring still has."""
+        start = max(start, self.head - len(self._ring), 0)
+        end = min(end, self.head)
+        if end <= start:
+            return np.zeros(0, np.int16)
+        size = len(self._ring)
+        return (
+            self._ring.take(np.arange(start, end), mode="wrap")
+            if start % size > (end - 1) % size
+            else (self._ring[start % size : (end - 1) % size + 1].copy())
+        )

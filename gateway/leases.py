@@ -1,0 +1,98 @@
+"""Who owns which session: ours are held, twice a second; those whose gateway died are claimed."""
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.metrics import GatewayMetrics
+from gateway.session import Session
+from schemas.bus import Bus
+from schemas.clock import Clock
+from schemas.errors import BusError
+
+log = logging.getLogger("antiphon.gateway.leases")
+
+HOLD_EVERY = 0.5
+PATIENCE = 1.0
+"""Seconds after (re)connecting in which nothing is claimed: after a restart of Redis every lease looks expired."""
+_AT_ONCE = 16
+
+
+class Leases:
+    """`sessions`: ours, by name; `adopt`: takes over an orphan, answers whether it is ours now.
+
+    `pending`: sessions an `open` or `claim` of ours is under way for, not to be taken for orphans.
+    """
+
+    def __init__(
+        self, bus: Bus, clock: Clock, owner: str, sessions: Mapping[str, Session],
+        adopt: Callable[[str], Awaitable[None]], metrics: GatewayMetrics,
+    ):  # fmt: skip
+        self._bus, self._clock, self._owner = bus, clock, owner
+        self._sessions, self._adopt, self._metrics = sessions, adopt, metrics
+        self._connected_at = clock.now()
+        self._failing = False
+        self.connected = True
+        """Whether the last call to the log was answered."""
+        self.adopting = True
+        self.shunned: set[str] = set()
+        """Sessions an error of ours ended: taking them over would only repeat it."""
+
+    async def run(self) -> None:
+        """Hold and watch, for ever."""
+        await asyncio.gather(self._every(HOLD_EVERY, self.hold), self._every(HOLD_EVERY, self.watch))
+
+    async def _every(self, period: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            began = self._clock.now()
+            try:
+                await work()
+            except BusError as error:
+                self._failed(work.__name__, error)
+            except Exception:
+                log.exception("%s failed", work.__name__)
+            await asyncio.sleep(max(0.05, period - (self._clock.now() - began)))
+
+    async def hold(self) -> None:
+        """One call per partition renews all our sessions there, with where their playback is."""
+        by_partition: dict[int, list[Session]] = defaultdict(list)
+        for partition in range(self._bus.partitions):
+            by_partition[partition] = []  # empty ones too: the call keeps the inbox alive
+        for session in self._sessions.values():
+            by_partition[self._bus.partition(session.name)].append(session)
+        await asyncio.gather(*(self._hold(partition, sessions) for partition, sessions in by_partition.items()))
+
+    async def _hold(self, partition: int, sessions: list[Session]) -> None:
+        sent = self._clock.now()
+        held = await self._bus.hold(self._owner, partition, [session.to_hold() for session in sessions])
+        self._answered()
+        for session, reply in zip(sessions, held.replies, strict=True):
+            try:
+                session.held(reply, held, sent)
+            except Exception as error:
+                session.fail(error)
+
+    async def watch(self) -> None:
+        """Claim sessions whose gateway is gone; each gateway in an order of its own, so that they share them."""
+        if not self.adopting or self._failing or self._clock.now() - self._connected_at < PATIENCE:
+            return
+        for partition in range(self._bus.partitions):
+            orphans = await self._bus.expired(partition, _AT_ONCE)
+            strangers = [name for name in orphans if name not in self._sessions and name not in self.shunned]
+            random.shuffle(strangers)
+            for name in strangers:
+                await self._adopt(name)
+
+    def _failed(self, what: str, error: BusError) -> None:
+        self._metrics.log_errors.labels(what).inc()
+        if not self._failing:
+            log.warning("%s: %s", what, error)
+        self._failing, self.connected = True, False
+
+    def _answered(self) -> None:
+        if self._failing:
+            self._connected_at = self._clock.now()
+            log.info("the log answers again")
+        self._failing, self.connected = False, True

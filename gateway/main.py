@@ -1,0 +1,156 @@
+"""One gateway process: the log, the ear, the door; until SIGTERM, and then the calls that are under way."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.agents import Agents
+from gateway.engine import Engine
+from gateway.reception import Reception
+from gateway.rooms.file import rejoin_file
+from gateway.rooms.websocket import WebSocketRoom
+from gateway.server import Server
+from gateway.session import House
+from gateway.vad import Vad
+from schemas.bus import Bus
+from schemas.clock import Clock, MonotonicClock
+from schemas.errors import BusUnavailable
+from schemas.events import SessionStarted
+from schemas.log import connect
+from schemas.process_log import set_up_logging
+from schemas.settings import Settings
+
+log = logging.getLogger("antiphon.gateway")
+
+
+@dataclass(slots=True)
+class Gateway:
+    """Everything of one gateway, started. `async with gateway(...)` is what tests and benchmarks use."""
+
+    bus: Bus
+    house: House
+    engine: Engine
+    reception: Reception
+    server: Server
+
+    @property
+    def url(self) -> str:
+        return f"ws://{self.server.host}:{self.server.port}/ws"
+
+    async def aclose(self, drain: float = 0.0) -> None:
+        """Finish the calls for up to `drain` seconds, hand the rest over, stop."""
+        await self.reception.drain(drain)
+        await self.server.aclose()
+        await self.reception.aclose()
+        await self.engine.aclose()
+
+
+async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None) -> Gateway:
+    """A gateway over a started `bus`. SettingsError, AgentSpecError: what is to be changed, in a sentence."""
+    agents = Agents(settings.agents)
+    house = House(
+        bus, clock or MonotonicClock(), Vad(), settings.gateway_id or default_id(), queue_limit=settings.queue_limit
+    )
+    engine = Engine(house)
+    reception = Reception(house, engine, agents)
+
+    async def rejoin_websocket(_: str, beginning: SessionStarted, __: object) -> WebSocketRoom:
+        return WebSocketRoom(house.clock, beginning.room, "caller", 24_000)  # it waits for its client
+
+    reception.rejoin = {"websocket": rejoin_websocket, "file": rejoin_file(house.clock)}
+    server = Server(
+        reception,
+        settings.gateway_host,
+        settings.gateway_port,
+        secret=settings.gateway_token_secret.get_secret_value(),
+        origins=settings.gateway_allowed_origins,
+        obstacles=lambda: _obstacles(reception),
+    )
+    await engine.start()
+    reception.start()
+    try:
+        await server.start()
+    except BaseException:
+        await reception.aclose()
+        await engine.aclose()
+        raise
+    return Gateway(bus, house, engine, reception, server)
+
+
+def default_id() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def _obstacles(reception: Reception) -> list[str]:
+    found = []
+    if reception.draining:
+        found.append("shutting down")
+    if not reception.leases.connected:
+        found.append("the log does not answer")
+    return found
+
+
+async def run_gateway(
+    settings: Settings, *, bus: Bus | None = None, stop: asyncio.Event | None = None,
+    ready: Callable[[Gateway], None] | None = None,
+) -> None:  # fmt: skip
+    """Serve until SIGTERM or SIGINT (or `stop`), then drain. `ready` is told the gateway once it serves."""
+    set_up_logging(settings.log_level, settings.log_format, settings.gateway_id or "gateway")
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    own_bus = bus is None
+    bus = bus or connect(settings)
+    if own_bus:
+        await _connect(bus, stop)
+    if stop.is_set():
+        return
+    try:
+        gateway = await start_gateway(settings, bus)
+        log.info("listening on %s as %s", gateway.url, gateway.house.by)
+        if ready is not None:
+            ready(gateway)
+        await stop.wait()
+        log.info("shutting down: %d sessions may finish within %.0f s", len(gateway.engine.sessions), settings.drain)
+        await gateway.aclose(settings.drain)
+    finally:
+        if own_bus:
+            await bus.aclose()
+
+
+async def _connect(bus: Bus, stop: asyncio.Event) -> None:
+    """Start the bus; while the server isn't there yet, say so once and try again."""
+    said = False
+    while not stop.is_set():
+        try:
+            await bus.start()
+            return
+        except BusUnavailable as error:
+            if not said:
+                log.warning("%s; trying again", error)
+            said = True
+            await asyncio.sleep(0.25)
+
+
+def main() -> None:
+    """`python -m gateway.main`"""
+    import uvloop
+
+    from schemas.errors import AntiphonError
+    from schemas.settings import load
+
+    try:
+        uvloop.run(run_gateway(load()))
+    except AntiphonError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

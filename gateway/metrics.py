@@ -1,0 +1,42 @@
+"""A gateway's figures for Prometheus, in a registry of its own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.2, 1.6, 2.5, 5.0, 10.0, 30.0)
+_TICK = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.5)
+
+
+class GatewayMetrics:
+    def __init__(self) -> None:
+        self.registry = own = CollectorRegistry()
+        self.sessions = Gauge("antiphon_gateway_sessions", "Sessions held", registry=own)
+        self.participants = Gauge("antiphon_gateway_participants", "Participants heard", registry=own)
+        self.lateness = Histogram(
+            "antiphon_gateway_tick_late_seconds", "Tick done after its due time", buckets=_TICK, registry=own
+        )
+        self.vad = Histogram("antiphon_gateway_vad_seconds", "One batch of voice activity", buckets=_TICK, registry=own)
+        self.publishes = Counter("antiphon_gateway_publishes", "Publications by outcome", ["outcome"], registry=own)
+        self.publish_seconds = Histogram(
+            "antiphon_gateway_publish_seconds", "Publication until its answer", buckets=_TICK, registry=own
+        )
+        self.voice_to_voice = Histogram(
+            "antiphon_gateway_voice_to_voice_seconds",
+            "End of speech to the reply's first sound",
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self.claims = Counter("antiphon_gateway_claims", "Sessions taken over, by reason", ["reason"], registry=own)
+        self.opened = Counter(
+            "antiphon_gateway_sessions_opened", "Sessions opened, by transport", ["transport"], registry=own
+        )
+        self.ended = Counter("antiphon_gateway_sessions_ended", "Sessions ended, by reason", ["reason"], registry=own)
+        self.refused = Counter("antiphon_gateway_refused", "Clients refused, by reason", ["reason"], registry=own)
+        self.broken = Counter("antiphon_gateway_sessions_broken", "Sessions ended by an error of ours", registry=own)
+        self.silenced = Counter(
+            "antiphon_gateway_silenced", "Times a session fell silent for want of its lease", registry=own
+        )
+        self.log_errors = Counter("antiphon_gateway_log_errors", "Calls to the log that failed", ["call"], registry=own)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,303 @@
+"""The door: sessions are opened, taken over and handed back here."""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway import turn_taking
+from gateway.agents import Agents
+from gateway.engine import Engine
+from gateway.inbox import Inbox
+from gateway.leases import Leases
+from gateway.outbox import insist
+from gateway.room import HungUp, Pcm, Room, RoomInput
+from gateway.session import House, Session
+from gateway.snapshots import Snapshots
+from schemas.agent import AgentSpec
+from schemas.bus import Claimed, InboxEntry, Outcome, Seen
+from schemas.errors import AntiphonError, BusError
+from schemas.events import ClipReady, Event, SessionEnded, SessionStarted
+
+log = logging.getLogger("antiphon.gateway")
+
+Rejoin = Callable[[str, SessionStarted, Mapping[str, Any]], Awaitable[Room | None]]
+"""(session, its beginning, positions last held) → its room, detached; None: it can't be rejoined."""
+Why = Literal["expired", "ticket", "restart"]
+
+
+class Refused(AntiphonError):
+    """No session for this client. `code`: ticket, moved, over, draining, log, agent."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def new_session(prefix: str) -> str:
+    return f"{prefix}-{secrets.token_hex(8)}"
+
+
+@dataclass(slots=True)
+class Reception:
+    """Opens and takes over sessions of one gateway. `rejoin`: by transport, how a room is found again after a take-over."""
+
+    house: House
+    engine: Engine
+    agents: Agents
+    rejoin: dict[str, Rejoin] = field(default_factory=dict)
+    draining: bool = False
+    leases: Leases = field(init=False)
+    inbox: Inbox = field(init=False)
+    _early: dict[str, list[Event]] = field(default_factory=dict)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        house = self.house
+        self.inbox = Inbox(house.bus, house.by, self._deliver, self._catch_up, house.metrics)
+        self.leases = Leases(house.bus, house.clock, house.by, self.engine.sessions, self.adopt, house.metrics)
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self.inbox.run(), name="inbox"),
+            asyncio.create_task(self.leases.run(), name="leases"),
+        ]
+
+    async def aclose(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ── open ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def open(self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0) -> Session:
+        """A new session named `name` in `room`. Refused: draining, or the log did not answer within `timeout` s."""
+        if self.draining:
+            raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
+        house = self.house
+        ticket = secrets.token_urlsafe(24)
+        started = SessionStarted(
+            room=room.name,
+            transport=room.transport,
+            agent=agent,
+            gateway=house.by,
+            by=house.by,
+            clock=house.clock.now(),
+        )
+        jobs = turn_taking.opening_jobs(name, agent)
+        request = secrets.token_hex(8)
+        self._early[name] = []
+        try:
+            sent, claimed = await self._ask(
+                "open", lambda: house.bus.open(name, house.by, request, [started], jobs, _hash(ticket)), timeout
+            )
+            if claimed.reply.outcome not in (Outcome.OK, Outcome.DUP):
+                raise Refused(f"a session {name} exists already; begin one with another name", "exists")
+            reply = claimed.reply
+            state = turn_taking.start(name, agent, _now(room, house), seq=reply.seq)
+            session = Session(
+                house,
+                name,
+                claimed.epoch,
+                state,
+                room,
+                known=0,
+                held_at=sent,
+                seen=Seen(reply.seq, reply.at),
+                ticket=_hash(ticket),
+            )
+            session.secret = ticket
+            session.skip_to(reply.seq)
+            session.waiting.asked(jobs)
+            house.metrics.opened.labels(room.transport).inc()
+            self._enter(session)
+        finally:
+            self._early.pop(name, None)
+        return session
+
+    # ── come back, take over ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def local(self, name: str, ticket: str) -> Session | None:
+        """A session of ours whose client has come back with its ticket; None when we can't tell (ask the log: `resume`)."""
+        session = self.engine.sessions.get(name)
+        if session is None or not session.ticket or not hmac.compare_digest(session.ticket, _hash(ticket)):
+            return None
+        session.secret = ticket
+        return session
+
+    async def resume(
+        self, name: str, ticket: str, make_room: Callable[[SessionStarted], Room], *, timeout: float = 5.0
+    ) -> Session:
+        """Claim a session with its ticket, from whatever gateway has it. Refused: wrong ticket, over, or no log."""
+        if self.draining:
+            raise Refused("this gateway shuts down and takes no sessions; try again", "draining")
+        request = secrets.token_hex(8)
+        self._early[name] = []
+        try:
+            sent, claimed = await self._ask(
+                "claim", lambda: self.house.bus.claim(name, self.house.by, request, _hash(ticket)), timeout
+            )
+            outcome = claimed.reply.outcome
+            if outcome in (Outcome.CLOSED, Outcome.MISSING):
+                raise Refused(f"session {name} is over; begin a new one (no `session` in `start`)", "over")
+            if outcome not in (Outcome.OK, Outcome.DUP):
+                raise Refused(f"this is not the ticket of session {name}", "ticket")
+            events = await insist("read", lambda: self.house.bus.read(name), self.house.metrics)
+            old = self.engine.sessions.get(name)
+            if old is not None:
+                old.let_go("moved")
+            room = make_room(_beginning(events))
+            session = self._continue(name, claimed, events, room, sent, "ticket")
+            session.ticket, session.secret = _hash(ticket), ticket
+        finally:
+            self._early.pop(name, None)
+        return session
+
+    async def adopt(self, name: str) -> None:
+        """Take over a session whose gateway's lease ran out, rejoin its room, go on."""
+        if self.draining or name in self._early:
+            return
+        request = secrets.token_hex(8)
+        self._early[name] = []
+        try:
+            sent = self.house.clock.now()
+            claimed = await self.house.bus.claim(name, self.house.by, request)
+            if claimed.reply.outcome is not Outcome.OK:
+                return
+            events = await self.house.bus.read(name)
+            if not events:
+                self.leases.shunned.add(name)
+                return
+            room: Room | None = None
+            beginning = _beginning(events)
+            rejoin = self.rejoin.get(beginning.transport)
+            try:
+                room = await rejoin(name, beginning, claimed.positions) if rejoin else None
+            except Exception as error:
+                log.warning("%s: its room can't be rejoined: %s", name, error)
+            session = self._continue(name, claimed, events, room or _Nowhere(beginning.room), sent, "expired")
+            if room is None:
+                session.feed(HungUp("gateway_lost"))
+        finally:
+            self._early.pop(name, None)
+
+    def _continue(
+        self, name: str, claimed: Claimed, events: Sequence[Event], room: Room, sent: float, why: Why
+    ) -> Session:
+        house = self.house
+        state, decisions = turn_taking.resume(
+            name, events, claimed.positions, _now(room, house), gateway=house.by, epoch=claimed.epoch, reason=why
+        )
+        last = events[-1]
+        session = Session(
+            house, name, claimed.epoch, state, room, known=last.seq, held_at=sent,
+            seen=Seen(last.seq, last.at), snapshots=Snapshots(events),
+        )  # fmt: skip
+        house.metrics.claims.labels(why).inc()
+        log.info("%s: taken over (%s) at seq %d, epoch %d", name, why, last.seq, claimed.epoch)
+        for event in events:
+            session.remember(
+                event, playable=isinstance(event, ClipReady) and (event.phrase is not None or event.turn in state.turns)
+            )
+        self._enter(session)
+        session.begin(decisions)
+        return session
+
+    def _enter(self, session: Session) -> None:
+        self.engine.add(session)
+        for event in self._early.get(session.name, []):
+            session.receive(event)
+
+    async def _ask(self, what: str, call: Callable[[], Awaitable[Claimed]], timeout: float) -> tuple[float, Claimed]:
+        """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one."""
+        sent = self.house.clock.now()
+
+        async def once() -> Claimed:
+            nonlocal sent
+            sent = self.house.clock.now()
+            return await call()
+
+        try:
+            return sent, await asyncio.wait_for(insist(what, once, self.house.metrics), timeout)
+        except TimeoutError:
+            raise Refused("the log does not answer, so no session can be begun now; try again", "log") from None
+        except BusError as error:
+            raise Refused(str(error), "log") from None
+
+    # ── the inbox ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _deliver(self, entry: InboxEntry) -> None:
+        session = self.engine.sessions.get(entry.session)
+        if entry.session in self._early:
+            self._early[entry.session].append(entry.event)
+        elif session is not None:
+            try:
+                session.receive(entry.event)
+            except Exception as error:
+                session.fail(error)
+
+    def _catch_up(self) -> None:
+        for session in list(self.engine.sessions.values()):
+            session.catch_up()
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def drain(self, seconds: float) -> None:
+        """No new sessions; those that are here may end for `seconds`, then they are let go: others take them over."""
+        self.draining = True
+        self.leases.adopting = False
+        end = self.house.clock.now() + seconds
+        while self.engine.sessions and self.house.clock.now() < end:
+            await asyncio.sleep(0.1)
+        left = list(self.engine.sessions.values())
+        if left:
+            log.info("%d sessions are handed over", len(left))
+        for session in left:
+            session.let_go("going_away")
+        await asyncio.gather(*(session.room.aclose("going_away") for session in left), return_exceptions=True)
+
+
+class _Nowhere:
+    """The room of a session whose sound died with its gateway."""
+
+    transport: Literal["memory"] = "memory"
+    rate = 16_000
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def drain(self) -> Sequence[RoomInput]:
+        return ()
+
+    def push(self, pcm: Pcm) -> None: ...
+
+    def queued(self) -> float:
+        return 0.0
+
+    def clear(self) -> float:
+        return 0.0
+
+    def send(self, message: dict[str, Any]) -> None: ...
+
+    async def aclose(self, reason: str) -> None: ...
+
+
+def _hash(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode()).hexdigest()
+
+
+def _now(room: Room, house: House) -> float:
+    clock = getattr(room, "clock", None) or house.clock
+    return float(clock.now())
+
+
+def _beginning(events: Sequence[Event]) -> SessionStarted:
+    if not events or not isinstance(events[0], SessionStarted):
+        raise Refused("the session's log does not begin with its beginning; begin a new session", "over")
+    if isinstance(events[-1], SessionEnded):
+        raise Refused("the session is over; begin a new one", "over")
+    return events[0]
