@@ -39,12 +39,14 @@ def decode_event(kind: str, body: bytes, seq: int, at: int, registry: Registry =
 
     FutureEvent: a newer program wrote it; EventError: it is broken.
     """
+    known = _unpack(body, f"event {seq} ({kind})") if kind in EVENT_TYPES else {}
+    return _event(kind, known, seq, at, registry)
+
+
+def _event(kind: str, fields: dict[str, Any], seq: int, at: int, registry: Registry) -> Event:
     cls = EVENT_TYPES.get(kind)
     if cls is None:
-        raise FutureEvent(
-            f"event {seq}: this program knows no type {kind!r}; a newer one wrote it, update this program"
-        )
-    fields = _unpack(body, f"event {seq} ({kind})")
+        raise FutureEvent(f"event {seq}: no type {kind!r} is known here; a newer program wrote it, update this program")
     current = _VERSIONS[kind]
     if fields.get("v", 1) != current:
         fields = upcast(kind, fields, current, registry)
@@ -54,6 +56,25 @@ def decode_event(kind: str, body: bytes, seq: int, at: int, registry: Registry =
         return cls.model_validate(fields)
     except ValidationError as error:
         raise EventError(f"event {seq} ({kind}) can't be read: {_first(error)}") from None
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """`event` as JSON values, for files: `seq`, `at`, `type`, then what differs from the defaults."""
+    body = event.model_dump(mode="json", exclude=_NOT_IN_BODY, exclude_defaults=True)
+    if event.v != 1:
+        body["v"] = event.v
+    if isinstance(event, SessionStarted):
+        body["agent"] = event.agent.model_dump(mode="json")
+    return {"seq": event.seq, "at": event.at, "type": event.type, **body}
+
+
+def event_from_json(fields: dict[str, Any]) -> Event:
+    """The event `event_to_json` wrote, also by an older version. Errors as `decode_event`."""
+    seq, at = fields.get("seq"), fields.get("at")
+    if not isinstance(seq, int) or not isinstance(at, int):
+        raise EventError(f"an event has whole numbers seq and at; found seq {seq!r}, at {at!r}")
+    body = {name: value for name, value in fields.items() if name not in _NOT_IN_BODY}
+    return _event(str(fields.get("type")), body, seq, at, UPCASTERS)
 
 
 def encode_job(job: Job) -> bytes:

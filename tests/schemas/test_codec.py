@@ -1,5 +1,6 @@
 """Events and jobs as bytes, and bytes of other versions."""
 
+import json
 from typing import get_args
 
 import msgpack
@@ -8,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.agent import AgentSpec
-from schemas.codec import EVENT_TYPES, decode_event, decode_job, encode_event, encode_job
+from schemas.codec import (
+    EVENT_TYPES,
+    decode_event,
+    decode_job,
+    encode_event,
+    encode_job,
+    event_from_json,
+    event_to_json,
+)
 from schemas.errors import EventError, FutureEvent
 from schemas.events import Event, PlaybackStarted, SessionEnded, SessionStarted, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob
@@ -23,6 +32,7 @@ def test_every_event_comes_back_as_it_went(kind: str, data: st.DataObject) -> No
     """Every class of the union comes back from its bytes equal to what was written."""
     event = data.draw(events(kind))
     assert decode_event(event.type, encode_event(event), event.seq, event.at) == event
+    assert event_from_json(json.loads(json.dumps(event_to_json(event)))) == event
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,0 +1,114 @@
+"""The chat as the LLM is given it: who said what, and of the agent only what was heard."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from schemas._state import Reply, Sentence, SessionState, Turn
+
+Message = dict[str, Any]
+
+_UNSAID = frozenset({"noise", "empty", "backchannel", "replaced", "lost"})
+"""Reasons of dropped turns whose words, if any, were not meant for the chat."""
+
+
+def counts(turn: "Turn") -> bool:
+    """Whether an ended turn leaves anything in the chat."""
+    if turn.end is None or turn.heard:
+        return True
+    if turn.end.how == "dropped" and turn.end.reason in _UNSAID:
+        return False
+    return bool(turn.text)
+
+
+def messages(state: "SessionState", number: int, generation: int | None) -> list[Message]:
+    chat: list[Message] = []
+    several = _several(state)
+    past = [turn for turn in state.turns.values() if turn.id < number and counts(turn)]
+    for turn in past[-state.agent.limits.history_turns :]:
+        _add(chat, "user", _users_words(state, turn, several))
+        if turn.reply is not None:
+            chat.extend(_tool_rounds(turn.reply, heard_only=True))
+        _add(chat, "assistant", turn.heard)
+    present = state.turns.get(number)
+    if present is not None:
+        _add(chat, "user", _users_words(state, present, several))
+        if (reply := _standing(present, generation)) is not None:
+            chat.extend(_tool_rounds(reply, heard_only=False))
+    return [{"role": "system", "content": state.instructions}, *chat] if state.instructions else chat
+
+
+def said(state: "SessionState", number: int, generation: int | None) -> "list[Sentence]":
+    turn = state.turns.get(number)
+    reply = _standing(turn, generation) if turn else None
+    if reply is None:
+        return []
+    after = max((tool.after for tool in reply.tools if tool.returned), default=0)
+    return [sentence for index, sentence in sorted(reply.sentences.items()) if index >= after]
+
+
+def _standing(turn: "Turn", generation: int | None) -> "Reply | None":
+    reply = turn.reply
+    return reply if reply is not None and generation in (None, reply.generation) else None
+
+
+def _several(state: "SessionState") -> bool:
+    """Whether more than one human takes part: then each line says whose it is."""
+    speakers = {utterance.participant for turn in state.turns.values() for utterance in turn.utterances}
+    present = {p.identity for p in state.participants.values() if p.present and p.kind != "agent"}
+    return len(speakers | present) > 1
+
+
+def _users_words(state: "SessionState", turn: "Turn", several: bool) -> str:
+    said = [(utterance.participant, utterance.text) for utterance in turn.utterances if utterance.text]
+    said += [(letter.participant, letter.text) for letter in turn.letters]
+    if not several:
+        return " ".join(text for _, text in said)
+    lines: list[tuple[str, str]] = []
+    for who, text in said:
+        if lines and lines[-1][0] == who:
+            lines[-1] = (who, f"{lines[-1][1]} {text}")
+        else:
+            lines.append((who, text))
+    return "\n".join(f"{_name(state, who)}: {text}" for who, text in lines)
+
+
+def _name(state: "SessionState", identity: str) -> str:
+    participant = state.participants.get(identity)
+    return participant.shown if participant else identity
+
+
+def _add(chat: list[Message], role: str, text: str) -> None:
+    """Two in a row of one side become one message: many chat templates insist that the sides alternate."""
+    if not text:
+        return
+    if chat and chat[-1]["role"] == role and "tool_calls" not in chat[-1]:
+        chat[-1] = {"role": role, "content": f"{chat[-1]['content']}\n{text}"}
+    else:
+        chat.append({"role": role, "content": text})
+
+
+def _tool_rounds(reply: "Reply", *, heard_only: bool) -> Iterator[Message]:
+    """Calls made at one point of the reply and their results. In past turns the words around them stand in `heard`."""
+    tools = [tool for tool in reply.tools if tool.returned]
+    begun = 0
+    for after in sorted({tool.after for tool in tools}):
+        calls = [tool for tool in tools if tool.after == after]
+        words = [s.text for index, s in sorted(reply.sentences.items()) if begun <= index < after]
+        begun = after
+        yield {
+            "role": "assistant",
+            "content": "" if heard_only else " ".join(words),
+            "tool_calls": [
+                {
+                    "id": tool.call,
+                    "type": "function",
+                    "function": {"name": tool.name, "arguments": json.dumps(dict(tool.arguments), ensure_ascii=False)},
+                }
+                for tool in calls
+            ],
+        }
+        for tool in calls:
+            content = f"error: {tool.error}" if tool.error else tool.result
+            yield {"role": "tool", "tool_call_id": tool.call, "content": content}

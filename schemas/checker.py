@@ -1,0 +1,201 @@
+"""What a session's log must never show, whatever was killed while it was written: the promises of the log, checked."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from schemas.events import (
+    ClipReady,
+    Event,
+    PlaybackStarted,
+    ReplyFinished,
+    ReplySentence,
+    SessionEnded,
+    SessionStarted,
+    ToolCalled,
+    ToolReturned,
+    TranscriptFinal,
+    TranscriptPartial,
+    TurnCommitted,
+    TurnEnded,
+    UtteranceCaptured,
+)
+
+_ABANDONED = frozenset({"error", "gateway_lost"})
+"""Reasons of a session's end that stand for the ends of its turns: there was nobody left to write them."""
+
+
+def violations(events: Sequence[Event]) -> list[str]:
+    """What is wrong with one session's log, one sentence each, naming the event; [] is a sound log.
+
+    Whether every turn has ended can only be asked of a session that has.
+    """
+    check = _Check()
+    for event in events:
+        check.one(event)
+    check.whole()
+    return check.found
+
+
+class _Check:
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._last: Event | None = None
+        self._generation = 0
+        self._raised_by = 0
+        self._turns: dict[int, int] = {}
+        """Turn → seq of the event that named it first."""
+        self._committed: set[int] = set()
+        self._ended: dict[int, int] = {}
+        self._utterances: dict[str, UtteranceCaptured] = {}
+        self._replaced: dict[str, str] = {}
+        self._once: dict[Hashable, int] = {}
+        self._sentences: dict[tuple[int | None, int | None], int] = {}
+        self._sound: set[Hashable] = set()
+        self._phrases: set[str] = set()
+        self._calls: set[str] = set()
+
+    def one(self, event: Event) -> None:
+        self._order(event)
+        self._fence(event)
+        if event.turn is not None:
+            self._turns.setdefault(event.turn, event.seq)
+        checks = _CHECKS.get(type(event))
+        if checks is not None:
+            checks(self, event)
+        self._last = event
+
+    def whole(self) -> None:
+        """What only the whole log can tell."""
+        for name, captured in self._utterances.items():
+            if captured.turn is None and name not in self._replaced:
+                self._say(captured, f"utterance {name} belongs to no turn, and nothing replaced it")
+        if not isinstance(self._last, SessionEnded) or self._last.reason in _ABANDONED:
+            return
+        for turn in sorted(self._turns.keys() - self._ended.keys()):
+            self.found.append(f"turn {turn}, named first by event {self._turns[turn]}, never ended")
+
+    def _say(self, event: Event, what: str) -> None:
+        self.found.append(f"event {event.seq} ({event.type}): {what}")
+
+    def _only_once(self, event: Event, what: str, *key: Hashable) -> None:
+        first = self._once.setdefault((event.type, *key), event.seq)
+        if first != event.seq:
+            self._say(event, f"{what} a second time (first by event {first})")
+
+    # ── every event ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _order(self, event: Event) -> None:
+        last = self._last
+        if last is None:
+            if event.seq != 1 or not isinstance(event, SessionStarted):
+                self._say(event, "a log begins with session.started, seq 1")
+            return
+        if event.seq != last.seq + 1:
+            self._say(event, f"follows event {last.seq}: seq has a gap or went back")
+        if event.at < last.at:
+            self._say(event, f"appended {(last.at - event.at) / 1e6:g} s before the event it follows")
+        if isinstance(last, SessionEnded):
+            self._say(event, "after the session's end")
+        if isinstance(event, SessionStarted):
+            self._say(event, "the session started twice")
+
+    def _fence(self, event: Event) -> None:
+        """Nothing of a voided reply after the event that voided it."""
+        if event.raises is not None:
+            if event.raises <= self._generation:
+                self._say(event, f"raises the generation to {event.raises}, which it had: {self._generation}")
+            self._generation, self._raised_by = max(event.raises, self._generation), event.seq
+            return
+        of_reply = isinstance(event, _OF_A_REPLY) and event.generation is not None
+        if of_reply and (event.generation or 0) < self._generation:
+            self._say(event, f"of generation {event.generation}, which event {self._raised_by} made void")
+
+    # ── by type ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def captured(self, event: UtteranceCaptured) -> None:
+        self._only_once(event, f"utterance {event.utterance} captured", event.utterance)
+        if event.replaces is not None:
+            replaced = self._utterances.get(event.replaces)
+            if replaced is None:
+                self._say(event, f"replaces utterance {event.replaces}, which was never captured")
+            elif replaced.participant != event.participant:
+                self._say(event, f"replaces utterance {event.replaces} of another participant")
+            elif other := self._replaced.get(event.replaces):
+                self._say(event, f"replaces utterance {event.replaces}, which {other} has replaced")
+            self._replaced[event.replaces] = event.utterance
+        self._utterances[event.utterance] = event
+
+    def partial(self, event: TranscriptPartial) -> None:
+        self._only_once(event, "this very job's partial", event.cause.job if event.cause else event.seq)
+
+    def transcribed(self, event: TranscriptFinal) -> None:
+        self._only_once(event, f"utterance {event.utterance} transcribed", event.utterance)
+        if event.utterance not in self._utterances:
+            self._say(event, f"of utterance {event.utterance}, which was never captured")
+
+    def committed(self, event: TurnCommitted) -> None:
+        self._committed.add(event.turn)
+        if event.turn in self._ended:
+            self._say(event, f"turn {event.turn} ended with event {self._ended[event.turn]}")
+
+    def ended(self, event: TurnEnded) -> None:
+        self._only_once(event, f"turn {event.turn} ended", event.turn)
+        self._ended.setdefault(event.turn, event.seq)
+
+    def sentence(self, event: ReplySentence) -> None:
+        reply = (event.turn, event.generation)
+        self._only_once(event, f"sentence {event.index} of turn {event.turn}", *reply, event.index)
+        expected = self._sentences.get(reply, 0)
+        if event.index > expected:
+            self._say(event, f"sentence {event.index} of turn {event.turn} before sentence {expected}")
+        self._sentences[reply] = max(expected, event.index + 1)
+
+    def finished(self, event: ReplyFinished) -> None:
+        job = event.cause.job if event.reason == "tool" and event.cause else ""
+        self._only_once(event, f"the reply of turn {event.turn} finished", event.turn, event.generation, job)
+
+    def called(self, event: ToolCalled) -> None:
+        self._only_once(event, f"tool call {event.call}", event.turn, event.generation, event.call)
+        self._calls.add(event.call)
+
+    def returned(self, event: ToolReturned) -> None:
+        self._only_once(event, f"the result of tool call {event.call}", event.turn, event.generation, event.call)
+        if event.call not in self._calls:
+            self._say(event, f"tool call {event.call} was never made")
+
+    def clip(self, event: ClipReady) -> None:
+        if event.phrase is not None:
+            self._only_once(event, f'the phrase "{event.phrase}", part {event.part}', event.phrase, event.part)
+            self._phrases.add(event.phrase)
+            return
+        sentence = (event.turn, event.generation, event.index)
+        self._only_once(event, f"part {event.part} of sentence {event.index}", *sentence, event.part)
+        if event.last:
+            self._only_once(event, f"the last part of sentence {event.index}", *sentence, "last")
+        self._sound.add(sentence)
+
+    def playing(self, event: PlaybackStarted) -> None:
+        self._only_once(event, f"sentence {event.index} of turn {event.turn} played", event.turn, event.index)
+        if event.turn not in self._committed:
+            self._say(event, f"turn {event.turn} was never committed")
+        if event.turn in self._ended:
+            self._say(event, f"turn {event.turn} ended with event {self._ended[event.turn or 0]}")
+        if (event.turn, event.generation, event.index) not in self._sound and not self._phrases:
+            self._say(event, f"sentence {event.index} of turn {event.turn} has no sound")
+
+
+_OF_A_REPLY = (ReplySentence, ReplyFinished, ToolCalled, ToolReturned, ClipReady)
+
+_CHECKS: dict[type, Callable[[_Check, Any], None]] = {
+    UtteranceCaptured: _Check.captured,
+    TranscriptPartial: _Check.partial,
+    TranscriptFinal: _Check.transcribed,
+    TurnCommitted: _Check.committed,
+    TurnEnded: _Check.ended,
+    ReplySentence: _Check.sentence,
+    ReplyFinished: _Check.finished,
+    ToolCalled: _Check.called,
+    ToolReturned: _Check.returned,
+    ClipReady: _Check.clip,
+    PlaybackStarted: _Check.playing,
+}
