@@ -25,12 +25,18 @@ _SLOTS = 16
 
 
 class Conversation(Protocol):
-    """What the stage needs of the fold (`schemas.folding.SessionState`)."""
+    """What the stage needs of the fold (`schemas.fold.SessionState`). `seq`, `at`: of the last event folded."""
 
     @property
     def agent(self) -> AgentSpec: ...
 
-    def messages(self, turn: int, generation: int) -> list[dict[str, Any]]:
+    @property
+    def seq(self) -> int: ...
+
+    @property
+    def at(self) -> int: ...
+
+    def messages(self, turn: int, generation: int | None = None) -> list[dict[str, Any]]:
         """OpenAI chat messages up to and with what the user said in `turn`."""
 
 
@@ -67,8 +73,8 @@ class LlmStage:
         assert isinstance(job, LlmJob)
         conversation = await self._fold(work.bus, job.session, job.answers)
         since = await work.bus.read(job.session, after=job.answers)
-        if since:
-            work.seen = Seen(since[-1].seq, since[-1].at)
+        last = since[-1] if since else conversation
+        work.seen = Seen(last.seq, last.at)
         provider = self._provider(conversation.agent)
         reply = _Reply(work, job, conversation.agent, provider.model, said_before(since, job.id))
         request = self._request(work, conversation, provider, reply)
@@ -90,7 +96,7 @@ class LlmStage:
         job, spec = reply.job, conversation.agent.llm
         again = work in self._silent and not reply.said  # the same seed would be silent again
         return ChatRequest(
-            messages=conversation.messages(job.turn or 0, job.generation or 0),
+            messages=conversation.messages(job.turn or 0, job.generation),
             model=spec.model,
             temperature=spec.temperature,
             max_tokens=spec.max_tokens,

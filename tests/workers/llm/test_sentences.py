@@ -1,0 +1,107 @@
+"""Cutting a reply into pieces worth speaking."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.llm.sentences import LONGEST, Piece, SentenceSplitter, speakable
+
+_TEXT = """Hello I went to Dr. Smith at 5 p.m. and paid 3.50 or e.g. 1,000 euros, then … left! Really? No. (Yes) "Go." he
+said; so: why — **bold** `code` 🎉 👩‍🚀 1. 2) - item#next [link](http://x.y) example.com U.S. etc. J. R. こんにちは。
+你好，世界！ über’s don't"""
+WORDS = st.sampled_from([word.replace("#", "\n") for word in _TEXT.split()])
+TEXT = st.one_of(st.lists(WORDS, max_size=60).map(" ".join), st.text(max_size=700))
+
+
+def chopped(text: str, cuts: list[int]) -> list[Piece]:
+    places = sorted({cut % (len(text) + 1) for cut in cuts})
+    splitter = SentenceSplitter()
+    pieces = []
+    for start, end in zip([0, *places], [*places, len(text)], strict=True):
+        pieces += splitter.feed(text[start:end])
+    return pieces + splitter.flush()
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXT)
+def test_reassembly_is_exact(text: str) -> None:
+    """The raw pieces joined are the reply, to the character."""
+    assert "".join(piece.raw for piece in chopped(text, [])) == text
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXT, st.lists(st.integers(0, 10_000), max_size=40))
+def test_pieces_do_not_depend_on_how_the_stream_was_chopped(text: str, cuts: list[int]) -> None:
+    """A reply asked for again falls into the same pieces, however its tokens come."""
+    assert chopped(text, cuts) == chopped(text, [])
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXT)
+def test_pieces_are_bounded_and_clean(text: str) -> None:
+    """No piece is longer than a decoder likes, none carries line breaks or emoji, and none but the last is a single word."""
+    pieces = chopped(text, [])
+    for piece in pieces:
+        assert len(piece.text) <= LONGEST
+        assert not re.search("[\n\U0001f300-\U0001faff]", piece.text)
+        assert piece.text == speakable(piece.raw)
+    for piece in pieces[:-1]:
+        assert len(piece.raw) >= LONGEST // 3 or len(re.findall(r"\w+", piece.text)) >= 2 or not piece.text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The capital is Paris. It has 2.1 million people.", ["The capital is Paris.", "It has 2.1 million people."]),
+        (
+            "Dr. Smith came at 5 p.m. yesterday. J. R. Ewing left.",
+            ["Dr. Smith came at 5 p.m. yesterday.", "J. R. Ewing left."],
+        ),
+        ("We open at 9 a.m. Come early.", ["We open at 9 a.m.", "Come early."]),
+        ("I moved to the U.S. Then I came back here.", ["I moved to the U.S.", "Then I came back here."]),
+        ('He said "Go away." Then he left.', ['He said "Go away."', "Then he left."]),
+        ("Well… maybe we could. I am not sure!", ["Well… maybe we could.", "I am not sure!"]),
+        ("Really?! I did not know that.", ["Really?! I did not know that."]),
+        ("Yes.", ["Yes."]),
+        ("Yes, of course, Tom.", ["Yes, of course, Tom."]),
+        ("Sure. I can help you with that.", ["Sure. I can help you with that."]),
+        ("The answer is no. You can try again.", ["The answer is no.", "You can try again."]),
+        ("It is No. 5 on the list.", ["It is No. 5 on the list."]),
+        ("1. Red apples\n2. Green pears\n", ["1. Red apples", "2. Green pears"]),
+        ("- **Red** apples\n- _Green_ pears 🎉\n", ["Red apples", "Green pears"]),
+        ("See [our page](https://a.b/c) or a.b/c for more. Bye now!", ["See our page or a.b/c for more.", "Bye now!"]),
+        ("2*3 is 6 and snake_case stays.", ["2*3 is 6 and snake_case stays."]),
+        ("今日はいい天気ですね。散歩に行きましょう。", ["今日はいい天気ですね。", "散歩に行きましょう。"]),
+        ("🎉", [""]),
+        ("", []),
+    ],
+)
+def test_sentences(text: str, expected: list[str]) -> None:
+    """Abbreviations, decimals, quotes, lists, markdown and wide full stops are cut where a reader would."""
+    assert [piece.text for piece in chopped(text, [])] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("I can help you with that, just tell me where you are.", "I can help you with that,"),
+        ("That depends on the weather and I think you should wait.", "That depends on the weather"),
+        ("Well, yes, you could do that if you like.", "Well, yes, you could do that"),
+        ("It costs 1,000 euros, more or less, in the summer.", "It costs 1,000 euros,"),
+        ("Good question — the tower was built in 1889.", "Good question —"),
+    ],
+)
+def test_first_piece_may_be_a_clause(text: str, first: str) -> None:
+    """The first piece ends at the first clause that is long enough to be spoken alone; a resumed reply has no such first."""
+    assert chopped(text, [])[0].text == first
+    resumed = SentenceSplitter(begun=True)
+    assert [piece.text for piece in resumed.feed(text) + resumed.flush()] == [text]
+
+
+def test_first_piece_comes_before_the_sentence_is_there() -> None:
+    """The clause is out one word after its comma, not at the end of the sentence."""
+    splitter = SentenceSplitter()
+    assert splitter.feed("I can help you with that, just") == []
+    assert [piece.text for piece in splitter.feed(" tell")] == ["I can help you with that,"]
