@@ -134,7 +134,9 @@ def _take(draft: Draft, item: Input) -> None:
 
 
 def _log_event(draft: Draft, event: Event) -> None:
-    draft.state.saw = max(draft.state.saw, event.seq)
+    if event.seq <= draft.state.saw:
+        return  # folded already
+    draft.state.saw = event.seq
     match event:
         case TranscriptFinal():
             hearing.transcript_came(draft, event)

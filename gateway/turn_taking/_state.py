@@ -238,6 +238,10 @@ class Turn:
         return " ".join(utterance.text for utterance in self.utterances if utterance.text)
 
     @property
+    def last_words(self) -> Utterance | None:
+        return next((utterance for utterance in reversed(self.utterances) if utterance.text), None)
+
+    @property
     def has_floor(self) -> bool:
         """The agent's reply is under way, as far as the users are concerned."""
         return not isinstance(self.phase, Hearing)

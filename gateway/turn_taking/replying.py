@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from gateway.turn_taking import barge_in, commit
 from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import Committed, Hearing, Letter, Own, Playing, Reply, Sentence, State, Turn
+from gateway.turn_taking._state import Committed, Hearing, Letter, Own, Playing, Reply, Sentence, State, Turn, Utterance
 from gateway.turn_taking.hearing import llm_job, speculates
 from schemas.agent import AgentSpec
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
@@ -62,12 +63,15 @@ def _may_commit(state: State, turn: Turn) -> bool:
 
 def _wait(state: State, turn: Turn) -> commit.Wait:
     """How long to wait, by the last words and who said them."""
-    last = next((utterance for utterance in reversed(turn.utterances) if utterance.text), None)
+    last = turn.last_words
     if last is None:
-        return commit.Wait(0.0, "text")
-    speaker = state.people.get(last.participant)
-    pauses = speaker.pauses if speaker else ()
-    return commit.decide(last.end_of_turn, last.text or "", pauses, state.agent.turn_taking)
+        return commit.Wait(0.0, "text")  # written
+    return commit.decide(last.end_of_turn, last.text or "", _pauses(state, last), state.agent.turn_taking)
+
+
+def _pauses(state: State, utterance: Utterance) -> tuple[float, ...]:
+    speaker = state.people.get(utterance.participant)
+    return speaker.pauses if speaker else ()
 
 
 def _commit(draft: Draft, turn: Turn) -> bool:
@@ -82,11 +86,11 @@ def _commit(draft: Draft, turn: Turn) -> bool:
     wait = _wait(state, turn)
     if not draft.due(turn.spoken + wait.wait):
         return False
-    last = turn.utterances[-1]
-    pauses = list(state.people[last.participant].pauses) if last.participant in state.people else []
-    draft.commit(
-        turn, wait.why, spoken=turn.spoken, wait=round(wait.wait, 4), end_of_turn=last.end_of_turn, pauses=pauses
-    )
+    last = turn.last_words
+    inputs: dict[str, Any] = {"wait": round(wait.wait, 4)}
+    if last is not None:
+        inputs |= {"end_of_turn": last.end_of_turn, "text": last.text, "pauses": list(_pauses(state, last))}
+    draft.commit(turn, wait.why, spoken=turn.spoken, **inputs)
     return True
 
 
@@ -161,7 +165,7 @@ def _speak_up(draft: Draft) -> bool:
     if not state.wanted or state.away_since is not None or state.somebody_speaks or barge_in.holds(draft):
         return False
     own = next((own for own in state.wanted if own.interrupt), state.wanted[0])
-    if own.interrupt:
+    if own.interrupt and not any(_is_about_to_be_said(turn) for turn in state.turns.values()):
         _clear_the_floor(draft)
     elif state.turns:
         return False
@@ -173,14 +177,17 @@ def _speak_up(draft: Draft) -> bool:
     return True
 
 
+def _is_about_to_be_said(turn: Turn) -> bool:
+    """A requested text that nobody has heard yet: the next request waits for it."""
+    return turn.own is not None and turn.own.why == "say" and isinstance(turn.phase, Committed)
+
+
 def _clear_the_floor(draft: Draft) -> None:
     for turn in tuple(draft.state.turns.values()):
         if isinstance(turn.phase, Playing):
             draft.end_turn(turn, "interrupted", "say")
         elif turn.own is not None:
             draft.end_turn(turn, "dropped", "replaced")
-            if turn.own.why == "say":
-                draft.want(turn.own)
         else:  # it is answered afterwards
             turn = draft.void(turn)
             draft.put(replace(turn, phase=Hearing()))

@@ -1,0 +1,57 @@
+"""The speech detector: Silero's probability of each 32 ms frame in, edges out. Exact to the frame, well under 1 µs a frame."""
+
+from gateway.turn_taking._types import EdgeKind, SpeechEdge
+from schemas.audio import HEARING_RATE
+
+FRAME = 512
+"""Samples of one decision."""
+BEGINS, GOES_ON = 0.5, 0.35
+"""Probabilities from which a frame begins speech, and from which it carries it on."""
+SHORTLY = 4 * FRAME
+"""Samples after a stop within which one frame of speech takes it up again."""
+
+
+class Detector:
+    """One participant's. Positions are samples from the participant's first.
+
+    `start_speech`: seconds of speech to believe it (`TurnTaking.start_speech`), rounded to whole frames.
+    """
+
+    __slots__ = ("_needed", "_run", "_speaking", "_stopped", "participant", "position")
+
+    def __init__(self, participant: str, start_speech: float):
+        self.participant = participant
+        self.position = 0
+        """Samples decided on so far."""
+        self._needed = max(1, round(start_speech * HEARING_RATE / FRAME))
+        self._run = 0
+        self._speaking = False
+        self._stopped = -SHORTLY - FRAME
+
+    def frame(self, probability: float) -> tuple[SpeechEdge, ...]:
+        """Take the next frame's probability of speech; answers what changed, most often nothing."""
+        begin = self.position
+        self.position = begin + FRAME
+        if self._speaking:
+            if probability >= GOES_ON:
+                return ()
+            self._speaking, self._stopped = False, begin
+            return (self._edge("stop", begin),)
+        if probability < (GOES_ON if self._run else BEGINS):
+            run, self._run = self._run, 0
+            return (self._edge("noise", begin - run * FRAME),) if run else ()
+        return self._louder(begin)
+
+    def _louder(self, begin: int) -> tuple[SpeechEdge, ...]:
+        self._run += 1
+        first = begin - (self._run - 1) * FRAME
+        onset = (self._edge("onset", begin),) if self._run == 1 else ()
+        if self._run == 1 and begin - self._stopped <= SHORTLY:
+            onset = ()
+        elif self._run < self._needed:
+            return onset
+        self._speaking, self._run = True, 0
+        return (*onset, self._edge("start", first))
+
+    def _edge(self, kind: EdgeKind, position: int) -> SpeechEdge:
+        return SpeechEdge(self.participant, kind, position, self.position)

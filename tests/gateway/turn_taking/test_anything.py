@@ -1,0 +1,115 @@
+"""Whatever people, clients, stages and the log do, in whatever order, the promises hold."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.room import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
+from gateway.turn_taking import Queues
+from schemas.agent import AgentSpec, Limits, TurnTaking
+from schemas.bus import Outcome
+from schemas.events import EndRequested, MessageReceived, SayRequested
+from tests.gateway.turn_taking.call import Call, Stages
+from tests.gateway.turn_taking.promises import broken
+
+TEXTS = ("What is the weather?", "mhm", "", "Stop, I said Paris, not London please.", "Yes.", "and then", "um")
+WHO = ("alice", "bob")
+SHORT = Limits(stt_deadline=2.0, llm_deadline=2.0, tts_deadline=2.0, turn=8.0, client_gone=6.0)
+
+delay = st.sampled_from((0.0, 0.02, 0.1, 0.5, 1.5, 4.0))
+moment = st.integers(20, 2500).map(lambda n: n / 100)
+happening = st.one_of(
+    st.tuples(st.just("speech"), moment, st.sampled_from((0.1, 0.2, 0.6, 1.4, 3.0)), st.sampled_from(TEXTS), st.sampled_from(WHO)),
+    st.tuples(st.just("noise"), moment, st.sampled_from(WHO)),
+    st.tuples(st.just("typed"), moment),
+    st.tuples(st.just("posted"), moment),
+    st.tuples(st.just("say"), moment, st.booleans()),
+    st.tuples(st.just("button"), moment, st.sampled_from((0.1, 1.0, 2.0))),
+    st.tuples(st.just("away"), moment, st.sampled_from((0.05, 1.0, 5.0))),
+    st.tuples(st.just("left"), moment, st.sampled_from((0.5, 3.0))),
+    st.tuples(st.just("digits"), moment),
+    st.tuples(st.just("load"), moment, st.sampled_from((0, 3, 50))),
+    st.tuples(st.just("end"), moment),
+    st.tuples(st.just("full"), moment),
+    st.tuples(st.just("takeover"), moment),
+    st.tuples(st.just("rewind"), moment, st.integers(1, 8)),
+)
+stages = st.builds(
+    Stages,
+    stt=delay,
+    llm=delay,
+    tts=delay,
+    replies=st.lists(st.sampled_from((["Yes."], ["One two three.", "Four five six seven."], [])), min_size=1, max_size=3),
+    stt_fails=st.sampled_from((False, False, False, True)),
+    llm_fails=st.sampled_from((False, False, False, True)),
+    tts_fails=st.sampled_from((lambda i: False, lambda i: False, lambda i: i == 0, lambda i: True)),
+    phrases_fail=st.booleans(),
+    dead=st.sampled_from((set(), set(), set(), {"stt"}, {"llm"}, {"tts"})),
+    tool=st.booleans(),
+)
+agents = st.builds(
+    AgentSpec,
+    greeting=st.sampled_from(("", "Hello, how can I help?")),
+    limits=st.just(SHORT),
+    turn_taking=st.builds(
+        TurnTaking, barge_in=st.sampled_from((True, True, False)), answer=st.sampled_from(("anyone", "linked", "addressed"))
+    ),
+)
+
+
+def play(call: Call, happenings: list[tuple], people: int) -> None:  # type: ignore[type-arg]
+    for kind, at, *rest in happenings:
+        match kind:
+            case "speech":
+                length, text, who = rest
+                busy = any(s.who == who and s.at - 0.3 < call.began + at + length and call.began + at < s.end + 0.3 for s in call.speeches)
+                if who in WHO[:people] and not busy:
+                    call.says(at, length, text, who=who, end_of_turn=0.9 if length < 1 else None)
+            case "noise":
+                if rest[0] in WHO[:people]:
+                    call.noise(at, rest[0])
+            case "typed":
+                call.gives(at, Typed("alice", "And in writing?"))
+            case "posted":
+                call.at(at, lambda: call.append(MessageReceived(participant="api", text="By the API.")))
+            case "say":
+                interrupt = rest[0]
+                call.at(at, lambda i=interrupt: call.append(SayRequested(text="A word from our sponsor.", interrupt=i)))
+            case "button":
+                call.gives(at, PushToTalk("alice", True))
+                call.gives(at + rest[0], PushToTalk("alice", False))
+            case "away":
+                call.gives(at, Detached())
+                call.gives(at + rest[0], Attached())
+            case "left":
+                call.gives(at, Left("bob"))
+                call.gives(at + rest[0], Joined("bob"))
+            case "digits":
+                call.gives(at, Digits("alice", "42"))
+            case "load":
+                call.gives(at, Queues(rest[0], rest[0], rest[0]))
+            case "end":
+                call.at(at, lambda: call.append(EndRequested()))
+            case "takeover":
+                call.at(at, lambda: None if call.state.closed else call.take_over())
+            case "rewind":
+                size = rest[0]
+                call.at(at, lambda n=size: call.lose_tail(n))
+            case "full":
+                call.at(at, lambda: call.outcomes.append(Outcome.FULL))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+@given(agent=agents, stages=stages, people=st.integers(1, 2), happenings=st.lists(happening, max_size=14), slow=st.sampled_from((0.001, 0.001, 0.4)))
+def test_no_order_of_events_breaks_a_promise(agent: AgentSpec, stages: Stages, people: int, happenings: list, slow: float) -> None:  # type: ignore[type-arg]
+    """Every turn ends exactly once, generations only rise, nothing void or uncommitted is played, nothing is played twice."""
+    call = Call(agent, stages, people=WHO[:people])
+    call.bus_delay = slow
+    play(call, happenings, people)
+    call.run(26.0)
+    if not call.state.closed:
+        stuck = [turn for turn in call.state.turns.values() if call.state.turn_time(call.now) - turn.touched > 30]
+        assert not stuck
+        call.gives(26.0, HungUp())
+    call.run(30.0)
+    assert call.log[-1].type == "session.ended", call.show()
+    assert not broken(call.log), "\n".join((*broken(call.log), call.show()))
