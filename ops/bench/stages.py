@@ -64,25 +64,25 @@ _WARM = 2
 """Jobs of each kind before the clock counts."""
 
 
-async def bench(settings: Settings | None = None) -> dict[str, Any]:
-    """Medians over 24 jobs of each kind, milliseconds: `stt_10s_ms llm_first_token_ms tts_sentence_ms`, and what explains
-    them."""
+async def bench(settings: Settings | None = None, jobs: int = 24) -> dict[str, Any]:
+    """Medians over `jobs` (up to 24) of each kind, milliseconds: `stt_10s_ms llm_first_token_ms tts_sentence_ms`, and what
+    explains them."""
     settings = settings or load()
     figures: dict[str, Any] = {}
     async with _stage("stt", settings) as alone:
-        figures |= await _stt(alone)
+        figures |= await _stt(alone, jobs)
     async with _llm_server(settings) as reachable, _stage("llm", reachable) as alone:
-        figures |= await _llm(alone)
+        figures |= await _llm(alone, jobs)
     async with _stage("tts", settings) as alone:
-        figures |= await _tts(alone)
+        figures |= await _tts(alone, jobs)
     return (
         {key: figures.pop(key) for key in ("stt_10s_ms", "llm_first_token_ms", "tts_sentence_ms")} | figures | machine()
     )
 
 
-async def _stt(alone: "_Alone") -> dict[str, Any]:
+async def _stt(alone: "_Alone", jobs: int) -> dict[str, Any]:
     took: list[float] = []
-    for number in range(len(_DOINGS) + _WARM):
+    for number in range(jobs + _WARM):
         start = 1.2 + 1.2 * number
         pcm = packaged("two_cities", start, start + 10.0)
         (heard,) = [e for e in await alone.run(_hear(pcm.tobytes())) if isinstance(e, TranscriptFinal)]
@@ -90,24 +90,24 @@ async def _stt(alone: "_Alone") -> dict[str, Any]:
     return _spread("stt_10s", took)
 
 
-async def _llm(alone: "_Alone") -> dict[str, Any]:
+async def _llm(alone: "_Alone", jobs: int) -> dict[str, Any]:
     first: list[float] = []
     whole: list[float] = []
-    for question in (*_QUESTIONS[:_WARM], *_QUESTIONS):
+    for question in ("what day it is", "what is new", *_QUESTIONS[:jobs]):
         (said,) = [e for e in await alone.run(_ask(f"Can you tell me {question}?")) if isinstance(e, ReplyFinished)]
         first.append(said.time_to_first_token or said.took)
         whole.append(said.took)
     return _spread("llm_first_token", first) | {"llm_reply_ms": milliseconds(whole[_WARM:], 50)}
 
 
-async def _tts(alone: "_Alone") -> dict[str, Any]:
+async def _tts(alone: "_Alone", jobs: int) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for name, pattern in (("sentence", _SENTENCE), ("clause", _CLAUSE), ("long", _LONG)):
         first: list[float] = []
         whole: list[float] = []
         speed: list[float] = []
-        for number in range(len(_DOINGS) + _WARM):
-            text = pattern.format(_DOINGS[number] if number < len(_DOINGS) else f"do it {number} times")
+        for doing in ("do it now", "do it then", *_DOINGS[:jobs]):
+            text = pattern.format(doing)
             clips = [e for e in await alone.run(_speak(text)) if isinstance(e, ClipReady)]
             first.append(clips[0].took)
             whole.append(clips[-1].took)
