@@ -282,6 +282,8 @@ class Partition:
         job, entry = delivery.job, _number(delivery.entry)
         s = self.sessions.get(job.session)
         mark = s.marks.get(job.id) if s else None
+        if s and not mark:
+            return _reply(s, Outcome.LOST, now)
         if s and mark and mark.step >= step:
             if (mark.consumer, mark.attempt) != (consumer, delivery.attempt):
                 return _reply(s, Outcome.LOST, now)

@@ -126,7 +126,8 @@ end
 local function commit(keys, a)
   local queue, entry, id, lane = keys[2], a[2], a[4], a[7]
   local s = load_session(keys[1], 'm:' .. id)
-  if s and s.x then
+  if s and not s.x then return answer(s, 'LOST') end -- a job this log doesn't know: it was rewound
+  if s then
     local step, attempt, seq, at, consumer = string.match(s.x, '^(%-?%d+) (%d+) (%d+) (%d+) (.*)$')
     if tonumber(step) >= tonumber(a[5]) then
       if consumer ~= a[1] or attempt ~= a[3] then return answer(s, 'LOST') end -- another's step
