@@ -28,16 +28,17 @@ _LATE = 4 * TICK
 
 
 class Engine:
-    """`late`: how late the last 4096 ticks began to be done, seconds, for the bench."""
+    """`threaded`: the VAD computes beside the event loop (tests in virtual time compute on it). `late`: how late the last
+    4096 ticks were done, seconds."""
 
-    def __init__(self, house: House):
+    def __init__(self, house: House, *, threaded: bool = True):
         self.house = house
         self.sessions: dict[str, Session] = {}
         self.late: deque[float] = deque(maxlen=4096)
         self.ticking = 0.0
         """Our clock at the last tick."""
         self._frames = np.zeros((64, FRAME), np.int16)
-        self._thread = ThreadPoolExecutor(1, "vad")
+        self._thread = ThreadPoolExecutor(1, "vad") if threaded else None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
@@ -46,7 +47,7 @@ class Engine:
 
     async def start(self) -> None:
         """Warm the VAD up and begin to tick."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self.house.vad.warm_up)
+        self.house.vad.warm_up()
         self._task = asyncio.create_task(self._run(), name="tick")
 
     async def aclose(self) -> None:
@@ -55,7 +56,8 @@ class Engine:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._thread.shutdown()
+        if self._thread is not None:
+            self._thread.shutdown()
 
     def add(self, session: Session) -> None:
         self.sessions[session.name] = session
@@ -103,6 +105,7 @@ class Engine:
                 break
         for session in sessions:
             _guard(session, session.advance)
+            self._waken(session)
 
     async def _hear(self, sessions: Iterable[Session]) -> bool:
         """One frame of everybody who has one goes through the VAD; the edges go to turn-taking."""
@@ -117,9 +120,12 @@ class Engine:
             self._frames[row] = stream.next_frame()
         slots = [stream.slot for _, stream in batch]
         began = self.house.clock.now()
-        probabilities = await asyncio.get_running_loop().run_in_executor(
-            self._thread, self.house.vad.run, slots, self._frames[: len(batch)]
-        )
+        frames = self._frames[: len(batch)]
+        if self._thread is None:
+            probabilities = self.house.vad.run(slots, frames)
+        else:
+            loop = asyncio.get_running_loop()
+            probabilities = await loop.run_in_executor(self._thread, self.house.vad.run, slots, frames)
         self.house.metrics.vad.observe(self.house.clock.now() - began)
         for (session, stream), probability in zip(batch, probabilities, strict=True):
             for edge in stream.detector.frame(probability):
@@ -140,7 +146,7 @@ class Engine:
     # ── the one timer ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _waken(self, session: Session) -> None:
-        if getattr(session.room, "hurries", False):
+        if session.over.is_set() or getattr(session.room, "hurries", False):
             return
         at = session.wakes_at()
         if at < self._timer_at and at < self.house.clock.now() + TICK:

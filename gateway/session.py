@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,7 +32,7 @@ from gateway.turn_taking import (
     Tell,
     Tick,
 )
-from gateway.vad import Vad
+from gateway.vad import Ear
 from gateway.waiting import Waiting
 from schemas.bus import Bus, Held, Hold, Outcome, Publication, Reply, Seen
 from schemas.clock import Clock
@@ -61,7 +61,7 @@ class House:
 
     bus: Bus
     clock: Clock
-    vad: Vad
+    vad: Ear
     by: str
     queue_limit: int = 1000
     metrics: GatewayMetrics = field(default_factory=GatewayMetrics)
@@ -232,7 +232,7 @@ class Session:
         """Read what is missing from the log itself."""
         if not self._reading and not self.over.is_set():
             self._reading = True
-            self._spawn(self._read_gap())
+            self._spawn(self._read_gap)
 
     async def _read_gap(self) -> None:
         try:
@@ -280,7 +280,7 @@ class Session:
         self.held_at = sent
         self.playback.unhush()
         if reply.outcome is Outcome.REWOUND and not self._publishing:
-            self._spawn(self._refold())
+            self._spawn(self._refold)
             return
         lagging = reply.seq >= self._next and not self._publishing
         if lagging and self._behind == self._next:  # as far behind as at the last hold: the inbox lost something
@@ -313,7 +313,7 @@ class Session:
                 case End():
                     self._end(decision)
                 case Refold():
-                    self._spawn(self._refold())
+                    self._spawn(self._refold)
 
     def _play(self, play: Play, now: float) -> None:
         if play.phrase is None or play.index == 0:
@@ -336,7 +336,7 @@ class Session:
         ]
         self._publishing = True
         self.waiting.asked(publish.jobs)
-        self._spawn(self._send(publish, cuts, self._house.clock.now()))
+        self._spawn(self._send, publish, cuts, self._house.clock.now())
 
     async def _send(self, publish: Publish, cuts: Any, made: float) -> None:
         published = await self._outbox.send(publish, cuts, made, self._seen, self._snapshots.due())
@@ -421,14 +421,14 @@ class Session:
     async def _fetch(self, key: str) -> bytes | None:
         return await insist("get_blob", lambda: self._house.bus.get_blob(key), self._house.metrics)
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(self._guarded(work))
+    def _spawn(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        task = asyncio.create_task(self._guarded(work, arguments))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Any) -> None:
+    async def _guarded(self, work: Callable[..., Awaitable[None]], arguments: tuple[Any, ...]) -> None:
         try:
-            await work
+            await work(*arguments)
         except Exception as error:
             self.fail(error)
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnxruntime
@@ -24,6 +25,18 @@ def model_path() -> Path:
     return path
 
 
+class Ear(Protocol):
+    """What the engine needs of a VAD. `run` may be called in a thread; the rest between two runs."""
+
+    def warm_up(self) -> None: ...
+
+    def take_slot(self) -> int: ...
+
+    def give_slot(self, slot: int) -> None: ...
+
+    def run(self, slots: list[int], frames: NDArray[np.int16]) -> list[float]: ...
+
+
 class Vad:
     """The model and what it remembers of each participant, in slots of preallocated arrays.
 
@@ -34,6 +47,7 @@ class Vad:
     def __init__(self, capacity: int = 64):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # the model carries unused initializers, which nobody need read about
         self._model = onnxruntime.InferenceSession(str(model_path()), options, providers=["CPUExecutionProvider"])
         self._takes_rate = any(i.name == "sr" for i in self._model.get_inputs())
         self._rate = np.array(HEARING_RATE, np.int64)

@@ -1,0 +1,97 @@
+"""A gateway in virtual time: the real engine, sessions, leases and turn-taking; a memory log, memory rooms, loudness for a VAD."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.agents import Agents
+from gateway.engine import TICK, Engine
+from gateway.reception import Reception
+from gateway.rooms.memory import MemoryRoom
+from gateway.session import House, Session
+from schemas.agent import AgentSpec
+from schemas.bus import Bus
+from schemas.events import Event
+from tests.virtual_time import LoopClock
+
+Pcm = NDArray[np.int16]
+FRAME = 512
+
+
+class LoudnessVad:
+    """Loud is speech."""
+
+    def __init__(self) -> None:
+        self.slots = 0
+        self.batches: list[int] = []
+
+    def warm_up(self) -> None: ...
+
+    def take_slot(self) -> int:
+        self.slots += 1
+        return self.slots
+
+    def give_slot(self, slot: int) -> None: ...
+
+    def run(self, slots: list[int], frames: Pcm) -> list[float]:
+        self.batches.append(len(slots))
+        return [float(abs(frame).max() > 500) for frame in frames.astype(np.int32)]
+
+
+class Rig:
+    """One gateway. `speak` and `silence` send sound in real (virtual) time; all that is going on goes on meanwhile."""
+
+    def __init__(self, bus: Bus, owner: str = "gateway-a"):
+        self.bus = bus
+        self.clock = LoopClock()
+        self.vad = LoudnessVad()
+        self.house = House(bus, self.clock, self.vad, owner)
+        self.engine = Engine(self.house, threaded=False)
+        self.reception = Reception(self.house, self.engine, Agents())
+
+    async def start(self) -> None:
+        await self.engine.start()
+        self.reception.start()
+
+    async def die(self) -> None:
+        """As SIGKILL: nothing is said, nothing is handed over."""
+        for session in list(self.engine.sessions.values()):
+            session.let_go("killed")
+        await self.reception.aclose()
+        await self.engine.aclose()
+
+    async def open(self, agent: AgentSpec | None = None, name: str = "s1") -> tuple[Session, MemoryRoom]:
+        room = MemoryRoom(self.clock)
+        session = await self.reception.open(name, room, agent or AgentSpec())
+        room.join()
+        return session, room
+
+    async def log(self, name: str = "s1") -> list[Event]:
+        return await self.bus.read(name)
+
+    async def types(self, name: str = "s1") -> list[str]:
+        return [event.type for event in await self.bus.read(name)]
+
+
+@asynccontextmanager
+async def rig(bus: Bus, owner: str = "gateway-a") -> AsyncIterator[Rig]:
+    one = Rig(bus, owner)
+    await one.start()
+    try:
+        yield one
+    finally:
+        await one.die()
+
+
+async def speak(room: MemoryRoom, seconds: float, participant: str = "caller", loudness: int = 5000) -> None:
+    """Sound of `loudness`, frame by frame, in real time."""
+    for _ in range(round(seconds / TICK)):
+        room.hear(np.full(FRAME, loudness, np.int16), participant)
+        await asyncio.sleep(TICK)
+
+
+async def silence(room: MemoryRoom, seconds: float, participant: str = "caller") -> None:
+    await speak(room, seconds, participant, 0)
