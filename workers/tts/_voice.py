@@ -90,11 +90,7 @@ class Voice:
         self.phonemizer = phonemizer
         self._scales = scales
         self._alone = lru_cache(maxsize=8192)(self._phonemize_alone)
-        for self._cut in cut(model):
-            self._open(device)
-            self.hop, self.gain, same = self._calibrate()
-            if same:
-                break
+        self._take_apart(model, device)
 
     @property
     def cut_depth(self) -> int:
@@ -201,6 +197,22 @@ class Voice:
         return ids, owners if mine == ids else []
 
     # ── the graphs ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _take_apart(self, model: Any, device: str) -> None:
+        """Cut the graph as far as its sound stays the same."""
+        broken = "no output"
+        for self._cut in cut(model):
+            try:
+                self._open(device)
+                self.hop, self.gain, same = self._calibrate()
+            except Permanent:
+                raise
+            except Exception as error:  # ONNX Runtime's errors share no base
+                broken = str(error).partition("\n")[0][:200]
+                continue
+            if same:
+                return
+        raise ValueError(f"it cannot be run ({broken})")
 
     def _open(self, device: str) -> None:
         alone = self._cut.decoder is None  # a whole graph: its threads are all there is
