@@ -203,9 +203,12 @@ class Draft:
 
     def _mark_raise(self) -> None:
         """The event that raises the generation says so: the one that made the reply void."""
-        raising = (TurnEnded, UtteranceCaptured, SessionResumed, SessionRewound, TurnCommitted)
+        raising: tuple[type[Event], ...] = (TurnEnded, UtteranceCaptured, TurnCommitted)
+        recovery: tuple[type[Event], ...] = (SessionResumed, SessionRewound)
+        if any(isinstance(event, recovery) for event in self.events):
+            raising = recovery
         for index, event in enumerate(self.events):
-            if isinstance(event, raising):
+            if isinstance(event, raising) and event.raises is None:
                 self.events[index] = event.model_copy(update={"raises": self.raises})
                 return
         raise AssertionError("a generation rises only with a fact that says why")

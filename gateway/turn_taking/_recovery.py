@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from gateway.turn_taking import hearing, trouble
+from gateway.turn_taking import hearing, presence, trouble
 from gateway.turn_taking._draft import Draft
 from gateway.turn_taking._machine import settle
 from gateway.turn_taking._state import (
@@ -81,7 +81,7 @@ def resume(
 
 
 def rewound(state: State, events: Sequence[Event], now: float) -> tuple[State, list[Decision]]:
-    """After `Refold`: `events` is what the log has now. Answers the state to go on with, and the publication of
+    """After `Refold`, or a `hold` answered REWOUND: `events` is what the log has now. Answers the state to go on with, and the publication of
     session.rewound, a generation above all, and our own facts of the last 5 s that the log lacks."""
     survived = events[-1].seq if events else 0
     fresh = fold(state.session, events, now)
@@ -89,21 +89,27 @@ def rewound(state: State, events: Sequence[Event], now: float) -> tuple[State, l
         return fresh, [End("closed", lost=True)]
     draft = Draft(fresh, now)
     _keep_alive(fresh, state, now)
+    lacking = _lacking(state, survived)
+    for bundle in lacking:
+        if bundle.closes is None:
+            _again(draft, bundle)  # before session.rewound: they happened in the generations they name
+    fresh.generation = max(fresh.generation, state.generation)
     draft.fact(SessionRewound, after=survived)
     draft.raise_generation()
-    for bundle in _lacking(state, survived):
-        _again(draft, bundle)
     if state.playback is not None:
         draft.decisions.append(Stop(state.playback.turn))
     for turn in tuple(fresh.turns.values()):
         if isinstance(turn.phase, Playing):
-            draft.end_turn(replace(turn, reply=None) if turn.reply is None else turn, "interrupted", "rewound")
+            draft.end_turn(turn, "interrupted", "rewound")
         elif turn.own is not None:
             draft.end_turn(turn, "dropped", "replaced")
             if turn.own.why == "say":
                 draft.want(turn.own)
         else:
             draft.put(replace(turn, phase=Hearing(), reply=None))
+    for bundle in lacking:
+        if bundle.closes is not None:
+            presence.close(draft, bundle.closes)
     return settle(draft)
 
 
@@ -115,7 +121,6 @@ def _keep_alive(fresh: State, old: State, now: float) -> None:
     fresh.stored = {**fresh.stored, **old.stored}
     fresh.next_turn = max(fresh.next_turn, old.next_turn)
     fresh.next_utterance = max(fresh.next_utterance, old.next_utterance)
-    fresh.generation = max(fresh.generation, old.generation)
     for own in old.wanted:
         if own not in fresh.wanted:
             fresh.wanted = (*fresh.wanted, own)
@@ -130,9 +135,9 @@ def _lacking(state: State, survived: int) -> list[Bundle]:
 def _again(draft: Draft, bundle: Bundle) -> None:
     """Append the facts once more; what was heard is transcribed again, and who answers it is decided anew."""
     for event in bundle.events:
-        fact = event.model_copy(update={"raises": None})
-        _apply(draft, fact)
-        draft.append(fact)
+        if not isinstance(event, SessionRewound):
+            _apply(draft, event)
+            draft.append(event)
     for job in bundle.jobs:
         if isinstance(job, SttJob) and not job.partial:
             draft.enqueue(job.model_copy(update={"then": None}))
@@ -350,7 +355,11 @@ def _taken_up(state: State, text: str) -> None:
 
 def _playback(draft: Draft, event: PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackFinished) -> None:
     turn = draft.state.turns.get(event.turn) if event.turn is not None else None
-    if turn is None or turn.reply is None or event.index >= len(turn.reply.sentences):
+    if turn is None:
+        return
+    phase = Playing(turn.phase.why) if isinstance(turn.phase, Committed) else turn.phase
+    turn = draft.put(replace(turn, phase=phase))
+    if turn.reply is None or event.index >= len(turn.reply.sentences):
         return
     sentence: Sentence = turn.reply.sentences[event.index]
     for index, earlier in enumerate(turn.reply.sentences[: event.index]):
@@ -358,6 +367,5 @@ def _playback(draft: Draft, event: PlaybackStarted | PlaybackPaused | PlaybackRe
             turn = replace(turn, reply=turn.reply.with_sentence(index, replace(earlier, failed=True, ended=True)))
             assert turn.reply is not None
     sentence = replace(sentence, heard=event.position, ended=isinstance(event, PlaybackFinished))
-    phase = Playing(turn.phase.why) if isinstance(turn.phase, Committed) else turn.phase
     assert turn.reply is not None
-    draft.put(replace(turn, phase=phase, reply=turn.reply.with_sentence(event.index, sentence)))
+    draft.put(replace(turn, reply=turn.reply.with_sentence(event.index, sentence)))

@@ -344,7 +344,7 @@ def transcript_came(draft: Draft, event: TranscriptFinal) -> None:
                 text = event.text.strip()
                 turn = turn.with_utterance(replace(utterance, text=text, end_of_turn=event.end_of_turn))
                 reply = turn.reply
-                if reply is not None and utterance.id == turn.utterances[-1].id:
+                if reply is not None and not reply.sentences and utterance.id == turn.utterances[-1].id:
                     # Its `then` has followed, or, after an empty transcript, never will.
                     reply = replace(reply, asked=draft.time) if text else None
                 draft.put(replace(turn, reply=reply, touched=draft.time))

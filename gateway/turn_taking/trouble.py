@@ -91,8 +91,8 @@ def _stt_gave_up(draft: Draft, event: StageFailed | StageExpired, how: Literal["
 
 def _hearing_failed(draft: Draft, turn: Turn, utterance: Utterance, how: Literal["failed", "expired"]) -> None:
     turn = turn.with_utterance(replace(utterance, failed=how))
-    is_last = utterance.id == turn.utterances[-1].id
-    draft.put(replace(turn, reply=None if is_last else turn.reply, touched=draft.time))
+    pending = turn.reply is not None and not turn.reply.sentences and utterance.id == turn.utterances[-1].id
+    draft.put(replace(turn, reply=None if pending else turn.reply, touched=draft.time))
 
 
 def _no_more_sound(draft: Draft, turn: Turn, reply: Reply, index: int) -> None:

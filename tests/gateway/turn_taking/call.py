@@ -106,10 +106,16 @@ class Call:
         self.bus_delay = 0.001
         self.epoch = 1
         self.lost_tail = False
+        self.losses = 0
+        self.marks: list[int] = []
+        """Lengths of the log between two calls."""
         self.generation = 0
         self.hear: dict[str, str] = {}
         self.lanes: dict[str, list[Job]] = {}
         self.seen_jobs: set[str] = set()
+        self.enqueued: dict[str, int] = {}
+        """Job → length of the log with the publication that enqueued it."""
+        self.dead_jobs: set[str] = set()
         self.asked = 0
         self.partials = True
         self.sounding: tuple[int, int, float, float] | None = None
@@ -218,8 +224,7 @@ class Call:
             case Stop() | End():
                 self.sounding = None
             case Refold():
-                self.lost_tail = False
-                self._enter(*rewound(self.state, self.log, self.now))
+                self._refold()
             case NoMoreParts(turn, _, index):
                 self.clips[turn, index] = (self.clips[turn, index][0], True)
                 if self.sounding:
@@ -246,13 +251,13 @@ class Call:
             audio[capture.job] = (*capture.behind, AudioRef(key=key, rate=HEARING_RATE, samples=capture.end - capture.start))
         by_utterance = {capture.utterance: audio[capture.job] for capture in publish.captures if not capture.partial}
 
-        epoch = self.epoch
+        epoch, losses = self.epoch, self.losses
 
         def answer() -> None:
             nonlocal outcome
             if self.epoch != epoch:
                 return  # LOST, and nobody is there any more to be told
-            if self.lost_tail:
+            if self.lost_tail or self.losses != losses:
                 outcome = Outcome.REWOUND
             if outcome is Outcome.OK:
                 self.generation = max(self.generation, publish.raises or 0)
@@ -260,7 +265,8 @@ class Call:
                     if isinstance(event, UtteranceCaptured):
                         refs = list(by_utterance[event.utterance])
                         event = event.model_copy(update={"audio": refs, "duration": sum(ref.duration for ref in refs)})
-                    self.append(event, feed=False)
+                    self.append(event, feed=False, mark=False)
+                self.marks.append(len(self.log))
                 for job in publish.jobs:
                     if isinstance(job, SttJob):
                         job = job.model_copy(update={"audio": list(audio[job.id])})
@@ -275,18 +281,28 @@ class Call:
         if self.sounding is not None:
             positions["position"] = self.position()
         self.epoch += 1
-        self.sounding = None
+        self.sounding, self.lost_tail = None, False
         self._enter(*resume("s1", self.log, positions, self.now, gateway="g2", epoch=self.epoch))
         self.after(silence, lambda: self.feed(Attached()))
 
     def lose_tail(self, events: int) -> None:
         """A failover drops the log's last events; jobs in flight go on."""
-        kept = max(3, len(self.log) - events)
+        kept = max(1, len(self.log) - events)
+        kept = max(mark for mark in self.marks if mark <= kept)  # a publication is lost whole, or not at all
         if self.log[-1].type == "session.ended" or self.lost_tail:
             return
         self.lost_tail = len(self.log) > kept
+        self.losses += 1
         del self.log[kept:]
+        self.dead_jobs |= {job for job, length in self.enqueued.items() if length > kept}
+        self.marks = [mark for mark in self.marks if mark <= kept]
         self.generation = max((event.raises or 0 for event in self.log), default=0)
+        self.after(0.5, self._refold)  # the next `hold` tells, if no publication did
+
+    def _refold(self) -> None:
+        if self.lost_tail:
+            self.lost_tail, self.sounding = False, None
+            self._enter(*rewound(self.state, self.log, self.now))
 
     def _enter(self, state: State, decisions: list[Decision]) -> None:
         self.state = state
@@ -296,18 +312,22 @@ class Call:
 
     # ── the log and the stages ───────────────────────────────────────────────────────────────────────────────────────
 
-    def append(self, event: Event, feed: bool = True) -> None:
+    def append(self, event: Event, feed: bool = True, mark: bool = True) -> None:
         if self.log and self.log[-1].type == "session.ended":
             return  # CLOSED
         event = event.model_copy(update={"seq": len(self.log) + 1, "at": round(self.now * 1e6)})
         self.log.append(event)
+        if mark:
+            self.marks.append(len(self.log))
         if feed:
             self.after(0.0005, lambda: self.feed(LogEvent(event)))
 
     def enqueue(self, job: Job) -> None:
-        if job.id in self.seen_jobs:
+        if job.id in self.seen_jobs and job.id not in self.dead_jobs:
             return
         self.seen_jobs.add(job.id)
+        self.dead_jobs.discard(job.id)
+        self.enqueued[job.id] = len(self.log)
         self.jobs.append(job)
         if isinstance(job, SttJob) and not job.partial:
             self.hear[job.participant] = job.utterance if job.replaces else self.hear.get(job.participant, job.utterance)
@@ -335,7 +355,7 @@ class Call:
 
     def _void(self, job: Job) -> bool:
         closed = bool(self.log) and self.log[-1].type == "session.ended"
-        return closed or (job.generation is not None and job.generation != self.generation)
+        return closed or job.id in self.dead_jobs or (job.generation is not None and job.generation != self.generation)
 
     def heard_in(self, audio: list[AudioRef]) -> tuple[str, float | None]:
         """The words that lie in these stretches of sound."""
