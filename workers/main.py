@@ -6,10 +6,10 @@ import signal
 
 from schemas.errors import Permanent
 from schemas.events import Stage
+from schemas.process_log import set_up_logging
 from schemas.settings import Settings
 from workers import registry
 from workers._health import Health
-from schemas.process_log import set_up_logging
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers.runtime import Worker, WorkerOptions

@@ -127,12 +127,15 @@ class OpenAiLlm:
             return Transient(f"{self._where}: no answer within {self._patience:g} s (LLM_TIMEOUT)", "timeout")
         if isinstance(error, openai.APIStatusError):
             return self._refused(error.status_code, str(error.message))
-        if isinstance(error, openai.APIConnectionError | httpx2.ConnectError):
+        refused = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+        if isinstance(refused, httpx2.ConnectError):
             return Transient(f"{self._where}: cannot be reached; start the endpoint, or correct the URL", "connect")
         return Transient(f"{self._where}: the stream broke ({type(error).__name__})", "broken_stream")
 
     def _refused(self, status: int, said: str) -> ProviderError:
         said = " ".join(said.split())[:200]
+        if self._client.api_key:
+            said = said.replace(self._client.api_key, "…")
         if status in (401, 403):
             return Permanent(
                 f"{self._where} answers {status}: LLM_API_KEY is missing, wrong, or may not use the model", "refused"
