@@ -34,7 +34,7 @@ class Cut:
     column per frame, the others (a speaker) are handed over whole. `sound`: the name of the output.
     """
 
-    encoder: ModelProto
+    encoder: ModelProto | None
     durations: str
     sound: str
     decoder: ModelProto | None = None

@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any, Protocol
@@ -36,7 +36,7 @@ FIRST_CHUNK = 24
 """Frames of a clip's first part (0.28 s of a medium voice): small, so that it sounds early."""
 LATER_CHUNK = 72
 LARGEST_CHUNK = 120
-_FLOW_PIECES_FROM = 128
+_FLOW_PIECES_FROM = 96
 """Frames from which the flow runs first for the first chunk alone; below, once for all costs no more."""
 _FLOW_PIECE = 240
 _CALIBRATION = "The quick brown fox jumps over the lazy dog, and then it sleeps."
@@ -94,7 +94,7 @@ class Voice:
 
     @property
     def cut_depth(self) -> int:
-        return (self._cut.decoder is not None) + (self._cut.flow is not None)
+        return (self._decoder is not None) + (self._flow is not None)
 
     # ── speaking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,6 +211,7 @@ class Voice:
                 broken = str(error).partition("\n")[0][:200]
                 continue
             if same:
+                self._cut = replace(self._cut, encoder=None, flow=None, decoder=None)  # 60 MB nobody needs again
                 return
         raise ValueError(f"it cannot be run ({broken})")
 
