@@ -1,0 +1,170 @@
+"""Real worker processes on a real server: killed, frozen, drained."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from ops.embedded.valkey import Valkey
+from schemas.agent import AgentSpec
+from schemas.bus import Publication
+from schemas.events import ClipReady, SessionStarted
+from schemas.jobs import TtsJob
+from schemas.log import RedisBus
+from tests.workers.llm.endpoints import free_port
+
+pytestmark = pytest.mark.chaos
+
+
+class Process:
+    """`antiphon worker tts` with the simulated provider."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int):
+        self.process = process
+        self.port = port
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{self.port}{path}") as answer:
+            return answer.status, await answer.text()
+
+    async def ready(self) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    if (await self.get("/readyz"))[0] == 200:
+                        return
+                await asyncio.sleep(0.05)
+
+    def send(self, sent: signal.Signals) -> None:
+        self.process.send_signal(sent)
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+async def start(valkey: Valkey) -> AsyncIterator[Start]:
+    """`await start(SIMULATED_TTS_MS="100")` runs one worker process and waits until it is ready."""
+    processes: list[Process] = []
+
+    async def begin(**environment: str) -> Process:
+        port = free_port()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "ops.cli", "worker", "tts"),
+            env={
+                **os.environ,
+                "REDIS_URL": valkey.url,
+                "TTS_PROVIDER": "simulated",
+                "HEALTH_PORT": str(port),
+                **environment,
+            },
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        processes.append(one := Process(process, port))
+        await one.ready()
+        return one
+
+    yield begin
+    for one in processes:
+        if one.process.returncode is None:
+            one.send(signal.SIGKILL)
+        await one.process.wait()
+
+
+@pytest.fixture
+async def bus(valkey: Valkey) -> AsyncIterator[RedisBus]:
+    bus = RedisBus(valkey.url)
+    await bus.start()
+    yield bus
+    await bus.aclose()
+
+
+async def ask(bus: RedisBus, session: str) -> None:
+    """A session that wants one sentence spoken."""
+    started = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="gw")
+    job = TtsJob(id="tts/1.0.0", session=session, turn=1, generation=0, index=0, text="Hello there.", deadline=60)
+    await bus.open(session, "gw", f"open {session}", [started])
+    await bus.publish(session, 1, Publication(1, jobs=[job]))
+
+
+async def clips(bus: RedisBus, session: str) -> list[ClipReady]:
+    return [event for event in await bus.read(session) if isinstance(event, ClipReady)]
+
+
+async def until(bus: RedisBus, session: str, within: float) -> list[ClipReady]:
+    async with asyncio.timeout(within):
+        while not (found := await clips(bus, session)):
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def test_killed_workers_job_is_taken_again(bus: RedisBus, start: Start) -> None:
+    """A worker killed with SIGKILL in mid-job: another has its job within 2.5 s, as the second attempt."""
+    slow = await start(SIMULATED_TTS_MS="60000")
+    await ask(bus, "a")
+    await asyncio.sleep(0.4)
+    assert not await clips(bus, "a")
+    await start(SIMULATED_TTS_MS="1")
+    await asyncio.sleep(1.2)  # the second has settled; the first renews on
+    slow.send(signal.SIGKILL)
+    killed = time.monotonic()
+    (clip,) = await until(bus, "a", 10)
+    assert time.monotonic() - killed <= 2.5 + 0.5  # the job was taken within 2.5 s; then the clip is made and read
+    assert clip.cause is not None
+    assert clip.cause.attempt == 2
+    assert await bus.queued("tts") == 0
+
+
+async def test_frozen_worker_appends_nothing(bus: RedisBus, start: Start) -> None:
+    """A worker stopped until its job went to another, and woken then, appends nothing and serves on."""
+    zombie = await start(SIMULATED_TTS_MS="1500")
+    await ask(bus, "a")
+    await asyncio.sleep(0.4)
+    zombie.send(signal.SIGSTOP)
+    await start(SIMULATED_TTS_MS="1")
+    await until(bus, "a", 10)
+    zombie.send(signal.SIGCONT)
+    await asyncio.sleep(2.5)
+    assert len(await clips(bus, "a")) == 1
+    assert (await zombie.get("/readyz"))[0] == 200
+    assert 'outcome="lost"' in (await zombie.get("/metrics"))[1]
+
+
+async def test_sigterm_drains(bus: RedisBus, start: Start) -> None:
+    """SIGTERM: not ready any more, the job in hand is finished, the process ends with 0 and leaves no consumer behind."""
+    worker = await start(SIMULATED_TTS_MS="1500")
+    await ask(bus, "a")
+    await asyncio.sleep(0.5)
+    worker.send(signal.SIGTERM)
+    await asyncio.sleep(0.2)
+    assert (await worker.get("/readyz"))[0] == 503
+    assert (await worker.get("/healthz"))[0] == 200
+    assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+    (clip,) = await clips(bus, "a")
+    assert clip.cause is not None
+    assert clip.cause.attempt == 1
+
+
+async def test_lives_without_the_log(valkey: Valkey, bus: RedisBus, start: Start) -> None:
+    """While the log is away a worker is alive and not ready; when it is back it works, nothing lost."""
+    worker = await start(SIMULATED_TTS_MS="1")
+    await ask(bus, "a")
+    await until(bus, "a", 5)
+    await valkey.kill()
+    async with asyncio.timeout(10):
+        while (await worker.get("/readyz"))[0] == 200:
+            await asyncio.sleep(0.1)
+    assert "REDIS_URL" in (await worker.get("/readyz"))[1]
+    assert (await worker.get("/healthz"))[0] == 200
+    await valkey.start()
+    await worker.ready()
+    await ask(bus, "b")
+    assert len(await until(bus, "b", 10)) == 1
