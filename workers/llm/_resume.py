@@ -2,15 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.events import Event, ReplySentence
-
-__all__ = ["Diverged", "Repeat", "said_before"]
-
-
-def said_before(events: Sequence[Event], job: str) -> list[str]:
-    """The sentences already in the log whose cause is `job`, in order."""
-    said = [event for event in events if isinstance(event, ReplySentence) and event.cause and event.cause.job == job]
-    return [event.text for event in sorted(said, key=lambda event: event.index)]
+__all__ = ["Diverged", "Repeat"]
 
 
 class Diverged(Exception):

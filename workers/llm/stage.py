@@ -1,20 +1,22 @@
 """The LLM stage: fold the log, ask the provider, and commit the reply sentence by sentence, each with its TTS job."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal
 from weakref import WeakSet
 
 from schemas.agent import AgentSpec
-from schemas.bus import Bus, Seen
+from schemas.bus import Seen
 from schemas.errors import Permanent, Transient
 from schemas.events import Event, ReplyFinished, ReplySentence, Stage, Usage
+from schemas.fold import SessionState
+from schemas.folding import Folds
 from schemas.jobs import LlmJob, TtsJob
 from schemas.settings import Settings
 from workers import registry
 from workers._stage import Work
-from workers.llm._resume import Diverged, Repeat, said_before
+from workers.llm._resume import Diverged, Repeat
 from workers.llm._stream import Reading
 from workers.llm.sentences import Piece, SentenceSplitter
 from workers.providers import ChatRequest, Delta, Llm
@@ -24,37 +26,18 @@ log = logging.getLogger("antiphon.llm")
 _SLOTS = 16
 
 
-class Conversation(Protocol):
-    """What the stage needs of the fold (`schemas.fold.SessionState`). `seq`, `at`: of the last event folded."""
-
-    @property
-    def agent(self) -> AgentSpec: ...
-
-    @property
-    def seq(self) -> int: ...
-
-    @property
-    def at(self) -> int: ...
-
-    def messages(self, turn: int, generation: int | None = None) -> list[dict[str, Any]]:
-        """OpenAI chat messages up to and with what the user said in `turn`."""
-
-
-Fold = Callable[[Bus, str, int], Awaitable[Conversation]]
-
-
 class LlmStage:
-    """Answers turns. `fold(bus, session, upto)`: the conversation up to that seq; `schemas.folding.folded` by default."""
+    """Answers turns. Each costs one read of what the log gained since the session's last turn, not of the whole session."""
 
     stage: Stage = "llm"
     batch = 1
 
-    def __init__(self, provider: Llm, settings: Settings, fold: Fold | None = None):
+    def __init__(self, provider: Llm, settings: Settings):
         self.slots = settings.worker_slots or _SLOTS
         self._own = provider
         self._others: dict[str, Llm] = {}
         self._settings = settings
-        self._fold = fold or _folded
+        self._folds: Folds | None = None
         self._silent: WeakSet[Work] = WeakSet()
 
     async def warm_up(self) -> None:
@@ -71,13 +54,13 @@ class LlmStage:
     async def _answer(self, work: Work) -> None:
         job = work.job
         assert isinstance(job, LlmJob)
-        conversation = await self._fold(work.bus, job.session, job.answers)
-        since = await work.bus.read(job.session, after=job.answers)
-        last = since[-1] if since else conversation
-        work.seen = Seen(last.seq, last.at)
-        provider = self._provider(conversation.agent)
-        reply = _Reply(work, job, conversation.agent, provider.model, said_before(since, job.id))
-        request = self._request(work, conversation, provider, reply)
+        self._folds = self._folds or Folds(work.bus)
+        state = await self._folds.folded(job.session, job.answers, job.id)
+        work.seen = Seen(state.seq, state.at)
+        provider = self._provider(state.agent)
+        said = [sentence.text for sentence in state.said(job.turn or 0, job.generation)]
+        reply = _Reply(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
+        request = self._request(work, state, provider, reply)
         try:
             await reply.follow(provider, request)
         except Diverged:
@@ -92,11 +75,11 @@ class LlmStage:
         )
         raise Permanent(message, "empty") if again else Transient(message, "empty")
 
-    def _request(self, work: Work, conversation: Conversation, provider: Llm, reply: "_Reply") -> ChatRequest:
-        job, spec = reply.job, conversation.agent.llm
+    def _request(self, work: Work, state: SessionState, provider: Llm, reply: "_Reply") -> ChatRequest:
+        job, spec = reply.job, state.agent.llm
         again = work in self._silent and not reply.said  # the same seed would be silent again
         return ChatRequest(
-            messages=conversation.messages(job.turn or 0, job.generation),
+            messages=state.messages(job.turn or 0, job.generation),
             model=spec.model,
             temperature=spec.temperature,
             max_tokens=spec.max_tokens,
@@ -117,13 +100,15 @@ class LlmStage:
 
 @dataclass
 class _Reply:
-    """One reply under way. `said`: the sentences in the log, those of earlier attempts among them."""
+    """One reply under way. `said`: the sentences in the log, those of earlier attempts among them, since the last tool call;
+    `before`: how many there were before that."""
 
     work: Work
     job: LlmJob
     agent: AgentSpec
     model: str
     said: list[str]
+    before: int = 0
     time_to_first_token: float | None = None
     usage: Usage = field(default_factory=Usage)
 
@@ -162,7 +147,7 @@ class _Reply:
             await self.work.step([sentence], [job])
 
     def _sentence(self, text: str) -> tuple[ReplySentence, TtsJob]:
-        index, job, agent = len(self.said), self.job, self.agent
+        index, job, agent = self.before + len(self.said), self.job, self.agent
         self.said.append(text)
         sentence = ReplySentence(index=index, text=text, took=self.work.elapsed(), queued=self.work.queued)
         return sentence, TtsJob(
@@ -183,7 +168,7 @@ class _Reply:
         """The last commit: what is left to say, and that this was all."""
         spoken = [self._sentence(text) for text in rest]
         finished = ReplyFinished(
-            sentences=len(self.said),
+            sentences=self.before + len(self.said),
             reason=reason,
             usage=self.usage,
             time_to_first_token=self.time_to_first_token,
@@ -195,7 +180,8 @@ class _Reply:
         await self.work.finish(events, [job for _, job in spoken])
 
 
-async def _folded(bus: Bus, session: str, upto: int) -> Conversation:
-    from schemas.folding import folded
-
-    return await folded(bus, session, upto)
+def _sentences(state: SessionState, job: LlmJob) -> int:
+    """How many sentences the reply has so far, those before a tool call among them."""
+    turn = state.turns.get(job.turn or 0)
+    reply = turn.reply if turn else None
+    return len(reply.sentences) if reply and reply.generation == job.generation else 0

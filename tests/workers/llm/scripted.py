@@ -6,9 +6,8 @@ from typing import Any
 
 from schemas.agent import AgentSpec, Llm, Voice
 from schemas.audio import AudioRef
-from schemas.bus import Bus, Publication
+from schemas.bus import Publication
 from schemas.events import ReplyFinished, ReplySentence, SessionStarted, TranscriptFinal, Usage, UtteranceCaptured
-from schemas.fold import SessionState, fold_all
 from schemas.jobs import LlmJob, TtsJob
 from schemas.log import MemoryBus
 from schemas.settings import Settings
@@ -51,12 +50,8 @@ class ScriptedLlm:
     async def aclose(self) -> None: ...
 
 
-async def folded(bus: Bus, session: str, upto: int) -> SessionState:
-    return fold_all(event for event in await bus.read(session) if event.seq <= upto)
-
-
 def llm_stage(provider: ScriptedLlm) -> LlmStage:
-    return LlmStage(provider, Settings(_env_file=None), folded)  # type: ignore[call-arg]
+    return LlmStage(provider, Settings(_env_file=None))  # type: ignore[call-arg]
 
 
 async def ask(bus: MemoryBus, session: str, text: str = "What is the capital of France?") -> None:
