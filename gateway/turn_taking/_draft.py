@@ -204,9 +204,9 @@ class Draft:
     def _mark_raise(self) -> None:
         """The event that raises the generation says so: the one that made the reply void."""
         raising: tuple[type[Event], ...] = (TurnEnded, UtteranceCaptured, TurnCommitted)
-        recovery: tuple[type[Event], ...] = (SessionResumed, SessionRewound)
-        if any(isinstance(event, recovery) for event in self.events):
-            raising = recovery
+        for recovery in (SessionResumed, SessionRewound):
+            if any(isinstance(event, recovery) for event in self.events):
+                raising = (recovery,)
         for index, event in enumerate(self.events):
             if isinstance(event, raising) and event.raises is None:
                 self.events[index] = event.model_copy(update={"raises": self.raises})

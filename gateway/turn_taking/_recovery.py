@@ -90,6 +90,7 @@ def rewound(state: State, events: Sequence[Event], now: float) -> tuple[State, l
     draft = Draft(fresh, now)
     _keep_alive(fresh, state, now)
     lacking = _lacking(state, survived)
+    fresh.lately = tuple(sent for sent in state.lately if sent.seq <= survived)
     for bundle in lacking:
         if bundle.closes is None:
             _again(draft, bundle)  # before session.rewound: they happened in the generations they name

@@ -7,7 +7,17 @@ import numpy as np
 
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Delivery
-from schemas.events import Cause, ClipReady, Event, ReplyFinished, ReplySentence, StageFailed, TranscriptFinal, TranscriptPartial, Word
+from schemas.events import (
+    Cause,
+    ClipReady,
+    Event,
+    ReplyFinished,
+    ReplySentence,
+    StageFailed,
+    TranscriptFinal,
+    TranscriptPartial,
+    Word,
+)
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 
 CLIP_RATE = 16_000
@@ -71,19 +81,29 @@ class Pools:
             case SttJob():
                 if job.partial:
                     return [
-                        TranscriptPartial(**common, utterance=job.utterance, participant=job.participant, text=self.hears[0])  # type: ignore[arg-type]
+                        TranscriptPartial(
+                            **common, utterance=job.utterance, participant=job.participant, text=self.hears[0]
+                        )  # type: ignore[arg-type]
                     ], []
                 text = self.hears[0] if len(self.hears) == 1 else self.hears.pop(0)
                 heard = TranscriptFinal(
-                    **common, utterance=job.utterance, participant=job.participant, text=text, end_of_turn=self.end_of_turn
+                    **common,
+                    utterance=job.utterance,
+                    participant=job.participant,
+                    text=text,
+                    end_of_turn=self.end_of_turn,
                 )
                 return [heard], [job.then] if job.then and text else []
             case LlmJob():
                 sentences = [ReplySentence(**common, index=index, text=text) for index, text in enumerate(self.says)]
                 jobs = [
                     TtsJob(
-                        id=f"tts/{job.turn}.{job.generation}.{index}", session=job.session, turn=job.turn,
-                        generation=job.generation, index=index, text=text,
+                        id=f"tts/{job.turn}.{job.generation}.{index}",
+                        session=job.session,
+                        turn=job.turn,
+                        generation=job.generation,
+                        index=index,
+                        text=text,
                     )  # fmt: skip
                     for index, text in enumerate(self.says)
                 ]
@@ -100,8 +120,15 @@ class Pools:
             ref = AudioRef(key=key, rate=CLIP_RATE, samples=samples)
             clips.append(
                 ClipReady(
-                    **common, index=job.index, part=part, last=part == self.parts - 1, audio=ref, duration=ref.duration,  # type: ignore[arg-type]
-                    text=job.text, words=[Word(text=job.text, start=0, end=ref.duration)], phrase=job.phrase,
+                    **common,
+                    index=job.index,
+                    part=part,
+                    last=part == self.parts - 1,
+                    audio=ref,
+                    duration=ref.duration,  # type: ignore[arg-type]
+                    text=job.text,
+                    words=[Word(text=job.text, start=0, end=ref.duration)],
+                    phrase=job.phrase,
                 )  # fmt: skip
             )
         return clips

@@ -51,7 +51,13 @@ async def test_started_before_sound() -> None:
         push = room.push
 
         def note(pcm: object) -> None:
-            started = [e for partition in log._log for s in partition.sessions.values() for e in s.events if isinstance(e, PlaybackStarted)]
+            started = [
+                e
+                for partition in log._log
+                for s in partition.sessions.values()
+                for e in s.events
+                if isinstance(e, PlaybackStarted)
+            ]
             pushes.append(len(started))
             push(pcm)  # type: ignore[arg-type]
 
