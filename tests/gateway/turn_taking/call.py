@@ -251,13 +251,13 @@ class Call:
             audio[capture.job] = (*capture.behind, AudioRef(key=key, rate=HEARING_RATE, samples=capture.end - capture.start))
         by_utterance = {capture.utterance: audio[capture.job] for capture in publish.captures if not capture.partial}
 
-        epoch, losses = self.epoch, self.losses
+        epoch, losses, doomed = self.epoch, self.losses, self.lost_tail
 
         def answer() -> None:
             nonlocal outcome
             if self.epoch != epoch:
                 return  # LOST, and nobody is there any more to be told
-            if self.lost_tail or self.losses != losses:
+            if doomed or self.lost_tail or self.losses != losses:
                 outcome = Outcome.REWOUND
             if outcome is Outcome.OK:
                 self.generation = max(self.generation, publish.raises or 0)
@@ -287,11 +287,12 @@ class Call:
 
     def lose_tail(self, events: int) -> None:
         """A failover drops the log's last events; jobs in flight go on."""
-        kept = max(1, len(self.log) - events)
-        kept = max(mark for mark in self.marks if mark <= kept)  # a publication is lost whole, or not at all
-        if self.log[-1].type == "session.ended" or self.lost_tail:
+        young = sum(event.at > (self.now - 4.0) * 1e6 for event in self.log)  # what is kept of our own facts is 5 s
+        kept = max(1, len(self.log) - min(events, young))
+        kept = min(mark for mark in self.marks if mark >= kept)  # a publication is lost whole, or not at all
+        if self.log[-1].type == "session.ended" or self.lost_tail or kept == len(self.log):
             return
-        self.lost_tail = len(self.log) > kept
+        self.lost_tail = True
         self.losses += 1
         del self.log[kept:]
         self.dead_jobs |= {job for job, length in self.enqueued.items() if length > kept}
