@@ -39,7 +39,14 @@ class PiperTts:
     @staticmethod
     def locate(settings: Settings) -> tuple[str, Callable[[], str]]:
         """For `antiphon doctor`: the setting, and what says where the voice is."""
-        return "TTS_VOICE", lambda: str(_find(settings.tts_voice.partition("#")[0])[0])
+
+        def find() -> str:
+            try:
+                return str(_find(settings.tts_voice.partition("#")[0])[0])
+            except ValueError as error:
+                raise _wrong(settings.tts_voice, settings, error) from None
+
+        return "TTS_VOICE", find
 
     async def warm_up(self) -> None:
         """Load TTS_VOICE and speak once; Permanent says what is missing."""
@@ -62,6 +69,8 @@ class PiperTts:
         finally:
             if not coming.done():
                 await asyncio.wait([coming])  # a thread can't be stopped; a part takes a fraction of a second
+            if not coming.cancelled():
+                coming.exception()  # seen, whether or not anyone waits for it
 
     async def aclose(self) -> None:
         self._voices.clear()
@@ -107,7 +116,15 @@ class _PiperPhonemizer:
 
 
 def load_voice(name: str, settings: Settings) -> Voice:
-    """Find, read and take apart a voice. Permanent says in one sentence what is wrong with TTS_VOICE."""
+    """Find, read and take apart a voice. Permanent says in one sentence what is wrong with it and where it was named."""
+    try:
+        return _load(name, settings)
+    except ValueError as error:
+        raise _wrong(name, settings, error) from None
+
+
+def _load(name: str, settings: Settings) -> Voice:
+    """ValueError: what was found instead of a voice."""
     name, _, speaker = name.partition("#")
     model_path, config_path = _find(name)
     import onnx
@@ -116,39 +133,40 @@ def load_voice(name: str, settings: Settings) -> Voice:
     try:
         config = PiperConfig.from_dict(json.loads(config_path.read_text("utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _wrong(name, f"{config_path} is no Piper voice configuration ({error!r})") from None
-    scales = Scales(config.noise_scale, config.length_scale, config.noise_w_scale, _speaker(name, speaker, config))
+        raise ValueError(f"{config_path} is no Piper voice configuration ({error!r})") from None
+    scales = Scales(config.noise_scale, config.length_scale, config.noise_w_scale, _speaker(speaker, config))
     try:
         model = onnx.load(str(model_path))
     except Exception as error:  # protobuf's DecodeError has no stable home
-        raise _wrong(name, f"{model_path} is no ONNX model ({type(error).__name__})") from None
+        raise ValueError(f"{model_path} is no ONNX model ({type(error).__name__})") from None
+    phonemizer = _PiperPhonemizer(config)
     try:
-        return Voice(
-            model, _PiperPhonemizer(config), scales, config.sample_rate, settings.model_threads, settings.tts_device
-        )
+        return Voice(model, phonemizer, scales, config.sample_rate, settings.model_threads, settings.tts_device)
     except ValueError as error:
-        raise _wrong(name, f"{model_path} is no Piper voice: {error}") from None
+        raise ValueError(f"{model_path} is no Piper voice: {error}") from None
 
 
 def _find(name: str) -> tuple[Path, Path]:
+    """Model and configuration. ValueError: what is missing."""
     if name in PACKAGED:
         spec = importlib.util.find_spec(PACKAGED[name])
         if spec is None or spec.origin is None:
             package = PACKAGED[name].replace("_", "-")
-            raise _wrong(name, f"its package {package} is not installed; `make setup` installs it")
+            raise ValueError(f"its package {package} is not installed, `make setup` installs it")
         model = Path(spec.origin).parent / "data" / f"{name}.onnx"
     else:
         model = Path(name).expanduser()
         if model.suffix != ".onnx":
-            raise _wrong(name, "no such voice")
+            raise ValueError("no such voice")
     config = Path(f"{model}.json")
     for path in (model, config):
         if not path.is_file():
-            raise _wrong(name, f"{path} is not there")
+            raise ValueError(f"{path} is not there")
     return model, config
 
 
-def _speaker(name: str, speaker: str, config: Any) -> int | None:
+def _speaker(speaker: str, config: Any) -> int | None:
+    """The number of the named or numbered speaker; the voice's default for ""."""
     if config.num_speakers <= 1:
         return None
     if not speaker:
@@ -156,12 +174,13 @@ def _speaker(name: str, speaker: str, config: Any) -> int | None:
     number = config.speaker_id_map.get(speaker, int(speaker) if speaker.isdigit() else -1)
     if not 0 <= number < config.num_speakers:
         names = ", ".join(list(config.speaker_id_map)[:8]) or f"0 to {config.num_speakers - 1}"
-        raise _wrong(f"{name}#{speaker}", f"no such speaker; there are {names}")
+        raise ValueError(f"no such speaker, there are {names}")
     return int(number)
 
 
-def _wrong(name: str, found: str) -> Permanent:
+def _wrong(name: str, settings: Settings, found: ValueError) -> Permanent:
+    named = f"TTS_VOICE={name}" if name == settings.tts_voice else f"voice {name!r} of the agent"
+    known = ", ".join(PACKAGED)
     return Permanent(
-        f"TTS_VOICE={name}: {found}; give one of {', '.join(PACKAGED)} or the path of an .onnx with its .onnx.json",
-        code="model_missing",
+        f"{named}: {found}; give {known} or the path of a Piper .onnx with its .onnx.json", "model_missing"
     )

@@ -19,6 +19,7 @@ import soxr
 from schemas.errors import Permanent
 from schemas.settings import Settings
 from tests.workers.tts.contract import SPOKEN, Clip, TtsContract, spoken
+from tests.workers.tts.tiny_voice import LETTERS, Spelling, tiny_voice
 from workers.providers import Tts
 from workers.tts.piper import PiperTts
 
@@ -246,6 +247,39 @@ def test_doctor_finds_the_voice() -> None:
     assert Path(find()).is_file()
     with pytest.raises(Permanent, match="is not there"):
         lost()
+
+
+def _two_speakers(folder: Path) -> str:
+    path = folder / "two.onnx"
+    onnx.save(tiny_voice(), str(path))
+    config = {
+        "audio": {"sample_rate": 16_000},
+        "espeak": {"voice": "xx"},
+        "phoneme_type": "text",
+        "phoneme_id_map": Spelling.known,
+        "num_symbols": len(LETTERS),
+        "num_speakers": 2,
+        "speaker_id_map": {"anna": 0, "bob": 1},
+    }
+    Path(f"{path}.json").write_text(json.dumps(config))
+    return str(path)
+
+
+async def test_a_voice_of_several_speakers(tmp_path: Path) -> None:
+    """`voice.onnx#name` and `#number` choose a speaker, nothing the first; a wrong one is told who there is."""
+    path = _two_speakers(tmp_path)
+    provider = PiperTts(settings(tts_voice=path))
+    text = "one of us, and the other."
+    first, anna, bob, second = [await spoken(provider, text, f"{path}{who}") for who in ("", "#anna", "#bob", "#1")]
+    with pytest.raises(Permanent) as caught:
+        await spoken(provider, text, f"{path}#eve")
+    await provider.aclose()
+
+    assert np.array_equal(first.pcm, anna.pcm)
+    assert np.array_equal(bob.pcm, second.pcm)
+    assert not np.array_equal(anna.pcm, bob.pcm)
+    assert [word.text for word in bob.words] == text.split()
+    assert str(caught.value).startswith(f"voice '{path}#eve' of the agent: no such speaker, there are anna, bob;")
 
 
 def test_a_clip_of_parts_is_one_sound() -> None:
