@@ -203,7 +203,13 @@ class Bus(Protocol):
     # ── gateways ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def open(
-        self, session: str, owner: str, request: str, events: Sequence[Event], jobs: Sequence[Job] = (), ticket: str = ""
+        self,
+        session: str,
+        owner: str,
+        request: str,
+        events: Sequence[Event],
+        jobs: Sequence[Job] = (),
+        ticket: str = "",
     ) -> Claimed: ...
 
     async def publish(self, session: str, epoch: int, publication: Publication) -> Reply: ...
@@ -216,7 +222,9 @@ class Bus(Protocol):
     async def close(self, session: str, epoch: int, publication: Publication) -> Reply:
         """The last publication: afterwards the session is CLOSED, its waiting jobs void."""
 
-    async def inbox(self, owner: str, last_ids: Mapping[int, str], timeout: float) -> tuple[list[InboxEntry], dict[int, str]]:
+    async def inbox(
+        self, owner: str, last_ids: Mapping[int, str], timeout: float
+    ) -> tuple[list[InboxEntry], dict[int, str]]:
         """Block up to `timeout` s for entries of this gateway's inboxes (partition → last id; "$" to begin with the next).
         Answers the entries and the ids to go on from."""
 
@@ -235,6 +243,9 @@ class Bus(Protocol):
 
     async def sessions(self, count: int = 100) -> list[SessionInfo]:
         """Open sessions, the latest activity first."""
+
+    async def closed(self, count: int = 100) -> list[SessionInfo]:
+        """Closed sessions whose log is still there, the latest first."""
 
     async def info(self, session: str) -> SessionInfo | None: ...
 

@@ -205,7 +205,14 @@ class MemoryBus:
 
     async def sessions(self, count: int = 100) -> list[SessionInfo]:
         await asyncio.sleep(0)
-        found = [_info(s, log.number) for log in self._log for s in log.sessions.values() if s.state == "open"]
+        return self._latest("open", count)
+
+    async def closed(self, count: int = 100) -> list[SessionInfo]:
+        await asyncio.sleep(0)
+        return self._latest("closed", count)
+
+    def _latest(self, state: str, count: int) -> list[SessionInfo]:
+        found = [_info(s, log.number) for log in self._log for s in log.sessions.values() if s.state == state]
         return sorted(found, key=lambda info: (info.last_activity, info.session), reverse=True)[:count]
 
     async def info(self, session: str) -> SessionInfo | None:

@@ -251,14 +251,20 @@ class RedisBus:
         return snapshot if snapshot.seq <= int(seq) else None
 
     async def sessions(self, count: int = 100) -> list[SessionInfo]:
-        zsets = [keys.open_sessions(partition) for partition in range(self.partitions)]
+        found = await self._latest([keys.open_sessions(partition) for partition in range(self.partitions)], count)
+        return [info for info in found if info.state == "open"]
+
+    async def closed(self, count: int = 100) -> list[SessionInfo]:
+        return await self._latest([keys.closed_sessions(partition) for partition in range(self.partitions)], count)
+
+    async def _latest(self, zsets: Sequence[str], count: int) -> list[SessionInfo]:
         rows = await asyncio.gather(
             *(self._server.command(zset, "ZREVRANGE", zset, 0, count - 1, "WITHSCORES") for zset in zsets)
         )
         scored = [(float(row[i + 1]), row[i].decode()) for row in rows for i in range(0, len(row), 2)]
         latest = [name for _, name in sorted(scored, reverse=True)[:count]]
         found = await asyncio.gather(*(self.info(name) for name in latest))
-        return [info for info in found if info and info.state == "open"]
+        return [info for info in found if info]
 
     async def info(self, session: str) -> SessionInfo | None:
         partition = self.partition(session)

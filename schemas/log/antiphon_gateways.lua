@@ -60,6 +60,10 @@ local function publish(keys, a)
     rc('DEL', s.tag .. ':parked:' .. s.name)
     rc('ZREM', s.tag .. ':lease', s.name)
     rc('ZREM', s.tag .. ':open', s.name)
+    local closed = s.tag .. ':closed'
+    rc('ZADD', closed, digits(s.at), s.name)
+    rc('ZREMRANGEBYSCORE', closed, '-inf', digits(s.at - tonumber(a[6]) * 1000))
+    rc('PEXPIRE', closed, a[6])
     for _, key in ipairs({s.key, s.tag .. ':ev:' .. s.name, snap}) do rc('PEXPIRE', key, a[6]) end
   end
   return answer(s, 'OK')

@@ -47,6 +47,10 @@ def open_sessions(partition: int) -> str:
     return f"{tag(partition)}:open"
 
 
+def closed_sessions(partition: int) -> str:
+    return f"{tag(partition)}:closed"
+
+
 def dead_letters(partition: int) -> str:
     return f"{tag(partition)}:dead"
 

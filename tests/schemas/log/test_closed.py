@@ -1,0 +1,43 @@
+"""Closed sessions can be found while their log is there."""
+
+import pytest
+
+from ops.embedded.valkey import Valkey
+from schemas.agent import AgentSpec
+from schemas.bus import Bus, Publication
+from schemas.events import SessionEnded, SessionStarted
+from schemas.log import MemoryBus, RedisBus
+
+
+async def _two_sessions(bus: Bus) -> None:
+    """s1 open, s2 closed."""
+    for name in ("s1", "s2"):
+        start = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="g")
+        await bus.open(name, "g", "q", [start])
+    await bus.close("s2", 1, Publication(1, [SessionEnded(reason="hang_up")]))
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+async def test_a_closed_session_is_listed_apart_from_the_open_ones(kind: str, valkey: Valkey) -> None:
+    """`sessions` lists what is open, `closed` what is over and can still be read."""
+    bus = MemoryBus() if kind == "memory" else RedisBus(valkey.url, partitions=1)
+    await bus.start()
+    await _two_sessions(bus)
+    assert [info.session for info in await bus.sessions()] == ["s1"]
+    assert [(info.session, info.state) for info in await bus.closed()] == [("s2", "closed")]
+    await bus.aclose()
+
+
+async def test_a_log_past_its_retention_is_not_listed(valkey: Valkey) -> None:
+    """The list forgets a session with its log, and holds no key without a time to live."""
+    import redis.asyncio
+
+    bus = RedisBus(valkey.url, partitions=1, retention=0.05)
+    await bus.start()
+    await _two_sessions(bus)
+    client = redis.asyncio.Redis.from_url(valkey.url)
+    assert 0 <= await client.pttl("{p00}:closed") <= 50 or not await client.exists("{p00}:closed")
+    await client.delete("{p00}:ev:s2", "{p00}:s:s2")
+    assert await bus.closed() == []
+    await client.aclose()
+    await bus.aclose()
