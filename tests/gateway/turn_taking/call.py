@@ -38,6 +38,7 @@ from schemas.agent import AgentSpec
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.bus import Outcome
 from schemas.events import (
+    Cause,
     ClipReady,
     Event,
     ReplyFinished,
@@ -113,9 +114,9 @@ class Call:
         self.hear: dict[str, str] = {}
         self.lanes: dict[str, list[Job]] = {}
         self.seen_jobs: set[str] = set()
-        self.enqueued: dict[str, int] = {}
-        """Job → length of the log with the publication that enqueued it."""
-        self.dead_jobs: set[str] = set()
+        self.enqueued: list[tuple[Job, int]] = []
+        """And the length of the log with the publication that enqueued it."""
+        self.dead_jobs: list[Job] = []
         self.asked = 0
         self.partials = True
         self.sounding: tuple[int, int, float, float] | None = None
@@ -295,7 +296,10 @@ class Call:
         self.lost_tail = True
         self.losses += 1
         del self.log[kept:]
-        self.dead_jobs |= {job for job, length in self.enqueued.items() if length > kept}
+        gone = [job for job, length in self.enqueued if length > kept]
+        self.dead_jobs += gone
+        self.seen_jobs -= {job.id for job in gone}
+        self.enqueued = [(job, length) for job, length in self.enqueued if length <= kept]
         self.marks = [mark for mark in self.marks if mark <= kept]
         self.generation = max((event.raises or 0 for event in self.log), default=0)
         self.after(0.5, self._refold)  # the next `hold` tells, if no publication did
@@ -324,11 +328,10 @@ class Call:
             self.after(0.0005, lambda: self.feed(LogEvent(event)))
 
     def enqueue(self, job: Job) -> None:
-        if job.id in self.seen_jobs and job.id not in self.dead_jobs:
+        if job.id in self.seen_jobs:
             return
         self.seen_jobs.add(job.id)
-        self.dead_jobs.discard(job.id)
-        self.enqueued[job.id] = len(self.log)
+        self.enqueued.append((job, len(self.log)))
         self.jobs.append(job)
         if isinstance(job, SttJob) and not job.partial:
             self.hear[job.participant] = job.utterance if job.replaces else self.hear.get(job.participant, job.utterance)
@@ -356,7 +359,7 @@ class Call:
 
     def _void(self, job: Job) -> bool:
         closed = bool(self.log) and self.log[-1].type == "session.ended"
-        return closed or job.id in self.dead_jobs or (job.generation is not None and job.generation != self.generation)
+        return closed or any(dead is job for dead in self.dead_jobs) or (job.generation is not None and job.generation != self.generation)
 
     def heard_in(self, audio: list[AudioRef]) -> tuple[str, float | None]:
         """The words that lie in these stretches of sound."""
@@ -410,7 +413,8 @@ class Call:
                 TtsJob(id=f"tts/{job.turn}.{job.generation}.{index}", session="s1", index=index, text=text, **about)  # type: ignore[arg-type]
             )
         reason = "tool" if stops else "stop"
-        self.append(ReplyFinished(sentences=len(sentences), reason=reason, **about))  # type: ignore[arg-type]
+        cause = Cause(job=job.id, attempt=1)
+        self.append(ReplyFinished(sentences=len(sentences), reason=reason, cause=cause, **about))  # type: ignore[arg-type]
 
     def _speak(self, job: TtsJob) -> None:
         if self._void(job):

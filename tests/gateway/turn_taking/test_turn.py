@@ -1,0 +1,328 @@
+"""The life of a turn: soft end, speculation, merged audio, commit, the turn taken back, several humans."""
+
+from gateway.room import PushToTalk, Typed
+from gateway.turn_taking import Play, Publish, Queues
+from schemas.agent import AgentSpec, TurnTaking
+from schemas.events import (
+    PlaybackStarted,
+    ReplySentence,
+    SpeechPaused,
+    SpeechStarted,
+    TranscriptFinal,
+    TurnCommitted,
+    TurnEnded,
+    UtteranceCaptured,
+)
+from schemas.jobs import LlmJob, SttJob
+from tests.gateway.turn_taking.call import Call, Stages
+from tests.gateway.turn_taking.promises import broken
+
+
+def stt_jobs(call: Call) -> list[SttJob]:
+    return [job for job in call.jobs if isinstance(job, SttJob) and not job.partial]
+
+
+def llm_jobs(call: Call) -> list[LlmJob]:
+    return [job for job in call.jobs if isinstance(job, LlmJob)]
+
+
+def test_a_plain_turn_is_heard_answered_and_played() -> None:
+    """One utterance becomes one turn: captured, transcribed, answered, committed, played to its end."""
+    call = Call()
+    call.says(1.0, 1.2, "What is the weather like today?")
+    call.run(8.0)
+    assert call.ended() == [(1, "played", "finished")]
+    assert call.of(TurnEnded)[0].heard == "This is the first sentence. And here is the second one."
+    assert [index for _, _, index in call.ear] == [0, 1]
+    assert call.played_at() - 2.2 < 0.45
+    assert not broken(call.log)
+
+
+def test_stt_runs_after_100_ms_of_silence_while_the_pools_are_idle_and_200_ms_else() -> None:
+    """The soft end is earlier when a wasted job costs nothing."""
+    idle, busy = Call(), Call()
+    busy.feed(Queues(1, 0, 0))
+    for call in (idle, busy):
+        call.says(1.0, 1.0, "Hello there.")
+        call.run(2.5)
+    assert [round(e.silence, 3) for e in idle.of(SpeechPaused)] == [0.1]
+    assert [round(e.silence, 3) for e in busy.of(SpeechPaused)] == [0.2]
+
+
+def test_edges_are_back_dated_to_the_frame() -> None:
+    """`ago` of speech.started points at the first sample of speech, and the capture holds some sound before it."""
+    call = Call()
+    call.says(1.0, 1.0, "Hello there.")
+    call.run(2.5)
+    started = call.of(SpeechStarted)[0]
+    assert abs(started.happened - (call.began + 1.0)) < 0.005
+    capture = next(capture for _, d in call.did(Publish) for capture in d.captures if not capture.partial)
+    assert capture.start == round(0.6 * 16_000)
+    assert capture.end >= round(2.1 * 16_000)
+
+
+def test_the_stt_job_of_an_ordinary_turn_names_its_successor() -> None:
+    """One human, not over the agent: the STT worker's commit enqueues the LLM job."""
+    call = Call()
+    call.says(1.0, 1.0, "Hello there.")
+    call.run(2.2)
+    then = stt_jobs(call)[0].then
+    assert then is not None
+    assert (then.turn, then.generation, then.committed) == (1, 0, False)
+
+
+def test_a_pause_in_mid_sentence_is_not_cut() -> None:
+    """Who goes on within the wait keeps the turn: one reply, to all of it."""
+    call = Call()
+    call.says(1.0, 1.0, "I would like to book a", end_of_turn=0.05)
+    call.says(2.8, 1.0, "table for two please.")
+    call.run(10.0)
+    assert [turn for turn, _, _ in call.ended()] == [1]
+    assert call.of(TranscriptFinal)[-1].text == "I would like to book a table for two please."
+    assert call.played_at() > 3.8
+
+
+def test_going_on_carries_the_audio_again_and_raises_the_generation() -> None:
+    """The next utterance replaces the first, with its blobs in front, and the reply to the first is void."""
+    call = Call()
+    call.says(1.0, 1.0, "I would like to book a", end_of_turn=0.05)
+    call.says(2.8, 1.0, "table for two please.")
+    call.run(10.0)
+    first, second = call.of(UtteranceCaptured)
+    assert (second.replaces, second.raises) == (first.utterance, 1)
+    assert second.audio[0] == first.audio[0]
+    assert second.audio[0].key.split(":")[2] == second.audio[1].key.split(":")[1]  # no gap, no overlap
+    assert {e.generation for e in call.of(PlaybackStarted)} == {1}
+    assert not broken(call.log)
+
+
+def test_five_rapid_utterances_300_ms_apart_are_one_turn() -> None:
+    """Each carries the ones before; one reply answers all five."""
+    call = Call()
+    moment = 1.0
+    for text in ("Hello.", "It is me again.", "About the order.", "Number five.", "Where is it?"):
+        moment = call.says(moment, 0.6, text, end_of_turn=0.3) + 0.3
+    call.run(12.0)
+    assert call.of(TranscriptFinal)[-1].text == "Hello. It is me again. About the order. Number five. Where is it?"
+    assert call.ended() == [(1, "played", "finished")]
+    assert not broken(call.log)
+
+
+def test_audio_beyond_20_s_closes_the_segment_and_its_transcript_stands() -> None:
+    """Merged audio stays under max_utterance; the next segment follows in the same turn."""
+    call = Call()
+    call.says(1.0, 12.0, "a long story " * 4, end_of_turn=0.02)
+    call.says(13.7, 10.0, "and its end. " * 3)
+    call.run(40.0)
+    captured = call.of(UtteranceCaptured)
+    assert [e.replaces for e in captured] == [None, None]
+    assert [e.turn for e in captured] == [1, 1]
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_unbroken_speech_is_cut_at_20_s_and_answered_when_none_follows() -> None:
+    """The cut part's STT job has no successor; after the rest the reply is made once."""
+    call = Call()
+    call.says(1.0, 19.64, "word " * 40)  # with 0.4 s before it, the cut falls where speech ends
+    call.run(40.0)
+    jobs = stt_jobs(call)
+    assert jobs[0].then is None
+    assert call.of(UtteranceCaptured)[0].duration == 20.0
+    assert len(llm_jobs(call)) == 1
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_capturing_raises_the_generation_only_if_a_reply_may_be_in_flight() -> None:
+    """Without speculation nothing is in flight before the commit, so nothing is voided."""
+    call = Call()
+    call.feed(Queues(0, 9, 0))
+    call.says(1.0, 1.0, "I would like to book a", end_of_turn=0.05)
+    call.says(2.8, 1.0, "table for two please.")
+    call.run(10.0)
+    assert call.generation == 0
+
+
+def test_speculation_switches_itself_off_under_load() -> None:
+    """Above the threshold the gateway enqueues the LLM job at the commit, and says that it is committed."""
+    call = Call()
+    call.feed(Queues(0, 9, 0))
+    call.says(1.0, 1.0, "Hello there.")
+    call.run(8.0)
+    assert stt_jobs(call)[0].then is None
+    assert [job.committed for job in llm_jobs(call)] == [True]
+    commit, sentence = call.of(TurnCommitted)[0], call.of(ReplySentence)[0]
+    assert commit.seq < sentence.seq
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_a_tool_call_goes_on_after_the_commit() -> None:
+    """A speculative reply stops at a tool; the continuation is enqueued once it has stopped and the turn is committed."""
+    call = Call(stages=Stages(tool=True))
+    call.says(1.0, 1.0, "Book it.")
+    call.run(8.0)
+    first, second = llm_jobs(call)
+    assert (first.committed, first.resume, second.committed, second.resume) == (False, 0, True, 1)
+    assert [e.index for e in call.of(PlaybackStarted)] == [0, 1]
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_the_user_may_take_the_turn_back_until_playback_started_is_sent() -> None:
+    """Committed, but nothing played yet: further speech reopens the turn, and the last commit counts."""
+    call = Call(stages=Stages(llm=1.0))
+    call.says(1.0, 1.0, "What is the time?")
+    call.says(2.7, 1.0, "In Paris, I mean.")
+    call.run(12.0)
+    commits = call.of(TurnCommitted)
+    assert [e.turn for e in commits] == [1, 1]
+    assert call.ended() == [(1, "played", "finished")]
+    assert call.played_at() > 3.7
+    assert not broken(call.log)
+
+
+def test_speech_after_playback_started_is_over_the_agent() -> None:
+    """It belongs to a turn of its own."""
+    call = Call()
+    call.says(1.0, 1.0, "What is the time?")
+    call.says(3.2, 0.5, "Stop it please.")
+    call.run(12.0)
+    assert [(e.turn, e.over) for e in call.of(UtteranceCaptured)] == [(1, False), (2, True)]
+
+
+def test_speech_holds_playback_at_once_and_noise_lets_it_go_on() -> None:
+    """A click before the first frame delays it, reopens nothing and leaves no trace in the log."""
+    call = Call()
+    call.says(1.0, 1.2, "What is the weather like today?")
+    call.noise(2.53)
+    call.run(8.0)
+    assert call.ended() == [(1, "played", "finished")]
+    assert call.generation == 0
+    assert call.played_at() >= 2.53 + 2 * 0.032
+    assert len(call.of(SpeechStarted)) == 1
+
+
+def test_speech_too_short_to_be_a_word_ends_as_noise() -> None:
+    """A turn that only a cough opened is dropped without STT."""
+    call = Call()
+    call.says(1.0, 0.1, "")
+    call.run(3.0)
+    assert call.ended() == [(1, "dropped", "noise")]
+    assert not stt_jobs(call)
+
+
+def test_an_empty_transcript_drops_the_turn() -> None:
+    """Nothing was said: no LLM job, no reply."""
+    call = Call()
+    call.says(1.0, 0.6, "")
+    call.run(4.0)
+    assert call.ended() == [(1, "dropped", "empty")]
+    assert not llm_jobs(call)
+
+
+def test_a_transcript_that_takes_long_is_waited_for() -> None:
+    """No commit without the words, however long the silence."""
+    call = Call(stages=Stages(stt=3.0))
+    call.says(1.0, 1.0, "Hello there.")
+    call.run(12.0)
+    assert call.of(TurnCommitted)[0].seq > call.of(TranscriptFinal)[0].seq
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_without_an_end_of_turn_model_plain_silence_commits() -> None:
+    """After commit_silence."""
+    call = Call()
+    call.says(1.0, 1.0, "Hello there.", end_of_turn=None)
+    call.run(8.0)
+    commit = call.of(TurnCommitted)[0]
+    assert (commit.why, round(commit.delay, 2)) == ("silence", 0.7)
+
+
+def test_commit_and_first_playback_share_a_publication() -> None:
+    """When the clip is ready by then, no round trip lies between them."""
+    call = Call(stages=Stages(stt=0.02, llm=0.02, tts=0.02))
+    call.says(1.0, 1.0, "Hello there.")
+    call.run(8.0)
+    commit, started = call.of(TurnCommitted)[0], call.of(PlaybackStarted)[0]
+    assert (started.seq, started.at) == (commit.seq + 1, commit.at)
+
+
+def test_a_sentence_is_played_only_after_its_playback_started_is_in_the_log() -> None:
+    """The publication is answered before the first frame leaves."""
+    call = Call()
+    call.bus_delay = 0.05
+    call.says(1.0, 1.0, "Hello there.")
+    call.run(8.0)
+    for (moment, _), event in zip(call.did(Play), call.of(PlaybackStarted), strict=True):
+        assert event.at / 1e6 - call.began <= moment + 0.001
+
+
+def test_a_decision_carries_what_it_was_made_from() -> None:
+    """Clock, the seq seen and the inputs of the commit stand in the log."""
+    call = Call()
+    call.says(1.0, 1.0, "Hello there.", end_of_turn=0.9)
+    call.run(8.0)
+    commit = call.of(TurnCommitted)[0]
+    assert commit.clock is not None
+    assert commit.saw >= call.of(TranscriptFinal)[0].seq
+    assert commit.inputs is not None
+    assert commit.inputs["end_of_turn"] == 0.9
+    assert commit.inputs["text"] == "Hello there."
+
+
+# ── several humans ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_humans_who_overlap_share_one_turn_with_one_reply() -> None:
+    """The LLM job is enqueued by the first publication that finds nobody speaking and every transcript there."""
+    call = Call(people=("alice", "bob"))
+    call.says(1.0, 2.0, "I think we should go.", who="alice")
+    call.says(2.0, 2.0, "No, let us stay here.", who="bob")
+    call.run(12.0)
+    assert all(job.then is None for job in stt_jobs(call))
+    assert len(llm_jobs(call)) == 1
+    assert call.ended() == [(1, "played", "finished")]
+    asked = next(moment for moment, d in call.did(Publish) if any(isinstance(job, LlmJob) for job in d.jobs))
+    assert asked > 4.0
+
+
+def test_the_agent_answers_only_whom_it_is_told_to() -> None:
+    """`linked`: the first participant; `addressed`: whoever says its name."""
+    for answer, text, how in (
+        ("linked", "Pass the salt.", "dropped"),
+        ("addressed", "Pass the salt.", "dropped"),
+        ("addressed", "Robin, what time is it?", "played"),
+    ):
+        agent = AgentSpec(name="Robin", turn_taking=TurnTaking(answer=answer))  # type: ignore[arg-type]
+        call = Call(agent, people=("alice", "bob"))
+        call.says(1.0, 1.0, text, who="bob")
+        call.run(10.0)
+        assert [(e.how) for e in call.of(TurnEnded)] == [how], (answer, text)
+
+
+# ── text and buttons ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_typed_message_interrupts_and_is_answered_at_once() -> None:
+    """One publication ends the playing turn, opens and commits the next, and asks for its reply."""
+    call = Call()
+    call.says(1.0, 1.0, "Tell me a story.")
+    call.gives(3.2, Typed("alice", "Never mind."))
+    call.run(12.0)
+    assert call.ended() == [(1, "interrupted", "barge_in"), (2, "played", "finished")]
+    assert [(e.turn, e.why) for e in call.of(TurnCommitted)][-1] == (2, "text")
+    assert llm_jobs(call)[-1].committed
+    assert llm_jobs(call)[-1].generation == 1
+
+
+def test_while_the_button_is_pressed_nothing_commits_and_release_commits_at_once() -> None:
+    """Push-to-talk: pauses of any length, then no wait."""
+    call = Call()
+    call.gives(0.9, PushToTalk("alice", True))
+    call.says(1.0, 1.0, "The number is")
+    call.says(5.0, 1.0, "forty two.")
+    call.gives(6.05, PushToTalk("alice", False))
+    call.run(12.0)
+    commits = call.of(TurnCommitted)
+    assert [e.why for e in commits] == ["push_to_talk"]
+    assert abs(commits[0].happened - call.began - 6.05) < 0.01
+    assert call.of(TranscriptFinal)[-1].text == "The number is forty two."
+    assert llm_jobs(call)[-1].committed
