@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; the last line is one object.")]
+Session = Annotated[str, typer.Argument(help="A session's id; `antiphon sessions` lists them.")]
 
 
 def main() -> None:
@@ -128,6 +129,65 @@ def call(
 
     if not console.run(lambda: command(Options(wav, url, out, agent, token, sessions, wait, json))):
         raise typer.Exit(console.FAILED)
+
+
+@app.command()
+def sessions(
+    count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    json: Json = False,
+) -> None:
+    """List the sessions: the open ones, then those that ended, while their log is there.
+
+    Example: antiphon sessions --count 10
+    """
+    from ops.commands.reading import sessions as command
+
+    console.run(lambda: command(count, json))
+
+
+@app.command()
+def show(
+    session: Session,
+    follow: Annotated[bool, typer.Option(help="Go on with what happens, until the session ends.")] = False,
+    json: Json = False,
+) -> None:
+    """Tell a session event by event, and why each answer took as long as it did.
+
+    Example: antiphon show SESSION --follow
+    """
+    from ops.commands.reading import show as command
+
+    console.run(lambda: command(session, follow, json))
+
+
+@app.command()
+def state(
+    session: Session,
+    at: Annotated[int | None, typer.Option(min=1, help="The event after which; the last when not given.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what a session had come to after any of its events: floor, turns, the chat as the LLM is given it.
+
+    Example: antiphon state SESSION --at 20
+    """
+    from ops.commands.reading import state as command
+
+    console.run(lambda: command(session, at, json))
+
+
+@app.command()
+def export(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="The zip to write.")],
+    json: Json = False,
+) -> None:
+    """Write a session into one file: events, sound (each piece, and the whole in stereo), state.
+
+    Example: antiphon export SESSION conversation.zip
+    """
+    from ops.commands.reading import export as command
+
+    command(session, file, json)
 
 
 @app.command()

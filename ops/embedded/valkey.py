@@ -34,7 +34,7 @@ class Valkey:
         options: Mapping[str, str] | None = None,
         binary: str | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()  # the server changes into it, and its log is named from there
         self.host = host
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None

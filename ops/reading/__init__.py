@@ -1,0 +1,12 @@
+"""Reading sessions from their log: the timeline with its waterfalls, the state at any event, everything in one file.
+
+The functions take a started `Bus`, so they read a live deployment and a test's memory alike; `log_of(session)` finds the log a
+person means at the command line.
+"""
+
+from ops.reading._export import export
+from ops.reading._logs import log_of
+from ops.reading._state import sessions, state
+from ops.reading._timeline import print_waterfall, print_waterfalls, show, waterfalls
+
+__all__ = ["export", "log_of", "print_waterfall", "print_waterfalls", "sessions", "show", "state", "waterfalls"]

@@ -1,0 +1,82 @@
+"""Which log to read: the one REDIS_URL names, that of the stack running here, or one a stopped stack has left."""
+
+import fcntl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ops import console
+from ops.embedded.valkey import Valkey
+from ops.stack import data_folder, running
+from schemas.bus import Bus
+from schemas.log import connect
+from schemas.settings import Settings, load
+
+_LEFT = "appendonlydir"
+
+
+@asynccontextmanager
+async def log_of(session: str | None) -> AsyncIterator[Bus]:
+    """The log that holds `session` (None: the first there is), started; it exits with a sentence if none does."""
+    settings = load()
+    if "redis_url" in settings.model_fields_set:
+        async with _connected(settings) as bus:
+            await _require(bus, session, settings.redis_url)
+            yield bus
+        return
+    stack = running()
+    if stack is not None:
+        async with _connected(_at(settings, stack["redis_url"])) as bus:
+            if session is None or await bus.info(session) is not None:
+                yield bus
+                return
+    for folder in _left_behind():
+        async with _woken(folder, settings) as woken:
+            if woken is not None and (session is None or await woken.info(session) is not None):
+                yield woken
+                return
+    if session is None:
+        console.fail(f"no log here: nothing runs, and {data_folder()} holds none; set REDIS_URL, or try: antiphon demo")
+    console.fail(_unknown(session), console.USAGE)
+
+
+async def _require(bus: Bus, session: str | None, where: str) -> None:
+    if session is not None and await bus.info(session) is None:
+        console.fail(_unknown(session), console.USAGE)
+
+
+def _unknown(session: str) -> str:
+    return f'no session "{session}"; `antiphon sessions` lists those there are'
+
+
+def _at(settings: Settings, url: str) -> Settings:
+    return settings.model_copy(update={"redis_url": url})
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[Bus]:
+    bus = connect(settings)
+    try:
+        await bus.start()
+        yield bus
+    finally:
+        await bus.aclose()
+
+
+def _left_behind() -> list[Path]:
+    """Folders of stacks that kept a log, the latest first."""
+    kept = [path.parent.parent for path in data_folder().glob(f"*/valkey/{_LEFT}")]
+    return sorted(kept, key=lambda folder: (folder / "valkey" / _LEFT).stat().st_mtime, reverse=True)
+
+
+@asynccontextmanager
+async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Bus | None]:
+    """A stopped stack's log, served for as long as it is read; None while a stack is just using it."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield None
+            return
+        async with Valkey(folder / "valkey") as server, _connected(_at(settings, server.url)) as bus:
+            yield bus

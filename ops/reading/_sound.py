@@ -1,0 +1,142 @@
+"""What a session sounded like: who spoke when (left), and of the agent what left the loudspeaker (right)."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from schemas.audio import HEARING_RATE, AudioRef
+from schemas.events import (
+    ClipReady,
+    Event,
+    PlaybackFinished,
+    PlaybackPaused,
+    PlaybackResumed,
+    PlaybackStarted,
+    SessionStarted,
+    TurnEnded,
+    UtteranceCaptured,
+)
+
+Pcm = NDArray[np.int16]
+Fetch = Callable[[AudioRef], Awaitable[Pcm | None]]
+
+_BLOCK = HEARING_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of sound in the recording. `at` and `duration`: seconds; `audio`: blobs, heard one after the other, from second
+    `offset` on; `side`: 0 left (users), 1 right (agent)."""
+
+    at: float
+    duration: float
+    audio: tuple[AudioRef, ...]
+    offset: float
+    side: int
+
+
+class Score:
+    """Follows a log and notes what is to be heard where. Utterances that were replaced are heard in their replacement."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._utterances: dict[str, Stretch] = {}
+        self._clips: dict[tuple[int | None, int | None, int], list[ClipReady]] = {}
+        self._phrases: list[ClipReady] = []
+        self._sounding: dict[int | None, tuple[Event, float, float]] = {}
+        """Turn → (its playback event, when it began, from which second of the sentence)."""
+        self._spoken: list[Stretch] = []
+        self.length = 0.0
+        """Seconds."""
+
+    def add(self, event: Event) -> None:
+        at = event.happened - self._began
+        match event:
+            case SessionStarted():
+                self._began = event.at / 1e6
+                at = 0.0
+            case UtteranceCaptured():
+                if event.replaces is not None:
+                    self._utterances.pop(event.replaces, None)
+                duration = sum(ref.duration for ref in event.audio)
+                self._utterances[event.utterance] = Stretch(at - duration, duration, tuple(event.audio), 0.0, 0)
+            case ClipReady() if event.phrase is not None:
+                self._phrases.append(event)
+            case ClipReady():
+                self._clips.setdefault((event.turn, event.generation, event.index), []).append(event)
+            case PlaybackStarted() | PlaybackResumed():
+                self._stop(event, at, None)
+                self._sounding[event.turn] = (event, at, event.position)
+            case PlaybackPaused() | PlaybackFinished():
+                self._stop(event, at, event.position)
+            case TurnEnded():
+                self._stop(event, at, None)
+            case _:
+                pass
+        self.length = max(self.length, at)
+
+    def _stop(self, event: Event, at: float, position: float | None) -> None:
+        """What sounded in this turn ends: at `position` of its sentence, or wherever it had come to."""
+        sounding = self._sounding.pop(event.turn, None)
+        if sounding is None:
+            return
+        playback, began, offset = sounding
+        assert isinstance(playback, PlaybackStarted | PlaybackResumed)
+        duration = at - began if position is None else position - offset
+        clips = self._clips.get((playback.turn, playback.generation, playback.index)) or self._phrases
+        audio = tuple(clip.audio for clip in sorted(clips, key=lambda clip: clip.part))
+        if duration > 0 and audio:
+            self._spoken.append(Stretch(began, duration, audio, offset, 1))
+
+    def stretches(self) -> list[Stretch]:
+        """In the order in which they begin."""
+        return sorted([*self._utterances.values(), *self._spoken], key=lambda stretch: stretch.at)
+
+
+class Recording:
+    """The session's sound in blocks, at 16 kHz: only what sounds in the present block is in memory."""
+
+    def __init__(self, score: Score, fetch: Fetch):
+        self._waiting = score.stretches()
+        self._fetch = fetch
+        self._open: list[tuple[int, int, Pcm]] = []
+        self.samples = max(
+            [round(score.length * HEARING_RATE)]
+            + [round((stretch.at + stretch.duration) * HEARING_RATE) for stretch in self._waiting]
+        )
+
+    async def blocks(self) -> AsyncIterator[Pcm]:
+        """Stereo int16, shape (n, 2), about a second each; `samples` in all."""
+        for start in range(0, self.samples, _BLOCK):
+            end = min(start + _BLOCK, self.samples)
+            while self._waiting and self._waiting[0].at * HEARING_RATE < end:
+                await self._begin(self._waiting.pop(0))
+            yield self._mixed(start, end)
+            self._open = [one for one in self._open if one[0] + len(one[2]) > end]
+
+    async def _begin(self, stretch: Stretch) -> None:
+        parts = [pcm for pcm in [await self._sound(ref) for ref in stretch.audio] if pcm is not None]
+        if not parts:
+            return
+        pcm = np.concatenate(parts)
+        first = round(stretch.offset * HEARING_RATE)
+        pcm = pcm[first : first + round(stretch.duration * HEARING_RATE)]
+        self._open.append((max(0, round(stretch.at * HEARING_RATE)), stretch.side, pcm))
+
+    async def _sound(self, ref: AudioRef) -> Pcm | None:
+        pcm = await self._fetch(ref)
+        if pcm is None or ref.rate == HEARING_RATE:
+            return pcm
+        resampled: Pcm = soxr.resample(pcm, ref.rate, HEARING_RATE).astype(np.int16)
+        return resampled
+
+    def _mixed(self, start: int, end: int) -> Pcm:
+        both = np.zeros((end - start, 2), np.int32)
+        for at, side, pcm in self._open:
+            first, last = max(at, start), min(at + len(pcm), end)
+            if first < last:
+                both[first - start : last - start, side] += pcm[first - at : last - at]
+        return np.clip(both, -32768, 32767).astype(np.int16)

@@ -1,0 +1,134 @@
+"""`antiphon state` and `antiphon sessions`: what a session amounted to at any event, and which sessions there are."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ops import console
+from schemas.bus import Bus, SessionInfo
+from schemas.fold import SessionState, Turn, view
+from schemas.folding import folded
+
+_LEASED = {True: "held", False: "orphaned"}
+
+
+async def state(
+    bus: Bus, session: str, *, at: int | None = None, json: bool = False, out: Console | None = None
+) -> None:
+    """Print the session as it was after event `at` (None: as it is now)."""
+    out = out or console.out
+    found = await folded(bus, session, at)
+    if at is not None and found.seq != at:
+        console.fail(f"{session} has events 1 to {found.seq}; there is no event {at}", console.USAGE)
+    if json:
+        console.emit(_whole(found))
+        return
+    _print(found, out)
+
+
+def _whole(found: SessionState) -> dict[str, Any]:
+    """Everything, with the chat an LLM would be given now."""
+    last = next(reversed(tuple(found.turns)), 0)
+    return view(found) | {"messages": found.messages(last)}
+
+
+def _print(found: SessionState, out: Console) -> None:
+    floor = {"agent": "the agent's", "user": "the users'", "none": "nobody's"}[found.floor]
+    since = (found.at - found.started_at) / 1e6
+    ended = f", ended ({found.ended})" if found.ended is not None else ""
+    out.print(Text(f"After event {found.seq}, {since:.2f} s after the beginning{ended}", style="bold"), soft_wrap=True)
+    people = ", ".join(
+        p.shown + (" (gone)" if not p.present else " (speaking)" if p.speaking else "")
+        for p in found.participants.values()
+    )
+    _fact(out, "agent", f'"{found.agent.name}", by {found.gateway}, epoch {found.epoch}')
+    _fact(out, "people", people or "nobody")
+    _fact(out, "floor", floor)
+    _fact(out, "generation", str(found.generation))
+    for say in found.says:
+        _fact(out, "to be said", say.text)
+    _turns(found, out)
+    chat = _whole(found)["messages"]
+    if chat:
+        out.print(Text("\nThe chat as the LLM is given it (the agent's side is what was heard):", style="bold"))
+    for message in chat:
+        content = message["content"] or ", ".join(call["function"]["name"] for call in message.get("tool_calls", ()))
+        out.print(Text(f"  {message['role']:<10}{content}"), soft_wrap=True)
+
+
+def _fact(out: Console, name: str, value: str) -> None:
+    out.print(Text(f"  {name:<12}{value}"), soft_wrap=True)
+
+
+def _turns(found: SessionState, out: Console) -> None:
+    if not found.turns:
+        return
+    table = Table("turn", "users", "agent (heard)", "how", box=None, padding=(0, 2), title_justify="left")
+    for turn in found.turns.values():
+        table.add_row(str(turn.id), Text(_users(turn)), Text(turn.heard), _how(turn))
+    out.print()
+    out.print(table)
+
+
+def _users(turn: Turn) -> str:
+    if turn.own and turn.commit is not None:
+        return f"({turn.commit.why})"
+    partial = " ".join(f"{text} …" for text in turn.partials.values())
+    return " ".join(part for part in (turn.text, partial) if part)
+
+
+def _how(turn: Turn) -> str:
+    if turn.end is not None:
+        return turn.end.how if not turn.end.reason else f"{turn.end.how} ({turn.end.reason})"
+    if turn.started_at is not None:
+        return "the agent speaks"
+    return "committed" if turn.commit is not None else "listening"
+
+
+async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Console | None = None) -> None:
+    """Print the sessions: the open ones, then the closed ones whose log is still there; the latest activity first."""
+    out = out or console.out
+    now = await bus.now()
+    found = await bus.sessions(count)
+    found += (await bus.closed(count))[: count - len(found)]
+    rows = [_row(info, now) for info in found]
+    if json:
+        console.emit({"sessions": rows})
+        return
+    if not rows:
+        out.print("No sessions. Hold one: antiphon demo, or antiphon up and antiphon call")
+        return
+    table = Table("session", "state", "events", "last activity", "gateway", "generation", box=None, padding=(0, 2))
+    for row in rows:
+        state_shown = row["state"] if row["state"] == "closed" else f"open, {row['lease']}"
+        table.add_row(
+            Text(row["session"]),
+            state_shown,
+            str(row["events"]),
+            _ago(row["idle_s"]),
+            Text(row["gateway"]),
+            str(row["generation"]),
+        )
+    out.print(table)
+
+
+def _row(info: SessionInfo, now: int) -> dict[str, Any]:
+    return {
+        "session": info.session,
+        "state": info.state,
+        "events": info.seq,
+        "idle_s": round(max(0, now - info.last_activity) / 1e6, 1),
+        "gateway": info.owner,
+        "lease": _LEASED[info.lease_ends > now] if info.state == "open" else None,
+        "generation": info.generation,
+        "epoch": info.epoch,
+    }
+
+
+def _ago(seconds: float) -> str:
+    for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds / 86_400:.0f} days ago"

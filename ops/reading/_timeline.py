@@ -1,0 +1,170 @@
+"""`antiphon show`: a session as a timeline in words, and each answered turn's waterfall."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from ops import console
+from ops.reading._words import Line, line
+from schemas.bus import Bus
+from schemas.codec import event_to_json
+from schemas.events import Event
+from schemas.fold import SessionState, fold
+from schemas.waterfall import PARTS, Waterfall, waterfall_of
+
+_POLL = 0.2
+_PAGE = 500
+_BAR = 36
+_STYLES = {"user": "cyan", "agent": "green", "stage": "", "system": "dim", "trouble": "red"}
+_NAMES = {
+    "soft_end": ("pause", "silence, until it may have been the end"),
+    "stt": ("STT", "the words are found"),
+    "llm": ("LLM", "until the reply's first sentence"),
+    "tts": ("TTS", "until its first sound"),
+    "commit_wait": ("commit", "waiting to be sure the user has finished"),
+    "playout": ("playout", "until it leaves for the user"),
+}
+_FROM = {
+    "voice": "from the user's last word to the agent's first sound",
+    "text": "from the typed message to the agent's first sound",
+    "own": "from the agent's decision to speak to its first sound",
+}
+
+
+async def show(bus: Bus, session: str, *, follow: bool = False, json: bool = False, out: Console | None = None) -> None:
+    """Print a session: every event in words, and under each answered turn why it took as long as it did.
+
+    `follow`: go on with what is appended, until the session ends; `json`: an object per event while following, else one
+    object at the end.
+    """
+    out = out or console.out
+    state = SessionState()
+    collected: list[dict[str, Any]] = []
+    shapes: list[dict[str, Any]] = []
+    async for event in _events(bus, session, follow):
+        if event.seq <= state.seq:  # the log lost its tail and is read again
+            state = SessionState()
+        state = fold(state, event)
+        shape = _shape(state, event)
+        if not json:
+            out.print(_row(event, state), soft_wrap=True)
+            if shape is not None:
+                print_waterfall(shape, out)
+            continue
+        if follow:
+            console.emit(event_to_json(event) | ({"waterfall": shape.view()} if shape else {}))
+        else:
+            collected.append(event_to_json(event))
+        if shape is not None:
+            shapes.append(shape.view())
+    if json and not follow:
+        console.emit({"session": session, "ended": state.ended, "events": collected, "waterfalls": shapes})
+    elif not json:
+        _print_sum(session, state, out)
+
+
+async def waterfalls(bus: Bus, session: str) -> list[dict[str, Any]]:
+    """Every answered turn's waterfall as JSON values, in order: `turn kind total parts queued text heard`."""
+    found = []
+    for shape, state in await _shapes(bus, session):
+        turn = state.turns[shape.turn]
+        found.append(shape.view() | {"text": turn.text, "heard": turn.heard})
+    return found
+
+
+async def print_waterfalls(bus: Bus, session: str, out: Console | None = None) -> None:
+    """Every answered turn: what was said, what was heard, and the bars of its waterfall."""
+    out = out or console.out
+    for shape, state in await _shapes(bus, session):
+        turn = state.turns[shape.turn]
+        said = f"“{turn.text}” → " if turn.text else ""
+        out.print(Text(f"{said}“{turn.heard}”" if turn.heard else said.removesuffix(" → ")), soft_wrap=True)
+        print_waterfall(shape, out)
+
+
+def print_waterfall(shape: Waterfall, out: Console) -> None:
+    """A bar for each part, where it lies in time: light while it waited for a worker, full while something was done."""
+    out.print(Text(f"        turn {shape.turn}: {shape.total * 1e3:.0f} ms {_FROM[shape.kind]}", style="bold"))
+    scale = _BAR / shape.total if shape.total else 0.0
+    passed = 0.0
+    for part in PARTS:
+        seconds, queued = shape.parts[part], shape.queued.get(part, 0.0)
+        if seconds:
+            name, meaning = _NAMES[part]
+            waited = f", {queued * 1e3:.0f} of them waiting for a worker" if queued >= 0.0005 else ""
+            bar = _bar(passed * scale, queued * scale, seconds * scale)
+            out.print(Text(f"        {name:<8}{bar} {seconds * 1e3:>5.0f} ms  {meaning}{waited}"), soft_wrap=True)
+        passed += seconds
+
+
+def _bar(before: float, queued: float, whole: float) -> str:
+    """`before`, `queued` and `whole` in columns; whatever took time shows at least a mark."""
+    start = min(round(before), _BAR - 1)
+    end = min(max(round(before + whole), start + 1), _BAR)
+    light = min(round(queued), end - start)
+    return " " * start + "░" * light + "█" * (end - start - light) + " " * (_BAR - end)
+
+
+def _row(event: Event, state: SessionState) -> Text:
+    made: Line = line(event, state)
+    since = event.happened - state.started_at / 1e6
+    text = Text(f"{event.seq:>5} {since:>8.2f} s  ", style="dim")
+    text.append(f"{made.who:<10}", style=f"bold {_STYLES[made.style]}")
+    text.append(made.text, style=_STYLES[made.style])
+    if made.detail:
+        text.append(f"  {made.detail}", style="dim")
+    return text
+
+
+def _print_sum(session: str, state: SessionState, out: Console) -> None:
+    totals = state.totals
+    out.print()
+    out.print(
+        Text(
+            f"{session}: {totals.turns} turns, {totals.interrupted} interrupted · {totals.speech:.1f} s transcribed · "
+            f"{totals.prompt_tokens} + {totals.completion_tokens} tokens · {totals.sound:.1f} s of voice · "
+            f"{totals.failures} failures · {'ended' if state.ended else 'open'}"
+        ),
+        soft_wrap=True,
+    )
+    out.print(Text(f"state at any event: antiphon state {session} --at {max(1, state.seq // 2)}", style="dim"))
+
+
+def _shape(state: SessionState, event: Event) -> Waterfall | None:
+    """The waterfall of the turn that ended with this event, if anything of it was played."""
+    turn = state.turns.get(event.turn or 0) if event.type == "turn.ended" else None
+    return waterfall_of(turn) if turn is not None else None
+
+
+async def _shapes(bus: Bus, session: str) -> list[tuple[Waterfall, SessionState]]:
+    state = SessionState()
+    found = []
+    async for event in _events(bus, session, follow=False):
+        state = fold(state, event)
+        if (shape := _shape(state, event)) is not None:
+            found.append((shape, state))
+    return found
+
+
+async def _events(bus: Bus, session: str, follow: bool) -> AsyncIterator[Event]:
+    """The log in pages; following it, from its last event inclusive, so that a lost tail is noticed and all is read again."""
+    last: Event | None = None
+    while True:
+        page = await bus.read(session, last.seq - 1 if last and follow else last.seq if last else 0, _PAGE)
+        if follow and last is not None:
+            if not page or (page[0].seq, page[0].at) != (last.seq, last.at):
+                last = None
+                continue
+            page = page[1:]
+        for event in page:
+            last = event
+            yield event
+        if last is not None and last.type == "session.ended":
+            return
+        if not page:
+            if not follow:
+                return
+            await asyncio.sleep(_POLL)
