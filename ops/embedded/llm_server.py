@@ -95,6 +95,9 @@ def serve(host: str, port: int, model: Path | None = None) -> None:
     settings.cache_ram_mib = _SPILL
     settings.n_gpu_layers = -1
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads(load().model_threads)
+    if model is None:  # so small a model falls into loops ("it's very convenient. So, it's very convenient. …") without
+        settings.sampling.penalty_repeat = 1.1
+        settings.sampling.penalty_last_n = 256
     settings.verbosity = 1
     settings.ui = False
     settings.endpoint_metrics = True

@@ -13,6 +13,8 @@ FIRST_CLAUSE = 12
 """Characters from which the first piece may end at a comma: the first sound is early."""
 FIRST_JOINT = 25
 """Characters from which the first piece may end before "and", "but", …"""
+FIRST_PHRASE = 35
+"""Characters from which the first piece may end before "about", "to", "that", …: better than waiting on."""
 LONGEST = 260
 """Characters after which a piece is cut even without punctuation."""
 _AHEAD = 64  # characters a decision may wait for
@@ -27,6 +29,9 @@ _SHORT = frozenset(
     "etc inc ltd corp co a.m p.m u.s u.k u.s.a e.u ph.d b.a m.a usw al ave blvd rd".split()  # noqa: SIM905
 )  # may end a sentence
 _JOINTS = re.compile(r"\s(?=(?:and|but|so|because|or|which|while|then|if|when|although)\s)")
+_PHRASES = re.compile(
+    r"\s(?=(?:about|with|for|to|that|who|where|than|as|from|at|in|on|into|during|after|before|until|through)\s)"
+)
 _WORD = re.compile(r"\w+(?:['’.\-]\w+)*")
 _LAST_WORD = re.compile(r"[\w.]*$")
 _NUMBERED = re.compile(r"\s*\(?(?:\d{1,3}|[a-zA-Z])$")
@@ -147,9 +152,9 @@ def _clause_end(text: str, place: int, final: bool) -> int:
         return 0 if known else _UNKNOWN
     if following.group()[-1] in ".!?…,;:" or following.group()[-1] in _WIDE:
         return 0
-    if character.isspace() and not _JOINTS.match(text, place):
-        return 0
-    return rest
+    if not character.isspace() or _JOINTS.match(text, place):
+        return rest
+    return rest if len(speakable(text[:after])) >= FIRST_PHRASE and _PHRASES.match(text, place) else 0
 
 
 def _next_word(text: str, place: int) -> int:
