@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from gateway.hearing import Stream
+from gateway.hearing import Pcm, Stream
 from gateway.session import House, Session
 from gateway.turn_taking.detector import FRAME
 from schemas.audio import HEARING_RATE
@@ -23,13 +23,15 @@ TICK = FRAME / HEARING_RATE
 """Seconds: one frame of the VAD."""
 _ROUNDS = 4
 """Frames of one participant taken in one tick: a burst is worked off at four times real time."""
+_MUTED = 16
+"""Amplitude (of 32768) of a frame that can't be speech."""
 _LATE = 4 * TICK
 """Lateness from which the ticks missed are left out rather than made up for."""
 
 
 class Engine:
-    """`threaded`: the VAD computes beside the event loop (tests in virtual time compute on it). `late`: how late the last
-    4096 ticks were done, seconds."""
+    """`threaded`: the VAD computes beside the event loop (tests in virtual time compute on it). `late`: how long
+    after they were due the last 4096 ticks began, seconds."""
 
     def __init__(self, house: House, *, threaded: bool = True):
         self.house = house
@@ -82,13 +84,14 @@ class Engine:
             await self._hurry(due)
             if (wait := due - loop.time()) > 0:
                 await asyncio.sleep(wait)
+            began = loop.time()
+            self.late.append(max(0.0, began - due))
+            self.house.metrics.lateness.observe(max(0.0, began - due))
             try:
                 await self.tick()
             except Exception:
                 log.exception("a tick failed")
-            late = max(0.0, loop.time() - due)
-            self.late.append(late)
-            self.house.metrics.lateness.observe(late)
+            self.house.metrics.tick.observe(loop.time() - began)
 
     async def tick(self) -> None:
         """One tick of all sessions."""
@@ -118,20 +121,29 @@ class Engine:
             self._frames = np.zeros((2 * len(batch), FRAME), np.int16)
         for row, (_, stream) in enumerate(batch):
             self._frames[row] = stream.next_frame()
-        slots = [stream.slot for _, stream in batch]
-        began = self.house.clock.now()
         frames = self._frames[: len(batch)]
+        awake = [row for row, quiet in enumerate(_quiet(frames)) if not batch[row][1].sleeps(quiet)]
+        probabilities = [0.0] * len(batch)
+        if awake:
+            slots = [batch[row][1].slot for row in awake]
+            frames = frames if len(awake) == len(batch) else frames[awake]
+            for row, probability in zip(awake, await self._listen(slots, frames), strict=True):
+                probabilities[row] = probability
+        for (session, stream), probability in zip(batch, probabilities, strict=True):
+            for edge in stream.detector.frame(probability):
+                if stream.detector.participant in session.streams:
+                    _guard(session, lambda: session.feed(edge))  # noqa: B023 (called at once)
+        return True
+
+    async def _listen(self, slots: list[int], frames: Pcm) -> list[float]:
+        began = self.house.clock.now()
         if self._thread is None:
             probabilities = self.house.vad.run(slots, frames)
         else:
             loop = asyncio.get_running_loop()
             probabilities = await loop.run_in_executor(self._thread, self.house.vad.run, slots, frames)
         self.house.metrics.vad.observe(self.house.clock.now() - began)
-        for (session, stream), probability in zip(batch, probabilities, strict=True):
-            for edge in stream.detector.frame(probability):
-                if stream.detector.participant in session.streams:
-                    _guard(session, lambda: session.feed(edge))  # noqa: B023 (called at once)
-        return True
+        return probabilities
 
     async def _hurry(self, until: float) -> None:
         """Rooms that run as fast as they go get the time that is left until the next tick, unless they wait for workers."""
@@ -166,6 +178,11 @@ class Engine:
                 _guard(session, session.advance)
             elif at < now + TICK:
                 self._waken(session)
+
+
+def _quiet(frames: Pcm) -> list[bool]:
+    """Which frames hold less than any microphone's own noise: muted, on hold, or filled in."""
+    return (np.maximum(frames.max(axis=1), -(frames.min(axis=1) + 1)) <= _MUTED).tolist()  # type: ignore[no-any-return]
 
 
 def _guard(session: Session, work: Callable[[], None]) -> None:

@@ -11,6 +11,9 @@ Pcm = NDArray[np.int16]
 STARVED = 0.2
 """Seconds without sound after which silence is filled in."""
 
+ASLEEP = 16
+"""Frames of (almost) zeros after which further ones are no question for the VAD."""
+
 
 class Stream:
     """What one participant said lately. `slot`: its place in the VAD's arrays; `keep`: seconds the ring holds."""
@@ -23,6 +26,7 @@ class Stream:
         self._ring = np.zeros(-(-int(keep * HEARING_RATE) // FRAME) * FRAME, np.int16)  # whole frames never wrap
         self._fed_at = now
         self._starving = False
+        self._quiet = 0
 
     def append(self, pcm: Pcm, now: float) -> None:
         self._fed_at, self._starving = now, False
@@ -45,6 +49,11 @@ class Stream:
         self._ring[at : at + first] = pcm[:first]
         if first < len(pcm):
             self._ring[: len(pcm) - first] = pcm[first:]
+
+    def sleeps(self, quiet: bool) -> bool:
+        """Whether the VAD may be spared the next frame: it is as good as zero, as all of the last half second was."""
+        self._quiet = self._quiet + 1 if quiet else 0
+        return self._quiet > ASLEEP
 
     @property
     def waiting(self) -> int:

@@ -12,8 +12,9 @@ class GatewayMetrics:
         self.sessions = Gauge("antiphon_gateway_sessions", "Sessions held", registry=own)
         self.participants = Gauge("antiphon_gateway_participants", "Participants heard", registry=own)
         self.lateness = Histogram(
-            "antiphon_gateway_tick_late_seconds", "Tick done after its due time", buckets=_TICK, registry=own
+            "antiphon_gateway_tick_late_seconds", "A tick begun after it was due", buckets=_TICK, registry=own
         )
+        self.tick = Histogram("antiphon_gateway_tick_seconds", "One tick of all sessions", buckets=_TICK, registry=own)
         self.vad = Histogram("antiphon_gateway_vad_seconds", "One batch of voice activity", buckets=_TICK, registry=own)
         self.publishes = Counter("antiphon_gateway_publishes", "Publications by outcome", ["outcome"], registry=own)
         self.publish_seconds = Histogram(

@@ -1,4 +1,4 @@
-"""A gateway in virtual time: the real engine, sessions, leases and turn-taking; a memory log, memory rooms, loudness for a VAD."""
+"""A gateway in virtual time: real engine, sessions, leases and turn-taking; a memory log and rooms, loudness for a VAD."""
 
 import asyncio
 from collections.abc import AsyncIterator
