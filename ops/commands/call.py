@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.audio_file import read_speech, write_stereo
+from ops.audio import read_speech, write_stereo
 from ops import console
 from ops.caller import Caller, CallError, Message, Pcm
 from ops.stack import running

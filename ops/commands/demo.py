@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.status import Status
 
-from gateway.audio_file import read_speech, write_stereo
+from ops.audio import read_speech, write_stereo
 from ops import console
 from ops.caller import Caller, Message
 from ops.commands.call import summary

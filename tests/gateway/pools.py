@@ -104,7 +104,7 @@ class Pools:
                         generation=job.generation,
                         index=index,
                         text=text,
-                    )  # fmt: skip
+                    )
                     for index, text in enumerate(self.says)
                 ]
                 return [*sentences, ReplyFinished(**common, sentences=len(sentences))], list(jobs)
@@ -129,6 +129,6 @@ class Pools:
                     text=job.text,
                     words=[Word(text=job.text, start=0, end=ref.duration)],
                     phrase=job.phrase,
-                )  # fmt: skip
+                )
             )
         return clips
