@@ -6,10 +6,10 @@ Medians and ratios are what to quote; the machine, its cores and the parameters 
 import importlib
 import os
 import platform
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-Bench = Callable[..., Awaitable[dict[str, Any]]]
+Bench = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 BENCHES = {
     "latency": ("ops.bench.latency", "last sample of speech to first agent sample, through a WebSocket room"),

@@ -23,6 +23,7 @@ from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 from schemas.log import connect
 from schemas.settings import Settings
 
+_STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 _SILENCE = AudioRef(key="{p00}:blob:none", rate=16_000, samples=16_000)
 
 
@@ -99,9 +100,7 @@ async def _turns(url: str, sessions: int, seconds: float) -> list[float]:
     buses = [connect(settings) for _ in range(4)]
     for bus in buses:
         await bus.start()
-    servers = [
-        asyncio.create_task(_serve(bus, stage)) for bus, stage in zip(buses, ("stt", "llm", "tts"), strict=False)
-    ]
+    servers = [asyncio.create_task(_serve(bus, stage)) for bus, stage in zip(buses, _STAGES, strict=False)]
     times: list[float] = []
     async with Driver(buses[3]) as driver:
 

@@ -52,7 +52,7 @@ async def _leftovers(redis: Redis) -> AsyncIterator[str]:
             if length := await redis.xlen(key):
                 yield f"{key}: {length} jobs left behind"
         elif rest.startswith(":parked:"):
-            yield f"{key}: {await redis.llen(key)} jobs still parked"
+            yield f"{key}: jobs still parked"
         elif rest == ":open" or rest == ":lease":
             if count := await redis.zcard(key):
                 yield f"{key}: {count} sessions still there"

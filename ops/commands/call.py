@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.audio import read_speech, write_stereo
 from ops import console
+from ops.audio import read_speech, write_stereo
 from ops.caller import Caller, CallError, Message, Pcm
 from ops.stack import running
 from schemas.settings import load

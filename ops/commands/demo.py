@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.status import Status
 
-from ops.audio import read_speech, write_stereo
 from ops import console
+from ops.audio import read_speech, write_stereo
 from ops.caller import Caller, Message
 from ops.commands.call import summary
 from ops.demo.script import Step, script

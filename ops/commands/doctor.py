@@ -65,9 +65,9 @@ async def _examine() -> AsyncIterator[Finding]:
 async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Finding]:
     url = settings.redis_url if "redis_url" in settings.model_fields_set else embedded
     if url is None:
-        from ops.embedded.valkey import version
+        from ops.embedded.valkey import version as bundled
 
-        yield Finding("log", "ok", f"no REDIS_URL: `antiphon up` starts its own ({await version()})")
+        yield Finding("log", "ok", f"no REDIS_URL: `antiphon up` starts its own ({await bundled()})")
         return
     client = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
     try:

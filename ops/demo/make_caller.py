@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from schemas.settings import load
 from workers.providers import Speaking
@@ -25,10 +26,11 @@ LINES = {
 RATE, PITCH = 16_000, 1.14
 
 
-async def speak(tts: PiperTts, text: str) -> np.ndarray:
+async def speak(tts: PiperTts, text: str) -> NDArray[np.float32]:
     parts = [part async for part in tts.synthesize(Speaking(text))]
     sound = np.concatenate([part.pcm for part in parts]).astype(np.float32) / 32768
-    return soxr.resample(sound, parts[0].rate * PITCH, RATE)
+    higher: NDArray[np.float32] = soxr.resample(sound, parts[0].rate * PITCH, RATE)
+    return higher
 
 
 async def main() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -37,6 +38,8 @@ SESSIONS = st.sampled_from(["a", "b", "cé"])
 GATEWAYS = st.sampled_from(["g1", "g2"])
 CONSUMERS = st.sampled_from(["w1", "w2", "w3"])
 STAGE = st.sampled_from(STAGES)
+HAPPENS = ["step", "final", "release", "renew", "again", "barge", "replace", "stall", "retire"]
+SUCCESSOR = st.sampled_from(["", "same", "next"])
 Token = tuple[str, int]
 
 
@@ -99,6 +102,7 @@ class LogMachine(RuleBasedStateMachine):
         """Of every event anyone ever read, per session."""
         self.last_publish: tuple[str, int, Publication] | None = None
         self.last_commit: tuple[Any, ...] | None = None
+        self.open("a", "g1", "r1")
 
     # ── how things are made ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,9 +170,7 @@ class LogMachine(RuleBasedStateMachine):
     @rule(session=SESSIONS, gateway=GATEWAYS, request=st.sampled_from(["r1", "r2"]))
     def open(self, session: str, gateway: str, request: str) -> None:
         """A session opens once; the same request again hears the first answer."""
-        event = SessionStarted(
-            room="r", transport="memory", agent=AgentSpec(), gateway=gateway, by=self.name()
-        )
+        event = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway=gateway, by=self.name())
         claimed = self.h.run(self.h.bus.open(session, gateway, request, [event], ticket="ticket"))
         s = self.sessions.get(session)
         if s is None:
@@ -193,12 +195,13 @@ class LogMachine(RuleBasedStateMachine):
         self.publish(session, [SpeechStarted(participant="ann\nlee", by=self.name())], jobs)
 
     @precondition(lambda self: self.sessions)
-    @rule(data=st.data(), old=st.booleans())
-    def reply(self, data: st.DataObject, old: bool) -> None:
+    @rule(data=st.data(), of=st.sampled_from(["this", "this", "old", "none"]))
+    def reply(self, data: st.DataObject, of: str) -> None:
         """The gateway asks for a reply; one of a voided generation is never enqueued."""
         session = self.any_session(data)
-        generation = self.sessions[session].generation
-        self.publish(session, jobs=[self.llm(session, generation - 1 if old else generation)])
+        now = self.sessions[session].generation
+        generations = {"this": now, "old": now - 1, "none": None}
+        self.publish(session, jobs=[self.llm(session, generations[of])])
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data())
@@ -346,15 +349,39 @@ class LogMachine(RuleBasedStateMachine):
 
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @rule(stage=STAGE, consumer=CONSUMERS, count=st.integers(1, 3), reclaim=st.booleans())
-    def take(self, stage: Any, consumer: str, count: int, reclaim: bool) -> None:
+    @rule(data=st.data(), consumer=CONSUMERS, count=st.integers(1, 3), reclaim=st.booleans())
+    def take(self, data: st.DataObject, consumer: str, count: int, reclaim: bool) -> None:
         """Nobody is given a job that is another's, void, ended, or behind another in its lane."""
-        for partition in range(self.h.bus.partitions):
+        stage: Any
+        for stage, partition in itertools.product(STAGES, range(self.h.bus.partitions)):
             taken = self.h.run(self.h.bus.take(stage, partition, consumer, count, reclaim=reclaim))
             assert len(taken.deliveries) <= count
             for delivery in taken.deliveries:
                 self._check_taken(stage, consumer, delivery, reclaim)
                 self.hands.append((consumer, delivery))
+                self._work(data, consumer, delivery)
+
+    def _work(self, data: st.DataObject, consumer: str, delivery: Delivery) -> None:
+        """What may happen to a job in somebody's hands."""
+        session = delivery.job.session
+        for what in data.draw(st.lists(st.sampled_from(HAPPENS), max_size=4)):
+            if what == "barge":
+                generation = self.sessions[session].generation + 1
+                self.publish(session, jobs=[self.llm(session, generation)], raises=generation)
+            elif what == "replace" and isinstance(delivery.job, SttJob):
+                self.publish(session, jobs=[self.stt(session, delivery.job.utterance)])
+            elif what == "stall":
+                self.stalls(consumer)
+            elif what == "retire":
+                self.retire(consumer, delivery.job.stage)
+            elif what in ("step", "final"):
+                self._commit(consumer, delivery, what, data.draw(SUCCESSOR))
+            elif what == "release":
+                self._release(consumer, delivery)
+            elif what == "renew":
+                self._renew(consumer, delivery)
+            elif what == "again" and self.last_commit:
+                self.commit_again(data.draw(st.booleans()))
 
     def _check_taken(self, stage: str, consumer: str, delivery: Delivery, reclaim: bool) -> None:
         job = delivery.job
@@ -372,12 +399,11 @@ class LogMachine(RuleBasedStateMachine):
                 assert other.place > m.place, "out of order"
         m.owner, m.lapsed, m.deliveries = (consumer, delivery.attempt), False, delivery.attempt
 
-    def _in_hand(self, data: st.DataObject) -> tuple[str, Delivery, SessionModel, JobModel | None]:
-        consumer, delivery = data.draw(st.sampled_from(self.hands), "in hand")
-        s = self.sessions.get(delivery.job.session)
-        assume_session(s)
-        assert s
-        return consumer, delivery, s, s.jobs.get(delivery.job.id)
+    def _in_hand(self, data: st.DataObject) -> tuple[str, Delivery]:
+        """Somebody and what they believe to hold; of a session that a rewind undid nobody speaks any more."""
+        known = [(who, delivery) for who, delivery in self.hands if delivery.job.session in self.sessions]
+        assume(known)
+        return data.draw(st.sampled_from(known), "in hand")
 
     def _expected(self, s: SessionModel, m: JobModel | None, token: Token) -> set[Outcome]:
         """What the log may say to whoever holds `token` of a job; of a void one, `take` may have made an end before."""
@@ -391,7 +417,10 @@ class LogMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def renew(self, data: st.DataObject) -> None:
         """Only the owner renews, and is told when to stop."""
-        consumer, delivery, s, m = self._in_hand(data)
+        self._renew(*self._in_hand(data))
+
+    def _renew(self, consumer: str, delivery: Delivery) -> None:
+        s, m = self._known(delivery)
         [outcome] = self.h.run(self.h.bus.renew(delivery.job.stage, consumer, [delivery]))
         assert outcome in self._expected(s, m, (consumer, delivery.attempt))
         if m and outcome is OK:
@@ -399,15 +428,18 @@ class LogMachine(RuleBasedStateMachine):
         elif m and outcome in (STALE, CLOSED):
             m.ended = True
 
+    def _known(self, delivery: Delivery) -> tuple[SessionModel, JobModel | None]:
+        s = self.sessions[delivery.job.session]
+        return s, s.jobs.get(delivery.job.id)
+
     @precondition(lambda self: self.hands)
-    @rule(
-        data=st.data(),
-        ending=st.sampled_from(["step", "step", "final", "final", "dead"]),
-        successor=st.sampled_from(["", "same", "next"]),
-    )
-    def commit(self, data: st.DataObject, ending: Any, successor: str) -> None:
+    @rule(data=st.data(), ending=st.sampled_from(["step", "final", "dead"]))
+    def commit(self, data: st.DataObject, ending: Any) -> None:
         """Only the owner of a live job appends, and each step once; a void successor is left out."""
-        consumer, delivery, s, m = self._in_hand(data)
+        self._commit(*self._in_hand(data), ending, data.draw(SUCCESSOR))
+
+    def _commit(self, consumer: str, delivery: Delivery, ending: Any, successor: str) -> None:
+        s, m = self._known(delivery)
         job, step = delivery.job, (m.step + 1 if m else 0)
         events = [self._event_of(job, ending)]
         jobs: list[Job] = []
@@ -425,8 +457,7 @@ class LogMachine(RuleBasedStateMachine):
             self.last_commit = arguments
         elif m and reply.outcome in (STALE, CLOSED):
             m.ended = True
-        if reply.outcome is not LOST or m:
-            assert reply.seq == len(s.log)
+        assert reply.seq == len(s.log)
 
     def _event_of(self, job: Job, ending: str) -> Event:
         name = self.name()
@@ -459,7 +490,10 @@ class LogMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
         """What is handed back can be taken at once, and this delivery did not count."""
-        consumer, delivery, s, m = self._in_hand(data)
+        self._release(*self._in_hand(data))
+
+    def _release(self, consumer: str, delivery: Delivery) -> None:
+        s, m = self._known(delivery)
         outcome = self.h.run(self.h.bus.release(delivery.job.stage, consumer, delivery))
         assert outcome in self._expected(s, m, (consumer, delivery.attempt))
         if m and outcome is OK:
@@ -606,10 +640,3 @@ class LogMachine(RuleBasedStateMachine):
             here = {name for name in self.sessions if self.h.bus.partition(name) == partition}
             lapsed = {name for name, s in self.sessions.items() if s.lapsed and not s.closed}
             assert expired == here & lapsed
-
-
-def assume_session(s: SessionModel | None) -> None:
-    """A delivery of a session that a rewind undid has nothing to say."""
-    from hypothesis import assume
-
-    assume(s is not None)
