@@ -33,10 +33,16 @@ class Settings(BaseSettings):
     stt_provider: str = "faster-whisper"
     stt_model: str = "tiny.en"
     """A name faster-whisper knows, or a folder with model.bin; tiny.en comes as a package."""
-    stt_language: str = "en"
+    stt_language: str = ""
+    """For jobs that name no language; "" has the model detect it."""
     stt_device: Literal["auto", "cpu", "cuda"] = "auto"
     stt_compute_type: str = "default"
     """CTranslate2's: default (int8 on CPU, float16 on GPU), int8, float16, float32, …"""
+    stt_base_url: str = ""
+    """An OpenAI-compatible transcription endpoint, for STT_PROVIDER=openai: `http://host:port/v1`."""
+    stt_api_key: SecretStr = SecretStr("")
+    stt_timeout: float = Field(10.0, gt=0)
+    """Seconds that endpoint may take for an answer."""
     tts_provider: str = "piper"
     tts_voice: str = "en_US-joe-medium"
     """A voice that comes as a package, or the path of a Piper .onnx with its .onnx.json."""

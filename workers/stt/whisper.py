@@ -1,0 +1,186 @@
+"""faster-whisper in this process: utterances of any sessions in one batch, each paying for its own length only."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from schemas.errors import Permanent
+from schemas.settings import Settings
+from workers.providers import Hearing, Transcript
+from workers.stt import _guards as guards
+from workers.stt._decoder import Decoder, Utterance
+from workers.stt._ears import Ears
+from workers.stt._mel import RATE
+from workers.stt._models import find_model, load_model
+from workers.stt._windows import LADDER, Window
+
+__all__ = ["WhisperStt"]
+
+_LONGEST = 29 * RATE
+"""Samples decoded at once; a longer utterance is cut where it is quietest in the seconds before."""
+_BREATH = RATE // 5
+"""Samples over which quietness is judged."""
+
+
+class WhisperStt:
+    """Provider `faster-whisper`: STT_MODEL, STT_LANGUAGE, STT_DEVICE, STT_COMPUTE_TYPE, MODEL_THREADS."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.model = settings.stt_model
+        self._settings = settings
+        self._cores = len(os.sched_getaffinity(0))
+        self._decoder: Decoder | None = None
+        self._replicas = 1
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="whisper")
+        self._ears = Ears()
+
+    @staticmethod
+    def locate(settings: Settings) -> tuple[str, Callable[[], str]]:
+        """For `antiphon doctor`: the setting, and what says where the model is."""
+        return "STT_MODEL", lambda: find_model(settings.stt_model)
+
+    async def warm_up(self) -> None:
+        """Load both models and hear a second once; Permanent says what is missing."""
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(loop.run_in_executor(self._pool, self._load), self._ears.warm_up())
+        murmur = (np.sin(np.arange(RATE) / 20.0) * 3000).astype(np.int16)
+        await self.transcribe([Hearing(murmur, end_of_turn=False)])
+
+    async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
+        """One transcript each, in order. The same sound gives the same text, alone or in company."""
+        if self._decoder is None:
+            await self.warm_up()
+        judging = asyncio.ensure_future(self._ears.judge(batch))
+        loop = asyncio.get_running_loop()
+        shares = _shares(batch, self._replicas)
+        hearing = [loop.run_in_executor(self._pool, self._hear, [batch[n] for n in share]) for share in shares]
+        done, ends = await asyncio.gather(asyncio.gather(*hearing), judging)
+        texts = {
+            n: attempt
+            for share, heard in zip(shares, done, strict=True)
+            for n, attempt in zip(share, heard, strict=True)
+        }
+        return [_transcript(texts[number], end) for number, end in enumerate(ends)]
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._pool.shutdown)
+        await self._ears.aclose()
+        self._decoder = None
+
+    def _load(self) -> None:
+        if self._decoder is None:
+            loaded = load_model(self._settings, self._cores)
+            self._replicas = loaded.replicas
+            try:
+                self._decoder = Decoder(loaded)
+            except (RuntimeError, ValueError) as error:
+                raise Permanent(
+                    f"STT_MODEL={self.model} loads but does not compute with STT_DEVICE={self._settings.stt_device}: {error}",
+                    "model_broken",
+                ) from None
+
+    def _hear(self, batch: Sequence[Hearing]) -> list[guards.Attempt | None]:
+        """For each the attempt to believe, None for no speech. Runs in a thread."""
+        assert self._decoder is not None
+        pieces = [
+            (number, piece)
+            for number, hearing in enumerate(batch)
+            for piece in _pieces(hearing.pcm)
+            if not guards.silent(piece)
+        ]
+        language = self._settings.stt_language
+        utterances = [self._decoder.utterance(pcm, batch[n].language or language) for n, pcm in pieces]
+        believed = _climb(self._decoder, utterances, [1 if batch[n].partial else LADDER for n, _ in pieces])
+        heard: list[list[guards.Attempt]] = [[] for _ in batch]
+        for (number, pcm), attempt in zip(pieces, believed, strict=True):
+            if not guards.unspoken(attempt, pcm):
+                heard[number].append(attempt)
+        return [_joined(attempts) for attempts in heard]
+
+
+def _climb(decoder: Decoder, utterances: Sequence[Utterance], rungs: Sequence[int]) -> list[guards.Attempt]:
+    """Decode each with the fitted window; those one can't believe again with wider ones, up to their number of rungs.
+
+    What not even the last window makes believable is kept with its loops cut out.
+    """
+    best: list[guards.Attempt | None] = [None] * len(utterances)
+    open_ = list(range(len(utterances)))
+    for rung in range(LADDER):
+        cuts: dict[int, list[tuple[int, Window]]] = {}
+        for number in open_:
+            cut = decoder.window(utterances[number], rung)
+            cuts.setdefault(cut.remembered, []).append((number, cut))
+        again: list[int] = []
+        for group in cuts.values():
+            attempts = decoder.attempt([(utterances[number], cut) for number, cut in group])
+            for (number, cut), attempt in zip(group, attempts, strict=True):
+                best[number] = attempt
+                fine = guards.believable(attempt, utterances[number].seconds)
+                if (
+                    not fine
+                    and rung + 1 < rungs[number]
+                    and cut.encoded < decoder.window(utterances[number], LADDER).encoded
+                ):
+                    again.append(number)
+                elif not fine:
+                    best[number] = guards.Attempt(
+                        guards.collapsed(attempt.text),
+                        attempt.tokens,
+                        attempt.logprob,
+                        attempt.no_speech,
+                        attempt.language,
+                    )
+        open_ = again
+        if not open_:
+            break
+    return [attempt for attempt in best if attempt is not None]
+
+
+def _shares(batch: Sequence[Hearing], replicas: int) -> list[list[int]]:
+    """The batch dealt out to the replicas: as much sound to each, alike lengths together."""
+    order = sorted(range(len(batch)), key=lambda number: len(batch[number].pcm))
+    count = min(replicas, max(1, len(batch) // 2))
+    whole = sum(len(hearing.pcm) + RATE for hearing in batch) / count
+    shares: list[list[int]] = [[] for _ in range(count)]
+    before = 0
+    for number in order:
+        shares[min(count - 1, int(before / whole))].append(number)
+        before += len(batch[number].pcm) + RATE
+    return [share for share in shares if share]
+
+
+def _pieces(pcm: np.ndarray) -> Iterator[np.ndarray]:
+    while len(pcm) > _LONGEST:
+        cut = _quietest(pcm, _LONGEST - 6 * RATE, _LONGEST)
+        yield pcm[:cut]
+        pcm = pcm[cut:]
+    yield pcm
+
+
+def _quietest(pcm: np.ndarray, low: int, high: int) -> int:
+    """The middle of the quietest 0.2 s between samples `low` and `high`."""
+    energy = np.cumsum(np.square(pcm[low:high].astype(np.float64)))
+    return low + int(np.argmin(energy[_BREATH:] - energy[:-_BREATH])) + _BREATH // 2
+
+
+def _joined(attempts: Sequence[guards.Attempt]) -> guards.Attempt | None:
+    """The pieces of one utterance as one: scores weighted by tokens."""
+    if len(attempts) <= 1:
+        return attempts[0] if attempts else None
+    tokens = sum(attempt.tokens for attempt in attempts)
+    return guards.Attempt(
+        " ".join(attempt.text for attempt in attempts),
+        tokens,
+        sum(attempt.logprob * attempt.tokens for attempt in attempts) / max(1, tokens),
+        min(attempt.no_speech for attempt in attempts),
+        attempts[0].language,
+    )
+
+
+def _transcript(attempt: guards.Attempt | None, end_of_turn: float | None) -> Transcript:
+    if attempt is None:
+        return Transcript("", end_of_turn=end_of_turn)
+    return Transcript(attempt.text, attempt.language, guards.confidence(attempt), end_of_turn=end_of_turn)
