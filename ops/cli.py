@@ -101,8 +101,12 @@ def llm_server(
     Example: antiphon llm-server --port 8081
     """
     from ops.embedded.llm_server import serve
+    from schemas.errors import SettingsError
 
-    serve(host, port, model)
+    try:
+        serve(host, port, model)
+    except SettingsError as error:
+        console.fail(str(error), console.USAGE)
 
 
 @app.command()
