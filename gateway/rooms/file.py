@@ -83,7 +83,6 @@ class FileRoom:
         self._inputs: list[RoomInput] = [Joined(participant)] if joins else []
         self._inputs.append(Attached())
         self._left = soxr.ResampleStream(HEARING_RATE, RATE, 1, dtype="int16")
-        self._left_over = np.zeros(0, np.int16)
         self._out = _Recording(target, self._heard * _OUT) if target else None
 
     def position(self) -> float:
@@ -127,7 +126,8 @@ class FileRoom:
 
     async def aclose(self, reason: str) -> None:
         if self._out is not None:
-            await asyncio.to_thread(self._out.close)
+            self._out.write(self._left.resample_chunk(np.zeros(0, np.int16), last=True), np.zeros(0, np.int16))
+            self._out.close()  # a second of sound at most is left to write
         self.closed.set()
 
     # ── the recording ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,9 +142,7 @@ class FileRoom:
         self._steps.time += FRAME / HEARING_RATE
         agent = self._sound(_OUT)
         if self._out is not None:
-            self._left_over = np.concatenate((self._left_over, self._left.resample_chunk(said)))
-            self._out.write(self._left_over, agent)
-            self._left_over = self._left_over[_OUT:]
+            self._out.write(self._left.resample_chunk(said), agent)
         if self._queued:
             self._quiet_since = self._heard
         return said
@@ -176,7 +174,7 @@ class _Recording:
     """A stereo WAV that grows. After a take-over it goes on at sample `start`."""
 
     def __init__(self, path: Path, start: int):
-        self._pending: list[np.ndarray[Any, np.dtype[np.int16]]] = []
+        self._left = self._right = np.zeros(0, np.int16)
         try:
             if start and path.exists():
                 self._file = soundfile.SoundFile(path, "r+")
@@ -187,18 +185,17 @@ class _Recording:
             raise AudioFileError(f"{path}: cannot be written ({error}); give a file in a folder that exists") from None
 
     def write(self, left: Pcm, right: Pcm) -> None:
-        stereo = np.zeros((len(right), 2), np.int16)
-        filled = min(len(left), len(right))
-        stereo[:filled, 0], stereo[:, 1] = left[:filled], right
-        self._pending.append(stereo)
-        if len(self._pending) >= 32:  # a second
+        """The next of both channels. The resampled one comes a little later; the file is as long as both."""
+        self._left = np.concatenate((self._left, left))
+        self._right = np.concatenate((self._right, right))
+        if len(self._left) >= RATE:
             self._flush()
 
     def _flush(self) -> None:
-        if self._pending:
-            self._file.write(np.concatenate(self._pending))
-            self._file.flush()
-            self._pending.clear()
+        both = min(len(self._left), len(self._right))
+        self._file.write(np.column_stack((self._left[:both], self._right[:both])))
+        self._file.flush()
+        self._left, self._right = self._left[both:], self._right[both:]
 
     def close(self) -> None:
         self._flush()

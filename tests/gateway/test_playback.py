@@ -9,7 +9,7 @@ from gateway.playback import LEAD, Playback
 from gateway.rooms.memory import MemoryRoom
 from schemas.audio import AudioRef
 from schemas.events import ClipReady, Word
-from tests.virtual_time import LoopClock, virtually
+from tests.virtual_time import LoopClock, VirtualLoop, virtually
 
 RATE = 16_000
 
@@ -203,10 +203,10 @@ async def test_lost_blob() -> None:
 @pytest.mark.parametrize("rate", [24_000, 48_000])
 def test_resampled(rate: int) -> None:
     """Parts at another rate are resampled by one filter: as long as they should be, and without a click at the joint."""
-    bench = Bench(rate=rate)
     wave = (10_000 * np.sin(2 * np.pi * 200 * np.arange(22_050) / 22_050)).astype(np.int16)
 
-    async def run() -> None:
+    async def run() -> np.ndarray:  # type: ignore[type-arg]
+        bench = Bench(rate=rate)
         parts = (wave[:7_000], wave[7_000:15_001], wave[15_001:])
         for number, pcm in enumerate(parts):
             bench.blobs[str(number)] = pcm.tobytes()
@@ -219,9 +219,10 @@ def test_resampled(rate: int) -> None:
             if number == 0:
                 bench.play()
         await bench.run(1.5)
+        return bench.room.sound
 
-    virtually(run)()
-    sound = bench.room.sound.astype(np.int32)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        sound = runner.run(run()).astype(np.int32)
     assert len(sound) == pytest.approx(rate, abs=2)
     steepest = 10_000 * 2 * np.pi * 200 / rate
     assert np.abs(np.diff(sound[100:-100])).max() < steepest * 1.2
@@ -232,7 +233,7 @@ async def test_words_offset() -> None:
     """Word timings come with the first sample of their part, and again, moved, when a pause moved the sound."""
     bench = Bench()
     clip = bench.clip(1.0)
-    await asyncio.sleep(0)
+    await bench.run(0.032)
     bench.play(clip)
     assert [message["offset"] for message in bench.room.told("words")] == [0]
     await bench.run(0.32)
