@@ -1,0 +1,36 @@
+"""The speech detector: probabilities in, edges out."""
+
+from gateway.turn_taking.detector import FRAME, Detector
+
+
+def edges(probabilities: list[float], start_speech: float = 0.096) -> list[tuple[str, int, int]]:
+    detector = Detector("alice", start_speech)
+    found = [edge for probability in probabilities for edge in detector.frame(probability)]
+    return [(edge.kind, edge.position // FRAME, edge.head // FRAME) for edge in found]
+
+
+def test_speech_is_believed_after_start_speech_and_dated_to_its_first_frame() -> None:
+    """Three frames of 32 ms make 96 ms."""
+    assert edges([0.1, 0.9, 0.9, 0.9, 0.9]) == [("onset", 1, 2), ("start", 1, 4)]
+
+
+def test_a_click_is_an_onset_and_then_noise() -> None:
+    """Fewer frames than start_speech are taken back."""
+    assert edges([0.9, 0.8, 0.1]) == [("onset", 0, 1), ("noise", 0, 3)]
+
+
+def test_hysteresis_carries_speech_over_a_weak_frame() -> None:
+    """Begun at 0.5, it goes on down to 0.35."""
+    assert edges([0.6, 0.4, 0.4, 0.4, 0.34]) == [("onset", 0, 1), ("start", 0, 3), ("stop", 4, 5)]
+    assert edges([0.4, 0.4, 0.4, 0.4]) == []
+
+
+def test_speech_again_shortly_after_a_stop_needs_one_frame() -> None:
+    """A gap of up to four frames is a gap between words."""
+    assert edges([0.9] * 3 + [0.1] * 4 + [0.9])[2:] == [("stop", 3, 4), ("start", 7, 8)]
+    assert edges([0.9] * 3 + [0.1] * 5 + [0.9])[2:] == [("stop", 3, 4), ("onset", 8, 9)]
+
+
+def test_a_start_of_one_frame_is_onset_and_start_at_once() -> None:
+    """start_speech may be as short as a frame."""
+    assert edges([0.9], start_speech=0.032) == [("onset", 0, 1), ("start", 0, 1)]
