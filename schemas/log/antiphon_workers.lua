@@ -3,8 +3,9 @@
 -- XCLAIM look at neither, so nothing here acknowledges or claims before `owns` said yes.
 
 local function owns(queue, entry, consumer, attempt)
-  local p = rc('XPENDING', queue, GROUP, entry, entry, 1)[1]
-  return p ~= nil and p[2] == consumer and p[4] == tonumber(attempt)
+  local p = redis.pcall('XPENDING', queue, GROUP, entry, entry, 1) -- no stream, no group (both lost): nobody's
+  p = not p.err and p[1]
+  return p and p[2] == consumer and p[4] == tonumber(attempt)
 end
 
 -- take: jobs for the free slots of one consumer.

@@ -613,7 +613,7 @@ class LogMachine(RuleBasedStateMachine):
         for stage in STAGES:
             assert self.h.run(self.h.bus.queued(stage)) == 0  # type: ignore[arg-type]
         for gateway, expected in self.inboxes.items():
-            ids = {partition: "0-0" for partition in range(self.h.bus.partitions)}
+            ids = dict.fromkeys(range(self.h.bus.partitions), "0-0")
             entries, _ = self.h.run(self.h.bus.inbox(gateway, ids, 0.001))
             for name in self.sessions:
                 got = [entry.event.by for entry in entries if entry.session == name]
