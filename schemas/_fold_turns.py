@@ -17,8 +17,11 @@ def micros(seconds: float) -> int:
 
 
 def happened_at(event: Event) -> int:
-    """Redis time, µs, at which it happened."""
-    return event.at - micros(event.ago)
+    """Redis time, µs, at which it happened. An `ago` that makes no sense counts as none."""
+    return event.at - (micros(event.ago) if 0 <= event.ago <= _LONG_AGO else 0)
+
+
+_LONG_AGO = 1e6
 
 
 def changed_turn(

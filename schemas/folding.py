@@ -1,6 +1,7 @@
 """The fold of a session as the log has it now: snapshot, tail, and a cache that notices when the log lost its tail."""
 
 from collections import OrderedDict
+from weakref import WeakKeyDictionary, ref
 
 from schemas._state import SessionState
 from schemas.bus import Bus
@@ -15,7 +16,7 @@ class Folds:
     """States by session, the latest used kept: an LLM worker that answers a session again reads only what is new."""
 
     def __init__(self, bus: Bus, size: int = 256):
-        self._bus = bus
+        self._bus = ref(bus)  # whoever keeps the cache need not keep the bus
         self._size = size
         self._states: OrderedDict[str, SessionState] = OrderedDict()
 
@@ -24,9 +25,11 @@ class Folds:
 
         `job`: also fold the later events whose `cause` is this job: what its earlier attempts committed.
         """
+        bus = self._bus()
+        assert bus is not None, "the bus was closed and forgotten"
         known = self._states.get(session)
         base = known if known is not None and (upto is None or known.seq <= upto) else None
-        state, later = await _read(self._bus, session, base, upto, wants_later=job is not None)
+        state, later = await _read(bus, session, base, upto, wants_later=job is not None)
         if known is None or known is base or state.seq >= known.seq:
             self._states[session] = state
             self._states.move_to_end(session)
@@ -38,10 +41,14 @@ class Folds:
         self._states.pop(session, None)
 
 
+_FOLDS: WeakKeyDictionary[Bus, Folds] = WeakKeyDictionary()
+
+
 async def folded(bus: Bus, session: str, upto: int | None = None, job: str | None = None) -> SessionState:
-    """`Folds.folded` without a cache."""
-    state, later = await _read(bus, session, None, upto, wants_later=job is not None)
-    return _and_of_job(state, later, job)
+    """`Folds.folded`, with one cache for each bus of this process."""
+    if bus not in _FOLDS:
+        _FOLDS[bus] = Folds(bus)
+    return await _FOLDS[bus].folded(session, upto, job)
 
 
 async def _read(
