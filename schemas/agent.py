@@ -32,7 +32,7 @@ class TurnTaking(_Section):
     """The same while the pools are idle: a wasted job costs nothing then."""
     commit_min: float = Field(0.3, ge=0.0, le=5.0)
     """Silence after which a surely finished utterance is committed."""
-    commit_max: float = Field(1.6, ge=0.1, le=10.0)
+    commit_max: float = Field(1.4, ge=0.1, le=10.0)
     """Silence after which anything is committed."""
     commit_silence: float = Field(0.7, ge=0.1, le=10.0)
     """Silence that commits when there is no end-of-turn model."""

@@ -81,8 +81,8 @@ def resume(
 
 
 def rewound(state: State, events: Sequence[Event], now: float) -> tuple[State, list[Decision]]:
-    """After `Refold`, or a `hold` answered REWOUND: `events` is what the log has now. Answers the state to go on with, and the publication of
-    session.rewound, a generation above all, and our own facts of the last 5 s that the log lacks."""
+    """After `Refold`, or a `hold` answered REWOUND: `events` is what the log has now. Answers the state to go on with, and
+    the publication of our own facts of the last 5 s that the log lacks, and of session.rewound with a generation above all."""
     survived = events[-1].seq if events else 0
     fresh = fold(state.session, events, now)
     if fresh.closed:

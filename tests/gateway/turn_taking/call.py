@@ -73,7 +73,11 @@ class Stages:
     stt: float = 0.08
     llm: float = 0.08
     tts: float = 0.1
-    replies: list[list[str]] = field(default_factory=lambda: [["This is the first sentence.", "And here is the second one."]])
+    tts_each: float = 0.0
+    """More for each later sentence."""
+    replies: list[list[str]] = field(
+        default_factory=lambda: [["This is the first sentence.", "And here is the second one."]]
+    )
     stt_fails: bool = False
     llm_fails: bool = False
     tts_fails: Callable[[int], bool] = lambda index: False
@@ -249,7 +253,10 @@ class Call:
         audio: dict[str, tuple[AudioRef, ...]] = {}
         for capture in publish.captures:
             key = f"{capture.participant}:{capture.start}:{capture.end}"
-            audio[capture.job] = (*capture.behind, AudioRef(key=key, rate=HEARING_RATE, samples=capture.end - capture.start))
+            audio[capture.job] = (
+                *capture.behind,
+                AudioRef(key=key, rate=HEARING_RATE, samples=capture.end - capture.start),
+            )
         by_utterance = {capture.utterance: audio[capture.job] for capture in publish.captures if not capture.partial}
 
         epoch, losses, doomed = self.epoch, self.losses, self.lost_tail
@@ -334,7 +341,9 @@ class Call:
         self.enqueued.append((job, len(self.log)))
         self.jobs.append(job)
         if isinstance(job, SttJob) and not job.partial:
-            self.hear[job.participant] = job.utterance if job.replaces else self.hear.get(job.participant, job.utterance)
+            self.hear[job.participant] = (
+                job.utterance if job.replaces else self.hear.get(job.participant, job.utterance)
+            )
             waiting = self.lanes.setdefault(job.lane or "", [])
             if job.replaces and any(isinstance(j, SttJob) and j.utterance == job.replaces for j in waiting):
                 waiting[:] = [job if isinstance(j, SttJob) and j.utterance == job.replaces else j for j in waiting]
@@ -355,11 +364,15 @@ class Call:
                 number = self.asked
                 self.after(self.stages.llm, lambda: self._answer(job, number))
             case TtsJob():
-                self.after(self.stages.tts, lambda: self._speak(job))
+                self.after(self.stages.tts + self.stages.tts_each * job.index, lambda: self._speak(job))
 
     def _void(self, job: Job) -> bool:
         closed = bool(self.log) and self.log[-1].type == "session.ended"
-        return closed or any(dead is job for dead in self.dead_jobs) or (job.generation is not None and job.generation != self.generation)
+        return (
+            closed
+            or any(dead is job for dead in self.dead_jobs)
+            or (job.generation is not None and job.generation != self.generation)
+        )
 
     def heard_in(self, audio: list[AudioRef]) -> tuple[str, float | None]:
         """The words that lie in these stretches of sound."""
@@ -388,7 +401,9 @@ class Call:
                 self.append(TranscriptPartial(**who, text=text))  # type: ignore[arg-type]
             return
         if self.stages.stt_fails:
-            self.append(StageFailed(stage="stt", code="x", message="x", job=job.id, utterance=job.utterance, turn=job.turn))
+            self.append(
+                StageFailed(stage="stt", code="x", message="x", job=job.id, utterance=job.utterance, turn=job.turn)
+            )
             return
         final = TranscriptFinal(**who, text=text, end_of_turn=opinion, turn=job.turn)  # type: ignore[arg-type]
         self.append(final)

@@ -18,7 +18,13 @@ SHORT = Limits(stt_deadline=2.0, llm_deadline=2.0, tts_deadline=2.0, turn=8.0, c
 delay = st.sampled_from((0.0, 0.02, 0.1, 0.5, 1.5, 4.0))
 moment = st.integers(20, 2500).map(lambda n: n / 100)
 happening = st.one_of(
-    st.tuples(st.just("speech"), moment, st.sampled_from((0.1, 0.2, 0.6, 1.4, 3.0)), st.sampled_from(TEXTS), st.sampled_from(WHO)),
+    st.tuples(
+        st.just("speech"),
+        moment,
+        st.sampled_from((0.1, 0.2, 0.6, 1.4, 3.0)),
+        st.sampled_from(TEXTS),
+        st.sampled_from(WHO),
+    ),
     st.tuples(st.just("noise"), moment, st.sampled_from(WHO)),
     st.tuples(st.just("typed"), moment),
     st.tuples(st.just("posted"), moment),
@@ -38,7 +44,9 @@ stages = st.builds(
     stt=delay,
     llm=delay,
     tts=delay,
-    replies=st.lists(st.sampled_from((["Yes."], ["One two three.", "Four five six seven."], [])), min_size=1, max_size=3),
+    replies=st.lists(
+        st.sampled_from((["Yes."], ["One two three.", "Four five six seven."], [])), min_size=1, max_size=3
+    ),
     stt_fails=st.sampled_from((False, False, False, True)),
     llm_fails=st.sampled_from((False, False, False, True)),
     tts_fails=st.sampled_from((lambda i: False, lambda i: False, lambda i: i == 0, lambda i: True)),
@@ -51,7 +59,9 @@ agents = st.builds(
     greeting=st.sampled_from(("", "Hello, how can I help?")),
     limits=st.just(SHORT),
     turn_taking=st.builds(
-        TurnTaking, barge_in=st.sampled_from((True, True, False)), answer=st.sampled_from(("anyone", "linked", "addressed"))
+        TurnTaking,
+        barge_in=st.sampled_from((True, True, False)),
+        answer=st.sampled_from(("anyone", "linked", "addressed")),
     ),
 )
 
@@ -61,7 +71,10 @@ def play(call: Call, happenings: list[tuple], people: int) -> None:  # type: ign
         match kind:
             case "speech":
                 length, text, who = rest
-                busy = any(s.who == who and s.at - 0.3 < call.began + at + length and call.began + at < s.end + 0.3 for s in call.speeches)
+                busy = any(
+                    s.who == who and s.at - 0.3 < call.began + at + length and call.began + at < s.end + 0.3
+                    for s in call.speeches
+                )
                 if who in WHO[:people] and not busy:
                     call.says(at, length, text, who=who, end_of_turn=0.9 if length < 1 else None)
             case "noise":
@@ -99,8 +112,16 @@ def play(call: Call, happenings: list[tuple], people: int) -> None:  # type: ign
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
-@given(agent=agents, stages=stages, people=st.integers(1, 2), happenings=st.lists(happening, max_size=14), slow=st.sampled_from((0.001, 0.001, 0.4)))
-def test_no_order_of_events_breaks_a_promise(agent: AgentSpec, stages: Stages, people: int, happenings: list, slow: float) -> None:  # type: ignore[type-arg]
+@given(
+    agent=agents,
+    stages=stages,
+    people=st.integers(1, 2),
+    happenings=st.lists(happening, max_size=14),
+    slow=st.sampled_from((0.001, 0.001, 0.4)),
+)
+def test_no_order_of_events_breaks_a_promise(
+    agent: AgentSpec, stages: Stages, people: int, happenings: list, slow: float
+) -> None:  # type: ignore[type-arg]
     """Every turn ends exactly once, generations only rise, nothing void or uncommitted is played, nothing is played twice."""
     call = Call(agent, stages, people=WHO[:people])
     call.bus_delay = slow

@@ -29,7 +29,7 @@ def test_parts_are_counted_together() -> None:
 
 
 def test_where_spoken_and_written_words_differ_the_spoken_stand() -> None:
-    """"1984" is spoken in two words."""
+    """ "1984" is spoken in two words."""
     spoken = clip(("nineteen", 0.0, 0.4), ("eighty-four", 0.4, 0.9), ("it", 0.9, 0.95), ("was", 0.95, 1.0))
     assert heard_until("1984 it was.", [spoken], 0.8) == "nineteen eighty-four"
 

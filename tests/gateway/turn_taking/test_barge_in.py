@@ -1,0 +1,192 @@
+"""Speech over the agent: paused at once, decided by words, by length, or by silence."""
+
+import pytest
+
+from gateway.turn_taking import Pause, Play, Publish, Resume, Stop
+from gateway.turn_taking.barge_in import is_backchannel
+from schemas.agent import AgentSpec, TurnTaking
+from schemas.events import PlaybackPaused, PlaybackResumed, SayRequested, TurnEnded, UtteranceCaptured
+from schemas.jobs import LlmJob, SttJob
+from tests.gateway.turn_taking.call import FRAME, Call, Stages
+from tests.gateway.turn_taking.promises import broken
+
+LONG = [["This is a sentence of quite some length to be interrupted.", "And here is another one."]]
+
+
+def talking(stages: Stages | None = None, agent: AgentSpec | None = None, people: tuple[str, ...] = ("alice",)) -> Call:
+    """A call in which the agent speaks from about 2.5 s on."""
+    call = Call(agent, stages or Stages(replies=[*LONG, ["All right."]]), people=people)
+    call.says(1.0, 1.0, "What is the news?")
+    return call
+
+
+def test_playback_pauses_with_the_edge_and_the_position_is_exact() -> None:
+    """Within the frame in which the detector believes it."""
+    call = talking()
+    call.says(3.5, 0.5, "Stop it now.")
+    call.run(3.7)
+    moment, _ = call.did(Pause)[0]
+    assert moment == pytest.approx(3.5 + 3 * FRAME, abs=0.001)
+    assert call.of(PlaybackPaused)[0].position == pytest.approx(moment - call.played_at(), abs=0.002)
+
+
+def test_words_interrupt_and_the_agent_knows_what_was_heard() -> None:
+    """One publication ends the turn with what was heard, to the word, raises the generation and asks for the next reply."""
+    call = talking()
+    call.says(3.5, 0.4, "Stop it now.")
+    call.run(10.0)
+    ended = call.of(TurnEnded)[0]
+    assert (ended.how, ended.reason, ended.raises) == ("interrupted", "barge_in", 1)
+    assert ended.heard == "This is a sentence of"
+    publish = next(d for _, d in call.did(Publish) if d.raises == 1)
+    assert [job.id for job in publish.jobs if isinstance(job, LlmJob)] == ["llm/2.1"]
+    assert call.ended() == [(1, "interrupted", "barge_in"), (2, "played", "finished")]
+    assert not broken(call.log)
+
+
+def test_capturing_speech_over_the_agent_raises_nothing_and_names_no_successor() -> None:
+    """Only the decision raises the generation."""
+    call = talking()
+    call.says(3.5, 0.5, "mhm")
+    call.run(10.0)
+    over = call.of(UtteranceCaptured)[1]
+    assert (over.turn, over.over, over.raises) == (2, True, None)
+    job = next(job for job in call.jobs if isinstance(job, SttJob) and job.utterance == over.utterance)
+    assert job.then is None
+    assert call.generation == 0
+
+
+def test_a_backchannel_lets_the_agent_go_on_where_it_stopped() -> None:
+    """ "mhm" is dropped; the rest of the sentence follows from the same position."""
+    call = talking()
+    call.says(3.5, 0.4, "Mhm.")
+    call.run(12.0)
+    assert call.ended() == [(2, "dropped", "backchannel"), (1, "played", "finished")]
+    paused, resumed = call.of(PlaybackPaused)[0], call.of(PlaybackResumed)[0]
+    assert paused.position == resumed.position == round(call.did(Resume)[0][1].position, 3)
+
+
+def test_an_empty_transcript_lets_the_agent_go_on() -> None:
+    """A cough is not a word."""
+    call = talking()
+    call.says(3.5, 0.4, "")
+    call.run(12.0)
+    assert call.ended() == [(2, "dropped", "empty"), (1, "played", "finished")]
+
+
+def test_a_second_without_a_transcript_lets_the_agent_go_on_and_words_still_interrupt_when_they_come() -> None:
+    """Counted from the speech's end."""
+    call = talking(Stages(replies=[*LONG, ["All right."]], stt=0.08))
+    call.at(3.0, lambda: setattr(call.stages, "stt", 1.8))
+    call.says(3.3, 0.4, "Stop it.")
+    call.run(14.0)
+    assert call.did(Resume)[0][0] == pytest.approx(3.7 + 1.0, abs=0.01)
+    assert call.ended()[0] == (1, "interrupted", "barge_in")
+
+
+def test_a_second_of_unbroken_speech_interrupts_whatever_its_words() -> None:
+    """Even before any transcript."""
+    call = talking(Stages(replies=[*LONG, ["All right."]]))
+    call.partials = False
+    call.says(3.5, 2.0, "mhm mhm mhm mhm")
+    call.run(4.6)
+    moment, _ = call.did(Stop)[0]
+    assert moment == pytest.approx(4.5, abs=0.01)
+    assert call.ended() == [(1, "interrupted", "barge_in")]
+
+
+def test_after_half_a_second_a_partial_is_asked_for_and_its_words_interrupt() -> None:
+    """So that a long interruption need not wait for its end."""
+    call = talking()
+    call.says(3.5, 2.0, "No that is not what I meant at all")
+    call.run(4.3)
+    partial = next(job for job in call.jobs if isinstance(job, SttJob) and job.partial and job.turn == 2)
+    assert (partial.lane, partial.then, partial.deadline) == (None, None, 1.0)
+    assert call.did(Stop)[0][0] == pytest.approx(4.0 + 0.08, abs=0.01)
+
+
+def test_nothing_of_the_voided_reply_is_played_after_a_barge_in() -> None:
+    """Neither its next sentence nor a late clip."""
+    call = talking(Stages(replies=[*LONG, ["All right."]]))
+    call.says(3.5, 0.5, "Stop it now.")
+    call.run(12.0)
+    assert call.ear == [(1, 0, 0), (2, 1, 0)]
+
+
+def test_speech_between_two_sentences_holds_the_next() -> None:
+    """Once the reply has begun, speech is over the agent even while nothing sounds."""
+    call = talking(Stages(replies=[["One two.", "Three four five six."]], tts_each=2.0))
+    call.says(3.3, 0.4, "mhm")
+    call.run(12.0)
+    assert call.ended()[0] == (2, "dropped", "backchannel")
+    assert call.ended()[-1] == (1, "played", "finished")
+
+
+def test_yes_in_the_last_half_second_is_an_answer() -> None:
+    """When the agent has all but finished, no word is a backchannel."""
+    call = Call(stages=Stages(replies=[["Shall I book the table for two?"], ["Done."]]))
+    call.says(1.0, 1.0, "Is there a table?")
+    call.run(2.6)
+    end = call.played_at() + 7 * 0.25
+    call.says(end - 0.35, 0.4, "Yes.")
+    call.run(12.0)
+    assert [how for _, how, _ in call.ended()] == ["interrupted", "played"]
+
+
+def test_without_barge_in_the_agent_finishes_and_then_answers() -> None:
+    """`barge_in = false`: nothing pauses, nothing is lost."""
+    agent = AgentSpec(turn_taking=TurnTaking(barge_in=False))
+    call = talking(agent=agent)
+    call.says(3.5, 0.5, "Stop it now.")
+    call.run(20.0)
+    assert not call.did(Pause)
+    assert call.ended() == [(1, "played", "finished"), (2, "played", "finished")]
+    assert not broken(call.log)
+
+
+def test_an_urgent_say_interrupts_like_a_barge_in_and_a_patient_one_waits() -> None:
+    """`interrupt: true` at once; else when no reply is in flight and nobody speaks."""
+    for interrupt, ends in (
+        (True, [(1, "interrupted", "say"), (2, "played", "finished")]),
+        (False, [(1, "played", "finished"), (2, "played", "finished")]),
+    ):
+        call = talking()
+        call.at(
+            3.5, lambda i=interrupt, call=call: call.append(SayRequested(text="Your train leaves now.", interrupt=i))
+        )
+        call.run(16.0)
+        assert call.ended() == ends
+        assert [turn for turn, _, _ in call.ear][-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Mm-hmm.", True),
+        ("Yeah, okay!", True),
+        ("I see.", True),
+        ("Uh huh", True),
+        ("Okay stop", False),
+        ("", False),
+        ("I", False),
+    ],
+)
+def test_a_backchannel_is_one_however_written(text: str, expected: bool) -> None:
+    """Case, hyphens and repetition do not matter; one other word does."""
+    assert is_backchannel(text, TurnTaking().backchannels) is expected
+
+
+def test_a_playback_that_is_on_its_way_when_speech_begins_starts_paused() -> None:
+    """Its playback.started was sent, so the speech is over the agent; not a frame is heard before the decision."""
+    call = Call(stages=Stages(replies=[*LONG, ["Fine."]]))
+    call.bus_delay = 0.2
+    call.says(1.0, 1.0, "What is the news?")
+    call.run(2.78)
+    sent = next(m for m, d in call.did(Publish) if any(e.type == "playback.started" for e in d.events))
+    call.bus_delay = 0.001
+    call.says(sent - 0.03, 0.4, "mhm")
+    call.run(14.0)
+    resumed = call.of(PlaybackResumed)[0]
+    assert resumed.position == 0.0
+    assert call.did(Play)[0][0] > sent + 0.37
+    assert call.ended()[-1] == (1, "played", "finished")

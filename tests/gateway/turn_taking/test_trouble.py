@@ -1,0 +1,248 @@
+"""Stages that fail, stay silent or are full; clients that go; gateways that die. Nothing ends silently."""
+
+from gateway.room import Attached, Detached, HungUp
+from gateway.turn_taking import End, Play, Publish, Published, Tell
+from schemas.agent import AgentSpec, Limits
+from schemas.bus import Outcome
+from schemas.events import (
+    PlaybackFinished,
+    PlaybackStarted,
+    SayRequested,
+    SessionEnded,
+    SessionResumed,
+    SessionRewound,
+    TurnCommitted,
+    TurnEnded,
+    UtteranceCaptured,
+)
+from schemas.jobs import LlmJob, TtsJob
+from tests.gateway.turn_taking.call import Call, Stages
+from tests.gateway.turn_taking.promises import broken
+
+APOLOGY = AgentSpec().fallback
+REPEAT = AgentSpec().repeat
+
+
+def asked(call: Call) -> Call:
+    call.says(1.0, 1.0, "What is the news?")
+    return call
+
+
+def last_words(call: Call) -> str:
+    return str(call.of(TurnEnded)[-1].heard)
+
+
+def test_failing_stt_asks_the_caller_to_repeat() -> None:
+    """The turn ends failed(stt); the fixed phrase follows as a turn of its own."""
+    call = asked(Call(stages=Stages(stt_fails=True))).run(10.0)
+    assert call.ended() == [(1, "failed", "stt"), (2, "played", "finished")]
+    assert (call.of(TurnCommitted)[-1].why, last_words(call)) == ("repeat", REPEAT)
+
+
+def test_failing_llm_becomes_the_fallback_sentence() -> None:
+    """From the clips made at the session's start: no TTS job is needed."""
+    call = asked(Call(stages=Stages(llm_fails=True))).run(10.0)
+    assert call.ended() == [(1, "failed", "llm"), (2, "played", "finished")]
+    assert (call.of(TurnCommitted)[-1].why, last_words(call)) == ("fallback", APOLOGY)
+    assert not [job for job in call.jobs if isinstance(job, TtsJob) and job.phrase is None]
+
+
+def test_an_llm_that_says_nothing_becomes_the_fallback_sentence() -> None:
+    """Silence is a failure too."""
+    call = asked(Call(stages=Stages(replies=[[]]))).run(10.0)
+    assert call.ended() == [(1, "failed", "llm"), (2, "played", "finished")]
+
+
+def test_stages_without_workers_are_not_waited_for_beyond_their_deadline() -> None:
+    """The gateway times each turn and ends it when no worker did."""
+    for stage, reason in (("stt", "stt"), ("llm", "llm")):
+        call = asked(Call(stages=Stages(dead={stage}))).run(40.0)
+        assert call.ended() == [(1, "expired", reason), (2, "played", "finished")], stage
+        assert not broken(call.log)
+
+
+def test_a_sentence_without_sound_goes_out_as_text_and_the_next_is_played() -> None:
+    """Its TTS failed: it counts as ended."""
+    call = asked(Call(stages=Stages(tts_fails=lambda index: index == 0))).run(10.0)
+    ended = call.of(TurnEnded)[0]
+    assert (ended.how, ended.heard, ended.unheard) == ("played", "And here is the second one.", [0])
+    told = [d.message for _, d in call.did(Tell) if d.message["type"] == "unheard"]
+    assert told == [{"type": "unheard", "turn": 1, "index": 0, "text": "This is the first sentence."}]
+
+
+def test_tts_that_stays_down_becomes_text_and_the_fallback_plays_from_the_sessions_start() -> None:
+    """The phrase was synthesized while TTS was up."""
+    call = asked(Call(stages=Stages(tts_fails=lambda index: True))).run(10.0)
+    assert call.ended() == [(1, "failed", "tts"), (2, "played", "finished")]
+    assert len([d for _, d in call.did(Tell) if d.message["type"] == "unheard"]) == 2
+
+
+def test_with_no_sound_at_all_everything_becomes_text() -> None:
+    """Even the apology, after one more try."""
+    stages = Stages(tts_fails=lambda index: True, phrases_fail=True)
+    call = asked(Call(stages=stages)).run(10.0)
+    assert call.ended() == [(1, "failed", "tts"), (2, "failed", "tts")]
+    assert [d.message["text"] for _, d in call.did(Tell) if d.message["type"] == "unheard"][-1] == APOLOGY
+
+
+def test_a_full_queue_drops_the_turn_with_its_facts_and_an_apology() -> None:
+    """The facts are published without the job, with turn.ended(dropped, overload), under the same operation number."""
+    call = Call()
+    asked(call).run(2.05)
+    call.outcomes = [Outcome.FULL]
+    call.run(10.0)
+    assert call.ended() == [(1, "dropped", "overload"), (2, "played", "finished")]
+    assert call.of(UtteranceCaptured)[0].audio
+    first, again = (d for _, d in call.did(Publish) if any(e.type == "utterance.captured" for e in d.events))
+    assert (again.operation, again.jobs) == (first.operation, ())
+    assert not broken(call.log)
+
+
+def test_the_greeting_is_opened_committed_and_played_when_somebody_is_there_to_hear() -> None:
+    """One publication; a person in the room, a client attached."""
+    call = Call(AgentSpec(greeting="Hello, how can I help you?"), attach=False)
+    call.run(2.0)
+    assert not call.of(TurnCommitted)
+    call.feed(Attached())
+    call.run(6.0)
+    assert [(e.turn, e.why) for e in call.of(TurnCommitted)] == [(1, "greeting")]
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_an_utterance_before_its_first_frame_replaces_the_agents_own_turn() -> None:
+    """A greeting is dropped; a requested text waits again and is said later."""
+    call = Call(stages=Stages(tts=1.0))
+    call.at(0.9, lambda: call.append(SayRequested(text="Your train leaves now.")))
+    call.says(1.0, 0.6, "Hello?")
+    call.run(16.0)
+    assert call.ended() == [(1, "dropped", "replaced"), (2, "played", "finished"), (3, "played", "finished")]
+    assert [e.why for e in call.of(TurnCommitted)][-1] == "say"
+    assert not broken(call.log)
+
+
+def test_an_apology_gives_way_to_the_user_who_speaks_again() -> None:
+    """Who repeats need not be asked to."""
+    call = Call(stages=Stages(stt_fails=True))
+    call.says(1.0, 1.0, "What is the news?")
+    call.at(2.15, lambda: setattr(call.stages, "stt_fails", False))
+    call.run(2.16)
+    call.says(2.2, 1.0, "The news please?")
+    call.run(12.0)
+    assert "played" in [how for _, how, _ in call.ended()]
+    assert not broken(call.log)
+
+
+# ── the client ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_socket_lost_in_mid_reply_pauses_and_resumes_at_the_same_sample() -> None:
+    """While nobody hears nothing plays and the timers of turns stand still."""
+    call = asked(Call(AgentSpec(limits=Limits(turn=5.0))))
+    call.gives(3.0, Detached())
+    call.gives(20.0, Attached())
+    call.run(30.0)
+    assert call.ended() == [(1, "played", "finished")]
+    assert call.ear == [(1, 0, 0), (1, 0, 1)]
+    finished = call.of(PlaybackFinished)[0]
+    assert finished.at / 1e6 - call.began > 20.0
+
+
+def test_while_no_client_is_attached_nothing_commits() -> None:
+    """The wait goes on when somebody hears again."""
+    call = asked(Call())
+    call.gives(2.15, Detached())
+    call.gives(12.0, Attached())
+    call.run(11.0)
+    assert not call.of(TurnCommitted)
+    call.run(20.0)
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_a_client_gone_for_30_s_ends_the_session() -> None:
+    """With its reason, and every open turn with it."""
+    call = asked(Call())
+    call.gives(3.0, Detached())
+    call.run(40.0)
+    assert call.of(SessionEnded)[0].reason == "client_gone"
+    assert call.ended() == [(1, "expired", "session")]
+    assert [d.reason for _, d in call.did(End)] == ["client_gone"]
+    assert not broken(call.log)
+
+
+def test_hanging_up_ends_what_is_left_in_the_closing_publication() -> None:
+    """Every open turn ends before session.ended, in the same call, with what was heard."""
+    call = asked(Call())
+    call.gives(3.4, HungUp())
+    call.run(5.0)
+    publish = call.did(Publish)[-1][1]
+    assert publish.close
+    assert [e.type for e in publish.events] == ["turn.ended", "session.ended"]
+    assert call.of(TurnEnded)[0].heard == "This is the first"
+
+
+def test_limits_end_a_session() -> None:
+    """Idle, and too long."""
+    for limits in (Limits(idle=5.0), Limits(session=5.0)):
+        call = Call(AgentSpec(limits=limits)).run(6.0)
+        assert call.of(SessionEnded)[0].reason == "limit"
+
+
+def test_a_gateway_that_lost_its_session_is_silent_at_once() -> None:
+    """LOST: the room moved."""
+    call = asked(Call())
+    call.run(2.7)
+    call.outcomes = [Outcome.LOST]
+    call.run(10.0)
+    assert call.did(End)[0][1].lost
+    assert call.sounding is None
+    assert call.state.closed
+
+
+# ── take-over ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_gateway_that_takes_over_skips_the_started_sentence_and_plays_the_later_ones() -> None:
+    """Heard to the last hold; sound comes at most once."""
+    call = asked(Call(stages=Stages(replies=[["One two three four.", "Five six seven."]])))
+    call.at(2.9, call.take_over)
+    call.run(10.0)
+    assert [e.gateway for e in call.of(SessionResumed)] == ["g2"]
+    assert [e.index for e in call.of(PlaybackStarted)] == [0, 1]
+    assert call.of(TurnEnded)[0].heard == "One two Five six seven."
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_take_over_at_any_moment_loses_only_speech_not_yet_captured() -> None:
+    """Whatever the old gateway was about to do, the new one does."""
+    for hundredths in range(110, 420, 7):
+        call = asked(Call(AgentSpec(greeting="Hello.")))
+        call.at(hundredths / 100, call.take_over)
+        call.run(20.0)
+        call.feed(HungUp())
+        call.run(21.0)
+        captured = {e.turn for e in call.of(UtteranceCaptured)}
+        by_turn = {turn: how for turn, how, _ in call.ended()}
+        assert all(by_turn[turn] == "played" for turn in captured), (hundredths, call.show())
+        assert not broken(call.log), (hundredths, call.show())
+
+
+def test_a_log_that_lost_its_tail_is_told_again_what_we_know() -> None:
+    """session.rewound raises the generation above the highest ever seen; the lost utterance is captured and answered anew."""
+    call = asked(Call())
+    call.at(2.12, lambda: call.lose_tail(2))
+    call.run(12.0)
+    assert call.of(SessionRewound)[0].raises == 1
+    assert len(call.of(UtteranceCaptured)) == 1
+    assert call.of(TurnEnded)[-1].how == "played"
+    assert [job.generation for job in call.jobs if isinstance(job, LlmJob)][-1] == 1
+    assert not broken(call.log)
+
+
+def test_an_answer_to_another_publication_is_ignored() -> None:
+    """Operation numbers are the machine's own."""
+    call = asked(Call())
+    call.run(2.11)
+    call.feed(Published(99, Outcome.OK, 5))
+    call.run(10.0)
+    assert call.ended() == [(1, "played", "finished")]
+    assert len(call.did(Play)) == 2
