@@ -102,14 +102,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_the_example_agents_load() -> None:
     """What lies in ops/agents can be used as it is, and the default agent is among them."""
     agents = load_agents(EXAMPLES)
-    assert list(agents) == ["default", "receptionist"]
+    assert next(iter(agents)) == "default"
     assert agents["receptionist"].turn_taking.commit_max == 2.0
 
 
 def test_the_default_file_shows_every_setting_at_its_default() -> None:
     """ops/agents/default.toml is the reference: nothing missing, nothing different."""
     text = (EXAMPLES / "default.toml").read_text("utf-8")
-    assert parse_agent(text) == AgentSpec()
+    assert parse_agent(text) == AgentSpec(), "a default has changed: write it into ops/agents/default.toml too"
 
     def keys(cls: type[BaseModel], table: dict[str, object], at: str = "") -> None:
         assert set(table) == set(cls.model_fields), at
