@@ -1,0 +1,211 @@
+"""Gateways as processes on a real log: killed, replaced, drained, and started wrongly."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from ops.embedded.valkey import Valkey
+from schemas.bus import Bus
+from schemas.errors import BusError
+from schemas.log import RedisBus
+from tests.gateway.pools import Pools
+
+pytestmark = pytest.mark.models  # each process loads the VAD
+
+
+class Process:
+    """One `python -m gateway.main`. `url`: of its WebSocket."""
+
+    def __init__(self, process: asyncio.subprocess.Process):
+        self.process = process
+        self.lines: list[str] = []
+        self.url = ""
+
+    async def ready(self) -> None:
+        assert self.process.stderr is not None
+        while not self.url:
+            line = (await asyncio.wait_for(self.process.stderr.readline(), 20)).decode()
+            assert line, self.lines
+            self.lines.append(line)
+            if found := re.search(r"listening on (ws://\S+)", line):
+                self.url = found[1]
+
+    async def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        if self.process.returncode is None:
+            self.process.send_signal(how)
+        assert self.process.stderr is not None
+        rest = await asyncio.wait_for(self.process.stderr.read(), 20)
+        self.lines += rest.decode().splitlines(keepends=True)
+        return await self.process.wait()
+
+
+async def spawn(**environment: str) -> Process:
+    return Process(
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway.main",
+            env={**os.environ, "GATEWAY_PORT": "0", "DRAIN": "0", **environment},
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+    )
+
+
+@asynccontextmanager
+async def gateway(valkey: Valkey, **environment: str) -> AsyncIterator[Process]:
+    process = await spawn(REDIS_URL=valkey.url, **environment)
+    try:
+        await process.ready()
+        yield process
+    finally:
+        await process.end()
+
+
+@pytest.fixture
+async def log(valkey: Valkey) -> AsyncIterator[Bus]:
+    bus = RedisBus(valkey.url)
+    await bus.start()
+    yield bus
+    await bus.aclose()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def begin(http: aiohttp.ClientSession, url: str, **fields: Any) -> tuple[Any, dict[str, Any]]:
+    client = await http.ws_connect(url)
+    await client.send_json({"type": "start", "version": 1} | fields)
+    return client, await client.receive_json(timeout=10)
+
+
+async def until(client: Any, kind: str) -> dict[str, Any]:
+    while True:
+        frame = await client.receive(timeout=15)
+        assert frame.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), frame
+        if frame.type is aiohttp.WSMsgType.TEXT and (message := frame.json())["type"] == kind:
+            return dict(message)
+
+
+async def wait_for(log: Bus, session: str, condition: Callable[[list[str]], bool], seconds: float = 10.0) -> list[str]:
+    """The types of a session's events, once they fulfil `condition`."""
+    end = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            types = [event.type for event in await log.read(session)]
+        except BusError:
+            types = []
+        if condition(types):
+            return types
+        assert asyncio.get_running_loop().time() < end, types
+        await asyncio.sleep(0.05)
+
+
+async def test_killed_in_mid_reply(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
+    """After SIGKILL of its gateway a client goes on at another one; the started sentence is skipped, the later ones are played."""
+    async with Pools(log, says=["The first one.", "The second one."], seconds=3), gateway(valkey) as second:
+        first = await spawn(REDIS_URL=valkey.url)
+        await first.ready()
+        client, ready = await begin(http, first.url, rate=16_000)
+        await client.send_json({"type": "message", "text": "hello"})
+        await until(client, "words")
+        await first.end(signal.SIGKILL)
+        again, resumed = await begin(http, second.url, session=ready["session"], ticket=ready["ticket"], rate=16_000)
+        assert resumed["resumed"]
+        assert (await until(again, "sentence"))["text"] == "The second one."
+        turn = await until(again, "turn")
+        assert turn["how"] == "played"
+        types = [event.type for event in await log.read(ready["session"])]
+        assert types.count("playback.started") == 2
+        assert types.count("turn.ended") == 1
+        await again.send_json({"type": "hang_up"})
+        await until(again, "ended")
+
+
+async def test_orphan(valkey: Valkey, log: Bus, http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    """A session whose gateway and client are both gone is claimed, its turn ended and closed when the client's time is over."""
+    (tmp_path / "default.toml").write_text("[limits]\nclient_gone = 2.0\n")
+    async with gateway(valkey, AGENTS=str(tmp_path)):
+        first = await spawn(REDIS_URL=valkey.url, AGENTS=str(tmp_path))
+        await first.ready()
+        client, ready = await begin(http, first.url)
+        await client.send_json({"type": "message", "text": "hello"})
+        await wait_for(log, ready["session"], lambda types: "turn.committed" in types)
+        await first.end(signal.SIGKILL)
+        types = await wait_for(log, ready["session"], lambda types: types[-1:] == ["session.ended"], 15)
+        assert types.count("turn.ended") == 1
+        assert types.count("session.resumed") == 1
+        assert (await log.read(ready["session"]))[-1].reason == "client_gone"  # type: ignore[union-attr]
+
+
+async def test_log_restarted(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
+    """When the log's server is killed and comes back, the sessions of a living gateway go on, not one is taken over."""
+    async with Pools(log, seconds=0.3) as pools, gateway(valkey) as one, gateway(valkey) as _:
+        client, ready = await begin(http, one.url)
+        await client.send_json({"type": "message", "text": "hello"})
+        await until(client, "turn")
+        await pools.__aexit__()
+        await valkey.kill()
+        await asyncio.sleep(2.5)
+        await valkey.start()
+        await pools.__aenter__()
+        await client.send_json({"type": "message", "text": "and now?"})
+        assert (await until(client, "turn"))["how"] == "played"
+        assert "session.resumed" not in [event.type for event in await log.read(ready["session"])]
+        await client.send_json({"type": "hang_up"})
+        await until(client, "ended")
+
+
+async def test_sigterm(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
+    """SIGTERM lets the calls under way finish, takes no new ones meanwhile, and then ends with 0."""
+    process = await spawn(REDIS_URL=valkey.url, DRAIN="10")
+    await process.ready()
+    async with Pools(log, seconds=1.0):
+        client, _ = await begin(http, process.url)
+        await client.send_json({"type": "message", "text": "hello"})
+        await until(client, "sentence")
+        process.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.2)
+        assert (await begin(http, process.url))[1]["code"] == "draining"
+        assert (await until(client, "turn"))["how"] == "played"
+        await client.send_json({"type": "hang_up"})
+        await until(client, "ended")
+        assert await process.process.wait() == 0
+    await process.end()
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"GATEWAY_HOST": "0.0.0.0"}, "GATEWAY_TOKEN_SECRET"),
+        ({"AGENTS": "nowhere"}, "AGENTS=nowhere"),
+        ({"GATEWAY_PORT": "99999"}, "GATEWAY_PORT"),
+    ],
+)
+async def test_wrong_setting(valkey: Valkey, environment: dict[str, str], sentence: str) -> None:
+    """A wrong setting ends the process with one sentence that names it, and no traceback."""
+    process = await spawn(REDIS_URL=valkey.url, **environment)
+    assert await process.end(signal.SIGCONT) != 0
+    said = "".join(process.lines)
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+async def test_port_taken(valkey: Valkey) -> None:
+    """A port that is taken is one sentence that names the setting."""
+    async with gateway(valkey) as first:
+        port = first.url.split(":")[2].split("/")[0]
+        process = await spawn(REDIS_URL=valkey.url, GATEWAY_PORT=port)
+        assert await process.end(signal.SIGCONT) != 0
+        assert f"GATEWAY_PORT={port}" in "".join(process.lines)
