@@ -100,7 +100,8 @@ async def run_gateway(
     settings: Settings, *, bus: Bus | None = None, stop: asyncio.Event | None = None,
     ready: Callable[[Gateway], None] | None = None,
 ) -> None:  # fmt: skip
-    """Serve until SIGTERM or SIGINT (or `stop`), then drain. `ready` is told the gateway once it serves."""
+    """Serve until SIGTERM or SIGINT (or `stop`), then drain. `bus`: instead of the settings', not yet started, closed at the end;
+    `ready` is told the gateway once it serves."""
     set_up_logging(settings.log_level, settings.log_format, settings.gateway_id or "gateway")
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -108,8 +109,7 @@ async def run_gateway(
         loop.add_signal_handler(number, stop.set)
     own_bus = bus is None
     bus = bus or connect(settings)
-    if own_bus:
-        await _connect(bus, stop)
+    await _connect(bus, stop)
     if stop.is_set():
         return
     try:
@@ -121,8 +121,7 @@ async def run_gateway(
         log.info("shutting down: %d sessions may finish within %.0f s", len(gateway.engine.sessions), settings.drain)
         await gateway.aclose(settings.drain)
     finally:
-        if own_bus:
-            await bus.aclose()
+        await bus.aclose()
 
 
 async def _connect(bus: Bus, stop: asyncio.Event) -> None:

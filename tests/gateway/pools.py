@@ -24,7 +24,7 @@ CLIP_RATE = 16_000
 
 
 class Pools:
-    """`hears`: transcripts, in order, the last one for ever; `says`: the sentences of every reply; `seconds`: of sound for each sentence;
+    """`hears`: transcripts, in order, the last one for ever; `says`: the sentences of every reply; `seconds`: of sound for each;
     `parts`: into how many a clip is cut; `failing`: stages that give up on every job."""
 
     def __init__(

@@ -56,7 +56,7 @@ async def spawn(**environment: str) -> Process:
             "gateway.main",
             env={**os.environ, "GATEWAY_PORT": "0", "DRAIN": "0", **environment},
             stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        )
     )
 
 
@@ -113,7 +113,7 @@ async def wait_for(log: Bus, session: str, condition: Callable[[list[str]], bool
 
 
 async def test_killed_in_mid_reply(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
-    """After SIGKILL of its gateway a client goes on at another one; the started sentence is skipped, the later ones are played."""
+    """After SIGKILL of its gateway a client goes on at another one; a started sentence is skipped, later ones are played."""
     async with Pools(log, says=["The first one.", "The second one."], seconds=3), gateway(valkey) as second:
         first = await spawn(REDIS_URL=valkey.url)
         await first.ready()
