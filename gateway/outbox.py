@@ -83,6 +83,8 @@ class Outbox:
         reply = await insist("close" if publish.close else "publish", once, self._metrics)
         self._metrics.publish_seconds.observe(self._clock.now() - began)
         self._metrics.publishes.labels(reply.outcome).inc()
+        if gone(reply.outcome):
+            log.info("%s: publish refused: %s", self._session, reply.outcome)
         return Published(publish.operation, reply.outcome, reply.seq, audio)
 
     async def _store(self, capture: Capture, pcm: Pcm) -> tuple[AudioRef, ...]:

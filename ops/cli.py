@@ -226,7 +226,7 @@ def bench(
 @app.command()
 def chaos(
     seconds: Annotated[float, typer.Option(min=1, help="How long to kill.")] = 60.0,
-    callers: Annotated[int, typer.Option(min=1, help="Callers at a time.")] = 8,
+    callers: Annotated[int, typer.Option(min=1, help="Callers at a time.")] = 12,
     seed: Annotated[int, typer.Option(help="Of everything that is chosen at random.")] = 1,
     models: Annotated[bool, typer.Option("--models", help="Real models, a tenth of the kills.")] = False,
     mutant: Annotated[

@@ -24,12 +24,13 @@ def preload() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a process is to be. `environment`: its settings, beside what is inherited."""
+    """What a process is to be. `environment`: its settings, beside what is inherited; `mutant`: its log asks no job's owner."""
 
     name: str
     kind: Kind
     environment: Mapping[str, str]
     log: Path
+    mutant: bool = False
 
 
 class KeptProcess:
@@ -85,13 +86,25 @@ def _become(role: Role) -> None:
 
     import uvloop
 
+    uvloop.run(_serve(role))
+
+
+async def _serve(role: Role) -> None:
+    from schemas.log import RedisBus, connect
+    from schemas.log.library import without_ownership
     from schemas.settings import load
 
+    settings = load()
+    bus = (
+        RedisBus(settings.redis_url, lease=settings.lease, library=without_ownership())
+        if role.mutant
+        else connect(settings)
+    )
     if role.kind == "gateway":
         from gateway.main import run_gateway
 
-        uvloop.run(run_gateway(load()))
+        await run_gateway(settings, bus=bus)
     else:
         from workers.main import run_worker
 
-        uvloop.run(run_worker(role.kind, load()))
+        await run_worker(role.kind, settings, bus=bus)

@@ -126,7 +126,7 @@ class TakenJob:
                     await asyncio.sleep(next(delays))
                     continue
                 if reply.outcome not in (Outcome.OK, Outcome.DUP):
-                    self._taken_away(reply.outcome)
+                    self._taken_away(reply.outcome, "commit refused")
                     return reply.outcome
                 self._next_step += 1
                 if reply.outcome is Outcome.OK and self.seen is not None:
@@ -136,12 +136,13 @@ class TakenJob:
                 return reply.outcome
             return Outcome.LOST
 
-    def _taken_away(self, outcome: Outcome) -> None:
+    def _taken_away(self, outcome: Outcome, what: str = "job taken away") -> None:
         """REWOUND and MISSING are LOST to a worker: whoever is the owner now will see to it."""
         name = outcome.lower() if outcome in (Outcome.STALE, Outcome.CLOSED) else "lost"
         log.log(
             logging.INFO if name == "lost" else logging.DEBUG,
-            "job taken away: %s",
+            "%s: %s",
+            what,
             outcome,
             extra={"job": self.job.id, "session": self.job.session, "attempt": self.delivery.attempt},
         )

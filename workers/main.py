@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 
+from schemas.bus import Bus
 from schemas.errors import Permanent
 from schemas.events import Stage
 from schemas.process_log import set_up_logging
@@ -32,7 +33,7 @@ def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
     return TtsStage(registry.provider("tts", "", settings), settings)
 
 
-async def run_worker(stage: Stage, settings: Settings) -> None:
+async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None) -> None:
     """Serve `stage` until SIGTERM or SIGINT, then drain; a second one hands back what isn't done at once.
 
     ProviderError, BusError or SettingsError: this process can't work, and why, in one sentence.
@@ -41,7 +42,7 @@ async def run_worker(stage: Stage, settings: Settings) -> None:
 
     options = WorkerOptions(lease=settings.lease, max_deliveries=settings.max_deliveries, drain=settings.drain)
     set_up_logging(settings.log_level, settings.log_format, options.consumer)
-    bus = connect(settings)
+    bus = bus or connect(settings)
     handler = stage_handler(stage, settings)
     metrics = WorkerMetrics(stage)
     worker = Worker(bus, handler, options, metrics=metrics)

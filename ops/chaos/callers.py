@@ -72,7 +72,7 @@ class Crowd:
         if chance.random() < 0.15:
             await caller.drop()
         end = began + (chance.uniform(0.3, 2.0) if chance.random() < 0.3 else _PATIENCE)
-        while time.monotonic() < end and await self._present(caller, chance):
+        while time.monotonic() < end and not self._stopping.is_set() and await self._present(caller, chance):
             if await caller.wait_for(
                 lambda message: message["type"] == "turn", min(1.0, end - time.monotonic()), began
             ):

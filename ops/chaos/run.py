@@ -29,7 +29,8 @@ from schemas.log import connect
 from schemas.settings import Settings
 
 LINES = ("capital", "stop")
-_REFUSALS = ("LOST", "STALE")
+_COSTS = {"STT_MS": "150", "LLM_MS": "150", "LLM_TOKEN_MS": "20", "TTS_MS": "150", "TTS_CHAR_MS": "30"}
+"""Long enough that a kill often meets a job in mid-work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Chaos:
     """Seconds between kills; `mutant`: run with a broken log, which the judge must notice."""
 
     seconds: float = 60.0
-    callers: int = 8
+    callers: int = 12
     worker_every: float = 0.4
     gateway_every: float = 2.0
     redis_every: float = 3.0
@@ -126,11 +127,12 @@ class _Run:
 
     async def _start_processes(self, redis_url: str) -> list[str]:
         shared = {"REDIS_URL": redis_url, "LOG_LEVEL": "info", "HEALTH_PORT": "0", "DRAIN": "2"}
-        shared |= {} if self._options.models else {f"{stage}_PROVIDER": "simulated" for stage in ("STT", "LLM", "TTS")}
-        if self._options.mutant:
-            shared["ANTIPHON_LOG_MUTANT"] = self._options.mutant
+        if not self._options.models:
+            shared |= {f"{stage}_PROVIDER": "simulated" for stage in ("STT", "LLM", "TTS")}
+            shared |= {f"SIMULATED_{name}": value for name, value in _COSTS.items()}
+        mutant = self._options.mutant is not None
         roles = [
-            Role(f"{kind}-{number}", kind, shared, self._folder / "logs" / f"{kind}-{number}.log")
+            Role(f"{kind}-{number}", kind, shared, self._folder / "logs" / f"{kind}-{number}.log", mutant)
             for kind, count in self._options.workers
             for number in range(count)
         ]
@@ -141,6 +143,7 @@ class _Run:
                 "gateway",
                 shared | {"GATEWAY_PORT": str(port)},
                 self._folder / "logs" / f"gateway-{number}.log",
+                mutant,
             )
             for number, port in enumerate(ports)
         ]
