@@ -136,13 +136,27 @@ def _lacking(state: State, survived: int) -> list[Bundle]:
 def _again(draft: Draft, bundle: Bundle) -> None:
     """Append the facts once more; what was heard is transcribed again, and who answers it is decided anew."""
     for event in bundle.events:
-        if not isinstance(event, SessionRewound):
-            _apply(draft, event)
+        if isinstance(event, SessionRewound):
+            continue
+        if not isinstance(event, _PLAYBACK) or _has_sound(draft.state, event):
             draft.append(event)
+        _apply(draft, event)
     for job in bundle.jobs:
         if isinstance(job, SttJob) and not job.partial:
             draft.enqueue(job.model_copy(update={"then": None}))
     draft.captures += [capture for capture in bundle.captures if not capture.partial]
+
+
+_PLAYBACK = (PlaybackStarted, PlaybackPaused, PlaybackResumed, PlaybackFinished)
+
+
+def _has_sound(state: State, event: PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackFinished) -> bool:
+    """The log still has what was played; else nobody could make sense of it."""
+    turn = state.turns.get(event.turn) if event.turn is not None else None
+    known = turn.reply.sentences if turn is not None and turn.reply is not None else ()
+    name = turn.own.phrase if turn is not None and turn.own is not None else None
+    fixed = name is not None and name in state.phrases and state.phrases[name].complete
+    return event.index < len(known) and (fixed or bool(known[event.index].clips))
 
 
 def _perhaps_asked(turn: Turn) -> bool:

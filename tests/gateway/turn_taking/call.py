@@ -421,7 +421,8 @@ class Call:
         if self.stages.tool and job.resume:
             sentences = sentences[1:]
         stops = self.stages.tool and not job.committed and not job.resume
-        first = 1 if job.resume and self.stages.tool else 0
+        said = (e for e in self.log if isinstance(e, ReplySentence))
+        first = sum((e.turn, e.generation) == (job.turn, job.generation) for e in said)
         for index, text in enumerate(sentences[:1] if stops else sentences, first):
             self.append(ReplySentence(index=index, text=text, **about))  # type: ignore[arg-type]
             self.enqueue(

@@ -1,7 +1,7 @@
 """The life of a turn: soft end, speculation, merged audio, commit, the turn taken back, several humans."""
 
 from gateway.room import PushToTalk, Typed
-from gateway.turn_taking import Play, Publish, Queues
+from gateway.turn_taking import Play, Publish, Queues, step
 from schemas.agent import AgentSpec, TurnTaking
 from schemas.events import (
     PlaybackStarted,
@@ -326,3 +326,15 @@ def test_while_the_button_is_pressed_nothing_commits_and_release_commits_at_once
     assert abs(commits[0].happened - call.began - 6.05) < 0.01
     assert call.of(TranscriptFinal)[-1].text == "The number is forty two."
     assert llm_jobs(call)[-1].committed
+
+
+def test_a_step_is_pure() -> None:
+    """The same state, input and moment give the same answer, and leave the state as it was."""
+    call = Call()
+    call.says(1.0, 1.0, "Hello there.")
+    for moment in (0.5, 1.05, 1.5, 2.02, 2.1, 2.3, 2.6):
+        call.run(moment)
+        before = repr(call.state)
+        first, again = (step(call.state, Typed("alice", "Hi."), call.now) for _ in range(2))
+        assert repr(first) == repr(again)
+        assert repr(call.state) == before
