@@ -81,7 +81,7 @@ class Decoder:
         return Attempt(
             self._tokens.decode(tokens).strip(),
             len(tokens),
-            float(result.scores[0]),
+            float(result.scores[0]) * len(tokens) / (len(tokens) + 1),  # its score leaves out the end
             float(result.no_speech_prob),
             language,
         )

@@ -4,10 +4,11 @@ import math
 import re
 import zlib
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from workers.providers import Pcm
 
-__all__ = ["Attempt", "believable", "collapsed", "confidence", "silent", "token_budget", "unspoken"]
+__all__ = ["Attempt", "Doubt", "collapsed", "confidence", "doubt", "silent", "token_budget", "unspoken"]
 
 _LOUD_REPEATS = 3
 """A phrase said so often in a row is a loop until a wider window says the same."""
@@ -27,9 +28,18 @@ _INVENTED = {
 """What Whisper writes for noise, letters only."""
 
 
+class Doubt(Enum):
+    """Why a transcript is not believed yet."""
+
+    UNSURE = auto()
+    """The model gives its own words little credit: a second look, no more."""
+    LOOP = auto()
+    """It says more than was said: look until it stops."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one decoding gave. `tokens`: how many; `logprob`: their mean log probability; `no_speech`: 0..1."""
+    """What one decoding gave. `tokens`: how many; `logprob`: mean log probability of them and the end; `no_speech`: 0..1."""
 
     text: str
     tokens: int
@@ -48,29 +58,31 @@ def silent(pcm: Pcm) -> bool:
     return len(pcm) < 480 or (int(pcm.max()) < 16 and int(pcm.min()) > -16)
 
 
-def believable(attempt: Attempt, seconds: float) -> bool:
-    """Whether no wider window need be asked."""
-    if not attempt.text:
-        return True
-    if attempt.tokens >= token_budget(seconds) or attempt.logprob < _LEAST_LOGPROB:
-        return False
-    if _compression(attempt.text) > _COMPRESSION:
-        return False
+def doubt(attempt: Attempt, seconds: float) -> Doubt | None:
+    """Whether a wider window should be asked. None: this is what was said."""
     words = _words(attempt.text)
+    if not words:
+        return None
     repeats = _repeats(words)
-    return not (repeats >= _LOUD_REPEATS or (repeats == 2 and len(words) > _WORDS_PER_SECOND * seconds))
+    if (
+        attempt.tokens >= token_budget(seconds)
+        or _compression(attempt.text) > _COMPRESSION
+        or repeats >= _LOUD_REPEATS
+        or (repeats == 2 and len(words) > _WORDS_PER_SECOND * seconds)
+    ):
+        return Doubt.LOOP
+    return Doubt.UNSURE if attempt.logprob < _LEAST_LOGPROB else None
 
 
 def unspoken(attempt: Attempt, pcm: Pcm) -> bool:
-    """Whether the text was made out of noise. Careful: only where the model doubts itself, or writes one of its stock
-    phrases over next to nothing."""
-    if not _words(attempt.text):
+    """Whether the text was made out of noise. Careful: only where the model itself hears no speech and doubts the words or
+    writes one of its stock phrases; that, over next to nothing, at half the suspicion."""
+    words = _words(attempt.text)
+    if not words:
         return True
-    if attempt.no_speech > _NO_SPEECH and attempt.logprob < _LEAST_LOGPROB:
-        return True
-    if " ".join(_words(attempt.text)) not in _INVENTED:
-        return False
-    return attempt.no_speech > _NO_SPEECH or attempt.logprob < _LEAST_LOGPROB or _loudness(pcm) < _QUIET
+    if " ".join(words) in _INVENTED:
+        return attempt.no_speech > (_NO_SPEECH / 2 if _loudness(pcm) < _QUIET else _NO_SPEECH)
+    return attempt.no_speech > _NO_SPEECH and attempt.logprob < _LEAST_LOGPROB
 
 
 def collapsed(text: str) -> str:

@@ -4,18 +4,20 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 
 from schemas.errors import Permanent
 from schemas.settings import Settings
-from workers.providers import Hearing, Transcript
+from workers.providers import Hearing, Pcm, Transcript
 from workers.stt import _guards as guards
 from workers.stt._decoder import Decoder, Utterance
 from workers.stt._ears import Ears
+from workers.stt._guards import Attempt, Doubt
 from workers.stt._mel import RATE
 from workers.stt._models import find_model, load_model
-from workers.stt._windows import LADDER, Window
+from workers.stt._windows import FULL, LADDER, Window
 
 __all__ = ["WhisperStt"]
 
@@ -82,7 +84,7 @@ class WhisperStt:
                     "model_broken",
                 ) from None
 
-    def _hear(self, batch: Sequence[Hearing]) -> list[guards.Attempt | None]:
+    def _hear(self, batch: Sequence[Hearing]) -> list[Attempt | None]:
         """For each the attempt to believe, None for no speech. Runs in a thread."""
         assert self._decoder is not None
         pieces = [
@@ -92,51 +94,45 @@ class WhisperStt:
             if not guards.silent(piece)
         ]
         language = self._settings.stt_language
-        utterances = [self._decoder.utterance(pcm, batch[n].language or language) for n, pcm in pieces]
-        believed = _climb(self._decoder, utterances, [1 if batch[n].partial else LADDER for n, _ in pieces])
-        heard: list[list[guards.Attempt]] = [[] for _ in batch]
+        believed = _climb(
+            self._decoder,
+            [(self._decoder.utterance(pcm, batch[n].language or language), pcm) for n, pcm in pieces],
+            [1 if batch[n].partial else LADDER for n, _ in pieces],
+        )
+        heard: list[list[Attempt]] = [[] for _ in batch]
         for (number, pcm), attempt in zip(pieces, believed, strict=True):
             if not guards.unspoken(attempt, pcm):
                 heard[number].append(attempt)
         return [_joined(attempts) for attempts in heard]
 
 
-def _climb(decoder: Decoder, utterances: Sequence[Utterance], rungs: Sequence[int]) -> list[guards.Attempt]:
-    """Decode each with the fitted window; those one can't believe again with wider ones, up to their number of rungs.
+def _climb(decoder: Decoder, pieces: Sequence[tuple[Utterance, Pcm]], rungs: Sequence[int]) -> list[Attempt]:
+    """Decode each in the window that fits; those in doubt again in wider ones, up to their number of `rungs`.
 
-    What not even the last window makes believable is kept with its loops cut out.
+    What loops even in the last window is kept with its loops cut out.
     """
-    best: list[guards.Attempt | None] = [None] * len(utterances)
-    open_ = list(range(len(utterances)))
+    best: dict[int, Attempt] = {}
+    climbing = list(range(len(pieces)))
     for rung in range(LADDER):
-        cuts: dict[int, list[tuple[int, Window]]] = {}
-        for number in open_:
-            cut = decoder.window(utterances[number], rung)
-            cuts.setdefault(cut.remembered, []).append((number, cut))
-        again: list[int] = []
-        for group in cuts.values():
-            attempts = decoder.attempt([(utterances[number], cut) for number, cut in group])
+        groups: dict[int, list[tuple[int, Window]]] = {}
+        for number in climbing:
+            cut = decoder.window(pieces[number][0], rung)
+            groups.setdefault(cut.remembered, []).append((number, cut))
+        climbing = []
+        for group in groups.values():
+            attempts = decoder.attempt([(pieces[number][0], cut) for number, cut in group])
             for (number, cut), attempt in zip(group, attempts, strict=True):
-                best[number] = attempt
-                fine = guards.believable(attempt, utterances[number].seconds)
-                if (
-                    not fine
-                    and rung + 1 < rungs[number]
-                    and cut.encoded < decoder.window(utterances[number], LADDER).encoded
-                ):
-                    again.append(number)
-                elif not fine:
-                    best[number] = guards.Attempt(
-                        guards.collapsed(attempt.text),
-                        attempt.tokens,
-                        attempt.logprob,
-                        attempt.no_speech,
-                        attempt.language,
-                    )
-        open_ = again
-        if not open_:
-            break
-    return [attempt for attempt in best if attempt is not None]
+                utterance, pcm = pieces[number]
+                doubt = None if guards.unspoken(attempt, pcm) else guards.doubt(attempt, utterance.seconds)
+                before = best.get(number)
+                if before is None or doubt is not Doubt.UNSURE or attempt.logprob > before.logprob:
+                    best[number] = attempt
+                if doubt is Doubt.LOOP or (doubt is Doubt.UNSURE and rung == 0):
+                    if rung + 1 < rungs[number] and cut.encoded < FULL:
+                        climbing.append(number)
+                    elif doubt is Doubt.LOOP:
+                        best[number] = replace(attempt, text=guards.collapsed(attempt.text))
+    return [best[number] for number in range(len(pieces))]
 
 
 def _shares(batch: Sequence[Hearing], replicas: int) -> list[list[int]]:
@@ -152,7 +148,7 @@ def _shares(batch: Sequence[Hearing], replicas: int) -> list[list[int]]:
     return [share for share in shares if share]
 
 
-def _pieces(pcm: np.ndarray) -> Iterator[np.ndarray]:
+def _pieces(pcm: Pcm) -> Iterator[Pcm]:
     while len(pcm) > _LONGEST:
         cut = _quietest(pcm, _LONGEST - 6 * RATE, _LONGEST)
         yield pcm[:cut]
@@ -160,18 +156,18 @@ def _pieces(pcm: np.ndarray) -> Iterator[np.ndarray]:
     yield pcm
 
 
-def _quietest(pcm: np.ndarray, low: int, high: int) -> int:
+def _quietest(pcm: Pcm, low: int, high: int) -> int:
     """The middle of the quietest 0.2 s between samples `low` and `high`."""
     energy = np.cumsum(np.square(pcm[low:high].astype(np.float64)))
     return low + int(np.argmin(energy[_BREATH:] - energy[:-_BREATH])) + _BREATH // 2
 
 
-def _joined(attempts: Sequence[guards.Attempt]) -> guards.Attempt | None:
+def _joined(attempts: Sequence[Attempt]) -> Attempt | None:
     """The pieces of one utterance as one: scores weighted by tokens."""
     if len(attempts) <= 1:
         return attempts[0] if attempts else None
     tokens = sum(attempt.tokens for attempt in attempts)
-    return guards.Attempt(
+    return Attempt(
         " ".join(attempt.text for attempt in attempts),
         tokens,
         sum(attempt.logprob * attempt.tokens for attempt in attempts) / max(1, tokens),
@@ -180,7 +176,7 @@ def _joined(attempts: Sequence[guards.Attempt]) -> guards.Attempt | None:
     )
 
 
-def _transcript(attempt: guards.Attempt | None, end_of_turn: float | None) -> Transcript:
+def _transcript(attempt: Attempt | None, end_of_turn: float | None) -> Transcript:
     if attempt is None:
         return Transcript("", end_of_turn=end_of_turn)
     return Transcript(attempt.text, attempt.language, guards.confidence(attempt), end_of_turn=end_of_turn)
