@@ -79,6 +79,8 @@ def start(session: str, agent: AgentSpec, now: float, *, seq: int = 1, generatio
 
 def step(state: State, item: Input, now: float) -> tuple[State, list[Decision]]:
     """Take one input. Pure: the same arguments give the same answer, and `state` is not changed."""
+    if isinstance(item, Played) and not item.finished:
+        return (state.at(item.position, now) if playing.sounds(state, item) else state), []
     draft = Draft(state.fork(), now)
     if isinstance(item, Published):
         _published(draft, item)

@@ -357,9 +357,24 @@ class State:
     """Answered in the last 5 s: what a log that lost its tail may lack."""
 
     def fork(self) -> "State":
-        twin = replace(self)
+        """A twin to work on."""
+        twin = self._twin()
         twin.people, twin.turns = dict(self.people), dict(self.turns)
         twin.phrases, twin.stored = dict(self.phrases), dict(self.stored)
+        return twin
+
+    def at(self, position: float, now: float) -> "State":
+        """The same, only that playback has come to `position`: the step that is taken most often."""
+        assert self.playback is not None
+        twin = self._twin()  # shares what neither changes
+        twin.playback = replace(self.playback, position=max(self.playback.position, position))
+        twin.active = now
+        return twin
+
+    def _twin(self) -> "State":
+        twin: State = object.__new__(State)
+        for name in State.__slots__:
+            setattr(twin, name, getattr(self, name))
         return twin
 
     def positions(self) -> dict[str, Any]:

@@ -102,17 +102,21 @@ def _go_on(draft: Draft) -> bool:
     return True
 
 
-def played(draft: Draft, item: Played) -> None:
-    """Playback is at a position, or a sentence has sounded to its end."""
-    state = draft.state
+def sounds(state: State, item: Played) -> bool:
+    """Whether this is about the sentence being played."""
     playback = state.playback
-    if playback is None or (playback.turn, playback.index) != (item.turn, item.index) or not playback.begun:
+    return playback is not None and playback.begun and (playback.turn, playback.index) == (item.turn, item.index)
+
+
+def played(draft: Draft, item: Played) -> None:
+    """A sentence has sounded to its end."""
+    state = draft.state
+    if not item.finished or not sounds(state, item) or state.playback is None:
         return
-    state.playback = replace(playback, position=max(playback.position, item.position))
+    playback = replace(state.playback, position=max(state.playback.position, item.position))
     state.active = draft.now
     turn = draft.put(replace(state.turns[item.turn], touched=draft.time))
-    if item.finished:
-        _end_sentence(draft, turn, state.playback)
+    _end_sentence(draft, turn, playback)
 
 
 def _end_sentence(draft: Draft, turn: Turn, playback: Playback) -> None:
