@@ -1,18 +1,24 @@
 """Every environment variable of every process, in one object. `.env.example` documents them; `load()` says which is wrong."""
 
+import difflib
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas._explain import expected, when_left_out
 from schemas.errors import SettingsError
 
 
 class Settings(BaseSettings):
-    """Names are those people already use; durations are seconds."""
+    """Names are those people already use; durations are seconds. A variable set to nothing counts as not set."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     # the log
     redis_url: str = "redis://127.0.0.1:6379/0"
@@ -89,11 +95,62 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
+    @field_validator("redis_url", "blob_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        if url and not re.match(r"(rediss?://.|unix:///)", url):
+            raise ValueError("redis://host:port/0 (rediss:// with TLS, unix:///path for a socket)")
+        return url
+
+    @field_validator("llm_base_url", "stt_base_url", "tts_base_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not re.match(r"https?://.", url):
+            raise ValueError("http://host:port/v1 or https://…")
+        return url
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Passwords in URLs are not for logs."""
+        for name, value in super().__repr_args__():
+            yield name, without_password(value) if isinstance(value, str) else value
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: `redis://:…@host` instead of its password."""
+    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:…@", url)
+
 
 def load(**overrides: object) -> Settings:
     """Read the environment and `.env`. SettingsError names each wrong variable, what was found and what is expected."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+        typos = list(_typos(Path(".env")))
     except ValidationError as error:
-        lines = [f"{str(item['loc'][0]).upper()}={item['input']!r}: {item['msg']}" for item in error.errors()]
-        raise SettingsError("\n".join(lines)) from None
+        raise SettingsError("\n".join(_explain(dict(item)) for item in error.errors())) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f".env: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
+    if typos:
+        raise SettingsError("\n".join(typos))
+    return settings
+
+
+def _typos(file: Path) -> Iterator[str]:
+    """Names in `.env` that are none of ours but look like one; what else stands there is somebody else's."""
+    known = [name.upper() for name in Settings.model_fields]
+    text = file.read_text("utf-8") if file.is_file() else ""
+    for name in re.findall(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", text, re.MULTILINE):
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.88)
+        if near and name.upper() not in known:
+            yield f".env: there is no setting {name}; did you mean {near[0]}?"
+
+
+def _explain(item: dict[str, Any]) -> str:
+    name = str(item["loc"][0]).lower()
+    field = Settings.model_fields[name]
+    if field.annotation is SecretStr:
+        found = "(a secret)"
+    else:
+        found = without_password(str(item["input"]))
+    custom = item.get("ctx", {}).get("error")
+    allowed = str(custom) if isinstance(custom, ValueError) else expected(field)
+    return f"{name.upper()}={found}: expected {allowed}{when_left_out(field)}"
