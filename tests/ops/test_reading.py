@@ -1,0 +1,345 @@
+"""Reading sessions: the timeline, the state at any event, everything in one file."""
+
+import io
+import json
+import os
+import wave
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from ops import cli, reading
+from ops.embedded.valkey import Valkey
+from ops.reading._words import _LINES
+from schemas.bus import Bus, Publication
+from schemas.codec import EVENT_TYPES, event_from_json
+from schemas.errors import AntiphonError
+from schemas.events import ClipReady, Event, SessionEnded, TurnEnded, UtteranceCaptured
+from schemas.fold import fold_all
+from schemas.log import MemoryBus, RedisBus
+from tests.golden import scenarios
+
+RATE = 16_000
+
+
+class StoredBus(MemoryBus):
+    """Answers a golden session with its own moments, which a log would give anew."""
+
+    def __init__(self, *logs: list[Event]) -> None:
+        super().__init__()
+        self.logs = {f"s{number}": log for number, log in enumerate(logs, 1)}
+
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+        events = [event for event in self.logs.get(session, []) if event.seq > after]
+        return events[:count]
+
+    async def info(self, session: str):  # type: ignore[no-untyped-def]
+        return self.logs.get(session)
+
+
+def screen() -> Console:
+    return Console(file=io.StringIO(), width=200, highlight=False)
+
+
+def text_of(out: Console) -> str:
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue()
+
+
+def tone(seconds: float, rate: int, level: int) -> bytes:
+    return np.full(round(seconds * rate), level, "<i2").tobytes()
+
+
+# ── show ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_event_has_its_words() -> None:
+    """No type of event is left without a sentence."""
+    assert set(_LINES) == set(EVENT_TYPES.values())
+
+
+async def test_a_session_is_told_in_words() -> None:
+    """Who did what and when, what the user heard, and under each answered turn where its time went."""
+    out = screen()
+    await reading.show(StoredBus(scenarios.barge_in()), "s1", out=out)
+    said = text_of(out)
+    assert "2.30 s  STT       Caller said “Tell me a story.”  has finished: 90%, took 80 ms, waited 10 ms" in said
+    assert "3.80 s  Caller    begins to speak over the agent" in said
+    assert "the user heard “Once upon a time” · what was prepared so far is void (generation 1)" in said
+    assert "turn 1: 605 ms from the user's last word to the agent's first sound" in said
+    assert "barge_in" not in said
+    assert "s1: 2 turns, 1 interrupted" in said
+
+
+@pytest.mark.parametrize("scenario", scenarios.SOUND, ids=lambda scenario: scenario.__name__)
+async def test_every_session_can_be_told(scenario) -> None:  # type: ignore[no-untyped-def]
+    """Each golden session, event by event, without a gap."""
+    out = screen()
+    log = scenario()
+    await reading.show(StoredBus(log), "s1", out=out)
+    numbers = [line[:5].strip() for line in text_of(out).splitlines() if line[:5].strip().isdigit()]
+    assert numbers == [str(event.seq) for event in log]
+
+
+async def test_the_bars_show_waiting_apart_from_work() -> None:
+    """A light bar while a job lay in the queue, a full one while it was done, one after the other in time."""
+    out = screen()
+    bus = StoredBus(scenarios.plain())
+    await reading.print_waterfalls(bus, "s1", out)
+    bars = {line.split()[0]: line[16:52] for line in text_of(out).splitlines() if "█" in line}
+    assert list(bars) == ["pause", "STT", "LLM", "TTS", "playout"]
+    assert "░" in bars["TTS"]
+    assert "░" not in bars["pause"]
+    assert bars["pause"].startswith("█")
+    assert len(bars["STT"].rstrip()) <= len(bars["LLM"].rstrip()) <= len(bars["TTS"].rstrip())
+    assert "“What's your name?” → “I'm Ada. And you?”" in text_of(out)
+
+
+async def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """--json is one object: every event as it stands in the log, every waterfall with parts that sum."""
+    log = scenarios.plain()
+    await reading.show(StoredBus(log), "s1", json=True)
+    value = json.loads(capsys.readouterr().out)
+    assert [event_from_json(event) for event in value["events"]] == log
+    (shape,) = value["waterfalls"]
+    assert sum(shape["parts"].values()) == pytest.approx(shape["total"])
+    assert await reading.waterfalls(StoredBus(log), "s1") == [
+        shape | {"text": "What's your name?", "heard": "I'm Ada. And you?"}
+    ]
+
+
+class GrowingBus(StoredBus):
+    """Each look at the log finds one event more; at look `lost`, its tail is gone."""
+
+    def __init__(self, log: list[Event], lost: int = 0) -> None:
+        super().__init__(log)
+        self.looks, self.lost = 0, lost
+
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+        self.looks += 1
+        there = 3 if self.looks == self.lost else self.looks
+        return [event for event in await super().read(session, after, count) if event.seq <= there]
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.reading._timeline._POLL", 0.0)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_following_tells_what_is_appended_until_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each event once, in order, and back when the session has ended."""
+    log = scenarios.plain()
+    await reading.show(GrowingBus(log), "s1", follow=True, json=True)
+    seqs = [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()]
+    assert seqs == [event.seq for event in log]
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_following_a_log_that_loses_its_tail_begins_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    """What may never have been is not built upon: all is told again."""
+    log = scenarios.plain()
+    await reading.show(GrowingBus(log, lost=9), "s1", follow=True, json=True)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    again = max(place for place, line in enumerate(lines) if line["seq"] == 1)
+    assert again > 0
+    assert [line["seq"] for line in lines[again:]] == [event.seq for event in log]
+    assert sum("waterfall" in line for line in lines[again:]) == 1
+
+
+# ── state ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_state_at_any_event(capsys: pytest.CaptureFixture[str]) -> None:
+    """Floor, turns and the chat as the LLM would be given it, as they were then."""
+    log = scenarios.barge_in()
+    bus = StoredBus(log)
+    place = next(event.seq for event in log if isinstance(event, TurnEnded))
+    out = screen()
+    await reading.state(bus, "s1", at=place, out=out)
+    assert f"After event {place}" in text_of(out)
+    assert "assistant Once upon a time" in text_of(out)
+    await reading.state(bus, "s1", at=place, json=True)
+    value = json.loads(capsys.readouterr().out)
+    assert value["seq"] == place
+    assert value["messages"] == fold_all(log[:place]).messages(2)
+
+
+async def test_a_state_that_never_was_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """An event beyond the last: one sentence, exit code 2."""
+    with pytest.raises(typer.Exit) as caught:
+        await reading.state(StoredBus(scenarios.plain()), "s1", at=999)
+    assert caught.value.exit_code == 2
+    assert "s1 has events 1 to 19; there is no event 999" in capsys.readouterr().err
+
+
+# ── export ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def with_sound(log: list[Event]) -> StoredBus:
+    """The session with its blobs: users at level 1000, the agent at 2000."""
+    bus = StoredBus(log)
+    for event in log:
+        if isinstance(event, UtteranceCaptured):
+            for ref in event.audio:
+                bus.blobs[ref.key] = tone(ref.duration, ref.rate, 1000)
+        elif isinstance(event, ClipReady):
+            bus.blobs[event.audio.key] = tone(event.duration, event.audio.rate, 2000)
+    return bus
+
+
+def recording(file: Path) -> np.ndarray:
+    with zipfile.ZipFile(file) as archive, wave.open(io.BytesIO(archive.read("session.wav"))) as sound:
+        assert (sound.getnchannels(), sound.getframerate()) == (2, RATE)
+        return np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 2)
+
+
+async def test_an_export_holds_events_sounds_and_state(tmp_path: Path) -> None:
+    """One zip from which the session can be read, heard and folded again."""
+    log = scenarios.plain()
+    file = tmp_path / "one.zip"
+    manifest = await reading.export(await with_sound(log), "s1", file)
+    with zipfile.ZipFile(file) as archive:
+        lines = archive.read("events.jsonl").decode().splitlines()
+        assert [event_from_json(json.loads(line)) for line in lines] == log
+        assert json.loads(archive.read("state.json"))["totals"]["turns"] == 1
+        assert json.loads(archive.read("manifest.json")) == manifest
+        with wave.open(io.BytesIO(archive.read("audio/u1.wav"))) as sound:
+            assert (sound.getframerate(), sound.getnframes()) == (RATE, 24_000)
+    assert (manifest["events"], manifest["sounds"], manifest["missing"]) == (19, 3, [])
+    assert os.listdir(tmp_path) == ["one.zip"]
+
+
+async def test_the_recording_has_each_side_in_its_place(tmp_path: Path) -> None:
+    """Left the user while he spoke, right the agent as far as it was heard, and silence elsewhere."""
+    file = tmp_path / "one.zip"
+    await reading.export(await with_sound(scenarios.barge_in()), "s1", file)
+    sound = recording(file)
+    assert len(sound) == pytest.approx(8.0 * RATE, abs=2)
+
+    def level(seconds: float, side: int) -> int:
+        return int(sound[round(seconds * RATE), side])
+
+    assert [level(at, 0) for at in (0.9, 1.5, 2.1, 4.3, 5.5)] == [0, 1000, 0, 1000, 0]
+    assert level(3.0, 1) == pytest.approx(2000, abs=20)
+    assert level(3.84, 1) == pytest.approx(2000, abs=20)
+    assert [level(at, 1) for at in (2.5, 3.95, 5.0, 6.5)] == [0, 0, 0, 0]
+    assert level(5.7, 1) == pytest.approx(2000, abs=20)
+
+
+async def test_what_carries_earlier_sound_again_is_heard_once(tmp_path: Path) -> None:
+    """A replaced utterance is not heard beside the one that carries its audio."""
+    file = tmp_path / "one.zip"
+    await reading.export(await with_sound(scenarios.reopened()), "s1", file)
+    assert recording(file)[:, 0].max() == 1000
+
+
+async def test_a_fixed_phrase_is_heard_where_it_was_played(tmp_path: Path) -> None:
+    """The fallback's sound lies at its turn, not at the session's start."""
+    file = tmp_path / "one.zip"
+    await reading.export(await with_sound(scenarios.fallback()), "s1", file)
+    sound = recording(file)
+    assert sound[: 3 * RATE, 1].max() == 0
+    assert sound[4 * RATE, 1] == pytest.approx(2000, abs=20)
+
+
+async def test_sounds_that_are_gone_are_named(tmp_path: Path) -> None:
+    """A blob past its time is listed as missing; the rest is written."""
+    bus = await with_sound(scenarios.plain())
+    gone = next(iter(bus.blobs))
+    del bus.blobs[gone]
+    manifest = await reading.export(bus, "s1", tmp_path / "one.zip")
+    assert manifest["missing"] == [gone]
+
+
+async def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    """A folder that isn't there: the file is named, nothing is left behind."""
+    with pytest.raises(AntiphonError, match=r"none/one\.zip: cannot be written \(No such file"):
+        await reading.export(StoredBus(scenarios.plain()), "s1", tmp_path / "none" / "one.zip")
+
+
+# ── sessions, and the command line on a real log ─────────────────────────────────────────────────────────────────────
+
+
+async def fill(bus: Bus) -> None:
+    """One session open, one closed."""
+    for name in ("open-one", "over"):
+        first, *rest = scenarios.plain()
+        await bus.open(name, "gw1", "q", [first])
+        for operation, event in enumerate(rest[:-2] if name == "open-one" else rest, 1):
+            publish = bus.close if isinstance(event, SessionEnded) else bus.publish
+            await publish(name, 1, Publication(operation, [event]))
+
+
+async def test_sessions_lists_the_open_and_the_closed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Open ones first, with who holds them; closed ones while their log is there."""
+    bus = MemoryBus()
+    await fill(bus)
+    await reading.sessions(bus, json=True)
+    rows = json.loads(capsys.readouterr().out)["sessions"]
+    assert [(row["session"], row["state"], row["lease"]) for row in rows] == [
+        ("open-one", "open", "held"),
+        ("over", "closed", None),
+    ]
+    out = screen()
+    await reading.sessions(bus, out=out)
+    assert "open, held" in text_of(out)
+    nothing = screen()
+    await reading.sessions(MemoryBus(), out=nothing)
+    assert "antiphon demo" in text_of(nothing)
+
+
+@pytest.fixture
+def stopped_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which a stack ran and was stopped; nothing runs, no REDIS_URL is set."""
+    import asyncio
+
+    async def run() -> None:
+        async with Valkey(tmp_path / ".antiphon" / "demo" / "valkey") as server:
+            bus = RedisBus(server.url, partitions=1)
+            await bus.start()
+            await fill(bus)
+            await bus.aclose()
+
+    asyncio.run(run())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.delenv("ANTIPHON_DATA", raising=False)
+    return tmp_path
+
+
+def test_a_stopped_stack_can_still_be_read(stopped_stack: Path) -> None:
+    """After the demo its session is there: the log is woken for as long as it is read."""
+    run = CliRunner()
+    listed = run.invoke(cli.app, ["sessions", "--json"])
+    assert [row["session"] for row in json.loads(listed.output)["sessions"]] == ["open-one", "over"]
+    told = run.invoke(cli.app, ["show", "over", "--json"])
+    assert json.loads(told.output)["ended"] == "hang_up"
+    at = run.invoke(cli.app, ["state", "over", "--at", "6", "--json"])
+    assert json.loads(at.output)["seq"] == 6
+    written = run.invoke(cli.app, ["export", "over", "x.zip", "--json"])
+    assert json.loads(written.output)["events"] == 19
+    assert (stopped_stack / "x.zip").is_file()
+
+
+def test_an_unknown_session_is_one_sentence_and_exit_code_2(stopped_stack: Path) -> None:
+    """Whoever mistypes an id is told where to look."""
+    for command in (["show", "nope"], ["state", "nope"], ["export", "nope", "x.zip"]):
+        result = CliRunner().invoke(cli.app, command)
+        assert result.exit_code == 2
+        assert result.stderr.strip() == 'antiphon: no session "nope"; `antiphon sessions` lists those there are'
+    assert not (stopped_stack / "x.zip").exists()
+
+
+def test_where_there_is_no_log_at_all_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing ran here yet."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    result = CliRunner().invoke(cli.app, ["sessions"])
+    assert result.exit_code == 1
+    assert "antiphon demo" in result.stderr
