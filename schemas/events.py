@@ -228,7 +228,8 @@ class TurnEnded(_GatewayEvent):
 
     `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound) · dropped (noise, empty, backchannel,
     replaced, overload, unaddressed, lost: speech that died with its gateway) · failed (stt, llm, tts) · expired (stt, llm,
-    tts, session). `heard`: the reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound never came, sent as text instead.
+    tts, session). `heard`: the reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound
+    never came, sent as text instead.
     """
 
     type: Literal["turn.ended"] = "turn.ended"
