@@ -39,6 +39,7 @@ class KeptProcess:
     def __init__(self, role: Role):
         self.role = role
         self.kills = 0
+        self._changing = asyncio.Lock()
         self._process = self._fork()
 
     def _fork(self) -> multiprocessing.process.BaseProcess:
@@ -56,17 +57,19 @@ class KeptProcess:
 
     async def kill(self) -> None:
         """SIGKILL, then a new process in its place."""
-        self.signal(signal.SIGKILL)
-        self.kills += 1
-        await asyncio.to_thread(self._process.join)
-        self._process = await asyncio.to_thread(self._fork)
+        async with self._changing:
+            self.signal(signal.SIGKILL)
+            self.kills += 1
+            await asyncio.to_thread(self._process.join)
+            self._process = await asyncio.to_thread(self._fork)
 
     async def replace_if_dead(self) -> bool:
         """Start it again if it ended by itself; that is worth telling."""
-        if self._process.is_alive():
-            return False
-        self._process = await asyncio.to_thread(self._fork)
-        return True
+        async with self._changing:
+            if self._process.is_alive():
+                return False
+            self._process = await asyncio.to_thread(self._fork)
+            return True
 
     async def stop(self, grace: float) -> None:
         self.signal(signal.SIGCONT)

@@ -22,7 +22,7 @@ class CuttingProxy:
         self._cut_next = False
         self._server: asyncio.Server | None = None
         self._timer: asyncio.Task[None] | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -33,9 +33,8 @@ class CuttingProxy:
         self.calm()
         if self._server:
             self._server.close()
-        for connection in list(self._connections):
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for connection in self._connections:
+            connection.transport.abort()
 
     def calm(self) -> None:
         """No more cuts."""
@@ -49,25 +48,19 @@ class CuttingProxy:
             self._cut_next = True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
         try:
             upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
         except OSError:
-            writer.close()
-            self._connections.discard(task)
+            writer.transport.abort()
             return
+        self._connections.add(writer)
         up = asyncio.create_task(self._pump(reader, upstream_writer))
         down = asyncio.create_task(self._answer(upstream_reader, writer))
-        try:
-            await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pump in (up, down):
-                pump.cancel()
-            for end in (writer, upstream_writer):
-                end.transport.abort()
-            self._connections.discard(task)
+        await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+        for end in (writer, upstream_writer):
+            end.transport.abort()
+        await asyncio.gather(up, down, return_exceptions=True)  # uvloop: writing to an aborted one is a RuntimeError
+        self._connections.discard(writer)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -31,17 +31,22 @@ class RecoveryWatch:
         finally:
             self._outages.append((began, time.monotonic()))
 
-    async def watch(self, pid: int) -> None:
-        """Call right after the kill of the worker with that pid: follows each job it owned."""
-        killed = time.monotonic()
+    async def owned(self) -> list[tuple[str, str, str]]:
+        """(stream, entry, owner) of every job in some worker's hands; nothing while Redis is down."""
+        rows = []
         for stream in self._streams:
             with suppress(RedisError, OSError):
-                for entry in await self._redis.xpending_range(stream, _GROUP, "-", "+", 200):
-                    owner = _text(entry["consumer"])
-                    if f"-{pid}-" in owner:
-                        task = asyncio.create_task(self._follow(stream, _text(entry["message_id"]), owner, killed))
-                        self._watches.add(task)
-                        task.add_done_callback(self._watches.discard)
+                pending = await self._redis.xpending_range(stream, _GROUP, "-", "+", 200)
+                rows += [(stream, _text(entry["message_id"]), _text(entry["consumer"])) for entry in pending]
+        return rows
+
+    async def watch(self, pid: int, killed: float) -> None:
+        """After the kill, at `killed` (monotonic seconds), of the worker with that pid: follow each job it owned."""
+        for stream, entry, owner in await self.owned():
+            if f"-{pid}-" in owner:
+                task = asyncio.create_task(self._follow(stream, entry, owner, killed))
+                self._watches.add(task)
+                task.add_done_callback(self._watches.discard)
 
     async def _follow(self, stream: str, entry: str, owner: str, killed: float) -> None:
         while time.monotonic() - killed < 30:
