@@ -73,7 +73,11 @@ class RedisBus:
         )
 
     async def start(self) -> None:
-        self.partitions = await self._server.start(self._asked_partitions)
+        try:
+            self.partitions = await self._server.start(self._asked_partitions)
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         await self._server.aclose()
@@ -85,10 +89,10 @@ class RedisBus:
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
-        reclaim = reclaim and self._server.settled
-        last_id, time, rows = await self._server.function(
-            "take", [keys.queue(partition, stage)], [consumer, count, self._lease, int(reclaim)]
-        )
+        def arguments() -> list[_Argument]:
+            return [consumer, count, self._lease, int(reclaim and self._server.settled)]
+
+        last_id, time, rows = await self._server.function("take", [keys.queue(partition, stage)], arguments)
         return Taken([_delivery(row, partition) for row in rows], last_id.decode(), time)
 
     async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
@@ -196,7 +200,9 @@ class RedisBus:
         return Held([_reply(row) for row in rows], dict(zip(STAGES, queued, strict=True)), time)
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
-        arguments: list[_Argument] = [owner, request, ticket, self._lease, int(not self._server.settled)]
+        def arguments() -> list[_Argument]:
+            return [owner, request, ticket, self._lease, int(not self._server.settled)]
+
         answer = await self._server.function("claim", [self._hash(session)], arguments)
         if len(answer) < 6:
             return Claimed(_reply(answer))
@@ -222,9 +228,9 @@ class RedisBus:
         return rows[0][0].decode() if rows else "0-0"
 
     async def expired(self, partition: int, count: int) -> list[str]:
+        names = await self._server.function("expired", [keys.leases(partition)], [count])
         if not self._server.settled:
             return []
-        names = await self._server.function("expired", [keys.leases(partition)], [count])
         return [name.decode() for name in names]
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,10 +9,8 @@ from urllib.parse import urlsplit
 
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.exceptions import (
-    AskError,
     AuthenticationError,
     ClusterDownError,
-    MovedError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
@@ -27,6 +25,8 @@ from schemas.log._wire import Blocking, Wire
 from schemas.log.library import name_of, source
 
 Argument = str | bytes | int
+Arguments = Sequence[Argument] | Callable[[], Sequence[Argument]]
+"""Called anew for each try, once connected: what depends on the connection is then right."""
 Rows = list[tuple[str, Any]]
 
 _BROKEN = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError, ClusterDownError)
@@ -40,7 +40,7 @@ class Server(Protocol):
 
     async def start(self, partitions: int | None) -> int: ...
     async def aclose(self) -> None: ...
-    async def function(self, name: str, names: Sequence[str], arguments: Sequence[Argument]) -> Any: ...
+    async def function(self, name: str, names: Sequence[str], arguments: Arguments) -> Any: ...
     async def command(self, key: str, *command: Argument) -> Any: ...
     async def read_streams(
         self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False
@@ -64,18 +64,22 @@ class _Common(ABC):
     def settled(self) -> bool:
         return time.monotonic() - self._connected_at >= self._settle
 
-    async def function(self, name: str, names: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        command = ("FCALL", f"{self._name}_{name}", len(names), *names, *arguments)
+    async def function(self, name: str, names: Sequence[str], arguments: Arguments) -> Any:
+        head: tuple[Argument, ...] = ("FCALL", f"{self._name}_{name}", len(names), *names)
+
+        def make() -> tuple[Argument, ...]:
+            return (*head, *(arguments() if callable(arguments) else arguments))
+
         try:
-            return await self.command(names[0], *command)
+            return await self._try(lambda: self._send(names[0], make))
         except BusError as error:
             if "unction not found" not in str(error):
                 raise
         await self.start(self._partitions)  # the server came back without what it knew
-        return await self.command(names[0], *command)
+        return await self._try(lambda: self._send(names[0], make))
 
     async def command(self, key: str, *command: Argument) -> Any:
-        return await self._try(lambda: self._send(key, *command))
+        return await self._try(lambda: self._send(key, lambda: command))
 
     async def _try(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Again over broken connections: every request bears a mark, or may be repeated."""
@@ -97,7 +101,7 @@ class _Common(ABC):
             pause = min(pause * 2, 0.1)
 
     @abstractmethod
-    async def _send(self, key: str, *command: Argument) -> Any:
+    async def _send(self, key: str, make: Callable[[], tuple[Argument, ...]]) -> Any:
         """Once, to the server that has `key`."""
 
     @abstractmethod
@@ -152,8 +156,8 @@ class SingleServer(_Common):
         await self._wire.aclose()
         await self._blocking.aclose()
 
-    async def _send(self, key: str, *command: Argument) -> Any:
-        return await self._wire.call(*command)
+    async def _send(self, key: str, make: Callable[[], tuple[Argument, ...]]) -> Any:
+        return await self._wire.ask(make)
 
     async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
         if not after:
@@ -197,8 +201,8 @@ class ClusterServer(_Common):
         if self._map:
             await self._map.aclose()
 
-    async def _send(self, key: str, *command: Argument) -> Any:
-        return await self._at_home(key, lambda url: self._wire(url).call(*command))
+    async def _send(self, key: str, make: Callable[[], tuple[Argument, ...]]) -> Any:
+        return await self._at_home(key, lambda url: self._wire(url).ask(make))
 
     async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
         rows: Rows = await self._try(lambda: self._read_streams(after, count, timeout, doorbell))
@@ -228,7 +232,9 @@ class ClusterServer(_Common):
         cluster = await self._fresh_map()
         try:
             return await ask(self._url_of(cluster.get_node_from_key(key)))
-        except (MovedError, AskError, *_BROKEN) as error:
+        except (ResponseError, *_BROKEN) as error:
+            if isinstance(error, ResponseError) and not str(error).startswith(("MOVED", "ASK", *_FOR_NOW)):
+                raise
             self._stale = True
             raise RedisConnectionError(str(error)) from None  # _try tries again
 

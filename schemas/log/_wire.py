@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 Answer = Any
+Command = tuple[str | bytes | int | float, ...]
 OnConnect = Callable[[Mapping[str, str]], None]
 
 
@@ -30,10 +31,14 @@ class Wire:
 
     async def call(self, *command: str | bytes | int | float) -> Answer:
         """The answer, bytes for strings. Raises redis.exceptions: ResponseError, ConnectionError, TimeoutError (built in)."""
+        return await self.ask(lambda: command)
+
+    async def ask(self, make: Callable[[], Command]) -> Answer:
+        """The same, of a command that is made when the connection it goes out on is there."""
         link = self._link
         if link is None or link.broken:
             link = await self._connect()
-        answer = link.send(command)
+        answer = link.send(make())
         try:
             async with asyncio.timeout(self._timeout):
                 return await answer
@@ -77,7 +82,7 @@ class _Link:
         self._asked = asyncio.Event()
         self._tasks = [asyncio.create_task(self._run(loop)) for loop in (self._write, self._read)]
 
-    def send(self, command: tuple[str | bytes | int | float, ...]) -> "asyncio.Future[Answer]":
+    def send(self, command: Command) -> "asyncio.Future[Answer]":
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._out.append(pack_command(command))  # type: ignore[arg-type]
         self._waiting.append(answer)

@@ -119,7 +119,7 @@ class RedisHarness:
         self.raw.zadd(keys.leases(self.bus.partition(session)), {session: 1})
 
     def save(self) -> object:
-        return {key: self.raw.dump(key) for key in self.raw.keys()}
+        return {key: self.raw.dump(key) for key in list(self.raw.scan_iter())}
 
     def restore(self, saved: object) -> None:
         assert isinstance(saved, dict)
