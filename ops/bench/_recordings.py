@@ -1,4 +1,4 @@
-"""Turns of real people, cut from recordings that come with the moonshine-voice package, and lines of the demo's caller.
+"""Turns of real people, cut from recordings that come with the moonshine-voice package, and made lines (ops/demo/make_caller.py).
 
 Each cut begins and ends with speech: its last sample is the end of the last word (by Silero, to 32 ms, then by energy).
 """
@@ -71,13 +71,10 @@ def turns() -> list[Turn]:
     for name, cuts in _CUTS.items():
         for start, end, pauses in cuts:
             found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(packaged(name, start, end)), pauses))
-    lines = sorted((Path(__file__).parent.parent / "demo").glob("*.flac"))
-    found += [
-        Turn(path.stem, trim(read_speech(path)), path.stem.startswith("pause"))
-        for path in lines
-        if path.stem not in ("mhm", "stop")
-    ]
-    return found
+    lines = sorted((Path(__file__).parent / "lines").glob("*.flac"))
+    found += [Turn(f"line {path.stem}", trim(read_speech(path)), path.stem.endswith("pause")) for path in lines]
+    # people don't speak sorted by speaker and length: a fixed shuffle
+    return [found[place] for place in np.random.default_rng(1).permutation(len(found))]
 
 
 def folder(path: Path) -> list[Turn]:

@@ -1,6 +1,6 @@
-"""Makes the questions of the demo's caller: Piper's voice, a little higher, as small FLAC files beside this script.
+"""Makes the lines of the demo's caller and of `bench latency`: Piper's voice at other pitches, as small FLAC files.
 
-Run by hand when the script changes: `.venv/bin/python ops/demo/make_caller.py`. Real people's lines come from a package instead.
+Run by hand when a line changes: `.venv/bin/python ops/demo/make_caller.py`. Real people's lines come from a package instead.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ from schemas.settings import load
 from workers.providers import Speaking
 from workers.tts.piper import PiperTts
 
-LINES = {
+RATE = 16_000
+DEMO = {
     "capital": "Hello! What is the capital of France?",
     "story": "Please tell me a long story about a dragon who was afraid of the dark.",
     "stop": "Wait, stop. What color is the sky on a clear day?",
@@ -23,26 +24,58 @@ LINES = {
     "first": "What was my very first question?",
     "mhm": "Mhm.",
 }
-RATE, PITCH = 16_000, 1.14
-
-
-async def speak(tts: PiperTts, text: str) -> NDArray[np.float32]:
-    parts = [part async for part in tts.synthesize(Speaking(text))]
-    sound = np.concatenate([part.pcm for part in parts]).astype(np.float32) / 32768
-    higher: NDArray[np.float32] = soxr.resample(sound, parts[0].rate * PITCH, RATE)
-    return higher
+BENCH = (
+    "What time do you open on Saturday?",
+    "Can you book a table for four people tonight?",
+    "How much does it cost to send a parcel to Spain?",
+    "Turn off the lights in the kitchen.",
+    "Is there a pharmacy near the station?",
+    "Please repeat that.",
+    "Where is my order?",
+    "Could you tell me how long the journey takes by train?",
+    "Set a timer for ten minutes.",
+    "Do I need to bring my passport?",
+    "Who wrote Romeo and Juliet?",
+    "Play some quiet music.",
+    "What is the weather going to be like tomorrow morning?",
+    "Can I speak to a person?",
+    "How do I reset my password?",
+    "Call me back at six.",
+    ("I'd like to change my appointment from", 0.5, "Monday to Thursday."),
+    ("My number is four four seven", 0.7, "nine one two six."),
+    ("Can you send it to, um,", 0.8, "my office instead?"),
+    ("The thing is that", 0.9, "my card was declined twice."),
+)
+PITCHES = (0.92, 1.14, 1.03)
+"""One speaker each, in turn."""
 
 
 async def main() -> None:
     tts = PiperTts(load())
     await tts.warm_up()
-    for name, line in LINES.items():
-        pieces = [line] if isinstance(line, str) else line
-        sound = [
-            np.zeros(int(piece * RATE), np.float32) if isinstance(piece, float) else await speak(tts, piece)
-            for piece in pieces
-        ]
-        soundfile.write(Path(__file__).with_name(f"{name}.flac"), np.concatenate(sound), RATE, subtype="PCM_16")
+    here = Path(__file__).parent
+    for name, line in DEMO.items():
+        await write(tts, line, 1.14, here / f"{name}.flac")
+    for number, text in enumerate(BENCH):
+        name = f"{number:02d}-pause" if isinstance(text, tuple) else f"{number:02d}"
+        await write(tts, text, PITCHES[number % 3], here.parent / "bench" / "lines" / f"{name}.flac")
+
+
+async def write(tts: PiperTts, line: str | tuple[str | float, ...], pitch: float, path: Path) -> None:
+    pieces = (line,) if isinstance(line, str) else line
+    sound = [
+        np.zeros(int(piece * RATE), np.float32) if isinstance(piece, float) else await speak(tts, piece, pitch)
+        for piece in pieces
+    ]
+    path.parent.mkdir(exist_ok=True)
+    soundfile.write(path, np.concatenate(sound), RATE, subtype="PCM_16")
+
+
+async def speak(tts: PiperTts, text: str | float, pitch: float) -> NDArray[np.float32]:
+    parts = [part async for part in tts.synthesize(Speaking(str(text)))]
+    sound = np.concatenate([part.pcm for part in parts]).astype(np.float32) / 32768
+    other: NDArray[np.float32] = soxr.resample(sound, parts[0].rate * pitch, RATE)
+    return other
 
 
 if __name__ == "__main__":
