@@ -285,9 +285,10 @@ class Partition:
         if s and not mark:
             return _reply(s, Outcome.LOST, now)
         if s and mark and mark.step >= step:
-            if (mark.consumer, mark.attempt) != (consumer, delivery.attempt):
+            if (mark.consumer, mark.attempt) == (consumer, delivery.attempt):
+                return Reply(Outcome.DUP, mark.seq, now, mark.at)
+            if self.fenced:
                 return _reply(s, Outcome.LOST, now)
-            return Reply(Outcome.DUP, mark.seq, now, mark.at)
         held = self.queues[stage].owned(delivery.entry, consumer, delivery.attempt)
         if self.fenced and not held:
             return _reply(s, Outcome.LOST, now)

@@ -130,11 +130,12 @@ local function commit(keys, a)
   if s and not s.x then return answer(s, 'LOST') end -- a job this log doesn't know: it was rewound
   if s then
     local step, attempt, seq, at, consumer = string.match(s.x, '^(%-?%d+) (%d+) (%d+) (%d+) (.*)$')
-    if tonumber(step) >= tonumber(a[5]) then
-      if consumer ~= a[1] or attempt ~= a[3] then return answer(s, 'LOST') end -- another's step
+    local done, mine = tonumber(step) >= tonumber(a[5]), consumer == a[1] and attempt == a[3]
+    if done and mine then -- my reply was lost and I ask again
       s.seq, s.at = tonumber(seq), tonumber(at)
-      return answer(s, 'DUP') -- my reply was lost and I ask again
+      return answer(s, 'DUP')
     end
+    if done then return answer(s, 'LOST') end -- FENCE
   end
   if not owns(queue, entry, a[1], a[3]) then return s and answer(s, 'LOST') or {'LOST', 0, micros(), 0} end -- FENCE
   if not s then

@@ -28,7 +28,10 @@ def renamed(text: str, name: str) -> str:
 
 
 def without_ownership() -> str:
-    """The `no-fence` mutant, `antiphon_nofence`: `commit` no longer asks whose job it is. The chaos check must catch it."""
+    """The `no-fence` mutant, `antiphon_nofence`: `commit` asks neither whose job it is nor whose step was done.
+
+    The chaos check must catch it.
+    """
     text = source()
     lines = [line for line in text.splitlines() if not line.endswith("-- FENCE")]
     if len(lines) == len(text.splitlines()):

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from schemas.errors import BusError
+from schemas.log.library import without_ownership
 from tests.schemas.log.harness import Harness, MemoryHarness, RedisHarness, SharedServer
 from tests.schemas.log.machine import LogMachine
 
@@ -46,3 +48,25 @@ def test_redis_keeps_the_promises(server: SharedServer) -> None:
         OnRedis,
         settings=settings(max_examples=60, stateful_step_count=50, deadline=None, suppress_health_check=QUIET),
     )
+
+
+@pytest.mark.timeout(120)
+def test_the_suite_finds_a_missing_fence(server: SharedServer) -> None:
+    """With the ownership check removed from the function library, the same suite fails."""
+    url = server.server.url
+
+    class OnMutant(LogMachine):
+        def harness(self) -> Harness:
+            return RedisHarness(url, library=without_ownership())
+
+    quick = settings(
+        max_examples=100,
+        stateful_step_count=50,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=(Phase.generate,),
+        suppress_health_check=QUIET,
+    )
+    with pytest.raises((AssertionError, KeyError, BusError)):
+        run_state_machine_as_test(OnMutant, settings=quick)
