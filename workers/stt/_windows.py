@@ -27,8 +27,8 @@ class Window:
 def _fitting(frames: int, rung: int) -> Window:
     if rung == 0:
         encoded = min(FULL, _up(frames + 100, 20))
-        remembered = FULL if frames < SHORT else min(FULL, _up(encoded + 700, 500))
-        return Window(max(encoded, remembered), encoded)
+        remembered = FULL if frames < SHORT else min(FULL, max(1500, _up(encoded + 700, 500)))
+        return Window(remembered, encoded)
     if rung == 1:
         return Window(FULL, min(FULL, _up(frames + 400, 100)))
     return Window(FULL, FULL)

@@ -1,0 +1,324 @@
+"""The stt stage on the log: what it appends and enqueues, what it drops, and that nobody spoils another's transcript."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schemas.agent import AgentSpec
+from schemas.audio import AudioRef
+from schemas.errors import Permanent, Transient
+from schemas.events import Event, SessionStarted, StageFailed, TranscriptFinal, TranscriptPartial, UtteranceCaptured
+from schemas.jobs import LlmJob, SttJob
+from schemas.log import MemoryBus
+from schemas.settings import Settings
+from workers._metrics import WorkerMetrics
+from workers._work import TakenJob
+from workers.providers import Hearing, Stt, Transcript
+from workers.stt import SttStage
+
+SPEAKER = "ann"
+
+
+class ManualClock:
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+
+class CountingStt:
+    """Hears how many samples there are, and the first and the last of them. Less than ten are noise."""
+
+    model = "counting"
+
+    def __init__(self, error: Exception | None = None, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self.error = error
+        self.meanwhile = meanwhile
+        self.asked: list[Sequence[Hearing]] = []
+        self.closed = 0
+
+    async def warm_up(self) -> None: ...
+
+    async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
+        self.asked.append(batch)
+        self.meanwhile()
+        if self.error is not None:
+            raise self.error
+        return [self._heard(hearing) for hearing in batch]
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+    def _heard(self, hearing: Hearing) -> Transcript:
+        pcm = hearing.pcm
+        text = f" {len(pcm)} samples, {pcm[0]} to {pcm[-1]} \n" if len(pcm) >= 10 else " "
+        return Transcript(text, hearing.language or "en", 0.9, end_of_turn=0.7 if hearing.end_of_turn else None)
+
+
+class Log:
+    """Sessions on a log in memory, each with one job, and a worker's hands."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.bus = MemoryBus(clock=self.clock, lease=2.0)
+
+    async def hear(self, session: str, *parts: Sequence[int], **job: Any) -> None:
+        """Open `session` with an utterance of these stretches of samples and its job."""
+        audio = []
+        for number, part in enumerate(parts):
+            pcm = np.array(part, "<i2").tobytes()
+            key = await self.bus.put_blob(session, f"u1.{number}", pcm)
+            audio.append(AudioRef(key=key, rate=16_000, samples=len(part)))
+        await self.open(session, audio, **job)
+
+    async def open(self, session: str, audio: list[AudioRef], **job: Any) -> None:
+        job = {"id": "stt/u1", "turn": 1, "deadline": 3600.0, **job}
+        asked = SttJob(session=session, utterance="u1", participant=SPEAKER, audio=audio, **job)
+        started = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="g")
+        captured = UtteranceCaptured(turn=1, utterance="u1", participant=SPEAKER, audio=audio, duration=1.0)
+        await self.bus.open(session, "g", f"open {session}", [started, captured], [asked])
+
+    async def take(self, count: int = 16) -> list[TakenJob]:
+        taken = await self.bus.take("stt", 0, "worker", count)
+        metrics = WorkerMetrics("stt")
+        return [TakenJob(self.bus, "worker", d, taken.time, self.clock, metrics) for d in taken.deliveries]
+
+    async def of(self, session: str) -> list[Event]:
+        """What the stage appended."""
+        return [e for e in await self.bus.read(session) if not isinstance(e, SessionStarted | UtteranceCaptured)]
+
+    async def queued(self) -> tuple[int, int]:
+        return await self.bus.queued("stt"), await self.bus.queued("llm")
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+def stage(provider: Stt, open_provider: Callable[[str], Stt] | None = None, **settings: Any) -> SttStage:
+    return SttStage(provider, Settings(_env_file=None, **settings), open_provider)
+
+
+def reply(session: str) -> LlmJob:
+    return LlmJob(id="llm/1.0", session=session, turn=1, generation=0, deadline=3600.0)
+
+
+async def test_a_transcript_brings_the_reply(log: Log) -> None:
+    """One commit appends what was said and enqueues what the job says follows it; its parts are heard as one sound."""
+    await log.hear("s1", range(1, 9), range(9, 21), then=reply("s1"), language="de")
+    log.clock.time += 0.5
+    (work,) = await log.take()
+    log.clock.time += 0.25
+    await stage(CountingStt()).run([work])
+
+    (event,) = await log.of("s1")
+    assert isinstance(event, TranscriptFinal)
+    assert (event.utterance, event.participant, event.turn) == ("u1", SPEAKER, 1)
+    assert (event.text, event.language, event.confidence) == ("20 samples, 1 to 20", "de", 0.9)
+    assert (event.end_of_turn, event.model) == (0.7, "counting")
+    assert event.queued == pytest.approx(0.5)
+    assert event.took == pytest.approx(0.25)
+    assert event.cause == work.cause
+    assert await log.queued() == (0, 1)
+
+
+async def test_no_words_no_reply(log: Log) -> None:
+    """An empty transcript is appended, so that the gateway knows, and enqueues nothing."""
+    await log.hear("s1", range(1, 5), then=reply("s1"))
+    await stage(CountingStt()).run(await log.take())
+
+    (event,) = await log.of("s1")
+    assert isinstance(event, TranscriptFinal)
+    assert event.text == ""
+    assert await log.queued() == (0, 0)
+
+
+async def test_no_sound_at_all(log: Log) -> None:
+    """A job that refers to no sound is an utterance of nothing, not an error."""
+    await log.open("s1", [])
+    await stage(CountingStt()).run(await log.take())
+
+    (event,) = await log.of("s1")
+    assert isinstance(event, TranscriptFinal)
+    assert event.text == ""
+
+
+async def test_sessions_are_heard_together(log: Log) -> None:
+    """Jobs of several sessions are one batch for the model; everyone gets their own words."""
+    for number in range(5):
+        await log.hear(f"s{number}", range(number, number + 20), end_of_turn=number != 2)
+    provider = CountingStt()
+    await stage(provider).run(await log.take())
+
+    assert [len(batch) for batch in provider.asked] == [5]
+    for number in range(5):
+        (event,) = await log.of(f"s{number}")
+        assert isinstance(event, TranscriptFinal)
+        assert event.text == f"20 samples, {number} to {number + 19}"
+        assert event.end_of_turn == (None if number == 2 else 0.7)
+
+
+async def test_a_lost_blob_fails_alone(log: Log) -> None:
+    """A sound that is no longer stored fails its own job, with a sentence; the others of the batch are heard."""
+    await log.hear("s1", range(20))
+    await log.open("s2", [AudioRef(key="{p00}:blob:s2/gone", rate=16_000, samples=9)], then=reply("s2"))
+    await log.open("s3", [AudioRef(key="{p00}:blob:s3/fast", rate=48_000, samples=9)])
+    works = await log.take()
+    await stage(CountingStt()).run(works)
+
+    assert isinstance((await log.of("s1"))[0], TranscriptFinal)
+    (lost,) = await log.of("s2")
+    assert isinstance(lost, StageFailed)
+    assert (lost.code, lost.utterance, lost.will_retry) == ("blob_missing", "u1", False)
+    assert "{p00}:blob:s2/gone" in lost.message
+    (fast,) = await log.of("s3")
+    assert isinstance(fast, StageFailed)
+    assert fast.code == "bad_audio"
+    assert "48000" in fast.message
+    assert await log.queued() == (0, 0)
+    assert all(work.left for work in works)
+
+
+async def test_a_broken_provider_is_the_runtimes_affair(log: Log) -> None:
+    """What the provider raises goes up as it is, and no job is ended: the runtime tries each alone."""
+    for number in range(2):
+        await log.hear(f"s{number}", range(20))
+    works = await log.take()
+    with pytest.raises(Transient, match="the line broke"):
+        await stage(CountingStt(Transient("the line broke", "connect"))).run(works)
+
+    assert [work.left for work in works] == ["", ""]
+    await stage(CountingStt()).run(works)
+    assert [work.left for work in works] == ["done", "done"]
+
+
+async def test_one_provider_fails_the_others_finish(log: Log) -> None:
+    """Jobs of a provider that works are finished although another's fails."""
+    await log.hear("s1", range(20), provider="broken")
+    await log.hear("s2", range(20))
+    works = await log.take()
+    opened: list[str] = []
+
+    def open_provider(name: str) -> Stt:
+        opened.append(name)
+        return CountingStt(Permanent("no such line", "refused"))
+
+    handler = stage(CountingStt(), open_provider)
+    for _ in range(2):
+        with pytest.raises(Permanent, match="no such line"):
+            await handler.run([work for work in works if not work.left])
+
+    assert [work.left for work in works] == ["", "done"]
+    assert opened == ["broken"], "a provider is opened once"
+    await handler.aclose()
+
+
+async def test_a_short_answer_is_an_error(log: Log) -> None:
+    """A provider that loses an utterance is found out: no transcript is given to the wrong one."""
+
+    class Forgetful(CountingStt):
+        async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
+            return (await super().transcribe(batch))[:-1]
+
+    for number in range(2):
+        await log.hear(f"s{number}", range(20))
+    with pytest.raises(Permanent, match="expected 2 transcripts, got 1"):
+        await stage(Forgetful()).run(await log.take())
+    assert await log.of("s0") == []
+
+
+async def test_void_jobs_are_left(log: Log) -> None:
+    """A job that became void is neither heard nor committed; one that becomes void meanwhile is not committed."""
+    for number in range(3):
+        await log.hear(f"s{number}", range(20))
+    works = await log.take()
+    works[0].cancelled.set()
+    provider = CountingStt(meanwhile=works[1].cancelled.set)
+    await stage(provider).run(works)
+
+    assert [len(batch) for batch in provider.asked] == [2]
+    assert [await log.of(f"s{number}") for number in range(2)] == [[], []]
+    assert isinstance((await log.of("s2"))[0], TranscriptFinal)
+
+
+async def test_a_hint_is_a_partial(log: Log) -> None:
+    """While the pool is idle a partial job appends a partial transcript: no end of turn, nothing enqueued."""
+    await log.hear("s1", range(20), id="stt/u1.1", partial=True)
+    provider = CountingStt()
+    await stage(provider).run(await log.take())
+
+    (event,) = await log.of("s1")
+    assert isinstance(event, TranscriptPartial)
+    assert (event.utterance, event.text) == ("u1", "20 samples, 0 to 19")
+    ((hearing,),) = provider.asked
+    assert (hearing.partial, hearing.end_of_turn) == (True, False)
+
+
+@pytest.mark.parametrize("load", ["waited", "full batch", "queue", "deadline"])
+async def test_hints_go_first(log: Log, load: str) -> None:
+    """A partial is dropped without an event when it waited, when the batch is full, when a batch more is queued, or when
+    its deadline passed; the utterances beside it are heard."""
+    await log.hear("s1", range(20), id="stt/u1.1", partial=True, deadline=1.0)
+    others = {"full batch": 3, "queue": 8}.get(load, 1)
+    for number in range(others):
+        await log.hear(f"t{number}", range(20))
+    log.clock.time += {"waited": 0.5}.get(load, 0.0)
+    works = await log.take(2 if load == "queue" else 16)
+    log.clock.time += {"deadline": 1.5}.get(load, 0.0)
+    provider = CountingStt()
+    await stage(provider, worker_batch=4).run(works)
+
+    assert await log.of("s1") == []
+    assert [work.left for work in works] == ["done"] * len(works)
+    assert sum(len(batch) for batch in provider.asked) == len(works) - 1
+    assert isinstance((await log.of("t0"))[0], TranscriptFinal)
+
+
+async def test_hints_beside_utterances(log: Log) -> None:
+    """A partial in a small batch is heard along with it."""
+    await log.hear("s1", range(20), id="stt/u1.1", partial=True)
+    await log.hear("s2", range(20))
+    await stage(CountingStt()).run(await log.take())
+
+    assert isinstance((await log.of("s1"))[0], TranscriptPartial)
+    assert isinstance((await log.of("s2"))[0], TranscriptFinal)
+
+
+async def test_a_lost_job_appends_nothing(log: Log) -> None:
+    """A worker whose job was taken over computes in vain: the other's transcript is the only one."""
+    await log.hear("s1", range(20), then=reply("s1"))
+    (mine,) = await log.take()
+    log.clock.time += 3.0
+    taken = await log.bus.take("stt", 0, "other", 1)
+    other = TakenJob(log.bus, "other", taken.deliveries[0], taken.time, log.clock, WorkerMetrics("stt"))
+    await stage(CountingStt()).run([mine])
+    await stage(CountingStt()).run([other])
+
+    (event,) = await log.of("s1")
+    assert event.by == "other"
+    assert mine.left == "lost"
+    assert await log.queued() == (0, 1)
+
+
+def test_settings_size_the_stage() -> None:
+    """WORKER_BATCH and WORKER_SLOTS are obeyed; by default a batch is eight, and a lone utterance finds a second slot."""
+    default, asked = stage(CountingStt()), stage(CountingStt(), worker_batch=3, worker_slots=5)
+
+    assert (default.batch, default.slots) == (8, 2)
+    assert (asked.batch, asked.slots) == (3, 5)
+
+
+async def test_closing_closes_all(log: Log) -> None:
+    """Every provider that was opened is closed."""
+    own, other = CountingStt(), CountingStt()
+    handler = stage(own, lambda name: other)
+    await log.hear("s1", range(20), provider="other")
+    await handler.run(await log.take())
+    await handler.aclose()
+
+    assert (own.closed, other.closed) == (1, 1)
+    assert len(other.asked) == 1
