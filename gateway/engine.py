@@ -23,6 +23,7 @@ TICK = FRAME / HEARING_RATE
 """Seconds: one frame of the VAD."""
 _ROUNDS = 4
 """Frames of one participant taken in one tick: a burst is worked off at four times real time."""
+_COMPLAIN_EVERY = 10.0  # seconds
 _MUTED = 16
 """Amplitude (of 32768) of a frame that can't be speech."""
 _LATE = 4 * TICK
@@ -37,8 +38,9 @@ class Engine:
         self.house = house
         self.sessions: dict[str, Session] = {}
         self.late: deque[float] = deque(maxlen=4096)
-        self.ticking = 0.0
-        """Our clock at the last tick."""
+        self.broken: set[str] = set()
+        """Sessions an error of ours ended: to take them over would only repeat it."""
+        self._complained = 0.0
         self._frames = np.zeros((64, FRAME), np.int16)
         self._thread = ThreadPoolExecutor(1, "vad") if threaded else None
         self._task: asyncio.Task[None] | None = None
@@ -67,6 +69,8 @@ class Engine:
         self._waken(session)
 
     def _ended(self, session: Session) -> None:
+        if session.broken:
+            self.broken.add(session.name)
         if self.sessions.get(session.name) is session:
             del self.sessions[session.name]
             self.house.metrics.sessions.set(len(self.sessions))
@@ -79,7 +83,7 @@ class Engine:
         while True:
             due += TICK
             if loop.time() - due > _LATE:
-                log.warning("the tick is %.0f ms late: this machine has too much to do", (loop.time() - due) * 1e3)
+                self._complain(loop.time(), loop.time() - due)
                 due = loop.time()
             await self._hurry(due)
             if (wait := due - loop.time()) > 0:
@@ -93,10 +97,16 @@ class Engine:
                 log.exception("a tick failed")
             self.house.metrics.tick.observe(loop.time() - began)
 
+    def _complain(self, now: float, late: float) -> None:
+        if now - self._complained > _COMPLAIN_EVERY:
+            self._complained = now
+            log.warning(
+                "the tick is %.0f ms late: %d sessions are too much for this machine", late * 1e3, len(self.sessions)
+            )
+
     async def tick(self) -> None:
         """One tick of all sessions."""
         sessions = list(self.sessions.values())
-        self.ticking = self.house.clock.now()
         await self._turn(sessions, _ROUNDS)
         self.house.metrics.participants.set(sum(len(session.streams) for session in sessions))
 

@@ -23,7 +23,8 @@ class Stream:
         self.detector = Detector(participant, start_speech)
         self.head = 0
         """Samples received (or filled in) so far."""
-        self._ring = np.zeros(-(-int(keep * HEARING_RATE) // FRAME) * FRAME, np.int16)  # whole frames never wrap
+        self._ring = np.empty(-(-int(keep * HEARING_RATE) // FRAME) * FRAME, np.int16)  # whole frames never wrap
+        self._ring.fill(0)  # touched now, not page by page while somebody speaks
         self._fed_at = now
         self._starving = False
         self._quiet = 0
@@ -72,8 +73,7 @@ class Stream:
         if end <= start:
             return np.zeros(0, np.int16)
         size = len(self._ring)
-        return (
-            self._ring.take(np.arange(start, end), mode="wrap")
-            if start % size > (end - 1) % size
-            else (self._ring[start % size : (end - 1) % size + 1].copy())
-        )
+        first, last = start % size, (end - 1) % size + 1
+        if first < last:
+            return self._ring[first:last].copy()
+        return np.concatenate((self._ring[first:], self._ring[:last]))

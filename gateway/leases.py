@@ -21,24 +21,20 @@ _AT_ONCE = 16
 
 
 class Leases:
-    """`sessions`: ours, by name; `adopt`: takes over an orphan, answers whether it is ours now.
-
-    `pending`: sessions an `open` or `claim` of ours is under way for, not to be taken for orphans.
-    """
+    """`sessions`: ours, by name; `adopt`: tries to take over an orphan; `shunned`: orphans we leave to others."""
 
     def __init__(
         self, bus: Bus, clock: Clock, owner: str, sessions: Mapping[str, Session],
-        adopt: Callable[[str], Awaitable[None]], metrics: GatewayMetrics,
+        adopt: Callable[[str], Awaitable[None]], shunned: set[str], metrics: GatewayMetrics,
     ):  # fmt: skip
         self._bus, self._clock, self._owner = bus, clock, owner
         self._sessions, self._adopt, self._metrics = sessions, adopt, metrics
+        self._shunned = shunned
         self._connected_at = clock.now()
         self._failing = False
         self.connected = True
         """Whether the last call to the log was answered."""
         self.adopting = True
-        self.shunned: set[str] = set()
-        """Sessions an error of ours ended: taking them over would only repeat it."""
 
     async def run(self) -> None:
         """Hold and watch, for ever."""
@@ -80,7 +76,7 @@ class Leases:
             return
         for partition in range(self._bus.partitions):
             orphans = await self._bus.expired(partition, _AT_ONCE)
-            strangers = [name for name in orphans if name not in self._sessions and name not in self.shunned]
+            strangers = [name for name in orphans if name not in self._sessions and name not in self._shunned]
             random.shuffle(strangers)
             for name in strangers:
                 await self._adopt(name)

@@ -9,11 +9,12 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.agents import Agents
 from gateway.engine import Engine
-from gateway.reception import Reception
-from gateway.rooms.file import rejoin_file
+from gateway.reception import Reception, new_session
+from gateway.rooms.file import FileRoom, rejoin_file
 from gateway.rooms.websocket import WebSocketRoom
 from gateway.server import Server
 from gateway.session import House
@@ -42,6 +43,14 @@ class Gateway:
     @property
     def url(self) -> str:
         return f"ws://{self.server.host}:{self.server.port}/ws"
+
+    async def converse(self, source: Path, target: Path | None, *, agent: str = "", real_time: bool = True) -> str:
+        """A session with a recording for a caller, to its end; answers the session's id. AudioFileError, AgentSpecError."""
+        room = FileRoom(source, target, self.house.clock, real_time=real_time)
+        session = await self.reception.open(new_session("file"), room, self.reception.agents.find(agent))
+        await session.over.wait()
+        await room.closed.wait()
+        return session.name
 
     async def aclose(self, drain: float = 0.0) -> None:
         """Finish the calls for up to `drain` seconds, hand the rest over, stop."""
@@ -107,12 +116,11 @@ async def run_gateway(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    own_bus = bus is None
     bus = bus or connect(settings)
-    await _connect(bus, stop)
-    if stop.is_set():
-        return
     try:
+        await _connect(bus, stop)
+        if stop.is_set():
+            return
         gateway = await start_gateway(settings, bus)
         log.info("listening on %s as %s", gateway.url, gateway.house.by)
         if ready is not None:

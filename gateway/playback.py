@@ -25,6 +25,8 @@ LEAD = 0.2
 """Seconds of sound given to the room ahead of the ear: enough for a late tick, little enough to be taken back."""
 _LONG = 1.0
 """Seconds of sound from which resampling leaves the event loop."""
+_SAME = 0.02
+"""Seconds: a position this near to where the sentence was paused means just there."""
 Key = tuple[int, int, int]
 """(turn, generation, index): one sentence of one reply."""
 
@@ -179,9 +181,11 @@ class Playback:
             self._now.held = True
 
     def resume(self, position: float) -> None:
-        """Go on at `position` seconds of the sentence, which is where it stopped."""
+        """Go on at `position` seconds of the sentence: where it stopped, which we know to the sample."""
         if self._now is not None:
-            self._now.pushed = min(round(position * self._room.rate), self._present(self._now))
+            wanted = round(position * self._room.rate)
+            if abs(wanted - self._now.pushed) > _SAME * self._room.rate:
+                self._now.pushed = min(wanted, self._present(self._now))
             self._now.held = False
             self._now.announced.clear()
             self.pump()

@@ -19,7 +19,7 @@ from gateway.room import HungUp, Pcm, Room, RoomInput
 from gateway.session import House, Session
 from gateway.snapshots import Snapshots
 from schemas.agent import AgentSpec
-from schemas.bus import Claimed, InboxEntry, Outcome, Seen
+from schemas.bus import Claimed, InboxEntry, Outcome, Publication, Seen
 from schemas.errors import AntiphonError, BusError
 from schemas.events import ClipReady, Event, SessionEnded, SessionStarted
 
@@ -59,7 +59,9 @@ class Reception:
     def __post_init__(self) -> None:
         house = self.house
         self.inbox = Inbox(house.bus, house.by, self._deliver, self._catch_up, house.metrics)
-        self.leases = Leases(house.bus, house.clock, house.by, self.engine.sessions, self.adopt, house.metrics)
+        self.leases = Leases(
+            house.bus, house.clock, house.by, self.engine.sessions, self.adopt, self.engine.broken, house.metrics
+        )
 
     def start(self) -> None:
         self._tasks = [
@@ -168,22 +170,35 @@ class Reception:
             claimed = await self.house.bus.claim(name, self.house.by, request)
             if claimed.reply.outcome is not Outcome.OK:
                 return
-            events = await self.house.bus.read(name)
-            if not events:
-                self.leases.shunned.add(name)
-                return
-            room: Room | None = None
-            beginning = _beginning(events)
-            rejoin = self.rejoin.get(beginning.transport)
             try:
-                room = await rejoin(name, beginning, claimed.positions) if rejoin else None
+                await self._go_on(name, claimed, sent)
+            except BusError:
+                raise  # the lease runs out again
             except Exception as error:
-                log.warning("%s: its room can't be rejoined: %s", name, error)
-            session = self._continue(name, claimed, events, room or _Nowhere(beginning.room), sent, "expired")
-            if room is None:
-                session.feed(HungUp("gateway_lost"))
+                await self._give_up(name, claimed.epoch, error)
         finally:
             self._early.pop(name, None)
+
+    async def _go_on(self, name: str, claimed: Claimed, sent: float) -> None:
+        events = await self.house.bus.read(name)
+        beginning = _beginning(events)
+        rejoin = self.rejoin.get(beginning.transport)
+        room: Room | None = None
+        try:
+            room = await rejoin(name, beginning, claimed.positions) if rejoin else None
+        except AntiphonError as error:
+            log.warning("%s: its room can't be rejoined: %s", name, error)
+        session = self._continue(name, claimed, events, room or _Nowhere(beginning.room), sent, "expired")
+        if room is None:
+            session.feed(HungUp("gateway_lost"))
+
+    async def _give_up(self, name: str, epoch: int, error: Exception) -> None:
+        """Nobody can go on with this log: it ends here, and says so."""
+        self.engine.broken.add(name)
+        log.error("%s: its log can't be gone on with: %s", name, error, exc_info=error)
+        self.house.metrics.broken.inc()
+        ended = SessionEnded(reason="error", detail=f"{type(error).__name__}: {error}"[:500], by=self.house.by)
+        await self.house.bus.close(name, epoch, Publication(1, [ended]))
 
     def _continue(
         self, name: str, claimed: Claimed, events: Sequence[Event], room: Room, sent: float, why: Why

@@ -9,7 +9,15 @@ from gateway.session import SILENT_AFTER
 from schemas.agent import AgentSpec
 from schemas.bus import Outcome, Reply
 from schemas.errors import BusUnavailable
-from schemas.events import ClipReady, PlaybackStarted, SayRequested, TurnEnded, UtteranceCaptured
+from schemas.events import (
+    ClipReady,
+    EndRequested,
+    PlaybackStarted,
+    SayRequested,
+    SessionEnded,
+    TurnEnded,
+    UtteranceCaptured,
+)
 from schemas.fold import FOLD_VERSION, fold_all, load
 from schemas.log import MemoryBus
 from tests.gateway.pools import Pools
@@ -381,3 +389,19 @@ async def test_one_batch() -> None:
         gateway.vad.batches.clear()
         await asyncio.gather(speak(rooms[0], 0.5), *(silence(room, 0.5) for room in rooms[1:]))
         assert set(gateway.vad.batches) == {1}
+
+
+@virtually
+async def test_log_nobody_can_go_on_with() -> None:
+    """An orphan whose log makes no sense is ended with an event that says why, once; the gateway's own sessions go on."""
+    log = bus()
+    async with rig(log) as gateway, Pools(log):
+        _, room = await gateway.open()
+        await log.open("odd", "gateway-dead", "r1", [EndRequested(reason="first of all")])
+        await speak(room, 1.0)
+        await silence(room, 6)
+        events = await gateway.log("odd")
+        assert isinstance(events[-1], SessionEnded)
+        assert events[-1].reason == "error"
+        assert [event.type for event in events].count("session.ended") == 1
+        assert len(room.sound) == 2 * 16_000
