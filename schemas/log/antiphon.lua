@@ -55,6 +55,7 @@ end
 -- ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 -- a[i]: how many, then (type, body) of each. Appends them, adds them to the owner's inbox; answers the index after them.
+-- The caller stores seq and at, with whatever else it stores: `keep`.
 local function append(s, a, i)
   local n = tonumber(a[i])
   i = i + 1
@@ -62,16 +63,21 @@ local function append(s, a, i)
   if s.now > s.at then s.at = s.now end -- never going back, whatever the clock does
   local at, log, inbox = digits(s.at), s.tag .. ':ev:' .. s.name, s.tag .. ':in:' .. s.owner
   for _ = 1, n do
+    local kind, body = a[i], a[i + 1]
     s.seq = s.seq + 1
-    rc('XADD', log, s.seq .. '-0', 't', a[i], 'at', at, 'b', a[i + 1])
-    rc('XADD', inbox, 'MAXLEN', '~', INBOX, '*', 's', s.name, 'q', s.seq, 't', a[i], 'at', at, 'b', a[i + 1])
+    rc('XADD', log, s.seq .. '-0', 't', kind, 'at', at, 'b', body)
+    if not rc('XADD', inbox, 'NOMKSTREAM', 'MAXLEN', '~', INBOX, '*', 's', s.name, 'q', s.seq, 't', kind, 'at', at, 'b', body) then
+      rc('XADD', inbox, '*', 's', s.name, 'q', s.seq, 't', kind, 'at', at, 'b', body)
+      rc('PEXPIRE', inbox, INBOX_TTL) -- even if its gateway never holds
+    end
     i = i + 2
   end
-  if rc('PTTL', inbox) < 0 then rc('PEXPIRE', inbox, INBOX_TTL) end
-  rc('HSET', s.key, 'seq', s.seq, 'at', at)
-  rc('ZADD', s.tag .. ':open', at, s.name)
   return i
 end
+
+local function keep(s, ...) rc('HSET', s.key, 'seq', s.seq, 'at', digits(s.at), ...) end
+
+local function active(s) rc('ZADD', s.tag .. ':open', digits(s.at), s.name) end
 
 -- ── jobs, lanes and parking ─────────────────────────────────────────────────────────────────────────────────────────
 -- A job: {stage, id, lane, fence, value, deadline, enqueued, perishable, answers, body}. `fence` is a field of the session

@@ -19,6 +19,8 @@ local function open(keys, a)
   rc('HSET', key, 'seq', 0, 'at', 0, 'gen', '0', 'epoch', '1', 'owner', a[1], 'state', 'open', 'ticket', a[3])
   s = load_session(key)
   enqueue(s, a, append(s, a, 5))
+  keep(s)
+  active(s)
   lease(s, a[4])
   remember(s, 'open', a[2])
   return answer(s, 'OK', 1)
@@ -52,7 +54,8 @@ local function publish(keys, a)
   i = append(s, a, i)
   if a[5] ~= '' then raise(s, a[5]) end
   enqueue(s, a, i)
-  rc('HSET', s.key, 'op', a[1] .. ' ' .. a[2] .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at))
+  keep(s, 'op', a[1] .. ' ' .. a[2] .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at))
+  active(s)
   local snap = s.tag .. ':snap:' .. s.name
   if a[7] ~= '' then rc('SET', snap, a[7]) end
   if a[6] ~= '' then
@@ -127,6 +130,8 @@ local function post(keys, a)
   if seq then return {'DUP', tonumber(seq), s.now, tonumber(at)} end
   if not s.open then return answer(s, 'CLOSED') end
   append(s, a, 2)
+  keep(s)
+  active(s)
   remember(s, 'post', a[1])
   return answer(s, 'OK')
 end

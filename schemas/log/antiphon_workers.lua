@@ -148,7 +148,7 @@ local function commit(keys, a)
     return answer(s, s.open and 'STALE' or 'CLOSED')
   end
   enqueue(s, a, append(s, a, 14))
-  rc('HSET', s.key, 'm:' .. id, a[5] .. ' ' .. a[3] .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at) .. ' ' .. a[1])
+  keep(s, 'm:' .. id, a[5] .. ' ' .. a[3] .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at) .. ' ' .. a[1])
   if a[6] == 'step' then
     rc('XCLAIM', queue, GROUP, a[1], 0, entry, 'JUSTID') -- progress renews the lease
   else
