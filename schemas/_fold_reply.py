@@ -45,7 +45,17 @@ def _committed(state: SessionState, event: TurnCommitted) -> Changes:
         opens=True,
         letters=waiting,
     )
+    if event.raises is not None:
+        changes["turns"] = {number: _taken_back(turn, event) for number, turn in changes["turns"].items()}
     return {**changes, "greeted": True} if event.why == "greeting" else changes
+
+
+def _taken_back(turn: Turn, event: TurnCommitted) -> Turn:
+    """A commit that raises the generation takes the floor for something urgent: a turn nobody has heard an answer to is the
+    users' again, and is answered afterwards."""
+    if turn.id == event.turn or turn.end is not None or turn.own or turn.started_at is not None:
+        return turn
+    return replace(turn, commit=None, reply=None)
 
 
 def _ended(state: SessionState, event: TurnEnded) -> Changes:

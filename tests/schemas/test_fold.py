@@ -368,3 +368,17 @@ def test_who_changes_the_state_raises_its_version() -> None:
 
 AGENT_PARTS = {"AgentSpec", "Voice", "TurnTaking", "Stt", "Llm", "Provider", "Limits"}
 """They may change without it: a snapshot holds its agent whole."""
+
+
+def test_an_urgent_request_hands_an_unanswered_turn_back() -> None:
+    """A commit that raises the generation voids the reply nobody has heard: that turn is the users' again."""
+    log = Log()
+    captured = log.speak(1000, 1, "u1", 1.0, generation=0)
+    log.transcribe(captured + 100, 1, "u1", "Hello?")
+    log.reply(captured + 230, 1, 0, ["Hi."])
+    log.commit(captured + 300, 1)
+    log.commit(captured + 310, 2, "say", 0.0, raises=1)
+    state = fold_all(log.events)
+    assert state.turns[1].commit is None
+    assert state.turns[1].reply is None
+    assert state.turns[2].commit is not None
