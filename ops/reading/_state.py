@@ -100,7 +100,10 @@ async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Consol
     if not rows:
         out.print("No sessions. Hold one: antiphon demo, or antiphon up and antiphon call")
         return
-    table = Table("session", "state", "events", "last activity", "gateway", "generation", box=None, padding=(0, 2))
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("session", no_wrap=True, min_width=max(len(row["session"]) for row in rows))  # to be copied
+    for name in ("state", "events", "last activity", "gateway", "generation"):
+        table.add_column(name)
     for row in rows:
         state_shown = row["state"] if row["state"] == "closed" else f"open, {row['lease']}"
         table.add_row(

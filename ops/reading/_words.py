@@ -135,9 +135,9 @@ def _final(event: e.TranscriptFinal, state: SessionState) -> Line:
 # ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _WHY = {
-    "end_of_turn": "it sounded finished",
-    "silence": "after silence",
-    "text": "it was typed, or read finished",
+    "end_of_turn": "going by how it sounded",
+    "silence": "going by the silence",
+    "text": "going by the words",
     "push_to_talk": "the button was released",
     "interruption": "it interrupted",
     "greeting": "to greet",
@@ -173,7 +173,9 @@ _REASON = {
 
 def _committed(event: e.TurnCommitted, state: SessionState) -> Line:
     delay = f"{_ms(event.delay)} after the last word" if event.delay else ""
-    return Line("gateway", f"turn {event.turn}: the agent has the floor ({_WHY[event.why]})", delay)
+    turn = state.turns.get(event.turn)
+    why = "it was typed" if event.why == "text" and turn and turn.letters else _WHY[event.why]
+    return Line("gateway", f"turn {event.turn}: the agent has the floor ({why})", delay)
 
 
 def _turn_ended(event: e.TurnEnded, state: SessionState) -> Line:
@@ -237,10 +239,8 @@ def _returned(event: e.ToolReturned, state: SessionState) -> Line:
 
 
 def _clip(event: e.ClipReady, state: SessionState) -> Line:
-    if event.phrase:
-        what = f'the phrase "{event.phrase}"'
-    else:
-        what = f"sentence {event.index + 1}" + ("" if event.last and not event.part else f", part {event.part + 1}")
+    what = f'the phrase "{event.phrase}"' if event.phrase else f"sentence {event.index + 1}"
+    what += "" if event.last and not event.part else f", part {event.part + 1}"
     return Line("TTS", f"{event.duration:.1f} s of sound for {what}", _times(event.took, event.queued), "stage")
 
 
