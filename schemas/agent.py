@@ -128,28 +128,6 @@ def load_agent(path: Path) -> AgentSpec:
     return parse_agent(text, str(path))
 
 
-def load_agents(path: Path | None) -> dict[str, AgentSpec]:
-    """Agents by name, as AGENTS names them: all <name>.toml of a folder, or one file; None: the built-in `default`.
-
-    An agent's name is its file's, unless the file gives one. Of several, the one called `default`, or else the first by
-    file name, comes first.
-    """
-    if path is None:
-        return {"default": AgentSpec()}
-    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
-    if not files:
-        raise AgentSpecError(f"{path}: no agent file there; AGENTS wants a folder with <name>.toml files, or one file")
-    agents: dict[str, AgentSpec] = {}
-    for file in files:
-        spec = load_agent(file)
-        if "name" not in spec.model_fields_set:
-            spec = spec.model_copy(update={"name": file.stem})
-        if spec.name in agents:
-            raise AgentSpecError(f'{file}: a second agent called "{spec.name}" in this folder; give it another name')
-        agents[spec.name] = spec
-    return dict(sorted(agents.items(), key=lambda item: item[0] != "default"))
-
-
 def parse_agent(text: str, name: str = "agent.toml") -> AgentSpec:
     """An agent from TOML text; `name`: what errors call it."""
     try:
