@@ -1,6 +1,7 @@
 """`RedisBus`: the log on Redis 7.0 or later, or Valkey. Each method is one function call; this file only speaks its language."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from schemas.bus import (
     Taken,
 )
 from schemas.codec import decode_event, decode_job, encode_event, encode_job
+from schemas.errors import EventError
 from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.log import keys
@@ -29,6 +31,7 @@ from schemas.log._fences import STAGES, asked_limits, check_postable, fence_of, 
 from schemas.log._server import ClusterServer, Server, SingleServer
 
 _OUTCOMES = {outcome.value.encode(): outcome for outcome in Outcome}
+_logger = logging.getLogger(__name__)
 _Argument = str | bytes | int
 _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
@@ -93,7 +96,8 @@ class RedisBus:
             return [consumer, count, self._lease, int(reclaim and self._server.settled)]
 
         last_id, time, rows = await self._server.function("take", [keys.queue(partition, stage)], arguments)
-        return Taken([_delivery(row, partition) for row in rows], last_id.decode(), time)
+        deliveries = [delivery for row in rows if (delivery := _delivery(row, partition))]
+        return Taken(deliveries, last_id.decode(), time)
 
     async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
         streams = {keys.queue(partition, stage): last_id for partition, last_id in last_ids.items()}
@@ -219,7 +223,7 @@ class RedisBus:
         entries: list[InboxEntry] = []
         for name, rows in await self._server.read_streams(after, 1000, timeout):
             after[name] = rows[-1][0].decode()
-            entries += [_inbox_entry(fields) for _, fields in rows]
+            entries += [entry for _, fields in rows if (entry := _inbox_entry(fields))]
         return entries, {partition: after[name] for name, partition in names.items()}
 
     async def _last_id(self, stream: str) -> str:
@@ -333,12 +337,22 @@ def _reply(answer: Sequence[Any]) -> Reply:
     return Reply(_OUTCOMES[answer[0]], answer[1], answer[2], answer[3])
 
 
-def _delivery(row: Sequence[Any], partition: int) -> Delivery:
-    entry, attempt, _, body, answers, deadline, enqueued, last_step = row
-    job = decode_job(body, answers)
+def _delivery(row: Sequence[Any], partition: int) -> Delivery | None:
+    """None for a job this version can't read: its lease runs out, and a newer worker takes it."""
+    entry, attempt, session, body, answers, deadline, enqueued, last_step = row
+    try:
+        job = decode_job(body, answers)
+    except EventError as error:
+        _logger.warning("session %s: a job is left to other workers: %s", session.decode(), error)
+        return None
     return Delivery(entry.decode(), partition, job, attempt, enqueued, deadline, last_step)
 
 
-def _inbox_entry(fields: Sequence[bytes]) -> InboxEntry:
+def _inbox_entry(fields: Sequence[bytes]) -> InboxEntry | None:
+    """None for an event this version can't read: its session alone meets it, by the gap, in its log."""
     _, session, _, seq, _, kind, _, at, _, body = fields
-    return InboxEntry(session.decode(), decode_event(kind.decode(), body, int(seq), int(at)))
+    try:
+        return InboxEntry(session.decode(), decode_event(kind.decode(), body, int(seq), int(at)))
+    except EventError as error:
+        _logger.warning("session %s: %s", session.decode(), error)
+        return None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from ops.embedded.valkey import Valkey
+from ops.embedded.valkey import Valkey, free_port
 from schemas.bus import Outcome
 from schemas.log import RedisBus, partition_of
 from tests.schemas.log.talk import SAY, SENTENCE, Gateway, llm, take
@@ -21,16 +21,18 @@ PARTITIONS = 8
 async def cluster(tmp_path: Path) -> AsyncIterator[list[Valkey]]:
     """Two primaries, half of the slots each."""
     async with AsyncExitStack() as stack:
-        nodes = []
+        nodes, bus_ports = [], []
         for number in range(2):
-            options = {"cluster-enabled": "yes", "cluster-node-timeout": "2000"}
+            bus_port = free_port()  # Redis's own choice, port + 10000, may not exist
+            options = {"cluster-enabled": "yes", "cluster-port": str(bus_port)}
             node = Valkey(tmp_path / str(number), appendfsync=None, options=options, binary=BINARY)
             nodes.append(await stack.enter_async_context(node))
+            bus_ports.append(bus_port)
         clients = [redis.asyncio.Redis.from_url(node.url) for node in nodes]
         for client, slots in zip(clients, ((0, 8191), (8192, 16383)), strict=True):
             stack.push_async_callback(client.aclose)
             await client.execute_command("CLUSTER ADDSLOTSRANGE", *slots)
-        await clients[0].execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port)
+        await clients[0].execute_command("CLUSTER MEET", "127.0.0.1", nodes[1].port, bus_ports[1])
         async with asyncio.timeout(20.0):
             for client in clients:
                 while (await client.execute_command("CLUSTER INFO"))["cluster_state"] != "ok":

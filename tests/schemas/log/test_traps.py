@@ -373,3 +373,25 @@ async def test_a_repeated_job_is_one(bus: RedisBus) -> None:
     await bus.commit("tts", "w1", held, 0, "final", [SENTENCE])
     await gateway.publish(tts("t"))
     assert await take(bus, "tts") == []
+
+
+async def test_what_a_newer_version_wrote_harms_its_session_only(bus: RedisBus, raw: redis.asyncio.Redis) -> None:
+    """An event or a job this version can't read stops neither the other sessions' inbox entries nor their jobs."""
+    await Gateway(bus).open()
+    await raw.xadd("{p00}:in:g1", {"s": "x", "q": 1, "t": "dream.begun", "at": 1, "b": b"\x80"})
+    future = {"s": "s", "id": "f", "l": "", "f": "", "v": "", "d": 1, "e": 1, "x": 0, "a": 1, "b": b"\x80"}
+    await raw.xadd(QUEUE, future)
+    await Gateway(bus, "t").open(llm("j", "t"))
+    entries, _ = await bus.inbox("g1", {0: "0-0"}, 1.0)
+    assert [entry.session for entry in entries] == ["s", "t"]
+    assert [delivery.job.id for delivery in await take(bus, "llm")] == ["j"]
+
+
+async def test_the_dead_are_forgotten(bus: RedisBus, raw: redis.asyncio.Redis) -> None:
+    """Consumers of processes long gone that own nothing are deleted when another retires."""
+    await (await Gateway(bus).open()).publish(llm("j"))
+    await take_one(bus, "llm", "owner")
+    await raw.xgroup_createconsumer(QUEUE, GROUP, "gone")
+    await asyncio.sleep(0.02)
+    await bus._server.function("retire", [QUEUE], ["w1", 10])
+    assert [consumer["name"] for consumer in await raw.xinfo_consumers(QUEUE, GROUP)] == ["owner"]
