@@ -1,13 +1,14 @@
 """`antiphon bench latency`: voice to voice, as the caller hears it.
 
 The whole stack runs as separate processes with an agent's defaults. A caller plays recordings in real time through a WebSocket
-room, one conversation of a few turns after another, and takes the time from the last sample of its speech to the first
-sample of the agent that reaches it. A reply that begins before the caller's last sample is a cut-in: counted, not timed.
-The parts come from the log and lie on the turn's critical path; what lies between the log and the caller is `transport`.
+room and takes the time from the last sample of its speech to the first sample of the agent that reaches it. A reply that
+begins before the caller's last sample is a cut-in: counted, not timed. A conversation goes on while the replies are short;
+on one of over 3 s the caller hangs up, and the next turn begins another.
+The parts come from the log and lie on the turn's critical path; `playout` is what remains of the caller's own measurement: from
+the publish of the first sound to the caller's ear, and what the VAD was off about the last sample. So they sum to the turn.
 """
 
 import asyncio
-import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ from schemas.log import connect
 from schemas.settings import Settings, load
 from schemas.waterfall import PARTS, waterfall
 
-_PER_CONVERSATION = 5
-_REPLY_LIMIT = 20.0
+_REPLY = 3.0
+"""Seconds of a reply that are listened to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,15 @@ class Timed:
     cut_in: bool
     session: str
     number: int | None
-    first_sample: float
 
 
 async def bench(wav: Path | None = None, progress: Any = None, **_: Any) -> dict[str, Any]:
     script = folder(wav) if wav else turns()
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as data:
         async with Stack(Plan(Path(data), free_ports=True), load()) as stack:
-            timed = []
-            for first in range(0, len(script), _PER_CONVERSATION):
-                timed += await _converse(stack.gateways[0], script[first : first + _PER_CONVERSATION], progress)
+            timed: list[Timed] = []
+            while len(timed) < len(script):
+                timed += await _converse(stack.gateways[0], script[len(timed) :], progress)
             parts = await _parts(stack.redis_url, timed)
     latencies = [one.latency for one in timed if one.latency is not None and not one.cut_in]
     return {
@@ -56,7 +56,7 @@ async def bench(wav: Path | None = None, progress: Any = None, **_: Any) -> dict
         "cut_ins": sum(one.cut_in for one in timed),
         "unanswered": sum(one.latency is None and not one.cut_in for one in timed),
         "with_pauses": sum(one.turn.pauses for one in timed),
-        "parts_ms": _median_turn(timed, parts),
+        "parts_ms": _median_turn(parts),
         "each": [
             {
                 "turn": one.turn.name,
@@ -71,23 +71,24 @@ async def bench(wav: Path | None = None, progress: Any = None, **_: Any) -> dict
 
 
 async def _converse(url: str, script: list[Turn], progress: Any) -> list[Timed]:
-    """One session: each turn is spoken when the agent has finished answering the one before."""
+    """One session: the turns of `script` in order, until a reply is too long to be heard out."""
     caller = Caller(url, rate=24_000)
     await caller.connect()
-    timed = []
+    timed: list[Timed] = []
     await asyncio.sleep(0.5)
     for turn in script:
         began = time.monotonic()
         last_sample = await caller.speak(turn.pcm)
         answer = await _first_sound(caller, began, last_sample)
-        ended = await caller.wait_for(_is_end_of_reply, _REPLY_LIMIT, since=began)
-        await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + 0.7)
         cut_in = answer is not None and answer < last_sample
         latency = None if answer is None or cut_in else answer - last_sample
-        number = ended.get("turn") if ended else None
-        timed.append(Timed(turn, latency, cut_in, caller.session, number, answer or math.nan))
+        sentence = await caller.wait_for("sentence", 0.5, since=began)
+        timed.append(Timed(turn, latency, cut_in, caller.session, sentence["turn"] if sentence else None))
         if progress:
             progress(turn.name, latency, cut_in)
+        if not await caller.wait_for(_is_end_of_reply, _REPLY, since=began):
+            break
+        await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + 0.7)
     await caller.hang_up()
     return timed
 
@@ -106,29 +107,24 @@ def _is_end_of_reply(message: dict[str, Any]) -> bool:
 
 
 async def _parts(redis_url: str, timed: list[Timed]) -> dict[tuple[str, int | None], dict[str, float]]:
-    """The waterfall of every turn, in ms, by session and turn."""
+    """The parts of every answered turn in ms, by session and turn."""
     bus = connect(Settings(redis_url=redis_url))
     await bus.start()
     found: dict[tuple[str, int | None], dict[str, float]] = {}
-    for session in {one.session for one in timed}:
-        state = await folded(bus, session)
-        for one in (one for one in timed if one.session == session and one.number is not None):
-            shape = waterfall(state, one.number)
-            if shape is not None:
-                found[session, one.number] = {name: round(shape.parts[name] * 1e3, 1) for name in PARTS}
+    for one in timed:
+        if one.latency is None or one.number is None:
+            continue
+        shape = waterfall(await folded(bus, one.session), one.number)
+        if shape is not None:
+            parts = {name: round(shape.parts[name] * 1e3, 1) for name in PARTS if name != "playout"}
+            total = round(one.latency * 1e3, 1)
+            found[one.session, one.number] = {**parts, "playout": round(total - sum(parts.values()), 1), "total": total}
     await bus.aclose()
     return found
 
 
-def _median_turn(timed: list[Timed], parts: dict[tuple[str, int | None], dict[str, float]]) -> dict[str, float]:
-    """The parts of the turn whose latency is nearest the median, and what the log could not see of it (`transport`)."""
-    answered = [
-        one for one in timed if one.latency is not None and not one.cut_in and (one.session, one.number) in parts
-    ]
-    middle = percentile([one.latency or 0.0 for one in answered], 50)
-    if not answered:
-        return {}
-    nearest = min(answered, key=lambda one: abs((one.latency or 0.0) - middle))
-    shape = parts[nearest.session, nearest.number]
-    total = (nearest.latency or 0.0) * 1e3
-    return {**shape, "transport": round(total - sum(shape.values()), 1), "total": round(total, 1)}
+def _median_turn(parts: dict[tuple[str, int | None], dict[str, float]]) -> dict[str, float]:
+    """The parts of the turn whose latency is nearest the median."""
+    totals = [shape["total"] for shape in parts.values()]
+    middle = percentile(totals, 50)
+    return min(parts.values(), key=lambda shape: abs(shape["total"] - middle), default={})

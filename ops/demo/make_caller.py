@@ -16,7 +16,7 @@ from workers.providers import Speaking
 from workers.tts.piper import PiperTts
 
 RATE = 16_000
-DEMO = {
+DEMO: dict[str, str | tuple[str | float, ...]] = {
     "capital": "Hello! What is the capital of France?",
     "story": "Please tell me a long story about a dragon who was afraid of the dark.",
     "stop": "Wait, stop. What color is the sky on a clear day?",
@@ -24,7 +24,7 @@ DEMO = {
     "first": "What was my very first question?",
     "mhm": "Mhm.",
 }
-BENCH = (
+BENCH: tuple[str | tuple[str | float, ...], ...] = (
     "What time do you open on Saturday?",
     "Can you book a table for four people tonight?",
     "How much does it cost to send a parcel to Spain?",
