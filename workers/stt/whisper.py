@@ -16,7 +16,7 @@ from workers.stt._decoder import Decoder, Utterance
 from workers.stt._ears import Ears
 from workers.stt._guards import Attempt, Doubt
 from workers.stt._mel import RATE
-from workers.stt._models import find_model, load_model
+from workers.stt.models import find_model, load_model
 from workers.stt._windows import FULL, LADDER, Window
 
 __all__ = ["WhisperStt"]
