@@ -9,8 +9,8 @@ import numpy as np
 from workers.providers import Pcm
 from workers.stt._guards import Attempt, token_budget
 from workers.stt._mel import FFT, HOP, RATE, Floats, log_mel, normalized
-from workers.stt.models import Loaded
 from workers.stt._windows import FULL, Window, window
+from workers.stt.models import Loaded
 
 __all__ = ["Decoder", "Utterance"]
 

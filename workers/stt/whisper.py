@@ -16,8 +16,8 @@ from workers.stt._decoder import Decoder, Utterance
 from workers.stt._ears import Ears
 from workers.stt._guards import Attempt, Doubt
 from workers.stt._mel import RATE
-from workers.stt.models import find_model, load_model
 from workers.stt._windows import FULL, LADDER, Window
+from workers.stt.models import find_model, load_model
 
 __all__ = ["WhisperStt"]
 
