@@ -49,8 +49,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     proxy = LlmProxy()
     await proxy.start()
     plan = Plan(tmp_path_factory.mktemp("stack"), free_ports=True, environment={"AGENTS": str(AGENTS)})
-    async with Stack(plan, load(), llm_front=proxy.url) as stack:
-        proxy.upstream = stack.llm_base_url
+    stack = Stack(plan, load(), llm_front=proxy.url)
+    proxy.upstream = lambda: stack.llm_base_url  # workers warm up through it while the stack is still starting
+    async with stack:
         bus = connect(Settings(redis_url=stack.redis_url))
         await bus.start()
         yield House(stack, bus, proxy)

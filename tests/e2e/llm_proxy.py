@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 import aiohttp
@@ -14,7 +15,7 @@ class LlmProxy:
     """OpenAI-compatible at `url`. `requests`: the bodies of all chat completions so far; `mode`: how it behaves now."""
 
     def __init__(self) -> None:
-        self.upstream = ""
+        self.upstream: Callable[[], str] = lambda: ""
         self.mode: Mode = "pass"
         self.requests: list[dict[str, Any]] = []
         self.port = 0
@@ -59,7 +60,7 @@ class LlmProxy:
         if self.mode in ("half", "empty"):
             return await self._cut_short(request)
         assert self._http is not None
-        async with self._http.post(f"{self.upstream}/chat/completions", json=body) as answer:
+        async with self._http.post(f"{self.upstream()}/chat/completions", json=body) as answer:
             response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
