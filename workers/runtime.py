@@ -48,8 +48,6 @@ class WorkerOptions:
     """How long errors that can pass are retried, within the job's deadline."""
     grace: float = 1.0
     """How long a handler may take to notice that all its jobs are void, before it is cancelled."""
-    settle: float = 1.0
-    """After (re)connecting nobody else's job is taken over for so long: after a restart every lease looks expired."""
     partitions: Sequence[int] | None = None
     """The partitions to serve; None for all."""
     consumer: str = field(default_factory=consumer_id)
@@ -78,7 +76,6 @@ class Worker:
         self._runs: set[asyncio.Task[None]] = set()
         self._partitions: list[int] = []
         self._last_ids: dict[int, str] = {}
-        self._connected = 0.0
         self._obstacles: dict[str, str] = {"warm-up": "warming up", "log": "connecting to the log"}
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
@@ -141,7 +138,6 @@ class Worker:
             except BusUnavailable as error:
                 self._hindered("log", str(error))
                 await asyncio.sleep(delay)
-        self._connected = self._clock.now()
         self._partitions = list(self.options.partitions or range(self.bus.partitions))
         self._last_ids = dict.fromkeys(self._partitions, "0-0")
         del self._obstacles["log"]
@@ -239,8 +235,8 @@ class Worker:
             log.error("job dropped; its lease runs out and it is taken again", exc_info=error)
 
     def _may_reclaim(self) -> bool:
-        """Not with the call that finds the log back: the owners renew first."""
-        return "log" not in self._obstacles and self._clock.now() - self._connected >= self.options.settle
+        """Not with the call that finds the log back: the owners renew first. (How long after that, the log knows.)"""
+        return "log" not in self._obstacles
 
     def _away(self, call: str, error: BusError) -> None:
         self.metrics.log_failed(call)
@@ -249,7 +245,6 @@ class Worker:
     def _back(self) -> None:
         if "log" in self._obstacles:
             del self._obstacles["log"]
-            self._connected = self._clock.now()
             log.info("the log is back", extra={"stage": self._stage})
 
     # ── running jobs ─────────────────────────────────────────────────────────────────────────────────────────────────

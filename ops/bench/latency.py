@@ -3,7 +3,7 @@
 The whole stack runs as separate processes with an agent's defaults. A caller plays recordings in real time through a WebSocket
 room and takes the time from the last sample of its speech to the first sample of the agent that reaches it. A reply that
 begins before the caller's last sample is a cut-in: counted, not timed. A conversation goes on while the replies are short;
-on one of over 3 s the caller hangs up, and the next turn begins another.
+on one of over 3 s, and after a cut-in, the caller hangs up, and the next turn begins another.
 The parts come from the log and lie on the turn's critical path; `playout` is what remains of the caller's own measurement: from
 the publish of the first sound to the caller's ear, and what the VAD was off about the last sample. So they sum to the turn.
 """
@@ -86,7 +86,7 @@ async def _converse(url: str, script: list[Turn], progress: Any) -> list[Timed]:
         timed.append(Timed(turn, latency, cut_in, caller.session, sentence["turn"] if sentence else None))
         if progress:
             progress(turn.name, latency, cut_in)
-        if not await caller.wait_for(_is_end_of_reply, _REPLY, since=began):
+        if cut_in or not await caller.wait_for(_is_end_of_reply, _REPLY, since=began):
             break
         await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + 0.7)
     await caller.hang_up()

@@ -30,6 +30,8 @@ Arguments = Sequence[Argument] | Callable[[], Sequence[Argument]]
 Rows = list[tuple[str, Any]]
 
 _BROKEN = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError, ClusterDownError)
+_OUTAGE = 0.5
+"""Seconds without a connection from which owners may not have been able to renew, either."""
 _FOR_NOW = ("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "LOADING", "BUSY", "NOREPLICAS")
 
 
@@ -57,12 +59,13 @@ class _Common(ABC):
         self._settle = settle
         self._patience = patience
         self._timeout = timeout
-        self._connected_at = time.monotonic()
+        self._settles_at = 0.0
+        self._away_since: float | None = None
         self._partitions: int | None = None
 
     @property
     def settled(self) -> bool:
-        return time.monotonic() - self._connected_at >= self._settle
+        return time.monotonic() >= self._settles_at
 
     async def function(self, name: str, names: Sequence[str], arguments: Arguments) -> Any:
         head: tuple[Argument, ...] = ("FCALL", f"{self._name}_{name}", len(names), *names)
@@ -90,6 +93,7 @@ class _Common(ABC):
             except AuthenticationError as error:
                 raise BusUnavailable(f"REDIS_URL: {_place(self._url)} refuses our credentials ({error})") from None
             except (*_BROKEN, RedisClusterException) as error:
+                self._away_since = self._away_since or time.monotonic()
                 problem = str(error) or type(error).__name__
             except ResponseError as error:
                 if not str(error).startswith(_FOR_NOW):
@@ -134,8 +138,13 @@ class _Common(ABC):
         return stored
 
     def _heard(self, info: Mapping[str, str]) -> None:
-        """A connection was made."""
-        self._connected_at = time.monotonic()
+        """A connection was made. Leases look expired after an outage: of the server, when it is young, or of our way to it,
+        when we could not reach it for long. One connection that broke and was made again is no outage."""
+        now = time.monotonic()
+        away = self._away_since is not None and now - self._away_since > _OUTAGE
+        young = self._settle - int(info.get("uptime_in_seconds", 0))
+        self._settles_at = max(self._settles_at, now + (self._settle if away else young))
+        self._away_since = None
         version = info.get("redis_version", "0")
         if int(version.split(".")[0]) < 7:
             raise BusTooOld(
