@@ -14,7 +14,7 @@ import numpy as np
 
 from gateway.hearing import Pcm, Stream
 from gateway.session import House, Session
-from gateway.turn_taking.detector import FRAME
+from gateway.turn_taking.detector import BEGINS, FRAME
 from schemas.audio import HEARING_RATE
 
 log = logging.getLogger("antiphon.gateway.engine")
@@ -139,8 +139,10 @@ class Engine:
             frames = frames if len(awake) == len(batch) else frames[awake]
             for row, probability in zip(awake, await self._listen(slots, frames), strict=True):
                 probabilities[row] = probability
-        for (session, stream), probability in zip(batch, probabilities, strict=True):
-            for edge in stream.detector.frame(probability):
+        levels: list[float] = np.abs(self._frames[: len(batch)]).mean(axis=1).tolist()
+        for (session, stream), probability, level in zip(batch, probabilities, levels, strict=True):
+            faded = stream.faded(level, probability >= BEGINS)
+            for edge in stream.detector.frame(probability, faded):
                 if stream.detector.participant in session.streams:
                     _guard(session, lambda: session.feed(edge))  # noqa: B023 (called at once)
         return True

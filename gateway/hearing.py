@@ -15,6 +15,11 @@ ASLEEP = 16
 """Frames of (almost) zeros after which further ones are no question for the VAD."""
 
 
+FADED = 0.015
+"""Of the level of this voice (−36 dB): a frame below is silence, though the VAD may still remember the word before."""
+_FORGETS = 0.995  # of the level, a frame: a quieter voice is known after some seconds
+
+
 class Stream:
     """What one participant said lately. `slot`: its place in the VAD's arrays; `keep`: seconds the ring holds."""
 
@@ -28,6 +33,7 @@ class Stream:
         self._fed_at = now
         self._starving = False
         self._quiet = 0
+        self._level = 0.0
 
     def append(self, pcm: Pcm, now: float) -> None:
         self._fed_at, self._starving = now, False
@@ -55,6 +61,11 @@ class Stream:
         """Whether the VAD may be spared the next frame: it is as good as zero, as all of the last half second was."""
         self._quiet = self._quiet + 1 if quiet else 0
         return self._quiet > ASLEEP
+
+    def faded(self, level: float, speech: bool) -> bool:
+        """Whether a frame of that level (mean amplitude) lies too far under this voice to be part of it."""
+        self._level = max(level if speech else 0.0, self._level * _FORGETS)
+        return level < self._level * FADED
 
     @property
     def waiting(self) -> int:

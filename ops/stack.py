@@ -109,7 +109,8 @@ class Stack:
             commands.append(
                 Command(
                     "llm-server",
-                    [*ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)],
+                    # what goes on being written must not keep the first sentence from being spoken
+                    ["nice", "-n", "5", *ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)],
                     ready=f"http://127.0.0.1:{port}/health",
                 )
             )

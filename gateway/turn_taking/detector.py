@@ -17,7 +17,7 @@ class Detector:
     `start_speech`: seconds of speech to believe it (`TurnTaking.start_speech`), rounded to whole frames.
     """
 
-    __slots__ = ("_needed", "_run", "_speaking", "_stopped", "participant", "position")
+    __slots__ = ("_faded", "_needed", "_run", "_speaking", "_stopped", "participant", "position")
 
     def __init__(self, participant: str, start_speech: float):
         self.participant = participant
@@ -27,16 +27,24 @@ class Detector:
         self._run = 0
         self._speaking = False
         self._stopped = -SHORTLY - FRAME
+        self._faded = 0
+        """Frames in a row, up to now, that the VAD calls speech and that are as good as silent."""
 
-    def frame(self, probability: float) -> tuple[SpeechEdge, ...]:
-        """Take the next frame's probability of speech; answers what changed, most often nothing."""
+    def frame(self, probability: float, faded: bool = False) -> tuple[SpeechEdge, ...]:
+        """Take the next frame's probability of speech; answers what changed, most often nothing.
+
+        `faded`: it lies too far under the voice to be speech. Silero holds on to a word for 50 ms and more after its last
+        sound; once it has let go, the stop is dated back to where the sound did.
+        """
         begin = self.position
         self.position = begin + FRAME
         if self._speaking:
             if probability >= GOES_ON:
+                self._faded = self._faded + 1 if faded else 0
                 return ()
+            end, self._faded = begin - self._faded * FRAME, 0
             self._speaking, self._stopped = False, begin
-            return (self._edge("stop", begin),)
+            return (self._edge("stop", end),)
         if probability < (GOES_ON if self._run else BEGINS):
             run, self._run = self._run, 0
             return (self._edge("noise", begin - run * FRAME),) if run else ()
