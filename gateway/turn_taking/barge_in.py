@@ -50,9 +50,15 @@ def all_but_finished(state: State) -> bool:
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_HUM = re.compile(r"[mhn]{2,}")
+"""What a small Whisper writes for a hum: "MMMM.", "M-H-N", "Hmm"."""
+
+
 def is_backchannel(text: str, backchannels: Iterable[str]) -> bool:
     """Whether the whole of `text` is made of backchannels ("Mm-hmm. Yeah, okay."), however written."""
     spoken = _pieces(text)
+    if spoken and _HUM.fullmatch("".join(spoken)):
+        return True
     known = _known(tuple(backchannels))
     longest = max((len(pieces) for pieces in known), default=0)
     at = 0

@@ -32,6 +32,14 @@ class House:
     async def log(self, session: str) -> list[Event]:
         return await self.bus.read(session)
 
+    async def told(self, session: str) -> str:
+        """The log in a few words an event, for a failing test's message."""
+        events = await self.bus.read(session)
+        return "\n".join(
+            f"{event.at / 1e6 % 1000:8.3f} {event.type} {event.model_dump(exclude_defaults=True)}"[:260]
+            for event in events
+        )
+
     async def event(self, session: str, fits: Callable[[Event], bool], seconds: float = 15.0) -> Event:
         """Wait for an event of the session's log."""
         for _ in range(int(seconds / 0.05)):
@@ -86,6 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(str(item.path)).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(180))  # ten spoken turns take their time
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)  # before that of auto mode
 
 

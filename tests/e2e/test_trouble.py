@@ -98,7 +98,7 @@ async def test_the_gateway_dies_in_mid_reply(house: House, call: Connect, lines:
             await asyncio.sleep(0.1)
     assert caller.connected
     assert await caller.wait_for(lambda message: message["type"] == "turn", 60.0, began)
-    assert (await say(caller, lines("stop")))["how"] == "played"
+    assert (await say(caller, lines("stop")))["how"] == "played", await house.told(caller.session)
     await caller.hang_up()
     assert violations(await house.log(caller.session)) == []
 

@@ -1,0 +1,21 @@
+"""`antiphon chaos`, short: real processes on a real server are killed, frozen and cut off, and the logs are read."""
+
+import pytest
+
+from ops.chaos.run import Chaos, chaos
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+
+
+async def test_nothing_is_lost_and_nothing_happens_twice() -> None:
+    """Whatever is killed, every session's log keeps all promises, and everything drains."""
+    figures = await chaos(Chaos(seconds=15.0, callers=8))
+    assert figures["first_violations"] == []
+    assert figures["sessions"] >= 4
+    assert figures["kills"] >= 25
+
+
+async def test_the_missing_fence_is_found() -> None:
+    """With the ownership check removed from the log, a zombie's commit gets through, and the judge says so."""
+    figures = await chaos(Chaos(seconds=25.0, mutant="no-fence", frozen_share=0.8, gateway_every=1e9, redis_every=1e9))
+    assert figures["violations"] > 0
