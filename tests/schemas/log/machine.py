@@ -359,6 +359,7 @@ class LogMachine(RuleBasedStateMachine):
             for delivery in taken.deliveries:
                 self._check_taken(stage, consumer, delivery, reclaim)
                 self.hands.append((consumer, delivery))
+            for delivery in taken.deliveries:
                 self._work(data, consumer, delivery)
 
     def _work(self, data: st.DataObject, consumer: str, delivery: Delivery) -> None:
