@@ -84,9 +84,14 @@ class _Link:
 
     def send(self, command: Command) -> "asyncio.Future[Answer]":
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._out.append(pack_command(command))  # type: ignore[arg-type]
+        packed = pack_command(command)  # type: ignore[arg-type]
+        writer = self._connection._writer  # what `send_packed_command` writes to, without its task switch
+        if writer and not self._waiting:
+            writer.write(packed)  # alone: there is nobody to wait for
+        else:
+            self._out.append(packed)
+            self._asked.set()
         self._waiting.append(answer)
-        self._asked.set()
         return answer
 
     async def close(self, why: Exception) -> None:
