@@ -1,20 +1,20 @@
 """Errors of the shared contract, one tree.
 
-    AntiphonError
-    ├── AgentSpecError      the agent file
-    ├── SettingsError       an environment variable
-    ├── AudioFileError      a recording that can't be read or written
-    ├── EventError          an event that can't be read
-    │   └── FutureEvent     written by a newer version
-    ├── BusError            the log can't be used
-    │   ├── BusUnavailable  for now (connection, loading, failover): retry
-    │   ├── BusFull         the server is out of memory
-    │   ├── BusReadOnly     the server is a replica or read-only
-    │   ├── BusTooOld       the server lacks what we need
-    │   └── PartitionMismatch  this process and the deployment disagree on P
-    └── ProviderError       a model or endpoint
-        ├── Transient       may pass: retried with backoff
-        └── Permanent       will not: said once, with the setting to change
+AntiphonError
+├── AgentSpecError      the agent file
+├── SettingsError       an environment variable
+├── AudioFileError      a recording that can't be read or written
+├── EventError          an event that can't be read
+│   └── FutureEvent     written by a newer version
+├── BusError            the log can't be used
+│   ├── BusUnavailable  for now (connection, loading, failover): retry
+│   ├── BusFull         the server is out of memory
+│   ├── BusReadOnly     the server is a replica or read-only
+│   ├── BusTooOld       the server lacks what we need
+│   └── PartitionMismatch  this process and the deployment disagree on P
+└── ProviderError       a model or endpoint
+    ├── Transient       may pass: retried with backoff
+    └── Permanent       will not: said once, with the setting to change
 """
 
 

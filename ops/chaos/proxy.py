@@ -1,6 +1,7 @@
-"""A TCP proxy before Redis that now and then cuts a connection after the request arrived and before its reply returns.
+"""A TCP proxy before Redis that now and then cuts a connection after the request arrived and before its reply returns: the one
+case a client can't tell from a request that never arrived; it must ask again, and be told DUP.
 
-That is the one case a client can't tell from a request that never arrived: it must ask again, and be told DUP.
+And now and then it holds a worker's commit back until the lease has run out: a zombie's request, which must be refused.
 """
 
 import asyncio
@@ -8,26 +9,39 @@ import contextlib
 import random
 
 _CHUNK = 1 << 16
+_COMMIT = b"_commit"  # how the name of the function ends
 
 
 class CuttingProxy:
-    """`every`: seconds between cuts, on average, over all connections. The server may come and go behind it."""
+    """`every`, `hold_every`: seconds between cuts and held commits, on average, over all connections; `hold`: for how long.
+    The server may come and go behind it."""
 
-    def __init__(self, upstream_port: int, *, every: float, seed: int = 0):
+    def __init__(
+        self,
+        upstream_port: int,
+        *,
+        every: float,
+        hold_every: float,
+        hold: tuple[float, float] = (2.3, 3.0),
+        seed: int = 0,
+    ):
         self.cuts = 0
+        self.held = 0
+        self._hold_every, self._hold = hold_every, hold
+        self._hold_next = False
         self.port = 0
         self._upstream = upstream_port
         self._every = every
         self._random = random.Random(seed)
         self._cut_next = False
         self._server: asyncio.Server | None = None
-        self._timer: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.Task[None]] = []
         self._connections: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
-        self._timer = asyncio.create_task(self._arm())
+        self._timers = [asyncio.create_task(self._arm_cut()), asyncio.create_task(self._arm_hold())]
 
     async def stop(self) -> None:
         self.calm()
@@ -37,15 +51,20 @@ class CuttingProxy:
             connection.transport.abort()
 
     def calm(self) -> None:
-        """No more cuts."""
-        if self._timer:
-            self._timer.cancel()
-        self._cut_next = False
+        """No more cuts, nothing more is held."""
+        for timer in self._timers:
+            timer.cancel()
+        self._cut_next = self._hold_next = False
 
-    async def _arm(self) -> None:
+    async def _arm_cut(self) -> None:
         while True:
             await asyncio.sleep(self._random.expovariate(1 / self._every))
             self._cut_next = True
+
+    async def _arm_hold(self) -> None:
+        while True:
+            await asyncio.sleep(self._random.expovariate(1 / self._hold_every))
+            self._hold_next = True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -65,6 +84,10 @@ class CuttingProxy:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK):
+                if self._hold_next and _COMMIT in data:
+                    self._hold_next = False
+                    self.held += 1
+                    await asyncio.sleep(self._random.uniform(*self._hold))
                 writer.write(data)
                 await writer.drain()
 

@@ -29,6 +29,7 @@ from ops.system import free_port
 from schemas.log import connect
 from schemas.settings import Settings
 
+_FROZEN_AT_ONCE = 2
 LINES = ("capital", "stop")
 _COSTS = {"STT_MS": "150", "LLM_MS": "150", "LLM_TOKEN_MS": "20", "TTS_MS": "150", "TTS_CHAR_MS": "30"}
 """Long enough that a kill often meets a job in mid-work."""
@@ -44,6 +45,7 @@ class Chaos:
     gateway_every: float = 2.0
     redis_every: float = 3.0
     cut_every: float = 1.0
+    hold_every: float = 1.5
     frozen_share: float = 0.2
     frozen_for: tuple[float, float] = (2.2, 3.5)
     drain: float = 20.0
@@ -81,7 +83,9 @@ class _Run:
         (self._folder / "logs").mkdir(parents=True, exist_ok=True)
         preload()
         await self._server.start()
-        proxy = CuttingProxy(self._server.port, every=options.cut_every, seed=options.seed)
+        proxy = CuttingProxy(
+            self._server.port, every=options.cut_every, hold_every=options.hold_every, seed=options.seed
+        )
         await proxy.start()
         direct = Redis.from_url(self._server.url)
         watch = RecoveryWatch(direct)
@@ -119,6 +123,7 @@ class _Run:
             "jobs_recovered": len(watch.seconds),
             "freezes": self._freezes,
             "cuts": proxy.cuts,
+            "commits_held": proxy.held,
             "restarts_by_themselves": self._restarts,
             "callers_came_back": crowd.returns,
             "first_violations": violations[:10],
@@ -188,11 +193,8 @@ class _Run:
 
     async def _hit(self, processes: Sequence[KeptProcess], watch: RecoveryWatch | None) -> None:
         """Kill one, or freeze it long enough to lose its leases and let it wake as a zombie; best of all in mid-job."""
-        awake = [process for process in processes if process.pid not in self._frozen] or list(processes)
-        owners = [owner for _, _, owner in await watch.owned()] if watch else []
-        busy = [process for process in awake if any(f"-{process.pid}-" in owner for owner in owners)]
-        victim = self._random.choice(busy or awake)
-        if self._random.random() < self._options.frozen_share and victim.pid not in self._frozen:
+        victim = await self._victim(processes, watch)
+        if self._random.random() < self._options.frozen_share and len(self._frozen) < _FROZEN_AT_ONCE:
             self._freezes += 1
             task = asyncio.create_task(self._freeze(victim))
             self._frozen.add(victim.pid)
@@ -203,6 +205,16 @@ class _Run:
         await victim.kill()
         if watch is not None:
             await watch.watch(pid, killed)
+
+    async def _victim(self, processes: Sequence[KeptProcess], watch: RecoveryWatch | None) -> KeptProcess:
+        """Somebody awake; of the workers one with a job in hand, if there is one within a moment."""
+        awake = [process for process in processes if process.pid not in self._frozen] or list(processes)
+        for _ in range(30 if watch else 0):
+            owners = [owner for _, _, owner in await watch.owned()] if watch else []
+            if busy := [process for process in awake if any(f"-{process.pid}-" in owner for owner in owners)]:
+                return self._random.choice(busy)
+            await asyncio.sleep(0.01)
+        return self._random.choice(awake)
 
     async def _freeze(self, victim: KeptProcess) -> None:
         pid = victim.pid

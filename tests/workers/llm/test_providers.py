@@ -148,6 +148,6 @@ def test_unknown_provider_names_those_there_are() -> None:
 
 
 def test_bad_url_is_one_sentence() -> None:
-    """A base URL that is none is refused before anything is connected."""
+    """A base URL that is none is refused before anything is connected, whoever made the settings."""
     with pytest.raises(Permanent, match="LLM_BASE_URL=localhost"):
-        OpenAiLlm(settings(llm_base_url="localhost:8081"))
+        OpenAiLlm(settings().model_copy(update={"llm_base_url": "localhost:8081"}))

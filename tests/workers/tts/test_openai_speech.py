@@ -173,7 +173,7 @@ def test_an_address_is_needed() -> None:
 
 async def test_no_address_at_all() -> None:
     """A TTS_BASE_URL that is no address is refused with what is expected."""
-    provider = OpenAiTts(settings("127.0.0.1:8880"))
+    provider = OpenAiTts(settings("http://unused/v1").model_copy(update={"tts_base_url": "127.0.0.1:8880"}))
     with pytest.raises(Permanent, match="expected http://host:port/v1"):
         await provider.warm_up()
     await provider.aclose()
