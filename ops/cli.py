@@ -209,7 +209,7 @@ def doctor(json: Json = False) -> None:
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="Which benchmark; `antiphon bench list` names them.")],
-    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log).")] = None,
+    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad).")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="How long to measure.")] = None,
     wav: Annotated[Path | None, typer.Option(help="A folder with recordings of your own (latency, stt).")] = None,
     json: Json = False,
