@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
+import uvloop
 
 from ops.embedded.valkey import Valkey, free_port
 from schemas.bus import Outcome, Publication, Snapshot
@@ -225,3 +226,25 @@ async def test_blobs_on_a_server_of_their_own(valkey: Valkey, tmp_path: Path) ->
         assert 0 < await other.pttl(key) <= 60_000
         for closing in (raw, other, bus):
             await closing.aclose()
+
+
+def test_on_uvloop_as_in_production(tmp_path: Path) -> None:
+    """The same connection works on uvloop's transports: calls, a bell, and a server that dies and comes back."""
+
+    async def talk() -> None:
+        async with Valkey(tmp_path, binary=BINARY) as server:
+            bus = RedisBus(server.url, settle=0.0, lease=3600.0, patience=20.0)
+            await bus.start()
+            gateway = await Gateway(bus).open()
+            bell = asyncio.create_task(bus.ring("llm", {0: "0-0"}, 20.0))
+            await gateway.publish(llm("j"))
+            async with asyncio.timeout(10.0):
+                await bell
+            held = await take_one(bus, "llm")
+            await server.kill()
+            waiting = asyncio.create_task(bus.commit("llm", "w1", held, 0, "final", [SENTENCE]))
+            await server.start()
+            assert (await waiting).outcome is Outcome.OK
+            await bus.aclose()
+
+    uvloop.run(talk())
