@@ -22,7 +22,7 @@ DEMO: dict[str, str | tuple[str | float, ...]] = {
     "stop": "Wait, stop. What color is the sky on a clear day?",
     "pause": ("I would like to know", 0.6, "how many legs a spider has."),
     "first": "What was my very first question?",
-    "mhm": "Mm-hmm.",
+    "yeah": "Yeah.",
 }
 BENCH: tuple[str | tuple[str | float, ...], ...] = (
     "What time do you open on Saturday?",

@@ -32,5 +32,5 @@ def script() -> list[Step]:
 
 
 def line(name: str) -> Pcm:
-    """One of the made lines: capital, first, mhm, pause, stop, story. int16 mono, 16 kHz."""
+    """One of the made lines: capital, first, pause, stop, story, yeah. int16 mono, 16 kHz."""
     return read_speech(Path(__file__).with_name(f"{name}.flac"))

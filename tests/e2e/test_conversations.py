@@ -124,17 +124,17 @@ async def test_an_interruption_leaves_what_was_heard(house: House, call: Connect
     assert len(given[-1]) <= len(heard) + 5
 
 
-async def test_mhm_over_the_agent_does_not_interrupt_it(house: House, call: Connect, lines: Lines) -> None:
+async def test_yeah_over_the_agent_does_not_interrupt_it(house: House, call: Connect, lines: Lines) -> None:
     """A backchannel pauses the agent for a moment, and it says the rest."""
     caller = await call("talker")
     began = time.monotonic()
     await caller.speak(lines("story"))
     assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
     await asyncio.sleep(1.0)
-    await caller.speak(lines("mhm"))
+    await caller.speak(lines("yeah"))
     played = await caller.wait_for(ended("played", "interrupted"), 60.0, began)
     assert played is not None
-    assert played["how"] == "played"
+    assert played["how"] == "played", await house.told(caller.session)
 
 
 async def test_a_lost_socket_resumes_in_mid_reply(house: House, call: Connect, lines: Lines) -> None:
