@@ -90,7 +90,7 @@ class _Screen:
 
     def line(self, text: str, style: str = "") -> None:
         if self._status:
-            console.out.print(text, style=style, markup=False)
+            console.out.print(text, style=style, markup=False, soft_wrap=True)
 
     def done(self) -> None:
         if self._status:
@@ -134,7 +134,7 @@ async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered
         await print_waterfalls(bus, caller.session)
     finally:
         await bus.aclose()
-    console.out.print(f"\nListen    {wav} (left the caller, right the agent)")
+    console.out.print(f"\nListen    {wav} (left the caller, right the agent)", soft_wrap=True)
     console.out.print(f"Look in   antiphon show {caller.session}")
     console.out.print(f"          antiphon state {caller.session} --at 20")
     console.out.print(f"          antiphon export {caller.session} demo.zip")

@@ -26,7 +26,6 @@ def script() -> list[Step]:
         Step("a question with a long answer …", line("story")),
         Step("… interrupted", line("stop"), "over"),
         Step("a pause in mid-sentence", line("pause")),
-        Step("another real person", packaged("endgame_nagg_nell", 17.5, 19.0)),
         Step("something that refers to the beginning", line("first")),
     ]
 
