@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from ops.system import free_port
 from schemas.errors import Permanent, ProviderError, Transient
 from schemas.settings import Settings
 from tests.workers.llm.contract import QUESTION, LlmContract, read, text_of
-from tests.workers.llm.endpoints import Misbehaving, free_port, healthy
+from tests.workers.llm.endpoints import Misbehaving, healthy
 from workers import registry
 from workers.llm.openai import OpenAiLlm
 from workers.providers import ChatRequest
