@@ -13,7 +13,7 @@ from schemas._fold_turns import (
     forgotten,
     standing_reply,
 )
-from schemas._state import Clip, Commit, Failure, Lost, Phrase, Say, Sentence, SessionState, Tool, Turn, TurnEnd
+from schemas._state import OWN, Clip, Commit, Failure, Lost, Phrase, Say, Sentence, SessionState, Tool, Turn, TurnEnd
 from schemas.events import (
     ClipReady,
     PlaybackFinished,
@@ -45,14 +45,14 @@ def _committed(state: SessionState, event: TurnCommitted) -> Changes:
         opens=True,
         letters=waiting,
     )
-    if event.raises is not None:
+    if event.why in OWN and "turns" in changes:
         changes["turns"] = {number: _taken_back(turn, event) for number, turn in changes["turns"].items()}
     return {**changes, "greeted": True} if event.why == "greeting" else changes
 
 
 def _taken_back(turn: Turn, event: TurnCommitted) -> Turn:
-    """A commit that raises the generation takes the floor for something urgent: a turn nobody has heard an answer to is the
-    users' again, and is answered afterwards."""
+    """The agent takes the floor of its own accord while a turn is open for something urgent: a turn nobody has heard an answer
+    to is the users' again, and is answered afterwards."""
     if turn.id == event.turn or turn.end is not None or turn.own or turn.started_at is not None:
         return turn
     return replace(turn, commit=None, reply=None)

@@ -28,7 +28,7 @@ class TurnTaking(_Section):
     """Speech this long opens a turn."""
     soft_end: float = Field(0.2, ge=0.064, le=2.0)
     """Silence after which STT runs."""
-    soft_end_idle: float = Field(0.1, ge=0.064, le=2.0)
+    soft_end_idle: float = Field(0.064, ge=0.064, le=2.0)
     """The same while the pools are idle: a wasted job costs nothing then."""
     commit_min: float = Field(0.3, ge=0.0, le=5.0)
     """Silence after which a surely finished utterance is committed."""

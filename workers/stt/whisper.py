@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from schemas.endings import OVER, ending
 from schemas.errors import Permanent
 from schemas.settings import Settings
 from workers.providers import Hearing, Pcm, Transcript
@@ -55,17 +56,17 @@ class WhisperStt:
         """One transcript each, in order. The same sound gives the same text, alone or in company."""
         if self._decoder is None:
             await self.warm_up()
-        judging = asyncio.ensure_future(self._ears.judge(batch))
         loop = asyncio.get_running_loop()
         shares = _shares(batch, self._replicas)
         hearing = [loop.run_in_executor(self._pool, self._hear, [batch[n] for n in share]) for share in shares]
-        done, ends = await asyncio.gather(asyncio.gather(*hearing), judging)
-        texts = {
+        attempts = {
             n: attempt
-            for share, heard in zip(shares, done, strict=True)
+            for share, heard in zip(shares, await asyncio.gather(*hearing), strict=True)
             for n, attempt in zip(share, heard, strict=True)
         }
-        return [_transcript(texts[number], end) for number, end in enumerate(ends)]
+        # Not beside Whisper: it would slow down the transcripts of those whose words say that they are done.
+        ends = await self._ears.judge([_open(hearing, attempts[n]) for n, hearing in enumerate(batch)])
+        return [_transcript(attempts[n], end) for n, end in enumerate(ends)]
 
     async def aclose(self) -> None:
         await asyncio.to_thread(self._pool.shutdown)
@@ -174,6 +175,13 @@ def _joined(attempts: Sequence[Attempt]) -> Attempt | None:
         min(attempt.no_speech for attempt in attempts),
         attempts[0].language,
     )
+
+
+def _open(hearing: Hearing, attempt: Attempt | None) -> Hearing:
+    """The same sound, its end to be judged only if the words leave that open."""
+    if attempt is not None and ending(attempt.text) not in OVER:
+        return hearing
+    return replace(hearing, end_of_turn=False)
 
 
 def _transcript(attempt: Attempt | None, end_of_turn: float | None) -> Transcript:
