@@ -81,6 +81,8 @@ def step(state: State, item: Input, now: float) -> tuple[State, list[Decision]]:
     """Take one input. Pure: the same arguments give the same answer, and `state` is not changed."""
     if isinstance(item, Played) and not item.finished:
         return (state.at(item.position, now) if playing.sounds(state, item) else state), []
+    if isinstance(item, Queues) and _load(state, item) == state.load:
+        return state, []
     draft = Draft(state.fork(), now)
     if isinstance(item, Published):
         _published(draft, item)
@@ -171,7 +173,7 @@ def _tool_works(draft: Draft, event: ToolCalled | ToolReturned) -> None:
 
 
 def _load(state: State, item: Queues) -> Load:
-    """Queue lengths, and what of them is not this session's own work."""
+    """What of the queues is not this session's own work, and whether they are long."""
     own = {"stt": 0, "llm": 0, "tts": 0}
     for turn in state.turns.values():
         own["stt"] += sum(utterance.waiting for utterance in turn.utterances)
@@ -179,8 +181,12 @@ def _load(state: State, item: Queues) -> Load:
             own["llm"] += not turn.reply.complete and not turn.waiting
             own["tts"] += sum(not sentence.complete and not sentence.failed for sentence in turn.reply.sentences)
     own["stt"] += sum(person.partial_until > state.turn_time(person.head_at) for person in state.people.values())
-    queued = {"stt": item.stt, "llm": item.llm, "tts": item.tts}
-    return Load({stage: max(0, queued[stage] - own[stage]) for stage in queued}, queued)
+    stt_free = item.stt <= own["stt"]
+    return Load(
+        idle=stt_free and item.llm <= own["llm"] and item.tts <= own["tts"],
+        stt_free=stt_free,
+        short=max(item.llm, item.tts) < state.agent.turn_taking.speculate_below,
+    )
 
 
 # ── answers of the log ───────────────────────────────────────────────────────────────────────────────────────────────
