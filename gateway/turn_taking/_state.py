@@ -363,11 +363,17 @@ class State:
         return twin
 
     def at(self, position: float, now: float) -> "State":
-        """The same, only that playback has come to `position`: the step that is taken most often."""
+        """The same, only that playback has come to `position`."""
         assert self.playback is not None
         twin = self._twin()  # shares what neither changes
         twin.playback = replace(self.playback, position=max(self.playback.position, position))
         twin.active = now
+        return twin
+
+    def after(self, seq: int) -> "State":
+        """The same, only that event `seq`, in which there was no news, has been seen."""
+        twin = self._twin()
+        twin.saw = max(self.saw, seq)
         return twin
 
     def _twin(self) -> "State":
