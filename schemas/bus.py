@@ -73,10 +73,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`last_id`: of the stream now, to ring from (`Bus.ring`)."""
+    """`last_id`: of the stream now, to wait from (`Bus.wait`)."""
 
     deliveries: list[Delivery]
     last_id: str
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Jobs that came while a worker waited. `time`: the log's, µs, when they did."""
+
+    deliveries: list[Delivery]
     time: int
 
 
@@ -175,8 +183,13 @@ class Bus(Protocol):
         jobs are acknowledged, never handed out. `reclaim=False` within 1 s of (re)connecting: after a restart every lease
         looks expired."""
 
-    async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
-        """Return when a stream has entries after its last id (a doorbell: nothing is taken), or after `timeout` s."""
+    async def wait(
+        self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float
+    ) -> Handed:
+        """After a `take` that found nothing more: return when there are jobs, or after `timeout` s. Up to `count` new ones come
+        with the answer where the log can hand them over in the breath that enqueues them; an empty answer, before its time,
+        is but a doorbell: a stream has entries after its last id, and `take` gets them. Cancelled, it may have been handed
+        jobs that nobody knows of until their lease runs out."""
 
     async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         """OK, LOST, STALE or CLOSED for each: anything but OK means stop."""

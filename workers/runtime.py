@@ -178,15 +178,19 @@ class Worker:
         partition first, and while a batch computes, the next one gathers in the log. So a lone job is never delayed.
         """
         delays = backoff(0.05, 0.5)
+        due = 0.0  # when to look for leases that ran out; also whenever the log may have more than was handed over
         while not self._stopping.is_set():
-            free = self.handler.slots - len(self._runs)
-            if free <= 0:
-                self._changed.clear()
-                await self._changed.wait()
-                continue
+            room = (self.handler.slots - len(self._runs)) * self.handler.batch
             try:
-                if await self._take(free * self.handler.batch):
-                    await self.bus.ring(self._stage, self._last_ids, self.options.poll)
+                if room <= 0:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    due = 0.0
+                elif (now := self._clock.now()) >= due:
+                    if await self._take(room):
+                        due = now + self.options.poll
+                elif not room > await self._wait(room, due - now) > 0:
+                    due = 0.0
             except BusError as error:
                 self._away("take", error)
                 await asyncio.sleep(next(delays))
@@ -208,10 +212,19 @@ class Worker:
                     break
         finally:
             self._partitions.append(self._partitions.pop(0))  # the next call begins elsewhere
-            size = self.handler.batch
-            for start in range(0, len(works), size):
-                self._start(works[start : start + size])
+            self._start_all(works)
         return len(works) < room
+
+    async def _wait(self, room: int, seconds: float) -> int:
+        """Start jobs as they come, up to `room`. How many did; none: the time is over, or the log has some to take."""
+        handed = await self.bus.wait(self._stage, self._consumer, self._last_ids, room, seconds)
+        self._start_all([self._taken(delivery, handed.time) for delivery in handed.deliveries])
+        return len(handed.deliveries)
+
+    def _start_all(self, works: list[TakenJob]) -> None:
+        size = self.handler.batch
+        for start in range(0, len(works), size):
+            self._start(works[start : start + size])
 
     def _taken(self, delivery: Delivery, time: int) -> TakenJob:
         work = TakenJob(self.bus, self._consumer, delivery, time, self._clock, self.metrics)

@@ -36,6 +36,9 @@ _FOR_NOW = ("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "LOADING", "BUSY", "NOREPLI
 
 
 class Server(Protocol):
+    hands_over: bool
+    """Whether `new_entries` works: one blocking read for all streams."""
+
     @property
     def settled(self) -> bool:
         """Whether owners had the time to renew first, since we (re)connected."""
@@ -46,6 +49,9 @@ class Server(Protocol):
     async def command(self, key: str, *command: Argument) -> Any: ...
     async def read_streams(
         self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False
+    ) -> Rows: ...
+    async def new_entries(
+        self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
     ) -> Rows: ...
 
 
@@ -153,6 +159,8 @@ class _Common(ABC):
 
 
 class SingleServer(_Common):
+    hands_over = True
+
     def __init__(self, url: str, *, library: str | None = None, settle: float, patience: float, timeout: float) -> None:
         super().__init__(url, library=library, settle=settle, patience=patience, timeout=timeout)
         self._wire = Wire(url, timeout, self._heard)
@@ -175,13 +183,36 @@ class SingleServer(_Common):
         command = _xread(after, count, timeout)
         return _rows(await self._try(lambda: self._blocking.read(timeout, *command)))
 
+    async def new_entries(self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float) -> Rows:
+        """Entries nobody was given yet, up to `count` of each stream, now `consumer`'s; none after `timeout` seconds, or when
+        the group is gone: `take` makes it again."""
+        block = ("COUNT", count, "BLOCK", max(1, int(timeout * 1000)))
+        command: tuple[Argument, ...] = (
+            "XREADGROUP",
+            "GROUP",
+            group,
+            consumer,
+            *block,
+            "STREAMS",
+            *streams,
+            *(">" for _ in streams),
+        )
+        try:
+            return _rows(await self._try(lambda: self._blocking.read(timeout, *command)))
+        except BusError as error:
+            if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
+                return []
+            raise
+
 
 class ClusterServer(_Common):
     """Redis Cluster: one wire per primary, commands go where their key lives.
 
     A blocking read names the streams of one slot, so each partition has its own; one left waiting when another rang is
-    listened to again by the next call.
+    listened to again by the next call. So nothing is handed over here: it would be handed to somebody who no longer waits.
     """
+
+    hands_over = False
 
     def __init__(self, url: str, *, library: str | None = None, settle: float, patience: float, timeout: float) -> None:
         super().__init__(url, library=library, settle=settle, patience=patience, timeout=timeout)
@@ -216,6 +247,9 @@ class ClusterServer(_Common):
     async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
         rows: Rows = await self._try(lambda: self._read_streams(after, count, timeout, doorbell))
         return rows
+
+    async def new_entries(self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float) -> Rows:
+        raise NotImplementedError("a cluster's bells are apart; see hands_over")
 
     async def _read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool) -> Rows:
         if not after:

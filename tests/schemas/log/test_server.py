@@ -236,11 +236,11 @@ def test_on_uvloop_as_in_production(tmp_path: Path) -> None:
             bus = RedisBus(server.url, settle=0.0, lease=3600.0, patience=20.0)
             await bus.start()
             gateway = await Gateway(bus).open()
-            bell = asyncio.create_task(bus.ring("llm", {0: "0-0"}, 20.0))
+            last_id = (await bus.take("llm", 0, "w1", 1)).last_id
+            waiting_worker = asyncio.create_task(bus.wait("llm", "w1", {0: last_id}, 1, 20.0))
             await gateway.publish(llm("j"))
             async with asyncio.timeout(10.0):
-                await bell
-            held = await take_one(bus, "llm")
+                [held] = (await waiting_worker).deliveries
             await server.kill()
             waiting = asyncio.create_task(bus.commit("llm", "w1", held, 0, "final", [SENTENCE]))
             await server.start()
