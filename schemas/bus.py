@@ -180,8 +180,8 @@ class Bus(Protocol):
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
         """Up to `count` jobs: those whose lease ran out first (their attempt counts up), then new ones. Void and closed
-        jobs are acknowledged, never handed out. `reclaim=False` within 1 s of (re)connecting: after a restart every lease
-        looks expired."""
+        jobs are acknowledged, never handed out. `reclaim=False`: only jobs that were handed back, and new ones. So it is, too,
+        for a moment after the log was away: every lease looks expired then, and owners renew first."""
 
     async def wait(
         self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float

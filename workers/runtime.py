@@ -80,6 +80,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._changed = asyncio.Event()  # a slot came free, or stop
+        self._found_back = asyncio.Event()  # the log, after it was away
 
     def obstacles(self) -> list[str]:
         """What keeps this worker from taking jobs; empty: it is ready."""
@@ -248,7 +249,7 @@ class Worker:
             log.error("job dropped; its lease runs out and it is taken again", exc_info=error)
 
     def _may_reclaim(self) -> bool:
-        """Not with the call that finds the log back: the owners renew first. (How long after that, the log knows.)"""
+        """Not with the call that finds the log back: the owners renew first. (How much longer, the log knows.)"""
         return "log" not in self._obstacles
 
     def _away(self, call: str, error: BusError) -> None:
@@ -258,6 +259,7 @@ class Worker:
     def _back(self) -> None:
         if "log" in self._obstacles:
             del self._obstacles["log"]
+            self._found_back.set()
             log.info("the log is back", extra={"stage": self._stage})
 
     # ── running jobs ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -354,8 +356,10 @@ class Worker:
         period = self.options.lease / 4
         due = self._clock.now() + period
         while True:
-            await asyncio.sleep(max(0.0, due - self._clock.now()))
-            late = self._clock.now() - due
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._found_back.wait(), max(0.0, due - self._clock.now()))
+            self._found_back.clear()
+            late = max(0.0, self._clock.now() - due)
             self.metrics.lagged(late)
             if late > self.options.lease:
                 log.warning("this process stood still for %.1f s: leases ran out", late)

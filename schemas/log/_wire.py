@@ -174,14 +174,10 @@ class Wire:
 
     async def call(self, *command: str | bytes | int | float) -> Answer:
         """The answer, bytes for strings. Raises redis.exceptions' ResponseError and ConnectionError, OSError, TimeoutError."""
-        return await self.ask(lambda: command)
-
-    async def ask(self, make: Callable[[], Command]) -> Answer:
-        """The same, of a command that is made when the connection it goes out on is there."""
         link = self._link
         if link is None or link.broken:
             link = await self._connect()
-        return await link.send(make())
+        return await link.send(command)
 
     async def aclose(self) -> None:
         if self._link:

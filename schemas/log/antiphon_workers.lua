@@ -10,12 +10,13 @@ end
 
 -- take: jobs for the free slots of one consumer.
 -- KEYS  job stream
--- ARGV  consumer, count, lease in ms, reclaim (1 | 0: only what was handed back)
+-- ARGV  consumer, count, lease in ms, reclaim (1 | 0: only what was handed back), settle in ms: nor while it is younger
 -- ->    {last id, time, {entry, attempt, session, body, answers, deadline, enqueued, last step}*}
 -- Void, closed and ownerless jobs are acknowledged, and so is a perishable one past its deadline.
 local function take(keys, a)
   local queue, consumer, lease = keys[1], a[1], a[3]
   local want, out, now = tonumber(a[2]), {}, micros()
+  local reclaim = a[4] == '1' and settled(a[5])
   local tag = string.match(queue, '^%b{}')
 
   local function hand_out(entry, attempt, list)
@@ -40,7 +41,7 @@ local function take(keys, a)
   end
 
   for _ = 1, 64 do -- void jobs make room for others; bounded, the caller asks again
-    local pending = a[4] == '1' and lapsed() or lapsed(NOBODY)
+    local pending = reclaim and lapsed() or lapsed(NOBODY)
     if #pending == 0 or #out >= want then break end
     for _, p in ipairs(pending) do
       local got = rc('XCLAIM', queue, GROUP, consumer, 0, p[1])[1]

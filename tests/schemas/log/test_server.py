@@ -65,20 +65,21 @@ async def test_calls_outlive_a_killed_server(valkey: Valkey) -> None:
 
 
 async def test_a_reconnected_bus_lets_owners_renew_first(valkey: Valkey) -> None:
-    """A restart of the server counts as connecting: nothing is reclaimed until owners had their time."""
-    bus = RedisBus(valkey.url, settle=0.3, lease=0.02, patience=20.0)
+    """After a restart of the server nothing is reclaimed until owners had their time, and sessions have theirs twice over."""
+    bus = RedisBus(valkey.url, settle=0.2, lease=0.02, patience=20.0)
     await bus.start()
-    await asyncio.sleep(0.35)
     await (await Gateway(bus).open()).publish(llm("j"))
+    await asyncio.sleep(0.25)
     await take_one(bus, "llm", "w1")
     await asyncio.sleep(0.05)
     assert (await take_one(bus, "llm", "w2")).attempt == 2
     await valkey.kill()
     await valkey.start()
     assert await take(bus, "llm", "w3") == []
-    assert await bus.expired(0, 10) == []
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(0.25)
     assert (await take_one(bus, "llm", "w3")).attempt == 3
+    assert await bus.expired(0, 10) == []
+    await asyncio.sleep(0.25)
     assert await bus.expired(0, 10) == ["s"]
     await bus.aclose()
 

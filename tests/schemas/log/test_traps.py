@@ -232,8 +232,8 @@ async def test_a_lapsed_but_unclaimed_lease_is_its_owners(bus: RedisBus, raw: re
     assert (await bus.commit("llm", "w1", held, 0, "final", [SENTENCE])).outcome is Outcome.OK
 
 
-async def test_nobody_reclaims_just_after_connecting(valkey: Valkey, raw: redis.asyncio.Redis) -> None:
-    """For `settle` seconds after (re)connecting only new and handed-back jobs are taken, and no session is claimed by age."""
+async def test_nobody_reclaims_just_after_a_start(valkey: Valkey, raw: redis.asyncio.Redis) -> None:
+    """For `settle` seconds after the server's start only new and handed-back jobs are taken, and no session is claimed by age."""
     owner = RedisBus(valkey.url, lease=3600.0, settle=0.0)
     newcomer = RedisBus(valkey.url, lease=3600.0, settle=3600.0)
     await owner.start()
