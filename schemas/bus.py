@@ -73,11 +73,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`last_id`: of the stream now, to wait from (`Bus.wait`)."""
+    """`last_id`: of the stream now, to wait from (`Bus.wait`); `again`: seconds after which somebody's lease may have run out,
+    as far as the log can tell: ask again by then."""
 
     deliveries: list[Delivery]
     last_id: str
     time: int
+    again: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class WorkerOptions:
     drain: float = 20.0
     """How long `run` may go on after `stop`; what isn't done then is handed back."""
     poll: float = 0.25
-    """Jobs are looked for at least so often: a lease that ran out rings no bell."""
+    """Jobs are looked for at least so often, and when the log expects a lease to run out: that wakes nobody who waits."""
     patience: float = 5.0
     """How long errors that can pass are retried, within the job's deadline."""
     grace: float = 1.0
@@ -188,8 +188,8 @@ class Worker:
                     await self._changed.wait()
                     due = 0.0
                 elif (now := self._clock.now()) >= due:
-                    if await self._take(room):
-                        due = now + self.options.poll
+                    again = await self._take(room)
+                    due = self._clock.now() + again
                 elif not room > await self._wait(room, due - now) > 0:
                     due = 0.0
             except BusError as error:
@@ -198,9 +198,10 @@ class Worker:
             else:
                 delays = backoff(0.05, 0.5)
 
-    async def _take(self, room: int) -> bool:
-        """Start what is there, up to `room` jobs. Whether the log had no more."""
+    async def _take(self, room: int) -> float:
+        """Start what is there, up to `room` jobs. Seconds after which to look again; 0: the log may have more now."""
         works: list[TakenJob] = []
+        again = self.options.poll
         try:
             for partition in self._partitions:
                 taken = await self.bus.take(
@@ -208,13 +209,14 @@ class Worker:
                 )
                 self._back()
                 self._last_ids[partition] = taken.last_id
+                again = min(again, taken.again)
                 works += (self._taken(delivery, taken.time) for delivery in taken.deliveries)
                 if len(works) >= room:
                     break
         finally:
             self._partitions.append(self._partitions.pop(0))  # the next call begins elsewhere
             self._start_all(works)
-        return len(works) < room
+        return again if len(works) < room else 0.0
 
     async def _wait(self, room: int, seconds: float) -> int:
         """Start jobs as they come, up to `room`. How many did; none: the time is over, or the log has some to take."""

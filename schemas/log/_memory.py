@@ -77,7 +77,7 @@ class MemoryBus:
         deliveries = log.take(stage, consumer, count, reclaim, now)
         entries = log.queues[stage].entries
         self._ring()
-        return Taken(deliveries, f"{next(reversed(entries), 0)}-0", now)
+        return Taken(deliveries, f"{next(reversed(entries), 0)}-0", now, log.again(stage, now))
 
     async def wait(
         self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float

@@ -98,12 +98,12 @@ class RedisBus:
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
-        last_id, time, rows = await self._server.function(
+        last_id, time, rows, again = await self._server.function(
             "take", [keys.queue(partition, stage)], [consumer, count, self._lease, int(reclaim), self._settle]
         )
         self._heard_time(time)
         deliveries = [delivery for row in rows if (delivery := _delivery(row, partition))]
-        return Taken(deliveries, last_id.decode(), time)
+        return Taken(deliveries, last_id.decode(), time, again / 1000)
 
     async def wait(
         self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float

@@ -16,6 +16,7 @@ local REQUESTS = 32          -- request ids kept per session
 local INBOX = 20000          -- entries an inbox keeps, about
 local INBOX_TTL = 60000      -- ms after the gateway's last hold
 local DEAD = 10000           -- dead letters kept, about
+local SOON = 250             -- ms within which it is told that a lease runs out
 local SILENCE = 500000       -- µs without any call, after which owners may not have been able to renew
 
 local function rc(...) return redis.call(...) end -- redis.call is nil while the library loads
@@ -35,8 +36,8 @@ local function heard()
   last_call = now
 end
 
--- Whether calls came for so many ms now: all who live had the time to renew.
-local function settled(ms) return last_call - calm_since >= tonumber(ms) * 1000 end
+-- How many ms are left until calls have come for so many, and all who live had the time to renew.
+local function unsettled(ms) return math.max(0, math.ceil(tonumber(ms) - (last_call - calm_since) / 1000)) end
 
 local function digits(n) return string.format('%.0f', n) end -- tostring would say 1.79e+15
 

@@ -107,7 +107,7 @@ local function claim(keys, a)
   if not s.open then return answer(s, 'CLOSED') end
   local ends = tonumber(rc('ZSCORE', s.tag .. ':lease', s.name) or '0')
   local ticket = a[3] ~= '' and a[3] == s.x
-  if not ticket and (ends > s.now or not settled(a[5])) then return answer(s, 'HELD') end
+  if not ticket and (ends > s.now or unsettled(a[5]) > 0) then return answer(s, 'HELD') end
   s.epoch = digits(tonumber(s.epoch) + 1)
   rc('HSET', s.key, 'epoch', s.epoch, 'owner', a[1])
   lease(s, a[4])
@@ -118,7 +118,7 @@ end
 -- expired: sessions whose gateway's lease ran out.
 -- KEYS  lease zset    ARGV  count, settle in ms    ->  {session*}
 local function expired(keys, a)
-  if not settled(a[2]) then return {} end
+  if unsettled(a[2]) > 0 then return {} end
   return rc('ZRANGEBYSCORE', keys[1], '-inf', digits(micros()), 'LIMIT', 0, a[1])
 end
 

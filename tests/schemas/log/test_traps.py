@@ -232,6 +232,20 @@ async def test_a_lapsed_but_unclaimed_lease_is_its_owners(bus: RedisBus, raw: re
     assert (await bus.commit("llm", "w1", held, 0, "final", [SENTENCE])).outcome is Outcome.OK
 
 
+async def test_take_says_when_a_lease_runs_out(bus: RedisBus, raw: redis.asyncio.Redis) -> None:
+    """Whoever finds nothing is told when a dead worker's lease runs out, and nothing of the leases that are renewed."""
+    await (await Gateway(bus).open()).publish(llm("j"), llm("k", generation=None))
+    held = await take_one(bus, "llm", "w1")
+    assert (await bus.take("llm", 0, "w2", 1)).again == 0.25
+    hour = 3_600_000
+    await raw.xclaim(QUEUE, GROUP, "w1", 0, [held.entry], idle=hour - 200, justid=True)  # type: ignore[list-item]
+    taken = await bus.take("llm", 0, "w2", 1)
+    assert not taken.deliveries
+    assert 0.0 < taken.again <= 0.2
+    assert await bus.renew("llm", "w1", [held]) == [Outcome.OK]
+    assert (await bus.take("llm", 0, "w2", 1)).again == 0.25
+
+
 async def test_nobody_reclaims_just_after_a_start(valkey: Valkey, raw: redis.asyncio.Redis) -> None:
     """For `settle` seconds after the server's start only new and handed-back jobs are taken, and no session is claimed by age."""
     owner = RedisBus(valkey.url, lease=3600.0, settle=0.0)

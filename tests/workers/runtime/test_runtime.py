@@ -124,6 +124,22 @@ async def test_zombie_appends_nothing() -> None:
 
 
 @virtually
+async def test_a_dead_workers_job_is_taken_when_its_lease_runs_out() -> None:
+    """Whoever waits does not sleep over the moment at which a dead worker's lease runs out."""
+    for died in (0.03, 0.13, 0.23):
+        async with Pool() as pool:
+            pool.start(ScriptedStage(takes(60.0)))
+            await pool.session("a", llm_job("a"))
+            await asyncio.sleep(died)
+            pool.start(stage := ScriptedStage(takes(0.1)))
+            began = now()
+            pool.tasks[0].cancel()
+            await asyncio.sleep(3.0)
+            [(taken, _)] = stage.runs
+            assert taken - began == pytest.approx(2.0 - died, abs=0.02)
+
+
+@virtually
 async def test_a_steady_stream_hides_no_lapsed_lease() -> None:
     """A worker that is handed one job after another while it waits takes a dead worker's job all the same."""
     async with Pool() as pool:
