@@ -79,7 +79,9 @@ async def waterfalls(bus: Bus, session: str) -> list[dict[str, Any]]:
 async def print_waterfalls(bus: Bus, session: str, out: Console | None = None) -> None:
     """Every answered turn: what was said, what was heard, and the bars of its waterfall."""
     out = out or console.out
-    for shape, state in await _shapes(bus, session):
+    for number, (shape, state) in enumerate(await _shapes(bus, session)):
+        if number:
+            out.print()
         turn = state.turns[shape.turn]
         said = f"“{turn.text}” → " if turn.text else ""
         console.hang("", f"{said}“{turn.heard}”" if turn.heard else said.removesuffix(" → "), out)
