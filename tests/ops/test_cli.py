@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import redis.asyncio
 import soundfile
 import typer
 from typer.testing import CliRunner
 
 from ops import cli, console
+from ops.commands.doctor import _log
+from ops.embedded.valkey import Valkey
 from ops.system import free_port
-from schemas.settings import Settings
+from schemas.settings import Settings, load
 
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
 
@@ -130,6 +133,31 @@ def test_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(bad) == {"log", "llm", "stt", "tts"}
     assert all(finding["advice"] for finding in bad.values())
     assert "STT_MODEL=/nowhere/model" in bad["stt"]["found"]
+
+
+async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
+    """A log that is full, read-only, evicting, not persistent or of other partitions is told, each with what to do."""
+    raw = redis.asyncio.Redis.from_url(valkey.url)
+    await raw.set("antiphon:partitions", 2)
+    await raw.config_set("maxmemory", "1kb", "appendonly", "no")
+    await raw.replicaof("127.0.0.1", free_port())  # type: ignore[no-untyped-call]
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+    monkeypatch.setenv("PARTITIONS", "4")
+    findings = {finding.check: finding async for finding in _log(load(), None)}
+    assert {check for check, finding in findings.items() if finding.result == "bad"} == {
+        "log", "partitions", "persistence", "memory",
+    }  # fmt: skip
+    assert "primary" in findings["log"].advice
+    assert "set it to 2" in findings["partitions"].advice
+    assert "raise maxmemory" in findings["memory"].advice
+    await raw.config_set("maxmemory", "1gb", "maxmemory-policy", "allkeys-lru", "appendonly", "yes")
+    await raw.replicaof("NO", "ONE")  # type: ignore[no-untyped-call]
+    findings = {finding.check: finding async for finding in _log(load(partitions=2), None)}
+    assert {check: finding.result for check, finding in findings.items()} == {
+        "log": "ok", "persistence": "ok", "memory": "bad", "clock": "ok",
+    }  # fmt: skip
+    assert "noeviction" in findings["memory"].advice
+    await raw.aclose()
 
 
 def test_hints_can_be_typed_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
