@@ -152,6 +152,25 @@ def call(
 
 
 @app.command()
+def token(
+    agent: Annotated[str, typer.Option(help="The only agent it is for; left to the client when not given.")] = "",
+    room: Annotated[str, typer.Option(help="The only room it is for.")] = "",
+    participant: Annotated[str, typer.Option(help="Who its bearer is.")] = "",
+    hours: Annotated[float, typer.Option(min=0.001, help="How long it is good for.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """Make a client token.
+
+    It is signed with GATEWAY_TOKEN_SECRET, which must be the gateway's. A gateway on loopback asks for none.
+
+    Example: antiphon token --agent default --hours 8
+    """
+    from ops.commands.token import token as command
+
+    command(agent, room, participant, hours, json)
+
+
+@app.command()
 def sessions(
     count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     json: Json = False,

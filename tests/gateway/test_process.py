@@ -25,7 +25,7 @@ pytestmark = pytest.mark.models  # each process loads the VAD
 
 
 class Process:
-    """One `python -m gateway.main`. `url`: of its WebSocket."""
+    """One `antiphon gateway`. `url`: of its WebSocket."""
 
     def __init__(self, process: asyncio.subprocess.Process):
         self.process = process
@@ -54,8 +54,7 @@ async def spawn(**environment: str) -> Process:
     return Process(
         await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "gateway.main",
+            *("-m", "ops.cli", "gateway"),
             env={**os.environ, "GATEWAY_PORT": "0", "DRAIN": "0", **environment},
             stderr=asyncio.subprocess.PIPE,
         )

@@ -13,6 +13,7 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
+from gateway.tokens import Grant, verify
 from ops import cli, console
 from ops.commands.doctor import _log
 from ops.embedded.valkey import Valkey
@@ -158,6 +159,17 @@ async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: 
     }  # fmt: skip
     assert "noeviction" in findings["memory"].advice
     await raw.aclose()
+
+
+def test_a_token_lets_in_whom_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`token` signs with the gateway's secret; without one it says which variable is missing."""
+    code, _, error = invoke("token")
+    assert code == console.USAGE
+    assert "GATEWAY_TOKEN_SECRET is not set" in error
+    secret = "0123456789abcdef" * 2
+    monkeypatch.setenv("GATEWAY_TOKEN_SECRET", secret)
+    assert verify(secret, invoke("token", "--agent", "front-desk")[1].strip()) == Grant(agent="front-desk")
+    assert verify(secret, json.loads(invoke("token", "--json")[1])["token"]) == Grant()
 
 
 def test_hints_can_be_typed_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
