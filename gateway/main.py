@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,20 +152,3 @@ async def _connect(bus: Bus, stop: asyncio.Event) -> None:
                 log.warning("%s; trying again", error)
             said = True
             await asyncio.sleep(0.25)
-
-
-def main() -> None:
-    """`python -m gateway.main`"""
-    import uvloop
-
-    from schemas.errors import AntiphonError
-    from schemas.settings import load
-
-    try:
-        uvloop.run(run_gateway(load()))
-    except AntiphonError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -38,7 +38,9 @@ def _show(stack: Stack) -> None:
     console.out.print(f"\nlog      {stack.redis_url}\nLLM      {stack.llm_base_url}")
     for url in stack.gateways:
         console.out.print(f"gateway  {url}")
-    console.out.print("\nTry, in another terminal:  antiphon call FILE.wav    antiphon sessions    antiphon doctor")
+    me = console.me()
+    console.out.print()
+    console.hang("Try, in another terminal:  ", f"{me} call FILE.wav\n{me} sessions\n{me} doctor")
     console.out.print("Ctrl-C stops everything; the log stays in " + str(stack.plan.folder), style="dim")
 
 
