@@ -8,6 +8,7 @@ from typing import Any
 import msgpack
 
 from schemas.bus import (
+    Bus,
     Claimed,
     Delivery,
     Ending,
@@ -38,7 +39,7 @@ _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
 
 
-class RedisBus:
+class RedisBus(Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
