@@ -84,7 +84,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """Jobs that came while a worker waited. `time`: the log's, µs, when they did."""
+    """Jobs that came while a worker waited. `time`: the log's, µs, when they did; of no meaning when none came."""
 
     deliveries: list[Delivery]
     time: int

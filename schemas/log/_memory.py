@@ -5,6 +5,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 
 from schemas.bus import (
+    Bus,
     Claimed,
     Delivery,
     Ending,
@@ -31,7 +32,7 @@ EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""
 
 
-class MemoryBus:
+class MemoryBus(Bus):
     """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
     mutant that lets anyone commit."""
 

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from time import monotonic_ns
 from typing import Any
 
 import msgpack
 
 from schemas.bus import (
+    Bus,
     Claimed,
     Delivery,
     Ending,
@@ -37,11 +37,9 @@ _logger = logging.getLogger(__name__)
 _Argument = str | bytes | int
 _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
-_CLOCK_STEP, _CLOCK_DRIFT = 100_000, 50
-"""µs: a difference that no slow answer makes; what two clocks may part in between two calls of `take`."""
 
 
-class RedisBus:
+class RedisBus(Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
@@ -74,7 +72,6 @@ class RedisBus:
         self._settle = int(settle * 1000)
         self._blob_ttl = int(blob_ttl * 1000)
         kind: type[ClusterServer | SingleServer] = ClusterServer if cluster else SingleServer
-        self._ahead = 0
         self._server: Server = kind(url, library=library, patience=patience, timeout=timeout)
         blobs_in_cluster = cluster and not blob_url
         self._blobs: Server = (
@@ -101,7 +98,6 @@ class RedisBus:
         last_id, time, rows, again = await self._server.function(
             "take", [keys.queue(partition, stage)], [consumer, count, self._lease, int(reclaim), self._settle]
         )
-        self._heard_time(time)
         deliveries = [delivery for row in rows if (delivery := _delivery(row, partition))]
         return Taken(deliveries, last_id.decode(), time, again / 1000)
 
@@ -112,18 +108,17 @@ class RedisBus:
         answered: no bell, no second call, no write to the disk of its own."""
         streams = {keys.queue(partition, stage): partition for partition in last_ids}
         each = count // max(1, len(streams))  # what waits in several streams comes from all of them
-        asked = self._log_time()
         if each == 0 or not self._server.hands_over:
             bells = {stream: last_ids[partition] for stream, partition in streams.items()}
             await self._server.read_streams(bells, 1, timeout, doorbell=True)
-            return Handed([], asked)
-        rows = await self._server.new_entries(list(streams), keys.GROUP, consumer, each, timeout)
+            return Handed([], 0)
+        asked, rows = await self._server.new_entries(list(streams), keys.GROUP, consumer, each, timeout)
         handed = [_entry(row, streams[name]) for name, entries in rows for row in entries]
         deliveries = [delivery for delivery in handed if delivery]
-        if any(delivery.enqueued < asked for delivery in deliveries):  # they lay there, and may have become void
+        if any(delivery.enqueued <= asked for delivery in deliveries):  # they lay there, and may have become void
             outcomes = await self.renew(stage, consumer, deliveries)
             deliveries = [d for d, outcome in zip(deliveries, outcomes, strict=True) if outcome is Outcome.OK]
-        return Handed(deliveries, self._log_time())
+        return Handed(deliveries, max([asked, *(delivery.enqueued for delivery in deliveries)]))
 
     async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         by_partition: dict[int, list[Delivery]] = {}
@@ -323,17 +318,6 @@ class RedisBus:
     async def now(self) -> int:
         seconds, micros = await self._server.command("", "TIME")
         return int(seconds) * 1_000_000 + int(micros)
-
-    def _heard_time(self, time: int) -> None:
-        """How far Redis TIME is ahead of our clock, µs, by the answer that was under way the shortest; a clock that was set
-        counts anew."""
-        ahead = time - monotonic_ns() // 1000
-        was_set = abs(ahead - self._ahead) > _CLOCK_STEP
-        self._ahead = ahead if was_set else max(ahead, self._ahead - _CLOCK_DRIFT)
-
-    def _log_time(self) -> int:
-        """Redis TIME as we reckon it, µs: behind the true one by the time an answer is under way."""
-        return monotonic_ns() // 1000 + self._ahead
 
     def _hash(self, session: str) -> str:
         return keys.session_hash(self.partition(session), session)

@@ -44,7 +44,7 @@ class Server(Protocol):
     ) -> Rows: ...
     async def new_entries(
         self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
-    ) -> Rows: ...
+    ) -> tuple[int, Rows]: ...
 
 
 class _Common(ABC):
@@ -157,9 +157,11 @@ class SingleServer(_Common):
         command = _xread(after, count, timeout)
         return _rows(await self._try(lambda: self._blocking.read(timeout, *command)))
 
-    async def new_entries(self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float) -> Rows:
+    async def new_entries(
+        self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
+    ) -> tuple[int, Rows]:
         """Entries nobody was given yet, up to `count` of each stream, now `consumer`'s; none after `timeout` seconds, or when
-        the group is gone: `take` makes it again."""
+        the group is gone: `take` makes it again. Before them the server's time, µs, when it was asked."""
         block = ("COUNT", count, "BLOCK", max(1, int(timeout * 1000)))
         command: tuple[Argument, ...] = (
             "XREADGROUP",
@@ -172,10 +174,11 @@ class SingleServer(_Common):
             *(">" for _ in streams),
         )
         try:
-            return _rows(await self._try(lambda: self._blocking.read(timeout, *command)))
+            asked, answer = await self._try(lambda: self._blocking.read_dated(timeout, *command))
+            return asked, _rows(answer)
         except BusError as error:
             if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
-                return []
+                return 0, []
             raise
 
 
@@ -222,7 +225,9 @@ class ClusterServer(_Common):
         rows: Rows = await self._try(lambda: self._read_streams(after, count, timeout, doorbell))
         return rows
 
-    async def new_entries(self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float) -> Rows:
+    async def new_entries(
+        self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
+    ) -> tuple[int, Rows]:
         raise NotImplementedError("a cluster's bells are apart; see hands_over")
 
     async def _read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool) -> Rows:

@@ -8,7 +8,8 @@ loop per call, of which a voice turn makes a dozen.
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import hiredis
@@ -42,13 +43,26 @@ class Link(asyncio.Protocol):
         if self.broken or self._transport is None:
             answer.set_exception(RedisConnectionError("the connection was closed"))
             return answer
-        packed = hiredis.pack_command(command)  # type: ignore[arg-type]
         if not self._waiting:
-            self._transport.write(packed)  # alone: there is nobody to wait for
+            self._transport.write(_packed(command))  # alone: there is nobody to wait for
         else:
             if not self._out:
                 self._loop.call_soon(self._flush)
-            self._out.append(packed)
+            self._out.append(_packed(command))
+        return self._awaited(answer, block)
+
+    def send_together(self, first: Command, second: Command, block: float) -> "list[asyncio.Future[Answer]]":
+        """Both in one packet: the server carries out the second right after the first, and nobody's command between them.
+        `block`: seconds it may wait, beside the timeout."""
+        answers = [self._loop.create_future(), self._loop.create_future()]
+        if self.broken or self._transport is None:
+            for answer in answers:
+                answer.set_exception(RedisConnectionError("the connection was closed"))
+            return answers
+        self._transport.write(_packed(first) + _packed(second))
+        return [self._awaited(answer, block) for answer in answers]
+
+    def _awaited(self, answer: "asyncio.Future[Answer]", block: float) -> "asyncio.Future[Answer]":
         due = self._loop.time() + block + self._timeout
         self._waiting.append((answer, due))
         if self._watch is None or due < self._watch.when():
@@ -117,6 +131,11 @@ class Link(asyncio.Protocol):
             answer, _ = self._waiting.popleft()
             if not answer.done():
                 answer.set_exception(why)
+
+
+def _packed(command: Command) -> bytes:
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
+    return packed
 
 
 async def connect(url: str, timeout: float) -> Link:
@@ -209,11 +228,26 @@ class Blocking:
 
     async def read(self, block: float, *command: str | bytes | int) -> Answer:
         """The answer of a command that blocks up to `block` seconds; the client waits a margin longer."""
+        async with self._lent() as link:
+            return await link.send(command, block)
+
+    async def read_dated(self, block: float, *command: str | bytes | int) -> tuple[int, Answer]:
+        """The same, after the server's time when it began to wait, µs."""
+        async with self._lent() as link:
+            first, second = link.send_together(("TIME",), command, block)
+            second.add_done_callback(
+                lambda answer: answer.cancelled() or answer.exception()
+            )  # if nobody comes that far
+            seconds, micros = await first
+            return int(seconds) * 1_000_000 + int(micros), await second
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Link]:
         while self._free and self._free[-1].broken:
             self._free.pop()
         link = self._free.pop() if self._free else await connect(self._url, self._margin)
         try:
-            answer = await link.send(command, block)
+            yield link
         except ResponseError:
             self._free.append(link)
             raise
@@ -221,7 +255,6 @@ class Blocking:
             await link.close()
             raise
         self._free.append(link)
-        return answer
 
     async def aclose(self) -> None:
         for link in self._free:
