@@ -260,8 +260,10 @@ def speculates(state: State) -> bool:
 
 
 def _then(state: State, turn: Turn, *, committed: bool) -> LlmJob | None:
-    """What follows the transcript without the gateway: only when one human speaks, and not over the agent."""
-    if turn.over or state.humans > 1 or state.other_replies(turn):
+    """What follows the transcript without the gateway: only when one human speaks, and not over the agent. Not after an early
+    soft end, either: more often than not it is a gap between words, and by the transcript we know."""
+    early = state.load.idle and state.agent.turn_taking.soft_end_idle < state.agent.turn_taking.soft_end
+    if (early and not committed) or turn.over or state.humans > 1 or state.other_replies(turn):
         return None
     if not (committed or speculates(state)):
         return None
