@@ -110,7 +110,7 @@ class Stack:
                 Command(
                     "llm-server",
                     # what goes on being written must not keep the first sentence from being spoken
-                    ["nice", "-n", "5", *ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)],
+                    ["nice", "-n", "12", *ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)],
                     ready=f"http://127.0.0.1:{port}/health",
                 )
             )
