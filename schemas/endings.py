@@ -23,7 +23,7 @@ def _listed(text: str) -> frozenset[str]:
 _HESITATION = _listed("um|uh|er|erm|hmm|hm|mm")
 _WANTS_MORE = _listed(
     """and|or|but|because|if|when|while|although|though|unless|until|that|which|whose|where|than|as
-    |the|a|an|my|your|his|her|its|our|their|every|to|of|in|at|by|for|from|with|without|into|between
+    |the|a|an|my|your|his|her|its|our|their|every|to|of|in|on|at|by|for|from|with|without|into|between
     |is|are|was|were|be|i'm|i'd|i'll|i've|you're|we're|they're|it's|there's|let's|want"""
 )
 _WANTS_OBJECT = _listed(

@@ -3,8 +3,8 @@
 Tuned on recordings of real people (transcripts of a small Whisper, probabilities of smart-turn). What they show: a question is
 over, whatever the model thinks of its melody; so is a bare answer, a command, a request. A statement may be one of several: the
 same words, spoken the same way, end a turn or go on after 0.45-0.77 s, and the model is sure (0.93-0.98) in both cases. So a
-statement waits a little longer than a reply takes to be made, and as long as this speaker was found to pause; what ends without
-a full stop, or on a word that wants another, waits longest.
+statement outwaits all but the longest of such pauses, and those this speaker was found to make (speech that goes on is believed
+after 0.1 s only); what ends on a number, without a full stop, or on a word that wants another, waits longest.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ _SHARE: dict[Ending, tuple[float, float]] = {
     "question": (0.0, 0.0),
     "answer": (0.04, 0.04),
     "command": (0.06, 0.06),
-    "statement": (0.28, 0.4),
+    "statement": (0.4, 0.46),
     "open": (0.0, 0.75),
-    "number": (0.5, 0.7),
+    "number": (0.65, 0.8),
     "unfinished": (0.75, 0.95),
     "hesitation": (1.0, 1.0),
 }

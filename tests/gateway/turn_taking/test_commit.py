@@ -17,10 +17,10 @@ def test_a_question_is_over_whatever_the_model_thinks_of_its_melody() -> None:
 
 
 def test_a_statement_waits_longer_where_the_model_is_unsure() -> None:
-    """Sure or not, it waits about as long as its reply takes to be made."""
+    """Sure or not, it outwaits the 0.64 s that real people pause between sentences."""
     text = "We had everything before us, we had nothing before us."
     sure, unsure = (decide(probability, text, (), SETTINGS).wait for probability in (0.97, 0.1))
-    assert 0.5 <= sure < unsure <= 0.8
+    assert 0.7 <= sure < unsure <= 0.85
 
 
 def test_a_request_is_over_when_it_sounds_so() -> None:
