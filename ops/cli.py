@@ -71,16 +71,18 @@ def up(
 def gateway(
     host: Annotated[str | None, typer.Option(help="GATEWAY_HOST")] = None,
     port: Annotated[int | None, typer.Option(help="GATEWAY_PORT")] = None,
+    sip: Annotated[str | None, typer.Option(help="SIP_LISTEN: answer phones at host:port.")] = None,
     json: JsonLog = False,
 ) -> None:
     """Run one gateway.
 
-    Example: GATEWAY_PORT=8765 antiphon gateway
+    Example: SIP_TRUNKS=trunks.toml antiphon gateway --sip 0.0.0.0:5060
     """
     from gateway.main import run_gateway
     from schemas.settings import load
 
-    console.run(lambda: run_gateway(load(**_given(gateway_host=host, gateway_port=port), **_log(json))))
+    given = _given(gateway_host=host, gateway_port=port, sip_listen=sip)
+    console.run(lambda: run_gateway(load(**given, **_log(json))))
 
 
 @app.command()
