@@ -15,6 +15,7 @@ from gateway.agents import Agents
 from gateway.engine import Engine
 from gateway.reception import Reception, new_session
 from gateway.rooms.file import FileRoom, rejoin_file
+from gateway.rooms.sip.desk import Desk
 from gateway.rooms.sip.phones import Phones, start_phones
 from gateway.rooms.websocket import WebSocketRoom
 from gateway.server import Server
@@ -91,6 +92,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     phones = None
     try:
         phones = await start_phones(settings, reception)
+        server.routes.extend(Desk(phones, server.let_operator_in).routes())
         await server.start()
     except BaseException:
         if phones is not None:

@@ -173,6 +173,60 @@ def token(
 
 
 @app.command()
+def dial(
+    to: Annotated[str, typer.Argument(help="sip:user@host, or a number a trunk dials.")],
+    agent: Annotated[str, typer.Option(help="Agent that speaks.")] = "",
+    trunk: Annotated[str, typer.Option(help="Trunk to dial by; the one that fits when not given.")] = "",
+    digits: Annotated[str, typer.Option(help="Keys to press once answered; w waits half a second.")] = "",
+    wait: Annotated[float, typer.Option(min=1, max=300, help="Seconds to let it ring.")] = 60.0,
+    url: Annotated[str | None, typer.Option(help="Gateway to ask; the running stack's when not given.")] = None,
+    json: Json = False,
+) -> None:
+    """Have a running gateway call somebody.
+
+    Example: antiphon dial sip:alice@192.0.2.10 --agent receptionist
+    """
+    from ops.commands.dial import dial as command
+
+    console.run(lambda: command(to, agent, trunk, digits, wait, url, json))
+
+
+@app.command()
+def transfer(
+    session: Session,
+    to: Annotated[str, typer.Argument(help="sip:user@host or tel:number the phone is to call instead.")],
+    url: Annotated[
+        str | None, typer.Option(help="Gateway that has the call; the running stack's when not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Hand a caller on to somebody else.
+
+    Example: antiphon transfer SESSION sip:bob@192.0.2.10
+    """
+    from ops.commands.dial import transfer as command
+
+    console.run(lambda: command(session, to, url, json))
+
+
+@app.command()
+def hangup(
+    session: Session,
+    url: Annotated[
+        str | None, typer.Option(help="Gateway that has the call; the running stack's when not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Hang up a phone call.
+
+    Example: antiphon hangup SESSION
+    """
+    from ops.commands.dial import hang_up as command
+
+    console.run(lambda: command(session, url, json))
+
+
+@app.command()
 def sessions(
     count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     json: Json = False,

@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import random
+import socket
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+import soxr
 
 from gateway.room import Pcm
 from ops.system import free_port
@@ -50,6 +53,20 @@ snd_path {folder}
 RATES = {"g711": 8_000, "g722": 16_000, "opus": 48_000}
 
 
+def _two_free_ports() -> int:
+    """baresip takes the next one for TLS."""
+    while True:
+        port = random.randrange(40_000, 60_000)
+        try:
+            for number in (port, port + 1):
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    with socket.socket(socket.AF_INET, kind) as probe:
+                        probe.bind(("127.0.0.1", number))
+        except OSError:
+            continue
+        return port
+
+
 class Baresip:
     """`folder`: of this phone alone; `codec`: g711, g722 or opus; `microphone`: what it says, at 16 kHz, then silence."""
 
@@ -61,7 +78,7 @@ class Baresip:
         self.user, self.password, self.law = user, password, law
         self.events: list[dict[str, Any]] = []
         self.output: list[str] = []
-        self.port = free_port()
+        self.port = _two_free_ports()
         self._microphone = microphone
         self._control_port = free_port()
         self._process: asyncio.subprocess.Process | None = None
@@ -74,8 +91,6 @@ class Baresip:
         rate = RATES[self.codec]
         recording = self.folder / "microphone.wav"
         pcm = np.concatenate((self._microphone, np.zeros(16_000 * 90, np.int16)))
-        import soxr
-
         soundfile.write(recording, soxr.resample(pcm, 16_000, rate), rate, "PCM_16")
         values = {
             "host": "127.0.0.1", "port": self.port, "transport": self.transport, "microphone": recording, "rate": rate,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,14 @@ from schemas.errors import AgentSpecError, AntiphonError
 from schemas.trunks import Trunk
 
 log = logging.getLogger("antiphon.gateway.sip")
+
+
+class NotMoved(AntiphonError):
+    """A transfer that failed; the call goes on. `status`: of SIP."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -112,7 +120,7 @@ class Calls:
             agent = self._reception.agents.find(call.guest.agent)
             call.line.agree(terms.deal)
             incoming.ringing()
-            await call.line.open(self._host, self._ports)
+            await self.open_line(call.line)
             await self._open(call, agent)
         except offers.NoDeal as error:
             self._refuse(call, incoming, 488, f"Not Acceptable Here: {error}")
@@ -157,10 +165,17 @@ class Calls:
 
     # ── going out ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def dialled(self, guest: Guest, side: Agents, make: Callable[[Line], OutgoingCall], line: Line) -> Call:
+    def dialled(self, guest: Guest, side: Agents, outgoing: OutgoingCall, line: Line) -> Call:
         """An INVITE of ours is on its way."""
-        outgoing = make(line)
         return self._enter(Call(outgoing.call_id, guest, side, outgoing, line))
+
+    async def open_line(self, line: Line) -> None:
+        """NoPorts when there are none left."""
+        await line.open(self._host, self._ports)
+
+    def forget(self, call: Call) -> None:
+        """A call of ours nobody took."""
+        self._leave(call)
 
     async def answered(self, call: Call, agent: AgentSpec) -> Session:
         """They took our call: begin. NoDeal, Refused: and the call is hung up."""
@@ -211,6 +226,37 @@ class Calls:
         sdp = parse_sdp(request.text)
         return offers.answer(sdp, self.offered(call, sdp), host, call.line.port, call.version)
 
+    # ── handing on ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def transfer(self, call: Call, target: str, seconds: float = 30.0) -> None:
+        """Have the other side call `target` instead of us (REFER); when that is done, the session ends. NotMoved."""
+        if call.moving is not None:
+            raise NotMoved(491, "a transfer of this call is under way")
+        sip = call.sip
+        if sip.dialog.state is not DialogState.CONFIRMED:
+            raise NotMoved(481, "the call is not answered yet, or over")
+        to = sip.remote_addr if isinstance(sip, OutgoingCall) else sip.source_addr
+        call.moving = asyncio.get_running_loop().create_future()
+        try:
+            call.side.uac.send_refer(sip.dialog, target, to)
+            status = await asyncio.wait_for(call.moving, seconds)
+        except TimeoutError:
+            raise NotMoved(
+                408, f"the phone did not say within {seconds:.0f} s whether it reached {target[:80]}"
+            ) from None
+        finally:
+            call.moving = None
+        if status >= 300:
+            raise NotMoved(status, f"the phone could not reach {target[:80]} ({status})")
+        if call.room is not None:
+            call.room.leave("transferred")
+
+    def moved(self, call_id: str, status: int) -> None:
+        """What a phone says of a transfer: the answer to REFER, then NOTIFYs with what came of it."""
+        call = self.by_id.get(call_id)
+        if call is not None and call.moving is not None and not call.moving.done() and status >= 200:
+            call.moving.set_result(status)
+
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def left(self, call_id: str, reason: str = "hang_up") -> None:
@@ -219,6 +265,7 @@ class Calls:
         if call is None:
             return
         call.gone = True
+        self.moved(call_id, 200)  # who hangs up while being handed on is there already
         self.metronome.lines.discard(call.line)
         if call.room is not None:
             call.room.leave(reason)
@@ -230,12 +277,14 @@ class Calls:
 
     def _bye(self, call: Call) -> None:
         sip = call.sip
+        if call.gone:
+            return
         if isinstance(sip, OutgoingCall):
             if sip.dialog.state is DialogState.CONFIRMED:
                 sip.hangup(call.side.uac)
         elif sip.dialog.state is DialogState.CONFIRMED:
             sip.hangup()
-        elif sip.dialog.state is DialogState.EARLY and not call.gone:
+        elif sip.dialog.state is DialogState.EARLY:
             sip.reject(480, "Temporarily Unavailable: the session ended")
 
     def _enter(self, call: Call) -> Call:

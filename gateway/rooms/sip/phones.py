@@ -16,9 +16,11 @@ from aiosipua.uas import SipUAS
 from gateway.reception import Reception
 from gateway.rooms.sip import offers
 from gateway.rooms.sip.calls import Agents, Calls
+from gateway.rooms.sip.dialing import dial, route
 from gateway.rooms.sip.door import Door, Guest, TurnedAway
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.metrics import SipMetrics
+from gateway.rooms.sip.registrations import Registrar
 from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.wire import TcpWire, UdpWire, Wire, refusal
 from schemas.errors import SettingsError
@@ -73,7 +75,9 @@ class Phones:
         self.door = Door(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
         self.port = listen.port
         self.sides: list[Agents] = []
+        self.registrars: list[Registrar] = []
         self._guests: dict[str, Guest] = {}
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """SettingsError when the port is taken."""
@@ -93,10 +97,26 @@ class Phones:
         self.port = udp.port
         self.sides = [self._side(udp), self._side(tcp)]
         self.calls.metronome.start()
+        for trunk in self.trunks:
+            if trunk.registration is not None:
+                side = self.sides[1 if trunk.registration.transport == "tcp" else 0]
+                one = Registrar(trunk, trunk.registration, side.uac, side.wire, self.gate, self.door)
+                self.registrars.append(one)
+                self._tasks.append(asyncio.create_task(one.run(), name=f"registration of {trunk.name}"))
         if not self.trunks:
             log.warning("SIP: no trunk, so nobody may call; name who may in SIP_TRUNKS (docs/phones.md)")
 
+    async def dial(self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0) -> str:
+        """Ring somebody; answers the session's name once they have answered. NotDialled."""
+        way = await route(to, trunk, self.trunks)
+        return await dial(self.calls, self._reception, self.sides, way, agent, digits=digits, wait=wait)
+
     async def aclose(self) -> None:
+        for registrar in self.registrars:
+            registrar.leave()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.calls.aclose()
         await asyncio.sleep(0)  # the last BYEs leave
         for side in self.sides:
@@ -115,6 +135,7 @@ class Phones:
         uas.on_bye = lambda call, _: self.calls.left(call.call_id)
         uas.on_cancel = lambda request, _: self.calls.left(request.call_id or "")
         uas.on_ack_timeout = lambda call: self.calls.left(call.call_id, "client_gone")
+        uas.on_transfer_progress = lambda call_id, status, _: self.calls.moved(call_id, status)
         uas.on_session_expired = lambda call: self.calls.left(call.call_id, "client_gone")
         wire.screen = partial(self._screen, side)
         wire.on_message = partial(self._message, side)
@@ -211,13 +232,28 @@ class Phones:
             if message.method == "ACK":
                 self.calls.acknowledged(message.call_id or "", message)
             return
-        cseq = message.cseq
-        if cseq is not None and cseq.method in ("UPDATE", "INVITE", "REFER") and message.status_code in (408, 481):
-            self.calls.left(message.call_id or "", "client_gone")
+        cseq, call_id = message.cseq, message.call_id or ""
+        if cseq is None:
+            return
+        if cseq.method == "REFER" and message.status_code >= 300:
+            self.calls.moved(call_id, message.status_code)
+        elif cseq.method == "UPDATE" and message.status_code in (408, 481):
+            self.calls.left(call_id, "client_gone")
 
     def _unanswered(self, request: SipRequest) -> None:
-        if request.method in ("UPDATE", "INVITE"):
-            self.calls.left(request.call_id or "", "client_gone")
+        """Nobody answered us for half a minute."""
+        call_id = request.call_id or ""
+        match request.method:
+            case "UPDATE":
+                self.calls.left(call_id, "client_gone")
+            case "REFER":
+                self.calls.moved(call_id, 408)
+            case "REGISTER":
+                for registrar in self.registrars:
+                    registrar.unanswered(call_id)
+            case "INVITE":
+                for side in self.sides:
+                    side.uac.handle_response(refusal(request, 408, "Request Timeout"), ("", 0))
 
 
 _KEYS = frozenset("0123456789*#ABCD")
