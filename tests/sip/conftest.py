@@ -73,12 +73,12 @@ Open = Callable[..., AsyncIterator[Office]]
 
 @asynccontextmanager
 async def office(
-    folder: Path, trunks: str = LOOPBACK, listen: str = "127.0.0.1:0", **pools: object
+    folder: Path, trunks: str = LOOPBACK, listen: str = "127.0.0.1:0", agents: Path = AGENTS, **pools: object
 ) -> AsyncIterator[Office]:
     file = folder / "trunks.toml"
     file.write_text(trunks)
     settings = Settings(
-        gateway_port=0, agents=AGENTS, sip_listen=listen, sip_trunks=file, sip_ports="21000-28999", _env_file=None
+        gateway_port=0, agents=agents, sip_listen=listen, sip_trunks=file, sip_ports="21000-28999", _env_file=None
     )  # type: ignore[call-arg]
     bus = MemoryBus()
     await bus.start()
