@@ -310,7 +310,8 @@ def doctor(json: Json = False) -> None:
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="Which benchmark; `antiphon bench list` names them.")],
-    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad).")] = None,
+    count: Annotated[int | None, typer.Argument(min=1, help="How many at once; the same as --sessions.")] = None,
+    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad, calls).")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="How long to measure.")] = None,
     wav: Annotated[
         Path | None,
@@ -324,7 +325,7 @@ def bench(
     """
     from ops.commands.bench import bench as command
 
-    command(name, _given(sessions=sessions, seconds=seconds, wav=wav), json)
+    command(name, _given(sessions=sessions or count, seconds=seconds, wav=wav), json)
 
 
 @app.command()
