@@ -4,15 +4,16 @@ Nobody is accepted until a trunk says so. Secrets are named here and stand in th
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from schemas._explain import line_of, shown
+from schemas._explain import shown
 from schemas.errors import SettingsError
 
 Network = IPv4Network | IPv6Network
@@ -98,10 +99,6 @@ class Trunk(_Section):
 class Trunks(_Section):
     trunk: list[Trunk] = []
 
-    def of(self, host_in: Sequence[bool]) -> Trunk | None:
-        """The first trunk for which `host_in` (one value per trunk) is true."""
-        return next((trunk for trunk, here in zip(self.trunk, host_in, strict=True) if here), None)
-
 
 def load_trunks(path: Path) -> Trunks:
     """Read a trunk file. SettingsError names the file, the line, what was found and what is expected."""
@@ -151,9 +148,24 @@ def _problems(trunks: Trunks, name: str) -> Iterator[str]:
 
 
 def _explain(name: str, text: str, item: dict[str, object]) -> str:
-    loc = [part for part in item["loc"] if isinstance(part, str)]  # type: ignore[attr-defined]
-    keys = tuple(part for part in loc if part not in ("function-before", "IPv4Network", "IPv6Network"))
-    line = line_of(text, keys[-1:]) if keys else None
+    path: tuple[object, ...] = item["loc"]  # type: ignore[assignment]
+    keys = [part for part in path if isinstance(part, str)]
+    number = next((part for part in path if isinstance(part, int)), 0)
+    line = _line_of(text, number, keys[-1]) if keys else None
     where = f"{name}, line {line}: " if line else f"{name}: "
     message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        sections: dict[int, type[BaseModel]] = {1: Trunks, 2: Trunk}
+        section = sections.get(len(keys), User if "users" in keys else Provider)
+        message = f"unknown key; allowed: {', '.join(section.model_fields)}"
     return f"{where}{'.'.join(keys) or 'it'} = {shown(item.get('input'))}: {message}"
+
+
+def _line_of(text: str, number: int, key: str) -> int | None:
+    """The line, from 1, on which `key` is set in the `number`th [[trunk]]."""
+    tables = -1
+    for at, line in enumerate(text.splitlines(), 1):
+        tables += line.strip().startswith("[[trunk]]")
+        if tables == number and re.search(rf"\b{re.escape(key)}\b", line):
+            return at
+    return None

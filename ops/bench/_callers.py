@@ -89,7 +89,7 @@ class Phone:
         )
 
     def _signal(self, data: bytes) -> None:
-        text = data.decode()
+        text = data.decode(errors="replace")  # a report on somebody's sound may come here too
         if text.startswith("SIP/2.0 1") or self._answer is None or self._answer.done():
             return
         if text.startswith("SIP/2.0"):

@@ -7,14 +7,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gateway.main import Gateway, start_gateway
 from gateway.rooms.sip.phones import Phones
 from schemas.events import Event
 from schemas.log import MemoryBus
 from schemas.settings import Settings
-from tests.gateway.pools import Pools
+from tests.gateway.pools import CLIP_RATE, Pools
 
 AGENTS = Path(__file__).parent / "agents"
 
@@ -68,7 +70,11 @@ class Office:
         return [event.type for event in await self.gateway.bus.read(session)]
 
 
-Open = Callable[..., AsyncIterator[Office]]
+class Tones(Pools):
+    """A level without a tone is nothing an Opus encoder would keep."""
+
+    def sound(self, samples: int, index: int, part: int) -> NDArray[np.int16]:
+        return (4_000 * np.sin(2 * np.pi * 440 / CLIP_RATE * np.arange(samples))).astype(np.int16)
 
 
 @asynccontextmanager
@@ -82,7 +88,7 @@ async def office(
     )  # type: ignore[call-arg]
     bus = MemoryBus()
     await bus.start()
-    async with Pools(bus, **pools) as workers:  # type: ignore[arg-type]
+    async with Tones(bus, **pools) as workers:  # type: ignore[arg-type]
         gateway = await start_gateway(settings, bus)
         try:
             yield Office(gateway, workers)

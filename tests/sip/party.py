@@ -1,4 +1,4 @@
-"""The other side, by hand: SIP messages as they are written here, RTP packets as they are asked for. For what no phone would do."""
+"""The other side, by hand: SIP as it is written here, RTP packets as they are asked for. For what no phone would do."""
 
 import asyncio
 import contextlib

@@ -210,6 +210,7 @@ class Calls:
         if call.line.deal != terms.deal:
             call.line.agree(terms.deal)
         call.line.sources.moved(terms.address or call.line.sources.signalled)
+        call.line.sources.reports = terms.reports
         if call.room is not None:
             call.room.hold(terms.held)
 

@@ -11,7 +11,7 @@ _ECHO = 16
 _HANG = 12
 """Frames a voice that passed is let through after its last loud one, so that words keep their quiet ends."""
 _STILL = 40.0
-"""Mean amplitude of what the agent says below which it has no echo."""
+"""Level of what the agent says below which it has no echo."""
 
 
 class EchoGate:
@@ -45,5 +45,6 @@ class EchoGate:
 
 
 def _level(pcm: Pcm) -> float:
-    """Mean amplitude."""
-    return float(np.abs(pcm.astype(np.int32)).mean()) if len(pcm) else 0.0
+    """Root of the mean square: of an amplitude of 32768."""
+    sound = pcm.astype(np.float32)
+    return float(np.sqrt(np.dot(sound, sound) / len(sound))) if len(sound) else 0.0

@@ -114,8 +114,8 @@ class Line:
         raise NoPorts(f"SIP_PORTS: no two free ports in {ports.start}-{ports.stop - 1}; give a wider range")
 
     def close(self) -> None:
-        if self._rtcp is not None and self._packets and (target := self.sources.target):
-            self._rtcp.sendto(bytes(RtcpByePacket(sources=[self._source])), (target[0], target[1] + 1))
+        if self._rtcp is not None and self._packets and (target := self.sources.reports_to):
+            self._rtcp.sendto(bytes(RtcpByePacket(sources=[self._source])), target)
         for transport in (self._rtp, self._rtcp):
             if transport is not None:
                 transport.close()
@@ -213,7 +213,7 @@ class Line:
             self._key = None
 
     def _report(self) -> None:
-        target = self.sources.target
+        target = self.sources.reports_to
         if target is None or self._rtcp is None or not self._packets:
             return
         sender = RtcpSenderInfo(
@@ -222,7 +222,7 @@ class Line:
         )  # fmt: skip
         name = RtcpSdesPacket(chunks=[RtcpSourceInfo(ssrc=self._source, items=[(1, b"antiphon")])])
         report = bytes(RtcpSrPacket(ssrc=self._source, sender_info=sender)) + bytes(name)
-        self._rtcp.sendto(report, (target[0], target[1] + 1))
+        self._rtcp.sendto(report, target)
 
     # ── in ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

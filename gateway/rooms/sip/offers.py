@@ -32,6 +32,8 @@ class Terms:
     deal: Deal
     address: Address | None
     direction: Direction
+    reports: int | None = None
+    """Port for RTCP, where they name one."""
 
     @property
     def held(self) -> bool:
@@ -56,7 +58,9 @@ def read(sdp: SdpMessage | None, codecs: Sequence[Name]) -> Terms:
     if host == "0.0.0.0" and direction == "sendrecv":
         direction = "sendonly"  # how a phone held before RFC 3264
     address = (host, audio.port) if host and host != "0.0.0.0" else None
-    return Terms(Deal(form, payload_type, _keys(audio, form)), address, direction)
+    named = (audio.attributes.get("rtcp") or [""])[0].split(" ")[0]
+    reports = int(named) if named.isdigit() else None
+    return Terms(Deal(form, payload_type, _keys(audio, form)), address, direction, reports)
 
 
 def _known(codec: Codec, codecs: Sequence[Name]) -> tuple[Format, int] | None:

@@ -33,13 +33,13 @@ class Reorder:
         self.lost = 0
         self.late = 0
         self._next: int | None = None
-        self._waiting: dict[int, Packet] = {}
-        self._gap_since: float | None = None
+        self._waiting: dict[int, tuple[Packet, float]] = {}
+        """Packets behind a gap, and when they came."""
         self._ready: deque[Packet | Lost] = deque()
 
     def reset(self) -> None:
         """Another stream begins; what was in order already is still handed on."""
-        self._next, self._gap_since = None, None
+        self._next = None
         self._waiting.clear()
 
     def put(self, sequence: int, packet: Packet | None, now: float) -> None:
@@ -57,18 +57,15 @@ class Reorder:
             self.reset()
             self._next, ahead = sequence, 0
         if ahead:
-            if sequence not in self._waiting:
-                self._waiting[sequence] = packet or _NOTHING
-            if self._gap_since is None:
-                self._gap_since = now
+            self._waiting.setdefault(sequence, (packet or _NOTHING, now))
             return
         self._hand_on(packet)
-        self._follow(now)
+        self._follow()
 
     def take(self, now: float) -> list[Packet | Lost]:
         """What can be heard now, in order."""
-        if self._gap_since is not None and now - self._gap_since >= PATIENCE:
-            self._give_up(now)
+        while self._waiting and now - min(at for _, at in self._waiting.values()) >= PATIENCE:
+            self._give_up()
         ready = list(self._ready)
         self._ready.clear()
         return ready
@@ -79,19 +76,18 @@ class Reorder:
         assert self._next is not None
         self._next = (self._next + 1) & 0xFFFF
 
-    def _follow(self, now: float) -> None:
+    def _follow(self) -> None:
         while self._next in self._waiting:
-            self._hand_on(self._waiting.pop(self._next))
-        self._gap_since = now if self._waiting else None
+            self._hand_on(self._waiting.pop(self._next)[0])
 
-    def _give_up(self, now: float) -> None:
+    def _give_up(self) -> None:
         assert self._next is not None
         first = min(self._waiting, key=lambda sequence: (sequence - (self._next or 0)) & 0xFFFF)
         missing = (first - self._next) & 0xFFFF
         self.lost += missing
         self._ready.append(Lost(min(missing, _MOST_LOST)))
         self._next = first
-        self._follow(now)
+        self._follow()
 
 
 _NOTHING = Packet(0, b"")

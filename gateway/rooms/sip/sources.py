@@ -31,6 +31,8 @@ class Sources:
     signalled: Address | None
     party: str
     media: Sequence[Network] = ()
+    reports: int | None = None
+    """Port for RTCP, where the SDP names one (RFC 3605); else the one after the sound's."""
     latched: Address | None = None
     _at: float = 0.0
 
@@ -61,6 +63,14 @@ class Sources:
             return None
         known = self.signalled[0] == self.party or within(self.signalled[0], self.media)
         return self.signalled if known else None
+
+    @property
+    def reports_to(self) -> Address | None:
+        """Where RTCP goes."""
+        target = self.target
+        if target is None:
+            return None
+        return target[0], self.reports if self.reports is not None and target == self.signalled else target[1] + 1
 
     def moved(self, signalled: Address | None) -> None:
         """A new SDP: another address begins anew."""
