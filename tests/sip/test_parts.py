@@ -69,7 +69,7 @@ def test_a_late_packet_finds_its_place() -> None:
     assert (buffer.lost, buffer.late) == (1, 1)
 
 
-@given(st.lists(st.tuples(st.integers(0, 300), st.booleans()), max_size=60), st.integers(0, 65_535))
+@given(st.lists(st.tuples(st.integers(0, 150), st.booleans()), max_size=60), st.integers(0, 65_535))
 def test_whatever_comes_leaves_in_order(packets: list[tuple[int, bool]], first: int) -> None:
     """However packets are lost, doubled and shuffled, what is handed on never goes back, and nothing is kept for ever."""
     buffer = Reorder()
@@ -83,7 +83,7 @@ def test_whatever_comes_leaves_in_order(packets: list[tuple[int, bool]], first: 
     taken += buffer.take(now + 1)
     assert not buffer._waiting
     steps = [item.timestamp for item in taken if isinstance(item, Packet)]
-    backwards = sum(later <= earlier and earlier - later < 190 for earlier, later in itertools.pairwise(steps))
+    backwards = sum(later <= earlier for earlier, later in itertools.pairwise(steps))
     assert backwards == 0
 
 

@@ -103,6 +103,9 @@ class Wire(SipTransport):
         if not self.transactions.came(message, source):
             return
         try:
+            if not data.split(b"\n", 1)[0].rstrip().upper().endswith(b" SIP/2.0"):
+                self.send_reply(refusal(message, 505, "Version Not Supported"))
+                return
             missing = [name for name in ("from", "to", "call-id", "cseq") if not message.headers.get(name)]
             if missing or message.cseq is None or message.cseq.method != message.method:
                 raise ValueError(f"missing or wrong: {', '.join(missing) or 'cseq'}")
