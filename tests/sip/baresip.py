@@ -53,7 +53,7 @@ snd_path {folder}
 RATES = {"g711": 8_000, "g722": 16_000, "opus": 48_000}
 
 
-def _two_free_ports() -> int:
+def two_free_ports() -> int:
     """baresip takes the next one for TLS."""
     while True:
         port = random.randrange(40_000, 60_000)
@@ -78,7 +78,7 @@ class Baresip:
         self.user, self.password, self.law = user, password, law
         self.events: list[dict[str, Any]] = []
         self.output: list[str] = []
-        self.port = _two_free_ports()
+        self.port = two_free_ports()
         self._microphone = microphone
         self._control_port = free_port()
         self._process: asyncio.subprocess.Process | None = None

@@ -1,6 +1,7 @@
 """A gateway that answers phones, in this process: real sockets, the real VAD, a log in memory, pools with a script."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -79,13 +80,19 @@ class Tones(Pools):
 
 @asynccontextmanager
 async def office(
-    folder: Path, trunks: str = LOOPBACK, listen: str = "127.0.0.1:0", agents: Path = AGENTS, **pools: object
+    folder: Path,
+    trunks: str = LOOPBACK,
+    listen: str = "127.0.0.1:0",
+    agents: Path = AGENTS,
+    secret: str = "",
+    **pools: object,
 ) -> AsyncIterator[Office]:
     file = folder / "trunks.toml"
     file.write_text(trunks)
     settings = Settings(
-        gateway_port=0, agents=agents, sip_listen=listen, sip_trunks=file, sip_ports="21000-28999", _env_file=None
-    )  # type: ignore[call-arg]
+        gateway_port=0, gateway_token_secret=secret, agents=agents, sip_listen=listen, sip_trunks=file,
+        sip_ports="21000-28999", _env_file=None,
+    )  # type: ignore[call-arg]  # fmt: skip
     bus = MemoryBus()
     await bus.start()
     async with Tones(bus, **pools) as workers:  # type: ignore[arg-type]
@@ -99,8 +106,6 @@ async def office(
 
 def needs(program: str) -> None:
     """Skip, with the reason, where a phone of Debian's isn't there; CI must not."""
-    import os
-
     if shutil.which(program) is None:
         reason = f"{program} is not installed: apt-get install {PACKAGES[program]}"
         if os.environ.get("CI"):
