@@ -39,6 +39,20 @@ async def test_a_repeated_invite_is_one_call(tmp_path: Path) -> None:
         assert len(here.phones.calls.by_id) == 1
 
 
+async def test_an_invite_that_comes_by_two_ways(tmp_path: Path) -> None:
+    """The same call by another way is a loop; one within a call that isn't here does not exist. The first goes on."""
+    async with office(tmp_path) as here, Party(here.phones.port) as party:
+        assert status(await party.invite()) == "200 OK"
+        tag, party.to_tag = party.to_tag, ""
+        assert status(await party.invite()) == "482 Loop Detected"
+        async with Party(here.phones.port) as other:
+            other.to_tag = "gone"
+            assert status(await other.invite()).startswith("481")
+        party.to_tag = tag
+        assert status(await party.bye()) == "200 OK"
+        assert not here.phones._guests
+
+
 async def test_the_answer_is_repeated_until_it_is_acknowledged(tmp_path: Path) -> None:
     """A 200 that nobody acknowledges is sent again, and no more once the ACK is there."""
     async with office(tmp_path) as here, Party(here.phones.port) as party:

@@ -81,6 +81,20 @@ async def test_nobody_takes_it(tmp_path: Path) -> None:
         assert not here.phones.calls.by_id
 
 
+async def test_an_answer_that_comes_too_late(tmp_path: Path) -> None:
+    """Who takes a call just as it is given up is acknowledged and hung up."""
+    async with office(tmp_path) as here, Party(here.phones.port) as party:
+        dialling = asyncio.create_task(here.phones.dial(f"sip:ann@127.0.0.1:{party.port}", wait=0.3))
+        invite = await party.request("INVITE")
+        with pytest.raises(NotDialled):
+            await dialling
+        party.reply(await party.request("CANCEL"))
+        contact = f"Contact: <sip:ann@127.0.0.1:{party.port}>\r\n"
+        party.reply(invite, "200 OK", contact, sdp(party.sound.port), to_tag="late")
+        assert "CSeq: 1 ACK" in await party.request("ACK")
+        party.reply(await party.request("BYE"))
+
+
 async def test_a_call_that_is_repeated_until_it_is_heard(tmp_path: Path) -> None:
     """An INVITE of ours that gets lost is sent again."""
     async with office(tmp_path) as here, Party(here.phones.port) as party:

@@ -126,6 +126,9 @@ class Calls:
             self._refuse(call, incoming, 488, f"Not Acceptable Here: {error}")
         except (NoPorts, Refused, AgentSpecError) as error:
             self._refuse(call, incoming, 503, f"Service Unavailable: {error}")
+        except Exception:
+            self._refuse(call, incoming, 500, "Server Internal Error")
+            raise
         else:
             assert call.room is not None
             if call.gone:

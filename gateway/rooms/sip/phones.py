@@ -22,7 +22,7 @@ from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.registrations import Registrar
 from gateway.rooms.sip.sources import Address
-from gateway.rooms.sip.wire import TcpWire, UdpWire, Wire, refusal
+from gateway.rooms.sip.wire import TcpWire, UdpWire, Wire, hang_up_late, refusal
 from schemas.errors import SettingsError
 from schemas.settings import Settings
 from schemas.trunks import Trunks, load_trunks
@@ -97,6 +97,7 @@ class Phones:
         self.port = udp.port
         self.sides = [self._side(udp), self._side(tcp)]
         self.calls.metronome.start()
+        log.info("phones: SIP on %s:%d, trunks: %s", host, self.port, ", ".join(t.name for t in self.trunks) or "none")
         for trunk in self.trunks:
             if trunk.registration is not None:
                 side = self.sides[1 if trunk.registration.transport == "tcp" else 0]
@@ -152,6 +153,11 @@ class Phones:
 
     def _screen(self, side: Agents, wire: Wire, request: SipRequest, source: Address) -> bool:
         to = parse_address(request.headers.get_first("to") or "")
+        here = (request.call_id or "") in self.calls.by_id
+        if request.method == "INVITE" and here is not bool(to.tag):
+            status, reason = (482, "Loop Detected") if here else (481, "Call/Transaction Does Not Exist")
+            wire.send_reply(refusal(request, status, reason))
+            return False
         if request.method == "INVITE" and not to.tag:
             answer = self.door.knock(request, source[0])
             if isinstance(answer, TurnedAway):
@@ -173,9 +179,7 @@ class Phones:
 
     def _invited(self, side: Agents, incoming: IncomingCall) -> None:
         guest = self._guests.pop(incoming.call_id, None)
-        if guest is None or incoming.call_id in self.calls.by_id:
-            incoming.reject(482, "Loop Detected: this call is here already")
-            return
+        assert guest is not None  # `_screen` let it in
         self.calls.invited(guest, side, incoming)
 
     def _info(self, side: Agents, request: SipRequest) -> None:
@@ -212,14 +216,17 @@ class Phones:
 
     def _message(self, side: Agents, message: SipRequest | SipResponse, source: Address) -> None:
         if isinstance(message, SipResponse):
-            self._learn(side, message)
+            self._learn(side, message, source)
         side.uas._on_message(message, source)
 
-    def _learn(self, side: Agents, response: SipResponse) -> None:
+    def _learn(self, side: Agents, response: SipResponse, source: Address) -> None:
         """Where requests within a call of ours go, as its answer says (RFC 3261 §12.1.2)."""
         call = side.uac.get_call(response.call_id or "")
         cseq = response.cseq
-        if call is None or cseq is None or cseq.method != "INVITE" or not 200 <= response.status_code < 300:
+        if cseq is None or cseq.method != "INVITE" or not 200 <= response.status_code < 300:
+            return
+        if call is None:
+            hang_up_late(side.wire, response, source)
             return
         contacts = response.contact
         if contacts:
@@ -229,6 +236,7 @@ class Phones:
 
     def _passed(self, message: SipRequest | SipResponse) -> None:
         if isinstance(message, SipRequest):
+            self._guests.pop(message.call_id or "", None)  # of an INVITE the user agent refused itself
             if message.method == "ACK":
                 self.calls.acknowledged(message.call_id or "", message)
             return

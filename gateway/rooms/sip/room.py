@@ -58,6 +58,7 @@ class SipRoom:
             return
         self._held = self.line.deaf = self.line.mute = held
         self.line.heard_at = self._clock.now()
+        self.line.reorder.reset()  # what was sent meanwhile is not missing
         if self._attached:
             self._inputs.append(Detached(held=True) if held else Attached())
 

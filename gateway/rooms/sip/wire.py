@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from aiosipua.headers import parse_address, parse_via, stringify_address, stringify_via
+from aiosipua.dialog import Dialog
+from aiosipua.headers import parse_address, parse_via, stringify_address, stringify_uri, stringify_via
 from aiosipua.message import SipMessage, SipRequest, SipResponse
 from aiosipua.transport import SipTransport
 
@@ -57,6 +58,21 @@ def refusal(request: SipRequest, status: int, reason: str, **headers: str) -> Si
     for name, value in headers.items():
         response.headers.set_single(name.replace("_", "-"), value)
     return response
+
+
+def hang_up_late(wire: "Wire", response: SipResponse, to: Address) -> None:
+    """Somebody took a call we had given up already: acknowledged, and ended."""
+    ours, theirs, cseq, contacts = response.from_addr, response.to_addr, response.cseq, response.contact
+    if ours is None or theirs is None or cseq is None:
+        return
+    dialog = Dialog(
+        call_id=response.call_id or "", local_tag=ours.tag or "", remote_tag=theirs.tag or "",
+        local_uri=stringify_uri(ours.uri), remote_uri=stringify_uri(theirs.uri),
+        remote_target=stringify_uri(contacts[0].uri) if contacts else "",
+        route_set=list(reversed(response.headers.get("record-route"))), local_cseq=cseq.seq - 1,
+    )  # fmt: skip
+    for method in ("ACK", "BYE"):  # the ACK bears the INVITE's number
+        wire.send(dialog.create_request(method), to)
 
 
 class Wire(SipTransport):
