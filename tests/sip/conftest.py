@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.main import Gateway, start_gateway
 from gateway.rooms.sip.phones import Phones
+from ops.demo.script import line
 from schemas.events import Event
 from schemas.log import MemoryBus
 from schemas.settings import Settings
@@ -72,9 +73,13 @@ class Office:
 
 
 class Tones(Pools):
-    """A level without a tone is nothing an Opus encoder would keep."""
+    """A level without a tone is nothing an Opus encoder would keep. `spoken`: what a person says, over and over, instead."""
+
+    spoken = False
 
     def sound(self, samples: int, index: int, part: int) -> NDArray[np.int16]:
+        if self.spoken:
+            return np.resize(line("story"), samples)
         return (4_000 * np.sin(2 * np.pi * 440 / CLIP_RATE * np.arange(samples))).astype(np.int16)
 
 
@@ -85,6 +90,7 @@ async def office(
     listen: str = "127.0.0.1:0",
     agents: Path = AGENTS,
     secret: str = "",
+    spoken: bool = False,
     **pools: object,
 ) -> AsyncIterator[Office]:
     file = folder / "trunks.toml"
@@ -95,7 +101,8 @@ async def office(
     )  # type: ignore[call-arg]  # fmt: skip
     bus = MemoryBus()
     await bus.start()
-    async with Tones(bus, **pools) as workers:  # type: ignore[arg-type]
+    async with Tones(bus, **pools) as workers:
+        workers.spoken = spoken  # type: ignore[arg-type]
         gateway = await start_gateway(settings, bus)
         try:
             yield Office(gateway, workers)

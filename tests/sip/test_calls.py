@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gateway.rooms.sip.codecs import FORMATS, codec
 from ops.demo.script import line
 from schemas.events import EndRequested
 from tests.sip.conftest import LOOPBACK, Office, office
@@ -250,6 +251,27 @@ async def test_packets_lost_late_and_twice(tmp_path: Path) -> None:
         call = here.phones.calls.of_session(session)
         assert call is not None
         assert call.line.reorder.lost >= len(said) // 1600 - 2
+
+
+@pytest.mark.parametrize(("gate", "interrupted"), [(15.0, False), (0.0, True)])
+async def test_a_line_that_brings_the_agents_voice_back(tmp_path: Path, gate: float, interrupted: bool) -> None:
+    """The agent's own speech, 20 dB down and 120 ms later, does not interrupt it; with the gate open it would."""
+    agents = tmp_path / "agents"
+    agents.mkdir()
+    (agents / "greeter.toml").write_text(f'greeting = "Good morning to you."\n[phone]\necho_gate = {gate}\n')
+    async with office(tmp_path, agents=agents, seconds=4.0, spoken=True) as here, Party(here.phones.port) as party:
+        session = await answered(here, party)
+        law, delay = codec(FORMATS["pcmu"]), []
+        for _ in range(250):
+            for packet in party.sound.take():
+                if packet[1] & 0x7F == 0 and len(packet) == 172:
+                    delay.append((law.decode(packet[12:]) // 10).astype(np.int16))
+            while len(delay) > 6:
+                party.sound.send(party.remote_port, delay.pop(0))
+            await asyncio.sleep(0.02)
+        types = await here.types(session)
+        assert ("playback.paused" in types) is interrupted
+        assert interrupted or "playback.finished" in types
 
 
 async def test_a_session_nobody_refreshes(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_the_agents_own_voice_coming_back_is_not_heard() -> None:
         gate.said(frame)
         assert gate.heard(np.full(160, 2_500, np.int16)).any()
     assert gate.heard(np.full(160, 150, np.int16)).any()  # the end of the word
-    for _ in range(20):
+    for _ in range(30):
         gate.said(None)
     assert gate.heard(np.full(160, 20, np.int16)).any()  # the agent is silent: everything is heard
 

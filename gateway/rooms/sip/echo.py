@@ -6,7 +6,7 @@ import numpy as np
 
 from gateway.room import Pcm
 
-_ECHO = 16
+_ECHO = 25
 """Frames of 20 ms the echo may take: round trip, jitter buffer and loudspeaker of the far end."""
 _HANG = 12
 """Frames a voice that passed is let through after its last loud one, so that words keep their quiet ends."""
