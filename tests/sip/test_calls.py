@@ -263,9 +263,8 @@ async def test_a_line_that_brings_the_agents_voice_back(tmp_path: Path, gate: fl
         session = await answered(here, party)
         law, delay = codec(FORMATS["pcmu"]), []
         for _ in range(250):
-            for packet in party.sound.take():
-                if packet[1] & 0x7F == 0 and len(packet) == 172:
-                    delay.append((law.decode(packet[12:]) // 10).astype(np.int16))
+            sound = [packet[12:] for packet in party.sound.take() if packet[1] & 0x7F == 0 and len(packet) == 172]
+            delay += [(law.decode(payload) // 10).astype(np.int16) for payload in sound]
             while len(delay) > 6:
                 party.sound.send(party.remote_port, delay.pop(0))
             await asyncio.sleep(0.02)

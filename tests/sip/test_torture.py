@@ -42,6 +42,33 @@ async def test_wrong(tmp_path: Path, name: str) -> None:
         await still_well(here)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("m=audio ", "m=audio 9"),
+        ("a=sendrecv", "a=rtcp:99999\r\na=sendrecv"),
+        (";rport", ""),
+        ("c=IN IP4 127.0.0.1", "c=IN IP4 no.such.host.invalid"),
+        ("t=0 0", "t=x y"),
+        ("a=rtpmap:101 telephone-event/8000", "a=rtpmap:101 telephone-event/-1"),
+    ],
+)
+async def test_numbers_no_socket_takes(tmp_path: Path, old: str, new: str) -> None:
+    """Ports and rates that can't be, in SDP and Via: whoever else is on the phone goes on hearing."""
+    async with office(tmp_path) as here, Party(here.phones.port) as friend, Party(here.phones.port) as party:
+        assert status(await friend.invite("100")) == "200 OK"
+        message = party.message("INVITE", "100", sdp(party.sound.port)).replace(old, new)
+        if old == ";rport":
+            message = message.replace(f"127.0.0.1:{party.port};branch", "127.0.0.1:99999;branch")
+        head, _, body = message.partition("\r\n\r\n")
+        party.send(f"{head.rpartition('Content-Length')[0]}Content-Length: {len(body)}\r\n\r\n{body}")
+        await asyncio.sleep(0.3)
+        friend.sound.take()
+        await asyncio.sleep(0.3)
+        assert friend.sound.count >= 10
+        assert status(await friend.bye()) == "200 OK"
+
+
 async def test_a_flood_of_invites(tmp_path: Path) -> None:
     """A thousand INVITEs of a second from an address a trunk names: bounded sessions, and a call under way hears no gap."""
     trunks = LOOPBACK.replace("calls_per_second = 100", "calls_per_second = 5").replace('"127.0.0.1"', '"127.0.0.0/8"')

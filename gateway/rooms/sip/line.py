@@ -1,6 +1,7 @@
 """The sound of one call: RTP and RTCP, keys pressed, both ways. Driven from outside: `tick` every 20 ms, `take` when asked."""
 
 import asyncio
+import logging
 import random
 import struct
 from collections import deque
@@ -20,6 +21,8 @@ from gateway.rooms.sip.sources import Address, Sources
 from schemas.audio import HEARING_RATE
 from schemas.clock import Clock
 from schemas.errors import AntiphonError
+
+log = logging.getLogger("antiphon.gateway.sip")
 
 _HEADER = struct.Struct("!BBHII")
 _COMFORT_NOISE = 13
@@ -357,4 +360,8 @@ class Metronome:
             if self.lines:
                 self._late(late)
             for line in list(self.lines):
-                line.tick(skipped)
+                try:
+                    line.tick(skipped)
+                except Exception:  # one line must not silence the others
+                    log.exception("a line failed; its call hears nothing more")
+                    self.lines.discard(line)

@@ -45,7 +45,7 @@ def read(sdp: SdpMessage | None, codecs: Sequence[Name]) -> Terms:
     audio = sdp.audio if sdp is not None else None
     if sdp is None or audio is None:
         raise NoDeal("no audio in the offer")
-    if audio.port == 0 or audio.proto.upper() not in ("RTP/AVP", "RTP/AVPF"):
+    if not 0 < audio.port < 65_536 or audio.proto.upper() not in ("RTP/AVP", "RTP/AVPF"):
         raise NoDeal(f"audio by {audio.proto[:20]} to port {audio.port}; RTP/AVP is spoken here")
     chosen = next((found for codec in audio.codecs if (found := _known(codec, codecs)) is not None), None)
     if chosen is None:
@@ -59,7 +59,7 @@ def read(sdp: SdpMessage | None, codecs: Sequence[Name]) -> Terms:
         direction = "sendonly"  # how a phone held before RFC 3264
     address = (host, audio.port) if host and host != "0.0.0.0" else None
     named = (audio.attributes.get("rtcp") or [""])[0].split(" ")[0]
-    reports = int(named) if named.isdigit() else None
+    reports = int(named) if named.isdecimal() and len(named) < 6 and 0 < int(named) < 65_536 else None
     return Terms(Deal(form, payload_type, _keys(audio, form)), address, direction, reports)
 
 
@@ -75,7 +75,10 @@ def _keys(audio: MediaDescription, form: Format) -> tuple[int, int] | None:
     """Their telephone events, best at the codec's own clock."""
     events = [codec for codec in audio.codecs if codec.encoding_name.lower() == "telephone-event"]
     events.sort(key=lambda codec: codec.clock_rate != form.clock)
-    return (events[0].payload_type, events[0].clock_rate or 8_000) if events else None
+    if not events:
+        return None
+    clock = events[0].clock_rate
+    return events[0].payload_type, clock if 8_000 <= clock <= 48_000 else 8_000
 
 
 def _direction(sdp: SdpMessage, audio: MediaDescription) -> Direction:

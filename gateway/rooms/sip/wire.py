@@ -107,15 +107,21 @@ class Wire(SipTransport):
     def came(self, data: bytes, source: Address) -> None:
         """One message off the wire, from an address the gate let through."""
         try:
-            message = SipMessage.parse(data)
-            if isinstance(message, SipResponse):
-                if self.transactions.answered(message):
-                    self._pass(message, source)
-                return
-            self._stamp(message, source)
-        except (ValueError, IndexError, KeyError) as error:
-            log.debug("no SIP message from %s: %s", source[0], error)
+            self._read(data, source)
+        except Exception as error:  # whatever it was, the socket and everybody else's calls go on
+            known = isinstance(error, ValueError | IndexError | KeyError | TypeError | OverflowError)
+            log.log(logging.DEBUG if known else logging.ERROR, "a message of %s failed", source[0], exc_info=not known)
+
+    def _read(self, data: bytes, source: Address) -> None:
+        message = SipMessage.parse(data)
+        if isinstance(message, SipResponse):
+            if self.transactions.answered(message):
+                self._pass(message, source)
             return
+        self._stamp(message, source)
+        kind = message.headers.get_first("content-type") or ""
+        if kind.split(";")[0].strip().lower() == "application/sdp":
+            message.headers.set_single("Content-Type", "application/sdp")  # as the user agent looks for it
         if not self.transactions.came(message, source):
             return
         try:
@@ -127,10 +133,10 @@ class Wire(SipTransport):
                 raise ValueError(f"missing or wrong: {', '.join(missing) or 'cseq'}")
             if self.screen(self, message, source):
                 self._pass(message, source)
-        except (ValueError, IndexError, KeyError, TypeError) as error:
-            log.debug("a %s from %s that can't be: %s", message.method[:20], source[0], error)
-            if message.method != "ACK" and message.headers.get("via"):
+        except (ValueError, IndexError, KeyError, TypeError):
+            if message.method != "ACK":
                 self.send_reply(refusal(message, 400, "Bad Request"))
+            raise
 
     def stranger(self, data: bytes, source: Address) -> bytes | None:
         """What a stranger is told, once in a while: nothing of this is kept."""
@@ -226,7 +232,7 @@ class UdpWire(Wire):
             self._transport.close()
 
     def _write(self, data: bytes, to: Address) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and not self._transport.is_closing() and 0 < to[1] < 65_536:
             self._transport.sendto(data, to)
 
     def _datagram(self, data: bytes, source: Address) -> None:
