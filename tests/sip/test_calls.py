@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gateway.main import start_gateway
 from gateway.rooms.sip.codecs import FORMATS, codec
 from ops.demo.script import line
 from schemas.events import EndRequested
+from schemas.settings import Settings
 from tests.sip.conftest import LOOPBACK, Office, office
 from tests.sip.party import Party, Sound, sdp, status
 
@@ -305,6 +307,20 @@ async def test_a_call_cannot_be_handed_on(tmp_path: Path) -> None:
         party.reply(await party.request("BYE"))
         last = (await bus.read(session))[-1]
         assert (last.type, last.reason) == ("session.ended", "gateway_lost")  # type: ignore[union-attr]
+
+
+async def test_the_call_of_a_gateway_that_died(tmp_path: Path) -> None:
+    """Another gateway ends its session in the log, once its lease has run out: the sound died with the process."""
+    async with office(tmp_path) as here, Party(here.phones.port) as party:
+        session = await answered(here, party)
+        here.gateway.reception.leases.adopting = False
+        for task in here.gateway.reception._tasks:  # it holds nothing any more, as after SIGKILL
+            task.cancel()
+        other = await start_gateway(Settings(gateway_port=0, _env_file=None), here.gateway.bus)  # type: ignore[call-arg]
+        try:
+            assert await ended(here, session) == "gateway_lost"
+        finally:
+            await other.aclose()
 
 
 @pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "NONSENSE"])
