@@ -26,6 +26,7 @@ bench: setup
 	@$(ANTIPHON) bench $(ARGS)
 
 test: setup
+	@ops/locks/phones.sh
 	.venv/bin/pytest $(ARGS)
 
 check: setup

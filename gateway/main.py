@@ -15,6 +15,8 @@ from gateway.agents import Agents
 from gateway.engine import Engine
 from gateway.reception import Reception, new_session
 from gateway.rooms.file import FileRoom, rejoin_file
+from gateway.rooms.sip.desk import Desk
+from gateway.rooms.sip.phones import Phones, start_phones
 from gateway.rooms.websocket import WebSocketRoom
 from gateway.server import Server
 from gateway.session import House
@@ -39,6 +41,7 @@ class Gateway:
     engine: Engine
     reception: Reception
     server: Server
+    phones: Phones | None = None
 
     @property
     def url(self) -> str:
@@ -55,6 +58,8 @@ class Gateway:
     async def aclose(self, drain: float = 0.0) -> None:
         """Finish the calls for up to `drain` seconds, hand the rest over, stop."""
         await self.reception.drain(drain)
+        if self.phones is not None:
+            await self.phones.aclose()
         await self.server.aclose()
         await self.reception.aclose()
         await self.engine.aclose()
@@ -84,13 +89,18 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     await engine.start()
     reception.start()
     _collect_seldom()
+    phones = None
     try:
+        phones = await start_phones(settings, reception)
+        server.routes.extend(Desk(phones, server.let_operator_in).routes())
         await server.start()
     except BaseException:
+        if phones is not None:
+            await phones.aclose()
         await reception.aclose()
         await engine.aclose()
         raise
-    return Gateway(bus, house, engine, reception, server)
+    return Gateway(bus, house, engine, reception, server, phones)
 
 
 def _collect_seldom() -> None:

@@ -1,6 +1,7 @@
 """The door: sessions are opened, taken over and handed back here."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -272,12 +273,21 @@ class Reception:
         end = self.house.clock.now() + seconds
         while self.engine.sessions and self.house.clock.now() < end:
             await asyncio.sleep(0.1)
+        phones = [session for session in self.engine.sessions.values() if session.room.transport == "sip"]
+        for session in phones:  # their sound dies with us: nobody could go on with them
+            session.hang_up("gateway_lost")
+        await asyncio.gather(*(_within(session.over.wait(), 2.0) for session in phones))
         left = list(self.engine.sessions.values())
         if left:
             log.info("%d sessions are handed over", len(left))
         for session in left:
             session.let_go("going_away")
         await asyncio.gather(*(session.room.aclose("going_away") for session in left), return_exceptions=True)
+
+
+async def _within(work: Awaitable[object], seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(work, seconds)
 
 
 class _Nowhere:

@@ -88,6 +88,8 @@ class Server:
         self._origins = {origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()}
         self._house = reception.house
         self._runner: web.AppRunner | None = None
+        self.routes: list[web.RouteDef] = []
+        """Further ones, added before `start`."""
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""
@@ -96,6 +98,7 @@ class Server:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
+        app.add_routes(self.routes)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await self._runner.setup()
         try:
@@ -120,6 +123,21 @@ class Server:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._house.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    def let_operator_in(self, request: web.Request) -> None:
+        """Who may have us dial: a program whose token says `operator`; without a secret, any on this machine; no web page."""
+        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
+            raise web.HTTPForbidden(text="web pages may not ask for this")
+        if not self._secret:
+            if self._token_needed:
+                raise web.HTTPForbidden(text="set GATEWAY_TOKEN_SECRET")
+            return
+        try:
+            grant = verify(self._secret, request.headers.get("Authorization", "").removeprefix("Bearer ").strip())
+        except TokenRefused as error:
+            raise web.HTTPUnauthorized(text=str(error)) from None
+        if not grant.operator:
+            raise web.HTTPForbidden(text="this token lacks the claim `operator`: true")
 
     # ── one connection ───────────────────────────────────────────────────────────────────────────────────────────────
 

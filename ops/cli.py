@@ -71,16 +71,18 @@ def up(
 def gateway(
     host: Annotated[str | None, typer.Option(help="GATEWAY_HOST")] = None,
     port: Annotated[int | None, typer.Option(help="GATEWAY_PORT")] = None,
+    sip: Annotated[str | None, typer.Option(help="SIP_LISTEN: answer phones at host:port.")] = None,
     json: JsonLog = False,
 ) -> None:
     """Run one gateway.
 
-    Example: GATEWAY_PORT=8765 antiphon gateway
+    Example: SIP_TRUNKS=trunks.toml antiphon gateway --sip 0.0.0.0:5060
     """
     from gateway.main import run_gateway
     from schemas.settings import load
 
-    console.run(lambda: run_gateway(load(**_given(gateway_host=host, gateway_port=port), **_log(json))))
+    given = _given(gateway_host=host, gateway_port=port, sip_listen=sip)
+    console.run(lambda: run_gateway(load(**given, **_log(json))))
 
 
 @app.command()
@@ -171,6 +173,60 @@ def token(
 
 
 @app.command()
+def dial(
+    to: Annotated[str, typer.Argument(help="sip:user@host, or a number a trunk dials.")],
+    agent: Annotated[str, typer.Option(help="Agent that speaks.")] = "",
+    trunk: Annotated[str, typer.Option(help="Trunk to dial by; the one that fits when not given.")] = "",
+    digits: Annotated[str, typer.Option(help="Keys to press once answered; w waits half a second.")] = "",
+    wait: Annotated[float, typer.Option(min=1, max=300, help="Seconds to let it ring.")] = 60.0,
+    url: Annotated[str | None, typer.Option(help="Gateway to ask; the running stack's when not given.")] = None,
+    json: Json = False,
+) -> None:
+    """Have a running gateway call somebody.
+
+    Example: antiphon dial sip:alice@192.0.2.10 --agent receptionist
+    """
+    from ops.commands.dial import dial as command
+
+    console.run(lambda: command(to, agent, trunk, digits, wait, url, json))
+
+
+@app.command()
+def transfer(
+    session: Session,
+    to: Annotated[str, typer.Argument(help="sip:user@host or tel:number the phone is to call instead.")],
+    url: Annotated[
+        str | None, typer.Option(help="Gateway that has the call; the running stack's when not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Hand a caller on to somebody else.
+
+    Example: antiphon transfer SESSION sip:bob@192.0.2.10
+    """
+    from ops.commands.dial import transfer as command
+
+    console.run(lambda: command(session, to, url, json))
+
+
+@app.command()
+def hangup(
+    session: Session,
+    url: Annotated[
+        str | None, typer.Option(help="Gateway that has the call; the running stack's when not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Hang up a phone call.
+
+    Example: antiphon hangup SESSION
+    """
+    from ops.commands.dial import hang_up as command
+
+    console.run(lambda: command(session, url, json))
+
+
+@app.command()
 def sessions(
     count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     json: Json = False,
@@ -254,7 +310,8 @@ def doctor(json: Json = False) -> None:
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="Which benchmark; `antiphon bench list` names them.")],
-    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad).")] = None,
+    count: Annotated[int | None, typer.Argument(min=1, help="How many at once; the same as --sessions.")] = None,
+    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad, calls).")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="How long to measure.")] = None,
     wav: Annotated[
         Path | None,
@@ -268,7 +325,7 @@ def bench(
     """
     from ops.commands.bench import bench as command
 
-    command(name, _given(sessions=sessions, seconds=seconds, wav=wav), json)
+    command(name, _given(sessions=sessions or count, seconds=seconds, wav=wav), json)
 
 
 @app.command()

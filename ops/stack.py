@@ -129,11 +129,17 @@ class Stack:
         for number in range(1, self.plan.gateways + 1):
             port = self._port(self._settings.gateway_port) if number == 1 else free_port()
             self.gateways.append(f"ws://127.0.0.1:{port}/ws")
+            phones = (
+                {"SIP_LISTEN": "127.0.0.1:0"}
+                if self._settings.sip_listen and (number > 1 or self.plan.free_ports)
+                else {}
+            )
             commands.append(
                 Command(
                     f"gateway-{number}",
                     [*ANTIPHON, "gateway"],
-                    {**shared, "GATEWAY_PORT": str(port), "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}"},
+                    {**shared, "GATEWAY_PORT": str(port), "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}"}
+                    | phones,
                     f"http://127.0.0.1:{port}/readyz",
                 )
             )

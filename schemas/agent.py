@@ -82,6 +82,8 @@ class Limits(_Section):
     """A session in which nobody spoke for so long ends."""
     client_gone: float = Field(30.0, gt=0)
     """How long a session waits for a dropped client."""
+    hold: float = Field(600.0, gt=0)
+    """How long a phone call may be on hold."""
     stt_deadline: float = Field(10.0, gt=0)
     llm_deadline: float = Field(20.0, gt=0)
     tts_deadline: float = Field(15.0, gt=0)
@@ -89,6 +91,15 @@ class Limits(_Section):
     """A turn whose reply doesn't come within this ends as expired, whatever the workers do."""
     history_turns: int = Field(40, ge=1)
     """Turns of chat context given to the LLM, so that a turn's cost does not grow with the session."""
+
+
+class Phone(_Section):
+    """How the agent is on a telephone line."""
+
+    echo_gate: float = Field(15.0, ge=0.0, le=60.0)
+    """Lines have no echo cancellation: sound so many dB below the agent's own, while it speaks, is its echo; 0 hears all."""
+    tell_keys: bool = True
+    """What is keyed in is told to the agent as a message; else it stands in the log only."""
 
 
 class AgentSpec(_Section):
@@ -112,6 +123,7 @@ class AgentSpec(_Section):
     stt: Stt = Stt()
     llm: Llm = Llm()
     tts: Provider = Provider()
+    phone: Phone = Phone()
     limits: Limits = Limits()
 
 

@@ -92,6 +92,18 @@ class Settings(BaseSettings):
     queue_limit: int = Field(1000, ge=1)
     """Jobs of one stage in one partition from which new ones are refused (FULL)."""
 
+    # phones
+    sip_listen: str = ""
+    """host:port for SIP by UDP and TCP, such as 0.0.0.0:5060; "" answers no phone."""
+    sip_trunks: Path | None = None
+    """The trunk file: who may call, and which agent answers (docs/phones.md). Without one nobody may."""
+    sip_address: str = ""
+    """The address that peers on the internet reach us at, behind NAT; "" is the machine's own."""
+    sip_ports: str = "20000-29999"
+    """UDP ports for sound: two a call."""
+    sip_calls: int = Field(200, ge=1)
+    """Calls at once on one gateway."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 

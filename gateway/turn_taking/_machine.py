@@ -155,8 +155,8 @@ def _take(draft: Draft, item: Input) -> None:
             presence.digits(draft, item)
         case Attached():
             presence.attached(draft)
-        case Detached():
-            presence.detached(draft)
+        case Detached(held):
+            presence.detached(draft, held)
         case HungUp(reason):
             presence.close(draft, reason)
         case Tick() | Published():

@@ -341,6 +341,8 @@ class State:
     load: Load = field(default_factory=Load)
     away_since: float | None = None
     """`now` since which no client hears; None while one does."""
+    held: bool = False
+    """On hold: away on purpose."""
     stood: float = 0.0
     """Seconds of all such times that are over."""
     active: float = 0.0

@@ -64,17 +64,18 @@ def attached(draft: Draft) -> None:
     if state.away_since is None:
         return
     state.stood += draft.now - state.away_since
-    state.away_since = None
+    state.away_since, state.held = None, False
     state.active = draft.now
     letters, state.letters = state.letters, ()
     for letter in letters:
         replying.typed(draft, letter.participant, letter.text, logged=letter.logged)
 
 
-def detached(draft: Draft) -> None:
-    """Nobody hears: nothing plays, nothing commits, the timers of turns stand still."""
+def detached(draft: Draft, held: bool = False) -> None:
+    """Nobody hears: nothing plays, nothing commits, the timers of turns stand still. `held`: a phone on hold."""
     if draft.state.away_since is not None:
         return
+    draft.state.held = held
     draft.state.away_since = draft.now
     barge_in.pause(draft)
 
@@ -86,7 +87,10 @@ def ends_at(state: State) -> Iterator[tuple[float, str, str]]:
     """(`now`, reason, detail) of the ends that time may bring."""
     limits = state.agent.limits
     yield state.opened + limits.session, "limit", f"the session lasted {limits.session:g} s (limits.session)"
-    if state.away_since is not None:
+    if state.away_since is not None and state.held:
+        held = f"on hold for {limits.hold:g} s (limits.hold)"
+        yield state.away_since + limits.hold, "limit", held
+    elif state.away_since is not None:
         gone = f"no client for {limits.client_gone:g} s (limits.client_gone)"
         yield state.away_since + limits.client_gone, "client_gone", gone
     else:

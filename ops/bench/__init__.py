@@ -17,6 +17,7 @@ BENCHES = {
     "stt": ("ops.bench.stt", "utterances a second of one STT worker, beside plain faster-whisper"),
     "stages": ("ops.bench.stages", "one job of each stage alone"),
     "vad": ("ops.bench.vad", "participants one gateway process on one core can hear"),
+    "calls": ("ops.bench.calls", "phone calls one gateway process on one core can hold"),
     "turns": ("ops.bench.turns", "cost of a late turn over an early one of the same session"),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }

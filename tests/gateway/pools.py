@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Delivery
@@ -111,11 +112,15 @@ class Pools:
             case TtsJob():
                 return await self._speak(job, common), []
 
+    def sound(self, samples: int, index: int, part: int) -> NDArray[np.int16]:
+        """What a part of a sentence sounds like: a level that tells which it is."""
+        return np.full(samples, 1000 * (index + 1) + part, np.int16)
+
     async def _speak(self, job: TtsJob, common: dict[str, object]) -> list[Event]:
         samples = int(self.seconds * CLIP_RATE / self.parts)
         clips: list[Event] = []
         for part in range(self.parts):
-            pcm = np.full(samples, 1000 * (job.index + 1) + part, np.int16)
+            pcm = self.sound(samples, job.index, part)
             key = await self.bus.put_blob(job.session, f"{job.id}-{part}", pcm.tobytes())
             ref = AudioRef(key=key, rate=CLIP_RATE, samples=samples)
             clips.append(

@@ -117,7 +117,7 @@ def test_the_benchmarks_are_listed() -> None:
     """`bench list` names each, with --json as one object."""
     code, out, _ = invoke("bench", "list", "--json")
     assert code == console.DONE
-    assert set(json.loads(out)) == {"latency", "log", "stt", "stages", "vad", "turns", "scale-stt"}
+    assert set(json.loads(out)) == {"latency", "log", "stt", "stages", "vad", "turns", "calls", "scale-stt"}
 
 
 def test_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,105 @@
+"""What operators ask of the phones, by HTTP: ring somebody, hand a caller on, press keys, hang up. `antiphon dial` asks here."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.rooms.sip.calls import Call, NotMoved
+from gateway.rooms.sip.dialing import NotDialled
+from gateway.rooms.sip.phones import Phones
+
+LetIn = Callable[[web.Request], None]
+"""Raises web.HTTPForbidden or web.HTTPUnauthorized for who is no operator."""
+
+
+class Dial(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    to: str = Field(min_length=1, max_length=200, pattern=r"^[^\s<>\"]+$")
+    agent: str = Field("", max_length=120)
+    trunk: str = Field("", max_length=60)
+    digits: str = Field("", max_length=64, pattern=r"^[0-9*#A-Da-dwW]*$")
+    wait: float = Field(60.0, gt=0, le=300)
+
+
+class Transfer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    to: str = Field(min_length=1, max_length=200, pattern=r"^(sip:|sips:|tel:)[^\s<>\"]+$")
+
+
+class Keys(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    digits: str = Field(min_length=1, max_length=64, pattern=r"^[0-9*#A-Da-dwW]+$")
+
+
+class Desk:
+    """`phones`: None where this gateway answers none."""
+
+    def __init__(self, phones: Phones | None, let_in: LetIn):
+        self._phones, self._let_in = phones, let_in
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/calls", self._asked(self._dial)),
+            web.post("/calls/{session}/transfer", self._asked(self._transfer)),
+            web.post("/calls/{session}/keys", self._asked(self._press)),
+            web.delete("/calls/{session}", self._asked(self._hang_up)),
+        ]
+
+    def _asked(
+        self, work: Callable[[Phones, web.Request], Awaitable[dict[str, Any]]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def handler(request: web.Request) -> web.Response:
+            self._let_in(request)
+            if self._phones is None:
+                return _problem(503, 503, "this gateway answers no phones; start one with SIP_LISTEN")
+            try:
+                return web.json_response(await work(self._phones, request))
+            except (NotDialled, NotMoved) as error:
+                return _problem(502, error.status, str(error))
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(part) for part in first["loc"]) or "the body"
+                return _problem(400, 400, f"{where}: {first['msg']}")
+
+        return handler
+
+    async def _dial(self, phones: Phones, request: web.Request) -> dict[str, Any]:
+        asked = Dial.model_validate_json(await request.read())
+        session = await phones.dial(asked.to, asked.agent, trunk=asked.trunk, digits=asked.digits, wait=asked.wait)
+        return {"session": session, "status": 200}
+
+    async def _transfer(self, phones: Phones, request: web.Request) -> dict[str, Any]:
+        asked = Transfer.model_validate_json(await request.read())
+        await phones.calls.transfer(_call(phones, request), asked.to)
+        return {"status": 200}
+
+    async def _press(self, phones: Phones, request: web.Request) -> dict[str, Any]:
+        asked = Keys.model_validate_json(await request.read())
+        call = _call(phones, request)
+        if call.line.deal.keys is None:
+            raise NotDialled(488, "the other side takes no keys (it offered no telephone-event)")
+        call.line.press(asked.digits)
+        return {"status": 200}
+
+    async def _hang_up(self, phones: Phones, request: web.Request) -> dict[str, Any]:
+        call = _call(phones, request)
+        if call.session is not None:
+            call.session.hang_up("end_requested")
+        return {"status": 200}
+
+
+def _call(phones: Phones, request: web.Request) -> Call:
+    session = request.match_info["session"]
+    call = phones.calls.of_session(session)
+    if call is None:
+        raise NotDialled(404, f"no call of session {session[:80]} here; ask the gateway that has it")
+    return call
+
+
+def _problem(status: int, code: int, message: str) -> web.Response:
+    return web.json_response({"error": message, "status": code}, status=status)

@@ -1,0 +1,96 @@
+"""Which packets are worth reading. Scanners knock on 5060 all day: each costs a look into a table,
+all of them together one line in the log a minute."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.rooms.sip.sources import Network, within
+from schemas.clock import Clock
+
+log = logging.getLogger("antiphon.gateway.sip")
+
+Verdict = Literal["known", "stranger", "drop"]
+"""known: an address some trunk names; stranger: not, but it may be told so; drop: not worth an answer."""
+
+MESSAGES = 200.0
+"""Messages a second read from one known address."""
+_STRANGER, _STRANGERS = 1.0, 20.0
+"""Answers a second to one stranger, and to all of them together."""
+_REMEMBERED = 4096
+_SUMMARY = 60.0
+
+
+@dataclass(slots=True)
+class Bucket:
+    """So many a second, and three seconds' worth at once."""
+
+    rate: float
+    tokens: float
+    at: float
+
+    @classmethod
+    def full(cls, rate: float, now: float) -> "Bucket":
+        return cls(rate, max(1.0, 3 * rate), now)
+
+    def take(self, now: float) -> bool:
+        self.tokens = min(max(1.0, 3 * self.rate), self.tokens + (now - self.at) * self.rate)
+        self.at = now
+        if self.tokens < 1.0:
+            return False
+        self.tokens -= 1.0
+        return True
+
+
+class Gate:
+    """`networks`: of all trunks together."""
+
+    def __init__(self, clock: Clock, networks: Sequence[Network]):
+        self._clock = clock
+        self.networks = list(networks)
+        self.refused = 0
+        """Packets of strangers so far, answered or not."""
+        self._known: OrderedDict[str, Bucket] = OrderedDict()
+        self._strangers: OrderedDict[str, Bucket] = OrderedDict()
+        self._all_strangers = Bucket.full(_STRANGERS, clock.now())
+        self._said_at = clock.now() - _SUMMARY
+        self._unsaid = 0
+
+    def admit(self, host: str) -> Verdict:
+        """What to do with a packet from `host`."""
+        now = self._clock.now()
+        bucket = self._known.get(host)
+        if bucket is None and host not in self._strangers:
+            if within(host, self.networks):
+                bucket = self._remember(self._known, host, MESSAGES, now)
+            else:
+                self._remember(self._strangers, host, _STRANGER, now)
+        if bucket is not None:
+            return "known" if bucket.take(now) else "drop"
+        return self._stranger(host, now)
+
+    def add(self, network: Network) -> None:
+        """A trunk's registrar has (got) this address."""
+        if network not in self.networks:
+            self.networks.append(network)
+            self._strangers.clear()
+
+    def _stranger(self, host: str, now: float) -> Verdict:
+        self.refused += 1
+        self._unsaid += 1
+        if now - self._said_at >= _SUMMARY:
+            log.info(
+                "%d SIP packets from addresses no trunk names, the last from %s (SIP_TRUNKS: addresses)",
+                self._unsaid,
+                host,
+            )
+            self._said_at, self._unsaid = now, 0
+        return "stranger" if self._strangers[host].take(now) and self._all_strangers.take(now) else "drop"
+
+    def _remember(self, table: OrderedDict[str, Bucket], host: str, rate: float, now: float) -> Bucket:
+        if len(table) >= _REMEMBERED:
+            table.popitem(last=False)
+        table[host] = Bucket.full(rate, now)
+        return table[host]

@@ -1,0 +1,277 @@
+"""The phones of a gateway: it listens for SIP, registers with providers, dials, and turns each call into a session."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+from aiosipua.dialog import dialog_matches
+from aiosipua.headers import parse_address, stringify_uri
+from aiosipua.incoming_call import IncomingCall
+from aiosipua.message import SipRequest, SipResponse
+from aiosipua.sdp import SdpMessage
+from aiosipua.uac import SipUAC
+from aiosipua.uas import SipUAS
+
+from gateway.reception import Reception
+from gateway.rooms.sip import offers
+from gateway.rooms.sip.calls import Agents, Calls
+from gateway.rooms.sip.dialing import dial, route
+from gateway.rooms.sip.door import Door, Guest, TurnedAway
+from gateway.rooms.sip.gate import Gate
+from gateway.rooms.sip.metrics import SipMetrics
+from gateway.rooms.sip.registrations import Registrar
+from gateway.rooms.sip.sources import Address
+from gateway.rooms.sip.wire import TcpWire, UdpWire, Wire, hang_up_late, refusal
+from schemas.errors import SettingsError
+from schemas.settings import Settings
+from schemas.trunks import Trunks, load_trunks
+
+log = logging.getLogger("antiphon.gateway.sip")
+
+ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, NOTIFY, PRACK"
+_BOTH = 20
+"""Tries to find a port that is free for UDP and TCP, where any will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """`host`, `port`: for SIP by UDP and TCP; `ports`: for sound; `advertised`: our address as the world outside sees it."""
+
+    host: str
+    port: int
+    ports: range
+    advertised: str = ""
+    most: int = 200
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Listen":
+        """SettingsError: which setting can't be."""
+        host, _, port = settings.sip_listen.rpartition(":")
+        if not host or not port.isdigit():
+            raise SettingsError(f"SIP_LISTEN={settings.sip_listen}: expected host:port, such as 0.0.0.0:5060")
+        first, _, last = settings.sip_ports.partition("-")
+        if not first.isdigit() or not last.isdigit() or not 1024 <= int(first) < int(last) <= 65_535:
+            raise SettingsError(
+                f"SIP_PORTS={settings.sip_ports}: expected first-last from 1024 to 65535, such as 20000-29999"
+            )
+        return cls(
+            host.strip("[]"), int(port), range(int(first), int(last) + 1), settings.sip_address, settings.sip_calls
+        )
+
+
+class Phones:
+    """`async start()`, then calls come; `port` is the real one afterwards."""
+
+    def __init__(self, reception: Reception, trunks: Trunks, listen: Listen):
+        for library in ("aiosipua", "aiortp"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)  # it tells of every scanner; we say what matters
+        self.listen, self.trunks = listen, trunks.trunk
+        self._reception = reception
+        clock = reception.house.clock
+        self.metrics = SipMetrics(reception.house.metrics.registry)
+        self.gate = Gate(clock, [network for trunk in trunks.trunk for network in trunk.addresses])
+        self.calls = Calls(reception, listen.host, listen.ports, listen.advertised, self.metrics)
+        self.door = Door(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
+        self.port = listen.port
+        self.sides: list[Agents] = []
+        self.registrars: list[Registrar] = []
+        self._guests: dict[str, Guest] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """SettingsError when the port is taken."""
+        host, port = self.listen.host, self.listen.port
+        for attempt in range(_BOTH):
+            udp = UdpWire(host, port, self.gate, self.listen.advertised)
+            await udp.start()
+            tcp = TcpWire(host, udp.port, self.gate, self.listen.advertised)
+            try:
+                await tcp.start()
+            except SettingsError:
+                await udp.stop()
+                if port or attempt == _BOTH - 1:
+                    raise
+            else:
+                break
+        self.port = udp.port
+        self.sides = [self._side(udp), self._side(tcp)]
+        self.calls.metronome.start()
+        log.info("phones: SIP on %s:%d, trunks: %s", host, self.port, ", ".join(t.name for t in self.trunks) or "none")
+        for trunk in self.trunks:
+            if trunk.registration is not None:
+                side = self.sides[1 if trunk.registration.transport == "tcp" else 0]
+                one = Registrar(trunk, trunk.registration, side.uac, side.wire, self.gate, self.door)
+                self.registrars.append(one)
+                self._tasks.append(asyncio.create_task(one.run(), name=f"registration of {trunk.name}"))
+        if not self.trunks:
+            log.warning("SIP: no trunk, so nobody may call; name who may in SIP_TRUNKS (docs/phones.md)")
+
+    async def dial(self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0) -> str:
+        """Ring somebody; answers the session's name once they have answered. NotDialled."""
+        way = await route(to, trunk, self.trunks)
+        return await dial(self.calls, self._reception, self.sides, way, agent, digits=digits, wait=wait)
+
+    async def aclose(self) -> None:
+        for registrar in self.registrars:
+            registrar.leave()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.calls.aclose()
+        await asyncio.sleep(0)  # the last BYEs leave
+        for side in self.sides:
+            for call in side.uas.active_calls.values():
+                call._stop_retransmissions()
+            side.uac.close()
+            await side.wire.stop()
+
+    def _side(self, wire: Wire) -> Agents:
+        uac = SipUAC(wire)
+        uas = SipUAS(wire, uac=uac, session_expires=1800)
+        side = Agents(wire, uas, uac)
+        uas.on_invite = partial(self._invited, side)
+        uas.on_reinvite = self._reinvited
+        uas.on_update = self._updated
+        uas.on_bye = lambda call, _: self.calls.left(call.call_id)
+        uas.on_cancel = lambda request, _: self.calls.left(request.call_id or "")
+        uas.on_ack_timeout = lambda call: self.calls.left(call.call_id, "client_gone")
+        uas.on_transfer_progress = lambda call_id, status, _: self.calls.moved(call_id, status)
+        uas.on_session_expired = lambda call: self.calls.left(call.call_id, "client_gone")
+        wire.screen = partial(self._screen, side)
+        wire.on_message = partial(self._message, side)
+        wire.passed = self._passed
+        wire.unanswered = self._unanswered
+        return side
+
+    def _closed(self) -> str:
+        if self._reception.draining:
+            return "shutting down"
+        return "" if self._reception.leases.connected else "the log does not answer"
+
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _screen(self, side: Agents, wire: Wire, request: SipRequest, source: Address) -> bool:
+        to = parse_address(request.headers.get_first("to") or "")
+        here = (request.call_id or "") in self.calls.by_id
+        if request.method == "INVITE" and here is not bool(to.tag):
+            status, reason = (482, "Loop Detected") if here else (481, "Call/Transaction Does Not Exist")
+            wire.send_reply(refusal(request, status, reason))
+            return False
+        if request.method == "INVITE" and not to.tag:
+            answer = self.door.knock(request, source[0])
+            if isinstance(answer, TurnedAway):
+                self.metrics.refused.labels(str(answer.status)).inc()
+                wire.send_reply(refusal(request, answer.status, answer.reason, **answer.headers))
+                return False
+            self._guests[request.call_id or ""] = answer
+            side.uas.session_expires = answer.trunk.session_expires
+            return True
+        if request.method == "INFO":
+            self._info(side, request)
+            return False
+        if request.method in ("REFER", "REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE"):
+            refers = request.method == "REFER"  # who may call may not have us call others at our cost
+            status, reason = (603, "Decline: the agent calls nobody") if refers else (405, "Method Not Allowed")
+            wire.send_reply(refusal(request, status, reason, Allow=ALLOW))
+            return False
+        return True
+
+    def _invited(self, side: Agents, incoming: IncomingCall) -> None:
+        guest = self._guests.pop(incoming.call_id, None)
+        assert guest is not None  # `_screen` let it in
+        self.calls.invited(guest, side, incoming)
+
+    def _info(self, side: Agents, request: SipRequest) -> None:
+        """Keys, from phones that send them so (application/dtmf-relay)."""
+        call = self.calls.by_id.get(request.call_id or "")
+        if call is None or not dialog_matches(call.sip.dialog, request):
+            side.wire.send_reply(refusal(request, 481, "Call/Transaction Does Not Exist"))
+            return
+        for line in request.text.splitlines():
+            name, _, value = line.partition("=")
+            if name.strip().lower() == "signal" and call.room is not None and value.strip().upper() in _KEYS:
+                call.room.key(value.strip().upper())
+        side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
+
+    def _reinvited(self, incoming: IncomingCall) -> None:
+        try:
+            answer = self.calls.reoffered(incoming.invite)
+        except offers.NoDeal as error:
+            side_response = incoming.dialog.create_response(incoming.invite, 488, f"Not Acceptable Here: {error}")
+            if incoming.transport is not None:
+                incoming.transport.send_reply(side_response)
+            return
+        incoming.accept(answer)
+
+    def _updated(self, _: IncomingCall, request: SipRequest) -> SdpMessage | None:
+        if not request.body:
+            return None
+        try:
+            return self.calls.reoffered(request)
+        except offers.NoDeal:
+            return None
+
+    # ── around the user agent ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _message(self, side: Agents, message: SipRequest | SipResponse, source: Address) -> None:
+        if isinstance(message, SipResponse):
+            self._learn(side, message, source)
+        side.uas._on_message(message, source)
+
+    def _learn(self, side: Agents, response: SipResponse, source: Address) -> None:
+        """Where requests within a call of ours go, as its answer says (RFC 3261 §12.1.2)."""
+        call = side.uac.get_call(response.call_id or "")
+        cseq = response.cseq
+        if cseq is None or cseq.method != "INVITE" or not 200 <= response.status_code < 300:
+            return
+        if call is None:
+            hang_up_late(side.wire, response, source)
+            return
+        contacts = response.contact
+        if contacts:
+            call.dialog.remote_target = stringify_uri(contacts[0].uri)
+        if not call.dialog.route_set:
+            call.dialog.route_set = list(reversed(response.headers.get("record-route")))
+
+    def _passed(self, message: SipRequest | SipResponse) -> None:
+        if isinstance(message, SipRequest):
+            self._guests.pop(message.call_id or "", None)  # of an INVITE the user agent refused itself
+            if message.method == "ACK":
+                self.calls.acknowledged(message.call_id or "", message)
+            return
+        cseq, call_id = message.cseq, message.call_id or ""
+        if cseq is None:
+            return
+        if cseq.method == "REFER" and message.status_code >= 300:
+            self.calls.moved(call_id, message.status_code)
+        elif cseq.method == "UPDATE" and message.status_code in (408, 481):
+            self.calls.left(call_id, "client_gone")
+
+    def _unanswered(self, request: SipRequest) -> None:
+        """Nobody answered us for half a minute."""
+        call_id = request.call_id or ""
+        match request.method:
+            case "UPDATE":
+                self.calls.left(call_id, "client_gone")
+            case "REFER":
+                self.calls.moved(call_id, 408)
+            case "REGISTER":
+                for registrar in self.registrars:
+                    registrar.unanswered(call_id)
+            case "INVITE":
+                for side in self.sides:
+                    side.uac.handle_response(refusal(request, 408, "Request Timeout"), ("", 0))
+
+
+_KEYS = frozenset("0123456789*#ABCD")
+
+
+async def start_phones(settings: Settings, reception: Reception) -> Phones | None:
+    """The phones of a gateway whose settings ask for them. SettingsError: what is to be changed."""
+    if not settings.sip_listen:
+        return None
+    trunks = load_trunks(settings.sip_trunks) if settings.sip_trunks is not None else Trunks()
+    phones = Phones(reception, trunks, Listen.of(settings))
+    await phones.start()
+    return phones

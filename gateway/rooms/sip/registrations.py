@@ -1,0 +1,92 @@
+"""Being at home at a provider: registered, refreshed, and after a failure registered again."""
+
+import asyncio
+import logging
+import random
+from ipaddress import ip_network
+
+from aiosipua.auth import SipDigestAuth
+from aiosipua.registration import Registration
+from aiosipua.uac import SipUAC
+
+from gateway.rooms.sip.door import Door
+from gateway.rooms.sip.gate import Gate
+from gateway.rooms.sip.places import Place, resolve
+from gateway.rooms.sip.wire import TcpWire, Wire, facing
+from schemas.trunks import Provider, Trunk, secret
+
+log = logging.getLogger("antiphon.gateway.sip")
+
+_AGAIN_FIRST, _AGAIN_LAST = 5.0, 300.0
+
+
+class Registrar:
+    """One trunk's registration, kept up for ever. Its server may call us from then on."""
+
+    def __init__(self, trunk: Trunk, provider: Provider, uac: SipUAC, wire: Wire, gate: Gate, door: Door):
+        self._trunk, self._provider, self._uac, self._wire = trunk, provider, uac, wire
+        self._gate, self._door = gate, door
+        self._news = asyncio.Event()
+        self._problem = ""
+        self._registration: Registration | None = None
+        self.registered = False
+
+    async def run(self) -> None:
+        again = _AGAIN_FIRST
+        while True:
+            self._news.clear()
+            try:
+                await self._register()
+                await self._news.wait()
+            except OSError as error:
+                self._problem = f"{self._provider.server} can't be reached ({error})"
+            if self.registered:
+                again = _AGAIN_FIRST
+            self.registered = False
+            log.warning("trunk %s is not registered: %s; trying again", self._trunk.name, self._problem)
+            await asyncio.sleep(again * random.uniform(0.8, 1.2))
+            again = min(2 * again, _AGAIN_LAST)
+
+    async def _register(self) -> None:
+        provider = self._provider
+        place = await resolve(Place.of(provider.server, provider.transport))
+        host = place.address[0]
+        self._gate.add(ip_network(host))
+        self._door.registrars[host] = self._trunk
+        if isinstance(self._wire, TcpWire):
+            await self._wire.connect(place.address)
+        self._forget()
+        one = Registration(
+            self._uac, f"sip:{provider.user}@{place.host}", place.address, expires=provider.expires,
+            auth=SipDigestAuth(provider.user, secret(provider.secret)) if provider.secret else None,
+            contact_uri=f"sip:{provider.user}@{facing(*place.address, self._wire.advertised)}:{self._wire.port}",
+        )  # fmt: skip
+        one.on_registered = self._succeeded
+        one.on_failed = lambda _, status, reason: self._failed(f"{provider.server} says {status} {reason}")
+        one.on_expired = lambda _: self._failed("the registration ran out")
+        self._registration = one
+        one.register()
+
+    def _succeeded(self, _: Registration) -> None:
+        if not self.registered:
+            log.info("trunk %s is registered at %s as %s", self._trunk.name, self._provider.server, self._provider.user)
+        self.registered = True
+
+    def _failed(self, problem: str) -> None:
+        self._problem = problem
+        self._news.set()
+
+    def unanswered(self, call_id: str) -> None:
+        """A REGISTER of this Call-ID got no answer."""
+        if self._registration is not None and self._registration.call_id == call_id:
+            self._failed(f"{self._provider.server} does not answer")
+
+    def _forget(self) -> None:
+        if self._registration is not None:
+            self._registration._cancel_timers()
+            self._uac._registrations.pop(self._registration.call_id, None)
+
+    def leave(self) -> None:
+        """Tell the provider that we are gone."""
+        if self._registration is not None and self.registered:
+            self._registration.unregister()

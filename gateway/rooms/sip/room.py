@@ -1,0 +1,111 @@
+"""A phone call as a room: one caller, one line."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from gateway.room import Attached, Detached, Digits, Heard, HungUp, Joined, Pcm, RoomInput, Typed
+from gateway.rooms.sip.echo import EchoGate
+from gateway.rooms.sip.line import Line
+from schemas.clock import Clock
+
+_KEYS_WITHIN = 2.0
+"""Seconds after the last key until what was keyed in is told to the agent; # ends it at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who is on the other end. `number`: of the caller (or the called), as far as the line says; `attributes`: into the log."""
+
+    number: str
+    name: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+class SipRoom:
+    """`hang_up`: called once with the session's reason when it ends on our side; `timeout`: seconds without any packet after
+    which the call is over; `tells_keys`: what is keyed in is a message to the agent."""
+
+    transport: Literal["sip"] = "sip"
+
+    def __init__(
+        self, clock: Clock, name: str, party: Party, line: Line, gate: EchoGate, hang_up: Callable[[str], None],
+        *, timeout: float = 30.0, tells_keys: bool = True,
+    ):  # fmt: skip
+        self.name, self.party, self.line = name, party, line
+        self.rate = line.deal.form.send_rate
+        self._clock, self._gate, self._hang_up = clock, gate, hang_up
+        self._timeout, self._tells_keys = timeout, tells_keys
+        self._inputs: list[RoomInput] = [Joined(party.number, kind="sip", name=party.name, attributes=party.attributes)]
+        self._attached = self._over = self._closed = False
+        self._held = False
+        self._keyed = ""
+        self._keyed_at = 0.0
+        line.sounded = gate.said
+
+    # ── the line's side ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def attach(self) -> None:
+        """The call is answered: whoever is there hears."""
+        if not self._attached:
+            self._attached = True
+            self.line.heard_at = self._clock.now()
+            self._inputs.append(Attached())
+
+    def hold(self, held: bool) -> None:
+        """The phone put us on hold, or took us back: nothing is heard or said meanwhile."""
+        if held == self._held:
+            return
+        self._held = self.line.deaf = self.line.mute = held
+        self.line.heard_at = self._clock.now()
+        self.line.reorder.reset()  # what was sent meanwhile is not missing
+        if self._attached:
+            self._inputs.append(Detached(held=True) if held else Attached())
+
+    def key(self, digit: str) -> None:
+        if self._attached and len(self._keyed) < 64:
+            self._inputs.append(Digits(self.party.number, digit))
+            self._keyed += digit
+            self._keyed_at = self._clock.now()
+
+    def leave(self, reason: str = "hang_up") -> None:
+        """The other side is gone."""
+        if not self._over:
+            self._over = True
+            self._inputs.append(HungUp(reason))
+
+    # ── Room ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def drain(self) -> Sequence[RoomInput]:
+        inputs, self._inputs = self._inputs, []
+        if self._over:
+            return inputs
+        now = self._clock.now()
+        if self._attached and not self._held:
+            inputs.extend(Heard(self.party.number, self._gate.heard(pcm)) for pcm in self.line.take())
+        if self._keyed and (self._keyed[-1] == "#" or now - self._keyed_at >= _KEYS_WITHIN):
+            keyed, self._keyed = self._keyed, ""
+            if self._tells_keys:
+                inputs.append(Typed(self.party.number, f"(keys pressed on the phone: {' '.join(keyed)})"))
+        if self._attached and not self._held and now - self.line.heard_at > self._timeout:
+            self._over = True
+            inputs.append(HungUp("client_gone"))
+        return inputs
+
+    def push(self, pcm: Pcm) -> None:
+        self.line.push(pcm)
+
+    def queued(self) -> float:
+        return self.line.queued()
+
+    def clear(self) -> float:
+        return self.line.clear()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """A phone shows nothing."""
+
+    async def aclose(self, reason: str) -> None:
+        if not self._closed:
+            self._closed = True
+            self._over = True
+            self._hang_up(reason)

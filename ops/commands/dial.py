@@ -1,0 +1,81 @@
+"""`antiphon dial`, `transfer`, `hangup`: ask the running gateway that answers phones."""
+
+import os
+from typing import Any
+
+import aiohttp
+
+from gateway.tokens import Grant, mint
+from ops import console, stack
+from schemas.errors import AntiphonError
+from schemas.settings import load
+
+
+class NotDone(AntiphonError): ...
+
+
+def door(url: str | None) -> str:
+    """http://host:port of the gateway to ask: `url`, else the running stack's first, else GATEWAY_HOST and GATEWAY_PORT."""
+    if url is None:
+        running = stack.running()
+        settings = load()
+        host = "127.0.0.1" if settings.gateway_host in ("0.0.0.0", "::") else settings.gateway_host
+        url = running["gateways"][0] if running else f"ws://{host}:{settings.gateway_port}/ws"
+    return url.replace("ws://", "http://", 1).replace("wss://", "https://", 1).removesuffix("/ws").rstrip("/")
+
+
+async def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One request to the gateway's desk. NotDone says what went wrong, in a sentence."""
+    base = door(url)
+    headers = {}
+    token = os.environ.get("ANTIPHON_TOKEN", "")
+    secret = load().gateway_token_secret.get_secret_value()
+    if token or secret:
+        headers["Authorization"] = f"Bearer {token or mint(secret, Grant(operator=True), 300)}"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=330)) as client,
+            client.request(method, base + path, json=body, headers=headers) as answer,
+        ):
+            if answer.content_type == "application/json":
+                found: dict[str, Any] = await answer.json()
+            else:
+                found = {
+                    "error": (await answer.text()).strip()[:300] or f"HTTP {answer.status}",
+                    "status": answer.status,
+                }
+    except aiohttp.ClientError as error:
+        console.fail(
+            f"no gateway answers at {base} ({error}); start one with SIP_LISTEN, or give --url", console.UNREACHABLE
+        )
+    if "error" in found:
+        raise NotDone(str(found["error"]))
+    return found
+
+
+async def dial(
+    to: str, agent: str, trunk: str, digits: str, wait: float, url: str | None, json: bool
+) -> None:  # fmt: skip
+    """Have a gateway ring `to`, and say which session it became."""
+    if not json:
+        console.err.print(f"ringing {to} …", markup=False)
+    body = {"to": to, "agent": agent, "trunk": trunk, "digits": digits, "wait": wait}
+    found = await ask("POST", url, "/calls", body)
+    if json:
+        console.emit(found)
+    else:
+        console.out.print(
+            f"answered: session {found['session']}; antiphon show {found['session']} --follow", markup=False
+        )
+
+
+async def transfer(session: str, to: str, url: str | None, json: bool) -> None:
+    """Have the phone of a session call `to` instead."""
+    found = await ask("POST", url, f"/calls/{session}/transfer", {"to": to})
+    console.emit(found) if json else console.out.print(f"{session} is with {to} now", markup=False)
+
+
+async def hang_up(session: str, url: str | None, json: bool) -> None:
+    """End a phone call."""
+    found = await ask("DELETE", url, f"/calls/{session}")
+    console.emit(found) if json else console.out.print(f"{session} is hung up", markup=False)
