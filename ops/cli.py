@@ -46,6 +46,7 @@ def up(
     llm: Annotated[int, typer.Option(min=0, help="LLM worker processes.")] = 1,
     tts: Annotated[int, typer.Option(min=0, help="TTS worker processes.")] = 1,
     free_ports: Annotated[bool, typer.Option(help="Use free ports instead of the well-known ones.")] = False,
+    livekit: Annotated[bool, typer.Option("--livekit", help="A LiveKit server too; its rooms get the agent.")] = False,
     json: Json = False,
 ) -> None:
     """Start everything on this machine and keep it running until Ctrl-C.
@@ -54,7 +55,7 @@ def up(
     """
     from ops.commands.up import up as command
 
-    console.run(lambda: command(gateways, stt, llm, tts, free_ports, json))
+    console.run(lambda: command(gateways, stt, llm, tts, free_ports, livekit, json))
 
 
 @app.command()
