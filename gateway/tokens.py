@@ -16,11 +16,12 @@ class TokenRefused(AntiphonError): ...
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token allows. "" leaves the choice to the client."""
+    """What a token allows. "" leaves the choice to the client; `join`: to send the agent into LiveKit rooms."""
 
     room: str = ""
     participant: str = ""
     agent: str = ""
+    join: bool = False
 
 
 def check_secret(secret: str) -> None:
@@ -35,7 +36,7 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0) -> str:
     """A token for `grant` that is good for `seconds`."""
     check_secret(secret)
     claims: dict[str, object] = {"exp": int(time.time() + seconds)}
-    claims |= {name: value for name in ("room", "participant", "agent") if (value := getattr(grant, name))}
+    claims |= {name: value for name in ("room", "participant", "agent", "join") if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
@@ -52,4 +53,4 @@ def verify(secret: str, token: str) -> Grant:
     values = {name: claims.get(name, "") for name in ("room", "participant", "agent")}
     if not all(isinstance(value, str) for value in values.values()):
         raise TokenRefused("`room`, `participant` and `agent` of a token are strings")
-    return Grant(**values)
+    return Grant(**values, join=claims.get("join") is True)
