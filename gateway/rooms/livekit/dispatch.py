@@ -35,6 +35,8 @@ log = logging.getLogger("antiphon.gateway.livekit")
 
 FACTS = "livekit"
 """Key in the inputs of `session.started`: how another gateway gets into the same room as the same participant."""
+LOOK_EVERY = 2.0
+"""Seconds between two looks for lonely rooms."""
 _RESERVED = 10.0  # seconds a job may take from the yes to its assignment
 _JOIN = 10.0
 _NOT_FAILED = ("hang_up", "client_gone", "end_requested", "limit", "room_closed", "lost", "going_away", "moved")
@@ -64,8 +66,7 @@ class Dispatch:
     """`agent_name`: "" is offered every new room; `capacity`: sessions at once; `watch`: look after lonely rooms."""
 
     def __init__(
-        self, reception: Reception, access: Access, *, agent_name: str = "", capacity: int = 25, watch: bool = True,
-        look_every: float = 2.0,
+        self, reception: Reception, access: Access, *, agent_name: str = "", capacity: int = 25, watch: bool = True
     ):  # fmt: skip
         self.worker = Worker(access, agent_name, self)
         self._reception, self._access, self._name, self._capacity = reception, access, agent_name, capacity
@@ -75,7 +76,7 @@ class Dispatch:
         self._tasks: list[asyncio.Task[None]] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._watch = (
-            Watcher(access, self._session_of, self._look_after, agent_name, every=look_every) if watch else None
+            Watcher(access, self._session_of, self._look_after, agent_name, every=LOOK_EVERY) if watch else None
         )
         reception.rejoin["livekit"] = self.rejoin
         psutil.cpu_percent()  # the first answer would be 0
