@@ -29,6 +29,7 @@ class Listener(Protocol):
     def dtmf_received(self, dtmf: rtc.SipDTMF) -> None: ...
     def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None: ...
     def early_sound(self, reader: rtc.ByteStreamReader, identity: str) -> None: ...
+    def wavering(self, wavering: bool) -> None: ...
     def disconnected(self, reason: int) -> None: ...
 
 
@@ -48,6 +49,8 @@ class Connection:
             "local_track_subscribed": lambda track: hear.voice_subscribed(),
             "data_received": hear.data_received,
             "sip_dtmf_received": hear.dtmf_received,
+            "reconnecting": lambda: hear.wavering(True),
+            "reconnected": lambda: hear.wavering(False),
         }.items():
             room.on(event, self._unless_left(tell))  # type: ignore[arg-type]  # a literal in a loop
         room.on("disconnected", self._unless_left(listener.disconnected))

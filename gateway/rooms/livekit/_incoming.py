@@ -21,7 +21,7 @@ OLD_CHAT = "lk-chat-topic"
 """Data packets of chat, as clients sent them before text streams."""
 LONGEST = 4000
 """Characters of a typed message."""
-LARGEST = 64 * 1024
+LARGEST = 32 * 1024
 """Bytes of a data packet that is looked into."""
 _LARGEST_SOUND = 12 << 20
 _COMPLAINTS = 20  # lines a room may cost

@@ -29,7 +29,7 @@ from gateway.rooms.livekit.facts import (
 
 VERSION = "2.1.0"
 LABEL = "rtvi-ai"
-LARGEST = 64 * 1024
+LARGEST = 32 * 1024
 """Bytes of a packet that is looked into."""
 _KEYS = frozenset("0123456789*#ABCD")
 _LONGEST_TEXT = 4000
