@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from livekit import rtc
+from livekit.protocol.agent_pb import agent_session as pb
 
 RATE = 16_000
 LOUD = 700
@@ -46,6 +47,7 @@ class Human:
         self.packets: list[tuple[float, str, Any]] = []  # when, topic, JSON
         self.old: list[tuple[str, rtc.TranscriptionSegment]] = []
         self.states: list[str] = []
+        self.session: list[pb.AgentSessionMessage] = []
         self.heard: list[tuple[float, int]] = []  # when, loudness of 10 ms
         self.agents_tracks: list[rtc.RemoteTrackPublication] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -59,6 +61,7 @@ class Human:
         room.on("transcription_received", self._transcribed)
         room.on("participant_attributes_changed", self._attributes)
         room.register_text_stream_handler("lk.transcription", self._text)
+        room.register_byte_stream_handler("lk.agent.session", self._session)
         await room.connect(url, token)
         if microphone:
             await self.publish()
@@ -94,6 +97,9 @@ class Human:
     async def send(self, message: Any, topic: str = "") -> None:
         data = message if isinstance(message, bytes) else json.dumps(message).encode()
         await self.room.local_participant.publish_data(data, topic=topic)
+
+    async def ask_session(self, message: pb.AgentSessionMessage) -> None:
+        await self.room.local_participant.send_bytes(message.SerializeToString(), topic="lk.agent.session")
 
     # ── from the agent ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,6 +141,12 @@ class Human:
             text.chunks.append((time.monotonic(), chunk))
         text.attributes |= reader.info.attributes or {}
         text.done = True
+
+    def _session(self, reader: rtc.ByteStreamReader, sender: str) -> None:
+        self._tasks.append(asyncio.create_task(self._read_session(reader)))
+
+    async def _read_session(self, reader: rtc.ByteStreamReader) -> None:
+        self.session.append(pb.AgentSessionMessage.FromString(b"".join([chunk async for chunk in reader])))
 
     # ── what came ────────────────────────────────────────────────────────────────────────────────────────────────────
 

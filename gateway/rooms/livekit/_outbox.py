@@ -110,15 +110,13 @@ class Outbox:
             case SetAttributes():
                 await participant.set_attributes(send.attributes)
             case SendBytes():
-                writer_ = await participant.stream_bytes(
+                await participant.send_bytes(
+                    send.data,
                     name=send.topic,
                     topic=send.topic,
                     attributes=send.attributes,
-                    total_size=len(send.data),
                     destination_identities=list(send.to),
                 )
-                await writer_.write(send.data)
-                await writer_.aclose()
 
     def _complain(self, send: Send, error: Exception) -> None:
         what = type(send).__name__

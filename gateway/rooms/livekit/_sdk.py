@@ -6,6 +6,7 @@ and wait, copied, in a deque until the tick drains it. The same goes for the rec
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 
@@ -107,6 +108,8 @@ def media() -> Media:
     """The process's one."""
     global _media  # noqa: PLW0603 (the SDK's client is one for the process, too)
     if _media is None:
+        if not logging.getLogger("antiphon").isEnabledFor(logging.DEBUG):
+            logging.getLogger("livekit").setLevel(logging.CRITICAL)  # what matters of its many lines, ours say
         _media = Media(asyncio.get_running_loop())
     return _media
 

@@ -25,6 +25,7 @@ from gateway.rooms.livekit._outbox import Outbox
 from gateway.rooms.livekit._voice import RATE, Voice
 from gateway.rooms.livekit.captions import Captions
 from gateway.rooms.livekit.conventions import Convention, Scene
+from gateway.rooms.livekit.conventions.agent_session import AgentSession
 from gateway.rooms.livekit.conventions.agent_state import AgentState
 from gateway.rooms.livekit.conventions.old_transcription import OldTranscription
 from gateway.rooms.livekit.conventions.rtvi import Rtvi
@@ -108,7 +109,8 @@ class LiveKitRoom:
         self._captions = Captions(secrets.token_hex(4), _wall)
         self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing)
         self._conventions = _conventions(agent, self._rtvi)
-        self._incoming = Incoming(self, agent, self._rtvi, self._ears, self._outbox)
+        agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
+        self._incoming = Incoming(self, agent, self._rtvi, agent_session, self._ears, self._outbox)
         self._state = "initializing"
         self._attached = False
         self._wait_until: float | None = None  # for somebody to subscribe to the voice
@@ -299,6 +301,9 @@ class LiveKitRoom:
     def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         self._spawn(self._incoming.chat(reader, identity))
 
+    def agent_session(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        self._spawn(self._incoming.agent_session(reader, identity))
+
     def early_sound(self, reader: rtc.ByteStreamReader, identity: str) -> None:
         self._spawn(self._incoming.early_sound(reader, identity))
 
@@ -359,5 +364,6 @@ def _conventions(agent: AgentSpec, rtvi: Rtvi) -> list[Convention]:
         (settings.transcription, Transcription()),
         (settings.old_transcription, OldTranscription()),
         (settings.transcripts, Transcripts()),
+        (settings.session_events, AgentSession(agent.name)),
     ]
     return [convention for wanted, convention in every if wanted]
