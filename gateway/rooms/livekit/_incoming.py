@@ -1,5 +1,6 @@
 """What participants send beside their voice: chat, data, keys, sound from before the join. Each mistake costs one line."""
 
+import asyncio
 import json
 import logging
 from typing import Protocol
@@ -119,7 +120,8 @@ class Incoming:
         """What somebody said while they were still connecting."""
         attributes = reader.info.attributes or {}
         try:
-            pcm = decode(await _all(reader, _LARGEST_SOUND), reader.info.mime_type, attributes)
+            data = await _all(reader, _LARGEST_SOUND)
+            pcm = await asyncio.to_thread(decode, data, reader.info.mime_type, attributes)
         except (AudioFileError, ConnectionError) as error:
             self.complain(f"{sender}: sound from before the join can't be used: {error}")
             pcm = decode(b"", "", {})

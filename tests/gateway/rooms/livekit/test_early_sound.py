@@ -1,7 +1,9 @@
 """Sound from before the join, in the formats clients send."""
 
+import contextlib
 import io
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -35,6 +37,36 @@ def test_ogg_opus() -> None:
     pcm = decode(file.getvalue(), "audio/ogg", {})
     assert abs(len(pcm) - 16_000) < 200
     assert abs(_pitch(pcm) - 440) < 2
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_webm_opus(live: bool) -> None:
+    """What browsers record is decoded, with sizes or, as they write it, without."""
+    pcm = decode(_webm(live), "audio/webm;codecs=opus", {"sampleRate": "48000"})
+    assert abs(len(pcm) - 16_000) < 800
+    assert abs(_pitch(pcm) - 440) < 2
+
+
+def _webm(live: bool) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="webm", options={"live": "1"} if live else {}) as container:
+        stream = container.add_stream("libopus", rate=48_000, layout="mono")
+        for number in range(50):
+            frame = av.AudioFrame.from_ndarray(SECOND[None, number * 960 : (number + 1) * 960], "s16", "mono")
+            frame.sample_rate, frame.pts = 48_000, number * 960
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def test_a_broken_webm_is_no_crash() -> None:
+    """Cut anywhere, it is decoded as far as it goes, or refused in a sentence."""
+    whole = _webm(True)
+    for size in range(4, len(whole), 97):
+        with contextlib.suppress(AudioFileError):
+            decode(whole[:size], "audio/webm", {})
+    with pytest.raises(AudioFileError, match="without Opus"):
+        decode(whole[:60], "audio/webm", {})
 
 
 def test_only_the_last_seconds_are_kept() -> None:
