@@ -19,7 +19,7 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.fold import fold_all
-from tests.livekit.house import Rooms, SpeakingPools
+from tests.livekit.rooms.house import Rooms, SpeakingPools
 
 SCREEN = rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO
 

@@ -9,7 +9,7 @@ from livekit.protocol.agent_pb import agent_session as pb
 from gateway.rooms.livekit.room import LiveKitRoom
 from schemas.agent import AgentSpec, LiveKit
 from schemas.events import TurnEnded
-from tests.livekit.house import Rooms, SpeakingPools
+from tests.livekit.rooms.house import Rooms, SpeakingPools
 
 QUESTION, ANSWER = "hello there.", ["I hear you.", "Very well indeed."]
 

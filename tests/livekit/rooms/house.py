@@ -22,7 +22,7 @@ from schemas.jobs import TtsJob
 from schemas.log import MemoryBus
 from tests.gateway.pools import CLIP_RATE, Pools
 from tests.gateway.rig import LoudnessVad
-from tests.livekit.human import Human
+from tests.livekit.rooms.human import Human
 
 
 class SpeakingPools(Pools):
