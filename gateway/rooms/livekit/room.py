@@ -126,8 +126,8 @@ class LiveKitRoom:
 
     @property
     def heard_tracks(self) -> dict[str, str]:
-        """By whom we hear whom: track sids by identity."""
-        return self._ears.tracks
+        """Whose sound comes in, by which track: sids by identity."""
+        return self._ears.open
 
     async def open(self, timeout: float) -> None:
         """Connect, and look who is there."""
@@ -310,6 +310,8 @@ class LiveKitRoom:
     def wavering(self, wavering: bool) -> None:
         """The SDK has lost the server and tries to resume, which takes it long; we are quicker to come in anew."""
         self._give_up_at = self._clock.now() + RESUMED_WITHIN if wavering else None
+        if not wavering:
+            self._tell(StateChanged(self._state))  # it may have been lost
 
     def disconnected(self, reason: int) -> None:
         """The server, or the network, has put us out."""
