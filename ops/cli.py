@@ -238,6 +238,10 @@ def bench(
     sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad).")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="How long to measure.")] = None,
     wav: Annotated[Path | None, typer.Option(help="A folder with recordings of your own (latency, stt).")] = None,
+    livekit: Annotated[
+        bool, typer.Option("--livekit", help="Through a room of a real LiveKit server (latency, barge-in).")
+    ] = False,
+    turns: Annotated[int | None, typer.Option(min=1, help="At most so many (latency, barge-in).")] = None,
     json: Json = False,
 ) -> None:
     """Run one benchmark.
@@ -246,7 +250,7 @@ def bench(
     """
     from ops.commands.bench import bench as command
 
-    command(name, _given(sessions=sessions, seconds=seconds, wav=wav), json)
+    command(name, _given(sessions=sessions, seconds=seconds, wav=wav, livekit=livekit or None, turns=turns), json)
 
 
 @app.command()

@@ -13,6 +13,10 @@ Bench = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 BENCHES = {
     "latency": ("ops.bench.latency", "last sample of speech to first agent sample, through a WebSocket room"),
+    "barge-in": (
+        "ops.bench.barge_in",
+        "the caller speaks over the agent: from the speech's start to the agent's silence",
+    ),
     "log": ("ops.bench.log", "what the log adds to a turn of four stage hops, and fenced commits a second"),
     "stt": ("ops.bench.stt", "utterances a second of one STT worker, beside plain faster-whisper"),
     "stages": ("ops.bench.stages", "one job of each stage alone"),

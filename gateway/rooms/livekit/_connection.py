@@ -8,6 +8,7 @@ from livekit import rtc
 
 from gateway.rooms.livekit._errors import LiveKitError, explain
 
+AGENT_SESSION = "lk.agent.session"
 CHAT = "lk.chat"
 EARLY_SOUND = "lk.agent.pre-connect-audio-buffer"
 _LARGEST_STREAM = 16 << 20
@@ -29,6 +30,8 @@ class Listener(Protocol):
     def dtmf_received(self, dtmf: rtc.SipDTMF) -> None: ...
     def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None: ...
     def early_sound(self, reader: rtc.ByteStreamReader, identity: str) -> None: ...
+    def agent_session(self, reader: rtc.ByteStreamReader, identity: str) -> None: ...
+    def wavering(self, wavering: bool) -> None: ...
     def disconnected(self, reason: int) -> None: ...
 
 
@@ -48,10 +51,13 @@ class Connection:
             "local_track_subscribed": lambda track: hear.voice_subscribed(),
             "data_received": hear.data_received,
             "sip_dtmf_received": hear.dtmf_received,
+            "reconnecting": lambda: hear.wavering(True),
+            "reconnected": lambda: hear.wavering(False),
         }.items():
             room.on(event, self._unless_left(tell))  # type: ignore[arg-type]  # a literal in a loop
         room.on("disconnected", self._unless_left(listener.disconnected))
         room.register_text_stream_handler(CHAT, self._unless_left(listener.text_stream))
+        room.register_byte_stream_handler(AGENT_SESSION, self._unless_left(listener.agent_session))
         room.register_byte_stream_handler(EARLY_SOUND, self._unless_left(listener.early_sound))
 
     def _unless_left(self, tell: Any) -> Any:

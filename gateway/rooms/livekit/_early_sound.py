@@ -8,6 +8,7 @@ import soundfile
 import soxr
 
 from gateway.room import Pcm
+from gateway.rooms.livekit._webm import to_ogg
 from schemas.audio import HEARING_RATE
 from schemas.errors import AudioFileError
 
@@ -19,17 +20,19 @@ _EBML = b"\x1aE\xdf\xa3"
 def decode(data: bytes, mime: str, attributes: Mapping[str, str]) -> Pcm:
     """int16 at 16 kHz. AudioFileError: what was expected and what came.
 
-    `attributes`: sampleRate and channels, for plain PCM (int16 little-endian); Ogg, WAV and FLAC say it themselves.
+    `attributes`: sampleRate and channels, for plain PCM (int16 little-endian); WebM, Ogg, WAV and FLAC say it themselves.
     """
     if not data:
         return np.zeros(0, np.int16)
+    if data.startswith(_EBML):
+        data = to_ogg(data)
     if data.startswith((b"OggS", b"RIFF", b"fLaC")):
         try:
             sound, rate = soundfile.read(io.BytesIO(data), dtype="int16", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise AudioFileError(f"{mime or 'a recording'} that can't be decoded ({error})") from None
-    elif data.startswith(_EBML) or "opus" in mime or "webm" in mime:
-        raise AudioFileError(f"{mime or 'WebM'} is not understood yet; send PCM or Ogg")
+    elif "opus" in mime or "webm" in mime:
+        raise AudioFileError(f"{mime} that begins neither as WebM nor as Ogg")
     else:
         rate, channels = _number(attributes, "sampleRate", 48_000), _number(attributes, "channels", 1)
         if not (8_000 <= rate <= 192_000 and 1 <= channels <= 8):

@@ -19,6 +19,8 @@ log = logging.getLogger("antiphon.gateway.livekit")
 PATIENCE = 2.0
 """Seconds for which live sound waits for that captured before the join."""
 _VOICES = (rtc.TrackSource.SOURCE_MICROPHONE, rtc.TrackSource.SOURCE_UNKNOWN)
+_ASK_AGAIN = 1.0
+"""Seconds after which a track is asked for again: while the SDK resumes a connection it drops such requests."""
 _BACKLOG = 1000
 """Frames kept for a session that does not take them."""
 
@@ -34,6 +36,7 @@ class _Ear:
     frames: deque[Pcm] = field(default_factory=deque)
     early: list[Pcm] = field(default_factory=list)
     until: float | None = None
+    asked: float = 0.0  # when the track was last asked for
 
 
 class Ears:
@@ -45,6 +48,11 @@ class Ears:
     def tracks(self) -> dict[str, str]:
         """The track each participant is heard by."""
         return {identity: ear.sid for identity, ear in self._ears.items() if ear.sid}
+
+    @property
+    def open(self) -> dict[str, str]:
+        """Those of them whose sound comes in."""
+        return {identity: ear.sid for identity, ear in self._ears.items() if ear.handle is not None}
 
     # ── tracks come and go ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -63,7 +71,12 @@ class Ears:
         if best.track is not None:
             self.subscribed(best.track, best, participant)
         else:
-            best.set_subscribed(True)
+            self._ask(ear)
+
+    def _ask(self, ear: _Ear) -> None:
+        ear.asked = self._clock.now()
+        if ear.publication is not None:
+            ear.publication.set_subscribed(True)
 
     def subscribed(
         self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
@@ -106,6 +119,8 @@ class Ears:
     def drain(self) -> Iterator[Heard]:
         """What was heard since the last call."""
         for identity, ear in self._ears.items():
+            if ear.handle is None and ear.sid and self._clock.now() - ear.asked > _ASK_AGAIN:
+                self._ask(ear)
             if ear.until is not None:
                 if self._clock.now() < ear.until:
                     while len(ear.frames) > _BACKLOG:

@@ -30,8 +30,8 @@ _PATIENCE = 5.0
 class Outbox:
     """`participant`: the agent's, None while there is no connection (then what is sent is dropped)."""
 
-    def __init__(self, name: str):
-        self._name = name
+    def __init__(self) -> None:
+        self._name = ""
         self.participant: rtc.LocalParticipant | None = None
         self._queues: dict[str, deque[Send]] = {"text": deque(), "data": deque(), "attributes": deque()}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -52,9 +52,9 @@ class Outbox:
             if kind not in self._tasks:
                 self._tasks[kind] = asyncio.create_task(self._carry(kind), name=f"livekit {kind}")
 
-    def renew(self, participant: rtc.LocalParticipant | None) -> None:
-        """Another connection, or none: streams that were open are gone."""
-        self.participant = participant
+    def renew(self, participant: rtc.LocalParticipant | None, name: str = "") -> None:
+        """Another connection to the room `name`, or none: streams that were open are gone."""
+        self.participant, self._name = participant, name
         self._streams.clear()
 
     async def flush(self, timeout: float) -> None:
@@ -110,15 +110,13 @@ class Outbox:
             case SetAttributes():
                 await participant.set_attributes(send.attributes)
             case SendBytes():
-                writer_ = await participant.stream_bytes(
+                await participant.send_bytes(
+                    send.data,
                     name=send.topic,
                     topic=send.topic,
                     attributes=send.attributes,
-                    total_size=len(send.data),
                     destination_identities=list(send.to),
                 )
-                await writer_.write(send.data)
-                await writer_.aclose()
 
     def _complain(self, send: Send, error: Exception) -> None:
         what = type(send).__name__

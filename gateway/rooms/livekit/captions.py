@@ -107,6 +107,7 @@ class Captions:
         self._open: list[_Segment] = []
         self._guessed: set[str] = set()
         self._reply: _Reply | None = None
+        self._state = self._shown = ""
         self._sentences = 0
         self._clips: dict[tuple[int, int, int], int] = {}
         self._next_clip = 0
@@ -115,7 +116,7 @@ class Captions:
         """What the session says."""
         match message["type"]:
             case "state":
-                return [StateChanged(message["state"])]
+                return self._changed(message["state"])
             case "speech":
                 return [UserSpeech(message["participant"], message["speaking"])]
             case "transcript":
@@ -125,7 +126,8 @@ class Captions:
             case "words":
                 return list(self._words(message, pushed, played))
             case "turn":
-                return [*self._end_reply(message), *self._settle(message["turn"])]
+                ended = [*self._end_reply(message), *self._settle(message["turn"])]
+                return [*ended, *self._changed(self._state)]
             case "metrics":
                 return [Figures({name: value for name, value in message.items() if name not in ("type", "turn")})]
             case "error":
@@ -142,6 +144,15 @@ class Captions:
             return []
         sentence = reply.sentences[-1]
         return list(_release(reply, sentence, sentence.due(played)))
+
+    def _changed(self, state: str) -> list[Fact]:
+        """Between two sentences of a reply the agent goes on speaking, as far as anybody who looks is concerned."""
+        self._state = state
+        between = state == "thinking" and self._reply is not None and self._shown == "speaking"
+        if between or state == self._shown:
+            return []
+        self._shown = state
+        return [StateChanged(state)]
 
     # ── what people say ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from gateway.rooms.livekit._outbox import Outbox
 from gateway.rooms.livekit._voice import RATE, Voice
 from gateway.rooms.livekit.captions import Captions
 from gateway.rooms.livekit.conventions import Convention, Scene
+from gateway.rooms.livekit.conventions.agent_session import AgentSession
 from gateway.rooms.livekit.conventions.agent_state import AgentState
 from gateway.rooms.livekit.conventions.old_transcription import OldTranscription
 from gateway.rooms.livekit.conventions.rtvi import Rtvi
@@ -38,9 +40,14 @@ log = logging.getLogger("antiphon.gateway.livekit")
 
 SUBSCRIBED_WITHIN = 2.0
 """Seconds the agent waits for somebody to subscribe to its voice before it speaks all the same (to who only reads)."""
+RESUMED_WITHIN = 2.0
+"""Seconds the SDK has to resume a connection that broke."""
 _OLD = 3
 """Client protocol from which a client reads text streams."""
 _GOODBYE = 1.0  # seconds to send what is still to be sent, and then to leave
+_KNOWN_WITHIN = 6.0
+"""Seconds within which a participant is known: the server tells of who publishes nothing every 3 s only."""
+_EARLY = 20  # things that wait for their sender
 _AGAIN = (0.2, 0.5, 1.0, 2.0)  # seconds before each further try to come back; the last one for ever
 
 Leaving = Callable[[str], Awaitable[None]]
@@ -93,19 +100,22 @@ class LiveKitRoom:
         self._known = set(known)
         self._connection: Connection | None = None
         self._inputs: list[RoomInput] = []
+        self._early: list[tuple[float, Typed | Digits]] = []  # until when it waits for its sender
         self._present: dict[str, bool] = {}  # humans, and whether their client is an old one
         self._scene = Scene("")
         self._voice = Voice(clock)
         self._ears = Ears(clock)
-        self._outbox = Outbox("")
+        self._outbox = Outbox()
         self._captions = Captions(secrets.token_hex(4), _wall)
         self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing)
         self._conventions = _conventions(agent, self._rtvi)
-        self._incoming = Incoming(self, agent, self._rtvi, self._ears, self._outbox)
+        agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
+        self._incoming = Incoming(self, agent, self._rtvi, agent_session, self._ears, self._outbox)
         self._state = "initializing"
         self._attached = False
         self._wait_until: float | None = None  # for somebody to subscribe to the voice
         self._subscribed = False
+        self._give_up_at: float | None = None
         self._closed = False
         self._left = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,6 +123,11 @@ class LiveKitRoom:
     @property
     def identity(self) -> str:
         return self._scene.identity
+
+    @property
+    def heard_tracks(self) -> dict[str, str]:
+        """Whose sound comes in, by which track: sids by identity."""
+        return self._ears.open
 
     async def open(self, timeout: float) -> None:
         """Connect, and look who is there."""
@@ -129,7 +144,7 @@ class LiveKitRoom:
         room = connection.room
         self.name = self.name or room.name
         self._scene.identity = room.local_participant.identity
-        self._outbox.renew(room.local_participant)
+        self._outbox.renew(room.local_participant, self.name)
         self._tell(StateChanged(self._state))
         for participant in list(room.remote_participants.values()):
             self.participant_connected(participant)
@@ -147,6 +162,8 @@ class LiveKitRoom:
     def drain(self) -> Sequence[RoomInput]:
         if self._closed:
             return ()
+        if self._give_up_at is not None and self._clock.now() >= self._give_up_at:
+            self.disconnected(rtc.DisconnectReason.SIGNAL_CLOSE)
         self._look_who_hears()
         inputs, self._inputs = self._inputs, []
         inputs.extend(self._ears.drain())
@@ -206,10 +223,22 @@ class LiveKitRoom:
             self._outbox.send(convention.tell(fact, self._scene))
 
     def put(self, item: RoomInput) -> None:
-        """Something a participant did."""
-        if isinstance(item, Typed | Digits) and item.participant and item.participant not in self._present:
-            return  # an agent's, or of somebody who has left
-        self._inputs.append(item)
+        """Something a participant did. Data may come before the news of who sent it: it waits for them a while."""
+        if not isinstance(item, Typed | Digits) or item.participant in self._present:
+            self._inputs.append(item)
+        elif not item.participant and self._present:
+            self._inputs.append(replace(item, participant=next(iter(self._present))))  # nameless: by the server's API
+        elif len(self._early) < _EARLY:
+            self._early.append((self._clock.now() + _KNOWN_WITHIN, item))
+
+    def _take_early(self, identity: str) -> None:
+        """`identity` is a human who is here now."""
+        early, self._early = self._early, []
+        for until, item in early:
+            if self._clock.now() < until and item.participant in ("", identity):
+                self._inputs.append(replace(item, participant=identity))
+            elif self._clock.now() < until:
+                self._early.append((until, item))
 
     def _look_who_hears(self) -> None:
         """A session is attached when somebody is there and has our voice, or has had time enough to ask for it."""
@@ -238,6 +267,7 @@ class LiveKitRoom:
         self._present[participant.identity] = self._incoming.protocol(participant) < _OLD
         self._scene.old_clients = any(self._present.values())
         self._inputs.append(_people.joined(participant, self._spec.prompt_attributes))
+        self._take_early(participant.identity)
         self._ears.consider(participant)
 
     def participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
@@ -271,16 +301,27 @@ class LiveKitRoom:
     def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         self._spawn(self._incoming.chat(reader, identity))
 
+    def agent_session(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        self._spawn(self._incoming.agent_session(reader, identity))
+
     def early_sound(self, reader: rtc.ByteStreamReader, identity: str) -> None:
         self._spawn(self._incoming.early_sound(reader, identity))
 
+    def wavering(self, wavering: bool) -> None:
+        """The SDK has lost the server and tries to resume, which takes it long; we are quicker to come in anew."""
+        self._give_up_at = self._clock.now() + RESUMED_WITHIN if wavering else None
+        if not wavering:
+            self._tell(StateChanged(self._state))  # it may have been lost
+
     def disconnected(self, reason: int) -> None:
         """The server, or the network, has put us out."""
-        if self._closed:
+        if self._closed or self._connection is None:
             return
         name = rtc.DisconnectReason.Name(reason)  # type: ignore[arg-type]
         self._voice.clear()
-        self._connection = None
+        connection, self._connection = self._connection, None
+        self._give_up_at = None
+        self._spawn(connection.aclose())
         self._outbox.renew(None)
         if name == "DUPLICATE_IDENTITY":
             log.warning("%s: another agent with our identity came in; this one falls silent", self.name)
@@ -325,5 +366,6 @@ def _conventions(agent: AgentSpec, rtvi: Rtvi) -> list[Convention]:
         (settings.transcription, Transcription()),
         (settings.old_transcription, OldTranscription()),
         (settings.transcripts, Transcripts()),
+        (settings.session_events, AgentSession(agent.name)),
     ]
     return [convention for wanted, convention in every if wanted]

@@ -29,7 +29,7 @@ from gateway.rooms.livekit.facts import (
 
 VERSION = "2.1.0"
 LABEL = "rtvi-ai"
-LARGEST = 64 * 1024
+LARGEST = 32 * 1024
 """Bytes of a packet that is looked into."""
 _KEYS = frozenset("0123456789*#ABCD")
 _LONGEST_TEXT = 4000
@@ -150,9 +150,9 @@ class Rtvi:
                 return Answer([Typed(sender, text.strip())])
             case "dtmf":
                 keys = data.get("buttons") or [data.get("button")]
-                if not isinstance(keys, list) or not 0 < len(keys) <= 64 or not all(key in _KEYS for key in keys):
+                if not isinstance(keys, list) or not 0 < len(keys) <= 64 or not all(str(key) in _KEYS for key in keys):
                     return self._refuse(sender, id, "`dtmf` needs `buttons`: 1 to 64 of 0-9*#")
-                return Answer([Digits(sender, "".join(keys))])
+                return Answer([Digits(sender, "".join(str(key) for key in keys))])
             case "client-message":
                 what = str(data.get("t", ""))[:40]
                 return self._refuse(sender, id, f"there is no client-message {what!r} here")
