@@ -27,6 +27,20 @@ async def test_a_room_older_than_every_gateway_gets_its_agent(site: Site) -> Non
     assert [info.session for info in await gateways[0].bus.sessions()] == [session]
 
 
+async def test_two_that_come_at_once(site: Site) -> None:
+    """Two gateways that join the same room in the same instant: one stays, the other is gone before anybody hears it."""
+    ann = await site.person("lobby")
+    gateways = [await site.gateway(livekit_agent_name=f"nobody-asks-{number}") for number in range(2)]
+    came = await asyncio.gather(*(gateway.livekit.join("lobby") for gateway in gateways), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in came) == ["Refused", "str"]
+    await until(lambda: len(agents(ann)) == 1, "one agent")
+    await asyncio.sleep(0.5)
+    assert [agent.attributes["antiphon.session"] for agent in agents(ann)] == [
+        one for one in came if isinstance(one, str)
+    ]
+    assert sum(len(gateway.engine.sessions) for gateway in gateways) == 1
+
+
 async def test_an_agent_asked_for_too_early_comes_later(site: Site) -> None:
     """A dispatch by name that found no gateway is served when one arrives; a room that asked for another agent is left."""
     asked = api.RoomAgentDispatch(agent_name="helper")

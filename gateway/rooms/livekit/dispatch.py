@@ -5,7 +5,9 @@ opens once. Whoever comes second with the same name leaves again, so a room neve
 """
 
 import asyncio
+import contextlib
 import logging
+import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +41,8 @@ LOOK_EVERY = 2.0
 """Seconds between two looks for lonely rooms."""
 _RESERVED = 10.0  # seconds a job may take from the yes to its assignment
 _JOIN = 10.0
+_APART = 0.3
+"""Seconds among which gateways that saw the same lonely room go there."""
 _NOT_FAILED = ("hang_up", "client_gone", "end_requested", "limit", "room_closed", "lost", "going_away", "moved")
 """Reasons a session may end with that are no failure of its job; the last three: somebody else goes on."""
 
@@ -178,6 +182,10 @@ class Dispatch:
 
     async def _serve(self, place: Place, url: str, token: str, job: str) -> None:
         try:
+            if not job:  # other gateways have seen the same room: not everybody at once
+                await asyncio.sleep(random.uniform(0, _APART))
+            if await self._session_of(place.session) is not None:
+                raise Refused(f"{place.session} exists already", "exists")
             session = await self._begin(place, url, token, job)
         except AntiphonError as error:
             if isinstance(error, Refused) and error.code == "exists":
@@ -209,9 +217,17 @@ class Dispatch:
         except BaseException:
             job = ""  # whoever called reports it
             await room.aclose("lost")
+            await self._put_out(place)
             raise
         log.info("%s: in room %s as %s", place.session, place.room, place.identity)
         return session
+
+    async def _put_out(self, place: Place) -> None:
+        """Who leaves in the middle of publishing a track is seen in the room for some seconds more, unless the server acts."""
+        who = api.RoomParticipantIdentity(room=place.room, identity=place.identity)
+        with contextlib.suppress(api.TwirpError, aiohttp.ClientError, OSError, TimeoutError):
+            async with self._access.client() as livekit:
+                await livekit.room.remove_participant(who)
 
     async def _report(self, job: str, status: "pb.JobStatus", error: str = "") -> None:
         if job:
