@@ -198,7 +198,7 @@ class LiveKitRoom:
         try:
             if reason not in ("lost", "going_away", "moved"):
                 await self._outbox.flush(_GOODBYE)
-            if self._leaving is not None:
+            if self._leaving is not None and self.name:  # else we never were in
                 await asyncio.wait_for(self._leaving(reason), _GOODBYE)
         except TimeoutError:
             log.warning("%s: leaving without the last word: it took more than %.0f s", self.name, _GOODBYE)
@@ -228,8 +228,10 @@ class LiveKitRoom:
             self._inputs.append(item)
         elif not item.participant and self._present:
             self._inputs.append(replace(item, participant=next(iter(self._present))))  # nameless: by the server's API
-        elif len(self._early) < _EARLY:
-            self._early.append((self._clock.now() + _KNOWN_WITHIN, item))
+        else:
+            now = self._clock.now()
+            self._early = [(until, early) for until, early in self._early if until > now][-_EARLY:]
+            self._early.append((now + _KNOWN_WITHIN, item))
 
     def _take_early(self, identity: str) -> None:
         """`identity` is a human who is here now."""
