@@ -113,6 +113,7 @@ def _livekit(settings: Settings, reception: Reception) -> "Dispatch | None":
     from gateway.rooms.livekit.access import access
     from gateway.rooms.livekit.dispatch import Dispatch
 
+    logging.getLogger("livekit").setLevel(logging.WARNING)  # the SDK tells each of its steps
     return Dispatch(
         reception,
         access(settings),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from ops import console
+from ops.commands.sip import app as sip
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +15,8 @@ app = typer.Typer(
     help="Antiphon: voice agents as an ordered log. Try `antiphon demo`, then `antiphon show`.",
     rich_markup_mode=None,
 )
+
+app.add_typer(sip, name="sip")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; the last line is one object.")]
 Session = Annotated[str, typer.Argument(help="A session's id; `antiphon sessions` lists them.")]
@@ -27,6 +30,7 @@ def main() -> None:
 def demo(
     wav: Annotated[Path | None, typer.Option(help="Converse with a recording of your own instead.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the stereo recording goes.")] = None,
+    livekit: Annotated[bool, typer.Option("--livekit", help="Through a room of a real LiveKit server.")] = False,
     json: Json = False,
 ) -> None:
     """Hold a spoken conversation through the whole stack, and show how long every part of it took.
@@ -35,7 +39,7 @@ def demo(
     """
     from ops.commands.demo import demo as command
 
-    if not console.run(lambda: command(wav, out, json)):
+    if not console.run(lambda: command(wav, out, livekit, json)):
         raise typer.Exit(console.FAILED)
 
 
@@ -134,6 +138,27 @@ def call(
 
     if not console.run(lambda: command(Options(wav, url, out, agent, token, sessions, wait, json))):
         raise typer.Exit(console.FAILED)
+
+
+@app.command()
+def join(
+    room: Annotated[str, typer.Argument(help="A LiveKit room that exists.")],
+    agent: Annotated[str, typer.Option(help="Which agent goes there.")] = "",
+    url: Annotated[
+        str | None, typer.Option(help="Gateway, ws://host:port/ws; the running stack's when not given.")
+    ] = None,
+    token: Annotated[
+        str, typer.Option(envvar="ANTIPHON_TOKEN", help="Client token with `join`, where the gateway asks for one.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Send the agent into a LiveKit room, without a dispatch.
+
+    Example: antiphon join lobby --agent receptionist
+    """
+    from ops.commands.join import join as command
+
+    console.run(lambda: command(room, agent, url, token, json))
 
 
 @app.command()

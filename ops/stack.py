@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from ops.embedded.livekit import LiveKit, Ports, build_if_missing
 from ops.embedded.valkey import Valkey
@@ -23,6 +23,9 @@ from ops.supervisor import Command, Failed, Supervisor
 from ops.system import free_port, free_udp_port
 from schemas.errors import AntiphonError
 from schemas.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.rooms.livekit.access import Access
 
 ANTIPHON = (sys.executable, "-m", "ops.cli")
 _STATE = "stack.json"
@@ -115,6 +118,14 @@ class Stack:
         ports = Ports(self._port(7880), self._port(7881), free_udp_port() if free else self._udp_port(7882))
         self.livekit = LiveKit(self.plan.folder / "livekit", self.redis_url, ports)
         return Command("livekit", self.livekit.arguments(), ready=self.livekit.answers)
+
+    def livekit_access(self) -> "Access":
+        """How to get into the LiveKit server: the embedded one, or the settings' own. SettingsError: there is none."""
+        from gateway.rooms.livekit.access import Access, access
+
+        if self.livekit is not None:
+            return Access(self.livekit.url, self.livekit.api_key, self.livekit.api_secret)
+        return access(self._settings)
 
     def _processes(self) -> list[Command]:
         commands = []

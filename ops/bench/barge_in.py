@@ -15,7 +15,7 @@ from ops.bench import machine
 from ops.bench._figures import milliseconds
 from ops.bench._recordings import turns as recorded_turns
 from ops.caller import Caller
-from ops.livekit_caller import LiveKitCaller, livekit_of
+from ops.livekit_caller import LiveKitCaller
 from ops.stack import Plan, Stack
 from schemas.settings import load
 
@@ -60,7 +60,7 @@ async def bench(livekit: bool = False, turns: int | None = None, progress: Any =
 
 async def _interrupt(stack: Stack, livekit: bool, speech: Any, number: int) -> float | None:
     """Seconds from the speech's first sample to silence; None: the agent spoke on."""
-    caller = LiveKitCaller(*livekit_of(stack)) if livekit else Caller(stack.gateways[0], rate=24_000)
+    caller = LiveKitCaller(stack.livekit_access()) if livekit else Caller(stack.gateways[0], rate=24_000)
     await caller.connect()
     try:
         end = time.monotonic() + 15

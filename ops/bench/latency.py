@@ -21,7 +21,7 @@ from ops.bench._figures import milliseconds, percentile
 from ops.bench._recordings import Turn, folder
 from ops.bench._recordings import turns as recorded_turns
 from ops.caller import Caller
-from ops.livekit_caller import LiveKitCaller, livekit_of
+from ops.livekit_caller import LiveKitCaller
 from ops.stack import Plan, Stack
 from schemas.folding import folded
 from schemas.log import connect
@@ -75,13 +75,13 @@ async def bench(
     }
 
 
-def _caller(stack: Stack, livekit: bool) -> Caller | LiveKitCaller:
+def _caller(stack: Stack, livekit: bool) -> Caller:
     if not livekit:
         return Caller(stack.gateways[0], rate=24_000)
-    return LiveKitCaller(*livekit_of(stack))
+    return LiveKitCaller(stack.livekit_access())
 
 
-async def _converse(caller: Caller | LiveKitCaller, script: list[Turn], progress: Any) -> list[Timed]:
+async def _converse(caller: Caller, script: list[Turn], progress: Any) -> list[Timed]:
     """One session: the turns of `script` in order, until a reply is too long to be heard out."""
     await caller.connect()
     timed: list[Timed] = []
@@ -103,7 +103,7 @@ async def _converse(caller: Caller | LiveKitCaller, script: list[Turn], progress
     return timed
 
 
-async def _first_sound(caller: Caller | LiveKitCaller, began: float, last_sample: float) -> float | None:
+async def _first_sound(caller: Caller, began: float, last_sample: float) -> float | None:
     end = last_sample + 8.0
     while time.monotonic() < end:
         if (at := caller.first_sound_after(began)) is not None:

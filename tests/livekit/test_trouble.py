@@ -174,7 +174,7 @@ def test_tokens_allow_no_more_than_their_errand() -> None:
     assert agent is not None
     assert (agent.room_join, agent.room) == (True, "lobby")
     assert agent.can_publish_sources == ["microphone"]
-    assert not (agent.room_admin or agent.room_create or agent.room_list or agent.hidden)
+    assert not any((agent.room_admin, agent.room_create, agent.room_list, agent.hidden))
 
 
 async def test_the_gateway_says_why_it_is_not_ready(site: Site) -> None:
