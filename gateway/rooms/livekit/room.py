@@ -149,6 +149,8 @@ class LiveKitRoom:
         for participant in list(room.remote_participants.values()):
             self.participant_connected(participant)
         self._spawn(self._publish(room.local_participant))
+        if not room.isconnected():  # put out again before we could listen
+            self.disconnected(rtc.DisconnectReason.UNKNOWN_REASON)
 
     async def _publish(self, participant: rtc.LocalParticipant) -> None:
         try:
@@ -293,6 +295,9 @@ class LiveKitRoom:
 
     def voice_subscribed(self) -> None:
         self._subscribed = True
+
+    def voice_republished(self, publication: rtc.LocalTrackPublication) -> None:
+        self._scene.track = publication.sid
 
     def data_received(self, packet: rtc.DataPacket) -> None:
         self._incoming.data(packet)
