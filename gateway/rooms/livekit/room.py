@@ -40,6 +40,8 @@ log = logging.getLogger("antiphon.gateway.livekit")
 
 SUBSCRIBED_WITHIN = 2.0
 """Seconds the agent waits for somebody to subscribe to its voice before it speaks all the same (to who only reads)."""
+READY_WITHIN = 5.0
+"""Seconds more for an RTVI client to say that it is ready, where the agent expects one."""
 RESUMED_WITHIN = 2.0
 """Seconds the SDK has to resume a connection that broke."""
 _OLD = 3
@@ -254,7 +256,9 @@ class LiveKitRoom:
         elif not self._attached:
             if self._wait_until is None:
                 self._wait_until = self._clock.now() + SUBSCRIBED_WITHIN
-            if self._subscribed or self._clock.now() >= self._wait_until:
+            expects = self._rtvi.expects_client
+            patience = READY_WITHIN if expects else 0.0
+            if (self._subscribed and not expects) or self._clock.now() >= self._wait_until + patience:
                 self._attached = True
                 self._inputs.append(Attached())
 
