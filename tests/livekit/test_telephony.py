@@ -4,14 +4,17 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from gateway.rooms.livekit._errors import LiveKitError
 from gateway.rooms.livekit.access import Access
 from ops.cli import app
+from ops.commands.doctor import _livekit
 from ops.embedded.livekit import LiveKit
 from ops.telephony import Login, Rule, Telephony, TelephonyError
 from schemas.events import ParticipantJoined
+from schemas.settings import Settings
 from tests.livekit.conftest import Site, eventually, session_of, until
 
 
@@ -104,3 +107,14 @@ def test_the_commands_name_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_
     result = CliRunner().invoke(app, ["sip", "list"])
     assert result.exit_code == 2
     assert "LIVEKIT_URL is not set" in result.output
+
+
+async def test_doctor_asks_the_server(livekit: LiveKit) -> None:
+    """`antiphon doctor` says whether LiveKit takes our key, and which setting is wrong where it does not."""
+    good = Settings(_env_file=None, **{name.lower(): value for name, value in livekit.environment.items()})  # type: ignore[call-arg, arg-type]
+    assert (await _livekit(good)).result == "ok"
+    bad = good.model_copy(update={"livekit_api_secret": SecretStr("x" * 40)})
+    finding = await _livekit(bad)
+    assert finding.result == "bad"
+    assert "LIVEKIT_API_SECRET" in finding.found
+    assert "x" * 40 not in finding.found
