@@ -5,6 +5,8 @@ first, so that no decision waits for the tick.
 """
 
 import asyncio
+import heapq
+import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -44,6 +46,9 @@ class Engine:
         self._frames = np.zeros((64, FRAME), np.int16)
         self._thread = ThreadPoolExecutor(1, "vad") if threaded else None
         self._task: asyncio.Task[None] | None = None
+        self._soon: list[tuple[float, int, Session]] = []
+        """Sessions that may have something to do before the next tick, the next one first (a heap)."""
+        self._count = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         house.waken = self._waken
@@ -78,24 +83,25 @@ class Engine:
     # ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
+        now = self.house.clock.now
+        due = now()
         while True:
             due += TICK
-            if loop.time() - due > _LATE:
-                self._complain(loop.time(), loop.time() - due)
-                due = loop.time()
             await self._hurry(due)
-            if (wait := due - loop.time()) > 0:
+            if (wait := due - now()) > 0:
                 await asyncio.sleep(wait)
-            began = loop.time()
-            self.late.append(max(0.0, began - due))
-            self.house.metrics.lateness.observe(max(0.0, began - due))
+            began = now()
+            late = max(0.0, began - due)
+            self.late.append(late)
+            self.house.metrics.lateness.observe(late)
+            if late > _LATE:
+                self._complain(began, late)
+                due = began
             try:
                 await self.tick()
             except Exception:
                 log.exception("a tick failed")
-            self.house.metrics.tick.observe(loop.time() - began)
+            self.house.metrics.tick.observe(now() - began)
 
     def _complain(self, now: float, late: float) -> None:
         if now - self._complained > _COMPLAIN_EVERY:
@@ -108,6 +114,9 @@ class Engine:
         """One tick of all sessions."""
         sessions = list(self.sessions.values())
         await self._turn(sessions, _ROUNDS)
+        self._soon.clear()
+        for session in sessions:
+            self._waken(session)
         self.house.metrics.participants.set(sum(len(session.streams) for session in sessions))
 
     async def _turn(self, sessions: list[Session], rounds: int) -> None:
@@ -118,7 +127,6 @@ class Engine:
                 break
         for session in sessions:
             _guard(session, session.advance)
-            self._waken(session)
 
     async def _hear(self, sessions: Iterable[Session]) -> bool:
         """One frame of everybody who has one goes through the VAD; the edges go to turn-taking."""
@@ -159,9 +167,8 @@ class Engine:
 
     async def _hurry(self, until: float) -> None:
         """Rooms that run as fast as they go get the time that is left until the next tick, unless they wait for workers."""
-        loop = asyncio.get_running_loop()
-        while loop.time() < until - 0.004:
-            quick = [s for s in self.sessions.values() if getattr(s.room, "hurries", False) and not s.busy]
+        while self.house.clock.now() < until - 0.004:
+            quick = [session for session in self.sessions.values() if session.hurries and not session.busy]
             if not quick:
                 return
             await self._turn(quick, 1)
@@ -170,26 +177,30 @@ class Engine:
     # ── the one timer ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _waken(self, session: Session) -> None:
-        if session.over.is_set() or getattr(session.room, "hurries", False):
-            return
-        at = session.wakes_at()
-        if at < self._timer_at and at < self.house.clock.now() + TICK:
+        now, at = self.house.clock.now(), session.wakes_at()
+        if at < now + TICK and not session.hurries and not session.over.is_set():
+            heapq.heappush(self._soon, (at, next(self._count), session))
+            self._set_timer(now)
+
+    def _set_timer(self, now: float) -> None:
+        """For the first of them, if it isn't set for an earlier moment."""
+        if self._soon and (at := self._soon[0][0]) < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer_at = at
-            wait = max(0.0, at - self.house.clock.now())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._rung)
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, at - now), self._rung)
 
     def _rung(self) -> None:
-        """Somebody's time has come; then look for who is next before the coming tick."""
+        """Somebody's time has come."""
         self._timer, self._timer_at = None, float("inf")
-        now = self.house.clock.now()
-        for session in list(self.sessions.values()):
-            at = session.wakes_at()
-            if at <= now + 0.0005 and not getattr(session.room, "hurries", False):
+        now = self.house.clock.now() + 0.0005
+        while self._soon and self._soon[0][0] <= now:
+            _, _, session = heapq.heappop(self._soon)
+            if session.wakes_at() <= now:
                 _guard(session, session.advance)
-            elif at < now + TICK:
+            if session.wakes_at() > now:  # else it waits for something: the tick will look again
                 self._waken(session)
+        self._set_timer(now)
 
 
 def _quiet(frames: Pcm) -> list[bool]:

@@ -12,6 +12,8 @@ log = logging.getLogger("antiphon.gateway.inbox")
 
 _BLOCK = 1.0
 _BACKOFF = 0.1
+_IN_A_ROW = 8
+"""Events delivered before others have their turn."""
 
 
 class Inbox:
@@ -50,5 +52,7 @@ class Inbox:
             if failing:
                 failing = False
                 self._lost()
-            for entry in entries:
+            for number, entry in enumerate(entries):
+                if number % _IN_A_ROW == _IN_A_ROW - 1:
+                    await asyncio.sleep(0)  # the tick comes first
                 self._deliver(entry)

@@ -46,6 +46,8 @@ class Sound:
 
     def __init__(self, rate: int, fetch: Fetch, arrived: Callable[[], None]):
         self.parts: list[_Part] = []
+        self.present = 0
+        """Samples that are here."""
         self.final = False
         self._rate = rate
         self._fetch = fetch
@@ -69,7 +71,7 @@ class Sound:
     @property
     def ready(self) -> bool:
         """All parts known are here."""
-        return all(part.pcm is not None for part in self.parts)
+        return not self._wanted
 
     def forget(self) -> None:
         if self._task is not None:
@@ -87,6 +89,7 @@ class Sound:
                 part.pcm = await asyncio.to_thread(self._fit, pcm, part.audio.rate, last)
             else:
                 part.pcm = self._fit(pcm, part.audio.rate, last)
+            self.present += len(part.pcm)
             self._wanted.popleft()
             self._arrived()
 
@@ -185,7 +188,7 @@ class Playback:
         if self._now is not None:
             wanted = round(position * self._room.rate)
             if abs(wanted - self._now.pushed) > _SAME * self._room.rate:
-                self._now.pushed = min(wanted, self._present(self._now))
+                self._now.pushed = min(wanted, self._now.sound.present)
             self._now.held = False
             self._now.announced.clear()
             self.pump()
@@ -256,10 +259,6 @@ class Playback:
                 | {"words": words}
             )
 
-    def _present(self, now: _Now) -> int:
-        """Samples of the sentence that are here."""
-        return sum(len(part.pcm) for part in now.sound.parts if part.pcm is not None)
-
     def _take_back(self, now: _Now) -> None:
         if now.held or not now.pushed:
             return
@@ -278,10 +277,8 @@ class Playback:
         now = self._now
         if now is None or self._hushed:
             return None
-        heard = self._heard(now)
-        sound = now.sound
-        finished = not now.held and sound.final and sound.ready and heard >= self._present(now)
-        position = heard / self._room.rate
+        position = self._heard(now) / self._room.rate
+        finished = self.finished
         if finished:
             self._now = None
             self._sounds.pop(now.key, None)
@@ -295,7 +292,13 @@ class Playback:
         now = self._now
         if now is None or now.held or self._hushed or not now.sound.final or not now.sound.ready:
             return None
-        return (self._present(now) - now.pushed) / self._room.rate + self._room.queued()
+        return (now.sound.present - now.pushed) / self._room.rate + self._room.queued()
+
+    @property
+    def finished(self) -> bool:
+        """All of the sentence has sounded."""
+        ends = self.ends_in()
+        return ends is not None and ends * self._room.rate < 0.5
 
     @property
     def sounding(self) -> bool:

@@ -21,7 +21,7 @@ from gateway.session import House, Session
 from gateway.snapshots import Snapshots
 from schemas.agent import AgentSpec
 from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
-from schemas.errors import AntiphonError, BusError
+from schemas.errors import AntiphonError, BusError, EventError
 from schemas.events import ClipReady, Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionStarted
 
 log = logging.getLogger("antiphon.gateway")
@@ -148,7 +148,7 @@ class Reception:
     async def resume(
         self, name: str, ticket: str, make_room: Callable[[SessionStarted], Room], *, timeout: float = 5.0
     ) -> Session:
-        """Claim a session with its ticket, from whatever gateway has it. Refused: wrong ticket, over, or no log."""
+        """Claim a session with its ticket, from whatever gateway has it. Refused: wrong ticket, over, unreadable, or no log."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no sessions; try again", "draining")
         request = secrets.token_hex(8)
@@ -162,7 +162,11 @@ class Reception:
                 raise Refused(f"session {name} is over; begin a new one (no `session` in `start`)", "over")
             if outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"this is not the ticket of session {name}", "ticket")
-            events = await insist("read", lambda: self.house.bus.read(name), self.house.metrics)
+            try:
+                events = await insist("read", lambda: self.house.bus.read(name), self.house.metrics)
+            except EventError as error:
+                await self._give_up(name, claimed.epoch, error)
+                raise Refused(f"session {name} can't be gone on with ({error}); begin a new one", "over") from None
             old = self.engine.sessions.get(name)
             if old is not None:
                 old.let_go("moved")

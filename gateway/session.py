@@ -82,6 +82,8 @@ class Session:
     ):  # fmt: skip
         self.name = name
         self.room = room
+        self.hurries: bool = getattr(room, "hurries", False)
+        """Whether the room runs as fast as it goes."""
         self.state = state
         self.ticket = ticket
         """Hash of the client's ticket, "" when we don't know it."""
@@ -171,8 +173,10 @@ class Session:
             self._house.metrics.silenced.inc()
             self.playback.hush()
         now = self.now()
-        self._report(now)
-        if now >= self.state.wake_at and not self.over.is_set():
+        due = now >= self.state.wake_at
+        if due or self.playback.finished:
+            self._report(now)
+        if due:
             self._step(Tick(), now)
         self.playback.pump()
 
@@ -269,6 +273,7 @@ class Session:
 
     def to_hold(self) -> Hold:
         extra = getattr(self.room, "position", None)
+        self._report(self.now())
         positions: dict[str, Any] = self.state.positions() | ({"room": extra()} if extra else {})
         return Hold(self.name, self.epoch, positions, self._seen)
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from gateway import silero
 from gateway.turn_taking.detector import FRAME
-from schemas.audio import HEARING_RATE
 from schemas.errors import Permanent
 
 _CONTEXT = 64
@@ -48,9 +48,8 @@ class Vad:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3  # the model carries unused initializers, which nobody need read about
-        self._model = onnxruntime.InferenceSession(str(model_path()), options, providers=["CPUExecutionProvider"])
-        self._takes_rate = any(i.name == "sr" for i in self._model.get_inputs())
-        self._rate = np.array(HEARING_RATE, np.int64)
+        model = silero.for_batches(model_path())
+        self._model = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._state = np.zeros((2, capacity, 128), np.float32)
         self._input = np.zeros((capacity, _CONTEXT + FRAME), np.float32)
         self._free = list(range(capacity - 1, -1, -1))
@@ -82,10 +81,7 @@ class Vad:
         batch = self._input[rows]
         batch[:, :_CONTEXT] = batch[:, FRAME:]  # the end of the frame before
         np.multiply(frames, np.float32(1 / 32768), out=batch[:, _CONTEXT:], casting="unsafe")
-        feed = {"input": batch, "state": self._state[:, rows]}
-        if self._takes_rate:
-            feed["sr"] = self._rate
-        probabilities, state = self._model.run(None, feed)
+        probabilities, state = self._model.run(None, {"input": batch, "state": self._state[:, rows]})
         self._input[rows] = batch
         self._state[:, rows] = state
         return probabilities.ravel().tolist()  # type: ignore[no-any-return]

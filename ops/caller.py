@@ -23,10 +23,15 @@ Pcm = NDArray[np.int16]
 Message = dict[str, Any]
 
 FRAME = HEARING_RATE // 50  # samples in 20 ms
+_WAITED_FOR = 30.0  # seconds a session waits for its client (limits.client_gone)
 
 
 class CallError(AntiphonError):
-    """The gateway could not be reached, refused us, or ended the session with an error."""
+    """The gateway could not be reached or refused us. `code`: the gateway's own (docs/websocket.md), or unreachable."""
+
+    def __init__(self, message: str, code: str = "unreachable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,30 @@ class Caller:
                 f"{self.url}: no gateway answers there as expected ({error or type(error).__name__})"
             ) from None
         if ready.get("type") != "ready":
-            raise CallError(f"{self.url}: {ready.get('message') or ready}")
+            raise CallError(f"{self.url}: {ready.get('message') or ready}", str(ready.get("code", "")))
         self.session, self.ticket = ready["session"], ready["ticket"]
         self._note(ready)
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._microphone())]
         return bool(ready.get("resumed"))
+
+    async def keep(self) -> None:
+        """Come back with the ticket whenever the line is lost, until the session ends. CallError: nobody let us in again."""
+        while not self.ended.is_set():
+            if not self.connected:
+                await self._come_back()
+            await asyncio.sleep(0.1)
+
+    async def _come_back(self) -> None:
+        until = time.monotonic() + _WAITED_FOR
+        while True:
+            await self.drop()
+            try:
+                await self.connect()
+                return
+            except CallError as error:
+                if error.code == "over" or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(0.25)
 
     async def drop(self) -> None:
         """Lose the connection without a word, as a phone in a tunnel does."""

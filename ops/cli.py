@@ -12,13 +12,17 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Antiphon: voice agents as an ordered log. Try `antiphon demo`, then `antiphon show`.",
+    help="Antiphon: voice agents as an ordered log. Try `antiphon demo`, then what it suggests.",
     rich_markup_mode=None,
 )
 
 app.add_typer(sip, name="sip")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; the last line is one object.")]
+JsonLog = Annotated[bool, typer.Option("--json", help="Log as JSON, an object a line (LOG_FORMAT=json).")]
+Sound = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="What the caller says: WAV or FLAC, any rate.")
+]
 Session = Annotated[str, typer.Argument(help="A session's id; `antiphon sessions` lists them.")]
 
 
@@ -28,12 +32,16 @@ def main() -> None:
 
 @app.command()
 def demo(
-    wav: Annotated[Path | None, typer.Option(help="Converse with a recording of your own instead.")] = None,
+    wav: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Converse with a recording of your own instead.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the stereo recording goes.")] = None,
     livekit: Annotated[bool, typer.Option("--livekit", help="Through a room of a real LiveKit server.")] = False,
     json: Json = False,
 ) -> None:
-    """Hold a spoken conversation through the whole stack, and show how long every part of it took.
+    """Hold a spoken conversation, and explain it.
+
+    It goes through the whole stack in real time; afterwards it is shown how long every part of every turn took.
 
     Example: antiphon demo --wav my-question.wav
     """
@@ -53,7 +61,9 @@ def up(
     livekit: Annotated[bool, typer.Option("--livekit", help="A LiveKit server too; its rooms get the agent.")] = False,
     json: Json = False,
 ) -> None:
-    """Start everything on this machine and keep it running until Ctrl-C.
+    """Start everything on this machine, until Ctrl-C.
+
+    What dies is started again. What REDIS_URL and LLM_BASE_URL name is used; what they don't name is started beside the rest.
 
     Example: antiphon up --stt 2
     """
@@ -66,6 +76,7 @@ def up(
 def gateway(
     host: Annotated[str | None, typer.Option(help="GATEWAY_HOST")] = None,
     port: Annotated[int | None, typer.Option(help="GATEWAY_PORT")] = None,
+    json: JsonLog = False,
 ) -> None:
     """Run one gateway.
 
@@ -74,7 +85,7 @@ def gateway(
     from gateway.main import run_gateway
     from schemas.settings import load
 
-    console.run(lambda: run_gateway(load(**_given(gateway_host=host, gateway_port=port))))
+    console.run(lambda: run_gateway(load(**_given(gateway_host=host, gateway_port=port), **_log(json))))
 
 
 @app.command()
@@ -83,6 +94,7 @@ def worker(
     batch: Annotated[int | None, typer.Option(min=1, help="Jobs of different sessions at once (WORKER_BATCH).")] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Jobs in hand at once (WORKER_SLOTS).")] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="STT_DEVICE or TTS_DEVICE.")] = None,
+    json: JsonLog = False,
 ) -> None:
     """Run one worker of a stage.
 
@@ -92,7 +104,8 @@ def worker(
     from workers.main import run_worker
 
     devices = {} if device is None else {"stt": {"stt_device": device}, "tts": {"tts_device": device}}.get(stage, {})
-    console.run(lambda: run_worker(stage, load(**_given(worker_batch=batch, worker_slots=slots, **devices))))
+    options = _given(worker_batch=batch, worker_slots=slots, **devices)
+    console.run(lambda: run_worker(stage, load(**options, **_log(json))))
 
 
 @app.command("llm-server")
@@ -100,6 +113,7 @@ def llm_server(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8081,
     model: Annotated[Path | None, typer.Option(help="A .gguf file; the packaged SmolLM2 when not given.")] = None,
+    json: Json = False,
 ) -> None:
     """Run the embedded OpenAI-compatible LLM server.
 
@@ -109,14 +123,14 @@ def llm_server(
     from schemas.errors import SettingsError
 
     try:
-        serve(host, port, model)
+        serve(host, port, model, announce=console.emit if json else None)
     except SettingsError as error:
         console.fail(str(error), console.USAGE)
 
 
 @app.command()
 def call(
-    wav: Annotated[Path, typer.Argument(help="What the caller says: WAV or FLAC, any rate.")],
+    wav: Sound,
     url: Annotated[
         str | None, typer.Option(help="Gateway, ws://host:port/ws; the running stack's when not given.")
     ] = None,
@@ -129,7 +143,9 @@ def call(
     wait: Annotated[float, typer.Option(min=0.5, help="Seconds to wait for a first reply.")] = 15.0,
     json: Json = False,
 ) -> None:
-    """Call a gateway with a recording. Exit code 1 when a session got no answer.
+    """Call a gateway with a recording.
+
+    A line that is lost is picked up again. Exit code 1 when a session got no answer, 3 when no gateway is there.
 
     Example: antiphon call question.wav --out conversation.wav
     """
@@ -162,11 +178,32 @@ def join(
 
 
 @app.command()
+def token(
+    agent: Annotated[str, typer.Option(help="The only agent it is for; left to the client when not given.")] = "",
+    room: Annotated[str, typer.Option(help="The only room it is for.")] = "",
+    participant: Annotated[str, typer.Option(help="Who its bearer is.")] = "",
+    hours: Annotated[float, typer.Option(min=0.001, help="How long it is good for.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """Make a client token.
+
+    It is signed with GATEWAY_TOKEN_SECRET, which must be the gateway's. A gateway on loopback asks for none.
+
+    Example: antiphon token --agent default --hours 8
+    """
+    from ops.commands.token import token as command
+
+    command(agent, room, participant, hours, json)
+
+
+@app.command()
 def sessions(
     count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
     json: Json = False,
 ) -> None:
-    """List the sessions: the open ones, then those that ended, while their log is there.
+    """List the sessions.
+
+    The open ones first, then those that ended, as long as their log is kept.
 
     Example: antiphon sessions --count 10
     """
@@ -181,7 +218,9 @@ def show(
     follow: Annotated[bool, typer.Option(help="Go on with what happens, until the session ends.")] = False,
     json: Json = False,
 ) -> None:
-    """Tell a session event by event, and why each answer took as long as it did.
+    """Tell a session event by event, with each turn's timing.
+
+    Under each answered turn stands why it took as long as it did: who waited for what, in parts that sum.
 
     Example: antiphon show SESSION --follow
     """
@@ -196,7 +235,9 @@ def state(
     at: Annotated[int | None, typer.Option(min=1, help="The event after which; the last when not given.")] = None,
     json: Json = False,
 ) -> None:
-    """Show what a session had come to after any of its events: floor, turns, the chat as the LLM is given it.
+    """Show a session as it was after any event.
+
+    Who had the floor, the turns, and the chat as the LLM is given it.
 
     Example: antiphon state SESSION --at 20
     """
@@ -211,7 +252,9 @@ def export(
     file: Annotated[Path, typer.Argument(help="The zip to write.")],
     json: Json = False,
 ) -> None:
-    """Write a session into one file: events, sound (each piece, and the whole in stereo), state.
+    """Write a session into one file.
+
+    A zip with its events, its sound (each piece, and the whole in stereo) and its state.
 
     Example: antiphon export SESSION conversation.zip
     """
@@ -222,7 +265,9 @@ def export(
 
 @app.command()
 def doctor(json: Json = False) -> None:
-    """Check everything a conversation needs; one line each, and what to do about it.
+    """Check everything a conversation needs.
+
+    One line each, and what to do about it. Exit code 1 when something is bad.
 
     Example: antiphon doctor
     """
@@ -237,7 +282,10 @@ def bench(
     name: Annotated[str, typer.Argument(help="Which benchmark; `antiphon bench list` names them.")],
     sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad).")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="How long to measure.")] = None,
-    wav: Annotated[Path | None, typer.Option(help="A folder with recordings of your own (latency, stt).")] = None,
+    wav: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A folder of recordings of your own (latency, stt)."),
+    ] = None,
     livekit: Annotated[
         bool, typer.Option("--livekit", help="Through a room of a real LiveKit server (latency, barge-in).")
     ] = False,
@@ -265,7 +313,9 @@ def chaos(
     keep: Annotated[Path | None, typer.Option(help="Keep the processes' logs and the server's data here.")] = None,
     json: Json = False,
 ) -> None:
-    """Kill workers, gateways and Redis all the time, then check every log. Exit code 1 on any violation.
+    """Kill everything all the time, then check every log.
+
+    Workers, gateways and Redis are killed and stopped at random, connections are cut. Exit code 1 on any violation.
 
     Example: antiphon chaos --seconds 120
     """
@@ -275,6 +325,10 @@ def chaos(
     options = Chaos(seconds=seconds, callers=callers, seed=seed, models=models, mutant=mutant, keep=keep)
     if not console.run(lambda: command(options, json)):
         raise typer.Exit(console.FAILED)
+
+
+def _log(json: bool) -> dict[str, object]:
+    return {"log_format": "json"} if json else {}
 
 
 def _given(**options: object) -> dict[str, object]:

@@ -4,13 +4,15 @@
 """
 
 import json
-import logging
+import shutil
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from schemas.errors import AgentSpecError, AntiphonError, BusUnavailable, SettingsError
 
@@ -50,7 +52,24 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         fail(str(error))
 
 
-def logs(level: str) -> None:
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+def hang(head: str | Text, body: str | Text, to: Console | None = None) -> None:
+    """Print `head` and beside it `body`, wrapped at words to the terminal's width. Where no terminal reads: one line."""
+    to = to or out
+    head = head.copy() if isinstance(head, Text) else Text(head)
+    body = body if isinstance(body, Text) else Text(body)
+    width = to.width - head.cell_len
+    if not to.is_terminal or width < 20:
+        to.print(head.append_text(body), soft_wrap=True)
+        return
+    margin = Text(" " * head.cell_len)
+    for number, line in enumerate(body.wrap(to, width) or [Text()]):
+        to.print((margin if number else head).copy().append_text(line), soft_wrap=True)
+
+
+def me() -> str:
+    """What to type here to call this very command: `antiphon` where the shell finds it, else its path."""
+    own = Path(sys.executable).with_name("antiphon")
+    found = shutil.which("antiphon")
+    if not own.exists() or (found is not None and Path(found).resolve() == own.resolve()):
+        return "antiphon"
+    return str(own.relative_to(Path.cwd())) if own.is_relative_to(Path.cwd()) else str(own)

@@ -90,7 +90,7 @@ class LiveKit(_Section):
     chat: bool = True
     """Text typed into `lk.chat` interrupts and is answered."""
     rtvi: Literal["off", "asked", "always"] = "asked"
-    """RTVI messages: never, once a client has said that it is ready, or always."""
+    """RTVI messages: never, once a client has said that it is ready, or always (the agent waits for one with its first word)."""
     tts_timing: Literal["off", "server_message", "bare"] = "server_message"
     """`bot-tts-timing` of each clip: inside an RTVI server-message, or bare, at the top level, for clients that look there."""
     session_events: bool = True

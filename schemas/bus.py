@@ -73,10 +73,20 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`last_id`: of the stream now, to ring from (`Bus.ring`)."""
+    """`last_id`: of the stream now, to wait from (`Bus.wait`); `again`: seconds after which somebody's lease may have run out,
+    as far as the log can tell: ask again by then."""
 
     deliveries: list[Delivery]
     last_id: str
+    time: int
+    again: float
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Jobs that came while a worker waited. `time`: the log's, µs, when they did; of no meaning when none came."""
+
+    deliveries: list[Delivery]
     time: int
 
 
@@ -172,11 +182,16 @@ class Bus(Protocol):
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
         """Up to `count` jobs: those whose lease ran out first (their attempt counts up), then new ones. Void and closed
-        jobs are acknowledged, never handed out. `reclaim=False` within 1 s of (re)connecting: after a restart every lease
-        looks expired."""
+        jobs are acknowledged, never handed out. `reclaim=False`: only jobs that were handed back, and new ones. So it is, too,
+        for a moment after the log was away: every lease looks expired then, and owners renew first."""
 
-    async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
-        """Return when a stream has entries after its last id (a doorbell: nothing is taken), or after `timeout` s."""
+    async def wait(
+        self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float
+    ) -> Handed:
+        """After a `take` that found nothing more: return when there are jobs, or after `timeout` s. Up to `count` new ones come
+        with the answer where the log can hand them over in the breath that enqueues them; an empty answer, before its time,
+        is but a doorbell: a stream has entries after its last id, and `take` gets them. Cancelled, it may have been handed
+        jobs that nobody knows of until their lease runs out."""
 
     async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         """OK, LOST, STALE or CLOSED for each: anything but OK means stop."""

@@ -43,7 +43,7 @@ class WorkerOptions:
     drain: float = 20.0
     """How long `run` may go on after `stop`; what isn't done then is handed back."""
     poll: float = 0.25
-    """Jobs are looked for at least so often: a lease that ran out rings no bell."""
+    """Jobs are looked for at least so often, and when the log expects a lease to run out: that wakes nobody who waits."""
     patience: float = 5.0
     """How long errors that can pass are retried, within the job's deadline."""
     grace: float = 1.0
@@ -80,6 +80,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._changed = asyncio.Event()  # a slot came free, or stop
+        self._found_back = asyncio.Event()  # the log, after it was away
 
     def obstacles(self) -> list[str]:
         """What keeps this worker from taking jobs; empty: it is ready."""
@@ -178,24 +179,29 @@ class Worker:
         partition first, and while a batch computes, the next one gathers in the log. So a lone job is never delayed.
         """
         delays = backoff(0.05, 0.5)
+        due = 0.0  # when to look for leases that ran out; also whenever the log may have more than was handed over
         while not self._stopping.is_set():
-            free = self.handler.slots - len(self._runs)
-            if free <= 0:
-                self._changed.clear()
-                await self._changed.wait()
-                continue
+            room = (self.handler.slots - len(self._runs)) * self.handler.batch
             try:
-                if await self._take(free * self.handler.batch):
-                    await self.bus.ring(self._stage, self._last_ids, self.options.poll)
+                if room <= 0:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    due = 0.0
+                elif (now := self._clock.now()) >= due:
+                    again = await self._take(room)
+                    due = self._clock.now() + again
+                elif not room > await self._wait(room, due - now) > 0:
+                    due = 0.0
             except BusError as error:
                 self._away("take", error)
                 await asyncio.sleep(next(delays))
             else:
                 delays = backoff(0.05, 0.5)
 
-    async def _take(self, room: int) -> bool:
-        """Start what is there, up to `room` jobs. Whether the log had no more."""
+    async def _take(self, room: int) -> float:
+        """Start what is there, up to `room` jobs. Seconds after which to look again; 0: the log may have more now."""
         works: list[TakenJob] = []
+        again = self.options.poll
         try:
             for partition in self._partitions:
                 taken = await self.bus.take(
@@ -203,15 +209,25 @@ class Worker:
                 )
                 self._back()
                 self._last_ids[partition] = taken.last_id
+                again = min(again, taken.again)
                 works += (self._taken(delivery, taken.time) for delivery in taken.deliveries)
                 if len(works) >= room:
                     break
         finally:
             self._partitions.append(self._partitions.pop(0))  # the next call begins elsewhere
-            size = self.handler.batch
-            for start in range(0, len(works), size):
-                self._start(works[start : start + size])
-        return len(works) < room
+            self._start_all(works)
+        return again if len(works) < room else 0.0
+
+    async def _wait(self, room: int, seconds: float) -> int:
+        """Start jobs as they come, up to `room`. How many did; none: the time is over, or the log has some to take."""
+        handed = await self.bus.wait(self._stage, self._consumer, self._last_ids, room, seconds)
+        self._start_all([self._taken(delivery, handed.time) for delivery in handed.deliveries])
+        return len(handed.deliveries)
+
+    def _start_all(self, works: list[TakenJob]) -> None:
+        size = self.handler.batch
+        for start in range(0, len(works), size):
+            self._start(works[start : start + size])
 
     def _taken(self, delivery: Delivery, time: int) -> TakenJob:
         work = TakenJob(self.bus, self._consumer, delivery, time, self._clock, self.metrics)
@@ -235,7 +251,7 @@ class Worker:
             log.error("job dropped; its lease runs out and it is taken again", exc_info=error)
 
     def _may_reclaim(self) -> bool:
-        """Not with the call that finds the log back: the owners renew first. (How long after that, the log knows.)"""
+        """Not with the call that finds the log back: the owners renew first. (How much longer, the log knows.)"""
         return "log" not in self._obstacles
 
     def _away(self, call: str, error: BusError) -> None:
@@ -245,6 +261,7 @@ class Worker:
     def _back(self) -> None:
         if "log" in self._obstacles:
             del self._obstacles["log"]
+            self._found_back.set()
             log.info("the log is back", extra={"stage": self._stage})
 
     # ── running jobs ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -341,8 +358,10 @@ class Worker:
         period = self.options.lease / 4
         due = self._clock.now() + period
         while True:
-            await asyncio.sleep(max(0.0, due - self._clock.now()))
-            late = self._clock.now() - due
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._found_back.wait(), max(0.0, due - self._clock.now()))
+            self._found_back.clear()
+            late = max(0.0, self._clock.now() - due)
             self.metrics.lagged(late)
             if late > self.options.lease:
                 log.warning("this process stood still for %.1f s: leases ran out", late)

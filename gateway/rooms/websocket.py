@@ -16,7 +16,6 @@ from schemas.clock import Clock
 
 log = logging.getLogger("antiphon.gateway.websocket")
 
-RATES = (16_000, 24_000, 48_000)
 AHEAD = 2.0
 """Seconds a client's sound may run ahead of real time before we stop reading."""
 _SOUND_BOUND = 5.0  # seconds of sound a client may leave unread

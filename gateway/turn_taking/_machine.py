@@ -46,6 +46,21 @@ RULES = (
     playing.settle,
     presence.settle,
 )
+READ = (
+    TranscriptFinal,
+    TranscriptPartial,
+    ReplySentence,
+    ReplyFinished,
+    ClipReady,
+    StageFailed,
+    StageExpired,
+    ToolCalled,
+    ToolReturned,
+    MessageReceived,
+    SayRequested,
+    EndRequested,
+)
+"""What others have to say. The rest are our own facts, read back."""
 ROUNDS = 200
 """Rules that fire in one step, beyond which two of them contradict each other."""
 
@@ -79,14 +94,27 @@ def start(session: str, agent: AgentSpec, now: float, *, seq: int = 1, generatio
 
 def step(state: State, item: Input, now: float) -> tuple[State, list[Decision]]:
     """Take one input. Pure: the same arguments give the same answer, and `state` is not changed."""
-    if isinstance(item, Played) and not item.finished:
-        return (state.at(item.position, now) if playing.sounds(state, item) else state), []
+    if (same := _in_passing(state, item, now)) is not None:
+        return same, []
     draft = Draft(state.fork(), now)
     if isinstance(item, Published):
         _published(draft, item)
     elif not state.closed:
         _take(draft, item)
     return settle(draft)
+
+
+def _in_passing(state: State, item: Input, now: float) -> State | None:
+    """The state after an input that decides nothing, as most do; None for one that may."""
+    match item:
+        case Played(finished=False):
+            return state.at(item.position, now) if playing.sounds(state, item) else state
+        case Queues() if _load(state, item) == state.load:
+            return state
+        case LogEvent(event) if not isinstance(event, READ):
+            return state.after(event.seq)
+        case _:
+            return None
 
 
 def settle(draft: Draft) -> tuple[State, list[Decision]]:
@@ -161,7 +189,7 @@ def _log_event(draft: Draft, event: Event) -> None:
         case EndRequested(reason=reason):
             presence.close(draft, "end_requested", reason)
         case _:
-            pass  # our own facts, read back
+            pass  # a message we have received ourselves
 
 
 def _tool_works(draft: Draft, event: ToolCalled | ToolReturned) -> None:
@@ -171,7 +199,7 @@ def _tool_works(draft: Draft, event: ToolCalled | ToolReturned) -> None:
 
 
 def _load(state: State, item: Queues) -> Load:
-    """Queue lengths, and what of them is not this session's own work."""
+    """What of the queues is not this session's own work, and whether they are long."""
     own = {"stt": 0, "llm": 0, "tts": 0}
     for turn in state.turns.values():
         own["stt"] += sum(utterance.waiting for utterance in turn.utterances)
@@ -179,8 +207,12 @@ def _load(state: State, item: Queues) -> Load:
             own["llm"] += not turn.reply.complete and not turn.waiting
             own["tts"] += sum(not sentence.complete and not sentence.failed for sentence in turn.reply.sentences)
     own["stt"] += sum(person.partial_until > state.turn_time(person.head_at) for person in state.people.values())
-    queued = {"stt": item.stt, "llm": item.llm, "tts": item.tts}
-    return Load({stage: max(0, queued[stage] - own[stage]) for stage in queued}, queued)
+    stt_free = item.stt <= own["stt"]
+    return Load(
+        idle=stt_free and item.llm <= own["llm"] and item.tts <= own["tts"],
+        stt_free=stt_free,
+        short=max(item.llm, item.tts) < state.agent.turn_taking.speculate_below,
+    )
 
 
 # ── answers of the log ───────────────────────────────────────────────────────────────────────────────────────────────

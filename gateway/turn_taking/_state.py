@@ -4,8 +4,9 @@ Two clocks. `now` is the gateway's. *Turn time* is `now` less the time during wh
 still while no client is attached, and so do all timers of turns.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Any, Literal
 
 from gateway.turn_taking._types import Capture
@@ -301,14 +302,12 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Jobs of others, queued or running, when last asked; and the plain lengths."""
+    """What the pools had to do when last asked, as far as it matters. `idle`: nothing for others; `stt_free`: no transcript of
+    others to make; `short`: fewer replies to make than `speculate_below`."""
 
-    others: Mapping[str, int] = field(default_factory=dict)
-    queued: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def idle(self) -> bool:
-        return not any(self.others.values())
+    idle: bool = True
+    stt_free: bool = True
+    short: bool = True
 
 
 @dataclass(slots=True)
@@ -364,18 +363,21 @@ class State:
         return twin
 
     def at(self, position: float, now: float) -> "State":
-        """The same, only that playback has come to `position`: the step that is taken most often."""
+        """The same, only that playback has come to `position`."""
         assert self.playback is not None
         twin = self._twin()  # shares what neither changes
         twin.playback = replace(self.playback, position=max(self.playback.position, position))
         twin.active = now
         return twin
 
-    def _twin(self) -> "State":
-        twin: State = object.__new__(State)
-        for name in State.__slots__:
-            setattr(twin, name, getattr(self, name))
+    def after(self, seq: int) -> "State":
+        """The same, only that event `seq`, in which there was no news, has been seen."""
+        twin = self._twin()
+        twin.saw = max(self.saw, seq)
         return twin
+
+    def _twin(self) -> "State":
+        return State(*_values(self))
 
     def positions(self) -> dict[str, Any]:
         """For `hold`: where playback is as last fed, `{"turn": 4, "index": 1, "position": 0.64}`, or `{}`."""
@@ -432,3 +434,6 @@ class State:
     def replying(self) -> Turn | None:
         """The turn in which the floor is the agent's."""
         return next((turn for turn in self.turns.values() if turn.has_floor), None)
+
+
+_values: Callable[[State], tuple[Any, ...]] = attrgetter(*(slot.name for slot in fields(State)))

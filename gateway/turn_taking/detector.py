@@ -9,6 +9,8 @@ BEGINS, GOES_ON = 0.5, 0.35
 """Probabilities from which a frame begins speech, and from which it carries it on."""
 SHORTLY = 4 * FRAME
 """Samples after a stop within which one frame of speech takes it up again."""
+FADES = 2
+"""Frames as good as silent that end speech, whatever the VAD still believes."""
 
 
 class Detector:
@@ -34,18 +36,19 @@ class Detector:
         """Take the next frame's probability of speech; answers what changed, most often nothing.
 
         `faded`: it lies too far under the voice to be speech. Silero holds on to a word for 50 ms and more after its last
-        sound; once it has let go, the stop is dated back to where the sound did.
+        sound: speech stops once the sound has, and is dated back to there.
         """
         begin = self.position
         self.position = begin + FRAME
         if self._speaking:
-            if probability >= GOES_ON:
+            if probability >= GOES_ON and not (faded and self._faded + 1 >= FADES):
                 self._faded = self._faded + 1 if faded else 0
                 return ()
             end, self._faded = begin - self._faded * FRAME, 0
             self._speaking, self._stopped = False, begin
             return (self._edge("stop", end),)
-        if probability < (GOES_ON if self._run else BEGINS):
+        too_quiet = faded and begin - self._stopped <= SHORTLY
+        if too_quiet or probability < (GOES_ON if self._run else BEGINS):
             run, self._run = self._run, 0
             return (self._edge("noise", begin - run * FRAME),) if run else ()
         return self._louder(begin)

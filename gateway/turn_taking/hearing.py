@@ -256,13 +256,14 @@ def _replace_own(draft: Draft) -> None:
 
 def speculates(state: State) -> bool:
     """Replies are made before their turn is committed, as long as the pools have room for wasted work."""
-    limit = state.agent.turn_taking.speculate_below
-    return max(state.load.queued.get("llm", 0), state.load.queued.get("tts", 0)) < limit
+    return state.load.short and state.agent.turn_taking.speculate_below > 0
 
 
 def _then(state: State, turn: Turn, *, committed: bool) -> LlmJob | None:
-    """What follows the transcript without the gateway: only when one human speaks, and not over the agent."""
-    if turn.over or state.humans > 1 or state.other_replies(turn):
+    """What follows the transcript without the gateway: only when one human speaks, and not over the agent. Not after an early
+    soft end, either: more often than not it is a gap between words, and by the transcript we know."""
+    early = state.load.idle and state.agent.turn_taking.soft_end_idle < state.agent.turn_taking.soft_end
+    if (early and not committed) or turn.over or state.humans > 1 or state.other_replies(turn):
         return None
     if not (committed or speculates(state)):
         return None
@@ -312,7 +313,7 @@ def _partial(draft: Draft, person: Person, speech: Speech) -> None:
     asked = replace(speech, partials=speech.partials + 1)
     person = draft.person(replace(person, voice=Speaking(asked)))
     turn = state.turns.get(speech.turn)
-    free = not state.load.others.get("stt") and draft.quiet and person.partial_until <= draft.time
+    free = state.load.stt_free and draft.quiet and person.partial_until <= draft.time
     if turn is None or not free or not state.agent.stt.partials:
         return
     end = person.position(draft.now)

@@ -18,12 +18,16 @@ Pcm = NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """`pauses`: it has silences of 0.4-1.0 s inside."""
+    """`speaker`: whose turns make one conversation; `pauses`: it has silences of 0.4-1.0 s inside."""
 
     name: str
     pcm: Pcm
+    speaker: str = ""
     pauses: bool = False
 
+
+SPEAKERS = 3
+"""Of the made lines, each at a pitch of its own."""
 
 # seconds in the file: start, end, whether there are pauses inside
 _CUTS = {
@@ -66,15 +70,16 @@ _CUTS = {
 
 
 def turns() -> list[Turn]:
-    """The fixed set, in a fixed order."""
+    """The fixed set in a fixed order: speaker after speaker, as people call."""
     found = []
     for name, cuts in _CUTS.items():
         for start, end, pauses in cuts:
-            found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(packaged(name, start, end)), pauses))
-    lines = sorted((Path(__file__).parent / "lines").glob("*.flac"))
-    found += [Turn(f"line {path.stem}", trim(read_speech(path)), path.stem.endswith("pause")) for path in lines]
-    # people don't speak sorted by speaker and length: a fixed shuffle
-    return [found[place] for place in np.random.default_rng(1).permutation(len(found))]
+            found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(packaged(name, start, end)), name, pauses))
+    for path in sorted((Path(__file__).parent / "lines").glob("*.flac")):
+        speaker = f"caller {int(path.stem[:2]) % SPEAKERS}"
+        found.append(Turn(f"line {path.stem}", trim(read_speech(path)), speaker, path.stem.endswith("pause")))
+    mixed = [found[place] for place in np.random.default_rng(1).permutation(len(found))]
+    return sorted(mixed, key=lambda turn: turn.speaker)  # stable: nobody's turns come sorted by length
 
 
 def folder(path: Path) -> list[Turn]:

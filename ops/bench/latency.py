@@ -3,7 +3,7 @@
 The whole stack runs as separate processes with an agent's defaults. A caller plays recordings in real time through a WebSocket
 room and takes the time from the last sample of its speech to the first sample of the agent that reaches it. A reply that
 begins before the caller's last sample is a cut-in: counted, not timed. A conversation goes on while the replies are short;
-on one of over 3 s, and after a cut-in, the caller hangs up, and the next turn begins another.
+on one of over 5 s, and after a cut-in, the caller hangs up and calls again. A conversation is one speaker's.
 With `--livekit` the same through a LiveKit room: a real server, LiveKit's client library for the caller, the agent by dispatch.
 The parts come from the log and lie on the turn's critical path; `playout` is what remains of the caller's own measurement: from
 the publish of the first sound to the caller's ear, and what the VAD was off about the last sample. So they sum to the turn.
@@ -13,6 +13,7 @@ import asyncio
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from schemas.log import connect
 from schemas.settings import Settings, load
 from schemas.waterfall import PARTS, waterfall
 
-_REPLY = 3.0
+_REPLY = 5.0
 """Seconds of a reply that are listened to."""
 
 
@@ -82,11 +83,11 @@ def _caller(stack: Stack, livekit: bool) -> Caller:
 
 
 async def _converse(caller: Caller, script: list[Turn], progress: Any) -> list[Timed]:
-    """One session: the turns of `script` in order, until a reply is too long to be heard out."""
+    """One session: the turns of the first speaker of `script` in order, until a reply is too long to be heard out."""
     await caller.connect()
     timed: list[Timed] = []
     await asyncio.sleep(0.5)
-    for turn in script:
+    for turn in takewhile(lambda turn: turn.speaker == script[0].speaker, script):
         began = time.monotonic()
         last_sample = await caller.speak(turn.pcm)
         answer = await _first_sound(caller, began, last_sample)

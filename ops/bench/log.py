@@ -1,8 +1,8 @@
 """`antiphon bench log`: what the log adds to a turn, and how many fenced commits a second it takes.
 
 Four stage hops with instant providers over a real server with `appendfsync always`: the gateway publishes an utterance, an
-STT, an LLM and a TTS loop each take a job and commit the next, and the clip comes back through the gateway's inbox. Nothing
-computes, so everything measured is the log: encoding, the server, the doorbell, decoding.
+STT, an LLM and a TTS loop are each handed a job and commit the next, and the clip comes back through the gateway's inbox. Nothing
+computes, so everything measured is the log: encoding, the server, waking up, decoding.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from schemas.log import connect
 from schemas.settings import Settings
 
 _STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
+_SLOTS, _POLL = 16, 0.25
 _SILENCE = AudioRef(key="{p00}:blob:none", rate=16_000, samples=16_000)
 
 
@@ -53,23 +54,34 @@ def _instant(delivery: Delivery) -> tuple[list[Event], list[Job]]:
 
 
 async def _serve(bus: Bus, stage: Stage) -> None:
-    """A worker with no work: take, commit, again."""
+    """A worker with no work: take, wait, commit, again, as `workers.runtime` does."""
     consumer = f"bench-{stage}"
     last_ids = dict.fromkeys(range(bus.partitions), "0")
+    commits: set[asyncio.Task[None]] = set()
+
+    def commit(deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            task = asyncio.create_task(_commit(bus, stage, consumer, delivery))
+            commits.add(task)
+            task.add_done_callback(commits.discard)
+
+    due = 0.0
     while True:
-        idle = True
-        for partition in range(bus.partitions):
-            taken = await bus.take(stage, partition, consumer, 16, reclaim=False)
-            last_ids[partition] = taken.last_id
-            idle = idle and not taken.deliveries
-            await asyncio.gather(*(_commit(bus, stage, consumer, delivery) for delivery in taken.deliveries))
-        if idle:
-            await bus.ring(stage, last_ids, 0.25)
+        if (now := time.monotonic()) >= due:
+            for partition in range(bus.partitions):
+                taken = await bus.take(stage, partition, consumer, _SLOTS, reclaim=False)
+                last_ids[partition] = taken.last_id
+                commit(taken.deliveries)
+            due = now + _POLL
+        handed = await bus.wait(stage, consumer, last_ids, _SLOTS, max(0.0, due - time.monotonic()))
+        commit(handed.deliveries)
+        await asyncio.sleep(0)  # they go out before the next wait
 
 
 async def _commit(bus: Bus, stage: Stage, consumer: str, delivery: Delivery) -> None:
     events, jobs = _instant(delivery)
-    await bus.commit(stage, consumer, delivery, 0, "final", events, jobs)
+    reply = await bus.commit(stage, consumer, delivery, 0, "final", events, jobs)
+    assert reply.outcome is Outcome.OK, reply
 
 
 async def bench(

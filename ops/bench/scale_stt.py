@@ -26,7 +26,7 @@ _COST, _BATCH = 0.1, 8
 _POOLS = (1, 2, 4, 8)
 
 
-async def bench(seconds: float = 8.0, **_: Any) -> dict[str, Any]:
+async def bench(seconds: float = 8.0) -> dict[str, Any]:
     preload()
     rows = {}
     for workers in _POOLS:

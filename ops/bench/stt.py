@@ -48,7 +48,7 @@ _MARGIN = 0.12
 Utterances = list[tuple[Pcm, str]]
 
 
-async def bench(seconds: float = 6.0, wav: Path | None = None, **_: Any) -> dict[str, Any]:
+async def bench(seconds: float = 6.0, wav: Path | None = None) -> dict[str, Any]:
     """`seconds`: each of the measurements, three of each kind; `wav`: a folder of recordings with a transcripts.tsv (file
     name, tab, words)."""
     settings = load().model_copy(update={"stt_language": "en", "stt_device": "cpu"})

@@ -26,7 +26,7 @@ _EARLY, _LATE = range(5, 16), range(195, 206)
 _STAGES: tuple[Kind, ...] = ("stt", "llm", "tts")
 
 
-async def bench(**_: Any) -> dict[str, Any]:
+async def bench() -> dict[str, Any]:
     preload()
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
         server = Valkey(Path(folder) / "valkey")

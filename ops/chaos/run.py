@@ -194,7 +194,7 @@ class _Run:
     async def _hit(self, processes: Sequence[KeptProcess], watch: RecoveryWatch | None) -> None:
         """Kill one, or freeze it long enough to lose its leases and let it wake as a zombie; best of all in mid-job."""
         victim = await self._victim(processes, watch)
-        if self._random.random() < self._options.frozen_share and len(self._frozen) < _FROZEN_AT_ONCE:
+        if self._random.random() < self._options.frozen_share and self._may_freeze(victim, processes):
             self._freezes += 1
             task = asyncio.create_task(self._freeze(victim))
             self._frozen.add(victim.pid)
@@ -215,6 +215,13 @@ class _Run:
                 return self._random.choice(busy)
             await asyncio.sleep(0.01)
         return self._random.choice(awake)
+
+    def _may_freeze(self, victim: KeptProcess, processes: Sequence[KeptProcess]) -> bool:
+        """Of a stage somebody stays awake: how long all its workers stood still says nothing about taking jobs over."""
+        kind = victim.role.kind
+        awake = [other for other in processes if other is not victim and other.pid not in self._frozen]
+        manned = kind == "gateway" or any(other.role.kind == kind for other in awake)
+        return manned and len(self._frozen) < _FROZEN_AT_ONCE
 
     async def _freeze(self, victim: KeptProcess) -> None:
         pid = victim.pid

@@ -1,5 +1,6 @@
 """`antiphon bench NAME`: run one benchmark and print its figures."""
 
+from inspect import signature
 from typing import Any
 
 from rich.table import Table
@@ -10,12 +11,19 @@ from ops.bench import BENCHES, find
 
 def bench(name: str, options: dict[str, Any], json: bool) -> None:
     if name == "list":
+        if json:
+            console.emit({known: what for known, (_, what) in BENCHES.items()})
+            return
         for known, (_, what) in BENCHES.items():
-            console.out.print(f"{known:<10} {what}")
+            console.hang(f"{known:<11}", what)
         return
     if name not in BENCHES:
         console.fail(f"no benchmark {name!r}; there are {', '.join(BENCHES)}", console.USAGE)
-    figures = console.run(lambda: find(name)(**options))
+    measure = find(name)
+    unknown = sorted(set(options) - set(signature(measure).parameters))
+    if unknown:
+        console.fail(f"bench {name} has no option {', '.join(f'--{option}' for option in unknown)}", console.USAGE)
+    figures = console.run(lambda: measure(**options))
     if json:
         console.emit(figures)
         return

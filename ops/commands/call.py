@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from ops import console
 from ops.audio import read_speech, write_stereo
-from ops.caller import Caller, CallError, Message, Pcm
+from ops.caller import Caller, CallError, Pcm
+from ops.commands._dialogue import Dialogue
 from ops.stack import running
 from schemas.settings import load
 
+_CODES = {"unreachable": console.UNREACHABLE, "log": console.UNREACHABLE, "agent": console.USAGE}
 _QUIET = 1.5  # seconds after the last sound and the last end of a turn in which nothing came
 
 
@@ -41,9 +45,12 @@ def gateway_url(given: str | None) -> str:
 
 
 async def call(options: Options) -> bool:
-    """Every session's result is printed as it ends. True when each of them was answered."""
+    """Of one session what is said is printed as it is; of several, how many were answered. True when all were."""
     pcm = await asyncio.to_thread(read_speech, options.wav)
-    results = await asyncio.gather(*(_one(options, pcm, number) for number in range(1, options.sessions + 1)))
+    try:
+        results = await asyncio.gather(*(_one(options, pcm, number) for number in range(1, options.sessions + 1)))
+    except CallError as error:
+        console.fail(str(error), _CODES.get(error.code, console.FAILED))
     answered = sum(bool(result["replies"]) for result in results)
     if options.json:
         console.emit(results[0] if options.sessions == 1 else {"sessions": results, "answered": answered})
@@ -54,13 +61,16 @@ async def call(options: Options) -> bool:
 
 async def _one(options: Options, pcm: Pcm, number: int) -> dict[str, Any]:
     alone = options.sessions == 1
-    show = _print_message if alone and not options.json else None
-    caller = Caller(gateway_url(options.url), agent=options.agent, token=options.token, on_message=show)
+    dialogue = Dialogue(_print_line, "you") if alone and not options.json else None
+    caller = Caller(
+        gateway_url(options.url),
+        agent=options.agent,
+        token=options.token,
+        on_message=dialogue.message if dialogue else None,
+    )
     began = time.monotonic()
     try:
-        await caller.connect()
-        last_sample = await caller.speak(pcm)
-        await _until_quiet(caller, last_sample, options.wait)
+        last_sample = await _converse(caller, pcm, options.wait)
         await caller.hang_up()
     except CallError as error:
         if alone:
@@ -71,19 +81,44 @@ async def _one(options: Options, pcm: Pcm, number: int) -> dict[str, Any]:
     if options.out:
         path = options.out if alone else options.out.with_stem(f"{options.out.stem}-{number}")
         await asyncio.to_thread(write_stereo, path, *caller.recording(), caller.rate)
-    first = caller.first_sound_after(last_sample)
+    first = None if last_sample is None else caller.first_sound_after(last_sample)
     result = summary(caller) | {
-        "voice_to_voice_ms": None if first is None else round((first - last_sample) * 1e3),
+        "voice_to_voice_ms": None if first is None or last_sample is None else round((first - last_sample) * 1e3),
         "seconds": round(time.monotonic() - began, 2),
     }
-    if show:
+    if dialogue:
+        dialogue.flush()
         _print_result(result, options.out)
     return result
 
 
+async def _converse(caller: Caller, pcm: Pcm, wait: float) -> float | None:
+    """Speak and hear the answer, through whatever befalls the line; answers when the last sample was spoken (None: the session
+    ended before). CallError when there is no getting in, or in again."""
+    await caller.connect()
+    talking = asyncio.create_task(_talk(caller, pcm, wait))
+    keeping = asyncio.create_task(caller.keep())
+    try:
+        await asyncio.wait((talking, keeping), return_when=asyncio.FIRST_COMPLETED)
+        if not talking.done():
+            await keeping  # its error, if it is one that ended it
+            await asyncio.wait((talking,), timeout=0.2)
+        return talking.result() if talking.done() else None
+    finally:
+        talking.cancel()
+        keeping.cancel()
+        await asyncio.gather(talking, keeping, return_exceptions=True)
+
+
+async def _talk(caller: Caller, pcm: Pcm, wait: float) -> float:
+    last_sample = await caller.speak(pcm)
+    await _until_quiet(caller, last_sample, wait)
+    return last_sample
+
+
 async def _until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
     """Until the agent has answered and been quiet for a while, or `wait` seconds have brought nothing."""
-    while not caller.ended.is_set() and caller.connected:
+    while not caller.ended.is_set():
         now = time.monotonic()
         news = [
             when for when, message in caller.messages if message["type"] in ("turn", "sentence", "transcript", "words")
@@ -113,18 +148,8 @@ def summary(caller: Caller) -> dict[str, Any]:
     }
 
 
-def _print_message(message: Message) -> None:
-    match message:
-        case {"type": "ready", "session": session}:
-            console.out.print(f"session {session}", style="dim")
-        case {"type": "transcript", "final": True, "text": text} if text:
-            console.out.print(f"[cyan]you   [/] {text}")
-        case {"type": "sentence", "text": text}:
-            console.out.print(f"[green]agent [/] {text}")
-        case {"type": "turn", "how": how, "heard": heard} if how == "interrupted":
-            console.out.print(f"       interrupted; you had heard: {heard!r}", style="yellow")
-        case {"type": "error", "message": text}:
-            console.out.print(f"error  {text}", style="red", markup=False)
+def _print_line(who: str, text: str, style: str) -> None:
+    console.hang(Text(f"{who:<7}", style=style), text)
 
 
 def _print_result(result: dict[str, Any], out: Path | None) -> None:
@@ -134,4 +159,4 @@ def _print_result(result: dict[str, Any], out: Path | None) -> None:
     )
     if out:
         console.out.print(f"recording: {out} (left you, right the agent)")
-    console.out.print(f"look inside: antiphon show {result['session']}")
+    console.out.print(f"look inside: {console.me()} show {result['session']}", soft_wrap=True)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.status import Status
+from rich.text import Text
 
 from ops import console
 from ops.audio import read_speech, write_stereo
 from ops.caller import Caller, Message
+from ops.commands._dialogue import Dialogue
 from ops.commands.call import summary
 from ops.demo.script import Step, script
 from ops.stack import Plan, Stack, data_folder
@@ -32,11 +34,10 @@ async def demo(wav: Path | None, out: Path | None, livekit: bool, json: bool) ->
     plan = Plan(data_folder() / "demo", free_ports=True, livekit=livekit, environment={"AGENTS": str(agents)})
     screen.status("starting the log, the models and the gateway …")
     if livekit:
-        screen.line("A LiveKit server is built first, where there is none (two minutes, once).", "dim")
+        screen.line("", "A LiveKit server is built first, where there is none (two minutes, once).", "dim")
     async with Stack(plan, load()) as stack, _caller(stack, livekit, screen) as caller:
-        screen.line(f"Everything runs, after {time.monotonic() - began:.1f} s: {_parts(stack)}", "dim")
+        screen.line("", f"Everything runs, after {time.monotonic() - began:.1f} s: {_parts(stack)}", "dim")
         await caller.connect()
-        screen.line(f"Session {caller.session}\n", "dim")
         await _finished(caller, 0.0)  # the greeting
         answered = [await _take(caller, step, screen) for step in steps]
         await caller.hang_up()
@@ -72,7 +73,7 @@ def _parts(stack: Stack) -> str:
 
 async def _take(caller: Caller, step: Step, screen: "_Screen") -> bool:
     """Say one line when its time has come, and hear the answer out, unless the next line interrupts it."""
-    screen.line(f"  ── {step.title}", "dim")
+    screen.line("  ──", step.title, "dim")
     if step.when == "over":
         await _speaking(caller, time.monotonic())
         await asyncio.sleep(_OVER)
@@ -101,6 +102,7 @@ class _Screen:
     """One changing line for what happens now, and lines that stay for what was said. Nothing at all with --json."""
 
     def __init__(self, quiet: bool):
+        self._dialogue = Dialogue(self.line, "caller")
         self._status = None if quiet else Status("", console=console.out, spinner="dots")
         if self._status:
             self._status.start()
@@ -109,28 +111,22 @@ class _Screen:
         if self._status:
             self._status.update(f"[dim]{text}[/]")
 
-    def line(self, text: str, style: str = "") -> None:
+    def line(self, who: str, text: str, style: str) -> None:
         if self._status:
-            console.out.print(text, style=style, markup=False, soft_wrap=True)
+            console.hang(Text(f"{who:>6}  ", style=style), Text(text, style=style))
 
     def done(self) -> None:
+        self._dialogue.flush()
         if self._status:
             self._status.stop()
 
     def message(self, message: Message) -> None:
+        self._dialogue.message(message)
         match message:
-            case {"type": "transcript", "final": False, "text": text}:
+            case {"type": "transcript", "text": text} if text:
                 self.status(f"caller: {text} …")
-            case {"type": "transcript", "final": True, "text": text} if text:
-                self.line(f"caller  {text}", "cyan")
-            case {"type": "sentence", "text": text}:
-                self.line(f" agent  {text}", "green")
-            case {"type": "turn", "how": "interrupted", "heard": heard}:
-                self.line(f"        interrupted: the caller had heard {heard!r}", "yellow")
             case {"type": "state", "state": state}:
                 self.status(f"the agent is {state} …")
-            case {"type": "error", "message": text}:
-                self.line(f" error  {text}", "red")
 
 
 async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered: list[bool]) -> None:
@@ -151,12 +147,17 @@ async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered
             }
             console.emit(result)
             return
-        console.out.print("\nHow long every part took, from the caller's last sample to the agent's first:\n")
+        console.out.print()
+        console.hang("", "How long every part took, from the caller's last sample to the agent's first:")
+        console.out.print()
         await print_waterfalls(bus, caller.session)
     finally:
         await bus.aclose()
-    console.out.print(f"\nListen    {wav} (left the caller, right the agent)", soft_wrap=True)
-    console.out.print(f"Look in   antiphon show {caller.session}")
-    console.out.print(f"          antiphon state {caller.session} --at 20")
-    console.out.print(f"          antiphon export {caller.session} demo.zip")
-    console.out.print("Your turn antiphon demo --wav YOUR.wav     antiphon up")
+    me = console.me()
+    console.out.print()
+    console.hang("Listen     ", f"{wav} (left the caller, right the agent)")
+    console.hang("Look in    ", f"{me} show {caller.session}")
+    console.hang("           ", f"{me} state {caller.session} --at 20")
+    console.hang("           ", f"{me} export {caller.session} demo.zip")
+    console.hang("Your turn  ", f"{me} demo --wav YOUR.wav")
+    console.hang("           ", f"{me} up")

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 from redis.asyncio import Redis
@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from ops import console
 from ops.stack import running
 from schemas.errors import AntiphonError, ProviderError
+from schemas.log.keys import PARTITIONS
 from schemas.settings import Settings, load
 
 _SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]look[/]", "bad": "[red]bad [/]"}
@@ -76,6 +77,7 @@ async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Findin
         seconds, micros = await client.time()
         offset = abs(time.time() - (seconds + micros / 1e6))
         config = await client.config_get("append*")
+        stored = None if settings.redis_cluster else await client.get(PARTITIONS)
     except (RedisError, OSError) as error:
         yield Finding("log", "bad", f"REDIS_URL: {error}", "start Redis ≥ 7.0 or Valkey ≥ 8 there, or unset REDIS_URL")
         return
@@ -85,22 +87,37 @@ async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Findin
     name = "Valkey" if "valkey_version" in info else "Redis"
     if int(version.split(".")[0]) < 7:
         yield Finding("log", "bad", f"{name} {version}", "functions need Redis ≥ 7.0 or Valkey ≥ 8: update the server")
-    else:
-        yield Finding("log", "ok", f"{name} {version}, role {info.get('role')}")
-    yield _persistence(config)
-    policy = str(info.get("maxmemory_policy", "noeviction"))
-    if int(info.get("maxmemory", 0)) and policy != "noeviction":
+    elif info.get("role") != "master":
         yield Finding(
-            "memory", "bad", f"maxmemory-policy {policy}", "set maxmemory-policy noeviction: a log must not be evicted"
+            "log", "bad", f"{name} {version}, a replica", "it takes no writes: REDIS_URL must name the primary"
         )
     else:
-        yield Finding("memory", "ok", f"{int(info['used_memory']) / 2**20:.0f} MiB used, {policy}")
+        yield Finding("log", "ok", f"{name} {version}")
+    if settings.partitions is not None and stored is not None and settings.partitions != int(stored):
+        advice = f"leave PARTITIONS unset or set it to {int(stored)}: it is fixed at a deployment's first start"
+        yield Finding("partitions", "bad", f"PARTITIONS={settings.partitions}, the log has {int(stored)}", advice)
+    yield _persistence(config)
+    yield _memory(info)
     if offset > 0.5:
         yield Finding(
             "clock", "warn", f"{offset:.1f} s apart from the log's", "run NTP; `ago` hides it, people's eyes don't"
         )
     else:
         yield Finding("clock", "ok", f"{offset * 1e3:.0f} ms apart from the log's")
+
+
+def _memory(info: dict[str, Any]) -> Finding:
+    used, limit = int(info["used_memory"]), int(info.get("maxmemory", 0))
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if limit and policy != "noeviction":
+        advice = "CONFIG SET maxmemory-policy noeviction: a log must not be evicted"
+        return Finding("memory", "bad", f"maxmemory-policy {policy}", advice)
+    found = f"{used / 2**20:.0f} MiB used" + (f" of {limit / 2**20:.0f}" if limit else ", no limit")
+    if limit and used > 0.9 * limit:
+        full = used >= limit
+        advice = "raise maxmemory: a full log takes no new session" + ("" if full else ", and this one soon will be")
+        return Finding("memory", "bad" if full else "warn", found, advice)
+    return Finding("memory", "ok", found)
 
 
 def _persistence(config: dict[str, str]) -> Finding:

@@ -40,7 +40,9 @@ def _show(stack: Stack) -> None:
         console.out.print(f"gateway  {url}")
     if stack.livekit is not None:
         console.out.print(f"LiveKit  {stack.livekit.url} (key and secret: {stack.livekit.key_file})", soft_wrap=True)
-    console.out.print("\nTry, in another terminal:  antiphon call FILE.wav    antiphon sessions    antiphon doctor")
+    me = console.me()
+    console.out.print()
+    console.hang("Try, in another terminal:  ", f"{me} call FILE.wav\n{me} sessions\n{me} doctor")
     console.out.print("Ctrl-C stops everything; the log stays in " + str(stack.plan.folder), style="dim")
 
 

@@ -45,6 +45,22 @@ BENCH: tuple[str | tuple[str | float, ...], ...] = (
     ("My number is four four seven", 0.7, "nine one two six."),
     ("Can you send it to, um,", 0.8, "my office instead?"),
     ("The thing is that", 0.9, "my card was declined twice."),
+    "I'd like to speak to someone about my bill.",
+    "My order hasn't arrived yet.",
+    "Is it going to rain this weekend?",
+    "What's the phone number of the nearest hospital?",
+    "Please cancel my subscription.",
+    "I forgot my password again.",
+    "How long have you been open?",
+    "Remind me to call my mother at five.",
+    "Do you have anything cheaper?",
+    "I need a taxi to the airport.",
+    ("Can I come in on", 0.6, "Friday afternoon instead?"),
+    "That sounds good to me.",
+    "Which bus goes to the city center?",
+    "Tell me something about the history of this town.",
+    ("I was wondering", 0.45, "whether you could help me with my invoice."),
+    "No, that's not what I meant.",
 )
 PITCHES = (0.92, 1.14, 1.03)
 """One speaker each, in turn."""

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -75,8 +76,12 @@ def _restart_with_borrowed_openmp() -> NoReturn:
     os.execve(sys.executable, sys.orig_argv, environment)
 
 
-def serve(host: str, port: int, model: Path | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. SettingsError: the model isn't there, can't be read, or the port is taken."""
+def serve(
+    host: str, port: int, model: Path | None = None, announce: Callable[[dict[str, str]], None] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT. SettingsError: the model isn't there, can't be read, or the port is taken.
+
+    `announce` is told `url` and `model` once it listens; without it a line is printed."""
     path = model or packaged_model()
     if not path.is_file():
         raise SettingsError(
@@ -105,6 +110,9 @@ def serve(host: str, port: int, model: Path | None = None) -> None:
         server = xllamacpp.Server(settings)
     except RuntimeError as error:
         raise SettingsError(f"the LLM server cannot start on {host}:{port} with {path.name}: {error}") from None
-    print(f"serving {path.name} on {server.listening_address}", flush=True)
+    if announce is not None:
+        announce({"url": server.listening_address + "/v1", "model": path.stem if model else MODEL_NAME})
+    else:
+        print(f"serving {path.name} on {server.listening_address}", flush=True)
     signal.sigwait(asked)
     os._exit(0)  # nothing to save; llama.cpp would first finish what it is saying

@@ -76,12 +76,6 @@ class Valkey:
         """SIGKILL: as a crash would."""
         await self._end(signal.SIGKILL, 10.0)
 
-    def kill_now(self) -> None:
-        """SIGKILL without waiting for anything asynchronous: for finalizers."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10.0)
-
     async def __aenter__(self) -> "Valkey":
         return await self.start()
 

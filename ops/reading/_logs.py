@@ -36,7 +36,8 @@ async def log_of(session: str | None) -> AsyncIterator[Bus]:
                 yield woken
                 return
     if session is None:
-        console.fail(f"no log here: nothing runs, and {data_folder()} holds none; set REDIS_URL, or try: antiphon demo")
+        where = f"nothing runs, and {data_folder()} holds none"
+        console.fail(f"no log here: {where}; set REDIS_URL, or try: {console.me()} demo")
     console.fail(_unknown(session), console.USAGE)
 
 
@@ -46,7 +47,7 @@ async def _require(bus: Bus, session: str | None, where: str) -> None:
 
 
 def _unknown(session: str) -> str:
-    return f'no session "{session}"; `antiphon sessions` lists those there are'
+    return f'no session "{session}"; `{console.me()} sessions` lists those there are'
 
 
 def _at(settings: Settings, url: str) -> Settings:

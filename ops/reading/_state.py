@@ -30,15 +30,18 @@ async def state(
 
 def _whole(found: SessionState) -> dict[str, Any]:
     """Everything, with the chat an LLM would be given now."""
-    last = next(reversed(tuple(found.turns)), 0)
-    return view(found) | {"messages": found.messages(last)}
+    last = found.turns[max(found.turns)] if found.turns else None
+    present = (
+        0 if last is None else last.id + (last.end is not None)
+    )  # an ended turn is past, with what was heard of it
+    return view(found) | {"messages": found.messages(present)}
 
 
 def _print(found: SessionState, out: Console) -> None:
     floor = {"agent": "the agent's", "user": "the users'", "none": "nobody's"}[found.floor]
     since = (found.at - found.started_at) / 1e6
     ended = f", ended ({found.ended})" if found.ended is not None else ""
-    out.print(Text(f"After event {found.seq}, {since:.2f} s after the beginning{ended}", style="bold"), soft_wrap=True)
+    console.hang("", Text(f"After event {found.seq}, {since:.2f} s after the beginning{ended}", style="bold"), out)
     people = ", ".join(
         p.shown + (" (gone)" if not p.present else " (speaking)" if p.speaking else "")
         for p in found.participants.values()
@@ -52,20 +55,23 @@ def _print(found: SessionState, out: Console) -> None:
     _turns(found, out)
     chat = _whole(found)["messages"]
     if chat:
-        out.print(Text("\nThe chat as the LLM is given it (the agent's side is what was heard):", style="bold"))
+        out.print()
+        console.hang(
+            "", Text("The chat as the LLM is given it (the agent's side is what was heard):", style="bold"), out
+        )
     for message in chat:
         content = message["content"] or ", ".join(call["function"]["name"] for call in message.get("tool_calls", ()))
-        out.print(Text(f"  {message['role']:<10}{content}"), soft_wrap=True)
+        console.hang(f"  {message['role']:<11}", content, out)
 
 
 def _fact(out: Console, name: str, value: str) -> None:
-    out.print(Text(f"  {name:<12}{value}"), soft_wrap=True)
+    console.hang(f"  {name:<12}", value, out)
 
 
 def _turns(found: SessionState, out: Console) -> None:
     if not found.turns:
         return
-    table = Table("turn", "users", "agent (heard)", "how", box=None, padding=(0, 2), title_justify="left")
+    table = Table("turn", "users", "agent (heard)", "how", box=None, pad_edge=False, padding=(0, 1))
     for turn in found.turns.values():
         table.add_row(str(turn.id), Text(_users(turn)), Text(turn.heard), _how(turn))
     out.print()
@@ -98,12 +104,13 @@ async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Consol
         console.emit({"sessions": rows})
         return
     if not rows:
-        out.print("No sessions. Hold one: antiphon demo, or antiphon up and antiphon call")
+        out.print(f"No sessions. Hold one: {console.me()} demo, or {console.me()} up and {console.me()} call")
         return
-    table = Table(box=None, padding=(0, 2))
-    table.add_column("session", no_wrap=True, min_width=max(len(row["session"]) for row in rows))  # to be copied
-    for name in ("state", "events", "last activity", "gateway", "generation"):
-        table.add_column(name)
+    table = Table("session", "state", "events", "active", "gateway", box=None, pad_edge=False, padding=(0, 1))
+    table.columns[0].no_wrap, table.columns[0].min_width = (
+        True,
+        max(len(row["session"]) for row in rows),
+    )  # to be copied
     for row in rows:
         state_shown = row["state"] if row["state"] == "closed" else f"open, {row['lease']}"
         table.add_row(
@@ -112,7 +119,6 @@ async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Consol
             str(row["events"]),
             _ago(row["idle_s"]),
             Text(row["gateway"]),
-            str(row["generation"]),
         )
     out.print(table)
 

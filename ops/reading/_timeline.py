@@ -17,16 +17,17 @@ from schemas.waterfall import PARTS, Waterfall, waterfall_of
 
 _POLL = 0.2
 _PAGE = 500
-_BAR = 36
+_BAR, _NARROW_BAR = 36, 18  # columns of a waterfall's bars; the second where the terminal has fewer than 105
 _STYLES = {"user": "cyan", "agent": "green", "stage": "", "system": "dim", "trouble": "red"}
 _NAMES = {
-    "soft_end": ("pause", "silence, until it may have been the end"),
-    "stt": ("STT", "the words are found"),
-    "llm": ("LLM", "until the reply's first sentence"),
-    "tts": ("TTS", "until its first sound"),
-    "commit_wait": ("commit", "waiting to be sure the user has finished"),
-    "playout": ("playout", "until it leaves for the user"),
+    "soft_end": ("pause", "silence that may be the end"),
+    "stt": ("STT", "finding the words"),
+    "llm": ("LLM", "the first sentence"),
+    "tts": ("TTS", "its first sound"),
+    "commit_wait": ("commit", "making sure that it was the end"),
+    "playout": ("playout", "on its way out"),
 }
+_WORTH_TELLING = 0.0045  # seconds a job waited for a worker
 _FROM = {
     "voice": "from the user's last word to the agent's first sound",
     "text": "from the typed message to the agent's first sound",
@@ -50,7 +51,7 @@ async def show(bus: Bus, session: str, *, follow: bool = False, json: bool = Fal
         state = fold(state, event)
         shape = _shape(state, event)
         if not json:
-            out.print(_row(event, state), soft_wrap=True)
+            _print_row(event, state, out)
             if shape is not None:
                 print_waterfall(shape, out)
             continue
@@ -78,59 +79,71 @@ async def waterfalls(bus: Bus, session: str) -> list[dict[str, Any]]:
 async def print_waterfalls(bus: Bus, session: str, out: Console | None = None) -> None:
     """Every answered turn: what was said, what was heard, and the bars of its waterfall."""
     out = out or console.out
-    for shape, state in await _shapes(bus, session):
+    for number, (shape, state) in enumerate(await _shapes(bus, session)):
+        if number:
+            out.print()
         turn = state.turns[shape.turn]
         said = f"“{turn.text}” → " if turn.text else ""
-        out.print(Text(f"{said}“{turn.heard}”" if turn.heard else said.removesuffix(" → ")), soft_wrap=True)
+        console.hang("", f"{said}“{turn.heard}”" if turn.heard else said.removesuffix(" → "), out)
         print_waterfall(shape, out)
 
 
 def print_waterfall(shape: Waterfall, out: Console) -> None:
-    """A bar for each part, where it lies in time: light while it waited for a worker, full while something was done."""
-    out.print(Text(f"        turn {shape.turn}: {shape.total * 1e3:.0f} ms {_FROM[shape.kind]}", style="bold"))
-    scale = _BAR / shape.total if shape.total else 0.0
+    """A bar for each part, where it lies in time: light while it waited for a worker, full while something was done.
+
+    The milliseconds add up to those of the whole: each is rounded to where the part ends, not by itself.
+    """
+    console.hang("    ", Text(f"turn {shape.turn}: {_ms(shape.total)} {_FROM[shape.kind]}", style="bold"), out)
+    columns = _BAR if not out.is_terminal or out.width >= 105 else _NARROW_BAR
+    scale = columns / shape.total if shape.total else 0.0
     passed = 0.0
     for part in PARTS:
         seconds, queued = shape.parts[part], shape.queued.get(part, 0.0)
         if seconds:
             name, meaning = _NAMES[part]
-            waited = f", {queued * 1e3:.0f} of them waiting for a worker" if queued >= 0.0005 else ""
-            bar = _bar(passed * scale, queued * scale, seconds * scale)
-            out.print(Text(f"        {name:<8}{bar} {seconds * 1e3:>5.0f} ms  {meaning}{waited}"), soft_wrap=True)
+            waited = f", {_ms(queued)} of it queued" if queued >= _WORTH_TELLING else ""
+            bar = _bar(passed * scale, queued * scale, seconds * scale, columns)
+            took = round((passed + seconds) * 1e3) - round(passed * 1e3)
+            console.hang(f"    {name:<8}{bar} {took:>5} ms  ", meaning + waited, out)
         passed += seconds
 
 
-def _bar(before: float, queued: float, whole: float) -> str:
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.0f} ms"
+
+
+def _bar(before: float, queued: float, whole: float, columns: int) -> str:
     """`before`, `queued` and `whole` in columns; whatever took time shows at least a mark."""
-    start = min(round(before), _BAR - 1)
-    end = min(max(round(before + whole), start + 1), _BAR)
+    start = min(round(before), columns - 1)
+    end = min(max(round(before + whole), start + 1), columns)
     light = min(round(queued), end - start)
-    return " " * start + "░" * light + "█" * (end - start - light) + " " * (_BAR - end)
+    return " " * start + "░" * light + "█" * (end - start - light) + " " * (columns - end)
 
 
-def _row(event: Event, state: SessionState) -> Text:
+def _print_row(event: Event, state: SessionState, out: Console) -> None:
     made: Line = line(event, state)
     since = event.happened - state.started_at / 1e6
-    text = Text(f"{event.seq:>5} {since:>8.2f} s  ", style="dim")
-    text.append(f"{made.who:<10}", style=f"bold {_STYLES[made.style]}")
-    text.append(made.text, style=_STYLES[made.style])
+    head = Text(f"{event.seq:>4} {since:>7.2f} s  ", style="dim")
+    head.append(f"{made.who:<8}  ", style=f"bold {_STYLES[made.style]}")
+    text = Text(made.text, style=_STYLES[made.style])
     if made.detail:
         text.append(f"  {made.detail}", style="dim")
-    return text
+    console.hang(head, text, out)
 
 
 def _print_sum(session: str, state: SessionState, out: Console) -> None:
     totals = state.totals
     out.print()
-    out.print(
-        Text(
-            f"{session}: {totals.turns} turns, {totals.interrupted} interrupted · {totals.speech:.1f} s transcribed · "
-            f"{totals.prompt_tokens} + {totals.completion_tokens} tokens · {totals.sound:.1f} s of voice · "
-            f"{totals.failures} failures · {'ended' if state.ended else 'open'}"
-        ),
-        soft_wrap=True,
+    turns = "1 turn" if totals.turns == 1 else f"{totals.turns} turns"
+    console.hang(
+        f"{session}: ",
+        f"{turns}, {totals.interrupted} interrupted · {totals.speech:.1f} s transcribed · "
+        f"{totals.prompt_tokens} + {totals.completion_tokens} tokens · {totals.sound:.1f} s of voice · "
+        f"{totals.failures} failures · {'ended' if state.ended else 'open'}",
+        out,
     )
-    out.print(Text(f"state at any event: antiphon state {session} --at {max(1, state.seq // 2)}", style="dim"))
+    hint = Text(f"{console.me()} state {session} --at {max(1, state.seq // 2)}", style="dim")
+    console.hang(Text("as it was at any event: ", style="dim"), hint, out)
 
 
 def _shape(state: SessionState, event: Event) -> Waterfall | None:

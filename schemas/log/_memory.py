@@ -5,9 +5,11 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 
 from schemas.bus import (
+    Bus,
     Claimed,
     Delivery,
     Ending,
+    Handed,
     Held,
     Hold,
     InboxEntry,
@@ -30,7 +32,7 @@ EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""
 
 
-class MemoryBus:
+class MemoryBus(Bus):
     """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
     mutant that lets anyone commit."""
 
@@ -76,9 +78,11 @@ class MemoryBus:
         deliveries = log.take(stage, consumer, count, reclaim, now)
         entries = log.queues[stage].entries
         self._ring()
-        return Taken(deliveries, f"{next(reversed(entries), 0)}-0", now)
+        return Taken(deliveries, f"{next(reversed(entries), 0)}-0", now, log.again(stage, now))
 
-    async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
+    async def wait(
+        self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float
+    ) -> Handed:
         def rings() -> bool:
             return any(
                 next(reversed(self._log[partition].queues[stage].entries), 0) > _number(last_id)
@@ -86,6 +90,11 @@ class MemoryBus:
             )
 
         await self._wait(rings, timeout)
+        now, deliveries = self._now(), list[Delivery]()
+        for partition in last_ids if rings() else ():
+            deliveries += self._log[partition].take(stage, consumer, count - len(deliveries), False, now)
+        self._ring()
+        return Handed(deliveries, now)
 
     async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         await asyncio.sleep(0)

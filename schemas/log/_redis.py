@@ -8,9 +8,11 @@ from typing import Any
 import msgpack
 
 from schemas.bus import (
+    Bus,
     Claimed,
     Delivery,
     Ending,
+    Handed,
     Held,
     Hold,
     InboxEntry,
@@ -37,12 +39,14 @@ _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
 
 
-class RedisBus:
+class RedisBus(Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
     owned without being renewed; `retention`: seconds a closed session's log stays; `blob_ttl`: seconds; `settle`: seconds
-    after (re)connecting in which nothing is reclaimed; `patience`: seconds a call is tried again over a broken connection
+    after a restart of the server, or a time in which nobody reached it, in which no job is reclaimed, and in twice that no
+    session is claimed (workers renew within 0.1 s of finding the log back, gateways within 0.5 s); `patience`: seconds a call
+    is tried again over a broken connection
     before it raises BusUnavailable; `library`: another function library (the chaos check's mutant).
     """
 
@@ -56,7 +60,7 @@ class RedisBus:
         lease: float = 2.0,
         retention: float = 86_400.0,
         blob_ttl: float = 86_400.0,
-        settle: float = 1.0,
+        settle: float = 0.5,
         patience: float = 0.5,
         timeout: float = 2.0,
         library: str | None = None,
@@ -65,14 +69,13 @@ class RedisBus:
         self._asked_partitions = partitions
         self._lease = int(lease * 1000)
         self._retention = int(retention * 1000)
+        self._settle = int(settle * 1000)
         self._blob_ttl = int(blob_ttl * 1000)
         kind: type[ClusterServer | SingleServer] = ClusterServer if cluster else SingleServer
-        self._server: Server = kind(url, library=library, settle=settle, patience=patience, timeout=timeout)
+        self._server: Server = kind(url, library=library, patience=patience, timeout=timeout)
         blobs_in_cluster = cluster and not blob_url
         self._blobs: Server = (
-            self._server
-            if blobs_in_cluster
-            else SingleServer(blob_url or url, settle=settle, patience=patience, timeout=timeout)
+            self._server if blobs_in_cluster else SingleServer(blob_url or url, patience=patience, timeout=timeout)
         )
 
     async def start(self) -> None:
@@ -92,16 +95,30 @@ class RedisBus:
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
-        def arguments() -> list[_Argument]:
-            return [consumer, count, self._lease, int(reclaim and self._server.settled)]
-
-        last_id, time, rows = await self._server.function("take", [keys.queue(partition, stage)], arguments)
+        last_id, time, rows, again = await self._server.function(
+            "take", [keys.queue(partition, stage)], [consumer, count, self._lease, int(reclaim), self._settle]
+        )
         deliveries = [delivery for row in rows if (delivery := _delivery(row, partition))]
-        return Taken(deliveries, last_id.decode(), time)
+        return Taken(deliveries, last_id.decode(), time, again / 1000)
 
-    async def ring(self, stage: Stage, last_ids: Mapping[int, str], timeout: float) -> None:
-        streams = {keys.queue(partition, stage): last_id for partition, last_id in last_ids.items()}
-        await self._server.read_streams(streams, 1, timeout, doorbell=True)
+    async def wait(
+        self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float
+    ) -> Handed:
+        """The server hands a new job to one of those who wait for it, within the call that enqueues it and before that is
+        answered: no bell, no second call, no write to the disk of its own."""
+        streams = {keys.queue(partition, stage): partition for partition in last_ids}
+        each = count // max(1, len(streams))  # what waits in several streams comes from all of them
+        if each == 0 or not self._server.hands_over:
+            bells = {stream: last_ids[partition] for stream, partition in streams.items()}
+            await self._server.read_streams(bells, 1, timeout, doorbell=True)
+            return Handed([], 0)
+        asked, rows = await self._server.new_entries(list(streams), keys.GROUP, consumer, each, timeout)
+        handed = [_entry(row, streams[name]) for name, entries in rows for row in entries]
+        deliveries = [delivery for delivery in handed if delivery]
+        if any(delivery.enqueued <= asked for delivery in deliveries):  # they lay there, and may have become void
+            outcomes = await self.renew(stage, consumer, deliveries)
+            deliveries = [d for d, outcome in zip(deliveries, outcomes, strict=True) if outcome is Outcome.OK]
+        return Handed(deliveries, max([asked, *(delivery.enqueued for delivery in deliveries)]))
 
     async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         by_partition: dict[int, list[Delivery]] = {}
@@ -204,9 +221,7 @@ class RedisBus:
         return Held([_reply(row) for row in rows], dict(zip(STAGES, queued, strict=True)), time)
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
-        def arguments() -> list[_Argument]:
-            return [owner, request, ticket, self._lease, int(not self._server.settled)]
-
+        arguments: list[_Argument] = [owner, request, ticket, self._lease, 2 * self._settle]
         answer = await self._server.function("claim", [self._hash(session)], arguments)
         if len(answer) < 6:
             return Claimed(_reply(answer))
@@ -232,9 +247,7 @@ class RedisBus:
         return rows[0][0].decode() if rows else "0-0"
 
     async def expired(self, partition: int, count: int) -> list[str]:
-        names = await self._server.function("expired", [keys.leases(partition)], [count])
-        if not self._server.settled:
-            return []
+        names = await self._server.function("expired", [keys.leases(partition)], [count, 2 * self._settle])
         return [name.decode() for name in names]
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -346,6 +359,13 @@ def _delivery(row: Sequence[Any], partition: int) -> Delivery | None:
         _logger.warning("session %s: a job is left to other workers: %s", session.decode(), error)
         return None
     return Delivery(entry.decode(), partition, job, attempt, enqueued, deadline, last_step)
+
+
+def _entry(row: tuple[bytes, Sequence[bytes]], partition: int) -> Delivery | None:
+    """A job as it lies in its stream, just handed out for the first time: no attempt has committed a step of it."""
+    entry, fields = row
+    _, session, _, _, _, _, _, _, _, _, _, deadline, _, enqueued, _, _, _, answers, _, body = fields
+    return _delivery((entry, 1, session, body, int(answers), int(deadline), int(enqueued), -1), partition)
 
 
 def _inbox_entry(fields: Sequence[bytes]) -> InboxEntry | None:

@@ -25,64 +25,51 @@ from schemas.log._wire import Blocking, Wire
 from schemas.log.library import name_of, source
 
 Argument = str | bytes | int
-Arguments = Sequence[Argument] | Callable[[], Sequence[Argument]]
-"""Called anew for each try, once connected: what depends on the connection is then right."""
 Rows = list[tuple[str, Any]]
 
 _BROKEN = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError, ClusterDownError)
-_OUTAGE = 0.5
-"""Seconds without a connection from which owners may not have been able to renew, either."""
 _FOR_NOW = ("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "LOADING", "BUSY", "NOREPLICAS")
 
 
 class Server(Protocol):
-    @property
-    def settled(self) -> bool:
-        """Whether owners had the time to renew first, since we (re)connected."""
+    hands_over: bool
+    """Whether `new_entries` works: one blocking read for all streams."""
 
     async def start(self, partitions: int | None) -> int: ...
     async def aclose(self) -> None: ...
-    async def function(self, name: str, names: Sequence[str], arguments: Arguments) -> Any: ...
+    async def function(self, name: str, names: Sequence[str], arguments: Sequence[Argument]) -> Any: ...
     async def command(self, key: str, *command: Argument) -> Any: ...
     async def read_streams(
         self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False
     ) -> Rows: ...
+    async def new_entries(
+        self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
+    ) -> tuple[int, Rows]: ...
 
 
 class _Common(ABC):
     """What both kinds of server share: patience, the library, P."""
 
-    def __init__(self, url: str, *, library: str | None = None, settle: float, patience: float, timeout: float) -> None:
+    def __init__(self, url: str, *, library: str | None = None, patience: float, timeout: float) -> None:
         self._url = url
         self._library = library or source()
         self._name = name_of(self._library)
-        self._settle = settle
         self._patience = patience
         self._timeout = timeout
-        self._settles_at = 0.0
-        self._away_since: float | None = None
         self._partitions: int | None = None
 
-    @property
-    def settled(self) -> bool:
-        return time.monotonic() >= self._settles_at
-
-    async def function(self, name: str, names: Sequence[str], arguments: Arguments) -> Any:
-        head: tuple[Argument, ...] = ("FCALL", f"{self._name}_{name}", len(names), *names)
-
-        def make() -> tuple[Argument, ...]:
-            return (*head, *(arguments() if callable(arguments) else arguments))
-
+    async def function(self, name: str, names: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        command = ("FCALL", f"{self._name}_{name}", len(names), *names, *arguments)
         try:
-            return await self._try(lambda: self._send(names[0], make))
+            return await self._try(lambda: self._send(names[0], command))
         except BusError as error:
             if "unction not found" not in str(error):
                 raise
         await self.start(self._partitions)  # the server came back without what it knew
-        return await self._try(lambda: self._send(names[0], make))
+        return await self._try(lambda: self._send(names[0], command))
 
     async def command(self, key: str, *command: Argument) -> Any:
-        return await self._try(lambda: self._send(key, lambda: command))
+        return await self._try(lambda: self._send(key, command))
 
     async def _try(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Again over broken connections: every request bears a mark, or may be repeated."""
@@ -93,7 +80,6 @@ class _Common(ABC):
             except AuthenticationError as error:
                 raise BusUnavailable(f"REDIS_URL: {_place(self._url)} refuses our credentials ({error})") from None
             except (*_BROKEN, RedisClusterException) as error:
-                self._away_since = self._away_since or time.monotonic()
                 problem = str(error) or type(error).__name__
             except ResponseError as error:
                 if not str(error).startswith(_FOR_NOW):
@@ -105,7 +91,7 @@ class _Common(ABC):
             pause = min(pause * 2, 0.1)
 
     @abstractmethod
-    async def _send(self, key: str, make: Callable[[], tuple[Argument, ...]]) -> Any:
+    async def _send(self, key: str, command: tuple[Argument, ...]) -> Any:
         """Once, to the server that has `key`."""
 
     @abstractmethod
@@ -138,13 +124,7 @@ class _Common(ABC):
         return stored
 
     def _heard(self, info: Mapping[str, str]) -> None:
-        """A connection was made. Leases look expired after an outage: of the server, when it is young, or of our way to it,
-        when we could not reach it for long. One connection that broke and was made again is no outage."""
-        now = time.monotonic()
-        away = self._away_since is not None and now - self._away_since > _OUTAGE
-        young = self._settle - int(info.get("uptime_in_seconds", 0))
-        self._settles_at = max(self._settles_at, now + (self._settle if away else young))
-        self._away_since = None
+        """A connection was made."""
         version = info.get("redis_version", "0")
         if int(version.split(".")[0]) < 7:
             raise BusTooOld(
@@ -153,8 +133,10 @@ class _Common(ABC):
 
 
 class SingleServer(_Common):
-    def __init__(self, url: str, *, library: str | None = None, settle: float, patience: float, timeout: float) -> None:
-        super().__init__(url, library=library, settle=settle, patience=patience, timeout=timeout)
+    hands_over = True
+
+    def __init__(self, url: str, *, library: str | None = None, patience: float, timeout: float) -> None:
+        super().__init__(url, library=library, patience=patience, timeout=timeout)
         self._wire = Wire(url, timeout, self._heard)
         self._blocking = Blocking(url, timeout)
 
@@ -165,8 +147,8 @@ class SingleServer(_Common):
         await self._wire.aclose()
         await self._blocking.aclose()
 
-    async def _send(self, key: str, make: Callable[[], tuple[Argument, ...]]) -> Any:
-        return await self._wire.ask(make)
+    async def _send(self, key: str, command: tuple[Argument, ...]) -> Any:
+        return await self._wire.call(*command)
 
     async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
         if not after:
@@ -175,16 +157,42 @@ class SingleServer(_Common):
         command = _xread(after, count, timeout)
         return _rows(await self._try(lambda: self._blocking.read(timeout, *command)))
 
+    async def new_entries(
+        self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
+    ) -> tuple[int, Rows]:
+        """Entries nobody was given yet, up to `count` of each stream, now `consumer`'s; none after `timeout` seconds, or when
+        the group is gone: `take` makes it again. Before them the server's time, µs, when it was asked."""
+        block = ("COUNT", count, "BLOCK", max(1, int(timeout * 1000)))
+        command: tuple[Argument, ...] = (
+            "XREADGROUP",
+            "GROUP",
+            group,
+            consumer,
+            *block,
+            "STREAMS",
+            *streams,
+            *(">" for _ in streams),
+        )
+        try:
+            asked, answer = await self._try(lambda: self._blocking.read_dated(timeout, *command))
+            return asked, _rows(answer)
+        except BusError as error:
+            if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
+                return 0, []
+            raise
+
 
 class ClusterServer(_Common):
     """Redis Cluster: one wire per primary, commands go where their key lives.
 
     A blocking read names the streams of one slot, so each partition has its own; one left waiting when another rang is
-    listened to again by the next call.
+    listened to again by the next call. So nothing is handed over here: it would be handed to somebody who no longer waits.
     """
 
-    def __init__(self, url: str, *, library: str | None = None, settle: float, patience: float, timeout: float) -> None:
-        super().__init__(url, library=library, settle=settle, patience=patience, timeout=timeout)
+    hands_over = False
+
+    def __init__(self, url: str, *, library: str | None = None, patience: float, timeout: float) -> None:
+        super().__init__(url, library=library, patience=patience, timeout=timeout)
         self._map: RedisCluster | None = None
         self._stale = True
         self._mapping = asyncio.Lock()
@@ -210,12 +218,17 @@ class ClusterServer(_Common):
         if self._map:
             await self._map.aclose()
 
-    async def _send(self, key: str, make: Callable[[], tuple[Argument, ...]]) -> Any:
-        return await self._at_home(key, lambda url: self._wire(url).ask(make))
+    async def _send(self, key: str, command: tuple[Argument, ...]) -> Any:
+        return await self._at_home(key, lambda url: self._wire(url).call(*command))
 
     async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
         rows: Rows = await self._try(lambda: self._read_streams(after, count, timeout, doorbell))
         return rows
+
+    async def new_entries(
+        self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
+    ) -> tuple[int, Rows]:
+        raise NotImplementedError("a cluster's bells are apart; see hands_over")
 
     async def _read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool) -> Rows:
         if not after:

@@ -3,6 +3,7 @@
 `now` is the log's time in µs. The suite in `tests/schemas/log` holds both to the same promises.
 """
 
+import math
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -240,6 +241,11 @@ class Partition:
             if queue.delivered in queue.entries:
                 hand_out(queue.delivered, 1)
         return out
+
+    def again(self, stage: Stage, now: int) -> float:
+        """Seconds until the next lease runs out."""
+        ages = [now - held.since for held in self.queues[stage].pending.values() if held.consumer != NOBODY]
+        return max(1_000, self.lease - max(ages)) / 1e6 if ages else math.inf
 
     def _standing(self, job: Job) -> Outcome:
         s = self.sessions.get(job.session)

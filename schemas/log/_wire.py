@@ -8,7 +8,8 @@ loop per call, of which a voice turn makes a dozen.
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import hiredis
@@ -24,7 +25,7 @@ OnConnect = Callable[[Mapping[str, str]], None]
 class Link(asyncio.Protocol):
     """One connection while it lives. `timeout`: seconds for an answer, after which the connection is given up."""
 
-    def __init__(self, timeout: float | None = None) -> None:
+    def __init__(self, timeout: float) -> None:
         self.broken = False
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
@@ -35,22 +36,37 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._closed = self._loop.create_future()
 
-    def send(self, command: Command) -> "asyncio.Future[Answer]":
-        """Ask; the answer comes as the future's result, or RedisConnectionError or ResponseError as its exception."""
+    def send(self, command: Command, block: float = 0.0) -> "asyncio.Future[Answer]":
+        """Ask; the answer comes as the future's result, or RedisConnectionError or ResponseError as its exception. `block`:
+        seconds the command itself may wait, beside the timeout."""
         answer: asyncio.Future[Answer] = self._loop.create_future()
         if self.broken or self._transport is None:
             answer.set_exception(RedisConnectionError("the connection was closed"))
             return answer
-        packed = hiredis.pack_command(command)  # type: ignore[arg-type]
         if not self._waiting:
-            self._transport.write(packed)  # alone: there is nobody to wait for
+            self._transport.write(_packed(command))  # alone: there is nobody to wait for
         else:
             if not self._out:
                 self._loop.call_soon(self._flush)
-            self._out.append(packed)
-        self._waiting.append((answer, self._loop.time()))
-        if self._timeout is not None and self._watch is None:
-            self._watch = self._loop.call_later(self._timeout, self._look)
+            self._out.append(_packed(command))
+        return self._awaited(answer, block)
+
+    def send_together(self, first: Command, second: Command, block: float) -> "list[asyncio.Future[Answer]]":
+        """Both in one packet: the server carries out the second right after the first, and nobody's command between them.
+        `block`: seconds it may wait, beside the timeout."""
+        answers = [self._loop.create_future(), self._loop.create_future()]
+        if self.broken or self._transport is None:
+            for answer in answers:
+                answer.set_exception(RedisConnectionError("the connection was closed"))
+            return answers
+        self._transport.write(_packed(first) + _packed(second))
+        return [self._awaited(answer, block) for answer in answers]
+
+    def _awaited(self, answer: "asyncio.Future[Answer]", block: float) -> "asyncio.Future[Answer]":
+        due = self._loop.time() + block + self._timeout
+        self._waiting.append((answer, due))
+        if self._watch is None or due < self._watch.when():
+            self._watch_until(due)
         return answer
 
     async def close(self, why: Exception | None = None) -> None:
@@ -91,15 +107,20 @@ class Link(asyncio.Protocol):
     def _look(self) -> None:
         """Is the oldest answer overdue? Those after it would wait too."""
         self._watch = None
-        if not self._waiting or self._timeout is None:
+        if not self._waiting:
             return
-        due = self._waiting[0][1] + self._timeout
+        due = self._waiting[0][1]
         if due > self._loop.time():
-            self._watch = self._loop.call_at(due, self._look)
+            self._watch_until(due)
             return
         self._fail(RedisConnectionError(f"no answer within {self._timeout} s"))
         if self._transport:
             self._transport.abort()
+
+    def _watch_until(self, due: float) -> None:
+        if self._watch:
+            self._watch.cancel()
+        self._watch = self._loop.call_at(due, self._look)
 
     def _fail(self, why: Exception) -> None:
         self.broken = True
@@ -112,12 +133,17 @@ class Link(asyncio.Protocol):
                 answer.set_exception(why)
 
 
-async def connect(url: str, connect_timeout: float, answer_timeout: float | None) -> Link:
+def _packed(command: Command) -> bytes:
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
+    return packed
+
+
+async def connect(url: str, timeout: float) -> Link:
     """A link to `url` (redis://, rediss:// or unix://, with redis-py's options for TLS), logged in and on its database."""
     options = parse_url(url)
     loop = asyncio.get_running_loop()
-    link = Link(answer_timeout)
-    async with asyncio.timeout(connect_timeout):
+    link = Link(timeout)
+    async with asyncio.timeout(timeout):
         if "path" in options:
             await loop.create_unix_connection(lambda: link, options["path"])
         else:
@@ -167,14 +193,10 @@ class Wire:
 
     async def call(self, *command: str | bytes | int | float) -> Answer:
         """The answer, bytes for strings. Raises redis.exceptions' ResponseError and ConnectionError, OSError, TimeoutError."""
-        return await self.ask(lambda: command)
-
-    async def ask(self, make: Callable[[], Command]) -> Answer:
-        """The same, of a command that is made when the connection it goes out on is there."""
         link = self._link
         if link is None or link.broken:
             link = await self._connect()
-        return await link.send(make())
+        return await link.send(command)
 
     async def aclose(self) -> None:
         if self._link:
@@ -185,7 +207,7 @@ class Wire:
         async with self._connecting:
             if self._link and not self._link.broken:
                 return self._link
-            link = await connect(self._url, self._timeout, self._timeout)
+            link = await connect(self._url, self._timeout)
             try:
                 if self._on_connect:
                     self._on_connect(parse_info(await link.send(("INFO", "server"))))
@@ -206,12 +228,26 @@ class Blocking:
 
     async def read(self, block: float, *command: str | bytes | int) -> Answer:
         """The answer of a command that blocks up to `block` seconds; the client waits a margin longer."""
+        async with self._lent() as link:
+            return await link.send(command, block)
+
+    async def read_dated(self, block: float, *command: str | bytes | int) -> tuple[int, Answer]:
+        """The same, after the server's time when it began to wait, µs."""
+        async with self._lent() as link:
+            first, second = link.send_together(("TIME",), command, block)
+            second.add_done_callback(
+                lambda answer: answer.cancelled() or answer.exception()
+            )  # if nobody comes that far
+            seconds, micros = await first
+            return int(seconds) * 1_000_000 + int(micros), await second
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Link]:
         while self._free and self._free[-1].broken:
             self._free.pop()
-        link = self._free.pop() if self._free else await connect(self._url, self._margin, None)
+        link = self._free.pop() if self._free else await connect(self._url, self._margin)
         try:
-            async with asyncio.timeout(block + self._margin):
-                answer = await link.send(command)
+            yield link
         except ResponseError:
             self._free.append(link)
             raise
@@ -219,7 +255,6 @@ class Blocking:
             await link.close()
             raise
         self._free.append(link)
-        return answer
 
     async def aclose(self) -> None:
         for link in self._free:

@@ -16,6 +16,8 @@ local REQUESTS = 32          -- request ids kept per session
 local INBOX = 20000          -- entries an inbox keeps, about
 local INBOX_TTL = 60000      -- ms after the gateway's last hold
 local DEAD = 10000           -- dead letters kept, about
+local SOON = 250             -- ms within which it is told that a lease runs out
+local SILENCE = 500000       -- µs without any call, after which owners may not have been able to renew
 
 local function rc(...) return redis.call(...) end -- redis.call is nil while the library loads
 
@@ -23,6 +25,19 @@ local function micros()
   local t = rc('TIME')
   return tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
+
+-- After a restart, a failover, or a time in which nobody reached this server, every lease looks expired: owners renew first.
+-- A library's locals live as long as the server; that the first call finds them at 0 is how it knows of its restart.
+local last_call, calm_since = 0, 0
+
+local function heard()
+  local now = micros()
+  if now - last_call > SILENCE or now < calm_since then calm_since = now end
+  last_call = now
+end
+
+-- How many ms are left until calls have come for so many, and all who live had the time to renew.
+local function unsettled(ms) return math.max(0, math.ceil(tonumber(ms) - (last_call - calm_since) / 1000)) end
 
 local function digits(n) return string.format('%.0f', n) end -- tostring would say 1.79e+15
 

@@ -97,7 +97,7 @@ end
 
 -- claim: take a session over, after its lease ran out or at once with its ticket.
 -- KEYS  session hash
--- ARGV  owner, request, ticket, lease in ms, patient (1: a lapsed lease is still its owner's)
+-- ARGV  owner, request, ticket, lease in ms, settle in ms (before, a lapsed lease is still its owner's)
 -- ->    OK, DUP (the first answer), then epoch and the positions last held | HELD | CLOSED | MISSING
 local function claim(keys, a)
   local s = load_session(keys[1], 'ticket', 'pos')
@@ -107,7 +107,7 @@ local function claim(keys, a)
   if not s.open then return answer(s, 'CLOSED') end
   local ends = tonumber(rc('ZSCORE', s.tag .. ':lease', s.name) or '0')
   local ticket = a[3] ~= '' and a[3] == s.x
-  if not ticket and (ends > s.now or a[5] == '1') then return answer(s, 'HELD') end
+  if not ticket and (ends > s.now or unsettled(a[5]) > 0) then return answer(s, 'HELD') end
   s.epoch = digits(tonumber(s.epoch) + 1)
   rc('HSET', s.key, 'epoch', s.epoch, 'owner', a[1])
   lease(s, a[4])
@@ -116,8 +116,9 @@ local function claim(keys, a)
 end
 
 -- expired: sessions whose gateway's lease ran out.
--- KEYS  lease zset    ARGV  count    ->  {session*}
+-- KEYS  lease zset    ARGV  count, settle in ms    ->  {session*}
 local function expired(keys, a)
+  if unsettled(a[2]) > 0 then return {} end
   return rc('ZRANGEBYSCORE', keys[1], '-inf', digits(micros()), 'LIMIT', 0, a[1])
 end
 
@@ -138,7 +139,11 @@ end
 
 -- allow-oom: what only renews or frees goes on when memory is full, so that nothing in flight is lost over it.
 local function register(name, callback, ...)
-  redis.register_function({function_name = NAME .. '_' .. name, callback = callback, flags = {...}})
+  local function call(keys, args)
+    heard()
+    return callback(keys, args)
+  end
+  redis.register_function({function_name = NAME .. '_' .. name, callback = call, flags = {...}})
 end
 
 register('take', take)

@@ -8,14 +8,25 @@ local function owns(queue, entry, consumer, attempt)
   return p and p[2] == consumer and p[4] == tonumber(attempt)
 end
 
+-- When to look for leases that ran out: those about to are the ones of the dead, as the living renew theirs long before.
+local function again(queue, lease, unsettled)
+  local soonest = SOON
+  for _, p in ipairs(rc('XPENDING', queue, GROUP, 'IDLE', math.max(0, lease - SOON), '-', '+', 32)) do
+    soonest = math.min(soonest, math.max(1, lease - p[3], unsettled))
+  end
+  return soonest
+end
+
 -- take: jobs for the free slots of one consumer.
 -- KEYS  job stream
--- ARGV  consumer, count, lease in ms, reclaim (1 | 0: only what was handed back)
--- ->    {last id, time, {entry, attempt, session, body, answers, deadline, enqueued, last step}*}
+-- ARGV  consumer, count, lease in ms, reclaim (1 | 0: only what was handed back), settle in ms: nor while it is younger
+-- ->    {last id, time, {entry, attempt, session, body, answers, deadline, enqueued, last step}*,
+--       ms after which a lease may have run out, at most SOON}
 -- Void, closed and ownerless jobs are acknowledged, and so is a perishable one past its deadline.
 local function take(keys, a)
   local queue, consumer, lease = keys[1], a[1], a[3]
   local want, out, now = tonumber(a[2]), {}, micros()
+  local reclaim = a[4] == '1' and unsettled(a[5]) == 0
   local tag = string.match(queue, '^%b{}')
 
   local function hand_out(entry, attempt, list)
@@ -40,7 +51,7 @@ local function take(keys, a)
   end
 
   for _ = 1, 64 do -- void jobs make room for others; bounded, the caller asks again
-    local pending = a[4] == '1' and lapsed() or lapsed(NOBODY)
+    local pending = reclaim and lapsed() or lapsed(NOBODY)
     if #pending == 0 or #out >= want then break end
     for _, p in ipairs(pending) do
       local got = rc('XCLAIM', queue, GROUP, consumer, 0, p[1])[1]
@@ -54,7 +65,7 @@ local function take(keys, a)
     for _, e in ipairs(new[1][2]) do hand_out(e[1], 1, e[2]) end
   end
   local last = rc('XREVRANGE', queue, '+', '-', 'COUNT', 1)[1]
-  return {last and last[1] or '0-0', now, out}
+  return {last and last[1] or '0-0', now, out, a[4] == '1' and again(queue, tonumber(lease), unsettled(a[5])) or SOON}
 end
 
 -- renew: keep the leases of one consumer. A void or closed job is acknowledged: its owner is told to stop.

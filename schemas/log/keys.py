@@ -4,6 +4,8 @@ from binascii import crc_hqx
 
 PARTITIONS = "antiphon:partitions"
 """The deployment's P."""
+GROUP = "workers"
+"""The one consumer group of each job stream."""
 
 
 def partition_of(session: str, partitions: int) -> int:

@@ -12,8 +12,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+import redis.asyncio
 
 from ops.embedded.valkey import Valkey
+from ops.system import free_port
 from schemas.bus import Bus
 from schemas.errors import BusError
 from schemas.log import RedisBus
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.models  # each process loads the VAD
 
 
 class Process:
-    """One `python -m gateway.main`. `url`: of its WebSocket."""
+    """One `antiphon gateway`. `url`: of its WebSocket."""
 
     def __init__(self, process: asyncio.subprocess.Process):
         self.process = process
@@ -52,8 +54,7 @@ async def spawn(**environment: str) -> Process:
     return Process(
         await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "gateway.main",
+            *("-m", "ops.cli", "gateway"),
             env={**os.environ, "GATEWAY_PORT": "0", "DRAIN": "0", **environment},
             stderr=asyncio.subprocess.PIPE,
         )
@@ -167,6 +168,59 @@ async def test_log_restarted(valkey: Valkey, log: Bus, http: aiohttp.ClientSessi
         await until(client, "ended")
 
 
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+async def test_log_that_takes_nothing(trouble: str, valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
+    """While the log's server is full or read-only a new caller is told to try again, the operator is told the setting, and
+    whoever was there before is answered once it takes writes again."""
+    raw = redis.asyncio.Redis.from_url(valkey.url)
+    async with Pools(log, seconds=0.3) as pools, gateway(valkey) as one:
+        client, _ = await begin(http, one.url)
+        await pools.__aexit__()
+        if trouble == "full":
+            await raw.config_set("maxmemory", "1mb")
+        else:
+            await raw.replicaof("127.0.0.1", free_port())  # type: ignore[no-untyped-call]
+        _, refusal = await begin(http, one.url)
+        assert (refusal["type"], refusal["code"], refusal["fatal"]) == ("error", "log", True)
+        assert "try again" in refusal["message"]
+        await client.send_json({"type": "message", "text": "hello"})
+        await asyncio.sleep(0.5)
+        await raw.config_set("maxmemory", "0")
+        await raw.replicaof("NO", "ONE")  # type: ignore[no-untyped-call]
+        await pools.__aenter__()
+        assert (await until(client, "turn"))["how"] == "played"
+        _, welcome = await begin(http, one.url)
+        assert welcome["type"] == "ready"
+    said = "".join(one.lines)
+    assert ("maxmemory" if trouble == "full" else "REDIS_URL") in said
+    assert "Traceback" not in said
+    await raw.aclose()
+
+
+async def test_a_session_of_the_future(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
+    """Who comes back to a session that a newer version has written in is told so, the log says it, and others go on."""
+    raw = redis.asyncio.Redis.from_url(valkey.url)
+    async with Pools(log, seconds=0.3), gateway(valkey) as one:
+        async with gateway(valkey) as two:
+            client, ready = await begin(http, two.url)
+            name = ready["session"]
+            await wait_for(log, name, lambda types: "participant.joined" in types)
+            seq = (await log.info(name)).seq + 1  # type: ignore[union-attr]
+            await raw.xadd(f"{{p00}}:ev:{name}", {"t": "dream.begun", "at": 1, "b": b"\x80"}, id=f"{seq}-0")
+            await raw.hset(f"{{p00}}:s:{name}", "seq", seq)  # type: ignore[misc]
+            await client.close()
+            two.process.kill()
+        _, refusal = await begin(http, one.url, session=name, ticket=ready["ticket"])
+        assert refusal["type"] == "error"
+        assert "update this program" in refusal["message"]
+        ((_, last),) = await raw.xrevrange(f"{{p00}}:ev:{name}", count=1)
+        assert last[b"t"] == b"session.ended"
+        other, _ = await begin(http, one.url)
+        await other.send_json({"type": "message", "text": "hello"})
+        assert (await until(other, "turn"))["how"] == "played"
+    await raw.aclose()
+
+
 async def test_sigterm(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
     """SIGTERM lets the calls under way finish, takes no new ones meanwhile, and then ends with 0."""
     process = await spawn(REDIS_URL=valkey.url, DRAIN="10")
@@ -191,10 +245,24 @@ async def test_sigterm(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) ->
         ({"GATEWAY_HOST": "0.0.0.0"}, "GATEWAY_TOKEN_SECRET"),
         ({"AGENTS": "nowhere"}, "AGENTS=nowhere"),
         ({"GATEWAY_PORT": "99999"}, "GATEWAY_PORT"),
+        (
+            {"AGENTS": "typo.toml"},
+            'typo.toml, line 2: unknown key "comit_max" in [turn_taking]; did you mean "commit_max"?',
+        ),
+        ({"PARTITIONS": "4"}, "was made with 1; leave PARTITIONS unset or set it to 1"),
     ],
 )
-async def test_wrong_setting(valkey: Valkey, environment: dict[str, str], sentence: str) -> None:
+async def test_wrong_setting(
+    valkey: Valkey,
+    log: Bus,
+    environment: dict[str, str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A wrong setting ends the process with one sentence that names it, and no traceback."""
+    (tmp_path / "typo.toml").write_text("[turn_taking]\ncomit_max = 3.0\n")
+    monkeypatch.chdir(tmp_path)
     process = await spawn(REDIS_URL=valkey.url, **environment)
     assert await process.end(signal.SIGCONT) != 0
     said = "".join(process.lines)

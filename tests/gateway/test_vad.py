@@ -4,12 +4,13 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from gateway.audio_file import read_speech
 from gateway.hearing import STARVED, Stream
 from gateway.turn_taking.detector import FRAME, Detector
-from gateway.vad import Vad
+from gateway.vad import Vad, model_path
 
 
 def speech() -> np.ndarray:  # type: ignore[type-arg]
@@ -103,9 +104,26 @@ def test_fills_silence() -> None:
     assert stream.head == 1600
     for tick in range(1, 31):
         stream.fill(0.1 + tick * 0.032)
-    assert stream.head == pytest.approx(1600 + 30 * FRAME, abs=40)
+    assert stream.head == pytest.approx(1600 + 30 * FRAME, abs=FRAME)
+    assert (stream.head - 1600) % FRAME == 0  # whole frames: what comes in frames stays in step with the VAD's
     head = stream.head
     stream.append(np.full(320, 9, np.int16), 1.2)
     stream.fill(1.25)
     assert (stream.cut(head, head + 320) == 9).all()
     assert stream.head == head + 320
+
+
+@pytest.mark.models
+def test_answers_as_packaged(vad: Vad) -> None:
+    """The network made for batches gives the probabilities of the packaged one, frame by frame."""
+    packaged = onnxruntime.InferenceSession(str(model_path()), providers=["CPUExecutionProvider"])
+    context, state = np.zeros((1, 64), np.float32), np.zeros((2, 1, 128), np.float32)
+    expected = []
+    pcm = speech()
+    for frame in pcm[: len(pcm) // FRAME * FRAME].reshape(-1, FRAME):
+        samples = np.concatenate((context, frame[None].astype(np.float32) / 32768), axis=1)
+        feed = {"input": samples, "state": state, "sr": np.array(16_000, np.int64)}
+        probability, state = packaged.run(None, feed)
+        expected.append(float(probability.item()))
+        context = samples[:, -64:]
+    assert listen(vad, pcm) == pytest.approx(expected, abs=1e-4)

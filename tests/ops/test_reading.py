@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import wave
 import zipfile
 from pathlib import Path
@@ -22,6 +23,7 @@ from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, SessionEnded, TurnEnded, UtteranceCaptured
 from schemas.fold import fold_all
 from schemas.log import MemoryBus, RedisBus
+from schemas.waterfall import PARTS, Waterfall
 from tests.golden import scenarios
 
 RATE = 16_000
@@ -100,6 +102,28 @@ async def test_the_bars_show_waiting_apart_from_work() -> None:
     assert "“What's your name?” → “I'm Ada. And you?”" in text_of(out)
 
 
+@pytest.mark.parametrize("scenario", scenarios.SOUND, ids=lambda scenario: scenario.__name__)
+async def test_it_fits_a_terminal_of_80_columns(scenario) -> None:  # type: ignore[no-untyped-def]
+    """Timeline, bars and state are wrapped at words, in columns, and no line runs over."""
+    out = Console(file=io.StringIO(), width=80, highlight=False, force_terminal=True, no_color=True)
+    await reading.show(StoredBus(scenario()), "s1", out=out)
+    await reading.print_waterfalls(StoredBus(scenario()), "s1", out)
+    await reading.state(StoredBus(scenario()), "s1", out=out)
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in text_of(out).splitlines()]
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_milliseconds_shown_add_up() -> None:
+    """Who adds up the parts of a turn as they are printed has the total that is printed."""
+    for part in (0.1004, 0.1005, 0.1996, 1 / 3):
+        out = screen()
+        parts = dict.fromkeys(PARTS, part)
+        reading.print_waterfall(Waterfall(1, "voice", 0, sum(parts.values()), parts, {"stt": 0.0501}), out)
+        (total,) = re.findall(r"turn 1: (\d+) ms", text_of(out))
+        assert sum(map(int, re.findall(r"(\d+) ms  ", text_of(out)))) == int(total)
+        assert "finding the words, 50 ms of it queued" in text_of(out)
+
+
 async def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     """--json is one object: every event as it stands in the log, every waterfall with parts that sum."""
     log = scenarios.plain()
@@ -163,11 +187,18 @@ async def test_the_state_at_any_event(capsys: pytest.CaptureFixture[str]) -> Non
     out = screen()
     await reading.state(bus, "s1", at=place, out=out)
     assert f"After event {place}" in text_of(out)
-    assert "assistant Once upon a time" in text_of(out)
+    assert "assistant  Once upon a time" in text_of(out)
     await reading.state(bus, "s1", at=place, json=True)
     value = json.loads(capsys.readouterr().out)
     assert value["seq"] == place
     assert value["messages"] == fold_all(log[:place]).messages(2)
+
+
+async def test_what_was_heard_last_stands_in_the_chat() -> None:
+    """Once a turn has ended, the state's chat holds what the user heard of it: the LLM will be given it next time."""
+    out = screen()
+    await reading.state(StoredBus(scenarios.plain()), "s1", out=out)
+    assert "assistant  I'm Ada. And you?" in text_of(out)
 
 
 async def test_a_state_that_never_was_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
@@ -332,7 +363,8 @@ def test_an_unknown_session_is_one_sentence_and_exit_code_2(stopped_stack: Path)
     for command in (["show", "nope"], ["state", "nope"], ["export", "nope", "x.zip"]):
         result = CliRunner().invoke(cli.app, command)
         assert result.exit_code == 2
-        assert result.stderr.strip() == 'antiphon: no session "nope"; `antiphon sessions` lists those there are'
+        assert result.stderr.startswith('antiphon: no session "nope"; `')
+        assert result.stderr.endswith("antiphon sessions` lists those there are\n")
     assert not (stopped_stack / "x.zip").exists()
 
 

@@ -11,10 +11,10 @@ __all__ = ["Piece", "SentenceSplitter", "speakable"]
 
 FIRST_CLAUSE = 12
 """Characters from which the first piece may end at a comma: the first sound is early."""
-FIRST_JOINT = 25
+FIRST_JOINT = 18
 """Characters from which the first piece may end before "and", "but", …"""
-FIRST_PHRASE = 35
-"""Characters from which the first piece may end before "about", "to", "that", …: better than waiting on."""
+FIRST_PHRASE = 22
+"""Characters from which the first piece may end before "about", "to", "will", …: better than waiting on."""
 LONGEST = 260
 """Characters after which a piece is cut even without punctuation."""
 _AHEAD = 64  # characters a decision may wait for
@@ -30,7 +30,8 @@ _SHORT = frozenset(
 )  # may end a sentence
 _JOINTS = re.compile(r"\s(?=(?:and|but|so|because|or|which|while|then|if|when|although)\s)")
 _PHRASES = re.compile(
-    r"\s(?=(?:about|with|for|to|that|who|where|than|as|from|at|in|on|into|during|after|before|until|through)\s)"
+    r"\s(?=(?:about|with|for|to|who|where|than|as|from|at|in|on|into|during|after|before|until|through"
+    r"|will|would|is|are|was|were|has|have|had|can|could|should|may|might|must)\s)"
 )
 _WORD = re.compile(r"\w+(?:['’.\-]\w+)*")
 _LAST_WORD = re.compile(r"[\w.]*$")

@@ -134,6 +134,8 @@ class _Reply:
         rest = [piece for piece in splitter.flush() if piece.text and repeat.is_new(piece.text)]
         if repeat.pending:
             raise Diverged
+        if finish == "length" and self.said and _ends(self.said[-1]):
+            rest = [piece for piece in rest if _ends(piece.text)]  # max_tokens cut the last sentence: better not begun
         if self.said or rest or finish == "tool":
             await self.finish(finish or "stop", [piece.text for piece in rest])
 
@@ -178,6 +180,11 @@ class _Reply:
         )
         events: list[Event] = [*(sentence for sentence, _ in spoken), finished]
         await self.work.finish(events, [job for _, job in spoken])
+
+
+def _ends(text: str) -> bool:
+    """Whether `text` is the end of a sentence."""
+    return text.rstrip("\"'”’»)").endswith((".", "!", "?", "…", "。", "！", "？"))
 
 
 def _sentences(state: SessionState, job: LlmJob) -> int:

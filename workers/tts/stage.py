@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from weakref import WeakSet
 
+from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.bus import Outcome
 from schemas.errors import Permanent
@@ -41,7 +42,12 @@ class TtsStage:
         self._begun: WeakSet[Work] = WeakSet()
 
     async def warm_up(self) -> None:
+        """Also speak the phrases that every session asks for at its beginning: they would keep its greeting waiting."""
         await self._own.warm_up()
+        agent = AgentSpec()
+        for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat)):
+            async for _ in self._sounds(TtsJob(id=f"tts/{name}", session="", index=0, text=text, phrase=name)):
+                pass
 
     async def run(self, works: Sequence[Work]) -> None:
         for work in works:

@@ -19,6 +19,7 @@ log = logging.getLogger("antiphon.gateway.livekit")
 PATIENCE = 2.0
 """Seconds for which live sound waits for that captured before the join."""
 _VOICES = (rtc.TrackSource.SOURCE_MICROPHONE, rtc.TrackSource.SOURCE_UNKNOWN)
+_BEFORE = 8  # people whose early sound may come before the news of them
 _ASK_AGAIN = 1.0
 """Seconds after which a track is asked for again: while the SDK resumes a connection it drops such requests."""
 _BACKLOG = 1000
@@ -43,6 +44,7 @@ class Ears:
     def __init__(self, clock: Clock):
         self._clock = clock
         self._ears: dict[str, _Ear] = {}
+        self._before: dict[str, Pcm] = {}
 
     @property
     def tracks(self) -> dict[str, str]:
@@ -59,6 +61,8 @@ class Ears:
     def consider(self, participant: rtc.RemoteParticipant) -> None:
         """Something about this human's tracks changed: choose the one that is their voice."""
         ear = self._ears.setdefault(participant.identity, _Ear())
+        if (before := self._before.pop(participant.identity, None)) is not None:
+            ear.early.append(before)
         best = _voice_of(participant, ear.sid)
         if best is not None and best.sid == ear.sid:
             return
@@ -88,7 +92,12 @@ class Ears:
 
     def early(self, identity: str, sid: str, pcm: Pcm) -> None:
         """Sound captured before the join: it goes ahead of the live frames, unless it comes too late."""
-        ear = self._ears.setdefault(identity, _Ear())
+        ear = self._ears.get(identity)
+        if ear is None:
+            self._before[identity] = pcm  # they are not known to be here yet
+            while len(self._before) > _BEFORE:
+                del self._before[next(iter(self._before))]
+            return
         if ear.sid in ("", sid) and (ear.until is not None or ear.handle is None):
             ear.early.append(pcm)
         elif len(pcm):

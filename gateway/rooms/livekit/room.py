@@ -40,6 +40,8 @@ log = logging.getLogger("antiphon.gateway.livekit")
 
 SUBSCRIBED_WITHIN = 2.0
 """Seconds the agent waits for somebody to subscribe to its voice before it speaks all the same (to who only reads)."""
+READY_WITHIN = 5.0
+"""Seconds more for an RTVI client to say that it is ready, where the agent expects one."""
 RESUMED_WITHIN = 2.0
 """Seconds the SDK has to resume a connection that broke."""
 _OLD = 3
@@ -149,6 +151,8 @@ class LiveKitRoom:
         for participant in list(room.remote_participants.values()):
             self.participant_connected(participant)
         self._spawn(self._publish(room.local_participant))
+        if not room.isconnected():  # put out again before we could listen
+            self.disconnected(rtc.DisconnectReason.UNKNOWN_REASON)
 
     async def _publish(self, participant: rtc.LocalParticipant) -> None:
         try:
@@ -198,7 +202,7 @@ class LiveKitRoom:
         try:
             if reason not in ("lost", "going_away", "moved"):
                 await self._outbox.flush(_GOODBYE)
-            if self._leaving is not None:
+            if self._leaving is not None and self.name:  # else we never were in
                 await asyncio.wait_for(self._leaving(reason), _GOODBYE)
         except TimeoutError:
             log.warning("%s: leaving without the last word: it took more than %.0f s", self.name, _GOODBYE)
@@ -228,8 +232,10 @@ class LiveKitRoom:
             self._inputs.append(item)
         elif not item.participant and self._present:
             self._inputs.append(replace(item, participant=next(iter(self._present))))  # nameless: by the server's API
-        elif len(self._early) < _EARLY:
-            self._early.append((self._clock.now() + _KNOWN_WITHIN, item))
+        else:
+            now = self._clock.now()
+            self._early = [(until, early) for until, early in self._early if until > now][-_EARLY:]
+            self._early.append((now + _KNOWN_WITHIN, item))
 
     def _take_early(self, identity: str) -> None:
         """`identity` is a human who is here now."""
@@ -250,7 +256,9 @@ class LiveKitRoom:
         elif not self._attached:
             if self._wait_until is None:
                 self._wait_until = self._clock.now() + SUBSCRIBED_WITHIN
-            if self._subscribed or self._clock.now() >= self._wait_until:
+            expects = self._rtvi.expects_client
+            patience = READY_WITHIN if expects else 0.0
+            if (self._subscribed and not expects) or self._clock.now() >= self._wait_until + patience:
                 self._attached = True
                 self._inputs.append(Attached())
 
@@ -291,6 +299,9 @@ class LiveKitRoom:
 
     def voice_subscribed(self) -> None:
         self._subscribed = True
+
+    def voice_republished(self, publication: rtc.LocalTrackPublication) -> None:
+        self._scene.track = publication.sid
 
     def data_received(self, packet: rtc.DataPacket) -> None:
         self._incoming.data(packet)

@@ -181,7 +181,7 @@ def test_a_playback_that_is_on_its_way_when_speech_begins_starts_paused() -> Non
     call = Call(stages=Stages(replies=[*LONG, ["Fine."]]))
     call.bus_delay = 0.2
     call.says(1.0, 1.0, "What is the news?")
-    call.run(2.78)
+    call.run(2.95)
     sent = next(m for m, d in call.did(Publish) if any(e.type == "playback.started" for e in d.events))
     call.bus_delay = 0.001
     call.says(sent - 0.03, 0.4, "mhm")

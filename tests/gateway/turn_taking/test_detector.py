@@ -3,9 +3,15 @@
 from gateway.turn_taking.detector import FRAME, Detector
 
 
-def edges(probabilities: list[float], start_speech: float = 0.096) -> list[tuple[str, int, int]]:
+def edges(
+    probabilities: list[float], start_speech: float = 0.096, faded: tuple[int, ...] = ()
+) -> list[tuple[str, int, int]]:
     detector = Detector("alice", start_speech)
-    found = [edge for probability in probabilities for edge in detector.frame(probability)]
+    found = [
+        edge
+        for number, probability in enumerate(probabilities)
+        for edge in detector.frame(probability, number in faded)
+    ]
     return [(edge.kind, edge.position // FRAME, edge.head // FRAME) for edge in found]
 
 
@@ -34,3 +40,15 @@ def test_speech_again_shortly_after_a_stop_needs_one_frame() -> None:
 def test_a_start_of_one_frame_is_onset_and_start_at_once() -> None:
     """start_speech may be as short as a frame."""
     assert edges([0.9], start_speech=0.032) == [("onset", 0, 1), ("start", 0, 1)]
+
+
+def test_speech_stops_where_its_sound_did_though_the_vad_still_believes_it() -> None:
+    """Two frames as good as silent are enough; one, or what the VAD lets go of sooner, is dated back all the same."""
+    assert edges([0.9] * 6, faded=(4, 5))[2:] == [("stop", 4, 6)]
+    assert edges([0.9] * 5 + [0.1], faded=(4,))[2:] == [("stop", 4, 6)]
+    assert edges([0.9] * 6, faded=(3, 5))[2:] == []
+
+
+def test_the_vads_belief_in_silence_does_not_take_speech_up_again() -> None:
+    """Shortly after a stop only sound does."""
+    assert edges([0.9] * 9, faded=(3, 4, 5, 6))[2:] == [("stop", 3, 5), ("start", 7, 8)]

@@ -62,13 +62,26 @@ def test_edges_are_back_dated_to_the_frame() -> None:
 
 
 def test_the_stt_job_of_an_ordinary_turn_names_its_successor() -> None:
-    """One human, not over the agent: the STT worker's commit enqueues the LLM job."""
+    """One human, not over the agent, no idle pools: the STT worker's commit enqueues the LLM job."""
     call = Call()
+    call.feed(Queues(1, 0, 0))
     call.says(1.0, 1.0, "Hello there.")
-    call.run(2.2)
+    call.run(2.3)
     then = stt_jobs(call)[0].then
     assert then is not None
     assert (then.turn, then.generation, then.committed) == (1, 0, False)
+
+
+def test_a_gap_between_words_costs_no_reply() -> None:
+    """After an early soft end the gateway asks for the reply itself, once it has the words and still nobody speaks."""
+    call = Call(stages=Stages(stt=0.1))
+    call.says(1.0, 1.0, "How much is")
+    call.says(2.1, 1.0, "a parcel to Spain?")
+    call.run(8.0)
+    assert [job.then for job in stt_jobs(call)] == [None, None]
+    assert len(call.of(TranscriptFinal)) == 2
+    assert [job.generation for job in llm_jobs(call)] == [0]
+    assert call.ended() == [(1, "played", "finished")]
 
 
 def test_a_pause_in_mid_sentence_is_not_cut() -> None:

@@ -187,6 +187,21 @@ async def test_the_playground_sees_the_session(rooms: Rooms) -> None:
         assert wanted <= set(kinds)
 
 
+async def test_the_greeting_waits_for_a_client_that_is_ready(rooms: Rooms) -> None:
+    """Where RTVI clients are expected, nothing is said before `client-ready`, and all of the greeting is told."""
+    spec = AgentSpec(greeting="Good day.", livekit=LiveKit(rtvi="always"))
+    async with SpeakingPools(rooms.bus, seconds=0.4):
+        session, _ = await rooms.agent(spec)
+        ann = await rooms.human("ann")
+        await ann.until(lambda: ann.agents_tracks, "the agent's track")
+        assert not [event for event in await rooms.log(session) if event.type == "turn.committed"]
+        await ann.send({"label": "rtvi-ai", "type": "client-ready", "id": "r1"})
+        await rooms.event(session, TurnEnded)
+        await ann.until(lambda: ann.told("", "bot-output"), "the greeting")
+        kinds = [message["type"] for message in ann.told("")]
+        assert kinds.index("bot-ready") < kinds.index("bot-output")
+
+
 async def test_without_timings_text_comes_all_the_same(rooms: Rooms) -> None:
     """A voice that tells no timings is captioned at an even pace, and whole at the end."""
     pools = SpeakingPools(rooms.bus, hears=[QUESTION], says=["I hear you very well."], seconds=1.0)

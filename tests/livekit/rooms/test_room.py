@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from livekit import api, rtc
 
+from gateway.room import Joined, Left
 from gateway.rooms.livekit import LiveKitError, join
 from schemas.agent import AgentSpec, Limits
 from schemas.events import (
@@ -156,6 +157,38 @@ async def test_sound_from_before_the_join(rooms: Rooms) -> None:
         await asyncio.gather(sending, ann.speak(0.4, source))
         captured = await rooms.event(session, UtteranceCaptured)
         assert captured.duration >= 1.3  # 1 s from before, 0.4 s live
+
+
+async def test_a_take_over_looks_who_is_still_there(rooms: Rooms) -> None:
+    """Who the session believes present and is not leaves; who came meanwhile joins."""
+    await rooms.human("ann")
+    room = await rooms.join(known=["ann", "ghost"])
+    inputs = list(room.drain())
+    assert Left("ghost", "gone") in inputs
+    assert [item.participant for item in inputs if isinstance(item, Joined)] == ["ann"]
+    await room.aclose("lost")
+
+
+async def test_what_was_pushed_is_played_or_taken_back(rooms: Rooms) -> None:
+    """Every sample either has sounded or is answered by `clear`; after it nothing is queued, and what comes next sounds."""
+    room = await rooms.join()
+    ann = await rooms.human("ann")
+    await ann.until(lambda: ann.agents_tracks, "the agent's track")
+    tone = (6000 * np.sin(2 * np.pi * 300 * np.arange(room.rate) / room.rate)).astype(np.int16)
+    room.push(tone[:3333])
+    room.push(tone[3333:4800])
+    await ann.until(ann.sounding, "sound")
+    before = room.queued()
+    dropped = room.clear()
+    assert 0 <= dropped <= before <= 0.2
+    assert (room.queued(), room.clear()) == (0.0, 0.0)
+    await ann.until(lambda: ann.heard[-1][1] == 0, "silence")
+    after = ann.heard[-1][0]
+    room.push(tone[:100])  # less than the track is read by: it must not stay behind
+    room.push(tone[100:4877])
+    await ann.until(lambda: ann.sounding(after), "sound again")
+    await ann.until(lambda: room.queued() == 0, "its end")
+    await room.aclose("lost")
 
 
 @pytest.mark.parametrize("case", ["deleted", "duplicate"])

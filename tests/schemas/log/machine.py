@@ -355,12 +355,24 @@ class LogMachine(RuleBasedStateMachine):
         stage: Any
         for stage, partition in itertools.product(STAGES, range(self.h.bus.partitions)):
             taken = self.h.run(self.h.bus.take(stage, partition, consumer, count, reclaim=reclaim))
-            assert len(taken.deliveries) <= count
-            for delivery in taken.deliveries:
-                self._check_taken(stage, consumer, delivery, reclaim)
-                self.hands.append((consumer, delivery))
-            for delivery in taken.deliveries:
-                self._work(data, consumer, delivery)
+            self._given(data, stage, consumer, taken.deliveries, count, reclaim)
+
+    @rule(data=st.data(), consumer=CONSUMERS, stage=STAGE, count=st.integers(1, 3))
+    def wait(self, data: st.DataObject, consumer: str, stage: Any, count: int) -> None:
+        """Who waits is given new jobs only, and none that became void while nobody waited."""
+        ids = dict.fromkeys(range(self.h.bus.partitions), "0-0")
+        handed = self.h.run(self.h.bus.wait(stage, consumer, ids, count, 0.001))
+        self._given(data, stage, consumer, handed.deliveries, count, False)
+
+    def _given(
+        self, data: st.DataObject, stage: str, consumer: str, given: list[Delivery], count: int, reclaim: bool
+    ) -> None:
+        assert len(given) <= count
+        for delivery in given:
+            self._check_taken(stage, consumer, delivery, reclaim)
+            self.hands.append((consumer, delivery))
+        for delivery in given:
+            self._work(data, consumer, delivery)
 
     def _work(self, data: st.DataObject, consumer: str, delivery: Delivery) -> None:
         """What may happen to a job in somebody's hands."""

@@ -53,7 +53,7 @@ class Worker:
                 taken += answer.deliveries
                 last_ids[partition] = answer.last_id
             if not taken:
-                await self.bus.ring(self.stage, last_ids, 0.25)
+                taken += (await self.bus.wait(self.stage, consumer, last_ids, 1, 0.25)).deliveries
             for delivery in taken:
                 await self._work(consumer, delivery)
 

@@ -65,20 +65,21 @@ async def test_calls_outlive_a_killed_server(valkey: Valkey) -> None:
 
 
 async def test_a_reconnected_bus_lets_owners_renew_first(valkey: Valkey) -> None:
-    """A restart of the server counts as connecting: nothing is reclaimed until owners had their time."""
-    bus = RedisBus(valkey.url, settle=0.3, lease=0.02, patience=20.0)
+    """After a restart of the server nothing is reclaimed until owners had their time, and sessions have theirs twice over."""
+    bus = RedisBus(valkey.url, settle=0.2, lease=0.02, patience=20.0)
     await bus.start()
-    await asyncio.sleep(0.35)
     await (await Gateway(bus).open()).publish(llm("j"))
+    await asyncio.sleep(0.25)
     await take_one(bus, "llm", "w1")
     await asyncio.sleep(0.05)
     assert (await take_one(bus, "llm", "w2")).attempt == 2
     await valkey.kill()
     await valkey.start()
     assert await take(bus, "llm", "w3") == []
-    assert await bus.expired(0, 10) == []
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(0.25)
     assert (await take_one(bus, "llm", "w3")).attempt == 3
+    assert await bus.expired(0, 10) == []
+    await asyncio.sleep(0.25)
     assert await bus.expired(0, 10) == ["s"]
     await bus.aclose()
 
@@ -236,11 +237,11 @@ def test_on_uvloop_as_in_production(tmp_path: Path) -> None:
             bus = RedisBus(server.url, settle=0.0, lease=3600.0, patience=20.0)
             await bus.start()
             gateway = await Gateway(bus).open()
-            bell = asyncio.create_task(bus.ring("llm", {0: "0-0"}, 20.0))
+            last_id = (await bus.take("llm", 0, "w1", 1)).last_id
+            waiting_worker = asyncio.create_task(bus.wait("llm", "w1", {0: last_id}, 1, 20.0))
             await gateway.publish(llm("j"))
             async with asyncio.timeout(10.0):
-                await bell
-            held = await take_one(bus, "llm")
+                [held] = (await waiting_worker).deliveries
             await server.kill()
             waiting = asyncio.create_task(bus.commit("llm", "w1", held, 0, "final", [SENTENCE]))
             await server.start()

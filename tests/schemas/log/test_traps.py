@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -114,11 +115,12 @@ async def test_a_deleted_pending_entry_is_no_job(bus: RedisBus, raw: redis.async
 
 
 async def test_a_blocking_read_holds_up_nobody(bus: RedisBus) -> None:
-    """Calls are answered while others wait for a bell or an inbox, and a wait that is cancelled harms nothing."""
+    """Calls are answered while others wait for jobs or an inbox, and a wait that is cancelled harms nothing."""
     await (await Gateway(bus).open()).publish()
-    waits = [
-        asyncio.create_task(bus.ring("llm", {0: "0-0"}, 30.0)),
-        asyncio.create_task(bus.ring("llm", {0: "0-0"}, 30.0)),
+    assert not await take(bus, "llm") + await take(bus, "tts")
+    waits: list[asyncio.Task[Any]] = [
+        asyncio.create_task(bus.wait("tts", "w1", {0: "0-0"}, 1, 30.0)),
+        asyncio.create_task(bus.wait("llm", "w1", {0: "0-0"}, 1, 30.0)),
         asyncio.create_task(bus.inbox("nobody", {0: "$"}, 30.0)),
     ]
     await asyncio.sleep(0.05)
@@ -131,9 +133,60 @@ async def test_a_blocking_read_holds_up_nobody(bus: RedisBus) -> None:
     gateway.operation = 1
     assert (await gateway.publish(llm("j"))).outcome is Outcome.OK
     async with asyncio.timeout(10.0):
-        await waits[1]
+        [delivery] = (await waits[1]).deliveries
+    assert (await bus.commit("llm", "w1", delivery, 0, "final", [SENTENCE])).outcome is Outcome.OK
     entries, _ = await bus.inbox("g1", {0: "0-0"}, 1.0)
-    assert [entry.event.seq for entry in entries] == list(range(1, 52))
+    assert [entry.event.seq for entry in entries] == list(range(1, 53))
+
+
+async def test_a_job_goes_to_one_of_those_who_wait(bus: RedisBus, raw: redis.asyncio.Redis) -> None:
+    """A new job is handed to one waiting worker, whole and fenced as by `take`; the others go on waiting."""
+    gateway = await Gateway(bus).open()
+    assert not await take(bus, "llm")
+    waits = {f"w{n}": asyncio.create_task(bus.wait("llm", f"w{n}", {0: "0-0"}, 2, 30.0)) for n in (1, 2)}
+    while (await raw.info("clients"))["blocked_clients"] < 2:
+        await asyncio.sleep(0.01)
+    await gateway.publish(llm("j"), events=(SAY,))
+    async with asyncio.timeout(10.0):
+        done, waiting = await asyncio.wait(waits.values(), return_when=asyncio.FIRST_COMPLETED)
+    assert len(waiting) == 1
+    [winner] = [name for name, task in waits.items() if task in done]
+    handed = waits[winner].result()
+    [delivery] = handed.deliveries
+    assert (delivery.job.answers, delivery.attempt, delivery.last_step) == (2, 1, -1)
+    assert 0 <= handed.time - delivery.enqueued < delivery.deadline - delivery.enqueued
+    assert (await bus.commit("llm", "w9", delivery, 0, "final", [SENTENCE])).outcome is Outcome.LOST
+    assert (await bus.commit("llm", winner, delivery, 0, "final", [SENTENCE])).outcome is Outcome.OK
+    await gateway.publish(llm("k"))
+    async with asyncio.timeout(10.0):
+        [task] = waiting
+        assert [delivery.job.id for delivery in (await task).deliveries] == ["k"]
+
+
+async def test_what_lay_there_is_looked_at_before_it_is_handed_over(bus: RedisBus) -> None:
+    """A job that became void before anybody waited for it is acknowledged, not handed over."""
+    gateway = await Gateway(bus).open()
+    assert not await take(bus, "tts")
+    await gateway.publish(tts("void"), tts("fixed phrase", generation=None))
+    await gateway.publish(raises=1)
+    handed = await bus.wait("tts", "w1", {0: "0-0"}, 5, 0.01)
+    assert [delivery.job.id for delivery in handed.deliveries] == ["fixed phrase"]
+    assert await bus.queued("tts") == 1
+
+
+async def test_waiting_for_what_the_server_forgot(bus: RedisBus, raw: redis.asyncio.Redis) -> None:
+    """A server that lost its streams, before or while somebody waits, ends the wait; `take` makes them again."""
+    gateway = await Gateway(bus).open()
+    assert not await take(bus, "llm")
+    waiting = asyncio.create_task(bus.wait("llm", "w1", {0: "0-0"}, 1, 30.0))
+    while not (await raw.info("clients"))["blocked_clients"]:
+        await asyncio.sleep(0.01)
+    await raw.delete(QUEUE)
+    async with asyncio.timeout(10.0):
+        assert (await waiting).deliveries == []
+        assert (await bus.wait("llm", "w1", {0: "0-0"}, 1, 30.0)).deliveries == []
+    await gateway.publish(llm("j"))
+    assert (await take_one(bus, "llm")).job.id == "j"
 
 
 async def test_a_cancelled_call_leaves_the_answers_in_order(bus: RedisBus) -> None:
@@ -179,8 +232,22 @@ async def test_a_lapsed_but_unclaimed_lease_is_its_owners(bus: RedisBus, raw: re
     assert (await bus.commit("llm", "w1", held, 0, "final", [SENTENCE])).outcome is Outcome.OK
 
 
-async def test_nobody_reclaims_just_after_connecting(valkey: Valkey, raw: redis.asyncio.Redis) -> None:
-    """For `settle` seconds after (re)connecting only new and handed-back jobs are taken, and no session is claimed by age."""
+async def test_take_says_when_a_lease_runs_out(bus: RedisBus, raw: redis.asyncio.Redis) -> None:
+    """Whoever finds nothing is told when a dead worker's lease runs out, and nothing of the leases that are renewed."""
+    await (await Gateway(bus).open()).publish(llm("j"), llm("k", generation=None))
+    held = await take_one(bus, "llm", "w1")
+    assert (await bus.take("llm", 0, "w2", 1)).again == 0.25
+    hour = 3_600_000
+    await raw.xclaim(QUEUE, GROUP, "w1", 0, [held.entry], idle=hour - 200, justid=True)  # type: ignore[list-item]
+    taken = await bus.take("llm", 0, "w2", 1)
+    assert not taken.deliveries
+    assert 0.0 < taken.again <= 0.2
+    assert await bus.renew("llm", "w1", [held]) == [Outcome.OK]
+    assert (await bus.take("llm", 0, "w2", 1)).again == 0.25
+
+
+async def test_nobody_reclaims_just_after_a_start(valkey: Valkey, raw: redis.asyncio.Redis) -> None:
+    """For `settle` seconds after the server's start only new and handed-back jobs are taken, and no session is claimed by age."""
     owner = RedisBus(valkey.url, lease=3600.0, settle=0.0)
     newcomer = RedisBus(valkey.url, lease=3600.0, settle=3600.0)
     await owner.start()

@@ -33,7 +33,7 @@ class TestSimulated(LlmContract):
 class TestOpenAiOnEmbeddedServer(LlmContract):
     @pytest.fixture
     async def provider(self, embedded: str) -> AsyncIterator[OpenAiLlm]:
-        provider = OpenAiLlm(settings(llm_base_url=embedded))
+        provider = OpenAiLlm(settings(llm_base_url=embedded, llm_timeout=60))  # busy machines count, too
         yield provider
         await provider.aclose()
 

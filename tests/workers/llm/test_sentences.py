@@ -88,7 +88,8 @@ def test_sentences(text: str, expected: list[str]) -> None:
     [
         ("I can help you with that, just tell me where you are.", "I can help you with that,"),
         ("That depends on the weather and I think you should wait.", "That depends on the weather"),
-        ("Hello, you're not here to chat with me about my favorite recipes.", "Hello, you're not here to chat with me"),
+        ("Hello, you're not here to chat with me about my favorite recipes.", "Hello, you're not here"),
+        ("The weather tomorrow morning will be mostly sunny.", "The weather tomorrow morning"),
         ("Well, yes, you could do that if you like.", "Well, yes, you could do that"),
         ("It costs 1,000 euros, more or less, in the summer.", "It costs 1,000 euros,"),
         ("Good question — the tower was built in 1889.", "Good question —"),

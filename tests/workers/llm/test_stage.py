@@ -9,6 +9,7 @@ from schemas.events import StageFailed
 from tests.virtual_time import LoopClock, virtually
 from tests.workers.llm.scripted import AGENT, STOP, ScriptedLlm, ask, llm_stage, reply_of, spoken
 from tests.workers.runtime.pool import Line, Pool
+from workers.providers import Delta
 
 LONG = ["Paris is the capital of France.", " It lies on the Seine.", " Go and see it."]
 SENTENCES = [text.strip() for text in LONG]
@@ -39,6 +40,28 @@ async def test_reply_goes_out_sentence_by_sentence() -> None:
             {"role": "system", "content": AGENT.instructions},
             {"role": "user", "content": "What is the capital of France?"},
         ]
+
+
+@virtually
+@pytest.mark.parametrize(
+    ("streamed", "said"),
+    [
+        (["Paris is the capital of France. ", "It lies on the"], ["Paris is the capital of France."]),
+        (["Paris, where the river Seine ", "flows, is the"], ["Paris, where the river Seine flows,", "is the"]),
+        (["The capital of"], ["The capital of"]),
+    ],
+)
+async def test_a_sentence_that_max_tokens_cut_is_not_begun(streamed: list[str], said: list[str]) -> None:
+    """After a whole sentence the torso of another is left out; when it is all there is, or ends what began, it is said."""
+    async with Pool() as pool:
+        pool.start(llm_stage(ScriptedLlm([*streamed, Delta(finish="length")])))  # type: ignore[arg-type]
+        await ask(pool.bus, "a")
+        await asyncio.sleep(1)
+        sentences, finished = await reply_of(pool, "a")
+        assert sentences == said
+        assert finished is not None
+        assert (finished.reason, finished.sentences) == ("length", len(said))
+        assert [job.text for job in await spoken(pool)] == said
 
 
 @virtually

@@ -124,6 +124,40 @@ async def test_zombie_appends_nothing() -> None:
 
 
 @virtually
+async def test_a_dead_workers_job_is_taken_when_its_lease_runs_out() -> None:
+    """Whoever waits does not sleep over the moment at which a dead worker's lease runs out."""
+    for died in (0.03, 0.13, 0.23):
+        async with Pool() as pool:
+            pool.start(ScriptedStage(takes(60.0)))
+            await pool.session("a", llm_job("a"))
+            await asyncio.sleep(died)
+            pool.start(stage := ScriptedStage(takes(0.1)))
+            began = now()
+            pool.tasks[0].cancel()
+            await asyncio.sleep(3.0)
+            [(taken, _)] = stage.runs
+            assert taken - began == pytest.approx(2.0 - died, abs=0.02)
+
+
+@virtually
+async def test_a_steady_stream_hides_no_lapsed_lease() -> None:
+    """A worker that is handed one job after another while it waits takes a dead worker's job all the same."""
+    async with Pool() as pool:
+        dead = ScriptedStage(takes(60.0))
+        pool.start(dead)
+        await pool.session("dead", llm_job("dead"))
+        await asyncio.sleep(0.5)
+        pool.tasks[0].cancel()
+        stage = ScriptedStage(takes(0.01), slots=4)
+        pool.start(stage)
+        for number in range(60):
+            await pool.session(f"s{number}", llm_job(f"s{number}"))
+            await asyncio.sleep(0.05)
+        assert len(await pool.events("dead", "transcript.final")) == 1
+        assert len(stage.runs) == 61
+
+
+@virtually
 async def test_outage_keeps_jobs_with_their_owners() -> None:
     """When the log was away longer than a lease, owners renew first and nobody's job is taken from a living worker."""
     async with Pool() as pool:

@@ -1,6 +1,7 @@
 """RTVI 2.x (Pipecat's client protocol): JSON `{id, label, type, data}` in data packets without a topic, both ways.
 
-`asked`: only once a client has said `client-ready`; `always`: to everybody from the beginning. Word timings of clips go out as
+`asked`: only once a client has said `client-ready`; `always`: to everybody from the beginning, and the agent waits with its
+first word for a client that is ready. Word timings of clips go out as
 `server-message` with `{type: "bot-tts-timing", …}`, or bare, at the top level, for clients that look for them there.
 """
 
@@ -59,6 +60,8 @@ class Rtvi:
         self._awake = mode == "always"
         self._speaking = False
         self._count = 0
+        self.expects_client = mode == "always"
+        """No client has said yet that it is ready, and the agent is to wait for one."""
 
     # ── to the clients ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -137,7 +140,7 @@ class Rtvi:
     def _obey(self, kind: str, data: dict[str, Any], id: str, sender: str) -> Answer:
         match kind:
             case "client-ready":
-                self._awake = True
+                self._awake, self.expects_client = True, False
                 ready = self._message("bot-ready", {"version": VERSION, "about": self._about}, id=id, to=_to(sender))
                 return Answer(sends=[ready])
             case "disconnect-bot":

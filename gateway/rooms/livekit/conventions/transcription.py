@@ -7,7 +7,7 @@ one is marked. The agent: one stream per reply, whose chunks are the words as th
 from collections.abc import Sequence
 
 from gateway.rooms.livekit.conventions._sending import CloseText, OpenText, Scene, Send, SendText, WriteText
-from gateway.rooms.livekit.facts import Fact, ReplyBegan, ReplyEnded, UserText, WordsSounded
+from gateway.rooms.livekit.facts import Fact, ReplyEnded, UserText, WordsSounded
 
 TOPIC = "lk.transcription"
 SEGMENT = "lk.segment_id"
@@ -16,16 +16,24 @@ FINAL = "lk.transcription_final"
 
 
 class Transcription:
+    def __init__(self) -> None:
+        self._open = ""  # segment of the stream that is open
+
     def tell(self, fact: Fact, scene: Scene) -> Sequence[Send]:
         match fact:
             case UserText():
                 attributes = _header(fact.segment, scene.tracks.get(fact.participant, ""), fact.final)
                 return [SendText(TOPIC, fact.text, attributes, fact.participant)]
-            case ReplyBegan():
-                return [OpenText(fact.segment, TOPIC, _header(fact.segment, scene.track, False))]
+            case WordsSounded() if (
+                fact.segment != self._open
+            ):  # with its first word: a reply nobody heard shows nothing
+                self._open = fact.segment
+                begin = OpenText(fact.segment, TOPIC, _header(fact.segment, scene.track, False))
+                return [begin, WriteText(fact.segment, fact.said)]
             case WordsSounded():
                 return [WriteText(fact.segment, fact.delta)]
-            case ReplyEnded():
+            case ReplyEnded() if fact.segment == self._open:
+                self._open = ""
                 return [CloseText(fact.segment, {FINAL: "true"})]
             case _:
                 return []

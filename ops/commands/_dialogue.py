@@ -1,0 +1,38 @@
+"""A conversation as lines on a terminal, from the messages the gateway sends."""
+
+from collections.abc import Callable
+
+from ops.caller import Message
+
+
+class Dialogue:
+    """`say(who, text, style)` prints a line; `caller`: what the caller is called. What the caller said stands there once,
+    when it is answered: until then an utterance may still be replaced by a longer one."""
+
+    def __init__(self, say: Callable[[str, str, str], None], caller: str):
+        self._say, self._caller = say, caller
+        self._unanswered: dict[str, str] = {}
+
+    def message(self, message: Message) -> None:
+        match message:
+            case {"type": "ready", "session": session, "resumed": resumed}:
+                self._say("", "the line was lost, and is there again" if resumed else f"session {session}", "dim")
+            case {"type": "transcript", "final": True, "utterance": utterance, "text": text}:
+                self._unanswered.pop(message.get("replaces") or "", None)
+                self._unanswered[utterance] = text
+            case {"type": "sentence", "text": text, "spoken": spoken}:
+                self.flush()
+                self._say("agent", text if spoken else f"{text} (as text: its sound could not be made)", "green")
+            case {"type": "turn", "how": "interrupted", "heard": heard}:
+                had = f"“{heard}”" if heard else "nothing yet"
+                self._say("", f"interrupted; heard so far: {had}", "yellow")
+            case {"type": "turn"} | {"type": "ended"}:
+                self.flush()
+            case {"type": "error", "message": text}:
+                self._say("error", text, "red")
+
+    def flush(self) -> None:
+        """Print what the caller said so far."""
+        for text in filter(None, self._unanswered.values()):
+            self._say(self._caller, text, "cyan")
+        self._unanswered.clear()

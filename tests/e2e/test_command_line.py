@@ -1,0 +1,109 @@
+"""The commands as processes, as a person or a script runs them: `up`, a call that survives, and reading what happened."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import wave
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ops.audio import write_stereo
+from ops.caller import Pcm
+
+Lines = Callable[[str], Pcm]
+
+
+async def antiphon(*arguments: str, folder: Path, code: int = 0) -> str:
+    """Run a command in `folder` to its end; answers its stdout."""
+    process = await _begin(*arguments, folder=folder)
+    out, error = await asyncio.wait_for(process.communicate(), 100)
+    assert process.returncode == code, f"{arguments} ended with {process.returncode}\n{out.decode()}\n{error.decode()}"
+    return out.decode()
+
+
+async def _begin(*arguments: str, folder: Path) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("antiphon")), *arguments, cwd=folder, stdout=pipe, stderr=pipe
+    )
+
+
+def last_object(out: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return found
+
+
+@asynccontextmanager
+async def up(folder: Path) -> AsyncIterator[dict[str, int]]:
+    """`antiphon up` in `folder`; answers the pids of its processes. After SIGTERM it ends with 0 and leaves none of them."""
+    process = await _begin("up", "--free-ports", "--json", folder=folder)
+    assert process.stdout is not None
+    started = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
+    pids = {row["name"]: row["pid"] for row in started["processes"]}
+    try:
+        yield pids
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+    assert [name for name, pid in pids.items() if os.path.exists(f"/proc/{pid}")] == []  # noqa: ASYNC240
+
+
+def recorded(folder: Path, pcm: Pcm) -> str:
+    write_stereo(folder / "question.wav", pcm, pcm, 16_000)
+    return "question.wav"
+
+
+async def test_a_call_survives_its_gateway_and_can_be_read(tmp_path: Path, lines: Lines) -> None:
+    """`call` comes back when its gateway is killed under it; sessions, show, state and export tell of it, also afterwards."""
+    question = recorded(tmp_path, lines("story"))
+    async with up(tmp_path) as pids:
+        assert last_object(await antiphon("doctor", "--json", folder=tmp_path))["healthy"]
+        calling = asyncio.create_task(
+            antiphon("call", question, "--out", "conversation.wav", "--json", folder=tmp_path)
+        )
+        await asyncio.sleep(3.0)
+        os.kill(pids["gateway-1"], signal.SIGKILL)
+        called = last_object(await calling)
+        assert called["replies"]
+        several = last_object(await antiphon("call", question, "--sessions", "2", "--json", folder=tmp_path))
+        assert several["answered"] == 2
+        write_stereo(tmp_path / "silence.wav", *(np.zeros(4_000, np.int16),) * 2, 16_000)
+        assert "no reply came" in await antiphon("call", "silence.wav", "--wait", "1", folder=tmp_path, code=1)
+    session = called["session"]
+    with wave.open(str(tmp_path / "conversation.wav")) as sound:
+        both = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 2)
+    assert np.abs(both.astype(int)).max(axis=0).min() > 1000  # somebody on either side
+    listed = last_object(await antiphon("sessions", "--json", folder=tmp_path))["sessions"]
+    assert session in {row["session"] for row in listed}
+    told = await antiphon("show", session, folder=tmp_path)
+    assert "takes over" in told
+    assert "ms from the user's last word to the agent's first sound" in told
+    followed = (await antiphon("show", session, "--follow", "--json", folder=tmp_path)).splitlines()
+    assert [json.loads(line)["seq"] for line in followed] == list(range(1, len(followed) + 1))
+    state = last_object(await antiphon("state", session, "--at", "2", "--json", folder=tmp_path))
+    assert state["seq"] == 2
+    await antiphon("export", session, "call.zip", folder=tmp_path)
+    with zipfile.ZipFile(tmp_path / "call.zip") as archive:
+        assert archive.testzip() is None
+        assert {"events.jsonl", "session.wav", "state.json"} <= set(archive.namelist())
+
+
+async def test_the_demo_converses_with_ones_own_recording(tmp_path: Path, lines: Lines) -> None:
+    """`demo --wav` answers it, explains each turn in parts that sum, leaves a stereo WAV, and its session can be read."""
+    question = recorded(tmp_path, lines("capital"))
+    told = last_object(await antiphon("demo", "--wav", question, "--json", folder=tmp_path))
+    assert told["answered"] == told["steps"] == 1
+    assert [shape["kind"] for shape in told["waterfalls"]] == ["own", "voice"]
+    for shape in told["waterfalls"]:
+        assert abs(sum(shape["parts"].values()) - shape["total"]) < 1e-6
+    with wave.open(str(tmp_path / told["recording"])) as sound:
+        assert sound.getnchannels() == 2
+    assert "Hello, this is Antiphon." in await antiphon("show", told["session"], folder=tmp_path)

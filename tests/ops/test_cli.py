@@ -1,0 +1,183 @@
+"""The command line: what a person or a script can rely on, command by command."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import redis.asyncio
+import soundfile
+import typer
+from typer.testing import CliRunner
+
+from gateway.tokens import Grant, verify
+from ops import cli, console
+from ops.commands.doctor import _log
+from ops.embedded.valkey import Valkey
+from ops.system import free_port
+from schemas.settings import Settings, load
+
+COMMANDS = sorted(typer.main.get_command(cli.app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of ours in the environment, no .env, no stack."""
+    for name in set(os.environ) & {field.upper() for field in Settings.model_fields}:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "question.wav"
+    soundfile.write(path, np.zeros(8_000, np.int16), 16_000)
+    return path
+
+
+def invoke(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    result = CliRunner().invoke(cli.app, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example_and_json(command: str) -> None:
+    """`--help` ends in an example that is this command, and says what `--json` gives."""
+    code, text, _ = invoke(command, "--help")
+    assert code == console.DONE
+    assert re.search(rf"Example: (\w+=\S+ )*antiphon {command}\b", text)
+    assert "--json" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_told_in_a_line_of_the_overview(command: str) -> None:
+    """At 80 columns no command's purpose is cut off in `antiphon --help`."""
+    (line,) = [line for line in invoke("--help")[1].splitlines() if line.startswith(f"  {command} ")]
+    assert line.endswith(".")
+    assert "..." not in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["frobnicate"], "No such command"),
+        (["worker", "ears"], "'stt', 'llm', 'tts'"),
+        (["worker", "stt", "--device", "tpu"], "'auto', 'cpu', 'cuda'"),
+        (["call", "nowhere.wav"], "does not exist"),
+        (["demo", "--wav", "nowhere.wav"], "does not exist"),
+        (["state", "x", "--at", "0"], "greater than or equal to 1"),
+        (["bench", "speed"], "no benchmark 'speed'; there are latency, log, stt"),
+        (["bench", "turns", "--sessions", "3"], "bench turns has no option --sessions"),
+        (["llm-server", "--model", "nowhere.gguf"], "no such file"),
+        (["gateway", "--port", "99999"], "GATEWAY_PORT=99999: expected a whole number from 0 to 65535"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_says_what_is_right(arguments: list[str], says: str) -> None:
+    """Whatever is mistyped: one message, no traceback, exit code 2."""
+    code, _, error = invoke(*arguments)
+    assert code == console.USAGE
+    assert says in " ".join(error.split())
+    assert "Traceback" not in error
+
+
+def test_no_log_is_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that isn't there is named with its setting, also with --json, whose stdout stays empty."""
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    for arguments in (["sessions"], ["show", "x"], ["state", "x"], ["export", "x", "x.zip"], ["sessions", "--json"]):
+        code, out, error = invoke(*arguments)
+        assert (code, out) == (console.UNREACHABLE, "")
+        assert "REDIS_URL" in error
+
+
+def test_no_gateway_is_exit_code_3(recording: Path) -> None:
+    """A call to where no gateway is says where it called."""
+    url = f"ws://127.0.0.1:{free_port()}/ws"
+    code, _, error = invoke("call", str(recording), "--url", url)
+    assert code == console.UNREACHABLE
+    assert error.startswith(f"antiphon: {url}: no gateway answers there")
+
+
+def test_a_recording_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    """A broken file is named before anything is started or called."""
+    (tmp_path / "broken.wav").write_bytes(b"RIFF????WAVE")
+    for arguments in (["call", "broken.wav"], ["demo", "--wav", "broken.wav"]):
+        code, _, error = invoke(*arguments)
+        assert code == console.FAILED
+        assert error.startswith("antiphon: broken.wav: ")
+        assert error.count("\n") == 1
+
+
+def test_the_benchmarks_are_listed() -> None:
+    """`bench list` names each, with --json as one object."""
+    code, out, _ = invoke("bench", "list", "--json")
+    assert code == console.DONE
+    assert set(json.loads(out)) == {"latency", "log", "stt", "stages", "vad", "turns", "scale-stt"}
+
+
+def test_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each finding that isn't well carries advice; exit code 1 when something is bad."""
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    monkeypatch.setenv("LLM_BASE_URL", f"http://127.0.0.1:{free_port()}/v1")
+    monkeypatch.setenv("STT_MODEL", "/nowhere/model")
+    monkeypatch.setenv("TTS_VOICE", "/nowhere/voice.onnx")
+    code, out, _ = invoke("doctor", "--json")
+    assert code == console.FAILED
+    report = json.loads(out)
+    assert not report["healthy"]
+    bad = {finding["check"]: finding for finding in report["findings"] if finding["result"] == "bad"}
+    assert set(bad) == {"log", "llm", "stt", "tts"}
+    assert all(finding["advice"] for finding in bad.values())
+    assert "STT_MODEL=/nowhere/model" in bad["stt"]["found"]
+
+
+async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
+    """A log that is full, read-only, evicting, not persistent or of other partitions is told, each with what to do."""
+    raw = redis.asyncio.Redis.from_url(valkey.url)
+    await raw.set("antiphon:partitions", 2)
+    await raw.config_set("maxmemory", "1kb", "appendonly", "no")
+    await raw.replicaof("127.0.0.1", free_port())  # type: ignore[no-untyped-call]
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+    monkeypatch.setenv("PARTITIONS", "4")
+    findings = {finding.check: finding async for finding in _log(load(), None)}
+    assert {check for check, finding in findings.items() if finding.result == "bad"} == {
+        "log", "partitions", "persistence", "memory",
+    }  # fmt: skip
+    assert "primary" in findings["log"].advice
+    assert "set it to 2" in findings["partitions"].advice
+    assert "raise maxmemory" in findings["memory"].advice
+    await raw.config_set("maxmemory", "1gb", "maxmemory-policy", "allkeys-lru", "appendonly", "yes")
+    await raw.replicaof("NO", "ONE")  # type: ignore[no-untyped-call]
+    findings = {finding.check: finding async for finding in _log(load(partitions=2), None)}
+    assert {check: finding.result for check, finding in findings.items()} == {
+        "log": "ok", "persistence": "ok", "memory": "bad", "clock": "ok",
+    }  # fmt: skip
+    assert "noeviction" in findings["memory"].advice
+    await raw.aclose()
+
+
+def test_a_token_lets_in_whom_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`token` signs with the gateway's secret; without one it says which variable is missing."""
+    code, _, error = invoke("token")
+    assert code == console.USAGE
+    assert "GATEWAY_TOKEN_SECRET is not set" in error
+    secret = "0123456789abcdef" * 2
+    monkeypatch.setenv("GATEWAY_TOKEN_SECRET", secret)
+    assert verify(secret, invoke("token", "--agent", "front-desk")[1].strip()) == Grant(agent="front-desk")
+    assert verify(secret, json.loads(invoke("token", "--json")[1])["token"]) == Grant()
+
+
+def test_hints_can_be_typed_as_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`antiphon` where the shell finds this very one; its path from here where it doesn't."""
+    scripts = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(scripts))
+    assert console.me() == "antiphon"
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert console.me() == str(scripts / "antiphon")
+    monkeypatch.chdir(scripts.parent)
+    assert console.me() == f"{scripts.name}/antiphon"
