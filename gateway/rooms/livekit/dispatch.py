@@ -1,13 +1,11 @@
 """How the agent gets into rooms: LiveKit offers jobs, a watcher finds rooms nobody looked after, somebody names a room.
 
 All three end in the same place: a session named after the room (or after the dispatch that asked for the agent), which the log
-opens once. Whoever comes second with the same name leaves again, so a room never has the agent twice.
+opens once. Whoever comes second with the same name stays away, so a room never has the agent twice.
 """
 
 import asyncio
-import contextlib
 import logging
-import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,8 +39,6 @@ LOOK_EVERY = 2.0
 """Seconds between two looks for lonely rooms."""
 _RESERVED = 10.0  # seconds a job may take from the yes to its assignment
 _JOIN = 10.0
-_APART = 0.3
-"""Seconds among which gateways that saw the same lonely room go there."""
 _NOT_FAILED = ("hang_up", "client_gone", "end_requested", "limit", "room_closed", "lost", "going_away", "moved")
 """Reasons a session may end with that are no failure of its job; the last three: somebody else goes on."""
 
@@ -182,10 +178,6 @@ class Dispatch:
 
     async def _serve(self, place: Place, url: str, token: str, job: str) -> None:
         try:
-            if not job:  # other gateways have seen the same room: not everybody at once
-                await asyncio.sleep(random.uniform(0, _APART))
-            if await self._session_of(place.session) is not None:
-                raise Refused(f"{place.session} exists already", "exists")
             session = await self._begin(place, url, token, job)
         except AntiphonError as error:
             if isinstance(error, Refused) and error.code == "exists":
@@ -199,7 +191,7 @@ class Dispatch:
             await self._report(job, pb.JS_RUNNING)
 
     async def _begin(self, place: Place, url: str, token: str, job: str = "") -> Session:
-        """Join, then open the session. LiveKitError, Refused."""
+        """Open the session, which settles who comes; then join. LiveKitError, Refused."""
         house = self._reception.house
 
         async def leaving(reason: str) -> None:
@@ -208,26 +200,22 @@ class Dispatch:
             failed = reason not in _NOT_FAILED
             await self._report(job, pb.JS_FAILED if failed else pb.JS_SUCCESS, reason if failed else "")
 
-        room = await join(
-            url, token, clock=house.clock, agent=place.agent, timeout=_JOIN, renew=self._renew(place), leaving=leaving
-        )  # fmt: skip
+        room = LiveKitRoom(url, token, house.clock, place.agent, renew=self._renew(place), leaving=leaving)
+        room.name = place.room
         facts = {"url": self._access.url, "room_sid": place.room_sid, "identity": place.identity}
         try:
             session = await self._reception.open(place.session, room, place.agent, inputs={FACTS: facts})
         except BaseException:
             job = ""  # whoever called reports it
             await room.aclose("lost")
-            await self._put_out(place)
+            raise
+        try:
+            await room.open(_JOIN)
+        except LiveKitError:
+            session.hang_up("error")
             raise
         log.info("%s: in room %s as %s", place.session, place.room, place.identity)
         return session
-
-    async def _put_out(self, place: Place) -> None:
-        """Who leaves in the middle of publishing a track is seen in the room for some seconds more, unless the server acts."""
-        who = api.RoomParticipantIdentity(room=place.room, identity=place.identity)
-        with contextlib.suppress(api.TwirpError, aiohttp.ClientError, OSError, TimeoutError):
-            async with self._access.client() as livekit:
-                await livekit.room.remove_participant(who)
 
     async def _report(self, job: str, status: "pb.JobStatus", error: str = "") -> None:
         if job:
