@@ -40,13 +40,17 @@ class Stream:
         self._write(pcm)
 
     def fill(self, now: float) -> None:
-        """Silence in place of sound that did not come: at once after `STARVED` seconds, then as time passes."""
+        """Silence in place of sound that did not come: at once after `STARVED` seconds, then as time passes.
+
+        Whole frames only: what comes later in whole frames (LiveKit's, a file's) is then decided on as soon as it is there.
+        """
         missing = now - self._fed_at
         if missing < STARVED and not self._starving:
             return
         self._starving = True
-        self._write(np.zeros(min(int(missing * HEARING_RATE), len(self._ring)), np.int16))
-        self._fed_at = now
+        samples = int(missing * HEARING_RATE) // FRAME * FRAME
+        self._write(np.zeros(min(samples, len(self._ring)), np.int16))
+        self._fed_at += samples / HEARING_RATE
 
     def _write(self, pcm: Pcm) -> None:
         size = len(self._ring)

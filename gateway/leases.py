@@ -20,6 +20,7 @@ PATIENCE = 1.0
 _AT_ONCE = 16
 _IN_A_ROW = 16
 """Sessions that are told of their lease before others have their turn."""
+_UNHURRIED = 2.0  # seconds after which one that is still on its way no longer keeps the others waiting
 
 
 class Leases:
@@ -33,6 +34,7 @@ class Leases:
         self._sessions, self._adopt, self._metrics = sessions, adopt, metrics
         self._shunned = shunned
         self._connected_at = clock.now()
+        self._coming: dict[str, asyncio.Task[None]] = {}
         self._failing = False
         self.connected = True
         """Whether the last call to the log was answered."""
@@ -40,7 +42,11 @@ class Leases:
 
     async def run(self) -> None:
         """Hold and watch, for ever."""
-        await asyncio.gather(self._every(HOLD_EVERY, self.hold), self._every(HOLD_EVERY, self.watch))
+        try:
+            await asyncio.gather(self._every(HOLD_EVERY, self.hold), self._every(HOLD_EVERY, self.watch))
+        finally:
+            for task in self._coming.values():
+                task.cancel()
 
     async def _every(self, period: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -83,7 +89,20 @@ class Leases:
             strangers = [name for name in orphans if name not in self._sessions and name not in self._shunned]
             random.shuffle(strangers)
             for name in strangers:
-                await self._adopt(name)
+                if name not in self._coming:
+                    self._coming[name] = asyncio.create_task(self._take_over(name))
+            if self._coming:
+                await asyncio.wait(self._coming.values(), timeout=_UNHURRIED)  # a room may take a while to rejoin
+
+    async def _take_over(self, name: str) -> None:
+        try:
+            await self._adopt(name)
+        except BusError as error:
+            self._failed("adopt", error)
+        except Exception:
+            log.exception("%s: taking it over failed", name)
+        finally:
+            self._coming.pop(name, None)
 
     def _failed(self, what: str, error: BusError) -> None:
         self._metrics.log_errors.labels(what).inc()

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.agents import Agents
 from gateway.engine import Engine
@@ -29,6 +30,9 @@ from schemas.log import connect
 from schemas.process_log import set_up_logging
 from schemas.settings import Settings
 
+if TYPE_CHECKING:
+    from gateway.rooms.livekit.dispatch import Dispatch
+
 log = logging.getLogger("antiphon.gateway")
 
 
@@ -42,6 +46,7 @@ class Gateway:
     reception: Reception
     server: Server
     phones: Phones | None = None
+    livekit: "Dispatch | None" = None
 
     @property
     def url(self) -> str:
@@ -57,9 +62,14 @@ class Gateway:
 
     async def aclose(self, drain: float = 0.0) -> None:
         """Finish the calls for up to `drain` seconds, hand the rest over, stop."""
+        self.reception.draining = True
+        if self.livekit is not None:
+            self.livekit.drain()
         await self.reception.drain(drain)
         if self.phones is not None:
             await self.phones.aclose()
+        if self.livekit is not None:
+            await self.livekit.aclose()
         await self.server.aclose()
         await self.reception.aclose()
         await self.engine.aclose()
@@ -74,17 +84,19 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     engine = Engine(house)
     reception = Reception(house, engine, agents)
 
-    async def rejoin_websocket(_: str, beginning: SessionStarted, __: object) -> WebSocketRoom:
+    async def rejoin_websocket(_: str, beginning: SessionStarted, __: object, ___: object) -> WebSocketRoom:
         return WebSocketRoom(house.clock, beginning.room, "caller", 24_000)  # it waits for its client
 
     reception.rejoin = {"websocket": rejoin_websocket, "file": rejoin_file(house.clock)}
+    livekit = _livekit(settings, reception)
     server = Server(
         reception,
         settings.gateway_host,
         settings.gateway_port,
         secret=settings.gateway_token_secret.get_secret_value(),
         origins=settings.gateway_allowed_origins,
-        obstacles=lambda: _obstacles(reception),
+        obstacles=lambda: _obstacles(reception, livekit),
+        join=livekit.join if livekit else None,
     )
     await engine.start()
     reception.start()
@@ -100,7 +112,26 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         await reception.aclose()
         await engine.aclose()
         raise
-    return Gateway(bus, house, engine, reception, server, phones)
+    if livekit is not None:
+        livekit.start()
+    return Gateway(bus, house, engine, reception, server, phones, livekit)
+
+
+def _livekit(settings: Settings, reception: Reception) -> "Dispatch | None":
+    """LiveKit rooms, where the settings name a server; its library is loaded only then."""
+    if not settings.livekit_url:
+        return None
+    from gateway.rooms.livekit.access import access
+    from gateway.rooms.livekit.dispatch import Dispatch
+
+    logging.getLogger("livekit").setLevel(logging.WARNING)  # the SDK tells each of its steps
+    return Dispatch(
+        reception,
+        access(settings),
+        agent_name=settings.livekit_agent_name,
+        capacity=settings.livekit_sessions,
+        watch=settings.livekit_watch,
+    )
 
 
 def _collect_seldom() -> None:
@@ -114,12 +145,14 @@ def default_id() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
-def _obstacles(reception: Reception) -> list[str]:
+def _obstacles(reception: Reception, livekit: "Dispatch | None") -> list[str]:
     found = []
     if reception.draining:
         found.append("shutting down")
     if not reception.leases.connected:
         found.append("the log does not answer")
+    if livekit is not None and livekit.obstacle:
+        found.append(livekit.obstacle)
     return found
 
 

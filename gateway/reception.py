@@ -6,7 +6,8 @@ import hashlib
 import hmac
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,20 +15,21 @@ from gateway import turn_taking
 from gateway.agents import Agents
 from gateway.engine import Engine
 from gateway.inbox import Inbox
-from gateway.leases import Leases
+from gateway.leases import HOLD_EVERY, Leases
 from gateway.outbox import insist
 from gateway.room import HungUp, Pcm, Room, RoomInput
 from gateway.session import House, Session
 from gateway.snapshots import Snapshots
 from schemas.agent import AgentSpec
-from schemas.bus import Claimed, InboxEntry, Outcome, Publication, Seen
+from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
 from schemas.errors import AntiphonError, BusError, EventError
-from schemas.events import ClipReady, Event, SessionEnded, SessionStarted
+from schemas.events import ClipReady, Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionStarted
 
 log = logging.getLogger("antiphon.gateway")
 
-Rejoin = Callable[[str, SessionStarted, Mapping[str, Any]], Awaitable[Room | None]]
-"""(session, its beginning, positions last held) → its room, detached; None: it can't be rejoined."""
+Rejoin = Callable[[str, SessionStarted, Mapping[str, Any], Collection[str]], Awaitable[Room | None]]
+"""(session, its beginning, positions last held, participants present) → its room, detached; None: it can't be rejoined.
+RoomOver: there is nothing to come back to."""
 Why = Literal["expired", "ticket", "restart"]
 
 
@@ -37,6 +39,14 @@ class Refused(AntiphonError):
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class RoomOver(AntiphonError):
+    """The room of a session is not there any more. `reason`: what the session ends with."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def new_session(prefix: str) -> str:
@@ -77,8 +87,11 @@ class Reception:
 
     # ── open ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def open(self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0) -> Session:
-        """A new session named `name` in `room`. Refused: draining, or the log did not answer within `timeout` s."""
+    async def open(
+        self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None
+    ) -> Session:
+        """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over.
+        Refused: draining, it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         house = self.house
@@ -90,6 +103,7 @@ class Reception:
             gateway=house.by,
             by=house.by,
             clock=house.clock.now(),
+            inputs=inputs,
         )
         jobs = turn_taking.opening_jobs(name, agent)
         request = secrets.token_hex(8)
@@ -166,7 +180,7 @@ class Reception:
 
     async def adopt(self, name: str) -> None:
         """Take over a session whose gateway's lease ran out, rejoin its room, go on."""
-        if self.draining or name in self._early:
+        if self.draining or name in self._early or await self._is_for_others(name):
             return
         request = secrets.token_hex(8)
         self._early[name] = []
@@ -184,18 +198,62 @@ class Reception:
         finally:
             self._early.pop(name, None)
 
+    async def _is_for_others(self, name: str) -> bool:
+        """A LiveKit session is for gateways that have LiveKit: one without it would only end it."""
+        if "livekit" in self.rejoin:
+            return False
+        first = await self.house.bus.read(name, 0, 1)
+        if not first or not isinstance(first[0], SessionStarted) or first[0].transport != "livekit":
+            return False
+        log.warning("%s: a LiveKit session without its gateway, left to others: LIVEKIT_URL is not set here", name)
+        self.engine.broken.add(name)
+        return True
+
     async def _go_on(self, name: str, claimed: Claimed, sent: float) -> None:
         events = await self.house.bus.read(name)
         beginning = _beginning(events)
         rejoin = self.rejoin.get(beginning.transport)
         room: Room | None = None
-        try:
-            room = await rejoin(name, beginning, claimed.positions) if rejoin else None
-        except AntiphonError as error:
-            log.warning("%s: its room can't be rejoined: %s", name, error)
-        session = self._continue(name, claimed, events, room or _Nowhere(beginning.room), sent, "expired")
+        reason = "gateway_lost"
+        async with self._holding(name, claimed) as held:
+            try:
+                room = await rejoin(name, beginning, claimed.positions, _present(events)) if rejoin else None
+            except RoomOver as error:
+                log.info("%s: %s", name, error)
+                reason = error.reason
+            except AntiphonError as error:
+                log.warning("%s: its room can't be rejoined: %s", name, error)
+        if room is not None:
+            events = [*events, *await self.house.bus.read(name, events[-1].seq)]  # what happened while we joined
+        session = self._continue(
+            name, claimed, events, room or _Nowhere(beginning.room), held.get("at", sent), "expired"
+        )
         if room is None:
-            session.feed(HungUp("gateway_lost"))
+            session.feed(HungUp(reason))
+
+    @asynccontextmanager
+    async def _holding(self, name: str, claimed: Claimed) -> AsyncIterator[dict[str, float]]:
+        """Keep a session's lease while its room is rejoined; gives `at`: when the last successful hold was sent."""
+        held: dict[str, float] = {}
+
+        async def hold() -> None:
+            while True:
+                await asyncio.sleep(HOLD_EVERY)
+                sent = self.house.clock.now()
+                hold = Hold(name, claimed.epoch, claimed.positions)
+                try:
+                    answer = await self.house.bus.hold(self.house.by, self.house.bus.partition(name), [hold])
+                except BusError:
+                    continue
+                if answer.replies[0].outcome is Outcome.OK:
+                    held["at"] = sent
+
+        task = asyncio.create_task(hold())
+        try:
+            yield held
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _give_up(self, name: str, epoch: int, error: Exception) -> None:
         """Nobody can go on with this log: it ends here, and says so."""
@@ -252,6 +310,7 @@ class Reception:
 
     def _deliver(self, entry: InboxEntry) -> None:
         session = self.engine.sessions.get(entry.session)
+        self.house.delays.note(entry.event, self.house.clock.now())
         if entry.session in self._early:
             self._early[entry.session].append(entry.event)
         elif session is not None:
@@ -330,3 +389,14 @@ def _beginning(events: Sequence[Event]) -> SessionStarted:
     if isinstance(events[-1], SessionEnded):
         raise Refused("the session is over; begin a new one", "over")
     return events[0]
+
+
+def _present(events: Sequence[Event]) -> set[str]:
+    """Who was in the room, by the log."""
+    found: set[str] = set()
+    for event in events:
+        if isinstance(event, ParticipantJoined):
+            found.add(event.participant)
+        elif isinstance(event, ParticipantLeft):
+            found.discard(event.participant)
+    return found

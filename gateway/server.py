@@ -1,11 +1,11 @@
-"""The gateway's HTTP side: /ws, /healthz, /readyz, /metrics."""
+"""The gateway's HTTP side: /ws, /join, /healthz, /readyz, /metrics."""
 
 import asyncio
 import contextlib
 import ipaddress
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from gateway.room import Digits, PushToTalk, Typed
 from gateway.rooms.websocket import Connection, WebSocketRoom
 from gateway.session import Session
 from gateway.tokens import Grant, TokenRefused, check_secret, verify
-from schemas.errors import AgentSpecError, SettingsError
+from schemas.errors import AgentSpecError, AntiphonError, SettingsError
 from schemas.events import SessionStarted
 
 log = logging.getLogger("antiphon.gateway.server")
@@ -29,6 +29,9 @@ LARGEST = 65_536
 _START_WITHIN = 10.0
 _TURNED_AWAY = 1013
 _GRACE = 3.0  # seconds a closed client has to take its leave
+
+_ANYTHING = Grant(join=True)
+"""Of clients on this machine, where nobody asks for a token."""
 
 Name = Field("", max_length=120)
 
@@ -47,6 +50,15 @@ class Start(BaseModel):
     room: str = Name
     session: str = Name
     ticket: str = Field("", max_length=200)
+
+
+class JoinRoom(BaseModel):
+    """The body of POST /join."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    room: str = Field(min_length=1, max_length=256)
+    agent: str = Name
 
 
 class _TurnedAway(Exception):
@@ -69,11 +81,11 @@ def is_loopback(host: str) -> bool:
 
 class Server:
     """`origins`: browser origins let in beside the gateway's own host ("*": all); `obstacles`: why it isn't
-    ready, if it isn't."""
+    ready, if it isn't; `join`: (LiveKit room, agent) → session, where there is LiveKit."""
 
     def __init__(
         self, reception: Reception, host: str, port: int, *, secret: str = "", origins: str = "",
-        obstacles: Callable[[], list[str]] = list,
+        obstacles: Callable[[], list[str]] = list, join: Callable[[str, str], Awaitable[str]] | None = None,
     ):  # fmt: skip
         if secret:
             check_secret(secret)
@@ -87,6 +99,7 @@ class Server:
         self._token_needed = not is_loopback(host)
         self._origins = {origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()}
         self._house = reception.house
+        self._join = join
         self._runner: web.AppRunner | None = None
         self.routes: list[web.RouteDef] = []
         """Further ones, added before `start`."""
@@ -95,6 +108,7 @@ class Server:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""
         app = web.Application()
         app.router.add_get("/ws", self._websocket)
+        app.router.add_post("/join", self._join_room)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
@@ -139,6 +153,29 @@ class Server:
         if not grant.operator:
             raise web.HTTPForbidden(text="this token lacks the claim `operator`: true")
 
+    async def _join_room(self, request: web.Request) -> web.Response:
+        """{"room": …, "agent": …}: the agent goes into a LiveKit room. A token must allow that room and agent."""
+        try:
+            grant = self._let_in(request)
+            if not grant.join:
+                return _sorry(403, "token", "the token does not allow this; it needs `join`: true")
+            wanted = JoinRoom.model_validate_json(await request.read())
+        except _TurnedAway as refusal:
+            return _sorry(401, refusal.code, str(refusal))
+        except ValidationError as error:
+            first = error.errors()[0]
+            return _sorry(400, "request", f"{'.'.join(map(str, first['loc'])) or 'the body'}: {first['msg']}")
+        if grant.room not in ("", wanted.room) or grant.agent not in ("", wanted.agent):
+            return _sorry(403, "token", "the token is for another room or agent")
+        if self._join is None:
+            return _sorry(
+                409, "livekit", "this gateway has no LiveKit: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
+            )
+        try:
+            return web.json_response({"session": await self._join(wanted.room, wanted.agent)})
+        except AntiphonError as error:
+            return _sorry(409, "refused", str(error))
+
     # ── one connection ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
@@ -173,9 +210,9 @@ class Server:
         if not token:
             if self._token_needed:
                 raise _TurnedAway("token", "a token is required: ?token=… or Authorization: Bearer …")
-            return Grant()
+            return _ANYTHING
         if not self._secret:
-            return Grant()
+            return _ANYTHING
         try:
             return verify(self._secret, token)
         except TokenRefused as error:
@@ -271,6 +308,10 @@ class Server:
                 if connection.stuck(room.rate):
                     connection.close(_TURNED_AWAY, "the client does not read", now=True)
                     return
+
+
+def _sorry(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"error": {"code": code, "message": message}}, status=status)
 
 
 def _obey(room: WebSocketRoom, kind: object, message: dict[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from gateway import turn_taking
 from gateway.hearing import Stream
+from gateway.load import Delays
 from gateway.messages import Narrator
 from gateway.metrics import GatewayMetrics
 from gateway.outbox import Outbox, gone, insist
@@ -68,6 +69,7 @@ class House:
     waken: Callable[["Session"], None] = lambda _: None
     ended: Callable[["Session"], None] = lambda _: None
     machine: TurnTaking = turn_taking
+    delays: Delays = field(default_factory=Delays)
 
 
 class Session:

@@ -16,11 +16,13 @@ class TokenRefused(AntiphonError): ...
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token allows. "" leaves the choice to the client; `operator`: it may have the gateway dial and hang up."""
+    """What a token allows. "" leaves the choice to the client; `join`: to send the agent into LiveKit rooms; `operator`: to have
+    the gateway dial and hang up."""
 
     room: str = ""
     participant: str = ""
     agent: str = ""
+    join: bool = False
     operator: bool = False
 
 
@@ -36,7 +38,8 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0) -> str:
     """A token for `grant` that is good for `seconds`."""
     check_secret(secret)
     claims: dict[str, object] = {"exp": int(time.time() + seconds)}
-    claims |= {name: value for name in ("room", "participant", "agent", "operator") if (value := getattr(grant, name))}
+    names = ("room", "participant", "agent", "join", "operator")
+    claims |= {name: value for name in names if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
@@ -53,4 +56,4 @@ def verify(secret: str, token: str) -> Grant:
     values = {name: claims.get(name, "") for name in ("room", "participant", "agent")}
     if not all(isinstance(value, str) for value in values.values()):
         raise TokenRefused("`room`, `participant` and `agent` of a token are strings")
-    return Grant(**values, operator=claims.get("operator") is True)
+    return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)

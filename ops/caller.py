@@ -154,6 +154,11 @@ class Caller:
     def connected(self) -> bool:
         return self._socket is not None and not self._socket.closed and not self.ended.is_set()
 
+    @property
+    def _gone(self) -> bool:
+        """Whether the line is down, so that nothing more will come."""
+        return self._socket is not None and self._socket.closed
+
     # ── speaking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def speak(self, pcm: Pcm) -> float:
@@ -170,7 +175,6 @@ class Caller:
 
     async def _microphone(self) -> None:
         """20 ms frames on an absolute schedule; a late one is made up for, so the stream keeps real time."""
-        assert self._socket is not None
         resumed = len(self.spoken) * FRAME / HEARING_RATE if self.spoken else 0.0
         if not self.spoken:
             self.microphone_began = time.monotonic()
@@ -182,12 +186,16 @@ class Caller:
             due = self.microphone_began + len(self.spoken) * FRAME / HEARING_RATE
             if (wait := due - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
-            if self._socket.closed:
+            if self._gone:
                 return
-            with contextlib.suppress(ConnectionError, aiohttp.ClientError):
-                await self._socket.send_bytes(frame.tobytes())
+            await self._transmit(frame)
             if speaking and not self._speech:
                 self._said.set()
+
+    async def _transmit(self, frame: Pcm) -> None:
+        assert self._socket is not None
+        with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+            await self._socket.send_bytes(frame.tobytes())
 
     def _next_frame(self) -> tuple[Pcm, bool]:
         if not self._speech:
@@ -254,7 +262,7 @@ class Caller:
                 if when >= since and fits(message):
                     return message
             left = end - time.monotonic()
-            if left <= 0 or (self._socket is not None and self._socket.closed):
+            if left <= 0 or self._gone:
                 return None
             async with self._news:
                 with contextlib.suppress(TimeoutError):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from ops import console
+from ops.commands.sip import app as sip
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +15,8 @@ app = typer.Typer(
     help="Antiphon: voice agents as an ordered log. Try `antiphon demo`, then what it suggests.",
     rich_markup_mode=None,
 )
+
+app.add_typer(sip, name="sip")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; the last line is one object.")]
 JsonLog = Annotated[bool, typer.Option("--json", help="Log as JSON, an object a line (LOG_FORMAT=json).")]
@@ -33,6 +36,7 @@ def demo(
         Path | None, typer.Option(exists=True, dir_okay=False, help="Converse with a recording of your own instead.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the stereo recording goes.")] = None,
+    livekit: Annotated[bool, typer.Option("--livekit", help="Through a room of a real LiveKit server.")] = False,
     json: Json = False,
 ) -> None:
     """Hold a spoken conversation, and explain it.
@@ -43,7 +47,7 @@ def demo(
     """
     from ops.commands.demo import demo as command
 
-    if not console.run(lambda: command(wav, out, json)):
+    if not console.run(lambda: command(wav, out, livekit, json)):
         raise typer.Exit(console.FAILED)
 
 
@@ -54,6 +58,7 @@ def up(
     llm: Annotated[int, typer.Option(min=0, help="LLM worker processes.")] = 1,
     tts: Annotated[int, typer.Option(min=0, help="TTS worker processes.")] = 1,
     free_ports: Annotated[bool, typer.Option(help="Use free ports instead of the well-known ones.")] = False,
+    livekit: Annotated[bool, typer.Option("--livekit", help="A LiveKit server too; its rooms get the agent.")] = False,
     json: Json = False,
 ) -> None:
     """Start everything on this machine, until Ctrl-C.
@@ -64,7 +69,7 @@ def up(
     """
     from ops.commands.up import up as command
 
-    console.run(lambda: command(gateways, stt, llm, tts, free_ports, json))
+    console.run(lambda: command(gateways, stt, llm, tts, free_ports, livekit, json))
 
 
 @app.command()
@@ -151,6 +156,27 @@ def call(
 
     if not console.run(lambda: command(Options(wav, url, out, agent, token, sessions, wait, json))):
         raise typer.Exit(console.FAILED)
+
+
+@app.command()
+def join(
+    room: Annotated[str, typer.Argument(help="A LiveKit room that exists.")],
+    agent: Annotated[str, typer.Option(help="Which agent goes there.")] = "",
+    url: Annotated[
+        str | None, typer.Option(help="Gateway, ws://host:port/ws; the running stack's when not given.")
+    ] = None,
+    token: Annotated[
+        str, typer.Option(envvar="ANTIPHON_TOKEN", help="Client token with `join`, where the gateway asks for one.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Send the agent into a LiveKit room, without a dispatch.
+
+    Example: antiphon join lobby --agent receptionist
+    """
+    from ops.commands.join import join as command
+
+    console.run(lambda: command(room, agent, url, token, json))
 
 
 @app.command()
@@ -317,6 +343,10 @@ def bench(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="A folder of recordings of your own (latency, stt)."),
     ] = None,
+    livekit: Annotated[
+        bool, typer.Option("--livekit", help="Through a room of a real LiveKit server (latency, barge-in).")
+    ] = False,
+    turns: Annotated[int | None, typer.Option(min=1, help="At most so many (latency, barge-in).")] = None,
     json: Json = False,
 ) -> None:
     """Run one benchmark.
@@ -325,7 +355,8 @@ def bench(
     """
     from ops.commands.bench import bench as command
 
-    command(name, _given(sessions=sessions or count, seconds=seconds, wav=wav), json)
+    asked = _given(sessions=sessions or count, seconds=seconds, wav=wav, livekit=livekit or None, turns=turns)
+    command(name, asked, json)
 
 
 @app.command()

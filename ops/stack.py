@@ -1,6 +1,7 @@
 """The whole of Antiphon on one machine: log, LLM server, the three pools and the gateways, each a process of its own.
 
-What a URL names (`REDIS_URL`, `LLM_BASE_URL`) is used as it is; what no URL names is started beside the rest.
+What a URL names (`REDIS_URL`, `LLM_BASE_URL`, `LIVEKIT_URL`) is used as it is; what no URL names is started beside the rest,
+LiveKit only when it is asked for.
 """
 
 import fcntl
@@ -14,13 +15,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
+from ops.embedded.livekit import LiveKit, Ports, build_if_missing
 from ops.embedded.valkey import Valkey
 from ops.supervisor import Command, Failed, Supervisor
-from ops.system import free_port
+from ops.system import free_port, free_udp_port
 from schemas.errors import AntiphonError
 from schemas.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.rooms.livekit.access import Access
 
 ANTIPHON = (sys.executable, "-m", "ops.cli")
 _STATE = "stack.json"
@@ -31,7 +36,8 @@ class StackError(AntiphonError): ...
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process."""
+    """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
+    `livekit`: a LiveKit server too (the gateways join its rooms by dispatch)."""
 
     folder: Path
     gateways: int = 1
@@ -39,6 +45,7 @@ class Plan:
     llm: int = 1
     tts: int = 1
     free_ports: bool = False
+    livekit: bool = False
     appendfsync: Literal["always", "everysec"] = "always"
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
@@ -60,6 +67,8 @@ class Stack:
         own = settings.model_fields_set
         self.embeds_redis = "redis_url" not in own
         self.embeds_llm = "llm_base_url" not in own and settings.llm_provider == "openai"
+        self.embeds_livekit = plan.livekit and "livekit_url" not in own
+        self.livekit: LiveKit | None = None
         self.redis_url = settings.redis_url
         self.llm_base_url = settings.llm_base_url
         self.gateways: list[str] = []
@@ -72,6 +81,9 @@ class Stack:
         try:
             if self.embeds_redis:
                 await self.supervisor.start([self._valkey()])
+            if self.embeds_livekit:
+                await build_if_missing()
+                await self.supervisor.start([self._livekit()])
             await self.supervisor.start(self._processes())
         except Failed as error:
             await self.supervisor.stop()
@@ -101,6 +113,20 @@ class Stack:
         self.redis_url = server.url
         return Command("valkey", server.arguments(), ready=server.answers)
 
+    def _livekit(self) -> Command:
+        free = self.plan.free_ports
+        ports = Ports(self._port(7880), self._port(7881), free_udp_port() if free else self._udp_port(7882))
+        self.livekit = LiveKit(self.plan.folder / "livekit", self.redis_url, ports)
+        return Command("livekit", self.livekit.arguments(), ready=self.livekit.answers)
+
+    def livekit_access(self) -> "Access":
+        """How to get into the LiveKit server: the embedded one, or the settings' own. SettingsError: there is none."""
+        from gateway.rooms.livekit.access import Access, access
+
+        if self.livekit is not None:
+            return Access(self.livekit.url, self.livekit.api_key, self.livekit.api_secret)
+        return access(self._settings)
+
     def _processes(self) -> list[Command]:
         commands = []
         if self.embeds_llm:
@@ -115,6 +141,7 @@ class Stack:
                 )
             )
         shared = {"REDIS_URL": self.redis_url, "LLM_BASE_URL": self._llm_front or self.llm_base_url}
+        rooms = self.livekit.environment if self.livekit else {}
         for stage, count in (("stt", self.plan.stt), ("llm", self.plan.llm), ("tts", self.plan.tts)):
             for number in range(1, count + 1):
                 health = free_port()
@@ -138,8 +165,13 @@ class Stack:
                 Command(
                     f"gateway-{number}",
                     [*ANTIPHON, "gateway"],
-                    {**shared, "GATEWAY_PORT": str(port), "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}"}
-                    | phones,
+                    {
+                        **shared,
+                        **rooms,
+                        **phones,
+                        "GATEWAY_PORT": str(port),
+                        "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}",
+                    },
                     f"http://127.0.0.1:{port}/readyz",
                 )
             )
@@ -155,6 +187,14 @@ class Stack:
                 probe.bind(("127.0.0.1", wanted))
             except OSError:
                 return free_port()
+        return wanted
+
+    def _udp_port(self, wanted: int) -> int:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                return free_udp_port()
         return wanted
 
     # ── one stack per folder, found again by the other commands ──────────────────────────────────────────────────────
@@ -175,7 +215,10 @@ class Stack:
         )
 
     def endpoints(self) -> dict[str, Any]:
-        return {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url, "gateways": self.gateways}
+        found = {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url, "gateways": self.gateways}
+        if self.livekit is not None:  # the key itself stays in its file, which is its owner's only
+            found |= {"livekit_url": self.livekit.url, "livekit_keys": str(self.livekit.key_file)}
+        return found
 
 
 def running(folder: Path | None = None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Two favours the operating system does for whoever starts processes."""
+"""Favours the operating system does for whoever starts processes."""
 
 import ctypes
 import signal
@@ -12,6 +12,13 @@ _PR_SET_PDEATHSIG = 1
 def free_port(host: str = "127.0.0.1") -> int:
     """A TCP port nobody listens on at this moment."""
     with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def free_udp_port(host: str = "127.0.0.1") -> int:
+    """A UDP port nobody listens on at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 

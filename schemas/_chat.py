@@ -11,6 +11,8 @@ Message = dict[str, Any]
 
 _UNSAID = frozenset({"noise", "empty", "backchannel", "replaced", "lost"})
 """Reasons of dropped turns whose words, if any, were not meant for the chat."""
+_LONGEST_VALUE = 300
+"""Characters of a participant's attribute that the LLM is told."""
 
 
 def counts(turn: "Turn") -> bool:
@@ -36,7 +38,8 @@ def messages(state: "SessionState", number: int, generation: int | None) -> list
         _add(chat, "user", _users_words(state, present, several))
         if (reply := _standing(present, generation)) is not None:
             chat.extend(_tool_rounds(reply, heard_only=False))
-    return [{"role": "system", "content": state.instructions}, *chat] if state.instructions else chat
+    system = "\n\n".join(part for part in (state.instructions, _known(state)) if part)
+    return [{"role": "system", "content": system}, *chat] if system else chat
 
 
 def said(state: "SessionState", number: int, generation: int | None) -> "list[Sentence]":
@@ -51,6 +54,17 @@ def said(state: "SessionState", number: int, generation: int | None) -> "list[Se
 def _standing(turn: "Turn", generation: int | None) -> "Reply | None":
     reply = turn.reply
     return reply if reply is not None and generation in (None, reply.generation) else None
+
+
+def _known(state: "SessionState") -> str:
+    """What the agent spec allows to be told of who is present. A value is one line: it cannot pose as an instruction of ours."""
+    lines = []
+    for participant in state.participants.values():
+        allowed = [name for name in state.agent.prompt_attributes if participant.attributes.get(name)]
+        values = [f"{name}: {' '.join(participant.attributes[name].split())[:_LONGEST_VALUE]}" for name in allowed]
+        if participant.present and values:
+            lines.append(f"- {participant.shown}: {'; '.join(values)}")
+    return "\n".join(("What is known of the participants:", *lines)) if lines else ""
 
 
 def _several(state: "SessionState") -> bool:

@@ -74,6 +74,29 @@ class Stt(Provider):
     partials: bool = True
 
 
+class LiveKit(_Section):
+    """What the agent tells in a LiveKit room, and what it listens to there. Each convention can be switched off."""
+
+    state: bool = True
+    """The attribute `lk.agent.state`, which LiveKit's UI kits show."""
+    transcription: bool = True
+    """Everybody's words as text streams, topic `lk.transcription`."""
+    old_transcription: bool = True
+    """The same as transcription packets, while a client from before text streams is there."""
+    transcripts: bool = True
+    """The data topic `transcripts`: one JSON message per finished utterance."""
+    words: bool = True
+    """The data topic `antiphon.words`: when each word of a clip sounds."""
+    chat: bool = True
+    """Text typed into `lk.chat` interrupts and is answered."""
+    rtvi: Literal["off", "asked", "always"] = "asked"
+    """RTVI messages: never, once a client has said that it is ready, or always (the agent waits for one with its first word)."""
+    tts_timing: Literal["off", "server_message", "bare"] = "server_message"
+    """`bot-tts-timing` of each clip: inside an RTVI server-message, or bare, at the top level, for clients that look there."""
+    session_events: bool = True
+    """Byte streams `lk.agent.session`, from which LiveKit's playground draws its timeline."""
+
+
 class Limits(_Section):
     """Seconds, unless the name says otherwise."""
 
@@ -116,6 +139,9 @@ class AgentSpec(_Section):
     """Spoken when the LLM fails or stays silent."""
     repeat: str = "Sorry, I didn't catch that. Could you say it again?"
     """Spoken when hearing fails."""
+    prompt_attributes: list[str] = []
+    """Attributes of participants that the LLM is told, by name (`metadata`: LiveKit's participant metadata). What participants or
+    their apps set reaches the prompt in no other way."""
     language: str = "en"
     """ISO 639-1; "" detects it."""
     voice: Voice = Voice()
@@ -124,6 +150,7 @@ class AgentSpec(_Section):
     llm: Llm = Llm()
     tts: Provider = Provider()
     phone: Phone = Phone()
+    livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
 
 

@@ -104,6 +104,18 @@ class Settings(BaseSettings):
     sip_calls: int = Field(200, ge=1)
     """Calls at once on one gateway."""
 
+    # LiveKit rooms
+    livekit_url: str = ""
+    """The LiveKit server as the gateway reaches it, ws://host:7880 or wss://…; "" serves no LiveKit rooms."""
+    livekit_api_key: str = ""
+    livekit_api_secret: SecretStr = SecretStr("")
+    livekit_agent_name: str = ""
+    """"" offers the agent to every new room; a name waits to be asked for (explicit dispatch)."""
+    livekit_sessions: int = Field(25, ge=1)
+    """LiveKit sessions this gateway takes at once; more are offered to others."""
+    livekit_watch: bool = True
+    """Look after rooms that have a human and no agent: those created while no gateway was there."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
 
@@ -112,6 +124,13 @@ class Settings(BaseSettings):
     def _is_redis(cls, url: str) -> str:
         if url and not re.match(r"(rediss?://.|unix:///)", url):
             raise ValueError("redis://host:port/0 (rediss:// with TLS, unix:///path for a socket)")
+        return url
+
+    @field_validator("livekit_url")
+    @classmethod
+    def _is_livekit(cls, url: str) -> str:
+        if url and not re.match(r"(wss?|https?)://.", url):
+            raise ValueError("ws://host:7880, or wss://… with TLS")
         return url
 
     @field_validator("llm_base_url", "stt_base_url", "tts_base_url")

@@ -1,5 +1,5 @@
 """Fixtures every folder of tests may use."""
 
-from tests.servers import valkey
+from tests.servers import livekit, valkey
 
-__all__ = ["valkey"]
+__all__ = ["livekit", "valkey"]

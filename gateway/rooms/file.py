@@ -208,10 +208,12 @@ def _skip(recording: Iterator[Pcm], count: int) -> Iterator[Pcm]:
     return recording
 
 
-def rejoin_file(clock: Clock) -> Callable[[str, SessionStarted, Mapping[str, Any]], Awaitable[FileRoom | None]]:
+def rejoin_file(clock: Clock) -> Callable[[str, SessionStarted, Mapping[str, Any], object], Awaitable[FileRoom | None]]:
     """After a take-over the recording goes on where it was last held, if this machine has it."""
 
-    async def rejoin(session: str, beginning: SessionStarted, positions: Mapping[str, Any]) -> FileRoom | None:
+    async def rejoin(
+        session: str, beginning: SessionStarted, positions: Mapping[str, Any], _: object
+    ) -> FileRoom | None:
         source, target, pace = [*beginning.room.split("|"), "", ""][:3]
         if not await asyncio.to_thread(Path(source).is_file):
             return None

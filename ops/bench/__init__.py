@@ -13,12 +13,17 @@ Bench = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 BENCHES = {
     "latency": ("ops.bench.latency", "last sample of speech to first agent sample, through a WebSocket room"),
+    "barge-in": (
+        "ops.bench.barge_in",
+        "the caller speaks over the agent: from the speech's start to the agent's silence",
+    ),
     "log": ("ops.bench.log", "what the log adds to a turn of four stage hops, and fenced commits a second"),
     "stt": ("ops.bench.stt", "utterances a second of one STT worker, beside plain faster-whisper"),
     "stages": ("ops.bench.stages", "one job of each stage alone"),
     "vad": ("ops.bench.vad", "participants one gateway process on one core can hear"),
     "calls": ("ops.bench.calls", "phone calls one gateway process on one core can hold"),
     "turns": ("ops.bench.turns", "cost of a late turn over an early one of the same session"),
+    "dispatch": ("ops.bench.dispatch", "LiveKit rooms made at once: a job's offer until the agent hears its room"),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }
 

@@ -4,6 +4,7 @@ The whole stack runs as separate processes with an agent's defaults. A caller pl
 room and takes the time from the last sample of its speech to the first sample of the agent that reaches it. A reply that
 begins before the caller's last sample is a cut-in: counted, not timed. A conversation goes on while the replies are short;
 on one of over 5 s, and after a cut-in, the caller hangs up and calls again. A conversation is one speaker's.
+With `--livekit` the same through a LiveKit room: a real server, LiveKit's client library for the caller, the agent by dispatch.
 The parts come from the log and lie on the turn's critical path; `playout` is what remains of the caller's own measurement: from
 the publish of the first sound to the caller's ear, and what the VAD was off about the last sample. So they sum to the turn.
 """
@@ -18,8 +19,10 @@ from typing import Any
 
 from ops.bench import machine
 from ops.bench._figures import milliseconds, percentile
-from ops.bench._recordings import Turn, folder, turns
+from ops.bench._recordings import Turn, folder
+from ops.bench._recordings import turns as recorded_turns
 from ops.caller import Caller
+from ops.livekit_caller import LiveKitCaller
 from ops.stack import Plan, Stack
 from schemas.folding import folded
 from schemas.log import connect
@@ -41,13 +44,15 @@ class Timed:
     number: int | None
 
 
-async def bench(wav: Path | None = None, progress: Any = None, **_: Any) -> dict[str, Any]:
-    script = folder(wav) if wav else turns()
+async def bench(
+    wav: Path | None = None, progress: Any = None, livekit: bool = False, turns: int | None = None, **_: Any
+) -> dict[str, Any]:
+    script = (folder(wav) if wav else recorded_turns())[:turns]
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as data:
-        async with Stack(Plan(Path(data), free_ports=True), load()) as stack:
+        async with Stack(Plan(Path(data), free_ports=True, livekit=livekit), load()) as stack:
             timed: list[Timed] = []
             while len(timed) < len(script):
-                timed += await _converse(stack.gateways[0], script[len(timed) :], progress)
+                timed += await _converse(_caller(stack, livekit), script[len(timed) :], progress)
             parts = await _parts(stack.redis_url, timed)
     latencies = [one.latency for one in timed if one.latency is not None and not one.cut_in]
     return {
@@ -71,9 +76,14 @@ async def bench(wav: Path | None = None, progress: Any = None, **_: Any) -> dict
     }
 
 
-async def _converse(url: str, script: list[Turn], progress: Any) -> list[Timed]:
+def _caller(stack: Stack, livekit: bool) -> Caller:
+    if not livekit:
+        return Caller(stack.gateways[0], rate=24_000)
+    return LiveKitCaller(stack.livekit_access())
+
+
+async def _converse(caller: Caller, script: list[Turn], progress: Any) -> list[Timed]:
     """One session: the turns of the first speaker of `script` in order, until a reply is too long to be heard out."""
-    caller = Caller(url, rate=24_000)
     await caller.connect()
     timed: list[Timed] = []
     await asyncio.sleep(0.5)

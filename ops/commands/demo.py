@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,18 @@ _OVER = 1.2  # seconds of the agent's speech before it is interrupted
 _MANNERS = 0.5  # seconds between the agent's last sample and the caller's next word
 
 
-async def demo(wav: Path | None, out: Path | None, json: bool) -> bool:
-    """Hold the conversation; True when every step was answered."""
+async def demo(wav: Path | None, out: Path | None, livekit: bool, json: bool) -> bool:
+    """Hold the conversation, through a WebSocket or (`livekit`) a LiveKit room; True when every step was answered."""
     steps = [Step(wav.name, await asyncio.to_thread(read_speech, wav))] if wav else script()
     began = time.monotonic()
     screen = _Screen(json)
-    plan = Plan(data_folder() / "demo", free_ports=True, environment={"AGENTS": str(_AGENTS)})
+    agents = _AGENTS / "demo.toml" if livekit else _AGENTS  # a room's agent is the only one there is
+    plan = Plan(data_folder() / "demo", free_ports=True, livekit=livekit, environment={"AGENTS": str(agents)})
     screen.status("starting the log, the models and the gateway …")
-    async with Stack(plan, load()) as stack:
+    if livekit:
+        screen.line("", "A LiveKit server is built first, where there is none (two minutes, once).", "dim")
+    async with Stack(plan, load()) as stack, _caller(stack, livekit, screen) as caller:
         screen.line("", f"Everything runs, after {time.monotonic() - began:.1f} s: {_parts(stack)}", "dim")
-        caller = Caller(stack.gateways[0], agent="demo", on_message=screen.message)
         await caller.connect()
         await _finished(caller, 0.0)  # the greeting
         answered = [await _take(caller, step, screen) for step in steps]
@@ -44,6 +48,23 @@ async def demo(wav: Path | None, out: Path | None, json: bool) -> bool:
     if not json:
         console.out.print(f"\n{time.monotonic() - began:.0f} s in all.", style="dim")
     return all(answered)
+
+
+@asynccontextmanager
+async def _caller(stack: Stack, livekit: bool, screen: "_Screen") -> AsyncIterator[Caller]:
+    if not livekit:
+        yield Caller(stack.gateways[0], agent="demo", on_message=screen.message)
+        return
+    from ops.livekit_caller import LiveKitCaller
+    from schemas.log import connect
+    from schemas.settings import Settings
+
+    bus = connect(Settings(redis_url=stack.redis_url))
+    await bus.start()
+    try:
+        yield LiveKitCaller(stack.livekit_access(), bus, on_message=screen.message)
+    finally:
+        await bus.aclose()
 
 
 def _parts(stack: Stack) -> str:

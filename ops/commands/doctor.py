@@ -60,6 +60,7 @@ async def _examine() -> AsyncIterator[Finding]:
     yield await _llm(settings, stack["llm_base_url"] if stack else None)
     for finding in await asyncio.to_thread(_models, settings):
         yield finding
+    yield await _livekit(settings)
     yield _port(settings, bool(stack))
 
 
@@ -158,6 +159,34 @@ async def _llm(settings: Settings, embedded: str | None) -> Finding:
     return Finding(
         "llm", "warn", f"{url} lists {', '.join(names[:5])}", f"LLM_MODEL={settings.llm_model} is not among them"
     )
+
+
+async def _livekit(settings: Settings) -> Finding:
+    if not settings.livekit_url:
+        from ops.embedded.livekit import LiveKitError, find_binary
+
+        try:
+            return Finding("livekit", "ok", f"no LIVEKIT_URL: `antiphon up --livekit` starts its own ({find_binary()})")
+        except LiveKitError:
+            return Finding(
+                "livekit", "ok", "no LIVEKIT_URL and no server here (`make livekit` builds one): no LiveKit rooms"
+            )
+    from livekit import api
+
+    from gateway.rooms.livekit._errors import explain
+    from gateway.rooms.livekit.access import access
+
+    try:
+        async with access(settings).client() as client:
+            rooms = (await client.room.list_rooms(api.ListRoomsRequest())).rooms
+    except AntiphonError as error:
+        return Finding("livekit", "bad", str(error), "see docs/livekit.md")
+    except api.TwirpError as error:
+        return Finding("livekit", "bad", str(explain(f"{error.status} {error.message}", settings.livekit_url)))
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        said = explain(f"IO error: {error or type(error).__name__}", settings.livekit_url)
+        return Finding("livekit", "bad", str(said), "start the server, or unset LIVEKIT_URL")
+    return Finding("livekit", "ok", f"{settings.livekit_url} takes our key, {len(rooms)} rooms now")
 
 
 def _models(settings: Settings) -> list[Finding]:

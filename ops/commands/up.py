@@ -10,8 +10,8 @@ from ops.stack import Plan, Stack, data_folder
 from schemas.settings import load
 
 
-async def up(gateways: int, stt: int, llm: int, tts: int, free_ports: bool, json: bool) -> None:
-    plan = Plan(data_folder() / "up", gateways, stt, llm, tts, free_ports, on_restart=_tell_restart)
+async def up(gateways: int, stt: int, llm: int, tts: int, free_ports: bool, livekit: bool, json: bool) -> None:
+    plan = Plan(data_folder() / "up", gateways, stt, llm, tts, free_ports, livekit, on_restart=_tell_restart)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sent in (signal.SIGINT, signal.SIGTERM):
@@ -38,6 +38,8 @@ def _show(stack: Stack) -> None:
     console.out.print(f"\nlog      {stack.redis_url}\nLLM      {stack.llm_base_url}")
     for url in stack.gateways:
         console.out.print(f"gateway  {url}")
+    if stack.livekit is not None:
+        console.out.print(f"LiveKit  {stack.livekit.url} (key and secret: {stack.livekit.key_file})", soft_wrap=True)
     me = console.me()
     console.out.print()
     console.hang("Try, in another terminal:  ", f"{me} call FILE.wav\n{me} sessions\n{me} doctor")

@@ -104,7 +104,8 @@ def test_fills_silence() -> None:
     assert stream.head == 1600
     for tick in range(1, 31):
         stream.fill(0.1 + tick * 0.032)
-    assert stream.head == pytest.approx(1600 + 30 * FRAME, abs=40)
+    assert stream.head == pytest.approx(1600 + 30 * FRAME, abs=FRAME)
+    assert (stream.head - 1600) % FRAME == 0  # whole frames: what comes in frames stays in step with the VAD's
     head = stream.head
     stream.append(np.full(320, 9, np.int16), 1.2)
     stream.fill(1.25)

@@ -18,9 +18,12 @@ import jsonschema
 import pytest
 import redis.asyncio
 import yaml
+from livekit import api
 
+from gateway.rooms.livekit.access import Access
+from ops.embedded.livekit import LiveKit, pinned_version
 from ops.embedded.valkey import Valkey
-from ops.system import free_port
+from ops.system import free_port, free_udp_port
 from schemas.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +185,42 @@ async def test_the_log_keeps_what_it_acknowledged(tmp_path: Path) -> None:
         }
     finally:
         await client.aclose()
+        process.kill()
+        await process.wait()
+
+
+def test_rooms_and_phones_are_asked_for() -> None:
+    """A plain `docker compose up` starts no LiveKit and opens no SIP port; their images are pinned or named by a variable."""
+    assert services()["livekit"]["profiles"] == ["livekit"]
+    assert services()["sip"]["profiles"] == ["phones"]
+    everything = {name for name, service in services().items() if not service.get("profiles")}
+    assert everything == {"redis", *ANTIPHON}
+
+
+async def test_livekit_starts_with_its_configuration(valkey: Valkey, livekit: LiveKit, tmp_path: Path) -> None:
+    """The configuration in the file is one the pinned server accepts, with the gateway's key and our Redis."""
+    variables = {"LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": SECRET, "LIVEKIT_NODE_IP": "127.0.0.1"}
+    service = services(LIVEKIT_REDIS=f"127.0.0.1:{valkey.port}", **variables)["livekit"]
+    assert service["image"].endswith(f":v{pinned_version()}")
+    configuration = yaml.safe_load(service["environment"]["LIVEKIT_CONFIG"])
+    ports = {"port": free_port(), "rtc": configuration["rtc"] | {"tcp_port": free_port(), "udp_port": free_udp_port()}}
+    environment = {"LIVEKIT_CONFIG": json.dumps(configuration | ports), "PATH": "/usr/bin:/bin"}
+    binary = livekit.arguments()[0]
+    process = await asyncio.create_subprocess_exec(
+        binary, env=environment, cwd=tmp_path, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        entry = Access(f"ws://127.0.0.1:{ports['port']}", "key", SECRET)
+        async with entry.client() as client:
+            for _ in range(200):
+                try:
+                    await client.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())
+                    break
+                except OSError:
+                    await asyncio.sleep(0.05)
+            else:
+                pytest.fail("it never answered")
+    finally:
         process.kill()
         await process.wait()
 

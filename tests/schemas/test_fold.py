@@ -366,7 +366,7 @@ def test_who_changes_the_state_raises_its_version() -> None:
     assert (FOLD_VERSION, shape) == (1, "d8d1cab932c6")
 
 
-AGENT_PARTS = {"AgentSpec", "Voice", "TurnTaking", "Stt", "Llm", "Provider", "Limits"}
+AGENT_PARTS = {"AgentSpec", "Voice", "TurnTaking", "Stt", "Llm", "Provider", "LiveKit", "Limits"}
 """They may change without it: a snapshot holds its agent whole."""
 
 

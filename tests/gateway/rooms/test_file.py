@@ -116,7 +116,7 @@ async def test_goes_on_where_it_was(tmp_path: Path) -> None:
     class Beginning:
         room = f"{source}|{target}|fast"
 
-    again = await rejoin_file(MonotonicClock())("s1", Beginning(), {"room": 40 * 512 / 16_000})  # type: ignore[arg-type]
+    again = await rejoin_file(MonotonicClock())("s1", Beginning(), {"room": 40 * 512 / 16_000}, ())  # type: ignore[arg-type]
     assert again is not None
     assert again.position() == pytest.approx(1.28)
     heard = np.concatenate([item.pcm for _ in range(5) for item in again.drain() if hasattr(item, "pcm")])
@@ -133,4 +133,4 @@ async def test_file_that_is_gone(tmp_path: Path) -> None:
     class Beginning:
         room = f"{tmp_path}/gone.wav||real"
 
-    assert await rejoin_file(MonotonicClock())("s1", Beginning(), {}) is None  # type: ignore[arg-type]
+    assert await rejoin_file(MonotonicClock())("s1", Beginning(), {}, ()) is None  # type: ignore[arg-type]

@@ -1,0 +1,108 @@
+"""One connection to a LiveKit room: made with all handlers in place, and never left behind half made."""
+
+import asyncio
+import contextlib
+from typing import Any, Protocol
+
+from livekit import rtc
+
+from gateway.rooms.livekit._errors import LiveKitError, explain
+
+AGENT_SESSION = "lk.agent.session"
+CHAT = "lk.chat"
+EARLY_SOUND = "lk.agent.pre-connect-audio-buffer"
+_LARGEST_STREAM = 16 << 20
+"""Bytes of an incoming stream; sound from before the join is the largest."""
+_LEAVE_WITHIN = 2.0  # seconds
+
+
+class Listener(Protocol):
+    """Whom a connection tells what happens; all called on the event loop."""
+
+    def participant_connected(self, participant: rtc.RemoteParticipant) -> None: ...
+    def participant_disconnected(self, participant: rtc.RemoteParticipant) -> None: ...
+    def tracks_changed(self, participant: rtc.Participant) -> None: ...
+    def track_subscribed(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None: ...
+    def voice_subscribed(self) -> None: ...
+    def voice_republished(self, publication: rtc.LocalTrackPublication) -> None: ...
+    def data_received(self, packet: rtc.DataPacket) -> None: ...
+    def dtmf_received(self, dtmf: rtc.SipDTMF) -> None: ...
+    def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None: ...
+    def early_sound(self, reader: rtc.ByteStreamReader, identity: str) -> None: ...
+    def agent_session(self, reader: rtc.ByteStreamReader, identity: str) -> None: ...
+    def wavering(self, wavering: bool) -> None: ...
+    def disconnected(self, reason: int) -> None: ...
+
+
+class Connection:
+    def __init__(self, listener: Listener):
+        self.room = rtc.Room()
+        self._left = False
+        room, hear = self.room, listener
+        for event, tell in {
+            "participant_connected": hear.participant_connected,
+            "participant_disconnected": hear.participant_disconnected,
+            "track_published": lambda publication, participant: hear.tracks_changed(participant),
+            "track_unpublished": lambda publication, participant: hear.tracks_changed(participant),
+            "track_muted": lambda participant, publication: hear.tracks_changed(participant),
+            "track_unmuted": lambda participant, publication: hear.tracks_changed(participant),
+            "track_subscribed": hear.track_subscribed,
+            "local_track_subscribed": lambda track: hear.voice_subscribed(),
+            "local_track_republished": lambda publication, sid: hear.voice_republished(publication),
+            "data_received": hear.data_received,
+            "sip_dtmf_received": hear.dtmf_received,
+            "reconnecting": lambda: hear.wavering(True),
+            "reconnected": lambda: hear.wavering(False),
+        }.items():
+            room.on(event, self._unless_left(tell))  # type: ignore[arg-type]  # a literal in a loop
+        room.on("disconnected", self._unless_left(listener.disconnected))
+        room.register_text_stream_handler(CHAT, self._unless_left(listener.text_stream))
+        room.register_byte_stream_handler(AGENT_SESSION, self._unless_left(listener.agent_session))
+        room.register_byte_stream_handler(EARLY_SOUND, self._unless_left(listener.early_sound))
+
+    def _unless_left(self, tell: Any) -> Any:
+        """After we left, or were put out, nothing of this connection concerns anybody."""
+
+        def handler(*arguments: Any) -> None:
+            if not self._left:
+                tell(*arguments)
+
+        return handler
+
+    async def aclose(self) -> None:
+        self._left = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.room.disconnect(), _LEAVE_WITHIN)
+
+
+async def connect(url: str, token: str, listener: Listener, timeout: float) -> Connection:
+    """LiveKitError: why it can't be, in a sentence."""
+    connection = Connection(listener)
+    options = rtc.RoomOptions(
+        auto_subscribe=False,
+        connect_timeout=timeout,
+        data_stream=rtc.DataStreamOptions(max_payload_byte_length=_LARGEST_STREAM),
+    )
+    making = asyncio.create_task(connection.room.connect(url, token, options))
+    try:
+        await asyncio.wait_for(asyncio.shield(making), timeout)
+    except rtc.ConnectError as error:
+        raise explain(error.message, url) from None
+    except BaseException as error:
+        making.add_done_callback(lambda done: _undo(connection, done))  # it may still get in, and must not stay
+        if isinstance(error, TimeoutError):
+            raise LiveKitError(f"LiveKit at {url} did not answer within {timeout:.0f} s; check LIVEKIT_URL") from None
+        raise
+    return connection
+
+
+_undoing: set[asyncio.Task[None]] = set()
+
+
+def _undo(connection: Connection, done: "asyncio.Task[None]") -> None:
+    if not done.cancelled() and done.exception() is None:
+        task = asyncio.ensure_future(connection.aclose())
+        _undoing.add(task)
+        task.add_done_callback(_undoing.discard)

@@ -1,0 +1,35 @@
+"""What things are called: sessions of rooms, the agent as a participant, the agent a job asks for."""
+
+import json
+import secrets
+from collections.abc import Collection
+
+SESSION_ATTRIBUTE = "antiphon.session"
+"""Of the agent as a participant: the name of its session in the log."""
+
+
+def session_name(room_sid: str, dispatch: str = "") -> str:
+    """One name for one room, whoever comes to it; an agent that was asked for by name has one for each time it was."""
+    return "lk-" + (dispatch or room_sid).partition("_")[2]
+
+
+def attributes(session: str, agent_name: str = "") -> dict[str, str]:
+    """Of the agent as a participant, from its first moment on."""
+    named = {"lk.agent.name": agent_name} if agent_name else {}
+    return {SESSION_ATTRIBUTE: session, "lk.agent.state": "initializing", **named}
+
+
+def agent_named(metadata: str, names: Collection[str]) -> str:
+    """Which agent a job's metadata asks for: `{"agent": NAME}`, or the bare name of one there is. "": none; what else
+    stands in metadata is somebody else's."""
+    try:
+        found = json.loads(metadata)
+    except ValueError:
+        return metadata.strip() if metadata.strip() in names else ""
+    wanted = found.get("agent") if isinstance(found, dict) else None
+    return wanted if isinstance(wanted, str) else ""
+
+
+def new_identity() -> str:
+    """Of an agent in its room. It stands in the log: whoever takes the session over comes back as the same participant."""
+    return f"agent-{secrets.token_hex(6)}"

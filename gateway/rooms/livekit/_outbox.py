@@ -1,0 +1,131 @@
+"""What goes out into the room beside the sound: in order for each kind, one task for each, none while there is nothing."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterable
+
+from livekit import rtc
+
+from gateway.rooms.livekit.conventions import (
+    CloseText,
+    Old,
+    OpenText,
+    Send,
+    SendBytes,
+    SendData,
+    SendText,
+    SetAttributes,
+    WriteText,
+)
+
+log = logging.getLogger("antiphon.gateway.livekit")
+
+_BOUND = 1000
+"""Sends of one kind that may wait; beyond that the room takes nothing, and what comes is lost."""
+_PATIENCE = 5.0
+"""Seconds one send may take."""
+
+
+class Outbox:
+    """`participant`: the agent's, None while there is no connection (then what is sent is dropped)."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self.participant: rtc.LocalParticipant | None = None
+        self._queues: dict[str, deque[Send]] = {"text": deque(), "data": deque(), "attributes": deque()}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._streams: dict[str, rtc.TextStreamWriter] = {}
+        self._complained: set[str] = set()
+
+    def send(self, sends: Iterable[Send]) -> None:
+        for send in sends:
+            kind = _kind(send)
+            queue = self._queues[kind]
+            if self.participant is None or len(queue) >= _BOUND:
+                continue
+            if isinstance(send, SetAttributes) and queue:
+                queue.clear()  # only the newest state matters
+            if isinstance(send, WriteText) and queue and isinstance(queue[-1], WriteText) and queue[-1].key == send.key:
+                send = WriteText(send.key, queue.pop().text + send.text)  # type: ignore[union-attr]  # it is one
+            queue.append(send)
+            if kind not in self._tasks:
+                self._tasks[kind] = asyncio.create_task(self._carry(kind), name=f"livekit {kind}")
+
+    def renew(self, participant: rtc.LocalParticipant | None, name: str = "") -> None:
+        """Another connection to the room `name`, or none: streams that were open are gone."""
+        self.participant, self._name = participant, name
+        self._streams.clear()
+
+    async def flush(self, timeout: float) -> None:
+        """Wait until all is sent."""
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+
+    def close(self) -> None:
+        self.participant = None
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def _carry(self, kind: str) -> None:
+        queue = self._queues[kind]
+        try:
+            while queue:
+                send = queue.popleft()
+                participant = self.participant
+                if participant is None:
+                    continue
+                try:
+                    await asyncio.wait_for(self._do(participant, send), _PATIENCE)
+                except Exception as error:  # whatever the SDK raises: what is shown of a session must never end it
+                    self._complain(send, error)
+        finally:
+            self._tasks.pop(kind, None)
+
+    async def _do(self, participant: rtc.LocalParticipant, send: Send) -> None:
+        match send:
+            case SendData():
+                await participant.publish_data(
+                    send.payload, topic=send.topic, destination_identities=list(send.to), reliable=True
+                )
+            case SendText():
+                writer = await participant.stream_text(
+                    topic=send.topic, attributes=send.attributes, sender_identity=send.sender
+                )
+                if send.text:
+                    await writer.write(send.text)
+                await writer.aclose()
+            case OpenText():
+                self._streams[send.key] = await participant.stream_text(topic=send.topic, attributes=send.attributes)
+            case WriteText():
+                if (stream := self._streams.get(send.key)) is not None:
+                    await stream.write(send.text)
+            case CloseText():
+                if (stream := self._streams.pop(send.key, None)) is not None:
+                    await stream.aclose(attributes=send.attributes)
+            case Old():
+                segment = rtc.TranscriptionSegment(send.segment, send.text, 0, 0, "", send.final)
+                await participant.publish_transcription(rtc.Transcription(send.participant, send.track, [segment]))
+            case SetAttributes():
+                await participant.set_attributes(send.attributes)
+            case SendBytes():
+                await participant.send_bytes(
+                    send.data,
+                    name=send.topic,
+                    topic=send.topic,
+                    attributes=send.attributes,
+                    destination_identities=list(send.to),
+                )
+
+    def _complain(self, send: Send, error: Exception) -> None:
+        what = type(send).__name__
+        if what not in self._complained:
+            self._complained.add(what)
+            log.warning("%s: %s failed: %s (said once)", self._name, what, str(error) or type(error).__name__)
+
+
+def _kind(send: Send) -> str:
+    if isinstance(send, SetAttributes):
+        return "attributes"
+    return "data" if isinstance(send, SendData) else "text"

@@ -1,0 +1,43 @@
+"""Who is in the room, as the session sees them: humans only, and of what they set only what may be known."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from livekit import rtc
+
+from gateway.room import Joined
+
+_NOT_HUMAN = (
+    rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
+    rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS,
+)
+_OF_CALLS = "sip."
+"""Attributes LiveKit's SIP bridge sets: caller, number called, trunk, call id. They belong in the log."""
+_LONGEST = 1000
+METADATA = "metadata"
+
+
+def is_human(participant: rtc.Participant) -> bool:
+    """Whether somebody may speak through it: people, phones, streams; not agents and recorders."""
+    return participant.kind not in _NOT_HUMAN
+
+
+def is_phone(participant: rtc.Participant) -> bool:
+    return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+
+
+def joined(participant: rtc.Participant, allowed: Sequence[str]) -> Joined:
+    """`allowed`: names of attributes that may be known (`metadata`: the participant's metadata)."""
+    kind: Literal["sip", "standard"] = "sip" if is_phone(participant) else "standard"
+    known = of_interest(participant.attributes, participant.metadata, allowed, phone=kind == "sip")
+    return Joined(participant.identity, kind, participant.name[:_LONGEST], known)
+
+
+def of_interest(attributes: Mapping[str, str], metadata: str, allowed: Sequence[str], *, phone: bool) -> dict[str, str]:
+    """What of a participant's attributes is kept: those allowed, and of a phone those of the call."""
+    everything = dict(attributes) | ({METADATA: metadata} if metadata else {})
+    return {
+        name: value[:_LONGEST]
+        for name, value in everything.items()
+        if name in allowed or (phone and name.startswith(_OF_CALLS))
+    }

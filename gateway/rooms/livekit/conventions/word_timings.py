@@ -1,0 +1,40 @@
+"""The data topic `antiphon.words`: when each word of a clip sounds; sent before the clip's first sample leaves.
+
+    {"type": "words", "clip": 3, "segment_id": "…", "text": "Good day.", "ahead": 0.12, "words": [["Good", 0.03, 0.29], …]}
+
+`ahead`: seconds from now to the clip's first sample (negative: it goes on after a pause); words are [text, start, end] in
+seconds from that sample. `{"type": "cut", "segment_id": "…"}`: the agent was interrupted; forget what has not sounded.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.rooms.livekit.conventions._sending import Scene, Send, SendData
+from gateway.rooms.livekit.facts import ClipWords, Fact, ReplyEnded
+
+TOPIC = "antiphon.words"
+
+
+class WordTimings:
+    def tell(self, fact: Fact, scene: Scene) -> Sequence[Send]:
+        match fact:
+            case ClipWords():
+                return [
+                    _message(
+                        type="words",
+                        clip=fact.sequence,
+                        segment_id=fact.segment,
+                        text=fact.text,
+                        ahead=fact.ahead,
+                        words=fact.words,
+                    )
+                ]
+            case ReplyEnded(cut=True):
+                return [_message(type="cut", segment_id=fact.segment)]
+            case _:
+                return []
+
+
+def _message(**fields: Any) -> Send:
+    return SendData(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(), TOPIC)

@@ -1,0 +1,129 @@
+"""What there is to tell a room: the one vocabulary from which every convention makes its own messages. Plain values.
+
+Texts of people keep their segment from the first interim to the one final; a final one is never taken back. Words of the
+agent come as they sound, so what was told when speech is cut is what was heard.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """`state`: listening, thinking, speaking."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpeech:
+    participant: str
+    speaking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserText:
+    """All of what is known of `segment`; `final`: once, and the last one."""
+
+    participant: str
+    segment: str
+    text: str
+    final: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyBegan:
+    """The agent's reply begins to sound."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceBegan:
+    """`spoken`: else its sound could not be made, and it is text only. `number` counts the sentences of the session."""
+
+    segment: str
+    number: int
+    text: str
+    spoken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WordsSounded:
+    """`delta` has just sounded (with the blank before it); `said`: all of the reply so far."""
+
+    segment: str
+    delta: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceEnded:
+    """All of it has sounded (or was shown)."""
+
+    segment: str
+    number: int
+    text: str
+    spoken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """`text`: as the user heard it; `cut`: before its end."""
+
+    segment: str
+    text: str
+    cut: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClipWords:
+    """Timings of one clip whose sound leaves `ahead` seconds from now (negative: it goes on after a pause).
+
+    `sequence` counts clips; the same clip, told again, keeps its number. `words`: (text, start, end), seconds from its beginning.
+    """
+
+    sequence: int
+    segment: str
+    text: str
+    ahead: float
+    words: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How long the stages of a turn took: name → seconds."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    code: str
+    message: str
+    fatal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The session has ended."""
+
+    reason: str
+
+
+Fact = (
+    StateChanged
+    | UserSpeech
+    | UserText
+    | ReplyBegan
+    | SentenceBegan
+    | WordsSounded
+    | SentenceEnded
+    | ReplyEnded
+    | ClipWords
+    | Figures
+    | Trouble
+    | Over
+)

@@ -1,0 +1,382 @@
+"""The LiveKit room: an agent among the participants of a real room, behind the gateway's `Room` Protocol.
+
+Everything the SDK says comes in by handlers on the event loop and waits for the tick, which drains it. Nothing here decides
+about the conversation; what is told to the room is made by `Captions` and the conventions, which are pure.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from livekit import rtc
+from livekit.rtc.participant import PublishTrackError
+
+from gateway.room import Attached, Detached, Digits, HungUp, Left, Pcm, RoomInput, Typed
+from gateway.rooms.livekit import _people
+from gateway.rooms.livekit._connection import Connection, connect
+from gateway.rooms.livekit._ears import Ears
+from gateway.rooms.livekit._errors import LiveKitError
+from gateway.rooms.livekit._incoming import Incoming
+from gateway.rooms.livekit._outbox import Outbox
+from gateway.rooms.livekit._voice import RATE, Voice
+from gateway.rooms.livekit.captions import Captions
+from gateway.rooms.livekit.conventions import Convention, Scene
+from gateway.rooms.livekit.conventions.agent_session import AgentSession
+from gateway.rooms.livekit.conventions.agent_state import AgentState
+from gateway.rooms.livekit.conventions.old_transcription import OldTranscription
+from gateway.rooms.livekit.conventions.rtvi import Rtvi
+from gateway.rooms.livekit.conventions.transcription import Transcription
+from gateway.rooms.livekit.conventions.transcripts import Transcripts
+from gateway.rooms.livekit.conventions.word_timings import WordTimings
+from gateway.rooms.livekit.facts import Fact, StateChanged
+from schemas.agent import AgentSpec
+from schemas.clock import Clock
+
+log = logging.getLogger("antiphon.gateway.livekit")
+
+SUBSCRIBED_WITHIN = 2.0
+"""Seconds the agent waits for somebody to subscribe to its voice before it speaks all the same (to who only reads)."""
+READY_WITHIN = 5.0
+"""Seconds more for an RTVI client to say that it is ready, where the agent expects one."""
+RESUMED_WITHIN = 2.0
+"""Seconds the SDK has to resume a connection that broke."""
+_OLD = 3
+"""Client protocol from which a client reads text streams."""
+_GOODBYE = 1.0  # seconds to send what is still to be sent, and then to leave
+_KNOWN_WITHIN = 6.0
+"""Seconds within which a participant is known: the server tells of who publishes nothing every 3 s only."""
+_EARLY = 20  # things that wait for their sender
+_AGAIN = (0.2, 0.5, 1.0, 2.0)  # seconds before each further try to come back; the last one for ever
+
+Leaving = Callable[[str], Awaitable[None]]
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+async def join(
+    url: str,
+    token: str,
+    *,
+    clock: Clock,
+    agent: AgentSpec,
+    timeout: float = 10.0,
+    known: Collection[str] = (),
+    renew: Callable[[], str] | None = None,
+    leaving: Leaving | None = None,
+) -> "LiveKitRoom":
+    """Join a room as its agent. LiveKitError (an AntiphonError) says in one sentence why not.
+
+    `token`: of kind agent, with the room's name, `agent` and `can_update_own_metadata`; `known`: participants a session that is
+    taken over believes present; `renew`: makes another token when the server was lost and the room is rejoined (else the same is
+    used again); `leaving`: awaited with the session's reason before the room is left.
+    """
+    room = LiveKitRoom(url, token, clock, agent, known=known, renew=renew, leaving=leaving)
+    try:
+        await room.open(timeout)
+    except BaseException:
+        await room.aclose("lost")
+        raise
+    return room
+
+
+class LiveKitRoom:
+    """Use `join`."""
+
+    transport: Literal["livekit"] = "livekit"
+    rate = RATE
+
+    def __init__(
+        self, url: str, token: str, clock: Clock, agent: AgentSpec, *, known: Collection[str] = (),
+        renew: Callable[[], str] | None = None, leaving: Leaving | None = None,
+    ):  # fmt: skip
+        self.name = ""
+        self._url, self._token, self._renew, self._leaving = url, token, renew, leaving
+        self._clock = clock
+        self._spec = agent
+        self._known = set(known)
+        self._connection: Connection | None = None
+        self._inputs: list[RoomInput] = []
+        self._early: list[tuple[float, Typed | Digits]] = []  # until when it waits for its sender
+        self._present: dict[str, bool] = {}  # humans, and whether their client is an old one
+        self._scene = Scene("")
+        self._voice = Voice(clock)
+        self._ears = Ears(clock)
+        self._outbox = Outbox()
+        self._captions = Captions(secrets.token_hex(4), _wall)
+        self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing)
+        self._conventions = _conventions(agent, self._rtvi)
+        agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
+        self._incoming = Incoming(self, agent, self._rtvi, agent_session, self._ears, self._outbox)
+        self._state = "initializing"
+        self._attached = False
+        self._wait_until: float | None = None  # for somebody to subscribe to the voice
+        self._subscribed = False
+        self._give_up_at: float | None = None
+        self._closed = False
+        self._left = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def identity(self) -> str:
+        return self._scene.identity
+
+    @property
+    def heard_tracks(self) -> dict[str, str]:
+        """Whose sound comes in, by which track: sids by identity."""
+        return self._ears.open
+
+    async def open(self, timeout: float) -> None:
+        """Connect, and look who is there."""
+        await self._enter(timeout)
+        for identity in self._known - self._present.keys():
+            self._inputs.append(Left(identity, "gone"))
+
+    async def _enter(self, timeout: float) -> None:
+        connection = await connect(self._url, self._token, self, timeout)
+        if self._closed:
+            await connection.aclose()
+            return
+        self._connection = connection
+        room = connection.room
+        self.name = self.name or room.name
+        self._scene.identity = room.local_participant.identity
+        self._outbox.renew(room.local_participant, self.name)
+        self._tell(StateChanged(self._state))
+        for participant in list(room.remote_participants.values()):
+            self.participant_connected(participant)
+        self._spawn(self._publish(room.local_participant))
+        if not room.isconnected():  # put out again before we could listen
+            self.disconnected(rtc.DisconnectReason.UNKNOWN_REASON)
+
+    async def _publish(self, participant: rtc.LocalParticipant) -> None:
+        try:
+            self._scene.track = await self._voice.publish(participant)
+        except PublishTrackError as error:
+            log.error("%s: the agent's voice can't be published: %s", self.name, error.message)
+            self._inputs.append(HungUp("error"))
+
+    # ── Room ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def drain(self) -> Sequence[RoomInput]:
+        if self._closed:
+            return ()
+        if self._give_up_at is not None and self._clock.now() >= self._give_up_at:
+            self.disconnected(rtc.DisconnectReason.SIGNAL_CLOSE)
+        self._look_who_hears()
+        inputs, self._inputs = self._inputs, []
+        inputs.extend(self._ears.drain())
+        for fact in self._captions.advance(self._played()):
+            self._tell(fact)
+        return inputs
+
+    def push(self, pcm: Pcm) -> None:
+        if not self._closed:
+            self._voice.push(pcm)
+
+    def queued(self) -> float:
+        return self._voice.queued()
+
+    def clear(self) -> float:
+        return self._voice.clear()
+
+    def send(self, message: dict[str, Any]) -> None:
+        if self._closed:
+            return
+        for fact in self._captions.take(message, self._voice.pushed / RATE, self._played()):
+            self._tell(fact)
+
+    async def aclose(self, reason: str) -> None:
+        """Say what is left to say, and leave. `lost`, `going_away`, `moved`: somebody else goes on, nothing more is said."""
+        if self._closed:
+            await asyncio.wait_for(self._left.wait(), 3 * _GOODBYE)
+            return
+        self._closed = True
+        self._voice.clear()
+        self._ears.close()
+        try:
+            if reason not in ("lost", "going_away", "moved"):
+                await self._outbox.flush(_GOODBYE)
+            if self._leaving is not None and self.name:  # else we never were in
+                await asyncio.wait_for(self._leaving(reason), _GOODBYE)
+        except TimeoutError:
+            log.warning("%s: leaving without the last word: it took more than %.0f s", self.name, _GOODBYE)
+        finally:
+            self._outbox.close()
+            for task in self._tasks:
+                task.cancel()
+            if self._connection is not None:
+                await self._connection.aclose()
+            await self._voice.aclose()
+            self._left.set()
+
+    def _played(self) -> float:
+        """Seconds of the stream that have sounded."""
+        return self._voice.pushed / RATE - self._voice.queued()
+
+    def _tell(self, fact: Fact) -> None:
+        if isinstance(fact, StateChanged):
+            self._state = fact.state
+        self._scene.tracks = self._ears.tracks
+        for convention in self._conventions:
+            self._outbox.send(convention.tell(fact, self._scene))
+
+    def put(self, item: RoomInput) -> None:
+        """Something a participant did. Data may come before the news of who sent it: it waits for them a while."""
+        if not isinstance(item, Typed | Digits) or item.participant in self._present:
+            self._inputs.append(item)
+        elif not item.participant and self._present:
+            self._inputs.append(replace(item, participant=next(iter(self._present))))  # nameless: by the server's API
+        else:
+            now = self._clock.now()
+            self._early = [(until, early) for until, early in self._early if until > now][-_EARLY:]
+            self._early.append((now + _KNOWN_WITHIN, item))
+
+    def _take_early(self, identity: str) -> None:
+        """`identity` is a human who is here now."""
+        early, self._early = self._early, []
+        for until, item in early:
+            if self._clock.now() < until and item.participant in ("", identity):
+                self._inputs.append(replace(item, participant=identity))
+            elif self._clock.now() < until:
+                self._early.append((until, item))
+
+    def _look_who_hears(self) -> None:
+        """A session is attached when somebody is there and has our voice, or has had time enough to ask for it."""
+        if not self._present or self._connection is None:
+            if self._attached:
+                self._attached = self._subscribed = False
+                self._inputs.append(Detached())
+            self._wait_until = None
+        elif not self._attached:
+            if self._wait_until is None:
+                self._wait_until = self._clock.now() + SUBSCRIBED_WITHIN
+            expects = self._rtvi.expects_client
+            patience = READY_WITHIN if expects else 0.0
+            if (self._subscribed and not expects) or self._clock.now() >= self._wait_until + patience:
+                self._attached = True
+                self._inputs.append(Attached())
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ── what the SDK says (`Connection` calls these) ─────────────────────────────────────────────────────────────────
+
+    def participant_connected(self, participant: rtc.RemoteParticipant) -> None:
+        if not _people.is_human(participant) or self._closed:
+            return
+        self._present[participant.identity] = self._incoming.protocol(participant) < _OLD
+        self._scene.old_clients = any(self._present.values())
+        self._inputs.append(_people.joined(participant, self._spec.prompt_attributes))
+        self._take_early(participant.identity)
+        self._ears.consider(participant)
+
+    def participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
+        if self._present.pop(participant.identity, None) is None:
+            return
+        self._scene.old_clients = any(self._present.values())
+        self._ears.gone(participant.identity)
+        why = participant.disconnect_reason
+        reason = rtc.DisconnectReason.Name(why).lower() if why is not None else ""
+        self._inputs.append(Left(participant.identity, reason))
+
+    def tracks_changed(self, participant: rtc.Participant) -> None:
+        if isinstance(participant, rtc.RemoteParticipant) and participant.identity in self._present:
+            self._ears.consider(participant)
+
+    def track_subscribed(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        if participant.identity in self._present:
+            self._ears.subscribed(track, publication, participant)
+
+    def voice_subscribed(self) -> None:
+        self._subscribed = True
+
+    def voice_republished(self, publication: rtc.LocalTrackPublication) -> None:
+        self._scene.track = publication.sid
+
+    def data_received(self, packet: rtc.DataPacket) -> None:
+        self._incoming.data(packet)
+
+    def dtmf_received(self, dtmf: rtc.SipDTMF) -> None:
+        self._incoming.dtmf(dtmf)
+
+    def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
+        self._spawn(self._incoming.chat(reader, identity))
+
+    def agent_session(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        self._spawn(self._incoming.agent_session(reader, identity))
+
+    def early_sound(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        self._spawn(self._incoming.early_sound(reader, identity))
+
+    def wavering(self, wavering: bool) -> None:
+        """The SDK has lost the server and tries to resume, which takes it long; we are quicker to come in anew."""
+        self._give_up_at = self._clock.now() + RESUMED_WITHIN if wavering else None
+        if not wavering:
+            self._tell(StateChanged(self._state))  # it may have been lost
+
+    def disconnected(self, reason: int) -> None:
+        """The server, or the network, has put us out."""
+        if self._closed or self._connection is None:
+            return
+        name = rtc.DisconnectReason.Name(reason)  # type: ignore[arg-type]
+        self._voice.clear()
+        connection, self._connection = self._connection, None
+        self._give_up_at = None
+        self._spawn(connection.aclose())
+        self._outbox.renew(None)
+        if name == "DUPLICATE_IDENTITY":
+            log.warning("%s: another agent with our identity came in; this one falls silent", self.name)
+            self._inputs.append(HungUp("room_closed"))
+        elif name in ("ROOM_DELETED", "ROOM_CLOSED", "PARTICIPANT_REMOVED"):
+            log.info("%s: the room is over (%s)", self.name, name.lower())
+            self._inputs.append(HungUp("room_closed"))
+        else:
+            log.warning("%s: LiveKit was lost (%s); trying to come back", self.name, name.lower())
+            self._ears.close()
+            self._spawn(self._come_back())
+
+    async def _come_back(self) -> None:
+        """Rejoin until it works; meanwhile the session is detached, and ends by itself when that takes too long."""
+        was = set(self._present)
+        self._present.clear()
+        tries = 0
+        while not self._closed:
+            await asyncio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
+            tries += 1
+            if self._renew is not None:
+                self._token = self._renew()
+            try:
+                await self._enter(5.0)
+            except LiveKitError as error:
+                if tries == 1:
+                    log.warning("%s", error)
+                continue
+            log.info("%s: back in the room", self.name)
+            break
+        for identity in was - self._present.keys():
+            self._inputs.append(Left(identity, "gone"))
+
+
+def _conventions(agent: AgentSpec, rtvi: Rtvi) -> list[Convention]:
+    """Word timings first: they are never later than their sound."""
+    settings = agent.livekit
+    every: list[tuple[bool, Convention]] = [
+        (settings.words, WordTimings()),
+        (settings.rtvi != "off" or settings.tts_timing == "bare", rtvi),
+        (settings.state, AgentState()),
+        (settings.transcription, Transcription()),
+        (settings.old_transcription, OldTranscription()),
+        (settings.transcripts, Transcripts()),
+        (settings.session_events, AgentSession(agent.name)),
+    ]
+    return [convention for wanted, convention in every if wanted]

@@ -1,0 +1,27 @@
+"""`antiphon join`: a gateway goes into a LiveKit room that somebody names."""
+
+import aiohttp
+
+from ops import console
+from ops.caller import CallError
+from ops.commands.call import gateway_url
+
+
+async def join(room: str, agent: str, url: str | None, token: str, json: bool) -> None:
+    """Ask the gateway; CallError says why it doesn't go."""
+    base = gateway_url(url).replace("ws", "http", 1).removesuffix("/ws").rstrip("/")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30), headers=headers) as http,
+            http.post(f"{base}/join", json={"room": room, "agent": agent}) as answer,
+        ):
+            found = await answer.json()
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise CallError(f"{base}: no gateway answers there as expected ({error or type(error).__name__})") from None
+    if "session" not in found:
+        raise CallError(str(found.get("error", {}).get("message") or found))
+    if json:
+        console.emit({"session": found["session"], "room": room})
+    else:
+        console.out.print(f"session {found['session']}: the agent is in room {room}", soft_wrap=True)

@@ -1,0 +1,197 @@
+"""`antiphon sip …`: phones in LiveKit rooms. Each command asks LiveKit's API, of LIVEKIT_URL or of the running stack."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from ops import console
+
+if TYPE_CHECKING:
+    from gateway.rooms.livekit.access import Access
+    from ops.telephony import Telephony
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, help="Phones in LiveKit rooms: trunks, rules, calls.", rich_markup_mode=None)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; the last line is one object.")]
+Number = Annotated[list[str], typer.Option("--number", help="A number of yours, +15105550100; may be given again.")]
+User = Annotated[str, typer.Option(help="User of the SIP login.")]
+Password = Annotated[
+    str, typer.Option(envvar="SIP_PASSWORD", help="Its password; better in SIP_PASSWORD than on the command line.")
+]
+Room = Annotated[str, typer.Argument(help="A LiveKit room.")]
+Identity = Annotated[str, typer.Argument(help="The phone in it; `antiphon sip calls` lists them.")]
+Agent = Annotated[str, typer.Option(help="LIVEKIT_AGENT_NAME of the gateways; empty: every room's agent.")]
+Metadata = Annotated[str, typer.Option(help='Of the agent\'s job: {"agent": "receptionist"} chooses the agent file.')]
+
+
+def livekit_access() -> "Access":
+    """The settings' LiveKit server, else that of the running stack. SettingsError: there is neither."""
+    from pathlib import Path
+
+    from gateway.rooms.livekit.access import Access, access
+    from ops.stack import running
+    from schemas.settings import load
+
+    settings, stack = load(), running()
+    if not settings.livekit_url and stack and "livekit_url" in stack:
+        key, _, secret = Path(stack["livekit_keys"]).read_text().strip().partition(": ")
+        return Access(stack["livekit_url"], key, secret)
+    return access(settings)
+
+
+def _ask(work: "Callable[[Telephony], Awaitable[T]]") -> T:
+    from ops.telephony import Telephony
+
+    async def main() -> T:
+        async with Telephony(livekit_access()) as phones:
+            return await work(phones)
+
+    return console.run(main)
+
+
+def _made(identifier: str, json: bool) -> None:
+    if json:
+        console.emit({"id": identifier})
+    else:
+        console.out.print(identifier)
+
+
+def _table(rows: list[dict[str, Any]], json: bool, nothing: str) -> None:
+    if json:
+        console.emit({"found": rows})
+    for row in [] if json else rows:
+        console.out.print("  ".join(f"{name} {value}" for name, value in row.items()), markup=False, soft_wrap=True)
+    if not rows and not json:
+        console.out.print(nothing)
+
+
+@app.command()
+def inbound(
+    name: Annotated[str, typer.Argument(help="What to call the trunk.")],
+    number: Number = [],  # noqa: B006 (typer's way)
+    allow: Annotated[
+        list[str], typer.Option("--allow", help="An address that may call, IP or CIDR; may be given again.")
+    ] = [],  # noqa: B006
+    user: User = "",
+    password: Password = "",
+    json: Json = False,
+) -> None:
+    """Let calls in.
+
+    Example: antiphon sip inbound line --number +15105550100 --allow 203.0.113.0/24
+    """
+    from ops.telephony import Login
+
+    _made(_ask(lambda phones: phones.add_inbound(name, number, allow, Login(user, password))), json)
+
+
+@app.command()
+def outbound(
+    name: Annotated[str, typer.Argument(help="What to call the trunk.")],
+    address: Annotated[str, typer.Option(help="The provider's SIP host, sip.example.com or host:port.")],
+    number: Number = [],  # noqa: B006
+    user: User = "",
+    password: Password = "",
+    json: Json = False,
+) -> None:
+    """Let calls out.
+
+    Example: SIP_PASSWORD=… antiphon sip outbound provider --address sip.example.com --number +15105550100 --user me
+    """
+    from ops.telephony import Login
+
+    _made(_ask(lambda phones: phones.add_outbound(name, address, number, Login(user, password))), json)
+
+
+@app.command()
+def rule(
+    name: Annotated[str, typer.Argument(help="What to call the rule.")],
+    room: Annotated[str, typer.Option(help="One room for all callers; empty: a room for each call.")] = "",
+    prefix: Annotated[str, typer.Option(help="What the names of those rooms begin with.")] = "call-",
+    trunk: Annotated[list[str], typer.Option("--trunk", help="Only calls of this trunk; may be given again.")] = [],  # noqa: B006
+    pin: Annotated[str, typer.Option(help="Digits a caller must key in first.")] = "",
+    agent: Agent = "",
+    metadata: Metadata = "",
+    hide_number: Annotated[bool, typer.Option(help="Keep callers' numbers out of the room.")] = False,
+    json: Json = False,
+) -> None:
+    """Send calls to rooms, with the agent.
+
+    Example: antiphon sip rule calls --metadata '{"agent": "receptionist"}'
+    """
+    from ops.telephony import Rule
+
+    made = _ask(lambda phones: phones.add_rule(Rule(name, room, prefix, trunk, pin, agent, metadata, hide_number)))
+    _made(made, json)
+
+
+@app.command("list")
+def list_all(json: Json = False) -> None:
+    """Trunks and rules.
+
+    Example: antiphon sip list
+    """
+    _table(_ask(lambda phones: phones.everything()), json, "no trunks and no rules: antiphon sip inbound --help")
+
+
+@app.command()
+def remove(identifier: Annotated[str, typer.Argument(help="ST_… or SDR_…")]) -> None:
+    """Delete a trunk or a rule.
+
+    Example: antiphon sip remove ST_abc
+    """
+    _ask(lambda phones: phones.remove(identifier))
+
+
+@app.command()
+def call(
+    trunk: Annotated[str, typer.Argument(help="An outbound trunk's id.")],
+    number: Annotated[str, typer.Argument(help="Whom to call.")],
+    room: Annotated[str, typer.Option(help="The room to bring them into; a new one when empty.")] = "",
+    agent: Agent = "",
+    metadata: Metadata = "",
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to let it ring; 0 does not wait.")] = 40.0,
+    json: Json = False,
+) -> None:
+    """Call somebody into a room where the agent is.
+
+    Example: antiphon sip call ST_abc +15105550123
+    """
+    import secrets
+
+    room = room or f"call-{secrets.token_hex(4)}"
+    identity = _ask(lambda phones: phones.call(trunk, number, room, agent=agent, metadata=metadata, wait=wait))
+    if json:
+        console.emit({"room": room, "identity": identity})
+    else:
+        console.out.print(f"{number} is in room {room} as {identity}", soft_wrap=True)
+
+
+@app.command()
+def calls(json: Json = False) -> None:
+    """The phones that are in rooms now.
+
+    Example: antiphon sip calls --json
+    """
+    _table(_ask(lambda phones: phones.calls()), json, "no phone is in any room")
+
+
+@app.command("hang-up")
+def hang_up(room: Room, identity: Identity) -> None:
+    """End one call.
+
+    Example: antiphon sip hang-up call-1f2e phone-15105550123
+    """
+    _ask(lambda phones: phones.hang_up(room, identity))
+
+
+@app.command()
+def transfer(room: Room, identity: Identity, to: Annotated[str, typer.Argument(help="+1…, tel:+1… or sip:…")]) -> None:
+    """Hand a call to another number.
+
+    Example: antiphon sip transfer call-1f2e phone-15105550123 +15105550199
+    """
+    _ask(lambda phones: phones.transfer(room, identity, to))

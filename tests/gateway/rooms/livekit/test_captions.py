@@ -1,0 +1,195 @@
+"""From the session's messages to what is told in a room, and when."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.rooms.livekit.captions import Captions
+from gateway.rooms.livekit.facts import (
+    ClipWords,
+    Fact,
+    ReplyBegan,
+    ReplyEnded,
+    SentenceBegan,
+    SentenceEnded,
+    StateChanged,
+    UserText,
+    WordsSounded,
+)
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def captions() -> Captions:
+    return Captions("x", lambda: NOON)
+
+
+def transcript(
+    utterance: str, text: str, *, turn: int = 1, final: bool = True, who: str = "ann", replaces: str | None = None
+) -> Any:
+    return {
+        "type": "transcript", "participant": who, "turn": turn, "utterance": utterance, "text": text, "final": final,
+        "replaces": replaces,
+    }  # fmt: skip
+
+
+def sentence(index: int, text: str, *, turn: int = 1, spoken: bool = True) -> Any:
+    return {"type": "sentence", "turn": turn, "index": index, "text": text, "spoken": spoken}
+
+
+def words(index: int, timings: list[list[Any]], *, turn: int = 1, part: int = 0, offset: float = 0.0) -> Any:
+    return {"type": "words", "turn": turn, "index": index, "part": part, "offset": offset, "words": timings}
+
+
+def ended(turn: int, how: str = "played", heard: str = "") -> Any:
+    return {"type": "turn", "turn": turn, "how": how, "reason": "", "heard": heard}
+
+
+def texts(facts: list[Fact]) -> list[tuple[str, str, bool]]:
+    return [(fact.segment, fact.text, fact.final) for fact in facts if isinstance(fact, UserText)]
+
+
+def test_what_may_still_be_replaced_is_not_final() -> None:
+    """A transcript that a longer one replaces keeps its segment; the one final text comes when the turn is answered."""
+    one = captions()
+    assert texts(one.take(transcript("u1", "I would like"), 0, 0)) == [("x-u1", "I would like", False)]
+    longer = transcript("u2", "I would like a coffee.", replaces="u1")
+    assert texts(one.take(longer, 0, 0)) == [("x-u1", "I would like a coffee.", False)]
+    facts = one.take(sentence(0, "Here you are."), 0, 0)
+    assert texts(facts) == [("x-u1", "I would like a coffee.", True)]
+    assert isinstance(facts[1], ReplyBegan)
+    assert texts(one.take(ended(1), 0, 0)) == []
+
+
+def test_an_interim_carries_what_went_before() -> None:
+    """The interim of a further utterance, which carries the audio of the last, updates that one's segment."""
+    one = captions()
+    one.take(transcript("u1", "I would like"), 0, 0)
+    assert texts(one.take(transcript("u2", "I would like a", final=False), 0, 0)) == [("x-u1", "I would like a", False)]
+
+
+def test_an_interim_that_was_guessed_wrong_is_put_right() -> None:
+    """If the further utterance turns out to stand alone, both segments get their own words."""
+    one = captions()
+    one.take(transcript("u1", "Twenty seconds of talk."), 0, 0)
+    one.take(transcript("u2", "and", final=False), 0, 0)
+    facts = one.take(transcript("u2", "And more."), 0, 0)
+    assert texts(facts) == [("x-u1", "Twenty seconds of talk.", False), ("x-u2", "And more.", False)]
+    assert texts(one.take(ended(1), 0, 0)) == [("x-u1", "Twenty seconds of talk.", True), ("x-u2", "And more.", True)]
+
+
+def test_noise_is_not_told_unless_something_was_shown() -> None:
+    """An empty transcript is silent; after an interim it takes that back."""
+    one = captions()
+    assert one.take(transcript("u1", ""), 0, 0) == []
+    one.take(transcript("u2", "uh", turn=2, final=False), 0, 0)
+    assert texts(one.take(transcript("u2", "", turn=2), 0, 0)) == [("x-u2", "", True)]
+
+
+def test_two_people_have_segments_of_their_own() -> None:
+    """Who overlaps in one turn is told apart."""
+    one = captions()
+    one.take(transcript("u1", "Hello."), 0, 0)
+    one.take(transcript("u2", "Good day.", who="bob"), 0, 0)
+    assert texts(one.take(sentence(0, "Hi."), 0, 0)) == [("x-u1", "Hello.", True), ("x-u2", "Good day.", True)]
+
+
+def test_words_are_told_as_they_sound() -> None:
+    """Each word at its middle, as the log counts what was heard; all of the sentence at its end."""
+    one = captions()
+    one.take(sentence(0, "Good day, Ann."), 10.0, 10.0)
+    facts = one.take(words(0, [["Good", 0.0, 0.4], ["day", 0.4, 0.8], ["Ann", 0.8, 1.2]]), 10.0, 10.0)
+    assert facts == [
+        ClipWords(1, "x-agent-1", "Good day, Ann.", 0.0, (("Good", 0.0, 0.4), ("day", 0.4, 0.8), ("Ann", 0.8, 1.2)))
+    ]
+    assert one.advance(10.1) == []
+    assert one.advance(10.25) == [WordsSounded("x-agent-1", "Good", "Good")]
+    assert one.advance(10.7) == [WordsSounded("x-agent-1", " day,", "Good day,")]
+    facts = one.take(sentence(1, "Sit down."), 11.3, 11.3)
+    assert facts[0] == WordsSounded("x-agent-1", " Ann.", "Good day, Ann.")
+    assert facts[1:] == [
+        SentenceEnded("x-agent-1", 1, "Good day, Ann.", True),
+        SentenceBegan("x-agent-1", 2, "Sit down.", True),
+    ]
+    facts = one.take(ended(1, heard="Good day, Ann. Sit down."), 12.0, 12.0)
+    assert facts[-1] == ReplyEnded("x-agent-1", "Good day, Ann. Sit down.", False, NOON)
+
+
+def test_cut_speech_ends_where_it_was_cut() -> None:
+    """What the log says was heard is what was told, though the last word may have to be added."""
+    one = captions()
+    one.take(sentence(0, "one two three four"), 0.0, 0.0)
+    one.take(words(0, [["one", 0, 1], ["two", 1, 2], ["three", 2, 3], ["four", 3, 4]]), 0.0, 0.0)
+    one.advance(0.6)
+    facts = one.take(ended(1, "interrupted", "one two"), 1.6, 1.6)
+    assert facts == [WordsSounded("x-agent-1", " two", "one two"), ReplyEnded("x-agent-1", "one two", True, NOON)]
+    assert one.advance(9.0) == []
+
+
+def test_a_pause_moves_the_words_that_are_left() -> None:
+    """After a pause the same clip is told again, with its number, at its new place."""
+    one = captions()
+    one.take(sentence(0, "one two"), 0.0, 0.0)
+    timings = [["one", 0, 1], ["two", 1, 2]]
+    one.take(words(0, timings), 0.0, 0.0)
+    one.advance(0.6)
+    again = one.take(words(0, timings, offset=-0.7), 5.0, 5.0)
+    assert [fact.sequence for fact in again if isinstance(fact, ClipWords)] == [1]
+    assert [fact.ahead for fact in again if isinstance(fact, ClipWords)] == [-0.7]
+    assert one.advance(5.5) == []
+    assert one.advance(5.9) == [WordsSounded("x-agent-1", " two", "one two")]
+
+
+def test_words_spoken_otherwise_than_written() -> None:
+    """A number said as two words, or a dash that isn't said, does not shift what follows."""
+    one = captions()
+    one.take(sentence(0, "It is — 42 then."), 0.0, 0.0)
+    one.take(words(0, [["It", 0, 1], ["is", 1, 2], ["42", 2, 3], ["then", 3, 4]]), 0.0, 0.0)
+    assert one.advance(2.6) == [WordsSounded("x-agent-1", "It is — 42", "It is — 42")]
+
+
+def test_without_timings_words_come_at_an_even_pace() -> None:
+    """A sentence of which nothing is known is told at 15 characters a second of its sound."""
+    one = captions()
+    one.take(sentence(0, "alpha beta gamma"), 2.0, 2.0)
+    assert one.advance(2.1) == []
+    assert [fact.said for fact in one.advance(2.75) if isinstance(fact, WordsSounded)] == ["alpha beta"]
+
+
+def test_text_without_sound_is_told_at_once() -> None:
+    """A sentence whose sound could not be made is shown whole."""
+    one = captions()
+    kinds = [type(fact) for fact in one.take(sentence(0, "Read this.", spoken=False), 0.0, 0.0)]
+    assert kinds == [ReplyBegan, SentenceBegan, WordsSounded, SentenceEnded]
+
+
+def test_the_state_does_not_flicker() -> None:
+    """Between two sentences of a reply the agent goes on speaking; a pause or the end is told."""
+    one = captions()
+
+    def tell(state: str) -> list[str]:
+        return [
+            fact.state for fact in one.take({"type": "state", "state": state}, 0, 0) if isinstance(fact, StateChanged)
+        ]
+
+    assert tell("thinking") == ["thinking"]
+    one.take(sentence(0, "One."), 0, 0)
+    assert tell("speaking") == ["speaking"]
+    assert tell("thinking") == []
+    assert tell("speaking") == []
+    assert tell("listening") == ["listening"]
+    assert tell("speaking") == ["speaking"]
+    assert tell("thinking") == []
+    facts = one.take(ended(1), 0, 0)
+    assert facts[-1] == StateChanged("thinking")  # of another turn, now that this one is over
+
+
+def test_the_end_leaves_nothing_open() -> None:
+    """What was said, and what was being said, is final when the session ends."""
+    one = captions()
+    one.take(sentence(0, "one two", turn=1), 0.0, 0.0)
+    one.take(words(0, [["one", 0, 1], ["two", 1, 2]]), 0.0, 0.0)
+    one.advance(0.6)
+    one.take(transcript("u2", "Bye.", turn=2), 0, 0)
+    facts = one.take({"type": "ended", "reason": "hang_up"}, 1.0, 1.0)
+    assert ReplyEnded("x-agent-1", "one", True, NOON) in facts
+    assert texts(facts) == [("x-u2", "Bye.", True)]

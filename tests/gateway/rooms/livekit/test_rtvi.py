@@ -1,0 +1,100 @@
+"""RTVI: what clients say is obeyed or refused in a sentence; what they are told waits until they ask."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gateway.room import Digits, HungUp, Typed
+from gateway.rooms.livekit.conventions import Scene, SendData
+from gateway.rooms.livekit.conventions.rtvi import Answer, Rtvi
+from gateway.rooms.livekit.facts import ClipWords, StateChanged, Trouble, UserText
+
+SCENE = Scene("agent")
+CLIP = ClipWords(3, "s", "Good day.", 0.1, (("Good", 0.0, 0.25), ("day", 0.25, 0.6)))
+
+
+def sent(sends: Any) -> list[dict[str, Any]]:
+    return [json.loads(send.payload) for send in sends if isinstance(send, SendData)]
+
+
+def said(rtvi: Rtvi, kind: str, data: Any = None, sender: str = "ann") -> Answer:
+    answer = rtvi.hear(json.dumps({"label": "rtvi-ai", "type": kind, "id": "7", "data": data}).encode(), sender)
+    assert answer is not None
+    return answer
+
+
+def test_silent_until_asked() -> None:
+    """Nothing is sent before `client-ready`; it is answered with the same id, to that client only."""
+    rtvi = Rtvi()
+    assert rtvi.tell(StateChanged("speaking"), SCENE) == []
+    answer = said(rtvi, "client-ready", {"version": "2.1.0"})
+    assert sent(answer.sends)[0]["type"] == "bot-ready"
+    assert sent(answer.sends)[0]["id"] == "7"
+    assert isinstance(answer.sends[0], SendData)
+    assert answer.sends[0].to == ("ann",)
+    assert [m["type"] for m in sent(rtvi.tell(StateChanged("listening"), SCENE))] == ["bot-stopped-speaking"]
+
+
+def test_timings_inside_or_bare() -> None:
+    """Word timings go out as a server-message, or at the top level to whoever is there; times are seconds."""
+    timing = {
+        "type": "bot-tts-timing", "sequence_id": 3, "words": ["Good", "day"], "word_times": [0.0, 0.25],
+        "word_durations": [0.25, 0.35], "text": "Good day.",
+    }  # fmt: skip
+    inside = sent(Rtvi("always").tell(CLIP, SCENE))[0]
+    assert (inside["label"], inside["type"], inside["data"]) == ("rtvi-ai", "server-message", timing)
+    assert sent(Rtvi("asked", "bare").tell(CLIP, SCENE)) == [timing]
+    assert sent(Rtvi("always", "off").tell(CLIP, SCENE)) == []
+
+
+def test_what_clients_may_do() -> None:
+    """Text, keys, one or several, and good-bye."""
+    rtvi = Rtvi()
+    assert said(rtvi, "send-text", {"content": " hello "}).inputs == [Typed("ann", "hello")]
+    assert said(rtvi, "dtmf", {"buttons": ["1", "#"]}).inputs == [Digits("ann", "1#")]
+    assert said(rtvi, "dtmf", {"button": "5"}).inputs == [Digits("ann", "5")]
+    assert said(rtvi, "disconnect-bot").inputs == [HungUp("hang_up")]
+
+
+@pytest.mark.parametrize(
+    ("packet", "complaint"),
+    [
+        (b'{"label": "rtvi-ai", ', "no JSON"),
+        (b'{"label": "rtvi-ai", "type": 5}', "without a `type`"),
+        (b'{"label": "rtvi-ai", "type": "send-text", "id": "1"}', "content"),
+        (b'{"label": "rtvi-ai", "type": "send-text", "data": {"content": "   "}}', "content"),
+        (b'{"label": "rtvi-ai", "type": "dtmf", "data": {"buttons": ["12"]}}', "buttons"),
+        (b'{"label": "rtvi-ai", "type": "dtmf", "data": {"buttons": [[]]}}', "buttons"),
+        (b'{"label": "rtvi-ai", "type": "client-message", "id": "1", "data": {"t": "x"}}', "no client-message 'x'"),
+        (b'{"label": "rtvi-ai", "type": "strange"}', "'strange'"),
+        (b'{"label": "rtvi-ai"' + b" " * 40_000 + b"}", "bytes"),
+        (b'{"label": "rtvi-ai", "type": ' + b"[" * 20_000, "JSON"),
+    ],
+)
+def test_malformed_messages_cost_a_sentence(packet: bytes, complaint: str) -> None:
+    """Whatever comes: no exception, no input, one sentence."""
+    answer = Rtvi().hear(packet, "eve")
+    assert answer is not None
+    assert complaint in answer.complaint
+    assert answer.inputs == []
+
+
+@pytest.mark.parametrize(
+    "packet", [b"", b"\xff\x00", b'{"type": "x"}', b'["rtvi-ai"]', b'{"label": 5, "x": "rtvi-ai"}']
+)
+def test_other_peoples_packets_are_left_alone(packet: bytes) -> None:
+    """A packet without the label is nobody's business here."""
+    assert Rtvi().hear(packet, "eve") is None
+    assert Rtvi("off").hear(b'{"label": "rtvi-ai"}', "eve") is None
+
+
+def test_errors_carry_both_keys_and_packets_stay_small() -> None:
+    """Old clients read `error`, new ones `message`; a very long text is cut."""
+    error = sent(Rtvi("always").tell(Trouble("tts_down", "no voice", False), SCENE))[0]["data"]
+    assert error == {"error": "no voice", "message": "no voice", "fatal": False}
+    long = UserText("ann", "s", "x" * 100_000, True, datetime(2026, 1, 1, tzinfo=UTC))
+    for send in Rtvi("always").tell(long, SCENE):
+        assert isinstance(send, SendData)
+        assert len(send.payload) < 15 * 1024
