@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from ops.system import die_with_parent
+from ops.system import dying_with_parent
 
 log = logging.getLogger("antiphon.supervisor")
 
@@ -58,13 +58,12 @@ class Supervised:
     async def _spawn(self) -> None:
         with self.log_file.open("ab") as sink:
             self.process = await asyncio.create_subprocess_exec(
-                *self.command.arguments,
+                *dying_with_parent(self.command.arguments),
                 env={**self._base, **self.command.environment},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,  # Ctrl-C reaches only us: we stop the others in order
-                preexec_fn=die_with_parent,
             )
 
     async def _keep(self) -> None:

@@ -1,12 +1,9 @@
 """Favours the operating system does for whoever starts processes."""
 
-import ctypes
-import signal
+import shutil
 import socket
 import sys
-
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
+from collections.abc import Sequence
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -23,7 +20,10 @@ def free_udp_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
-def die_with_parent() -> None:
-    """For `preexec_fn`: a parent killed with -9 leaves no orphans behind (Linux only, elsewhere nothing)."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def dying_with_parent(arguments: Sequence[str]) -> list[str]:
+    """The command, run so that a parent killed with -9 leaves no orphan behind (Linux only; the pid stays its own).
+
+    No Python runs in the child: a `preexec_fn` in a process with threads of native libraries, such as LiveKit's, may hang.
+    """
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [setpriv, "--pdeathsig", "TERM", "--", *arguments] if setpriv else list(arguments)

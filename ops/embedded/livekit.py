@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
-from ops.system import die_with_parent, free_port, free_udp_port
+from ops.system import dying_with_parent, free_port, free_udp_port
 from schemas.errors import AntiphonError
 
 _MODULE = Path(__file__).parent.parent / "livekit"
@@ -106,12 +106,11 @@ class LiveKit:
         arguments = self.arguments()
         with (self.folder / "livekit.log").open("ab") as sink:
             self.process = subprocess.Popen(
-                arguments,
+                dying_with_parent(arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,  # Ctrl-C is for the supervisor
-                preexec_fn=die_with_parent,  # noqa: PLW1509 (one prctl: safe in any child)
             )
 
     def arguments(self) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from ops.system import die_with_parent, free_port
+from ops.system import dying_with_parent, free_port
 from schemas.errors import BusUnavailable
 
 
@@ -105,12 +105,11 @@ class Valkey:
     def _spawn(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
-            self.arguments(),
+            dying_with_parent(self.arguments()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the supervisor, which stops the server last
-            preexec_fn=die_with_parent,  # noqa: PLW1509 (one prctl: safe in any child)
         )
 
     async def _answers(self, timeout: float) -> bool:
