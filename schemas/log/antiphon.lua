@@ -17,7 +17,7 @@ local INBOX = 20000          -- entries an inbox keeps, about
 local INBOX_TTL = 60000      -- ms after the gateway's last hold
 local DEAD = 10000           -- dead letters kept, about
 local SOON = 250             -- ms within which it is told that a lease runs out
-local SILENCE = 500000       -- µs without any call, after which owners may not have been able to renew
+local SILENCE = 750000       -- µs without any call, after which owners may not have been able to renew; above the gateways' 0.5 s: one alone takes over, too
 
 local function rc(...) return redis.call(...) end -- redis.call is nil while the library loads
 

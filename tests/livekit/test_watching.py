@@ -103,7 +103,7 @@ def start_process(site: Site, name: str, folder: Path) -> subprocess.Popen[bytes
         "LEASE": "1",
     }
     with (folder / f"{name}.log").open("wb") as sink:
-        return subprocess.Popen([sys.executable, "-m", "gateway.main"], env=environment, stdout=sink, stderr=sink)
+        return subprocess.Popen([sys.executable, "-m", "ops.cli", "gateway"], env=environment, stdout=sink, stderr=sink)
 
 
 @pytest.mark.timeout(90)

@@ -106,9 +106,11 @@ class Dispatch:
 
     def readings(self) -> loads.Readings:
         engine, house = self._reception.engine, self._reception.house
-        held = sum(session.room.transport == "livekit" for session in engine.sessions.values())
+        names = {name for name, session in engine.sessions.items() if session.room.transport == "livekit"}
+        names.update(promise.place.session for promise in self._promised.values())
+        names.update(task.get_name() for task in self._entering.values())  # some are open already
         return loads.Readings(
-            held + len(self._promised) + len(self._entering),
+            len(names),
             self._capacity,
             psutil.cpu_percent() / 100,
             loads.lateness(engine.late),
@@ -169,7 +171,7 @@ class Dispatch:
 
     def _enter(self, place: Place, url: str, token: str, job: str = "") -> None:
         key = job or place.session
-        task = self._entering[key] = asyncio.create_task(self._serve(place, url, token, job))
+        task = self._entering[key] = asyncio.create_task(self._serve(place, url, token, job), name=place.session)
         task.add_done_callback(lambda _: self._entered(key))
 
     def _entered(self, key: str) -> None:
