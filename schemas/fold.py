@@ -51,7 +51,7 @@ from schemas.events import (
     SessionStarted,
 )
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 _STATE = TypeAdapter(SessionState)

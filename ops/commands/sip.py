@@ -52,6 +52,11 @@ def _ask(work: "Callable[[Telephony], Awaitable[T]]") -> T:
     return console.run(main)
 
 
+def _done(json: bool) -> None:
+    if json:
+        console.emit({"done": True})
+
+
 def _made(identifier: str, json: bool) -> None:
     if json:
         console.emit({"id": identifier})
@@ -138,12 +143,13 @@ def list_all(json: Json = False) -> None:
 
 
 @app.command()
-def remove(identifier: Annotated[str, typer.Argument(help="ST_… or SDR_…")]) -> None:
+def remove(identifier: Annotated[str, typer.Argument(help="ST_… or SDR_…")], json: Json = False) -> None:
     """Delete a trunk or a rule.
 
     Example: antiphon sip remove ST_abc
     """
     _ask(lambda phones: phones.remove(identifier))
+    _done(json)
 
 
 @app.command()
@@ -180,18 +186,25 @@ def calls(json: Json = False) -> None:
 
 
 @app.command("hang-up")
-def hang_up(room: Room, identity: Identity) -> None:
+def hang_up(room: Room, identity: Identity, json: Json = False) -> None:
     """End one call.
 
     Example: antiphon sip hang-up call-1f2e phone-15105550123
     """
     _ask(lambda phones: phones.hang_up(room, identity))
+    _done(json)
 
 
 @app.command()
-def transfer(room: Room, identity: Identity, to: Annotated[str, typer.Argument(help="+1…, tel:+1… or sip:…")]) -> None:
+def transfer(
+    room: Room,
+    identity: Identity,
+    to: Annotated[str, typer.Argument(help="+1…, tel:+1… or sip:…")],
+    json: Json = False,
+) -> None:
     """Hand a call to another number.
 
     Example: antiphon sip transfer call-1f2e phone-15105550123 +15105550199
     """
     _ask(lambda phones: phones.transfer(room, identity, to))
+    _done(json)
