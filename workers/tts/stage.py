@@ -4,6 +4,8 @@ A clip is begun once and continued, never repeated: whoever takes over an interr
 the sound is there, synthesizes again and appends what follows.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from weakref import WeakSet
@@ -11,7 +13,7 @@ from weakref import WeakSet
 from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.bus import Outcome
-from schemas.errors import Permanent
+from schemas.errors import Permanent, ProviderError
 from schemas.events import ClipReady, Stage
 from schemas.jobs import TtsJob
 from schemas.settings import Settings
@@ -40,22 +42,30 @@ class TtsStage:
         self._others: dict[str, Tts] = {}
         self._repeats = Repeats()
         self._begun: WeakSet[Work] = WeakSet()
+        self._rehearsal: asyncio.Task[None] | None = None
 
     async def warm_up(self) -> None:
-        """Also speak the phrases that every session asks for at its beginning: they would keep its greeting waiting."""
         await self._own.warm_up()
-        agent = AgentSpec()
-        for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat)):
-            async for _ in self._sounds(TtsJob(id=f"tts/{name}", session="", index=0, text=text, phrase=name)):
-                pass
+        self._rehearsal = asyncio.create_task(self._rehearse(), name="rehearse phrases")
 
     async def run(self, works: Sequence[Work]) -> None:
         for work in works:
             await self._speak(work)
 
     async def aclose(self) -> None:
+        if self._rehearsal is not None:
+            self._rehearsal.cancel()
+            await asyncio.gather(self._rehearsal, return_exceptions=True)
         for provider in (self._own, *self._others.values()):
             await provider.aclose()
+
+    async def _rehearse(self) -> None:
+        """Speak the phrases that every session asks for at its beginning: they would keep its greeting waiting."""
+        agent = AgentSpec()
+        for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat)):
+            with contextlib.suppress(ProviderError):  # whoever asks for it will be told
+                async for _ in self._sounds(TtsJob(id=f"tts/{name}", session="", index=0, text=text, phrase=name)):
+                    pass
 
     async def _speak(self, work: Work) -> None:
         """Append the clip of one sentence. Stops between parts once the job is void."""
