@@ -86,10 +86,10 @@ class Stack:
                 await self.supervisor.start([self._livekit()])
             await self.supervisor.start(self._processes())
         except Failed as error:
-            await self.supervisor.stop()
+            await self._stop()
             raise StackError(str(error)) from None
         except BaseException:
-            await self.supervisor.stop()
+            await self._stop()
             raise
         self._write_state()
         return self
@@ -98,6 +98,9 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         (self.plan.folder / _STATE).unlink(missing_ok=True)
+        await self._stop()
+
+    async def _stop(self) -> None:
         await self.supervisor.stop()
         if self._lock:
             self._lock.close()

@@ -13,10 +13,10 @@ def free_port(host: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
-def free_udp_port(host: str = "127.0.0.1") -> int:
-    """A UDP port nobody listens on at this moment."""
+def free_udp_port() -> int:
+    """A UDP port nobody uses at this moment, on any address: media servers take it on all of the machine's."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
+        probe.bind(("", 0))
         return int(probe.getsockname()[1])
 
 

@@ -117,7 +117,7 @@ class LiveKit:
         """The command line, for a supervisor that keeps the server alive itself. Makes folder, ports, key and configuration."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.ports.http:
-            self.ports = Ports(free_port(self.host), free_port(self.host), free_udp_port(self.host))
+            self.ports = Ports(free_port(self.host), free_port(self.host), free_udp_port())
         self._keep_key()
         file = self.folder / "livekit.yaml"
         file.write_text(json.dumps(self._configuration(), indent=2) + "\n")  # JSON is YAML
@@ -134,6 +134,7 @@ class LiveKit:
                 "node_ip": self.host,
                 "use_external_ip": False,
                 "enable_loopback_candidate": True,
+                "ips": {"includes": [f"{self.host}/32"]},  # else its UDP port is open on all of the machine's addresses
             },
             "logging": {"level": "info", "json": False},
         }
