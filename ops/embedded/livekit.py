@@ -10,7 +10,6 @@ import re
 import secrets
 import shutil
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
-from ops.system import dying_with_parent, free_port, free_udp_port
+from ops.embedded._process import ServerProcess
+from ops.system import free_port, free_udp_port
 from schemas.errors import AntiphonError
 
 _MODULE = Path(__file__).parent.parent / "livekit"
@@ -39,7 +39,7 @@ class Ports:
     udp: int = 0
 
 
-class LiveKit:
+class LiveKit(ServerProcess):
     """One server process. It keeps its ports, its key and its folder over `stop`, `kill` and `start`.
 
     `folder`: configuration, key file (0600) and log; `redis_url`: where rooms, SIP trunks and dispatch rules are kept ("":
@@ -51,9 +51,8 @@ class LiveKit:
     def __init__(
         self, folder: Path | str, redis_url: str = "", ports: Ports | None = None, *, binary: str | None = None
     ):
-        self.folder = Path(folder).absolute()
+        super().__init__(folder, "livekit.log")
         self.ports = ports or Ports()
-        self.process: subprocess.Popen[bytes] | None = None
         self.api_key = self.api_secret = ""
         self._redis_url = redis_url
         self._free_ports = not self.ports.http
@@ -92,10 +91,6 @@ class LiveKit:
         """SIGTERM; whoever is still in a room after `timeout` s is cut off."""
         await self._end(signal.SIGTERM, timeout)
 
-    async def kill(self) -> None:
-        """SIGKILL: as a crash would."""
-        await self._end(signal.SIGKILL, 10.0)
-
     async def __aenter__(self) -> "LiveKit":
         return await self.start()
 
@@ -104,14 +99,8 @@ class LiveKit:
 
     def _spawn(self) -> None:
         arguments = self.arguments()
-        with (self.folder / "livekit.log").open("ab") as sink:
-            self.process = subprocess.Popen(
-                dying_with_parent(arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                start_new_session=True,  # Ctrl-C is for the supervisor
-            )
+        with self.log_file.open("ab") as sink:
+            self._run(arguments, sink)
 
     def arguments(self) -> list[str]:
         """The command line, for a supervisor that keeps the server alive itself. Makes folder, ports, key and configuration."""
@@ -170,25 +159,6 @@ class LiveKit:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
-
-    async def _end(self, number: signal.Signals, timeout: float) -> None:
-        process = self.process
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(number)
-        end = time.monotonic() + timeout
-        while process.poll() is None:
-            if time.monotonic() > end:
-                process.kill()
-            await asyncio.sleep(0.005)
-        self.process = None
-
-    def _tail(self) -> str:
-        try:
-            return (self.folder / "livekit.log").read_text("utf-8", "replace")[-2000:]
-        except OSError:
-            return ""
 
 
 def redis_configuration(url: str) -> dict[str, Any]:

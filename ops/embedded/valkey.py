@@ -7,17 +7,17 @@ import asyncio
 import contextlib
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from ops.system import dying_with_parent, free_port
+from ops.embedded._process import ServerProcess
+from ops.system import free_port
 from schemas.errors import BusUnavailable
 
 
-class Valkey:
+class Valkey(ServerProcess):
     """One server process. It keeps its port and its folder over `stop`, `kill` and `start`, so it comes back as it was.
 
     `folder`: data and log; `port`: 0 takes a free one; `appendfsync`: "always", "everysec", "no", or None for no persistence
@@ -34,10 +34,9 @@ class Valkey:
         options: Mapping[str, str] | None = None,
         binary: str | None = None,
     ) -> None:
-        self.folder = Path(folder).absolute()  # the server changes into it, and its log is named from there
+        super().__init__(folder, "valkey.log")
         self.host = host
         self.port = port
-        self.process: subprocess.Popen[bytes] | None = None
         self._free_port = port == 0
         self._appendfsync = appendfsync
         self._options = dict(options or {})
@@ -72,10 +71,6 @@ class Valkey:
         """SIGTERM and wait: everything is on disk then."""
         await self._end(signal.SIGTERM, timeout)
 
-    async def kill(self) -> None:
-        """SIGKILL: as a crash would."""
-        await self._end(signal.SIGKILL, 10.0)
-
     async def __aenter__(self) -> "Valkey":
         return await self.start()
 
@@ -88,7 +83,7 @@ class Valkey:
             "port": str(self.port),
             "bind": self.host,
             "dir": str(self.folder),
-            "logfile": str(self.folder / "valkey.log"),
+            "logfile": str(self.log_file),
             "daemonize": "no",
             "save": "",
             "maxmemory-policy": "noeviction",  # an evicted log entry is a lost one
@@ -104,13 +99,7 @@ class Valkey:
 
     def _spawn(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.process = subprocess.Popen(
-            dying_with_parent(self.arguments()),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the supervisor, which stops the server last
-        )
+        self._run(self.arguments())
 
     async def _answers(self, timeout: float) -> bool:
         end = time.monotonic() + timeout
@@ -136,25 +125,6 @@ class Valkey:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
         return line.startswith((b"+PONG", b"-NOAUTH"))
-
-    async def _end(self, number: signal.Signals, timeout: float) -> None:
-        process = self.process
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(number)
-        end = time.monotonic() + timeout
-        while process.poll() is None:
-            if time.monotonic() > end:
-                process.kill()
-            await asyncio.sleep(0.005)
-        self.process = None
-
-    def _tail(self) -> str:
-        try:
-            return (self.folder / "valkey.log").read_text("utf-8", "replace")[-2000:]
-        except OSError:
-            return ""
 
 
 async def version(binary: str | None = None) -> str:
