@@ -190,8 +190,10 @@ class Worker:
                 elif (now := self._clock.now()) >= due:
                     again = await self._take(room)
                     due = self._clock.now() + again
-                elif not room > await self._wait(room, due - now) > 0:
-                    due = 0.0
+                else:
+                    begun = await self._wait(room, due - now)
+                    if begun == 0 or begun >= room:
+                        due = 0.0
             except BusError as error:
                 self._away("take", error)
                 await asyncio.sleep(next(delays))
