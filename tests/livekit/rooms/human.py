@@ -73,9 +73,9 @@ class Human:
         return await self.room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=kind))
 
     async def leave(self) -> None:
+        await self.room.disconnect()  # first: until then new tracks may come, and be listened to
         for task in self._tasks:
             task.cancel()
-        await self.room.disconnect()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # ── to the agent ─────────────────────────────────────────────────────────────────────────────────────────────────

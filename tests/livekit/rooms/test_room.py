@@ -143,12 +143,13 @@ async def test_a_phone_in_the_room(rooms: Rooms) -> None:
 async def test_sound_from_before_the_join(rooms: Rooms) -> None:
     """What was said while the client was still connecting is heard, ahead of the live sound."""
     async with SpeakingPools(rooms.bus, hears=["hello there."], says=["Yes."], seconds=0.3):
-        session, _ = await rooms.agent()
+        session, room = await rooms.agent()
         ann = await rooms.human("ann", microphone=False)
         source = rtc.AudioSource(48_000, 1, 200)
         track = rtc.LocalAudioTrack.create_audio_track("voice", source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=True)
         published = await ann.room.local_participant.publish_track(track, options)
+        await ann.until(lambda: "ann" in room.heard_tracks, "the agent's ear")
         wave = (6000 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)).astype(np.int16)
         about = {"trackId": published.sid, "sampleRate": "48000", "channels": "1"}
         sending = ann.room.local_participant.send_bytes(
