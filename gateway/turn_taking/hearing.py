@@ -94,7 +94,12 @@ def _begin(draft: Draft, person: Person, position: int, moment: float) -> None:
 
 def soft_end_at(state: State, voice: Trailing) -> float:
     settings = state.agent.turn_taking
-    return voice.ended + (min(settings.soft_end_idle, settings.soft_end) if state.load.idle else settings.soft_end)
+    return voice.ended + (settings.soft_end_idle if _early(state) else settings.soft_end)
+
+
+def _early(state: State) -> bool:
+    """The soft end comes early: nobody else wants the pools."""
+    return state.load.idle and state.agent.turn_taking.soft_end_idle < state.agent.turn_taking.soft_end
 
 
 def cut_at(state: State, speech: Speech) -> float:
@@ -262,8 +267,7 @@ def speculates(state: State) -> bool:
 def _then(state: State, turn: Turn, *, committed: bool) -> LlmJob | None:
     """What follows the transcript without the gateway: only when one human speaks, and not over the agent. Not after an early
     soft end, either: more often than not it is a gap between words, and by the transcript we know."""
-    early = state.load.idle and state.agent.turn_taking.soft_end_idle < state.agent.turn_taking.soft_end
-    if (early and not committed) or turn.over or state.humans > 1 or state.other_replies(turn):
+    if (_early(state) and not committed) or turn.over or state.humans > 1 or state.other_replies(turn):
         return None
     if not (committed or speculates(state)):
         return None
