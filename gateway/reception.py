@@ -22,7 +22,7 @@ from gateway.session import House, Session
 from gateway.snapshots import Snapshots
 from schemas.agent import AgentSpec
 from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
-from schemas.errors import AntiphonError, BusError, EventError
+from schemas.errors import AntiphonError, BusError, BusFull, BusReadOnly, EventError
 from schemas.events import ClipReady, Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionStarted
 
 log = logging.getLogger("antiphon.gateway")
@@ -293,18 +293,21 @@ class Reception:
     async def _ask(self, what: str, call: Callable[[], Awaitable[Claimed]], timeout: float) -> tuple[float, Claimed]:
         """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one."""
         sent = self.house.clock.now()
+        problem = _UNANSWERED
 
         async def once() -> Claimed:
-            nonlocal sent
+            nonlocal sent, problem
             sent = self.house.clock.now()
-            return await call()
+            try:
+                return await call()
+            except BusError as error:
+                problem = _PROBLEMS.get(type(error), _UNANSWERED)
+                raise
 
         try:
             return sent, await asyncio.wait_for(insist(what, once, self.house.metrics), timeout)
         except TimeoutError:
-            raise Refused("the log does not answer, so no session can be begun now; try again", "log") from None
-        except BusError as error:
-            raise Refused(str(error), "log") from None
+            raise Refused(f"{problem}, so no session can be begun now; try again", "log") from None
 
     # ── the inbox ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -342,6 +345,11 @@ class Reception:
         for session in left:
             session.let_go("going_away")
         await asyncio.gather(*(session.room.aclose("going_away") for session in left), return_exceptions=True)
+
+
+_UNANSWERED = "the log does not answer"
+_PROBLEMS: dict[type[BusError], str] = {BusFull: "the log is full", BusReadOnly: "the log takes no writes"}
+"""What a caller is told; the gateway's own log says which server, and which setting to change."""
 
 
 async def _within(work: Awaitable[object], seconds: float) -> None:

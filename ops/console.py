@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from schemas.errors import AgentSpecError, AntiphonError, BusUnavailable, SettingsError
+from schemas.errors import AgentSpecError, AntiphonError, BusUnavailable, PartitionMismatch, Permanent, SettingsError
 
 T = TypeVar("T")
 
@@ -44,8 +44,10 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return uvloop.run(main())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except (SettingsError, AgentSpecError) as error:
+    except (SettingsError, AgentSpecError, PartitionMismatch) as error:
         fail(str(error), USAGE)
+    except Permanent as error:
+        fail(str(error), USAGE if error.code == "model_missing" else FAILED)
     except BusUnavailable as error:
         fail(str(error), UNREACHABLE)
     except AntiphonError as error:

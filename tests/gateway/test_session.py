@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
+from gateway.reception import Refused
 from gateway.room import HungUp, Typed
 from gateway.session import SILENT_AFTER
 from schemas.agent import AgentSpec
-from schemas.bus import Outcome, Reply
-from schemas.errors import BusUnavailable
+from schemas.bus import Claimed, Outcome, Reply
+from schemas.errors import BusError, BusFull, BusReadOnly, BusUnavailable
 from schemas.events import (
     ClipReady,
     EndRequested,
@@ -155,6 +156,28 @@ class Unanswered(MemoryBus):
     def _check(self) -> None:
         if self.down:
             raise BusUnavailable("the log is down")
+
+
+@virtually
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (BusFull, "the log is full"),
+        (BusReadOnly, "the log takes no writes"),
+        (BusUnavailable, "the log does not answer"),
+    ],
+)
+async def test_no_session_without_the_log(error: type[BusError], told: str) -> None:
+    """Where the log takes nothing, who calls is refused, and told why without the server's address."""
+
+    class Refusing(MemoryBus):
+        async def open(self, *_: object) -> Claimed:
+            raise error("redis at 10.0.0.7:6379 says no")
+
+    async with rig(Refusing(clock=LoopClock())) as gateway:
+        with pytest.raises(Refused, match=told) as refused:
+            await gateway.open()
+        assert "10.0.0.7" not in str(refused.value)
 
 
 @virtually

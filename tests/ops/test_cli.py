@@ -90,6 +90,15 @@ def test_wrong_usage_is_exit_code_2_and_says_what_is_right(arguments: list[str],
     assert "Traceback" not in error
 
 
+def test_a_model_that_is_not_there_is_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A voice nobody has is a setting to change, as any other."""
+    monkeypatch.setenv("TTS_VOICE", "/nowhere/voice.onnx")
+    monkeypatch.setenv("HEALTH_PORT", "0")
+    code, _, error = invoke("worker", "tts")
+    assert code == console.USAGE
+    assert "TTS_VOICE" in error
+
+
 def test_no_log_is_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log that isn't there is named with its setting, also with --json, whose stdout stays empty."""
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
