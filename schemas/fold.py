@@ -10,7 +10,7 @@ the session is: open turns, the last `history_turns` ended ones and running tota
     load(dump(state)) == state      # a snapshot
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +51,7 @@ from schemas.events import (
     SessionStarted,
 )
 
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 _STATE = TypeAdapter(SessionState)
@@ -62,8 +62,18 @@ def fold(state: SessionState, event: Event) -> SessionState:
     handler = _HANDLERS.get(type(event))
     changes = handler(state, event) if handler is not None else {}
     if event.raises is not None and event.raises > state.generation:
-        changes["generation"] = event.raises
+        changes |= {"generation": event.raises, "turns": _voided(changes.get("turns", state.turns), event.raises)}
     return replace(state, seq=event.seq, at=event.at, **changes)
+
+
+def _voided(turns: Mapping[int, Turn], generation: int) -> dict[int, Turn]:
+    """What was made of an older generation and has not begun to sound never will."""
+
+    def void(turn: Turn) -> bool:
+        reply = turn.reply
+        return reply is not None and reply.generation < generation and turn.end is None and turn.started_at is None
+
+    return {number: replace(turn, reply=None) if void(turn) else turn for number, turn in turns.items()}
 
 
 def fold_all(events: Iterable[Event], state: SessionState | None = None) -> SessionState:

@@ -77,6 +77,12 @@ def resume(
             draft.end_turn(turn, "dropped", "lost")
     if any(_perhaps_asked(turn) for turn in state.turns.values()):
         draft.raise_generation()  # who was asked for these replies is not in the log: they are asked for anew
+        for turn in tuple(state.turns.values()):
+            if turn.own is not None and isinstance(
+                turn.phase, Committed
+            ):  # its sound, if still being made, is void, too
+                draft.want(turn.own)
+                draft.end_turn(turn, "dropped", "replaced")
     return settle(draft)
 
 
@@ -299,6 +305,9 @@ def _committed(draft: Draft, event: TurnCommitted) -> None:
     if event.why in ("greeting", "say", "fallback", "repeat"):
         own = Own(event.why, "", phrase=event.why if event.why in ("fallback", "repeat") else None)
         draft.state.greeted = draft.state.greeted or event.why == "greeting"
+        for other in tuple(draft.state.turns.values()):
+            if other.own is None and isinstance(other.phase, Committed):
+                draft.put(replace(other, phase=Hearing(), reply=None))  # it made way, and is answered afterwards
         turn = replace(turn, reply=Reply(event.generation or 0, draft.time, (), "stop"))
         draft.state.wanted = tuple(
             other for other in draft.state.wanted if other.phrase is None or other.phrase != event.why

@@ -342,12 +342,12 @@ def partial_came(draft: Draft, event: TranscriptPartial) -> None:
 
 
 def transcript_came(draft: Draft, event: TranscriptFinal) -> None:
-    """A transcript: of an utterance that stands; what was replaced meanwhile is ignored."""
+    """A transcript: of an utterance that stands, late as it may be; what was replaced meanwhile is ignored."""
     for turn in tuple(draft.state.turns.values()):
         for utterance in turn.utterances:
-            if utterance.id == event.utterance and utterance.waiting:
+            if utterance.id == event.utterance and utterance.text is None:
                 text = event.text.strip()
-                turn = turn.with_utterance(replace(utterance, text=text, end_of_turn=event.end_of_turn))
+                turn = turn.with_utterance(replace(utterance, text=text, end_of_turn=event.end_of_turn, failed=None))
                 reply = turn.reply
                 if reply is not None and not reply.sentences and utterance.id == turn.utterances[-1].id:
                     # Its `then` has followed, or, after an empty transcript, never will.

@@ -363,7 +363,7 @@ def test_who_changes_the_state_raises_its_version() -> None:
     for part in (schema, *schema["$defs"].values()):
         part.pop("description", None)
     shape = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:12]
-    assert (FOLD_VERSION, shape) == (2, "1553acfc3363")
+    assert (FOLD_VERSION, shape) == (3, "1553acfc3363")
 
 
 AGENT_PARTS = {"AgentSpec", "Voice", "TurnTaking", "Stt", "Llm", "Provider", "LiveKit", "Limits"}
@@ -382,3 +382,15 @@ def test_an_urgent_request_hands_an_unanswered_turn_back() -> None:
     assert state.turns[1].commit is None
     assert state.turns[1].reply is None
     assert state.turns[2].commit is not None
+
+
+def test_a_commit_that_takes_up_more_drops_the_reply_to_less() -> None:
+    """A message that comes while a reply is ready is answered together with what was said: that reply is void at once."""
+    log = Log()
+    captured = log.speak(1000, 1, "u1", 1.0, generation=0)
+    log.transcribe(captured + 100, 1, "u1", "Hello?")
+    log.reply(captured + 230, 1, 0, ["Hi."])
+    log.commit(captured + 300, 1, "text", 0.0, raises=1)
+    turn = fold_all(log.events).turns[1]
+    assert turn.commit is not None
+    assert turn.reply is None
