@@ -7,7 +7,6 @@ that were offered to nobody or never heard.
 """
 
 import asyncio
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from livekit import api, rtc
 from livekit.protocol import agent as pb
 
 from gateway.main import Gateway, start_gateway
@@ -24,6 +22,7 @@ from gateway.rooms.livekit.dispatch import Dispatch
 from gateway.rooms.livekit.room import LiveKitRoom
 from ops.bench import machine
 from ops.bench._figures import milliseconds
+from ops.bench._people import People
 from ops.embedded.livekit import LiveKit, build_if_missing
 from ops.embedded.valkey import Valkey
 from schemas.audio import HEARING_RATE
@@ -32,8 +31,7 @@ from schemas.settings import Settings
 
 _ROOMS = 20
 _WITHIN = 30.0  # seconds
-_FRAME = HEARING_RATE // 50
-_TONE = (3000 * np.sin(2 * np.pi * 440 * np.arange(_FRAME) / HEARING_RATE)).astype(np.int16).tobytes()
+_TONE = (3000 * np.sin(2 * np.pi * 440 * np.arange(2 * HEARING_RATE) / HEARING_RATE)).astype(np.int16)
 
 
 async def bench(sessions: int = _ROOMS, **_: Any) -> dict[str, Any]:
@@ -90,38 +88,8 @@ async def _measure(gateway: Gateway, server: LiveKit, sessions: int) -> tuple[di
 
     setattr(Dispatch, "offered", noting_offers)  # noqa: B010 (the only two places where this can be seen)
     setattr(LiveKitRoom, "drain", noting_sound)  # noqa: B010
-    tokens = [_token(server, f"room-{number}") for number in range(sessions)]
-    people = multiprocessing.get_context("spawn").Process(target=_people, args=(server.url, tokens), daemon=True)
-    people.start()
-    try:
+    async with People(server, [f"room-{number}" for number in range(sessions)], _TONE):
         end = time.monotonic() + _WITHIN
         while len(heard) < sessions and time.monotonic() < end:
             await asyncio.sleep(0.05)
-    finally:
-        people.kill()
-        await asyncio.to_thread(people.join)
     return offered, heard
-
-
-def _token(server: LiveKit, room: str) -> str:
-    token = api.AccessToken(server.api_key, server.api_secret).with_identity("person")
-    return str(token.with_grants(api.VideoGrants(room_join=True, room=room)).to_jwt())
-
-
-def _people(url: str, tokens: list[str]) -> None:
-    asyncio.run(_everybody(url, tokens))
-
-
-async def _everybody(url: str, tokens: list[str]) -> None:
-    await asyncio.gather(*(_person(url, token) for token in tokens))
-
-
-async def _person(url: str, token: str) -> None:
-    """Join, and speak until killed."""
-    room = rtc.Room()
-    await room.connect(url, token)
-    source = rtc.AudioSource(HEARING_RATE, 1, 100)
-    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-    await room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE))
-    while True:
-        await source.capture_frame(rtc.AudioFrame(_TONE, HEARING_RATE, 1, _FRAME))

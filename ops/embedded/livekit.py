@@ -13,7 +13,7 @@ import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -207,9 +207,17 @@ async def build_if_missing() -> None:
     try:
         find_binary()
     except LiveKitError:
-        process = await asyncio.create_subprocess_exec(
-            str(_MODULE / "build.sh"), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        await build("server")
+
+
+async def build(what: Literal["server", "people"]) -> str:
+    """The path of what ops/livekit/build.sh builds, or has built. LiveKitError says why that doesn't work."""
+    process = await asyncio.create_subprocess_exec(
+        str(_MODULE / "build.sh"), what, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    path, said = (text.decode("utf-8", "replace").strip() for text in await process.communicate())
+    if process.returncode:
+        raise LiveKitError(
+            said.splitlines()[-1] if said else f"ops/livekit/build.sh {what} failed, and does not say why"
         )
-        said = (await process.communicate())[1].decode("utf-8", "replace").strip()
-        if process.returncode:
-            raise LiveKitError(said.splitlines()[-1] if said else "the LiveKit server could not be built") from None
+    return path

@@ -82,6 +82,7 @@ async def connect(url: str, token: str, listener: Listener, timeout: float) -> C
     connection = Connection(listener)
     options = rtc.RoomOptions(
         auto_subscribe=False,
+        single_peer_connection=False,  # in one for both directions, a subscription is lost when we publish just then
         connect_timeout=timeout,
         data_stream=rtc.DataStreamOptions(max_payload_byte_length=_LARGEST_STREAM),
     )
