@@ -23,6 +23,10 @@ log = logging.getLogger("antiphon.gateway.engine")
 
 TICK = FRAME / HEARING_RATE
 """Seconds: one frame of the VAD."""
+_GLANCE = TICK / 4
+_FEW = 8
+"""Sessions up to which there is time to look between two ticks whether somebody's frame is whole: 12 ms sooner on average. More
+of them share a batch, and their frames are whole at all times."""
 _ROUNDS = 4
 """Frames of one participant taken in one tick: a burst is worked off at four times real time."""
 _COMPLAIN_EVERY = 10.0  # seconds
@@ -88,6 +92,7 @@ class Engine:
         while True:
             due += TICK
             await self._hurry(due)
+            await self._glance(due)
             if (wait := due - now()) > 0:
                 await asyncio.sleep(wait)
             began = now()
@@ -173,6 +178,20 @@ class Engine:
                 return
             await self._turn(quick, 1)
             await asyncio.sleep(0)  # what the log has for them comes in between
+
+    async def _glance(self, until: float) -> None:
+        """Hear frames that are whole before the next tick, if there are few who could have one."""
+        while len(self.sessions) <= _FEW and self.house.clock.now() < until - 1.5 * _GLANCE:
+            sessions = [session for session in self.sessions.values() if not session.hurries]
+            if not sessions:
+                return
+            await asyncio.sleep(_GLANCE)
+            for session in sessions:
+                _guard(session, session.listen)
+            try:
+                await self._hear(sessions)
+            except Exception:
+                log.exception("hearing failed")
 
     # ── the one timer ────────────────────────────────────────────────────────────────────────────────────────────────
 

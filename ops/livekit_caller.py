@@ -18,20 +18,30 @@ import numpy as np
 from livekit import api, rtc
 
 from gateway.messages import Narrator
+from gateway.rooms._playout import Playout
 from gateway.rooms.livekit._names import SESSION_ATTRIBUTE
 from gateway.rooms.livekit.access import Access
 from ops.caller import FRAME, Caller, CallError, Message, Pcm, Sounded
 from schemas.audio import HEARING_RATE
 from schemas.bus import Bus
+from schemas.clock import MonotonicClock
 from schemas.events import EndRequested, PlaybackStarted, SessionEnded
 
 _AGENT_WITHIN = 20.0  # seconds
 _READ_EVERY = 0.05  # seconds
 _AHEAD = 0.06
 """Seconds the microphone's queue is kept filled: its sound leaves by the SDK's own 10 ms clock, not by ours."""
+_QUEUE_MS = 200
+_SPARE = 0.03
+"""Seconds beyond `_AHEAD` in that queue (it ran dry, and everything after is later) from which silence is left out."""
 SILENCE = 12
 """Amplitude up to which the agent's track is silent (a codec's zeros)."""
 _HEARD_MS = 10
+_BEAT = 1.001 * _HEARD_MS / 1e3
+"""Seconds from frame to frame at the most: they come by the SDK's own clock, silent ones too, and when this process was too
+busy to see one of them at once, it sounded all the same."""
+_STALLED = 0.3
+"""Seconds a frame is late from which the clock itself must have stood."""
 _LEAVE_WITHIN = 5.0  # seconds
 
 
@@ -53,7 +63,8 @@ class LiveKitCaller(Caller):
         self.room_name = room or f"room-{secrets.token_hex(4)}"
         self._access, self._bus = access, bus
         self._room = rtc.Room()
-        self._source = rtc.AudioSource(HEARING_RATE, 1, 200)
+        self._source = rtc.AudioSource(HEARING_RATE, 1, _QUEUE_MS)
+        self._leaving = Playout(MonotonicClock(), HEARING_RATE)
         self._agent = asyncio.Event()
         self._voice = asyncio.Event()
         self._lost = False
@@ -128,20 +139,27 @@ class LiveKitCaller(Caller):
     # ── speaking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def speak(self, pcm: Pcm) -> float:
-        """Say `pcm` (int16 mono, 16 kHz); answers when its last sample left the microphone (monotonic seconds)."""
+        """Say `pcm` (int16 mono, 16 kHz); answers when its last sample left the microphone's queue (monotonic seconds)."""
         spoken = await super().speak(pcm)
         if (wait := spoken - time.monotonic()) > 0:
             await asyncio.sleep(wait)
         return spoken
 
     async def _microphone(self) -> None:
-        """Frames on an absolute schedule, a little ahead of their time, so that the SDK never runs out of them."""
-        self.microphone_began = time.monotonic() + _AHEAD  # the first sample leaves when the queue is filled
+        """Frames on an absolute schedule, a little ahead of their time, so that the SDK never runs out of them.
+
+        A sample is spoken when it leaves the queue, not when it is put there.
+        """
+        self.microphone_began = time.monotonic()
         while not self._lost:
             frame, speaking = self._next_frame()
             self.spoken.append(frame)
-            await self._source.capture_frame(rtc.AudioFrame(frame.tobytes(), HEARING_RATE, 1, FRAME))
+            if speaking or self._leaving.queued() < _AHEAD + _SPARE:
+                self._leaving.push(FRAME)
+                await self._source.capture_frame(rtc.AudioFrame(frame.tobytes(), HEARING_RATE, 1, FRAME))
             if speaking and not self._speech:
+                planned = self.microphone_began + len(self.spoken) * FRAME / HEARING_RATE
+                self._last_spoken += time.monotonic() + self._leaving.queued() - planned
                 self._said.set()
             due = self.microphone_began + len(self.spoken) * FRAME / HEARING_RATE - _AHEAD
             if (wait := due - time.monotonic()) > 0:
@@ -169,11 +187,13 @@ class LiveKitCaller(Caller):
 
     async def _listen_to(self, track: rtc.RemoteAudioTrack) -> None:
         stream = rtc.AudioStream(track, sample_rate=self.rate, num_channels=1, frame_size_ms=_HEARD_MS)
+        start = 0.0
         try:
             async for event in stream:
+                now = time.monotonic()
+                start = min(now, start + _BEAT) if now - start < _STALLED else now
                 pcm = np.frombuffer(event.frame.data, np.int16)
                 if int(np.abs(pcm.astype(np.int32)).max(initial=0)) > SILENCE:
-                    start = max(time.monotonic(), self._playout_end)
                     self.heard.append(Sounded(start, pcm))
                     self._playout_end = start + len(pcm) / self.rate
                     await self._tell()

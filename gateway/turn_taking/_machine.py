@@ -273,7 +273,7 @@ def _show(draft: Draft) -> None:
     state = draft.state
     if state.closed:
         return
-    if state.playback is not None and state.playback.mode == "sounding":
+    if state.playback is not None and state.playback.mode in ("sounding", "hushed"):
         shown = "speaking"
     elif state.somebody_speaks or all(isinstance(turn.phase, Hearing) for turn in state.turns.values()):
         shown = "listening"

@@ -256,13 +256,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """The one sentence that is being played. `starting`: its playback.started is on the way; `sounding`; `held`: paused
-    (`begun`: the rim has been told to play it)."""
+    """The one sentence that is being played. `starting`: its playback.started is on the way; `sounding`; `hushed`: silent since
+    a frame that may be speech, which the log need not know unless it is; `held`: paused (`begun`: the rim has been told to
+    play it)."""
 
     turn: int
     generation: int
     index: int
-    mode: Literal["starting", "sounding", "held"] = "starting"
+    mode: Literal["starting", "sounding", "hushed", "held"] = "starting"
     position: float = 0.0
     begun: bool = False
 

@@ -32,7 +32,7 @@ EdgeKind = Literal["onset", "noise", "start", "stop"]
 class SpeechEdge:
     """The speech detector's view of one participant changed.
 
-    `onset`: a first frame that may be speech (holds a commit or a start of playback, nothing else);
+    `onset`: a first frame that may be speech (holds a commit or a start of playback, and hushes what sounds);
     `noise`: the onset was nothing;
     `start`: it is speech, long enough to believe; or speech again shortly after a stop (then without an onset);
     `stop`: the first frame of silence after speech.

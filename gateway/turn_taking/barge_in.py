@@ -1,5 +1,6 @@
 """Barge-in: speech over the agent pauses it at once; whether it interrupts is decided here and nowhere else.
 
+The first frame that may be speech hushes it already: two frames earlier, and if it was nothing, all that is lost is their time.
 Words that are no backchannel, or a second of unbroken speech, interrupt. A backchannel, nothing, or a second without a
 transcript lets the agent go on. Waiting is inaudible, since playback is paused.
 """
@@ -18,15 +19,24 @@ LATE = 0.5
 """Seconds of the reply still to come, below which "yes" is an answer rather than a backchannel."""
 
 
+def hush(draft: Draft) -> None:
+    """Somebody may be about to speak: silence within this frame, until that is known."""
+    playback = draft.state.playback
+    if playback is not None and playback.mode == "sounding" and draft.state.agent.turn_taking.barge_in:
+        draft.state.playback = replace(playback, mode="hushed")
+        draft.decisions.append(Pause(playback.turn, playback.index))
+
+
 def pause(draft: Draft) -> None:
     """Somebody speaks, or nobody hears: silence within this frame."""
     playback = draft.state.playback
-    if playback is None or playback.mode != "sounding":
+    if playback is None or playback.mode not in ("sounding", "hushed"):
         return
     if draft.state.away_since is None and not draft.state.agent.turn_taking.barge_in:
         return
     draft.state.playback = replace(playback, mode="held")
-    draft.decisions.append(Pause(playback.turn, playback.index))
+    if playback.mode == "sounding":
+        draft.decisions.append(Pause(playback.turn, playback.index))
     draft.fact(
         PlaybackPaused,
         turn=playback.turn,
@@ -129,7 +139,7 @@ def timers(state: State) -> Iterator[float]:
     for turn in state.turns.values():
         if turn.over:
             yield from _unbroken(state, turn)
-            held = state.playback is not None and state.playback.mode == "held"
+            held = state.playback is not None and state.playback.mode in ("hushed", "held")
             if turn.waiting and held and not state.somebody_speaks:
                 yield _holds_until(state, turn)
 

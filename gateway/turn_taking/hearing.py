@@ -58,6 +58,7 @@ def edge(draft: Draft, item: SpeechEdge) -> None:
     match item.kind, person.voice:
         case "onset", Silent() | Trailing() as voice:
             draft.person(replace(person, voice=Onset(voice)))
+            barge_in.hush(draft)
         case "noise", Onset(was):
             draft.person(replace(person, voice=was))
         case "start", Trailing(speech) | Onset(Trailing(speech)):

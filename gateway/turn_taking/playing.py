@@ -83,8 +83,12 @@ def _sentence(state: State, playback: Playback) -> Sentence:
 def _go_on(draft: Draft) -> bool:
     """Resume what was paused."""
     playback = draft.state.playback
-    if playback is None or playback.mode != "held" or not may_sound(draft):
+    if playback is None or playback.mode not in ("hushed", "held") or not may_sound(draft):
         return False
+    if playback.mode == "hushed":
+        draft.state.playback = replace(playback, mode="sounding")
+        draft.decisions.append(Resume(playback.turn, playback.index, playback.position))
+        return True
     draft.fact(
         PlaybackResumed,
         turn=playback.turn,

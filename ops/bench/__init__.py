@@ -12,7 +12,7 @@ from typing import Any
 Bench = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 BENCHES = {
-    "latency": ("ops.bench.latency", "last sample of speech to first agent sample, through a WebSocket room"),
+    "latency": ("ops.bench.latency", "last sample of speech to first agent sample; --livekit: in both kinds of room"),
     "barge-in": (
         "ops.bench.barge_in",
         "the caller speaks over the agent: from the speech's start to the agent's silence",

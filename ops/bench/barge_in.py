@@ -2,7 +2,8 @@
 
 The whole stack runs as separate processes. The agent tells something long; the caller waits for its sound and speaks over it,
 three seconds at most. Timed is from the first sample of that speech to the last sample of the agent that reaches the caller
-while it lasts; where the agent is still heard at its end, it was missed.
+while it lasts; where the agent is still heard at its end, it was missed. With `--livekit` each is spoken twice, in a WebSocket
+room and in a LiveKit room.
 """
 
 import asyncio
@@ -32,8 +33,7 @@ _TURNS = 12
 
 async def bench(livekit: bool = False, turns: int | None = None, progress: Any = None, **_: Any) -> dict[str, Any]:
     script = [turn.pcm for turn in recorded_turns() if not turn.pauses and len(turn.pcm) > 16_000]
-    found: list[float] = []
-    missed = 0
+    found: dict[str, list[float | None]] = {"websocket": [], "livekit": []} if livekit else {"websocket": []}
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as data:
         agent = Path(data) / "teller.toml"
         agent.write_text(AGENT.format(story=STORY))
@@ -41,26 +41,29 @@ async def bench(livekit: bool = False, turns: int | None = None, progress: Any =
         async with Stack(plan, load()) as stack:
             for number in range(turns or _TURNS):
                 speech = script[number % len(script)][: int(_WORDS * 16_000)]
-                took = await _interrupt(stack, livekit, speech, number)
-                if took is None:
-                    missed += 1
-                else:
-                    found.append(took)
-                if progress:
-                    progress(number, took)
+                for room, took in found.items():
+                    took.append(await _interrupt(stack, room, speech, number))
+                    if progress:
+                        progress(room, number, took[-1])
+    figures = {room: _figures(took) for room, took in found.items()}
+    main = figures.pop("livekit", None) or figures.pop("websocket")
+    return {**main, **figures, **machine()}
+
+
+def _figures(took: list[float | None]) -> dict[str, Any]:
+    found = [one for one in took if one is not None]
     return {
-        "turns": len(found) + missed,
+        "turns": len(took),
         "p50_ms": milliseconds(found, 50),
         "p95_ms": milliseconds(found, 95),
-        "missed": missed,
-        "each_ms": [round(one * 1e3) for one in found],
-        **machine(),
+        "missed": took.count(None),
+        "each_ms": [one if one is None else round(one * 1e3) for one in took],
     }
 
 
-async def _interrupt(stack: Stack, livekit: bool, speech: Any, number: int) -> float | None:
+async def _interrupt(stack: Stack, room: str, speech: Any, number: int) -> float | None:
     """Seconds from the speech's first sample to silence; None: the agent spoke on."""
-    caller = LiveKitCaller(stack.livekit_access()) if livekit else Caller(stack.gateways[0], rate=24_000)
+    caller = LiveKitCaller(stack.livekit_access()) if room == "livekit" else Caller(stack.gateways[0], rate=24_000)
     await caller.connect()
     try:
         end = time.monotonic() + 15

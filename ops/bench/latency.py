@@ -4,7 +4,8 @@ The whole stack runs as separate processes with an agent's defaults. A caller pl
 room and takes the time from the last sample of its speech to the first sample of the agent that reaches it. A reply that
 begins before the caller's last sample is a cut-in: counted, not timed. A conversation goes on while the replies are short;
 on one of over 5 s, and after a cut-in, the caller hangs up and calls again. A conversation is one speaker's.
-With `--livekit` the same through a LiveKit room: a real server, LiveKit's client library for the caller, the agent by dispatch.
+With `--livekit` each conversation is held twice in turn, through a WebSocket room and through a LiveKit room (a real server,
+LiveKit's client library for the caller, the agent by dispatch), so that whatever else slows the machine down slows both.
 The parts come from the log and lie on the turn's critical path; `playout` is what remains of the caller's own measurement: from
 the publish of the first sound to the caller's ear, and what the VAD was off about the last sample. So they sum to the turn.
 """
@@ -48,13 +49,31 @@ async def bench(
     wav: Path | None = None, progress: Any = None, livekit: bool = False, turns: int | None = None, **_: Any
 ) -> dict[str, Any]:
     script = (folder(wav) if wav else recorded_turns())[:turns]
+    timed: dict[str, list[Timed]] = {"websocket": [], "livekit": []} if livekit else {"websocket": []}
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as data:
         async with Stack(Plan(Path(data), free_ports=True, livekit=livekit), load()) as stack:
-            timed: list[Timed] = []
-            while len(timed) < len(script):
-                timed += await _converse(_caller(stack, livekit), script[len(timed) :], progress)
-            parts = await _parts(stack.redis_url, timed)
-    latencies = [one.latency for one in timed if one.latency is not None and not one.cut_in]
+            while len(timed[room := min(timed, key=lambda room: len(timed[room]))]) < len(script):
+                timed[room] += await _converse(_caller(stack, room), script[len(timed[room]) :], progress)
+            parts = await _parts(stack.redis_url, [one for every in timed.values() for one in every])
+    if not livekit:
+        return {**_figures(timed["websocket"], parts), **machine()}
+    both = {room: _figures(every, parts) for room, every in timed.items()}
+    more = [
+        ours.latency - theirs.latency
+        for ours, theirs in zip(timed["livekit"], timed["websocket"], strict=True)
+        if ours.latency is not None and theirs.latency is not None
+    ]
+    return {
+        **both["livekit"],
+        "websocket": both["websocket"],
+        "over_websocket_ms": round(both["livekit"]["p50_ms"] - both["websocket"]["p50_ms"], 2),
+        "over_websocket_each_turn_p50_ms": milliseconds(more, 50),
+        **machine(),
+    }
+
+
+def _figures(timed: list[Timed], parts: dict[tuple[str, int | None], dict[str, float]]) -> dict[str, Any]:
+    latencies = [one.latency for one in timed if one.latency is not None]
     return {
         "turns": len(timed),
         "p50_ms": milliseconds(latencies, 50),
@@ -62,7 +81,7 @@ async def bench(
         "cut_ins": sum(one.cut_in for one in timed),
         "unanswered": sum(one.latency is None and not one.cut_in for one in timed),
         "with_pauses": sum(one.turn.pauses for one in timed),
-        "parts_ms": _median_turn(parts),
+        "parts_ms": _median_turn([shape for one in timed if (shape := parts.get((one.session, one.number)))]),
         "each": [
             {
                 "turn": one.turn.name,
@@ -72,14 +91,11 @@ async def bench(
             }
             for one in timed
         ],
-        **machine(),
     }
 
 
-def _caller(stack: Stack, livekit: bool) -> Caller:
-    if not livekit:
-        return Caller(stack.gateways[0], rate=24_000)
-    return LiveKitCaller(stack.livekit_access())
+def _caller(stack: Stack, room: str) -> Caller:
+    return LiveKitCaller(stack.livekit_access()) if room == "livekit" else Caller(stack.gateways[0], rate=24_000)
 
 
 async def _converse(caller: Caller, script: list[Turn], progress: Any) -> list[Timed]:
@@ -134,8 +150,7 @@ async def _parts(redis_url: str, timed: list[Timed]) -> dict[tuple[str, int | No
     return found
 
 
-def _median_turn(parts: dict[tuple[str, int | None], dict[str, float]]) -> dict[str, float]:
+def _median_turn(shapes: list[dict[str, float]]) -> dict[str, float]:
     """The parts of the turn whose latency is nearest the median."""
-    totals = [shape["total"] for shape in parts.values()]
-    middle = percentile(totals, 50)
-    return min(parts.values(), key=lambda shape: abs(shape["total"] - middle), default={})
+    middle = percentile([shape["total"] for shape in shapes], 50)
+    return min(shapes, key=lambda shape: abs(shape["total"] - middle), default={})

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 
+from gateway.engine import TICK
 from gateway.reception import Refused
 from gateway.room import HungUp, Typed
 from gateway.session import SILENT_AFTER
@@ -22,7 +24,7 @@ from schemas.events import (
 from schemas.fold import FOLD_VERSION, fold_all, load
 from schemas.log import MemoryBus
 from tests.gateway.pools import Pools
-from tests.gateway.rig import Rig, rig, silence, speak
+from tests.gateway.rig import FRAME, Rig, rig, silence, speak
 from tests.virtual_time import LoopClock, virtually
 
 
@@ -402,16 +404,31 @@ async def test_snapshot_is_the_fold() -> None:
 
 @virtually
 async def test_one_batch() -> None:
-    """All participants of all sessions go through the VAD in one call per tick; those as good as mute are spared."""
+    """Participants of many sessions go through the VAD in one call per tick; those as good as mute are spared."""
     log = bus()
     async with rig(log) as gateway:
-        rooms = [(await gateway.open(name=f"s{number}"))[1] for number in range(5)]
+        rooms = [(await gateway.open(name=f"s{number}"))[1] for number in range(9)]
+        await asyncio.sleep(TICK / 2)  # between two ticks
         await asyncio.gather(*(speak(room, 1.0, loudness=100) for room in rooms))
-        assert gateway.vad.batches.count(5) >= 28
+        assert gateway.vad.batches.count(9) >= 28
         await asyncio.gather(*(silence(room, 1.0) for room in rooms))
         gateway.vad.batches.clear()
         await asyncio.gather(speak(rooms[0], 0.5), *(silence(room, 0.5) for room in rooms[1:]))
         assert set(gateway.vad.batches) == {1}
+
+
+@virtually
+async def test_whole_frames_do_not_wait_for_the_tick() -> None:
+    """With few sessions a frame is heard soon after it is whole, wherever between two ticks that is."""
+    async with rig(bus()) as gateway:
+        _, room = await gateway.open()
+        await asyncio.sleep(TICK)
+        for eighths in range(1, 16, 2):
+            await asyncio.sleep(eighths * TICK / 8)
+            heard = len(gateway.vad.batches)
+            room.hear(np.full(FRAME, 100, np.int16), "caller")
+            await asyncio.sleep(0.4 * TICK)
+            assert len(gateway.vad.batches) == heard + 1
 
 
 @virtually

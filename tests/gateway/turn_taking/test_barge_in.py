@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.room import Left
 from gateway.turn_taking import Pause, Play, Publish, Resume, Stop
 from gateway.turn_taking.barge_in import is_backchannel
 from schemas.agent import AgentSpec, TurnTaking
@@ -20,14 +21,40 @@ def talking(stages: Stages | None = None, agent: AgentSpec | None = None, people
     return call
 
 
-def test_playback_pauses_with_the_edge_and_the_position_is_exact() -> None:
-    """Within the frame in which the detector believes it."""
+def test_playback_pauses_with_the_first_frame_and_the_position_is_exact() -> None:
+    """Silence with the first frame that may be speech, once; the log is told when the detector believes it."""
     call = talking()
     call.says(3.5, 0.5, "Stop it now.")
-    call.run(3.7)
+    call.run(3.5 + 2.5 * FRAME)
     moment, _ = call.did(Pause)[0]
-    assert moment == pytest.approx(3.5 + 3 * FRAME, abs=0.001)
+    assert moment == pytest.approx(3.5 + FRAME, abs=0.001)
+    assert not call.of(PlaybackPaused)
+    call.run(3.7)
+    assert len(call.did(Pause)) == 1
     assert call.of(PlaybackPaused)[0].position == pytest.approx(moment - call.played_at(), abs=0.002)
+
+
+def test_a_click_hushes_the_agent_for_one_frame_and_leaves_no_trace() -> None:
+    """It goes on where it stopped as soon as the detector thinks better of it; log and reply know nothing of it."""
+    call = talking()
+    call.noise(3.5)
+    call.run(12.0)
+    (paused, _), (resumed, decision) = call.did(Pause)[0], call.did(Resume)[0]
+    assert resumed - paused == pytest.approx(FRAME, abs=0.001)
+    assert decision.position == pytest.approx(paused - call.played_at(), abs=0.002)
+    assert not call.of(PlaybackPaused)
+    assert not call.of(PlaybackResumed)
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_who_leaves_with_a_click_lets_the_others_hear_on() -> None:
+    """A frame that may be speech is forgotten with whose it was."""
+    call = talking(people=("alice", "bob"))
+    call.at(3.5, lambda: call._edge("bob", "onset", call._sample(3.5)))
+    call.gives(3.6, Left("bob"))
+    call.run(12.0)
+    assert call.did(Resume)[0][0] == pytest.approx(3.6, abs=0.001)
+    assert call.ended()[-1] == (1, "played", "finished")
 
 
 def test_words_interrupt_and_the_agent_knows_what_was_heard() -> None:
