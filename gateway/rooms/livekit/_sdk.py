@@ -143,3 +143,8 @@ def media() -> Media:
 def client_protocol(participant: rtc.RemoteParticipant) -> int:
     """What the participant's client says it understands; text streams from 3 on."""
     return int(participant._info.client_protocol)
+
+
+def room_sid(room: rtc.Room) -> str:
+    """The room's id as it is now: that of a room made anew, too, which the SDK came back into by itself. "": not known yet."""
+    return str(room._info.sid)

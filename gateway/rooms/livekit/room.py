@@ -22,6 +22,7 @@ from gateway.rooms.livekit._ears import Ears
 from gateway.rooms.livekit._errors import LiveKitError
 from gateway.rooms.livekit._incoming import Incoming
 from gateway.rooms.livekit._outbox import Outbox
+from gateway.rooms.livekit._sdk import room_sid
 from gateway.rooms.livekit._voice import RATE, Voice
 from gateway.rooms.livekit.captions import Captions
 from gateway.rooms.livekit.conventions import Convention, Scene
@@ -96,6 +97,7 @@ class LiveKitRoom:
         renew: Callable[[], str] | None = None, leaving: Leaving | None = None,
     ):  # fmt: skip
         self.name = ""
+        self._sid = ""
         self._url, self._token, self._renew, self._leaving = url, token, renew, leaving
         self._clock = clock
         self._spec = agent
@@ -160,6 +162,12 @@ class LiveKitRoom:
         except PublishTrackError as error:
             log.error("%s: the agent's voice can't be published: %s", self.name, error.message)
             self._inputs.append(HungUp("error"))
+
+    def position(self) -> dict[str, str]:
+        """What the log holds for whoever takes the session over: the room's id, which a restart of LiveKit may have changed."""
+        if self._connection is not None:
+            self._sid = room_sid(self._connection.room) or self._sid
+        return {"sid": self._sid}
 
     # ── Room ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
