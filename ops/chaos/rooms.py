@@ -23,15 +23,15 @@ from ops.bench._figures import milliseconds
 from ops.chaos.guest import Guest
 from ops.chaos.judge import judge, settled
 from ops.chaos.run import LINES, listening
+from ops.chaos.sounds import Hit, misheard
 from ops.embedded.livekit import LiveKit, build_if_missing
 from ops.embedded.valkey import Valkey
 from ops.processes import KeptProcess, Kind, Role, preload
 from ops.system import free_port
 from schemas.bus import Bus
-from schemas.events import Event, PlaybackStarted, ReplySentence, SessionResumed
+from schemas.events import Event
 from schemas.log import connect
 from schemas.settings import Settings
-from workers.simulated import pitch
 
 _COSTS = {
     "STT_MS": "100",
@@ -62,16 +62,18 @@ class RoomChaos:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A gateway killed, or stopped, while it spoke to `guest` in this turn, by one of these tracks. `after`: seconds until the
-    agent sounded again, by another."""
+class TakeOver:
+    """Of a gateway killed, or stopped, while it spoke to `guest`. `after`: seconds until the agent sounded again, if ever."""
 
     guest: Guest
-    turn: int
-    tracks: frozenset[str]
-    when: float
+    hit: Hit
     after: float | None
     zombie: bool
+
+    def wrong(self, events: Sequence[Event]) -> list[str]:
+        if self.after is None:
+            return [f"turn {self.hit.turn} was not gone on with within {_TAKEN_OVER_WITHIN:.0f} s"]
+        return misheard(self.hit, self.guest.sounds, events)
 
 
 async def chaos(options: RoomChaos, say: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
@@ -104,7 +106,7 @@ class _Run:
         self._workers: list[KeptProcess] = []
         self._guests: list[Guest] = []
         self._conversations: list[asyncio.Task[None]] = []
-        self._hits: list[Hit] = []
+        self._taken: list[TakeOver] = []
 
     async def run(self, environment: dict[str, str], server: LiveKit) -> dict[str, Any]:
         await self._start(environment)
@@ -112,7 +114,7 @@ class _Run:
         self._say(f"killing {self._options.kills} gateways in the middle of replies …")
         kills = 0
         while kills < self._options.kills:
-            zombie = len(self._hits) % (_ZOMBIE_EVERY + 1) == _ZOMBIE_EVERY
+            zombie = len(self._taken) % (_ZOMBIE_EVERY + 1) == _ZOMBIE_EVERY
             await self._hit(zombie)
             kills += not zombie
         self._say("no more kills; reading the logs …")
@@ -159,29 +161,29 @@ class _Run:
     async def _hit(self, zombie: bool) -> None:
         guest = await self._somebody_spoken_to()
         gateway = await self._gateway_of(guest)
-        known, turn = guest.tracks, guest.begins[-1][1]
-        when = time.monotonic()
+        known = guest.sounds.tracks
+        hit = Hit(guest.sounds.begins[-1][1], time.monotonic(), known)
         if zombie:
             gateway.signal(signal.SIGSTOP)
         else:
             await gateway.kill()
-        again = await self._until(lambda: guest.first_by_another(known, when), _TAKEN_OVER_WITHIN)
-        self._hits.append(Hit(guest, turn, known, when, again - when if again else None, zombie))
+        again = await self._until(lambda: guest.sounds.first_by_another(known, hit.when), _TAKEN_OVER_WITHIN)
+        after = again - hit.when if again else None
+        self._taken.append(TakeOver(guest, hit, after, zombie))
         if zombie:
             gateway.signal(signal.SIGCONT)
-        self._say(
-            f"{guest.session}: {'stopped' if zombie else 'killed'}, {f'{again - when:.2f} s' if again else 'never'}"
-        )
+        how = "stopped" if zombie else "killed"
+        self._say(f"{guest.session}: {how}, " + (f"{after:.2f} s" if after else "never"))
 
     async def _somebody_spoken_to(self) -> Guest:
         """A room in which a reply has sounded for long enough, and not too long."""
         least = self._random.uniform(*_INTO_IT)
-        used = {(hit.guest, hit.turn) for hit in self._hits}
+        used = {(one.guest, one.hit.turn) for one in self._taken}
 
         def now() -> Guest | None:
             for guest in self._guests:
                 since = guest.speaking_since
-                if since is None or (guest, guest.begins[-1][1]) in used:
+                if since is None or (guest, guest.sounds.begins[-1][1]) in used:
                     continue
                 if least <= time.monotonic() - since <= _INTO_IT[1] + 0.3:
                     return guest
@@ -210,9 +212,12 @@ class _Run:
         for guest in self._guests:
             guest.stop()
         await asyncio.wait(self._conversations, timeout=_ENDS_WITHIN)
-        found = [line for hit in self._hits for line in missed(hit, await self._bus.read(hit.guest.session))]
+        found = []
+        for taken in self._taken:
+            wrong = taken.wrong(await self._bus.read(taken.guest.session))
+            found += [f"{taken.guest.session}: {line}" for line in wrong]
         for guest in self._guests:
-            found += guest.at_once()
+            found += [f"{guest.session}: {line}" for line in guest.sounds.at_once()]
             if len(guest.sessions) != 1:
                 found.append(f"room {guest.room_name} had the sessions {sorted(guest.sessions)}; it should have one")
             await guest.hang_up()
@@ -226,39 +231,16 @@ class _Run:
         return sessions, found
 
     def _figures(self, sessions: int, violations: Sequence[str]) -> dict[str, Any]:
-        killed = [hit.after or _TAKEN_OVER_WITHIN for hit in self._hits if not hit.zombie]
+        killed = [one.after or _TAKEN_OVER_WITHIN for one in self._taken if not one.zombie]
         return {
             "kills": len(killed),
             "recovery_p95_ms": milliseconds(killed, 95),
             "violations": len(violations),
             "recovery_p50_ms": milliseconds(killed, 50),
             "recovery_max_ms": milliseconds(killed, 100),
-            "zombies": sum(hit.zombie for hit in self._hits),
+            "zombies": sum(one.zombie for one in self._taken),
             "rooms": len(self._guests),
             "sessions": sessions,
             "turns": sum(guest.turns for guest in self._guests),
             "first_violations": list(violations[:10]),
         }
-
-
-def missed(hit: Hit, events: Sequence[Event]) -> list[str]:
-    """What the log says of the take-over after `hit`, against what its guest heard: nothing twice, and nothing left out."""
-    guest = hit.guest
-    if hit.after is None:
-        return [f"{guest.session}: turn {hit.turn} was not gone on with within {_TAKEN_OVER_WITHIN:.0f} s"]
-    said = {one.index: pitch(one.text) for one in events if isinstance(one, ReplySentence) and one.turn == hit.turn}
-    if len(set(said.values())) < len(said):
-        return []  # two sentences of this reply sound alike
-    resumed = False
-    before: set[int] = set()
-    after: set[int] = set()
-    for event in events:
-        if isinstance(event, PlaybackStarted) and event.turn == hit.turn:
-            (after if resumed else before).add(said.get(event.index, 0))
-        resumed = resumed or (isinstance(event, SessionResumed) and bool(before))
-    began = max((when for when, turn in guest.begins if turn == hit.turn and when <= hit.when), default=hit.when)
-    until = min((when for when, turn in guest.begins if turn > hit.turn), default=float("inf"))
-    first, then = guest.pitches(began, hit.when), guest.pitches(hit.when, until, but_by=hit.tracks)
-    again = [f"{guest.session}: turn {hit.turn}: {one} Hz was heard again" for one in first & then & set(said.values())]
-    lost = [f"{guest.session}: turn {hit.turn}: {one} Hz was played and not heard" for one in after - then]
-    return again + lost
