@@ -15,6 +15,8 @@ Pcm = NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Joined:
+    """Somebody came; of somebody who is there: what is known of them now."""
+
     participant: str
     kind: Literal["standard", "sip", "agent"] = "standard"
     name: str = ""

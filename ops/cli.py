@@ -369,17 +369,28 @@ def chaos(
         Literal["no-fence"] | None, typer.Option(help="Break the log on purpose: this run must find violations.")
     ] = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the processes' logs and the server's data here.")] = None,
+    rooms: Annotated[
+        bool, typer.Option("--rooms", help="Gateways only, in LiveKit rooms, in the middle of replies.")
+    ] = False,
+    kills: Annotated[int, typer.Option(min=1, help="With --rooms: how many.")] = 20,
     json: Json = False,
 ) -> None:
     """Kill everything all the time, then check every log.
 
-    Workers, gateways and Redis are killed and stopped at random, connections are cut. Exit code 1 on any violation.
+    Workers, gateways and Redis are killed and stopped at random, connections are cut; with --rooms a gateway that speaks in a
+    LiveKit room is killed, and another has to go on there. Exit code 1 on any violation.
 
     Example: antiphon chaos --seconds 120
     """
+    from ops.chaos.rooms import RoomChaos
     from ops.chaos.run import Chaos
     from ops.commands.chaos import chaos as command
+    from ops.commands.chaos import rooms as in_rooms
 
+    if rooms:
+        if not console.run(lambda: in_rooms(RoomChaos(kills=kills, seed=seed, keep=keep), json)):
+            raise typer.Exit(console.FAILED)
+        return
     options = Chaos(seconds=seconds, callers=callers, seed=seed, models=models, mutant=mutant, keep=keep)
     if not console.run(lambda: command(options, json)):
         raise typer.Exit(console.FAILED)

@@ -65,6 +65,7 @@ class LiveKitCaller(Caller):
         self._room = rtc.Room()
         self._source = rtc.AudioSource(HEARING_RATE, 1, _QUEUE_MS)
         self._leaving = Playout(MonotonicClock(), HEARING_RATE)
+        self._ears: dict[str, asyncio.Task[None]] = {}
         self._agent = asyncio.Event()
         self._voice = asyncio.Event()
         self._lost = False
@@ -78,6 +79,7 @@ class LiveKitCaller(Caller):
         room.on("participant_connected", self._look)
         room.on("participant_attributes_changed", lambda changed, participant: self._changed(participant))
         room.on("track_subscribed", lambda track, publication, participant: self._hear(track, participant))
+        room.on("track_unsubscribed", lambda track, publication, participant: self._cease(track.sid))
         room.on("disconnected", lambda reason: self._hung_up())
         if self._bus is None:
             room.on("data_received", self._told)
@@ -182,8 +184,14 @@ class LiveKitCaller(Caller):
 
     def _hear(self, track: rtc.Track, participant: rtc.RemoteParticipant) -> None:
         if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and isinstance(track, rtc.RemoteAudioTrack):
-            self._tasks.append(asyncio.create_task(self._listen_to(track)))
+            self._ears[track.sid] = asyncio.create_task(self._listen_to(track))
+            self._tasks.append(self._ears[track.sid])
             self._voice.set()
+
+    def _cease(self, sid: str) -> None:
+        """WebRTC may bring the next track by the way of this one: who still listened here would hear both."""
+        if (ear := self._ears.pop(sid, None)) is not None:
+            ear.cancel()
 
     async def _listen_to(self, track: rtc.RemoteAudioTrack) -> None:
         stream = rtc.AudioStream(track, sample_rate=self.rate, num_channels=1, frame_size_ms=_HEARD_MS)

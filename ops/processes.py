@@ -17,9 +17,9 @@ Kind = Literal["stt", "llm", "tts", "gateway"]
 _forks = multiprocessing.get_context("forkserver")
 
 
-def preload() -> None:
+def preload(*more: str) -> None:
     """Before the first process: what the server that forks them has loaded."""
-    _forks.set_forkserver_preload(["workers.main", "workers.simulated", "gateway.main", "ops.processes"])
+    _forks.set_forkserver_preload(["workers.main", "workers.simulated", "gateway.main", "ops.processes", *more])
 
 
 @dataclass(frozen=True, slots=True)

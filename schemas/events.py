@@ -131,6 +131,14 @@ class ParticipantJoined(_GatewayEvent):
     attributes: dict[str, str] = {}
 
 
+class ParticipantChanged(_GatewayEvent):
+    """What is known of somebody who is there is not what it was: `attributes` are all of them now."""
+
+    type: Literal["participant.changed"] = "participant.changed"
+    participant: str
+    attributes: dict[str, str] = {}
+
+
 class ParticipantLeft(_GatewayEvent):
     type: Literal["participant.left"] = "participant.left"
     participant: str
@@ -401,6 +409,7 @@ Event = Annotated[
     | SessionRewound
     | SessionEnded
     | ParticipantJoined
+    | ParticipantChanged
     | ParticipantLeft
     | SpeechStarted
     | SpeechPaused

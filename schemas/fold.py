@@ -43,6 +43,7 @@ from schemas.events import (
     EndRequested,
     Event,
     InstructionsChanged,
+    ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
     SayRequested,
@@ -134,6 +135,13 @@ def _joined(state: SessionState, event: ParticipantJoined) -> Changes:
     return {"participants": {**state.participants, event.participant: person}}
 
 
+def _participant_changed(state: SessionState, event: ParticipantChanged) -> Changes:
+    person = state.participants.get(event.participant)
+    if person is None:
+        return {}
+    return {"participants": {**state.participants, event.participant: replace(person, attributes=event.attributes)}}
+
+
 def _left(state: SessionState, event: ParticipantLeft) -> Changes:
     """Who left stays known by name, for the chat; of those gone the latest few."""
     person = state.participants.get(event.participant, Participant(event.participant))
@@ -168,6 +176,7 @@ _HANDLERS: dict[type, Callable[[SessionState, Any], Changes]] = {
     SessionResumed: _resumed,
     SessionEnded: _ended,
     ParticipantJoined: _joined,
+    ParticipantChanged: _participant_changed,
     ParticipantLeft: _left,
     InstructionsChanged: _instructions,
     DtmfReceived: _dtmf,

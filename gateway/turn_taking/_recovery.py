@@ -28,6 +28,7 @@ from schemas.events import (
     ClipReady,
     Event,
     MessageReceived,
+    ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
     PlaybackFinished,
@@ -216,7 +217,12 @@ def _apply(draft: Draft, event: Event) -> None:
         state.next_turn = max(state.next_turn, event.turn + 1)
     match event:
         case ParticipantJoined():
-            state.people[event.participant] = Person(event.participant, human=event.kind != "agent", head_at=draft.now)
+            state.people[event.participant] = Person(
+                event.participant, event.kind != "agent", event.attributes, head_at=draft.now
+            )
+        case ParticipantChanged():
+            if (person := state.people.get(event.participant)) is not None:
+                state.people[event.participant] = replace(person, attributes=event.attributes)
         case ParticipantLeft():
             state.people.pop(event.participant, None)
         case SpeechStarted() | SpeechResumed():

@@ -4,7 +4,7 @@ Two clocks. `now` is the gateway's. *Turn time* is `now` less the time during wh
 still while no client is attached, and so do all timers of turns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Literal
@@ -64,11 +64,13 @@ Voice = Silent | Onset | Speaking | Trailing
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`head` and `head_at`: a sample position and the `now` it belongs to; `captured_to`: end of the last capture;
-    `pauses`: this speaker's own pauses inside turns so far, seconds; `partial_until`: a partial is outstanding till then."""
+    """`attributes`: as the log has them; `head` and `head_at`: a sample position and the `now` it belongs to; `captured_to`: end
+    of the last capture; `pauses`: this speaker's own pauses inside turns so far, seconds; `partial_until`: a partial is
+    outstanding till then."""
 
     name: str
     human: bool
+    attributes: Mapping[str, str] = field(default_factory=dict)
     voice: Voice = Silent()
     pressed: bool = False
     head: int = 0

@@ -8,17 +8,20 @@ from gateway.turn_taking import barge_in, replying
 from gateway.turn_taking._draft import Draft
 from gateway.turn_taking._state import Own, Person, State
 from gateway.turn_taking.hearing import finish_speech
-from schemas.events import DtmfReceived, ParticipantJoined, ParticipantLeft, SessionEnded
+from schemas.events import DtmfReceived, ParticipantChanged, ParticipantJoined, ParticipantLeft, SessionEnded
 
 # ── participants ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def joined(draft: Draft, item: Joined) -> None:
-    """Somebody came. Who is there already has only reconnected."""
-    if item.participant in draft.state.people:
+    """Somebody came. Who is there already has only reconnected, or changed what is known of them."""
+    if (person := draft.state.people.get(item.participant)) is not None:
+        if person.attributes != item.attributes:
+            draft.person(replace(person, attributes=item.attributes))
+            draft.fact(ParticipantChanged, participant=item.participant, attributes=item.attributes)
         return
     draft.state.active = draft.now
-    draft.person(Person(item.participant, human=item.kind != "agent", head_at=draft.now))
+    draft.person(Person(item.participant, item.kind != "agent", item.attributes, head_at=draft.now))
     draft.fact(
         ParticipantJoined, participant=item.participant, kind=item.kind, name=item.name, attributes=item.attributes
     )

@@ -158,7 +158,7 @@ class _Run:
         ]
         self._processes = [await asyncio.to_thread(KeptProcess, role) for role in roles]
         for port in ports:
-            await _listening(port)
+            await listening(port)
         return [f"ws://127.0.0.1:{port}/ws" for port in ports]
 
     async def _kill_everything(self, watch: RecoveryWatch) -> None:
@@ -249,7 +249,7 @@ class _Run:
         return count
 
 
-async def _listening(port: int, seconds: float = 60.0) -> None:
+async def listening(port: int, seconds: float = 60.0) -> None:
     for _ in range(int(seconds / 0.05)):
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)

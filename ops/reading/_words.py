@@ -95,6 +95,11 @@ def _joined(event: e.ParticipantJoined, state: SessionState) -> Line:
     return Line(_person(state, event.participant), "joins", "" if event.kind == "standard" else event.kind, "user")
 
 
+def _changed(event: e.ParticipantChanged, state: SessionState) -> Line:
+    known = ", ".join(f"{name}: {value}" for name, value in event.attributes.items())
+    return Line(_person(state, event.participant), "is known anew", known, "user")
+
+
 def _left(event: e.ParticipantLeft, state: SessionState) -> Line:
     return Line(_person(state, event.participant), "leaves", event.reason, "user")
 
@@ -278,6 +283,7 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.SessionRewound: _rewound,
     e.SessionEnded: _ended,
     e.ParticipantJoined: _joined,
+    e.ParticipantChanged: _changed,
     e.ParticipantLeft: _left,
     e.SpeechStarted: _speaks,
     e.SpeechPaused: _silent,

@@ -23,6 +23,8 @@ from tests.livekit.conftest import Site, session_of, until
 class Idle:
     """A desk nobody asks anything."""
 
+    def registered(self) -> None: ...
+
     def offered(self, job: pb.Job) -> pb.AvailabilityResponse:
         raise AssertionError
 

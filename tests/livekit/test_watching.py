@@ -5,14 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from livekit import api
 
+from gateway.main import Gateway
 from gateway.rooms.livekit import dispatch
-from schemas.events import SessionEnded, SessionResumed
+from gateway.rooms.livekit._names import session_name
+from gateway.rooms.livekit.room import LiveKitRoom
+from ops.embedded.livekit import LiveKit
+from schemas.events import Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionResumed
 from tests.livekit.conftest import Site, agents, eventually, session_of, until
 
 
@@ -77,10 +81,68 @@ async def test_a_room_made_anew_keeps_its_session(site: Site) -> None:
     assert list(gateway.engine.sessions) == [session]
 
 
+@pytest.fixture
+async def forgetful(site: Site, tmp_path: Path) -> AsyncIterator[Site]:
+    """A site with a LiveKit server without Redis: after a restart it knows none of its rooms, and gives them other ids."""
+    await site.livekit.kill()
+    site.livekit = LiveKit(tmp_path / "forgetful", binary=os.environ.get("TEST_LIVEKIT_SERVER"))
+    await site.livekit.start()
+    yield site
+    await site.livekit.kill()
+
+
+@pytest.mark.parametrize("dies", ["never", "later", "with it"])
+async def test_a_livekit_that_forgot_its_rooms(forgetful: Site, dies: str) -> None:
+    """LiveKit forgot the room; its session's gateway lives, dies later or dies with it: that session goes on there, alone."""
+    site = forgetful
+    first = await site.gateway(livekit_watch=True)
+    ann = await site.person("lobby")
+    session = await until(lambda: session_of(ann), "the agent")
+    (before,) = agents(ann)
+    await eventually(lambda: _has(site, session, ParticipantJoined), "ann is known")
+    second = await site.gateway(livekit_watch=True)
+    await site.livekit.kill()
+    if dies == "with it":
+        await site.stop(first)
+    await ann.disconnect()  # else it comes back, too, and puts out the next
+    await site.livekit.start()
+    ann = await site.person("lobby")
+    if dies == "later":  # and nobody is there just then whom the session would know
+        await until(lambda: agents(ann), "the agent is back", 15)
+        await ann.disconnect()
+        await eventually(lambda: _has(site, session, ParticipantLeft), "ann has left")
+        await _room_is_held(first, session)
+        await site.stop(first)
+    if dies != "never":
+        await until(lambda: session in second.engine.sessions, "the take-over", 15)
+    if dies == "later":
+        ann = await site.person("lobby")
+    await until(lambda: session_of(ann), "the agent", 15)
+    await asyncio.sleep(1.0)  # two looks
+    assert [(one.identity, one.attributes["antiphon.session"]) for one in agents(ann)] == [(before.identity, session)]
+    assert [info.session for info in await second.bus.sessions()] == [session]
+    assert not await second.bus.closed()
+
+
+async def _has(site: Site, session: str, kind: type[Event]) -> bool:
+    return any(isinstance(event, kind) for event in await site.events(session))
+
+
+async def _room_is_held(gateway: Gateway, name: str) -> None:
+    """Until the log holds where the session's room is now."""
+    session = gateway.engine.sessions[name]
+    room = session.room
+    assert isinstance(room, LiveKitRoom)
+    await until(lambda: room.position()["sid"] and session_name(room.position()["sid"]) != name, "the room's new id")
+    known = session.now()
+    await until(lambda: session.held_at > known, "a hold")
+
+
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gateways of this process look for lonely rooms more often."""
+    """Gateways of this process look for lonely rooms more often, and believe sooner that a room is gone."""
     monkeypatch.setattr(dispatch, "LOOK_EVERY", 0.4)
+    monkeypatch.setattr(dispatch, "MADE_ANEW_WITHIN", 2.0)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ class Incoming:
         sender = packet.participant.identity if packet.participant else ""
         if len(packet.data) > LARGEST:
             self.complain(
-                f"{sender}: a data packet of {len(packet.data)} bytes; more than {LARGEST} are not looked into"
+                f"{sender or 'by the API'}: a data packet of {len(packet.data)} bytes; more than {LARGEST} are not looked into"
             )
         elif packet.topic == OLD_CHAT:
             self._old_chat(packet.data, sender)

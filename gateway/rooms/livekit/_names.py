@@ -8,9 +8,13 @@ SESSION_ATTRIBUTE = "antiphon.session"
 """Of the agent as a participant: the name of its session in the log."""
 
 
+PREFIX = "lk-"
+"""Of every LiveKit session's name."""
+
+
 def session_name(room_sid: str, dispatch: str = "") -> str:
     """One name for one room, whoever comes to it; an agent that was asked for by name has one for each time it was."""
-    return "lk-" + (dispatch or room_sid).partition("_")[2]
+    return PREFIX + (dispatch or room_sid).partition("_")[2]
 
 
 def attributes(session: str, agent_name: str = "") -> dict[str, str]:

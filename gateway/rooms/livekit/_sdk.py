@@ -153,6 +153,11 @@ def client_protocol(participant: rtc.RemoteParticipant) -> int:
     return int(participant._info.client_protocol)
 
 
+def room_sid(room: rtc.Room) -> str:
+    """The room's id as it is now: that of a room made anew, too, which the SDK came back into by itself. "": not known yet."""
+    return str(room._info.sid)
+
+
 # ── how the SDK calls us ─────────────────────────────────────────────────────────────────────────────────────────────
 
 _load_library = _ffi_client.get_ffi_lib

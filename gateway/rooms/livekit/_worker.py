@@ -34,8 +34,9 @@ _BELOW_TARGET = 0.69
 
 
 class Desk(Protocol):
-    """Who decides about jobs. Nothing here may block."""
+    """Who decides about jobs. Nothing here may block. `registered`: LiveKit has taken us in, and may offer jobs from now on."""
 
+    def registered(self) -> None: ...
     def offered(self, job: pb.Job) -> pb.AvailabilityResponse: ...
     def assigned(self, job: pb.Job, url: str, token: str) -> None: ...
     def terminated(self, job: str) -> None: ...
@@ -125,6 +126,7 @@ class Worker:
                 f"{'.'.join(map(str, OLDEST))} or later is needed: update the server"
             )
         self.id, self.problem = answer.register.worker_id, ""
+        self._desk.registered()
         self.registered.set()
         self.ever.set()
         log.info(

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import psutil
@@ -21,6 +21,7 @@ from gateway.reception import Reception, Refused, RoomOver
 from gateway.room import Room
 from gateway.rooms.livekit._errors import LiveKitError, explain
 from gateway.rooms.livekit._names import agent_named, attributes, new_identity, session_name
+from gateway.rooms.livekit._survivors import FACTS, Survivors, facts_of
 from gateway.rooms.livekit._watcher import Lonely, Watcher
 from gateway.rooms.livekit._worker import Worker
 from gateway.rooms.livekit.access import Access
@@ -33,12 +34,14 @@ from schemas.events import SessionStarted
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
-FACTS = "livekit"
-"""Key in the inputs of `session.started`: how another gateway gets into the same room as the same participant."""
 LOOK_EVERY = 2.0
 """Seconds between two looks for lonely rooms."""
+MADE_ANEW_WITHIN = 8.0
+"""Seconds a session without its gateway waits for a room that is gone to be made anew by the people who were in it: a LiveKit
+server that restarted has forgotten it, and they come back by themselves."""
 _RESERVED = 10.0  # seconds a job may take from the yes to its assignment
 _JOIN = 10.0
+_Answer = TypeVar("_Answer")
 _NOT_FAILED = ("hang_up", "client_gone", "end_requested", "limit", "room_closed", "lost", "going_away", "moved")
 """Reasons a session may end with that are no failure of its job; the last three: somebody else goes on."""
 
@@ -75,6 +78,7 @@ class Dispatch:
         self._jobs: dict[str, Session] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._calls: set[asyncio.Task[None]] = set()
+        self._survivors = Survivors(reception.house.bus)
         self._watch = (
             Watcher(access, self._session_of, self._look_after, agent_name, every=LOOK_EVERY) if watch else None
         )
@@ -123,6 +127,9 @@ class Dispatch:
         return loads.load(readings), readings.sessions
 
     # ── jobs: what the worker asks ───────────────────────────────────────────────────────────────────────────────────
+
+    def registered(self) -> None:
+        self._survivors.look_again()
 
     def offered(self, job: pb.Job) -> pb.AvailabilityResponse:
         """Yes reserves a place. No has the job offered elsewhere; `terminate` ends it: the room has what it needs."""
@@ -185,6 +192,10 @@ class Dispatch:
             if isinstance(error, Refused) and error.code == "exists":
                 await self._report(job, pb.JS_SUCCESS)
                 return
+            if isinstance(error, Refused) and error.code == "anew":
+                log.info("%s", error)
+                await self._report(job, pb.JS_FAILED, str(error))  # should that session end, the watcher looks again
+                return
             log.error("room %s: the agent can't come: %s", place.room, error)
             await self._report(job, pb.JS_FAILED, str(error))
         else:
@@ -195,6 +206,8 @@ class Dispatch:
     async def _begin(self, place: Place, url: str, token: str, job: str = "") -> Session:
         """Open the session, which settles who comes; then join. LiveKitError, Refused."""
         house = self._reception.house
+        if older := await self._survivors.of(place.room, self._name, place.room_sid):
+            raise Refused(f"room {place.room} was made anew; its session {older} goes on there", "anew")
 
         async def leaving(reason: str) -> None:
             self._jobs.pop(job, None)
@@ -204,7 +217,12 @@ class Dispatch:
 
         room = LiveKitRoom(url, token, house.clock, place.agent, renew=self._renew(place), leaving=leaving)
         room.name = place.room
-        facts = {"url": self._access.url, "room_sid": place.room_sid, "identity": place.identity}
+        facts = {
+            "url": self._access.url,
+            "room_sid": place.room_sid,
+            "identity": place.identity,
+            "agent_name": self._name,
+        }
         try:
             session = await self._reception.open(place.session, room, place.agent, inputs={FACTS: facts})
         except BaseException:
@@ -287,39 +305,55 @@ class Dispatch:
         self._enter(place, self._access.url, self._renew(place)())
 
     async def rejoin(
-        self, session: str, beginning: SessionStarted, _: Mapping[str, Any], present: Collection[str]
+        self, session: str, beginning: SessionStarted, positions: Mapping[str, Any], present: Collection[str]
     ) -> Room | None:
         """After a take-over: the same room as the same participant; the server puts out whoever else is that. RoomOver: it is
         not there any more. LiveKitError: it could not be reached for as long as a session waits for a dropped client."""
-        facts = (beginning.inputs or {}).get(FACTS, {})
+        facts = facts_of(beginning)
+        last = (positions.get("room") or {}).get("sid") or facts.get("room_sid", "")
         identity = str(facts.get("identity") or new_identity())
         clock = self._reception.house.clock
-        until = clock.now() + beginning.agent.limits.client_gone
+        began = clock.now()
         while True:
             try:
                 found = await self._look_up(beginning.room)
-                if found is None or facts.get("room_sid") not in ("", None, found.sid):
+                if found is not None and (last in ("", found.sid) or await self._is_anybody_there(found.name, present)):
+                    place = Place(beginning.room, found.sid, session, identity, beginning.agent)
+                    renew = self._renew(place)
+                    return await join(
+                        self._access.url, renew(), clock=clock, agent=place.agent, timeout=_JOIN, known=present,
+                        renew=renew,
+                    )  # fmt: skip
+                if not present or clock.now() - began >= MADE_ANEW_WITHIN:
                     raise RoomOver(f"room {beginning.room} is gone", "room_closed")
-                place = Place(beginning.room, found.sid, session, identity, beginning.agent)
-                renew = self._renew(place)
-                return await join(
-                    self._access.url, renew(), clock=clock, agent=place.agent, timeout=_JOIN, known=present, renew=renew
-                )  # fmt: skip
             except LiveKitError as error:
-                if clock.now() >= until:
+                if clock.now() - began >= beginning.agent.limits.client_gone:
                     raise
                 log.warning("%s: %s; trying again", session, error)
-                await asyncio.sleep(1.0)
+            await asyncio.sleep(0.5)
+
+    async def _is_anybody_there(self, room: str, people: Collection[str]) -> bool:
+        """Whether one of these is in a room of this name, which then is theirs, whatever its id."""
+        request = api.ListParticipantsRequest(room=room)
+        answer = await self._ask(lambda livekit: livekit.room.list_participants(request))
+        return answer is not None and any(one.identity in people for one in answer.participants)
 
     async def _look_up(self, room: str) -> models.Room | None:
+        request = api.ListRoomsRequest(names=[room])
+        answer = await self._ask(lambda livekit: livekit.room.list_rooms(request))
+        return next(iter(answer.rooms), None) if answer is not None else None
+
+    async def _ask(self, question: Callable[[api.LiveKitAPI], Awaitable[_Answer]]) -> _Answer | None:
+        """Of LiveKit's API; None: there is no such room. LiveKitError."""
         try:
             async with self._access.client() as livekit:
-                answer = await livekit.room.list_rooms(api.ListRoomsRequest(names=[room]))
+                return await question(livekit)
         except api.TwirpError as error:
+            if error.status == 404:
+                return None
             raise explain(f"{error.status} {error.message}", self._access.url) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise explain(f"IO error: {error or type(error).__name__}", self._access.url) from None
-        return next(iter(answer.rooms), None)
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -22,6 +22,7 @@ from gateway.rooms.livekit._ears import Ears
 from gateway.rooms.livekit._errors import LiveKitError
 from gateway.rooms.livekit._incoming import Incoming
 from gateway.rooms.livekit._outbox import Outbox
+from gateway.rooms.livekit._sdk import room_sid
 from gateway.rooms.livekit._voice import RATE, Voice
 from gateway.rooms.livekit.captions import Captions
 from gateway.rooms.livekit.conventions import Convention, Scene
@@ -49,6 +50,7 @@ _OLD = 3
 _GOODBYE = 1.0  # seconds to send what is still to be sent, and then to leave
 _KNOWN_WITHIN = 6.0
 """Seconds within which a participant is known: the server tells of who publishes nothing every 3 s only."""
+_CHANGES_EVERY = 1.0  # seconds
 _EARLY = 20  # things that wait for their sender
 _AGAIN = (0.2, 0.5, 1.0, 2.0)  # seconds before each further try to come back; the last one for ever
 
@@ -96,6 +98,7 @@ class LiveKitRoom:
         renew: Callable[[], str] | None = None, leaving: Leaving | None = None,
     ):  # fmt: skip
         self.name = ""
+        self._sid = ""
         self._url, self._token, self._renew, self._leaving = url, token, renew, leaving
         self._clock = clock
         self._spec = agent
@@ -104,6 +107,8 @@ class LiveKitRoom:
         self._inputs: list[RoomInput] = []
         self._early: list[tuple[float, Typed | Digits]] = []  # until when it waits for its sender
         self._present: dict[str, bool] = {}  # humans, and whether their client is an old one
+        self._changed: dict[str, rtc.RemoteParticipant] = {}  # of whom something else may be known now
+        self._changes_at = 0.0
         self._scene = Scene("")
         self._voice = Voice(clock)
         self._ears = Ears(clock)
@@ -161,6 +166,12 @@ class LiveKitRoom:
             log.error("%s: the agent's voice can't be published: %s", self.name, error.message)
             self._inputs.append(HungUp("error"))
 
+    def position(self) -> dict[str, str]:
+        """What the log holds for whoever takes the session over: the room's id, which a restart of LiveKit may have changed."""
+        if self._connection is not None:
+            self._sid = room_sid(self._connection.room) or self._sid
+        return {"sid": self._sid}
+
     # ── Room ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def drain(self) -> Sequence[RoomInput]:
@@ -169,6 +180,7 @@ class LiveKitRoom:
         if self._give_up_at is not None and self._clock.now() >= self._give_up_at:
             self.disconnected(rtc.DisconnectReason.SIGNAL_CLOSE)
         self._look_who_hears()
+        self._look_who_changed()
         inputs, self._inputs = self._inputs, []
         inputs.extend(self._ears.drain())
         for fact in self._captions.advance(self._played()):
@@ -262,6 +274,17 @@ class LiveKitRoom:
                 self._attached = True
                 self._inputs.append(Attached())
 
+    def _look_who_changed(self) -> None:
+        """At most once a second: what people set, they may set as fast as they like."""
+        if self._changed and self._clock.now() >= self._changes_at:
+            self._changes_at = self._clock.now() + _CHANGES_EVERY
+            changed, self._changed = self._changed, {}
+            self._inputs.extend(
+                _people.joined(participant, self._spec.prompt_attributes)
+                for identity, participant in changed.items()
+                if identity in self._present
+            )
+
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -286,6 +309,10 @@ class LiveKitRoom:
         why = participant.disconnect_reason
         reason = rtc.DisconnectReason.Name(why).lower() if why is not None else ""
         self._inputs.append(Left(participant.identity, reason))
+
+    def attributes_changed(self, participant: rtc.Participant) -> None:
+        if isinstance(participant, rtc.RemoteParticipant) and participant.identity in self._present:
+            self._changed[participant.identity] = participant
 
     def tracks_changed(self, participant: rtc.Participant) -> None:
         if isinstance(participant, rtc.RemoteParticipant) and participant.identity in self._present:
