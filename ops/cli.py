@@ -24,6 +24,9 @@ Sound = Annotated[
     Path, typer.Argument(exists=True, dir_okay=False, help="What the caller says: WAV or FLAC, any rate.")
 ]
 Session = Annotated[str, typer.Argument(help="A session's id; `antiphon sessions` lists them.")]
+CallsGateway = Annotated[
+    str | None, typer.Option("--url", help="Gateway that has the call; the running stack's when not given.")
+]
 
 
 def main() -> None:
@@ -221,9 +224,7 @@ def dial(
 def transfer(
     session: Session,
     to: Annotated[str, typer.Argument(help="sip:user@host or tel:number the phone is to call instead.")],
-    url: Annotated[
-        str | None, typer.Option(help="Gateway that has the call; the running stack's when not given.")
-    ] = None,
+    url: CallsGateway = None,
     json: Json = False,
 ) -> None:
     """Hand a caller on to somebody else.
@@ -236,11 +237,25 @@ def transfer(
 
 
 @app.command()
+def keys(
+    session: Session,
+    digits: Annotated[str, typer.Argument(help="0-9 * # A-D; w waits half a second.")],
+    url: CallsGateway = None,
+    json: Json = False,
+) -> None:
+    """Press keys in a phone call, as the agent's phone.
+
+    Example: antiphon keys SESSION 1w42#
+    """
+    from ops.commands.dial import press as command
+
+    console.run(lambda: command(session, digits, url, json))
+
+
+@app.command()
 def hangup(
     session: Session,
-    url: Annotated[
-        str | None, typer.Option(help="Gateway that has the call; the running stack's when not given.")
-    ] = None,
+    url: CallsGateway = None,
     json: Json = False,
 ) -> None:
     """Hang up a phone call.

@@ -218,7 +218,11 @@ class Stack:
         )
 
     def endpoints(self) -> dict[str, Any]:
-        found = {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url, "gateways": self.gateways}
+        found: dict[str, Any] = {
+            "redis_url": self.redis_url, "llm_base_url": self.llm_base_url, "gateways": self.gateways
+        }  # fmt: skip
+        if self._settings.sip_listen and not self.plan.free_ports:
+            found["sip"] = self._settings.sip_listen
         if self.livekit is not None:  # the key itself stays in its file, which is its owner's only
             found |= {"livekit_url": self.livekit.url, "livekit_keys": str(self.livekit.key_file)}
         return found

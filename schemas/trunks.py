@@ -6,7 +6,7 @@ Nobody is accepted until a trunk says so. Secrets are named here and stand in th
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
@@ -98,6 +98,17 @@ class Trunk(_Section):
 
 class Trunks(_Section):
     trunk: list[Trunk] = []
+
+    def unanswered(self, agents: Collection[str]) -> Iterator[str]:
+        """What nobody would answer, in a sentence each. `agents`: the names of those there are."""
+        for trunk in self.trunk:
+            for number, agent in trunk.numbers.items():
+                if agent not in agents:
+                    there = ", ".join(sorted(agents))
+                    yield f'trunk "{trunk.name}": no agent "{agent}" for number {number}; there is {there} (AGENTS)'
+            called = trunk.addresses or trunk.registration is not None
+            if called and not trunk.numbers:
+                yield f'trunk "{trunk.name}": its numbers name no agent; numbers = {{ "*" = "default" }} answers any'
 
 
 def load_trunks(path: Path) -> Trunks:

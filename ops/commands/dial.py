@@ -1,4 +1,4 @@
-"""`antiphon dial`, `transfer`, `hangup`: ask the running gateway that answers phones."""
+"""`antiphon dial`, `transfer`, `keys`, `hangup`: ask the running gateway that answers phones."""
 
 import os
 from typing import Any
@@ -64,18 +64,31 @@ async def dial(
     if json:
         console.emit(found)
     else:
-        console.out.print(
-            f"answered: session {found['session']}; antiphon show {found['session']} --follow", markup=False
-        )
+        session = found["session"]
+        console.out.print(f"answered: {console.me()} show {session} --follow", markup=False, soft_wrap=True)
 
 
 async def transfer(session: str, to: str, url: str | None, json: bool) -> None:
     """Have the phone of a session call `to` instead."""
     found = await ask("POST", url, f"/calls/{session}/transfer", {"to": to})
-    console.emit(found) if json else console.out.print(f"{session} is with {to} now", markup=False)
+    left = f"{session} has left for {to}, and did not say whether they are there"
+    _tell(found, left if found["status"] == 202 else f"{session} is with {to} now", json)
+
+
+async def press(session: str, digits: str, url: str | None, json: bool) -> None:
+    """Press keys in a phone call."""
+    found = await ask("POST", url, f"/calls/{session}/keys", {"digits": digits})
+    _tell(found, f"pressed {digits} in {session}", json)
 
 
 async def hang_up(session: str, url: str | None, json: bool) -> None:
     """End a phone call."""
     found = await ask("DELETE", url, f"/calls/{session}")
-    console.emit(found) if json else console.out.print(f"{session} is hung up", markup=False)
+    _tell(found, f"{session} is hung up", json)
+
+
+def _tell(found: dict[str, Any], sentence: str, json: bool) -> None:
+    if json:
+        console.emit(found)
+    else:
+        console.out.print(sentence, markup=False, soft_wrap=True)

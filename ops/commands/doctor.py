@@ -4,30 +4,22 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 import aiohttp
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ops import console
+from ops.commands import phones
+from ops.commands.findings import Finding
 from ops.stack import running
 from schemas.errors import AntiphonError, ProviderError
 from schemas.log.keys import PARTITIONS
 from schemas.settings import Settings, load
 
 _SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]look[/]", "bad": "[red]bad [/]"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`advice`: what to do, "" when all is well."""
-
-    check: str
-    result: Literal["ok", "warn", "bad"]
-    found: str
-    advice: str = ""
 
 
 async def doctor(json: bool) -> bool:
@@ -61,6 +53,8 @@ async def _examine() -> AsyncIterator[Finding]:
     for finding in await asyncio.to_thread(_models, settings):
         yield finding
     yield await _livekit(settings)
+    for finding in phones.examine(settings, stack.get("sip", "") if stack else ""):
+        yield finding
     yield _port(settings, bool(stack))
 
 

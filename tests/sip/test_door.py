@@ -12,7 +12,7 @@ from tests.sip.party import Party, sdp, status
 async def test_nobody_may_call_where_no_trunk_says_so(tmp_path: Path) -> None:
     """Without a trunk an INVITE is told 403 once in a while, and nothing is begun."""
     async with office(tmp_path, trunks="") as here, Party(here.phones.port) as party:
-        assert status(await party.invite()) == "403 Forbidden: no trunk names this address"
+        assert status(await party.invite()) == "403 Forbidden: no trunk names 127.0.0.1"
         assert not here.gateway.engine.sessions
 
 
@@ -69,9 +69,9 @@ async def _no_calls(here: Office) -> None:
     ("body", "reason"),
     [
         (sdp(4000, types="18 3"), "no codec in common: offered G729, GSM, spoken here"),
-        (sdp(4000).replace("m=audio", "m=video"), "no audio in the offer"),
+        (sdp(4000).replace("m=audio", "m=video"), "no audio in their SDP"),
         (sdp(4000).replace("RTP/AVP", "RTP/SAVP"), "audio by RTP/SAVP to port 4000"),
-        ("", "no audio in the offer"),
+        ("", "no audio in their SDP"),
     ],
 )
 async def test_no_codec_in_common(tmp_path: Path, body: str, reason: str) -> None:

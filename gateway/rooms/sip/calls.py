@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from aiosipua.dialog import DialogState
+from aiosipua.dialog import DialogState, dialog_matches
 from aiosipua.incoming_call import IncomingCall
 from aiosipua.message import SipRequest
 from aiosipua.outgoing_call import OutgoingCall
@@ -51,7 +51,7 @@ class Agents:
 
 @dataclass(slots=True)
 class Call:
-    """`sip`: its signalling; `version`: of our SDP; `owes`: we made an offer in an answer, theirs comes with the ACK."""
+    """`sip`: its signalling; `version`: of our SDP."""
 
     id: str
     guest: Guest
@@ -63,7 +63,9 @@ class Call:
     version: int = 1
     gone: bool = False
     """The other side has left before there was a room."""
-    moving: asyncio.Future[int] | None = field(default=None)
+    counter: asyncio.Future[SipRequest | None] | None = None
+    """The ACK that answers our offer, where theirs had none; None: they have left."""
+    moving: asyncio.Future[int] | None = None
     """The status of a transfer that was asked for."""
 
     @property
@@ -113,14 +115,18 @@ class Calls:
                 call.room.key(digit)
 
     async def _answer(self, call: Call, incoming: IncomingCall) -> None:
+        offer = incoming.sdp_offer
+        late = offer is None and not incoming.invite.body
         try:
-            offer = incoming.sdp_offer
-            terms = offers.read(offer, call.codecs)
-            assert offer is not None
+            terms = None if late else offers.read(offer, call.codecs)
             agent = self._reception.agents.find(call.guest.agent)
-            call.line.agree(terms.deal)
             incoming.ringing()
             await self.open_line(call.line)
+            terms = terms or await self._offer(call, incoming)
+            if terms is None:
+                self._leave(call)
+                return
+            call.line.agree(terms.deal)
             await self._open(call, agent)
         except offers.NoDeal as error:
             self._refuse(call, incoming, 488, f"Not Acceptable Here: {error}")
@@ -135,9 +141,22 @@ class Calls:
                 call.room.leave()
                 return
             self._terms(call, terms)
-            host = facing(incoming.source_addr[0], incoming.source_addr[1], self._advertised)
-            incoming.accept(offers.answer(offer, terms, host, call.line.port, call.version))
+            if offer is not None:
+                host = facing(*incoming.source_addr, self._advertised)
+                incoming.accept(offers.answer(offer, terms, host, call.line.port, call.version))
+            else:
+                call.room.attach()
             self.metronome.lines.add(call.line)
+
+    async def _offer(self, call: Call, incoming: IncomingCall) -> offers.Terms | None:
+        """Who calls without an offer gets ours and answers it with the ACK (RFC 3261 §13.2.1). None: they left. NoDeal."""
+        host = facing(*incoming.source_addr, self._advertised)
+        call.counter = asyncio.get_running_loop().create_future()
+        if call.gone:
+            return None
+        incoming.accept(offers.offer(call.codecs, host, call.line.port, call.version))
+        ack = await call.counter
+        return None if ack is None else offers.read(_sdp(ack), call.codecs)
 
     async def _open(self, call: Call, agent: AgentSpec) -> None:
         trunk, party = call.guest.trunk, call.guest.party
@@ -154,17 +173,30 @@ class Calls:
 
     def _refuse(self, call: Call, incoming: IncomingCall, status: int, reason: str) -> None:
         self._metrics.refused.labels(str(status)).inc()
-        if not call.gone:
+        log.info("refused %s → %s: %d %s", call.guest.party.number, call.guest.called, status, _one_line(reason))
+        if incoming.dialog.state is DialogState.CONFIRMED:
+            self._bye(call)
+        elif not call.gone:
             incoming.reject(status, _one_line(reason))
         self._leave(call)
 
     def acknowledged(self, call_id: str, ack: SipRequest) -> None:
         """Our answer has arrived: they hear."""
         call = self.by_id.get(call_id)
-        if call is not None and call.room is not None and isinstance(call.sip, IncomingCall):
-            if ack.body and ack.content_type == "application/sdp":
-                self.offered(call, parse_sdp(ack.text))
-            call.room.attach()
+        if call is None or not isinstance(call.sip, IncomingCall) or not dialog_matches(call.sip.dialog, ack):
+            return
+        if call.counter is not None and not call.counter.done():
+            call.counter.set_result(ack)
+        if call.room is None:
+            return
+        if (sdp := _sdp(ack)) is not None:
+            try:
+                self.offered(call, sdp)
+            except offers.NoDeal as error:
+                log.info("%s is hung up: %s", call.guest.party.number, error)
+                call.room.leave("error")
+                return
+        call.room.attach()
 
     # ── going out ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -232,8 +264,9 @@ class Calls:
 
     # ── handing on ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def transfer(self, call: Call, target: str, seconds: float = 30.0) -> None:
-        """Have the other side call `target` instead of us (REFER); when that is done, the session ends. NotMoved."""
+    async def transfer(self, call: Call, target: str, seconds: float = 30.0) -> int:
+        """Have the other side call `target` instead of us (REFER); when that is done, the session ends. Answers 200, or 202
+        when they left without saying whether they got there. NotMoved."""
         if call.moving is not None:
             raise NotMoved(491, "a transfer of this call is under way")
         sip = call.sip
@@ -254,6 +287,7 @@ class Calls:
             raise NotMoved(status, f"the phone could not reach {target[:80]} ({status})")
         if call.room is not None:
             call.room.leave("transferred")
+        return status
 
     def moved(self, call_id: str, status: int) -> None:
         """What a phone says of a transfer: the answer to REFER, then NOTIFYs with what came of it."""
@@ -269,7 +303,9 @@ class Calls:
         if call is None:
             return
         call.gone = True
-        self.moved(call_id, 200)  # who hangs up while being handed on is there already
+        if call.counter is not None and not call.counter.done():
+            call.counter.set_result(None)
+        self.moved(call_id, 202)  # who hangs up while being handed on is there, or on the way
         self.metronome.lines.discard(call.line)
         if call.room is not None:
             call.room.leave(reason)
@@ -334,6 +370,10 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
         log.warning("a call could not be answered: %s", error)
     except Exception:
         log.exception("a call could not be answered")
+
+
+def _sdp(request: SipRequest) -> SdpMessage | None:
+    return parse_sdp(request.text) if request.body and request.content_type == "application/sdp" else None
 
 
 def _one_line(text: str) -> str:

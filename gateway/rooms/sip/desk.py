@@ -1,10 +1,11 @@
 """What operators ask of the phones, by HTTP: ring somebody, hand a caller on, press keys, hang up. `antiphon dial` asks here."""
 
+import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.rooms.sip.calls import Call, NotMoved
 from gateway.rooms.sip.dialing import NotDialled
@@ -14,10 +15,22 @@ LetIn = Callable[[web.Request], None]
 """Raises web.HTTPForbidden or web.HTTPUnauthorized for who is no operator."""
 
 
+def _target(*schemes: str) -> AfterValidator:
+    """Whom to call, in one word that begins with one of `schemes`."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(r"[^\s<>\"]{1,200}", value) or not value.lower().startswith(schemes):
+            expected = "sip:user@host or tel:number" if "tel:" in schemes else "sip:user@host or a number"
+            raise ValueError(f"expected {expected}, found {value[:80]!r}")
+        return value
+
+    return AfterValidator(check)
+
+
 class Dial(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    to: str = Field(min_length=1, max_length=200, pattern=r"^[^\s<>\"]+$")
+    to: Annotated[str, _target("")]
     agent: str = Field("", max_length=120)
     trunk: str = Field("", max_length=60)
     digits: str = Field("", max_length=64, pattern=r"^[0-9*#A-Da-dwW]*$")
@@ -27,7 +40,7 @@ class Dial(BaseModel):
 class Transfer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    to: str = Field(min_length=1, max_length=200, pattern=r"^(sip:|sips:|tel:)[^\s<>\"]+$")
+    to: Annotated[str, _target("sip:", "sips:", "tel:")]
 
 
 class Keys(BaseModel):
@@ -64,7 +77,7 @@ class Desk:
             except ValidationError as error:
                 first = error.errors()[0]
                 where = ".".join(str(part) for part in first["loc"]) or "the body"
-                return _problem(400, 400, f"{where}: {first['msg']}")
+                return _problem(400, 400, f"{where}: {first['msg'].removeprefix('Value error, ')}")
 
         return handler
 
@@ -75,8 +88,7 @@ class Desk:
 
     async def _transfer(self, phones: Phones, request: web.Request) -> dict[str, Any]:
         asked = Transfer.model_validate_json(await request.read())
-        await phones.calls.transfer(_call(phones, request), asked.to)
-        return {"status": 200}
+        return {"status": await phones.calls.transfer(_call(phones, request), asked.to)}
 
     async def _press(self, phones: Phones, request: web.Request) -> dict[str, Any]:
         asked = Keys.model_validate_json(await request.read())

@@ -12,15 +12,16 @@ from gateway.rooms.sip import offers
 from gateway.rooms.sip.calls import Agents, Call, Calls
 from gateway.rooms.sip.codecs import available
 from gateway.rooms.sip.door import Guest, clean
+from gateway.rooms.sip.gate import allowed
 from gateway.rooms.sip.line import Line, NoPorts
 from gateway.rooms.sip.places import Place, resolve
 from gateway.rooms.sip.room import Party
-from gateway.rooms.sip.sources import within
 from gateway.rooms.sip.wire import TcpWire, facing
 from schemas.errors import AgentSpecError, AntiphonError
 from schemas.trunks import Provider, Trunk, secret
 
-_AGAIN = 32.0
+UNANSWERED = "Unanswered"
+"""The reason of the refusal we make up where no answer came at all."""
 
 
 class NotDialled(AntiphonError):
@@ -67,7 +68,7 @@ async def route(target: str, wanted: str, trunks: Sequence[Trunk]) -> Route:
 async def _directly(uri: str, trunks: Sequence[Trunk]) -> Route:
     place = await resolve(Place.of_uri(uri))
     for trunk in trunks:
-        if within(place.address[0], trunk.addresses):
+        if allowed(place.address[0], trunk.addresses):
             return Route(trunk, None, uri, place)
     raise NotDialled(403, f"{place.address[0]} is in no trunk's addresses, so it is not called (SIP_TRUNKS)")
 
@@ -97,6 +98,9 @@ async def dial(
         raise NotDialled(408, f"nobody answered within {wait:.0f} s") from None
     except RuntimeError:
         calls.forget(call)
+        host, port = way.place.address
+        if outgoing._reject_reason == UNANSWERED:
+            raise NotDialled(408, f"nothing answers SIP at {host}:{port} by {way.place.transport.upper()}") from None
         reason = f"{outgoing._reject_code} {outgoing._reject_reason}".strip()
         raise NotDialled(outgoing._reject_code, f"{way.target[:80]} says {reason}") from None
     except offers.NoDeal as error:

@@ -10,9 +10,8 @@ from aiosipua.headers import parse_address, parse_uri
 from aiosipua.message import SipRequest
 
 from gateway.rooms.sip.digest import Digest
-from gateway.rooms.sip.gate import Bucket
+from gateway.rooms.sip.gate import Bucket, allowed
 from gateway.rooms.sip.room import Party
-from gateway.rooms.sip.sources import within
 from schemas.clock import Clock
 from schemas.trunks import Trunk, secret
 
@@ -58,11 +57,11 @@ class Door:
     def knock(self, invite: SipRequest, host: str) -> Guest | TurnedAway:
         """A new INVITE from `host`."""
         dialled, meant = _user(invite.uri), _user_of(invite, "to")
-        trunks = [trunk for trunk in self.trunks if within(host, trunk.addresses)]
+        trunks = [trunk for trunk in self.trunks if allowed(host, trunk.addresses)]
         if host in self.registrars and self.registrars[host] not in trunks:
             trunks.append(self.registrars[host])
         if not trunks:
-            return TurnedAway(403, "Forbidden: no trunk names this address")
+            return TurnedAway(403, f"Forbidden: no trunk names {host}")
         trunk = next((one for one in trunks if one.agent_for(dialled, meant) is not None), trunks[0])
         if trunk.users and host not in self.registrars:
             refusal = self._ask(invite, host, trunk)

@@ -2,6 +2,7 @@
 all of them together one line in the log a minute."""
 
 import logging
+import socket
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,22 @@ _STRANGER, _STRANGERS = 1.0, 20.0
 """Answers a second to one stranger, and to all of them together."""
 _REMEMBERED = 4096
 _SUMMARY = 60.0
+
+
+def allowed(host: str, networks: Sequence[Network]) -> bool:
+    """Whether `host` is in one of `networks`. This machine itself, by whichever of its addresses, is loopback too: that is
+    where a phone on it calls from."""
+    loopback = "::1" if ":" in host else "127.0.0.1"
+    return within(host, networks) or (within(loopback, networks) and _is_here(host))
+
+
+def _is_here(host: str) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))  # nothing is sent; who calls itself keeps its address
+            return bool(probe.getsockname()[0] == host)
+        except OSError:
+            return False
 
 
 @dataclass(slots=True)
@@ -63,7 +80,7 @@ class Gate:
         now = self._clock.now()
         bucket = self._known.get(host)
         if bucket is None and host not in self._strangers:
-            if within(host, self.networks):
+            if allowed(host, self.networks):
                 bucket = self._remember(self._known, host, MESSAGES, now)
             else:
                 self._remember(self._strangers, host, _STRANGER, now)

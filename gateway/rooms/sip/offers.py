@@ -44,7 +44,7 @@ def read(sdp: SdpMessage | None, codecs: Sequence[Name]) -> Terms:
     """The first codec of theirs that is one of `codecs`. NoDeal says what was offered."""
     audio = sdp.audio if sdp is not None else None
     if sdp is None or audio is None:
-        raise NoDeal("no audio in the offer")
+        raise NoDeal("no audio in their SDP")
     if not 0 < audio.port < 65_536 or audio.proto.upper() not in ("RTP/AVP", "RTP/AVPF"):
         raise NoDeal(f"audio by {audio.proto[:20]} to port {audio.port}; RTP/AVP is spoken here")
     chosen = next((found for codec in audio.codecs if (found := _known(codec, codecs)) is not None), None)

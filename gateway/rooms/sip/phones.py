@@ -16,9 +16,9 @@ from aiosipua.uas import SipUAS
 from gateway.reception import Reception
 from gateway.rooms.sip import offers
 from gateway.rooms.sip.calls import Agents, Calls
-from gateway.rooms.sip.dialing import dial, route
+from gateway.rooms.sip.dialing import UNANSWERED, dial, route
 from gateway.rooms.sip.door import Door, Guest, TurnedAway
-from gateway.rooms.sip.gate import Gate
+from gateway.rooms.sip.gate import Bucket, Gate
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.registrations import Registrar
 from gateway.rooms.sip.sources import Address
@@ -74,6 +74,7 @@ class Phones:
         self.calls = Calls(reception, listen.host, listen.ports, listen.advertised, self.metrics)
         self.door = Door(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
         self.port = listen.port
+        self._refusals = Bucket.full(1.0, clock.now())  # lines a second, whoever calls however often
         self.sides: list[Agents] = []
         self.registrars: list[Registrar] = []
         self._guests: dict[str, Guest] = {}
@@ -162,6 +163,8 @@ class Phones:
             answer = self.door.knock(request, source[0])
             if isinstance(answer, TurnedAway):
                 self.metrics.refused.labels(str(answer.status)).inc()
+                if answer.status != 401 and self._refusals.take(self._reception.house.clock.now()):
+                    log.info("refused a call from %s: %d %s", source[0], answer.status, answer.reason)
                 wire.send_reply(refusal(request, answer.status, answer.reason, **answer.headers))
                 return False
             self._guests[request.call_id or ""] = answer
@@ -261,7 +264,7 @@ class Phones:
                     registrar.unanswered(call_id)
             case "INVITE":
                 for side in self.sides:
-                    side.uac.handle_response(refusal(request, 408, "Request Timeout"), ("", 0))
+                    side.uac.handle_response(refusal(request, 408, UNANSWERED), ("", 0))
 
 
 _KEYS = frozenset("0123456789*#ABCD")
@@ -274,4 +277,6 @@ async def start_phones(settings: Settings, reception: Reception) -> Phones | Non
     trunks = load_trunks(settings.sip_trunks) if settings.sip_trunks is not None else Trunks()
     phones = Phones(reception, trunks, Listen.of(settings))
     await phones.start()
+    for problem in trunks.unanswered(reception.agents.names):
+        log.warning("SIP_TRUNKS: %s", problem)
     return phones

@@ -145,7 +145,7 @@ class Wire(SipTransport):
             if not isinstance(message, SipRequest) or message.method == "ACK":
                 return None
             self._stamp(message, source)
-            return bytes(refusal(message, 403, "Forbidden: no trunk names this address"))
+            return bytes(refusal(message, 403, f"Forbidden: no trunk names {source[0]}"))
         except (ValueError, IndexError, KeyError):
             return None
 
