@@ -100,6 +100,7 @@ def outbound(
     number: Number = [],  # noqa: B006
     user: User = "",
     password: Password = "",
+    transport: Annotated[str, typer.Option(help="udp, tcp, tls, or auto.")] = "auto",
     json: Json = False,
 ) -> None:
     """Let calls out.
@@ -108,7 +109,7 @@ def outbound(
     """
     from ops.telephony import Login
 
-    _made(_ask(lambda phones: phones.add_outbound(name, address, number, Login(user, password))), json)
+    _made(_ask(lambda phones: phones.add_outbound(name, address, number, Login(user, password), transport)), json)
 
 
 @app.command()

@@ -21,6 +21,7 @@ class Listener(Protocol):
 
     def participant_connected(self, participant: rtc.RemoteParticipant) -> None: ...
     def participant_disconnected(self, participant: rtc.RemoteParticipant) -> None: ...
+    def attributes_changed(self, participant: rtc.Participant) -> None: ...
     def tracks_changed(self, participant: rtc.Participant) -> None: ...
     def track_subscribed(
         self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
@@ -44,6 +45,7 @@ class Connection:
         for event, tell in {
             "participant_connected": hear.participant_connected,
             "participant_disconnected": hear.participant_disconnected,
+            "participant_attributes_changed": lambda changed, participant: hear.attributes_changed(participant),
             "track_published": lambda publication, participant: hear.tracks_changed(participant),
             "track_unpublished": lambda publication, participant: hear.tracks_changed(participant),
             "track_muted": lambda participant, publication: hear.tracks_changed(participant),
