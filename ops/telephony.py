@@ -26,6 +26,7 @@ _TRANSPORTS = {
 }
 
 
+_AGENT, _THERE = api.ParticipantInfo.AGENT, api.ParticipantInfo.ACTIVE
 _EMPTY = 20
 """Seconds a room made for a call stands empty; less than the agent waits in it (limits.client_gone)."""
 _AGENT_WITHIN = 10.0
@@ -213,7 +214,7 @@ class Telephony:
         end = loop.time() + _AGENT_WITHIN
         while True:
             people = await self._client.room.list_participants(api.ListParticipantsRequest(room=room))
-            if any(one.kind == api.ParticipantInfo.AGENT for one in people.participants):
+            if any(one.kind == _AGENT and one.state == _THERE for one in people.participants):
                 return
             if loop.time() > end:
                 who = f"of LIVEKIT_AGENT_NAME={agent}" if agent else "without a LIVEKIT_AGENT_NAME (else give --agent)"
