@@ -64,8 +64,8 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """Nobody hears: nothing plays, nothing commits, turn timers stand still. `held`: on purpose (a phone on hold), so that the
-    session waits for as long as `limits.hold` says."""
+    """Nobody hears: nothing plays, nothing commits, turn timers stand still. `held`: on purpose (a phone on hold, or one that
+    rings), so that the session waits for as long as `limits.hold` says."""
 
     held: bool = False
 

@@ -187,18 +187,23 @@ def token(
     agent: Annotated[str, typer.Option(help="The only agent it is for; left to the client when not given.")] = "",
     room: Annotated[str, typer.Option(help="The only room it is for.")] = "",
     participant: Annotated[str, typer.Option(help="Who its bearer is.")] = "",
+    livekit: Annotated[
+        bool, typer.Option("--livekit", help="For a room of the LiveKit server; prints its address too.")
+    ] = False,
     hours: Annotated[float, typer.Option(min=0.001, help="How long it is good for.")] = 1.0,
     json: Json = False,
 ) -> None:
-    """Make a client token.
+    """Make a client token: for the gateway's WebSocket, or with --livekit for a room.
 
-    It is signed with GATEWAY_TOKEN_SECRET, which must be the gateway's. A gateway on loopback asks for none.
+    The gateway's is signed with GATEWAY_TOKEN_SECRET, which must be its own; a gateway on loopback asks for none. A room's is
+    signed with LIVEKIT_API_SECRET, or the key of `antiphon up --livekit`; any LiveKit client takes it.
 
-    Example: antiphon token --agent default --hours 8
+    Example: antiphon token --livekit --room lobby --participant ann
     """
+    from ops.commands.token import room_token
     from ops.commands.token import token as command
 
-    command(agent, room, participant, hours, json)
+    (room_token if livekit else command)(agent, room, participant, hours, json)
 
 
 @app.command()

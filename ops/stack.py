@@ -239,3 +239,14 @@ def running(folder: Path | None = None) -> dict[str, Any] | None:
             continue
         found.append(value)
     return max(found, key=lambda value: value["started"], default=None)
+
+
+def livekit_access(settings: Settings) -> "Access":
+    """The settings' LiveKit server, else that of the running stack. SettingsError: there is neither."""
+    from gateway.rooms.livekit.access import Access, access
+
+    stack = running()
+    if not settings.livekit_url and stack and "livekit_url" in stack:
+        key, _, secret = Path(stack["livekit_keys"]).read_text().strip().partition(": ")
+        return Access(stack["livekit_url"], key, secret)
+    return access(settings)

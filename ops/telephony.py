@@ -4,10 +4,11 @@ A caller is an ordinary participant of kind SIP; a rule's `room_config` brings t
 says so.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import aiohttp
 from google.protobuf.duration_pb2 import Duration
@@ -17,13 +18,19 @@ from gateway.rooms.livekit._errors import explain
 from gateway.rooms.livekit.access import Access
 from schemas.errors import AntiphonError
 
-Transport = Literal["auto", "udp", "tcp", "tls"]
 _TRANSPORTS = {
     "auto": api.SIPTransport.SIP_TRANSPORT_AUTO,
     "udp": api.SIPTransport.SIP_TRANSPORT_UDP,
     "tcp": api.SIPTransport.SIP_TRANSPORT_TCP,
     "tls": api.SIPTransport.SIP_TRANSPORT_TLS,
 }
+
+
+_AGENT, _THERE = api.ParticipantInfo.AGENT, api.ParticipantInfo.ACTIVE
+_EMPTY = 20
+"""Seconds a room made for a call stands empty; less than the agent waits in it (limits.client_gone)."""
+_AGENT_WITHIN = 10.0
+"""Seconds an agent may take to come into it."""
 
 
 class TelephonyError(AntiphonError):
@@ -101,9 +108,11 @@ class Telephony:
         return made.sip_trunk_id
 
     async def add_outbound(
-        self, name: str, address: str, numbers: Sequence[str], login: Login = NOBODY, transport: Transport = "auto"
+        self, name: str, address: str, numbers: Sequence[str], login: Login = NOBODY, transport: str = "auto"
     ) -> str:
         """Let calls out by the provider at `address`, as one of `numbers`. Answers the trunk's id."""
+        if transport not in _TRANSPORTS:
+            raise TelephonyError(f"transport {transport!r}: one of {', '.join(_TRANSPORTS)} was expected")
         trunk = api.SIPOutboundTrunkInfo(
             name=name,
             address=address,
@@ -171,23 +180,49 @@ class Telephony:
         """Call `number` by an outbound trunk into `room`, where the agent is; answers the participant's identity when it is
         answered. TelephonyError: busy, declined, nobody there, with the SIP status."""
         identity = f"phone-{number.lstrip('+')}"
-        async with self._asking():
-            made = await self._client.room.create_room(
-                api.CreateRoomRequest(
-                    name=room, agents=[api.RoomAgentDispatch(agent_name=agent, metadata=metadata)], empty_timeout=60
-                )
-            )
-            request = api.CreateSIPParticipantRequest(
-                sip_trunk_id=trunk,
-                sip_call_to=number,
-                room_name=made.name,
-                participant_identity=identity,
-                participant_name=number,
-                wait_until_answered=wait > 0,
-                ringing_timeout=Duration(seconds=int(wait) or 40),
-            )
+        request = api.CreateSIPParticipantRequest(
+            sip_trunk_id=trunk,
+            sip_call_to=number,
+            room_name=room,
+            participant_identity=identity,
+            participant_name=number,
+            wait_until_answered=wait > 0,
+            ringing_timeout=Duration(seconds=int(wait) or 40),
+        )
+        async with self._asking(), self._room_for(room, agent, metadata):
             await self._client.sip.create_sip_participant(request)
         return identity
+
+    @asynccontextmanager
+    async def _room_for(self, room: str, agent: str, metadata: str) -> AsyncIterator[None]:
+        """The room, with its agent in it: who answers shall not wait for one. A room made for a call that fails is closed."""
+        known = (await self._client.room.list_rooms(api.ListRoomsRequest(names=[room]))).rooms
+        dispatch = api.RoomAgentDispatch(agent_name=agent, metadata=metadata)
+        wanted = api.CreateRoomRequest(name=room, agents=[dispatch], empty_timeout=_EMPTY)
+        await self._client.room.create_room(wanted)
+        try:
+            await self._agent_comes(room, agent)
+            yield
+        except BaseException:
+            if not known:
+                with suppress(api.TwirpError, aiohttp.ClientError, OSError, TimeoutError):
+                    await self._client.room.delete_room(api.DeleteRoomRequest(room=room))
+            raise
+
+    async def _agent_comes(self, room: str, agent: str) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _AGENT_WITHIN
+        while True:
+            people = await self._client.room.list_participants(api.ListParticipantsRequest(room=room))
+            if any(one.kind == _AGENT and one.state == _THERE for one in people.participants):
+                return
+            if loop.time() > end:
+                who = f"of LIVEKIT_AGENT_NAME={agent}" if agent else "without a LIVEKIT_AGENT_NAME (else give --agent)"
+                raise TelephonyError(
+                    f"nobody was called: within {_AGENT_WITHIN:.0f} s no agent came into room {room}. Is a gateway {who} "
+                    "running on this LiveKit server? A room whose agent has gone gets no second one: take another"
+                )
+            await asyncio.sleep(0.1)
 
     async def hang_up(self, room: str, identity: str) -> None:
         """End one call; the others in the room stay."""
@@ -199,7 +234,9 @@ class Telephony:
         target = to if ":" in to else f"tel:{to}"
         request = api.TransferSIPParticipantRequest(participant_identity=identity, room_name=room, transfer_to=target)
         async with self._asking():
-            await self._client.sip.transfer_sip_participant(request)
+            done = await self._client.sip.transfer_sip_participant(request)
+        if done.status == api.SIPTransferStatus.STS_TRANSFER_FAILED:
+            raise TelephonyError(f"{target} did not take the call: {api.SIPTransferReason.Name(done.reason)}")
 
     async def calls(self) -> list[dict[str, str]]:
         """The phones that are in rooms now."""
@@ -244,6 +281,10 @@ def _without_bridge(said: str) -> str:
     """LiveKit can't tell that there is no bridge: it only gets no answer."""
     if "no response" in said or "no answer" in said or "unavailable" in said:
         return f"no SIP bridge answers ({said}); is livekit/sip running, on the same Redis as LiveKit?"
+    if "request timed out" in said:
+        return "nobody answered: it rang until the time was over, or the address of the trunk is wrong"
+    if "cpu exhausted" in said:
+        return "the SIP bridge takes no call: its machine's CPUs are busy (max_cpu_utilization in its configuration)"
     if "sip not connected" in said or "redis required" in said:
         return "this LiveKit server has no Redis, which SIP needs: set `redis:` in its configuration"
     return f"LiveKit says: {said.removeprefix('twirp error unknown: ')}"

@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     # LiveKit rooms
     livekit_url: str = ""
     """The LiveKit server as the gateway reaches it, ws://host:7880 or wss://…; "" serves no LiveKit rooms."""
+    livekit_public_url: str = ""
+    """The same server as browsers reach it, wss://rooms.example.com; handed out with tokens. "" is `livekit_url`."""
     livekit_api_key: str = ""
     livekit_api_secret: SecretStr = SecretStr("")
     livekit_agent_name: str = ""
@@ -126,7 +128,7 @@ class Settings(BaseSettings):
             raise ValueError("redis://host:port/0 (rediss:// with TLS, unix:///path for a socket)")
         return url
 
-    @field_validator("livekit_url")
+    @field_validator("livekit_url", "livekit_public_url")
     @classmethod
     def _is_livekit(cls, url: str) -> str:
         if url and not re.match(r"(wss?|https?)://.", url):

@@ -75,11 +75,14 @@ def attached(draft: Draft) -> None:
 
 
 def detached(draft: Draft, held: bool = False) -> None:
-    """Nobody hears: nothing plays, nothing commits, the timers of turns stand still. `held`: a phone on hold."""
-    if draft.state.away_since is not None:
-        return
-    draft.state.held = held
-    draft.state.away_since = draft.now
+    """Nobody hears: nothing plays, nothing commits, the timers of turns stand still. `held`: a phone on hold, or ringing."""
+    state = draft.state
+    if state.away_since is not None:
+        if state.held == held:
+            return
+        state.stood += draft.now - state.away_since
+    state.held = held
+    state.away_since = draft.now
     barge_in.pause(draft)
 
 

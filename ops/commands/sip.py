@@ -8,7 +8,6 @@ import typer
 from ops import console
 
 if TYPE_CHECKING:
-    from gateway.rooms.livekit.access import Access
     from ops.telephony import Telephony
 
 T = TypeVar("T")
@@ -27,26 +26,13 @@ Agent = Annotated[str, typer.Option(help="LIVEKIT_AGENT_NAME of the gateways; em
 Metadata = Annotated[str, typer.Option(help='Of the agent\'s job: {"agent": "receptionist"} chooses the agent file.')]
 
 
-def livekit_access() -> "Access":
-    """The settings' LiveKit server, else that of the running stack. SettingsError: there is neither."""
-    from pathlib import Path
-
-    from gateway.rooms.livekit.access import Access, access
-    from ops.stack import running
+def _ask(work: "Callable[[Telephony], Awaitable[T]]") -> T:
+    from ops.stack import livekit_access
+    from ops.telephony import Telephony
     from schemas.settings import load
 
-    settings, stack = load(), running()
-    if not settings.livekit_url and stack and "livekit_url" in stack:
-        key, _, secret = Path(stack["livekit_keys"]).read_text().strip().partition(": ")
-        return Access(stack["livekit_url"], key, secret)
-    return access(settings)
-
-
-def _ask(work: "Callable[[Telephony], Awaitable[T]]") -> T:
-    from ops.telephony import Telephony
-
     async def main() -> T:
-        async with Telephony(livekit_access()) as phones:
+        async with Telephony(livekit_access(load())) as phones:
             return await work(phones)
 
     return console.run(main)
@@ -100,6 +86,7 @@ def outbound(
     number: Number = [],  # noqa: B006
     user: User = "",
     password: Password = "",
+    transport: Annotated[str, typer.Option(help="udp, tcp, tls, or auto.")] = "auto",
     json: Json = False,
 ) -> None:
     """Let calls out.
@@ -108,7 +95,7 @@ def outbound(
     """
     from ops.telephony import Login
 
-    _made(_ask(lambda phones: phones.add_outbound(name, address, number, Login(user, password))), json)
+    _made(_ask(lambda phones: phones.add_outbound(name, address, number, Login(user, password), transport)), json)
 
 
 @app.command()

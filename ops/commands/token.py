@@ -1,4 +1,8 @@
-"""`antiphon token`: what lets a client into a gateway that can be reached from outside."""
+"""`antiphon token`: what lets a client into a gateway that can be reached from outside, or a person into a LiveKit room."""
+
+import json as codec
+import secrets
+from datetime import timedelta
 
 from gateway.tokens import Grant, mint
 from ops import console
@@ -18,3 +22,30 @@ def token(agent: str, room: str, participant: str, hours: float, json: bool) -> 
         console.emit({"token": made, "seconds": hours * 3600})
     else:
         print(made)
+
+
+def room_token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
+    """The address for browsers on one line, the token on the next. Where the room is made by coming in with it, `agent` (else
+    the gateways' LIVEKIT_AGENT_NAME, if they have one) comes along."""
+    from livekit import api
+
+    from ops.stack import livekit_access
+
+    try:
+        if not room:
+            raise SettingsError("which room? give --room NAME; it is made when somebody comes in")
+        settings = load()
+        livekit = livekit_access(settings)
+    except SettingsError as error:
+        console.fail(str(error), console.USAGE)
+    identity = participant or f"guest-{secrets.token_hex(3)}"
+    agents = []
+    if agent or settings.livekit_agent_name:
+        metadata = codec.dumps({"agent": agent}) if agent else ""
+        agents = [api.RoomAgentDispatch(agent_name=settings.livekit_agent_name, metadata=metadata)]
+    made = livekit.person_token(room, identity, timedelta(hours=hours), agents)
+    url = settings.livekit_public_url or livekit.url
+    if json:
+        console.emit({"url": url, "token": made, "room": room, "participant": identity, "seconds": hours * 3600})
+    else:
+        print(url, made, sep="\n")

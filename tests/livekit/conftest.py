@@ -41,7 +41,7 @@ class Site:
 
     def __init__(self, livekit: LiveKit, valkey: Valkey, folder: Path):
         self.livekit, self.valkey = livekit, valkey
-        self._folder = folder
+        self.folder = folder
         self._gateways: list[Gateway] = []
         self._rooms: list[rtc.Room] = []
         self.api: api.LiveKitAPI

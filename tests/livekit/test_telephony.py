@@ -1,9 +1,11 @@
 """Phones in LiveKit rooms, on a real server with Redis; the bridge itself is played by a participant of kind SIP."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
 import pytest
+from livekit import api
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
@@ -15,7 +17,7 @@ from ops.embedded.livekit import LiveKit
 from ops.telephony import Login, Rule, Telephony, TelephonyError
 from schemas.events import ParticipantJoined
 from schemas.settings import Settings
-from tests.livekit.conftest import Site, eventually, session_of, until
+from tests.livekit.conftest import Site, agents, eventually, session_of, until
 
 
 @pytest.fixture
@@ -50,13 +52,22 @@ async def test_nobody_may_call_until_a_trunk_says_so(phones: Telephony) -> None:
     assert await phones.everything() == []
 
 
-async def test_a_call_without_a_bridge(phones: Telephony) -> None:
-    """Where no bridge runs, a call out says so."""
+async def test_a_call_without_a_bridge(site: Site, phones: Telephony) -> None:
+    """Where no bridge runs, a call out says so, and no agent is left waiting in a room made for it."""
+    await site.gateway()
     out = await phones.add_outbound("out", "127.0.0.1:5999", ["+15105550100"])
     with pytest.raises(TelephonyError, match=r"no SIP bridge answers.*livekit/sip"):
         await phones.call(out, "+15105550123", "call-1", wait=0)
     with pytest.raises(TelephonyError, match="trunk does not exist"):
-        await phones.call("ST_none", "+15105550123", "call-1")
+        await phones.call("ST_none", "+15105550123", "call-2")
+    assert (await site.api.room.list_rooms(api.ListRoomsRequest())).rooms == []
+
+
+async def test_nobody_is_called_without_an_agent(phones: Telephony, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number is dialled once the agent is in the room; where none comes, the command says which to look for."""
+    monkeypatch.setattr("ops.telephony._AGENT_WITHIN", 0.2)
+    with pytest.raises(TelephonyError, match=r"nobody was called.*LIVEKIT_AGENT_NAME=helper"):
+        await phones.call("ST_none", "+15105550123", "call-1", agent="helper")
 
 
 async def test_a_server_without_redis(livekit: LiveKit) -> None:
@@ -76,6 +87,36 @@ async def test_a_wrong_secret_is_said(livekit: LiveKit) -> None:
     async with Telephony(Access(livekit.url, livekit.api_key, "x" * 40)) as phones:
         with pytest.raises(LiveKitError, match="LIVEKIT_API_SECRET"):
             await phones.everything()
+
+
+async def test_a_ringing_phone_is_not_greeted(site: Site) -> None:
+    """The agent greets who has answered: not a phone that still rings."""
+    (site.folder / "default.toml").write_text('name = "default"\ngreeting = "Good morning."\n')
+    await site.gateway(agents=str(site.folder / "default.toml"))
+    heard = asyncio.Event()
+    phone = await site.person("call-1", "phone", kind="sip", attributes={"sip.callStatus": "ringing"})
+    phone.on("track_subscribed", lambda *_: heard.set())
+    session = await until(lambda: session_of(phone), "the agent")
+    await until(lambda: agents(phone)[0].track_publications, "the agent's voice")
+    await asyncio.wait_for(heard.wait(), 5)
+    await phone.local_participant.publish_dtmf(code=1, digit="1")
+
+    async def kinds() -> list[str]:
+        return [event.type for event in await site.events(session)]
+
+    async def keyed() -> bool:
+        return "dtmf.received" in await kinds()
+
+    async def greeted() -> bool:
+        return "turn.committed" in await kinds()
+
+    await eventually(keyed, "the key in the log")
+    await site.api.room.update_participant(
+        api.UpdateParticipantRequest(room="call-1", identity="phone", attributes={"sip.callStatus": "active"})
+    )
+    await eventually(greeted, "the greeting")
+    types = await kinds()
+    assert types.index("participant.joined") < types.index("dtmf.received") < types.index("turn.committed")
 
 
 async def test_a_phone_gets_the_agent(site: Site, phones: Telephony) -> None:

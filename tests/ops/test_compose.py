@@ -193,6 +193,8 @@ def test_rooms_and_phones_are_asked_for() -> None:
     """A plain `docker compose up` starts no LiveKit and opens no SIP port; their images are pinned or named by a variable."""
     assert services()["livekit"]["profiles"] == ["livekit"]
     assert services()["sip"]["profiles"] == ["phones"]
+    for name in ("livekit", "sip"):
+        assert re.search(r":v\d+\.\d+\.\d+$", services()[name]["image"]), name
     everything = {name for name, service in services().items() if not service.get("profiles")}
     assert everything == {"redis", *ANTIPHON}
 
@@ -223,6 +225,20 @@ async def test_livekit_starts_with_its_configuration(valkey: Valkey, livekit: Li
     finally:
         process.kill()
         await process.wait()
+
+
+def test_the_bridge_is_told_where_everything_is() -> None:
+    """The bridge's configuration has the server's key and Redis, the address phones reach, and just the ports that are open."""
+    variables = {"LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": SECRET, "LIVEKIT_NODE_IP": "192.0.2.7"}
+    found = services(**variables)
+    told = yaml.safe_load(found["sip"]["environment"]["SIP_CONFIG_BODY"])
+    server = yaml.safe_load(found["livekit"]["environment"]["LIVEKIT_CONFIG"])
+    assert told["redis"] == server["redis"]
+    assert {told["api_key"]: told["api_secret"]} == server["keys"]
+    assert told["ws_url"] == f"ws://livekit:{server['port']}"
+    assert told["nat_1_to_1_ip"] == server["rtc"]["node_ip"] == "192.0.2.7"
+    port, sound = told["sip_port"], told["rtp_port"]
+    assert found["sip"]["ports"] == [f"{port}:{port}/udp", f"{port}:{port}/tcp", f"{sound}:{sound}/udp"]
 
 
 @pytest.mark.models

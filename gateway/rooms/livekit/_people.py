@@ -13,6 +13,8 @@ _NOT_HUMAN = (
 )
 _OF_CALLS = "sip."
 """Attributes LiveKit's SIP bridge sets: caller, number called, trunk, call id. They belong in the log."""
+_NOBODY_THERE = ("dialing", "ringing", "automation", "hangup")
+"""What `sip.callStatus` is before somebody has answered and the bridge has keyed its digits, and after they hung up."""
 _LONGEST = 1000
 METADATA = "metadata"
 
@@ -24,6 +26,11 @@ def is_human(participant: rtc.Participant) -> bool:
 
 def is_phone(participant: rtc.Participant) -> bool:
     return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+
+
+def is_idle_phone(participant: rtc.Participant) -> bool:
+    """A phone that is in the room, with nobody at it who hears: it rings, or has just been hung up."""
+    return is_phone(participant) and participant.attributes.get("sip.callStatus") in _NOBODY_THERE
 
 
 def joined(participant: rtc.Participant, allowed: Sequence[str]) -> Joined:

@@ -1,6 +1,6 @@
 """How we get into a LiveKit server: its address, our key, and tokens that allow no more than their errand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -48,6 +48,14 @@ class Access:
         )
         token = self._token().with_identity(identity).with_kind("agent").with_ttl(_AGENT).with_grants(grants)
         return str(token.with_name(name).with_attributes(dict(attributes or {})).to_jwt())
+
+    def person_token(
+        self, room: str, identity: str, lifetime: timedelta, agents: Sequence[api.RoomAgentDispatch]
+    ) -> str:
+        """To be a person in one room: hear, speak, show, chat. `agents` come along when it is this person who makes the room."""
+        grants = api.VideoGrants(room_join=True, room=room)
+        token = self._token().with_identity(identity).with_ttl(lifetime).with_grants(grants)
+        return str(token.with_room_config(api.RoomConfiguration(agents=agents)).to_jwt())
 
     def client(self) -> api.LiveKitAPI:
         """The server's API; each of its calls signs a token with just the grant it needs. To be closed."""

@@ -109,6 +109,7 @@ class LiveKitRoom:
         self._present: dict[str, bool] = {}  # humans, and whether their client is an old one
         self._changed: dict[str, rtc.RemoteParticipant] = {}  # of whom something else may be known now
         self._changes_at = 0.0
+        self._idle_phones: set[str] = set()  # those among them that ring, so that nobody hears
         self._scene = Scene("")
         self._voice = Voice(clock)
         self._ears = Ears(clock)
@@ -119,7 +120,7 @@ class LiveKitRoom:
         agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
         self._incoming = Incoming(self, agent, self._rtvi, agent_session, self._ears, self._outbox)
         self._state = "initializing"
-        self._attached = False
+        self._attached = self._waits_for_phone = False
         self._wait_until: float | None = None  # for somebody to subscribe to the voice
         self._subscribed = False
         self._give_up_at: float | None = None
@@ -259,11 +260,15 @@ class LiveKitRoom:
                 self._early.append((until, item))
 
     def _look_who_hears(self) -> None:
-        """A session is attached when somebody is there and has our voice, or has had time enough to ask for it."""
-        if not self._present or self._connection is None:
+        """A session is attached when somebody is there and has our voice, or has had time enough to ask for it. While there is
+        only a phone that rings, it waits for as long as it would for a phone on hold."""
+        if self._connection is None or not self._present.keys() - self._idle_phones:
+            ringing = self._connection is not None and bool(self._idle_phones)
+            if self._attached or ringing != self._waits_for_phone:
+                self._inputs.append(Detached(held=ringing))
+                self._waits_for_phone = ringing
             if self._attached:
                 self._attached = self._subscribed = False
-                self._inputs.append(Detached())
             self._wait_until = None
         elif not self._attached:
             if self._wait_until is None:
@@ -271,7 +276,7 @@ class LiveKitRoom:
             expects = self._rtvi.expects_client
             patience = READY_WITHIN if expects else 0.0
             if (self._subscribed and not expects) or self._clock.now() >= self._wait_until + patience:
-                self._attached = True
+                self._attached, self._waits_for_phone = True, False
                 self._inputs.append(Attached())
 
     def _look_who_changed(self) -> None:
@@ -297,6 +302,7 @@ class LiveKitRoom:
             return
         self._present[participant.identity] = self._incoming.protocol(participant) < _OLD
         self._scene.old_clients = any(self._present.values())
+        self.attributes_changed(participant)
         self._inputs.append(_people.joined(participant, self._spec.prompt_attributes))
         self._take_early(participant.identity)
         self._ears.consider(participant)
@@ -304,6 +310,7 @@ class LiveKitRoom:
     def participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
         if self._present.pop(participant.identity, None) is None:
             return
+        self._idle_phones.discard(participant.identity)
         self._scene.old_clients = any(self._present.values())
         self._ears.gone(participant.identity)
         why = participant.disconnect_reason
@@ -311,8 +318,13 @@ class LiveKitRoom:
         self._inputs.append(Left(participant.identity, reason))
 
     def attributes_changed(self, participant: rtc.Participant) -> None:
-        if isinstance(participant, rtc.RemoteParticipant) and participant.identity in self._present:
-            self._changed[participant.identity] = participant
+        if not isinstance(participant, rtc.RemoteParticipant) or participant.identity not in self._present:
+            return
+        self._changed[participant.identity] = participant
+        if _people.is_idle_phone(participant):
+            self._idle_phones.add(participant.identity)
+        else:
+            self._idle_phones.discard(participant.identity)
 
     def tracks_changed(self, participant: rtc.Participant) -> None:
         if isinstance(participant, rtc.RemoteParticipant) and participant.identity in self._present:
@@ -376,6 +388,7 @@ class LiveKitRoom:
         """Rejoin until it works; meanwhile the session is detached, and ends by itself when that takes too long."""
         was = set(self._present)
         self._present.clear()
+        self._idle_phones.clear()
         tries = 0
         while not self._closed:
             await asyncio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
