@@ -1,23 +1,33 @@
 """Favours the operating system does for whoever starts processes."""
 
+import contextlib
+import random
 import shutil
 import socket
 import sys
 from collections.abc import Sequence
 
+_PORTS = range(11_000, 20_000)
+"""Below those that systems give to outgoing connections (Linux: from 32768; others: from 49152), which would take a free port
+before its server has it; and beside SIP_PORTS."""
+
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A TCP port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    return _free(socket.SOCK_STREAM, host)
 
 
 def free_udp_port() -> int:
     """A UDP port nobody uses at this moment, on any address: media servers take it on all of the machine's."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
+    return _free(socket.SOCK_DGRAM, "")
+
+
+def _free(kind: socket.SocketKind, host: str) -> int:
+    for port in random.SystemRandom().sample(_PORTS, 100):
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise OSError(f"none of 100 ports between {_PORTS.start} and {_PORTS.stop} is free on {host or 'all addresses'}")
 
 
 def dying_with_parent(arguments: Sequence[str]) -> list[str]:
