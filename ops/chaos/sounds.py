@@ -70,13 +70,16 @@ def misheard(hit: Hit, sounds: Sounds, events: Sequence[Event]) -> list[str]:
     if len(set(said.values())) < len(said):
         return []  # two sentences of this reply sound alike
     played: set[int] = set()
-    resumed = begun = False
+    latest: int | None = None
+    resumed = False
     for event in events:
         if isinstance(event, PlaybackStarted) and event.turn == hit.turn:
-            begun = True
+            latest = said.get(event.index, 0)
             if resumed:
-                played.add(said.get(event.index, 0))
-        resumed = resumed or (isinstance(event, SessionResumed) and begun)
+                played.add(latest)
+        elif isinstance(event, SessionResumed) and latest is not None:
+            resumed = True
+            played.discard(latest)  # what had begun when a gateway died may have been heard, or not: never twice
     began = max((when for when, turn in sounds.begins if turn == hit.turn and when <= hit.when), default=hit.when)
     until = min((when for when, turn in sounds.begins if turn > hit.turn), default=float("inf"))
     before = sounds.pitches(began, hit.when)

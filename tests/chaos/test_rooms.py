@@ -48,6 +48,13 @@ def test_what_was_not_heard_is_found() -> None:
     ]
 
 
+def test_what_a_second_kill_cut_off_need_not_be_heard() -> None:
+    """The sentence another kill met may have been heard or not; the next must be."""
+    again = [*log()[:-1], SessionResumed(gateway="c", epoch=3), log()[-1]]
+    assert misheard(HIT, heard((1, TONES[0], "old"), (8, TONES[2], "newest")), again) == []
+    assert misheard(HIT, heard((1, TONES[0], "old")), again) != []
+
+
 def test_two_agents_are_found() -> None:
     """A zombie's track that sounds after its successor's is named, once."""
     sounds = heard((1, TONES[0], "old"), (4, TONES[1], "new"), (4.6, TONES[0], "old"), (5.2, TONES[1], "new"))
