@@ -242,15 +242,16 @@ async def test_rubbish_is_one_line_each(rooms: Rooms, caplog: pytest.LogCaptureF
         session, _ = await rooms.agent()
         ann = await rooms.human("ann")
         eve = await rooms.human("eve")
+        async with api.LiveKitAPI(rooms.server.url, rooms.server.api_key, rooms.server.api_secret) as client:
+            for size in (60_000, 1_000_000):  # the larger one goes no further than the server's own queue
+                await client.room.send_data(api.SendDataRequest(room=rooms.room, data=b"x" * size))
+        await ann.until(lambda: "by the API" in caplog.text, "the line about the server's packet")
         for _ in range(2):
             await eve.send(b"x" * 60_000)  # as large as the SDK allows
             await eve.send(b'{"label": "rtvi-ai", ')
             await eve.send({"label": "rtvi-ai", "type": "send-text", "id": "9", "data": {"content": 5}})
             await eve.send(b"\xff\xfe nothing of ours")
             await eve.write("z" * 1_000_000)
-            async with api.LiveKitAPI(rooms.server.url, rooms.server.api_key, rooms.server.api_secret) as client:
-                for size in (200_000, 1_000_000):  # of the server's own the larger one goes no further than its queue
-                    await client.room.send_data(api.SendDataRequest(room=rooms.room, data=b"x" * size))
         refused = await eve.until(lambda: eve.told("", "error-response"), "the refusal")
         assert refused[0]["id"] == "9"
         assert "content" in refused[0]["data"]["message"]
@@ -259,7 +260,7 @@ async def test_rubbish_is_one_line_each(rooms: Rooms, caplog: pytest.LogCaptureF
         lines = [record.getMessage() for record in caplog.records if record.name == "antiphon.gateway.livekit"]
         assert len(lines) == 5, lines
         assert [line.partition(": ")[2] for line in lines if "eve" not in line] == [
-            "by the API: a data packet of 200000 bytes; more than 32768 are not looked into"
+            "by the API: a data packet of 60000 bytes; more than 32768 are not looked into"
         ]
         assert not ann.told("", "error-response")
 
