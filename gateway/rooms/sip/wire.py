@@ -409,6 +409,6 @@ def _content_length(head: bytes) -> int | None:
 
 def _taken(address: Address, kind: str, error: OSError) -> str:
     return (
-        f"SIP_LISTEN={address[0]}:{address[1]}: cannot listen there by {kind} ({error.strerror}); "
+        f"SIP_LISTEN={address[0]}:{address[1]}: cannot listen there by {kind} ({error.strerror or error}); "
         "take another port, or an address of this machine"
     )
