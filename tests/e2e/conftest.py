@@ -17,17 +17,19 @@ from schemas.events import Event
 from schemas.log import connect
 from schemas.settings import Settings, load
 from tests.e2e.llm_proxy import LlmProxy
+from tests.sip.baresip import two_free_ports
 
 AGENTS = Path(__file__).parent / "agents"
 
 
 @dataclass
 class House:
-    """The stack, its log, and the proxy before its LLM."""
+    """The stack, its log, the proxy before its LLM, and the port on which it answers phones."""
 
     stack: Stack
     bus: Bus
     llm: LlmProxy
+    phones: int
 
     async def log(self, session: str) -> list[Event]:
         return await self.bus.read(session)
@@ -56,13 +58,21 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     """Workers talk to the LLM through the proxy; the proxy talks to the stack's own server."""
     proxy = LlmProxy()
     await proxy.start()
-    plan = Plan(tmp_path_factory.mktemp("stack"), free_ports=True, environment={"AGENTS": str(AGENTS)})
-    stack = Stack(plan, load(), llm_front=proxy.url)
+    folder, phones = tmp_path_factory.mktemp("stack"), two_free_ports()
+    (folder / "trunks.toml").write_text(
+        '[[trunk]]\nname = "home"\naddresses = ["127.0.0.1"]\nnumbers = { "*" = "greeter" }\n'
+    )
+    environment = {
+        "AGENTS": str(AGENTS),
+        "SIP_LISTEN": f"127.0.0.1:{phones}",
+        "SIP_TRUNKS": str(folder / "trunks.toml"),
+    }
+    stack = Stack(Plan(folder, free_ports=True, environment=environment), load(), llm_front=proxy.url)
     proxy.upstream = lambda: stack.llm_base_url  # workers warm up through it while the stack is still starting
     async with stack:
         bus = connect(Settings(redis_url=stack.redis_url))
         await bus.start()
-        yield House(stack, bus, proxy)
+        yield House(stack, bus, proxy, phones)
         await bus.aclose()
     await proxy.stop()
 

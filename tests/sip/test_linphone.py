@@ -66,7 +66,7 @@ async def test_linphone_holds_a_conversation(tmp_path: Path) -> None:
     needs("linphonec")
     home = tmp_path / "home"
     home.mkdir()
-    said = np.concatenate((np.zeros(32_000, np.int16), line("capital"), np.zeros(16_000 * 60, np.int16)))
+    said = np.concatenate((np.zeros(20_000, np.int16), line("capital"), np.zeros(16_000 * 60, np.int16)))
     soundfile.write(home / "in.wav", said, 16_000, "PCM_16")
     async with office(tmp_path) as here, linphone(home, home / "in.wav", home / "out.wav") as type_in:
         await type_in(f"call {here.uri()}")

@@ -12,14 +12,17 @@ from aiosipua.sdp import parse_sdp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.room import Digits, Typed
 from gateway.rooms.sip import offers
 from gateway.rooms.sip.codecs import FORMATS, available, codec
 from gateway.rooms.sip.echo import EchoGate
-from gateway.rooms.sip.gate import MESSAGES, Gate
+from gateway.rooms.sip.gate import MESSAGES, Gate, allowed
 from gateway.rooms.sip.line import Deal, Line
 from gateway.rooms.sip.reorder import PATIENCE, Lost, Packet, Reorder
 from gateway.rooms.sip.resample import Doubler
+from gateway.rooms.sip.room import Party, SipRoom
 from gateway.rooms.sip.sources import SILENT, Sources
+from gateway.rooms.sip.wire import facing
 from ops.demo.script import line
 from schemas.errors import SettingsError
 from schemas.trunks import load_trunks, parse_trunks
@@ -194,6 +197,25 @@ def test_the_last_piece_of_a_sentence_is_filled_up() -> None:
     assert way.queued() == 0.0
 
 
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_was_keyed_in_is_told_when_it_is_over(tells: bool) -> None:
+    """Keys are in the log one by one; the agent is told them together, two seconds after the last, unless it is not to be."""
+    clock = Hand()
+    way = Line(clock, Sources(None, "127.0.0.1"), lambda _: None)
+    room = SipRoom(clock, "r", Party("1"), way, EchoGate(15.0), lambda _: None, tells_keys=tells)
+    room.attach()
+    room.key("4")
+    clock.time += 1.9
+    room.key("2")
+    clock.time += 1.9
+    inputs = list(room.drain())
+    assert [one.digits for one in inputs if isinstance(one, Digits)] == ["4", "2"]
+    assert not [one for one in inputs if isinstance(one, Typed)]
+    clock.time += 0.2
+    said = [one.text for one in room.drain() if isinstance(one, Typed)]
+    assert said == (["(keys pressed on the phone: 4 2)"] if tells else [])
+
+
 # ── whose sound ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 PHONE, NATTED, OTHER = ("192.168.1.5", 4000), ("198.51.100.7", 5555), ("203.0.113.9", 6666)
@@ -252,6 +274,14 @@ def test_a_known_address_is_bounded_too() -> None:
     assert gate.admit("192.0.2.2") == "known"
     clock.time += 1
     assert gate.admit("192.0.2.1") == "known"
+
+
+def test_a_phone_on_this_machine_calls_from_loopback() -> None:
+    """Where loopback may call, so may this machine by its other addresses; nobody else's, and not where it is not named."""
+    own = facing("198.51.100.1", 9, "")
+    assert allowed(own, [ip_network("127.0.0.1")])
+    assert not allowed("198.51.100.1", [ip_network("127.0.0.1")])
+    assert own.startswith("127.") or not allowed(own, [ip_network("203.0.113.0/24")])
 
 
 def test_a_table_of_strangers_has_an_end() -> None:
@@ -327,6 +357,27 @@ def test_what_is_wrong_with_a_trunk_file(text: str, said: str) -> None:
     with pytest.raises(SettingsError) as error:
         parse_trunks(text)
     assert said in str(error.value)
+
+
+def test_a_number_nobody_answers() -> None:
+    """An agent that isn't there, and a trunk that is called and names none, are told in a sentence each."""
+    trunks = parse_trunks(
+        """
+        [[trunk]]
+        name = "a"
+        addresses = ["192.0.2.1"]
+        numbers = { "1" = "ann", "2" = "default" }
+        [[trunk]]
+        name = "b"
+        addresses = ["192.0.2.2"]
+        [[trunk]]
+        name = "only dials"
+        outbound = { server = "192.0.2.3" }
+        """
+    )
+    first, second = trunks.unanswered(["default"])
+    assert first == 'trunk "a": no agent "ann" for number 1; there is default (AGENTS)'
+    assert second.startswith('trunk "b": its numbers name no agent')
 
 
 def test_a_trunk_file_that_is_not_there(tmp_path: Path) -> None:

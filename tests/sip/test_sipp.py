@@ -7,12 +7,12 @@ from tests.sip.conftest import LOOPBACK, needs, office
 
 
 async def test_a_rush_of_calls(tmp_path: Path) -> None:
-    """Sixty calls, ten new ones a second, each a second long: all are answered and ended, and nothing is left of them."""
+    """Sixty calls, thirty new ones a second, each a second long: all are answered and ended, and nothing is left of them."""
     needs("sipp")
     trunks = LOOPBACK + "calls = 100\n"
     async with office(tmp_path, trunks=trunks) as here:
         sipp = await asyncio.create_subprocess_exec(
-            "sipp", "-sn", "uac", f"127.0.0.1:{here.phones.port}", "-i", "127.0.0.1", "-s", "100", "-m", "60", "-r", "10",
+            "sipp", "-sn", "uac", f"127.0.0.1:{here.phones.port}", "-i", "127.0.0.1", "-s", "100", "-m", "60", "-r", "30",
             "-d", "1000", "-timeout", "30", "-nostdin", "-trace_err",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
         )  # fmt: skip

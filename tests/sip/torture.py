@@ -6,7 +6,7 @@
 
 def _message(text: str) -> str:
     """CRLF at the ends of lines, none before the first."""
-    return text.strip("\n").replace("\n", "\r\n")
+    return text.lstrip("\n").replace("\n", "\r\n")
 
 
 _SDP = """v=0

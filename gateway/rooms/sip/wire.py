@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import re
 import socket
 from collections.abc import Callable
 from functools import lru_cache
@@ -16,7 +17,7 @@ from aiosipua.transport import SipTransport
 
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.sources import Address
-from gateway.rooms.sip.transactions import Transactions
+from gateway.rooms.sip.transactions import Transactions, branch_of
 from schemas.errors import SettingsError
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -26,6 +27,8 @@ LARGEST = 16_384
 _IDLE = 180.0  # seconds a TCP connection may say nothing
 _CONNECTIONS = 200
 _UNREAD = 262_144  # bytes a TCP peer may leave unread
+
+_REQUEST_LINE = re.compile(rb"[^ ]+ [A-Za-z][A-Za-z0-9+.-]*:[^ <>]+ SIP/\d\.\d *")
 
 Screen = Callable[["Wire", SipRequest, Address], bool]
 """Whether a request goes on to the user agent; else it has been answered."""
@@ -122,15 +125,17 @@ class Wire(SipTransport):
         kind = message.headers.get_first("content-type") or ""
         if kind.split(";")[0].strip().lower() == "application/sdp":
             message.headers.set_single("Content-Type", "application/sdp")  # as the user agent looks for it
+        if not branch_of(message):  # nothing could tell its repeats from other requests
+            if message.method != "ACK":
+                self.send_reply(refusal(message, 400, "Bad Request: no branch in Via"))
+            return
         if not self.transactions.came(message, source):
             return
         try:
             if not data.split(b"\n", 1)[0].rstrip().upper().endswith(b" SIP/2.0"):
                 self.send_reply(refusal(message, 505, "Version Not Supported"))
                 return
-            missing = [name for name in ("from", "to", "call-id", "cseq") if not message.headers.get(name)]
-            if missing or message.cseq is None or message.cseq.method != message.method:
-                raise ValueError(f"missing or wrong: {', '.join(missing) or 'cseq'}")
+            _check(message, data)
             if self.screen(self, message, source):
                 self._pass(message, source)
         except (ValueError, IndexError, KeyError, TypeError):
@@ -377,6 +382,21 @@ class _Connection(asyncio.Protocol):
         return message
 
 
+def _check(request: SipRequest, data: bytes) -> None:
+    """ValueError for what the parser lets pass and RFC 3261 doesn't."""
+    missing = [name for name in ("from", "to", "call-id", "cseq") if not request.headers.get(name)]
+    if missing or request.cseq is None or request.cseq.method != request.method:
+        raise ValueError(f"missing or wrong: {', '.join(missing) or 'cseq'}")
+    head = data.partition(b"\r\n\r\n")[0]
+    if not _REQUEST_LINE.fullmatch(head.partition(b"\r\n")[0]):
+        raise ValueError("no request line")
+    if _content_length(head) is None:
+        raise ValueError("a length that is none")
+    for name in ("from", "to"):
+        if len(re.sub(r"\\.", "", request.headers.get(name)[0]).split('"')) % 2 == 0:
+            raise ValueError(f"a quote in {name} that never ends")
+
+
 def _content_length(head: bytes) -> int | None:
     """None for nonsense, 0 where none is given."""
     for line in head.split(b"\r\n")[1:]:
@@ -389,6 +409,6 @@ def _content_length(head: bytes) -> int | None:
 
 def _taken(address: Address, kind: str, error: OSError) -> str:
     return (
-        f"SIP_LISTEN={address[0]}:{address[1]}: cannot listen there by {kind} ({error.strerror}); "
+        f"SIP_LISTEN={address[0]}:{address[1]}: cannot listen there by {kind} ({error.strerror or error}); "
         "take another port, or an address of this machine"
     )
