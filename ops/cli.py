@@ -357,14 +357,14 @@ def doctor(json: Json = False) -> None:
 def bench(
     name: Annotated[str, typer.Argument(help="Which benchmark; `antiphon bench list` names them.")],
     count: Annotated[int | None, typer.Argument(min=1, help="How many at once; the same as --sessions.")] = None,
-    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad, calls).")] = None,
+    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad, calls, rooms).")] = None,
     seconds: Annotated[float | None, typer.Option(min=1, help="How long to measure.")] = None,
     wav: Annotated[
         Path | None,
         typer.Option(exists=True, file_okay=False, help="A folder of recordings of your own (latency, stt)."),
     ] = None,
     livekit: Annotated[
-        bool, typer.Option("--livekit", help="Through a room of a real LiveKit server (latency, barge-in).")
+        bool, typer.Option("--livekit", help="Through a room of a real LiveKit server (latency, barge-in, rooms).")
     ] = False,
     turns: Annotated[int | None, typer.Option(min=1, help="At most so many (latency, barge-in).")] = None,
     json: Json = False,

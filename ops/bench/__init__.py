@@ -22,6 +22,7 @@ BENCHES = {
     "stages": ("ops.bench.stages", "one job of each stage alone"),
     "vad": ("ops.bench.vad", "participants one gateway process on one core can hear"),
     "calls": ("ops.bench.calls", "phone calls one gateway process on one core can hold"),
+    "rooms": ("ops.bench.rooms", "LiveKit rooms one gateway process on one core can hold"),
     "turns": ("ops.bench.turns", "cost of a late turn over an early one of the same session"),
     "dispatch": ("ops.bench.dispatch", "LiveKit rooms made at once: a job's offer until the agent hears its room"),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),

@@ -1,9 +1,9 @@
 """`antiphon bench dispatch`: many LiveKit rooms made at once; from the offer of each job until the agent hears its room.
 
-A real LiveKit server with its Redis, one gateway (this process), and people (another process) who each make a room of their
+A real LiveKit server with its Redis, one gateway (this process), and people (`ops/livekit/people`) who each make a room of their
 own and speak from the first moment on. Timed is from the server's offer to the first frame of sound in the gateway's hands:
-accepting, joining, opening the session, and whatever the person's microphone takes to be published after that. `missed`: rooms
-that were offered to nobody or never heard.
+accepting, opening the session, joining, subscribing, and whatever the person's microphone takes to be published after
+that. `missed`: rooms that were offered to nobody or never heard. All of it shares this machine's cores.
 """
 
 import asyncio

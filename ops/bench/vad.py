@@ -10,11 +10,8 @@ import asyncio
 import multiprocessing
 import os
 import random
-import tempfile
-import time
 from collections import Counter
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,10 +21,9 @@ from gateway.main import start_gateway
 from gateway.rooms.memory import MemoryRoom
 from gateway.turn_taking.detector import FRAME
 from ops.bench import machine
-from ops.bench._figures import milliseconds, percentile
+from ops.bench._core import Meter, cores_apart, simulated_pools
 from ops.demo.script import line
-from ops.embedded.valkey import Valkey
-from ops.processes import KeptProcess, Kind, Role, preload
+from ops.processes import preload
 from schemas.agent import AgentSpec
 from schemas.log import connect
 from schemas.settings import Settings
@@ -37,9 +33,7 @@ _PLAYED = 0.95
 """Of the turns that ended: below, what was measured is not a conversation."""
 _SILENCE = 1.5
 """Of the question's length: 40 % of the time somebody speaks."""
-_STAGES: tuple[Kind, ...] = ("stt", "llm", "tts")
 _WORKERS = {
-    "WORKER_SLOTS": "64",
     "WORKER_BATCH": "32",
     "SIMULATED_STT_MS": "20",
     "SIMULATED_STT_TEXT": "What is the capital of France?",
@@ -84,28 +78,14 @@ def _kept_up(row: dict[str, Any]) -> bool:
 
 async def _run(participants: int, seconds: float) -> dict[str, Any]:
     """One gateway process on the first core, everything else on the others."""
-    cores = sorted(os.sched_getaffinity(0))
-    own, others = {cores[0]}, set(cores[1:]) or {cores[0]}
-    os.sched_setaffinity(0, others)
-    with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
-        server = Valkey(Path(folder) / "valkey")
-        await server.start()
-        environment = {"REDIS_URL": server.url, "HEALTH_PORT": "0", "LOG_LEVEL": "warning"} | _WORKERS
-        environment |= {f"{stage.upper()}_PROVIDER": "simulated" for stage in _STAGES}
-        roles = [Role(stage, stage, environment, Path(folder) / f"{stage}.log") for stage in _STAGES]
-        workers = [await asyncio.to_thread(KeptProcess, role) for role in roles]
-        try:
-            here, there = multiprocessing.Pipe()
-            process = multiprocessing.get_context("spawn").Process(
-                target=_gateway, args=(there, server.url, participants, seconds, own)
-            )
-            process.start()
-            row: dict[str, Any] = await asyncio.to_thread(here.recv)
-            await asyncio.to_thread(process.join)
-        finally:
-            await asyncio.gather(*(worker.stop(3.0) for worker in workers))
-            await server.stop()
-            os.sched_setaffinity(0, set(cores))
+    async with cores_apart() as own, simulated_pools(_WORKERS) as (log, _):
+        here, there = multiprocessing.Pipe()
+        process = multiprocessing.get_context("spawn").Process(
+            target=_gateway, args=(there, log.url, participants, seconds, own)
+        )
+        process.start()
+        row: dict[str, Any] = await asyncio.to_thread(here.recv)
+        await asyncio.to_thread(process.join)
     return row
 
 
@@ -131,20 +111,19 @@ async def _listen(url: str, participants: int, seconds: float) -> dict[str, Any]
     await asyncio.sleep(8.0)  # everybody has asked and been answered once
     for room in rooms:
         room.messages.clear()
-    gateway.engine.late.clear()
-    cpu, wall = time.process_time(), time.perf_counter()
+    meter = Meter(gateway)
     await asyncio.sleep(seconds)
-    late, load = list(gateway.engine.late), (time.process_time() - cpu) / (time.perf_counter() - wall)
+    report = meter.report()
     feeding.cancel()
     turns = Counter(message["how"] for room in rooms for message in room.told("turn"))
     await gateway.aclose()
     await bus.aclose()
     return {
         "participants": participants,
-        "p50_ms": milliseconds(late, 50),
-        "p99_ms": milliseconds(late, 99),
-        "max_ms": round(percentile(late, 100) * 1e3, 1),
-        "core": round(load, 2),
+        "p50_ms": report["lateness_p50_ms"],
+        "p99_ms": report["lateness_p99_ms"],
+        "max_ms": report["lateness_max_ms"],
+        "core": report["core"],
         "turns": dict(turns),
     }
 
