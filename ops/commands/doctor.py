@@ -52,7 +52,7 @@ async def _examine() -> AsyncIterator[Finding]:
     yield await _llm(settings, stack["llm_base_url"] if stack else None)
     for finding in await asyncio.to_thread(_models, settings):
         yield finding
-    yield await _livekit(settings)
+    yield await _livekit(settings, stack)
     for finding in phones.examine(settings, stack.get("sip", "") if stack else ""):
         yield finding
     yield _port(settings, bool(stack))
@@ -155,8 +155,8 @@ async def _llm(settings: Settings, embedded: str | None) -> Finding:
     )
 
 
-async def _livekit(settings: Settings) -> Finding:
-    if not settings.livekit_url:
+async def _livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:
+    if not settings.livekit_url and "livekit_url" not in (stack or {}):
         from ops.embedded.livekit import LiveKitError, find_binary
 
         try:
@@ -168,19 +168,21 @@ async def _livekit(settings: Settings) -> Finding:
     from livekit import api
 
     from gateway.rooms.livekit._errors import explain
-    from gateway.rooms.livekit.access import access
+    from ops.stack import livekit_access
 
     try:
-        async with access(settings).client() as client:
-            rooms = (await client.room.list_rooms(api.ListRoomsRequest())).rooms
+        server = livekit_access(settings)
     except AntiphonError as error:
         return Finding("livekit", "bad", str(error), "see docs/livekit.md")
+    try:
+        async with server.client() as client:
+            rooms = (await client.room.list_rooms(api.ListRoomsRequest())).rooms
     except api.TwirpError as error:
-        return Finding("livekit", "bad", str(explain(f"{error.status} {error.message}", settings.livekit_url)))
+        return Finding("livekit", "bad", str(explain(f"{error.status} {error.message}", server.url)))
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        said = explain(f"IO error: {error or type(error).__name__}", settings.livekit_url)
+        said = explain(f"IO error: {error or type(error).__name__}", server.url)
         return Finding("livekit", "bad", str(said), "start the server, or unset LIVEKIT_URL")
-    return Finding("livekit", "ok", f"{settings.livekit_url} takes our key, {len(rooms)} rooms now")
+    return Finding("livekit", "ok", f"{server.url} takes our key, {len(rooms)} rooms now")
 
 
 def _models(settings: Settings) -> list[Finding]:
