@@ -174,6 +174,7 @@ def _library() -> ctypes.CDLL:
         verbose = logging.getLogger("antiphon").isEnabledFor(logging.DEBUG)
         if not verbose:
             os.environ.setdefault("RUST_LOG", "off")  # what matters of its many lines, ours say
+            logging.getLogger("livekit").setLevel(logging.CRITICAL)
         native.argtypes = initialize.argtypes  # type: ignore[attr-defined]  # as the SDK has set them
         native(_callback, verbose, name, version)
 

@@ -246,6 +246,7 @@ async def test_rubbish_is_one_line_each(rooms: Rooms, caplog: pytest.LogCaptureF
             for size in (60_000, 1_000_000):  # the larger one goes no further than the server's own queue
                 await client.room.send_data(api.SendDataRequest(room=rooms.room, data=b"x" * size))
         await ann.until(lambda: "by the API" in caplog.text, "the line about the server's packet")
+        await rooms.event(session, ParticipantJoined, lambda event: event.participant == "eve")  # data may come before
         for _ in range(2):
             await eve.send(b"x" * 60_000)  # as large as the SDK allows
             await eve.send(b'{"label": "rtvi-ai", ')
