@@ -10,7 +10,7 @@ from ops.embedded.livekit import LiveKitError, build
 from schemas.audio import HEARING_RATE
 from tests.livekit.conftest import Site, until
 
-ROOMS = 12
+ROOMS = 20
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def _people_are_built() -> None:
 
 @pytest.mark.usefixtures("_people_are_built")
 async def test_rooms_made_at_once_are_all_heard(site: Site) -> None:
-    """Of twelve rooms made in the same moment each gets its agent, and each agent the sound of its person."""
+    """Of twenty rooms made in the same moment each gets its agent, and each agent the sound of its person."""
     gateway = await site.gateway(livekit_sessions=ROOMS)
     tone = (3000 * np.sin(np.arange(HEARING_RATE) / 6)).astype(np.int16)
     async with People(site.livekit, [f"at-once-{number}" for number in range(ROOMS)], tone) as people:
