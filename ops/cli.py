@@ -193,7 +193,7 @@ def token(
     hours: Annotated[float, typer.Option(min=0.001, help="How long it is good for.")] = 1.0,
     json: Json = False,
 ) -> None:
-    """Make a client's token: for the gateway, or with --livekit for a room.
+    """Make a client's token, with --livekit for a LiveKit room.
 
     The gateway's is signed with GATEWAY_TOKEN_SECRET, which must be its own; a gateway on loopback asks for none. A room's is
     signed with LIVEKIT_API_SECRET, or the key of `antiphon up --livekit`; any LiveKit client takes it.
