@@ -185,9 +185,11 @@ def _committed(event: e.TurnCommitted, state: SessionState) -> Line:
 
 def _turn_ended(event: e.TurnEnded, state: SessionState) -> Line:
     reason = _REASON.get(event.reason, event.reason)
-    text = f"turn {event.turn} {_HOW[event.how]}" + (f": {reason}" if reason else "")
+    how = "was cut off" if event.reason == "session" else _HOW[event.how]
+    text = f"turn {event.turn} {how}" + (f": {reason}" if reason else "")
     heard = f"the user heard {_quoted(event.heard)}" if event.heard and event.how != "played" else ""
-    return Line("gateway", text, heard, "trouble" if event.how in ("failed", "expired") else "system")
+    trouble = event.how in ("failed", "expired") and event.reason != "session"
+    return Line("gateway", text, heard, "trouble" if trouble else "system")
 
 
 def _message(event: e.MessageReceived, state: SessionState) -> Line:
