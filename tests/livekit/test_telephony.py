@@ -153,9 +153,9 @@ def test_the_commands_name_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_
 async def test_doctor_asks_the_server(livekit: LiveKit) -> None:
     """`antiphon doctor` says whether LiveKit takes our key, and which setting is wrong where it does not."""
     good = Settings(_env_file=None, **{name.lower(): value for name, value in livekit.environment.items()})  # type: ignore[call-arg, arg-type]
-    assert (await _livekit(good)).result == "ok"
+    assert (await _livekit(good, None)).result == "ok"
     bad = good.model_copy(update={"livekit_api_secret": SecretStr("x" * 40)})
-    finding = await _livekit(bad)
+    finding = await _livekit(bad, None)
     assert finding.result == "bad"
     assert "LIVEKIT_API_SECRET" in finding.found
     assert "x" * 40 not in finding.found
