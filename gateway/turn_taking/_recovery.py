@@ -79,9 +79,8 @@ def resume(
     if any(_perhaps_asked(turn) for turn in state.turns.values()):
         draft.raise_generation()  # who was asked for these replies is not in the log: they are asked for anew
         for turn in tuple(state.turns.values()):
-            if turn.own is not None and isinstance(
-                turn.phase, Committed
-            ):  # its sound, if still being made, is void, too
+            if turn.own is not None and isinstance(turn.phase, Committed):
+                # Its sound, if still being made, is void, too.
                 draft.want(turn.own)
                 draft.end_turn(turn, "dropped", "replaced")
     return settle(draft)

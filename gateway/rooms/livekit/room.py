@@ -15,7 +15,7 @@ from typing import Any, Literal
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
-from gateway.room import Attached, Detached, Digits, HungUp, Joined, Left, Pcm, RoomInput, Typed
+from gateway.room import Attached, Detached, Digits, HungUp, Left, Pcm, RoomInput, Typed
 from gateway.rooms.livekit import _people
 from gateway.rooms.livekit._connection import Connection, connect
 from gateway.rooms.livekit._ears import Ears
@@ -107,7 +107,6 @@ class LiveKitRoom:
         self._inputs: list[RoomInput] = []
         self._early: list[tuple[float, Typed | Digits]] = []  # until when it waits for its sender
         self._present: dict[str, bool] = {}  # humans, and whether their client is an old one
-        self._known_of: dict[str, Joined] = {}  # what was told of them
         self._changed: dict[str, rtc.RemoteParticipant] = {}  # of whom something else may be known now
         self._changes_at = 0.0
         self._idle_phones: set[str] = set()  # those among them that ring, so that nobody hears
@@ -285,11 +284,11 @@ class LiveKitRoom:
         if self._changed and self._clock.now() >= self._changes_at:
             self._changes_at = self._clock.now() + _CHANGES_EVERY
             changed, self._changed = self._changed, {}
-            for identity, participant in changed.items():
-                known = _people.joined(participant, self._spec.prompt_attributes)
-                if identity in self._present and known != self._known_of.get(identity):
-                    self._known_of[identity] = known
-                    self._inputs.append(known)
+            self._inputs.extend(
+                _people.joined(participant, self._spec.prompt_attributes)
+                for identity, participant in changed.items()
+                if identity in self._present
+            )
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -303,9 +302,8 @@ class LiveKitRoom:
             return
         self._present[participant.identity] = self._incoming.protocol(participant) < _OLD
         self._scene.old_clients = any(self._present.values())
-        self.attributes_changed(participant)
-        self._known_of[participant.identity] = _people.joined(participant, self._spec.prompt_attributes)
-        self._inputs.append(self._known_of[participant.identity])
+        self._look_whether_idle(participant)
+        self._inputs.append(_people.joined(participant, self._spec.prompt_attributes))
         self._take_early(participant.identity)
         self._ears.consider(participant)
 
@@ -323,6 +321,9 @@ class LiveKitRoom:
         if not isinstance(participant, rtc.RemoteParticipant) or participant.identity not in self._present:
             return
         self._changed[participant.identity] = participant
+        self._look_whether_idle(participant)
+
+    def _look_whether_idle(self, participant: rtc.RemoteParticipant) -> None:
         if _people.is_idle_phone(participant):
             self._idle_phones.add(participant.identity)
         else:
