@@ -9,8 +9,9 @@ from urllib.parse import unquote
 from aiosipua.headers import parse_address, parse_uri
 from aiosipua.message import SipRequest
 
+from gateway.bucket import Bucket
 from gateway.rooms.sip.digest import Digest
-from gateway.rooms.sip.gate import Bucket, allowed
+from gateway.rooms.sip.gate import allowed
 from gateway.rooms.sip.room import Party
 from schemas.clock import Clock
 from schemas.trunks import Trunk, secret

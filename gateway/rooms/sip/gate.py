@@ -5,9 +5,9 @@ import logging
 import socket
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from gateway.bucket import Bucket
 from gateway.rooms.sip.sources import Network, within
 from schemas.clock import Clock
 
@@ -38,27 +38,6 @@ def _is_here(host: str) -> bool:
             return bool(probe.getsockname()[0] == host)
         except OSError:
             return False
-
-
-@dataclass(slots=True)
-class Bucket:
-    """So many a second, and three seconds' worth at once."""
-
-    rate: float
-    tokens: float
-    at: float
-
-    @classmethod
-    def full(cls, rate: float, now: float) -> "Bucket":
-        return cls(rate, max(1.0, 3 * rate), now)
-
-    def take(self, now: float) -> bool:
-        self.tokens = min(max(1.0, 3 * self.rate), self.tokens + (now - self.at) * self.rate)
-        self.at = now
-        if self.tokens < 1.0:
-            return False
-        self.tokens -= 1.0
-        return True
 
 
 class Gate:

@@ -13,12 +13,13 @@ from aiosipua.sdp import SdpMessage
 from aiosipua.uac import SipUAC
 from aiosipua.uas import SipUAS
 
+from gateway.bucket import Bucket
 from gateway.reception import Reception
 from gateway.rooms.sip import offers
 from gateway.rooms.sip.calls import Agents, Calls
 from gateway.rooms.sip.dialing import UNANSWERED, dial, route
 from gateway.rooms.sip.door import Door, Guest, TurnedAway
-from gateway.rooms.sip.gate import Bucket, Gate
+from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.registrations import Registrar
 from gateway.rooms.sip.sources import Address

@@ -1,0 +1,29 @@
+"""Text that strangers send, made fit to be kept, shown and told. Pure: text in, text out."""
+
+import re
+
+__all__ = ["one_line", "printable", "well_formed"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNSHOWN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|[\ud800-\udfff]"
+)
+"""Controls (but tab and newline), marks that turn the direction of what follows, and lone surrogates."""
+
+
+def well_formed(text: str) -> str:
+    """`text` as UTF-8 can hold it: two halves of one character are joined, a lone half becomes U+FFFD."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def one_line(text: str, longest: int) -> str:
+    """`text` on one line of at most `longest` characters: what it says can't pose as a line, or an instruction, of ours."""
+    return _BLANKS.sub(" ", well_formed(text)).strip()[:longest].rstrip()
+
+
+def printable(text: str) -> str:
+    """`text` as a terminal may show it: controls are spelled out (`\\x1b`), so that it can't move the cursor or the reader."""
+    return _UNSHOWN.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
