@@ -26,6 +26,7 @@ from schemas.bus import Bus
 from schemas.clock import Clock, MonotonicClock
 from schemas.errors import BusUnavailable
 from schemas.events import SessionStarted
+from schemas.health import Health
 from schemas.log import connect
 from schemas.process_log import set_up_logging
 from schemas.settings import Settings
@@ -45,6 +46,7 @@ class Gateway:
     engine: Engine
     reception: Reception
     server: Server
+    health: Health
     phones: Phones | None = None
     livekit: "Dispatch | None" = None
 
@@ -71,6 +73,7 @@ class Gateway:
         if self.livekit is not None:
             await self.livekit.aclose()
         await self.server.aclose()
+        await self.health.aclose()
         await self.reception.aclose()
         await self.engine.aclose()
 
@@ -95,8 +98,10 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         settings.gateway_port,
         secret=settings.gateway_token_secret.get_secret_value(),
         origins=settings.gateway_allowed_origins,
-        obstacles=lambda: _obstacles(reception, livekit),
         join=livekit.join if livekit else None,
+    )
+    health = Health(
+        settings.health_host, settings.health_port, house.metrics.text, lambda: _obstacles(reception, livekit)
     )
     await engine.start()
     reception.start()
@@ -106,7 +111,9 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         phones = await start_phones(settings, reception)
         server.routes.extend(Desk(phones, server.let_operator_in).routes())
         await server.start()
+        await health.start()
     except BaseException:
+        await server.aclose()
         if phones is not None:
             await phones.aclose()
         await reception.aclose()
@@ -114,7 +121,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         raise
     if livekit is not None:
         livekit.start()
-    return Gateway(bus, house, engine, reception, server, phones, livekit)
+    return Gateway(bus, house, engine, reception, server, health, phones, livekit)
 
 
 def _livekit(settings: Settings, reception: Reception) -> "Dispatch | None":
@@ -173,7 +180,14 @@ async def run_gateway(
         if stop.is_set():
             return
         gateway = await start_gateway(settings, bus)
-        log.info("listening on %s as %s", gateway.url, gateway.house.by)
+        health = gateway.health
+        log.info(
+            "listening on %s as %s, health page on http://%s:%d",
+            gateway.url,
+            gateway.house.by,
+            health.host,
+            health.port,
+        )
         if ready is not None:
             ready(gateway)
         await stop.wait()

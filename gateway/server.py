@@ -1,4 +1,4 @@
-"""The gateway's HTTP side: /ws, /join, /healthz, /readyz, /metrics."""
+"""The gateway's public side: /ws, /join and the desk's pages. Health and figures have a port of their own (`schemas/health`)."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from aiohttp import WSCloseCode, WSMsgType, web
-from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.reception import Reception, Refused, new_session
@@ -80,12 +79,12 @@ def is_loopback(host: str) -> bool:
 
 
 class Server:
-    """`origins`: browser origins let in beside the gateway's own host ("*": all); `obstacles`: why it isn't
-    ready, if it isn't; `join`: (LiveKit room, agent) → session, where there is LiveKit."""
+    """`origins`: browser origins let in beside the gateway's own host ("*": all); `join`: (LiveKit room, agent) → session, where
+    there is LiveKit."""
 
     def __init__(
         self, reception: Reception, host: str, port: int, *, secret: str = "", origins: str = "",
-        obstacles: Callable[[], list[str]] = list, join: Callable[[str, str], Awaitable[str]] | None = None,
+        join: Callable[[str, str], Awaitable[str]] | None = None,
     ):  # fmt: skip
         if secret:
             check_secret(secret)
@@ -95,7 +94,7 @@ class Server:
                 "32 characters or more (openssl rand -hex 32), or GATEWAY_HOST to 127.0.0.1"
             )
         self.host, self.port = host, port
-        self._reception, self._secret, self._obstacles = reception, secret, obstacles
+        self._reception, self._secret = reception, secret
         self._token_needed = not is_loopback(host)
         self._origins = {origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()}
         self._house = reception.house
@@ -109,9 +108,6 @@ class Server:
         app = web.Application()
         app.router.add_get("/ws", self._websocket)
         app.router.add_post("/join", self._join_room)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._metrics)
         app.add_routes(self.routes)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await self._runner.setup()
@@ -127,16 +123,6 @@ class Server:
     async def aclose(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
-
-    async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
-
-    async def _readyz(self, _: web.Request) -> web.Response:
-        obstacles = self._obstacles()
-        return web.json_response({"ready": not obstacles, "because": obstacles}, status=503 if obstacles else 200)
-
-    async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._house.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def let_operator_in(self, request: web.Request) -> None:
         """Who may have us dial: a program whose token says `operator`; without a secret, any on this machine; no web page."""

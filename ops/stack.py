@@ -158,6 +158,7 @@ class Stack:
                 )
         for number in range(1, self.plan.gateways + 1):
             port = self._port(self._settings.gateway_port) if number == 1 else free_port()
+            health = free_port()
             self.gateways.append(f"ws://127.0.0.1:{port}/ws")
             phones = (
                 {"SIP_LISTEN": "127.0.0.1:0"}
@@ -173,9 +174,10 @@ class Stack:
                         **rooms,
                         **phones,
                         "GATEWAY_PORT": str(port),
+                        "HEALTH_PORT": str(health),
                         "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}",
                     },
-                    f"http://127.0.0.1:{port}/readyz",
+                    f"http://127.0.0.1:{health}/readyz",
                 )
             )
         return commands

@@ -7,10 +7,10 @@ import signal
 from schemas.bus import Bus
 from schemas.errors import Permanent
 from schemas.events import Stage
+from schemas.health import Health
 from schemas.process_log import set_up_logging
 from schemas.settings import Settings
 from workers import registry
-from workers._health import Health
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers.runtime import Worker, WorkerOptions
@@ -46,7 +46,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     handler = stage_handler(stage, settings)
     metrics = WorkerMetrics(stage)
     worker = Worker(bus, handler, options, metrics=metrics)
-    health = Health(settings.health_host, settings.health_port, metrics, worker.obstacles)
+    health = Health(settings.health_host, settings.health_port, metrics.text, worker.obstacles)
     loop = asyncio.get_running_loop()
     for sent in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sent, worker.stop)

@@ -467,14 +467,3 @@ async def test_origin(origin: str | None, let_in: bool) -> None:
         await client.send_json(START)
         answer = await client.receive_json(timeout=5)
         assert (answer["type"] == "ready") is let_in
-
-
-async def test_pages() -> None:
-    """/healthz, /readyz and /metrics answer; while the log is away the gateway is alive and not ready."""
-    obstacles: list[str] = []
-    async with door(obstacles=lambda: obstacles) as gateway:
-        assert (await gateway.http.get(gateway.url + "/readyz")).status == 200
-        obstacles.append("the log does not answer")
-        assert (await gateway.http.get(gateway.url + "/readyz")).status == 503
-        assert (await gateway.http.get(gateway.url + "/healthz")).status == 200
-        assert "antiphon_gateway_sessions" in await (await gateway.http.get(gateway.url + "/metrics")).text()

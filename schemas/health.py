@@ -1,4 +1,5 @@
-"""Three pages about a worker: is it alive, can it work, and its figures."""
+"""Three pages about a process: is it alive, can it work, and its figures. On a port of their own: whoever fills the public one
+keeps nobody from looking."""
 
 from collections.abc import Callable
 
@@ -6,19 +7,19 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from schemas.errors import SettingsError
-from workers._metrics import WorkerMetrics
 
 
 class Health:
-    """`/healthz` answers as long as the event loop turns, whatever became of the log; `/readyz` 503 with the reasons.
+    """`/healthz` answers as long as the event loop turns, whatever became of the log; `/readyz` 503 with the reasons; `/metrics`.
 
-    `obstacles`: what keeps the worker from taking jobs now, one phrase each; none means ready.
+    `figures`: in Prometheus' exposition format; `obstacles`: what keeps the process from its work now, one phrase each; none
+    means ready.
     """
 
-    def __init__(self, host: str, port: int, metrics: WorkerMetrics, obstacles: Callable[[], list[str]]):
+    def __init__(self, host: str, port: int, figures: Callable[[], bytes], obstacles: Callable[[], list[str]]):
         self.host = host
         self.port = port
-        self._metrics = metrics
+        self._figures = figures
         self._obstacles = obstacles
         self._runner: web.AppRunner | None = None
 
@@ -27,7 +28,7 @@ class Health:
         app = web.Application()
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/readyz", self._ready)
-        app.router.add_get("/metrics", self._figures)
+        app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port)
@@ -51,5 +52,5 @@ class Health:
         obstacles = self._obstacles()
         return web.json_response({"ready": not obstacles, "because": obstacles}, status=503 if obstacles else 200)
 
-    async def _figures(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._figures(), headers={"Content-Type": CONTENT_TYPE_LATEST})
