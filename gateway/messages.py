@@ -19,21 +19,32 @@ from schemas.events import (
 
 Message = dict[str, Any]
 
+_KEPT = 500
+"""Utterances remembered."""
+
 
 class Narrator:
-    """Remembers what later messages refer to: sentences until they sound, utterances and what they replaced."""
+    """Remembers what later messages refer to: sentences until they sound, utterances, what they replaced and which of them the
+    client was shown."""
 
     def __init__(self) -> None:
         self._sentences: dict[tuple[int, int], dict[int, str]] = {}
         self._utterances: dict[str, tuple[int | None, str | None]] = {}
+        self._told: dict[str, TranscriptFinal] = {}
+        """Final transcripts that stand on the client's screen, by utterance."""
+        self._interim: dict[str, TranscriptPartial] = {}
+        """Utterances of which the client has interim words only."""
+        self._past: dict[str, None] = {}
+        """Utterances whose place another one has taken on the client's screen."""
         self._figures: dict[int, dict[str, float]] = {}
 
     def remember(self, event: Event) -> None:
         """Keep what later messages refer to."""
         if isinstance(event, UtteranceCaptured):
             self._utterances[event.utterance] = (event.turn, event.replaces)
-            while len(self._utterances) > 50:
-                del self._utterances[next(iter(self._utterances))]
+            for kept in (self._utterances, self._told, self._interim, self._past):
+                while len(kept) > _KEPT:
+                    del kept[next(iter(kept))]
         elif isinstance(event, ReplySentence) and event.turn is not None:
             self._sentences.setdefault((event.turn, event.generation or 0), {})[event.index] = event.text
         elif event.turn is not None:
@@ -61,13 +72,17 @@ class Narrator:
                 return [{"type": "speech", "participant": event.participant, "speaking": True}]
             case SpeechPaused():
                 return [{"type": "speech", "participant": event.participant, "speaking": False}]
-            case TranscriptPartial() | TranscriptFinal():
-                return [self._transcript(event)]
+            case TranscriptPartial():
+                return self._hint(event)
+            case TranscriptFinal():
+                return self._words(event)
             case TurnEnded():
                 for key in [key for key in self._sentences if key[0] <= event.turn]:
                     del self._sentences[key]
                 ended = {"type": "turn", "turn": event.turn, "how": event.how, "reason": event.reason}
-                return [*self._metrics(event.turn), ended | {"heard": event.heard}]
+                unsaid = [name for name in self._interim if self._utterances.get(name, (None,))[0] == event.turn]
+                withdrawn = [self._withdrawn(name) for name in unsaid]
+                return [*withdrawn, *self._metrics(event.turn), ended | {"heard": event.heard}]
             case _:
                 pass
         return []
@@ -85,8 +100,45 @@ class Narrator:
         text = self._sentences.get((turn, generation), {}).get(index, "") if text is None else text
         return {"type": "sentence", "turn": turn, "index": index, "text": text, "spoken": spoken}
 
-    def _transcript(self, event: TranscriptPartial | TranscriptFinal) -> Message:
-        turn, replaces = self._utterances.get(event.utterance, (event.turn, None))
+    # ── transcripts: what is shown takes the place of what was shown ─────────────────────────────────────────────────
+
+    def _hint(self, event: TranscriptPartial) -> list[Message]:
+        """Of speech that goes on. Once that is captured its words are on their way, and a hint is out of date."""
+        late = event.utterance in self._utterances or event.utterance in self._past
+        if late or not (event.text.strip() or event.utterance in self._interim):
+            return []
+        self._interim[event.utterance] = event
+        return [self._transcript(event, None)]
+
+    def _words(self, event: TranscriptFinal) -> list[Message]:
+        """An utterance stands for all that it carries, of which the client may have been told any part, or nothing."""
+        if event.utterance in self._past:
+            return []  # it came too late: what carries it is there already
+        carried = self._carried_by(event.utterance)
+        withdrawn = [self._withdrawn(name) for name in carried if name in self._interim]
+        shown = next((name for name in carried if name in self._told), None)
+        for name in carried:
+            self._told.pop(name, None)
+            self._past[name] = None
+        self._interim.pop(event.utterance, None)
+        self._told[event.utterance] = event
+        return [*withdrawn, self._transcript(event, shown)]
+
+    def _carried_by(self, utterance: str) -> list[str]:
+        """What an utterance replaced, what that replaced, and so on."""
+        carried: list[str] = []
+        _, earlier = self._utterances.get(utterance, (None, None))
+        while earlier is not None and earlier not in carried:
+            carried.append(earlier)
+            _, earlier = self._utterances.get(earlier, (None, None))
+        return carried
+
+    def _withdrawn(self, utterance: str) -> Message:
+        """Interim words whose final ones will never come."""
+        return self._transcript(self._interim.pop(utterance).model_copy(update={"text": ""}), None)
+
+    def _transcript(self, event: TranscriptPartial | TranscriptFinal, replaces: str | None) -> Message:
+        turn, _ = self._utterances.get(event.utterance, (None, None))
         return {
             "type": "transcript",
             "participant": event.participant,

@@ -37,7 +37,7 @@ from gateway.vad import Ear
 from gateway.waiting import Waiting
 from schemas.bus import Bus, Held, Hold, Outcome, Publication, Reply, Seen
 from schemas.clock import Clock
-from schemas.events import ClipReady, Event, SessionEnded, StageFailed, TurnEnded
+from schemas.events import ClipReady, Event, SessionEnded, StageFailed, TranscriptFinal, TurnEnded
 
 log = logging.getLogger("antiphon.gateway")
 
@@ -131,8 +131,12 @@ class Session:
         self._fed_to = seq
 
     def remember(self, event: Event, *, playable: bool) -> None:
-        """An event from before we had the session: turn-taking has it, later messages and sounds refer to it."""
-        self._narrator.remember(event)
+        """An event from before we had the session: turn-taking has it, later messages and sounds refer to it. The words of turns
+        that are still open are told again, for whoever had them may have died before the client was told."""
+        again = isinstance(event, TranscriptFinal) and event.turn in self.state.turns
+        for message in self._narrator.messages(event):
+            if again and self.room.transport != "livekit":  # there, what is told again would stand there twice
+                self.room.send(message)
         self.waiting.read(event)
         if playable and isinstance(event, ClipReady):
             self.playback.prepare(event)

@@ -174,11 +174,22 @@ class Captions:
             if not text:
                 self._open.remove(segment)
         elif not text:
+            yield from self._withdraw(utterance, segment)
             return
         if not text and not segment.shown:
             return  # noise of which nobody was told
         segment.shown = True
         yield UserText(participant, segment.id, text, bool(message["final"]) and not text, self._wall())
+
+    def _withdraw(self, utterance: str, segment: _Segment) -> Iterator[Fact]:
+        """Interim words whose final ones will not come: what stood there before stands there again, or nothing."""
+        guessed = utterance in self._guessed
+        self._guessed.discard(utterance)
+        del self._segments[utterance]
+        if not guessed:
+            self._open.remove(segment)
+        if segment.shown:
+            yield self._text(segment, final=not guessed)
 
     def _segment(self, message: Message) -> _Segment:
         """The segment an utterance belongs to: that of the one it replaces; a new one's interim is taken to carry the last."""

@@ -60,6 +60,18 @@ def test_what_may_still_be_replaced_is_not_final() -> None:
     assert texts(one.take(ended(1), 0, 0)) == []
 
 
+def test_interim_words_that_are_withdrawn_give_way_to_what_stood_there() -> None:
+    """A line of their own goes; in the line of an earlier utterance its own words stand again."""
+    one = captions()
+    one.take(transcript("u1", "I would", final=False), 0, 0)
+    assert texts(one.take(transcript("u1", "", final=False), 0, 0)) == [("x-u1", "", True)]
+    one.take(transcript("u2", "I would like"), 0, 0)
+    one.take(transcript("u3", "I would like to", final=False), 0, 0)
+    assert texts(one.take(transcript("u3", "", final=False), 0, 0)) == [("x-u2", "I would like", False)]
+    longer = transcript("u4", "I would like to book.", replaces="u2")
+    assert texts(one.take(longer, 0, 0)) == [("x-u2", "I would like to book.", False)]
+
+
 def test_an_interim_carries_what_went_before() -> None:
     """The interim of a further utterance, which carries the audio of the last, updates that one's segment."""
     one = captions()
