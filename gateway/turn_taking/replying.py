@@ -1,6 +1,5 @@
 """Replying: when the floor passes to the agent, who is asked for the reply, and what the agent says of its own accord."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from gateway.turn_taking.hearing import llm_job, speculates
 from schemas.agent import AgentSpec
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import TtsJob
+from schemas.sentences import sentences
 
 RESUMES = 8
 """Continuations after tools in one reply, beyond which the LLM is going in circles."""
@@ -196,11 +196,9 @@ def _clear_the_floor(draft: Draft) -> None:
 def _open(draft: Draft, own: Own) -> None:
     """Opened and committed in one publication, with its sentences and their jobs."""
     state = draft.state
-    parts = [own.text] if own.phrase else split(own.text)
-    sentences = tuple(Sentence(part, draft.time, phrase=own.phrase) for part in parts)
-    turn = draft.new_turn(
-        own=own, reply=Reply(state.generation, draft.time, sentences, "stop"), phase=Committed(own.why)
-    )
+    parts = [own.text] if own.phrase else sentences(own.text)
+    spoken = tuple(Sentence(part, draft.time, phrase=own.phrase) for part in parts)
+    turn = draft.new_turn(own=own, reply=Reply(state.generation, draft.time, spoken, "stop"), phase=Committed(own.why))
     draft.commit(turn, own.why)
     generation = state.generation
     for index, part in enumerate(parts):
@@ -225,14 +223,3 @@ def tts_job(state: State, turn: Turn, generation: int, index: int, text: str) ->
         speed=agent.voice.speed,
         provider=agent.tts.provider,
     )
-
-
-def split(text: str) -> list[str]:
-    """Text into sentences, none of them tiny: they are synthesized in parallel and heard one by one."""
-    parts: list[str] = []
-    for piece in re.split(r"(?<=[.!?…])\s+", text.strip()):
-        if parts and len(parts[-1]) < 20:
-            parts[-1] += f" {piece}"
-        elif piece:
-            parts.append(piece)
-    return parts or [text]

@@ -13,12 +13,12 @@ from schemas.events import Event, ReplyFinished, ReplySentence, Stage, Usage
 from schemas.fold import SessionState
 from schemas.folding import Folds
 from schemas.jobs import LlmJob, TtsJob
+from schemas.sentences import Piece, SentenceSplitter, ends_sentence
 from schemas.settings import Settings
 from workers import registry
 from workers._stage import Work
 from workers.llm._resume import Diverged, Repeat
 from workers.llm._stream import Reading
-from workers.llm.sentences import Piece, SentenceSplitter
 from workers.providers import ChatRequest, Delta, Llm
 
 log = logging.getLogger("antiphon.llm")
@@ -134,8 +134,10 @@ class _Reply:
         rest = [piece for piece in splitter.flush() if piece.text and repeat.is_new(piece.text)]
         if repeat.pending:
             raise Diverged
-        if finish == "length" and self.said and _ends(self.said[-1]):
-            rest = [piece for piece in rest if _ends(piece.text)]  # max_tokens cut the last sentence: better not begun
+        if finish == "length" and self.said and ends_sentence(self.said[-1]):
+            rest = [
+                piece for piece in rest if ends_sentence(piece.text)
+            ]  # max_tokens cut the last sentence: better not begun
         if self.said or rest or finish == "tool":
             await self.finish(finish or "stop", [piece.text for piece in rest])
 
@@ -180,11 +182,6 @@ class _Reply:
         )
         events: list[Event] = [*(sentence for sentence, _ in spoken), finished]
         await self.work.finish(events, [job for _, job in spoken])
-
-
-def _ends(text: str) -> bool:
-    """Whether `text` is the end of a sentence."""
-    return text.rstrip("\"'”’»)").endswith((".", "!", "?", "…", "。", "！", "？"))
 
 
 def _sentences(state: SessionState, job: LlmJob) -> int:
