@@ -5,7 +5,7 @@ import contextlib
 import ipaddress
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.reception import Reception, Refused, new_session
 from gateway.room import Digits, PushToTalk, Typed
-from gateway.rooms.websocket import Connection, WebSocketRoom
+from gateway.rooms.websocket import Client, Connection, WebSocketRoom, client_of, come_back
 from gateway.session import Session
 from gateway.tokens import Grant, TokenRefused, check_secret, verify
 from schemas.errors import AgentSpecError, AntiphonError, SettingsError
@@ -208,7 +208,7 @@ class Server:
         connection = Connection(socket)
         try:
             if start.session:
-                session, resumed = await self._resume(start), True
+                session, resumed = await self._resume(start, grant), True
             else:
                 session, resumed = await self._open(start, grant), False
         except Refused as refusal:
@@ -228,21 +228,30 @@ class Server:
         agent = self._reception.agents.find(grant.agent or start.agent)
         name = new_session("ws")
         participant = grant.participant or start.participant or "caller"
-        room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate)
-        room.join(start.name)
-        return await self._reception.open(name, room, agent)
+        client = Client(participant, start.name, start.rate, grant.agent or start.agent)
+        room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
+        room.join(client.name)
+        return await self._reception.open(name, room, agent, inputs=client.inputs())
 
-    async def _resume(self, start: Start) -> Session:
+    async def _resume(self, start: Start, grant: Grant) -> Session:
+        """With its ticket, and a token that would have let this very client begin it. Who comes back is who the log says."""
         session = self._reception.local(start.session, start.ticket)
         if session is not None:
+            room = session.room
+            if isinstance(room, WebSocketRoom):
+                _covers(grant, room.name, room.participant, room.agent, session.state.agent.name)
             return session
 
-        def make(beginning: SessionStarted) -> WebSocketRoom:
+        def may(beginning: SessionStarted) -> None:
             if beginning.transport != "websocket":
                 raise Refused(f"session {start.session} is not a WebSocket session", "ticket")
-            return WebSocketRoom(self._house.clock, beginning.room, start.participant or "caller", start.rate)
+            client = client_of(beginning)
+            _covers(grant, beginning.room, client.participant, client.agent, beginning.agent.name)
 
-        return await self._reception.resume(start.session, start.ticket, make)
+        def make(beginning: SessionStarted, present: Collection[str]) -> WebSocketRoom:
+            return come_back(self._house.clock, beginning, present, start.rate)
+
+        return await self._reception.resume(start.session, start.ticket, may, make)
 
     async def _converse(self, socket: web.WebSocketResponse, connection: Connection, room: WebSocketRoom) -> None:
         """Read and write until one side ends."""
@@ -294,6 +303,16 @@ class Server:
                 if connection.stuck(room.rate):
                     connection.close(_TURNED_AWAY, "the client does not read", now=True)
                     return
+
+
+def _covers(grant: Grant, room: str, participant: str, *agents: str) -> None:
+    """Refused: the token is good, and for somebody else's session."""
+    if (
+        grant.room not in ("", room)
+        or grant.participant not in ("", participant)
+        or (grant.agent and grant.agent not in agents)
+    ):
+        raise Refused("the token is for another room, participant or agent than this session's", "token")
 
 
 def _sorry(status: int, code: str, message: str) -> web.Response:

@@ -399,9 +399,11 @@ class Partition:
         first = s.requests.get(("claim", request))
         if first:
             return Claimed(Reply(Outcome.DUP, first[0], now, first[1]), first[2], s.positions)
+        if ticket and ticket != s.ticket:
+            return Claimed(_reply(s, Outcome.DENIED, now))
         if s.state != "open":
             return Claimed(_reply(s, Outcome.CLOSED, now))
-        if not (ticket and ticket == s.ticket) and s.lease_ends > now:
+        if not ticket and s.lease_ends > now:
             return Claimed(_reply(s, Outcome.HELD, now))
         s.epoch += 1
         s.owner = owner
