@@ -93,6 +93,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         settings.gateway_port,
         secret=settings.gateway_token_secret.get_secret_value(),
         origins=settings.gateway_allowed_origins,
+        hosts=settings.gateway_allowed_hosts,
         join=livekit.join if livekit else None,
     )
     health = Health(
@@ -104,7 +105,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     phones = None
     try:
         phones = await start_phones(settings, reception)
-        server.routes.extend(Desk(phones, server.let_operator_in).routes())
+        server.routes.extend(Desk(phones, server.admission.let_operator_in).routes())
         await server.start()
         await health.start()
     except BaseException:

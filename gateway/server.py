@@ -2,22 +2,21 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.admission import Admission, TurnedAway
 from gateway.reception import Reception, Refused, new_session
 from gateway.room import Digits, PushToTalk, Typed
 from gateway.rooms.websocket import Client, Connection, WebSocketRoom, client_of, come_back
 from gateway.session import Session
-from gateway.tokens import Grant, TokenRefused, check_secret, verify
+from gateway.tokens import Grant
 from schemas.errors import AgentSpecError, AntiphonError, SettingsError
 from schemas.events import SessionStarted
 
@@ -28,9 +27,6 @@ LARGEST = 65_536
 _START_WITHIN = 10.0
 _TURNED_AWAY = 1013
 _GRACE = 3.0  # seconds a closed client has to take its leave
-
-_ANYTHING = Grant(join=True)
-"""Of clients on this machine, where nobody asks for a token."""
 
 Name = Field("", max_length=120)
 
@@ -60,43 +56,16 @@ class JoinRoom(BaseModel):
     agent: str = Name
 
 
-class _TurnedAway(Exception):
-    """`code`: of the error message; `close`: of the WebSocket."""
-
-    def __init__(self, code: str, message: str, close: int = WSCloseCode.POLICY_VIOLATION) -> None:
-        super().__init__(message)
-        self.code, self.close = code, close
-
-
-def is_loopback(host: str) -> bool:
-    """Whether listening on `host` is listening to this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class Server:
-    """`origins`: browser origins let in beside the gateway's own host ("*": all); `join`: (LiveKit room, agent) → session, where
-    there is LiveKit."""
+    """`secret`, `origins`, `hosts`: see Admission; `join`: (LiveKit room, agent) → session, where there is LiveKit."""
 
     def __init__(
-        self, reception: Reception, host: str, port: int, *, secret: str = "", origins: str = "",
+        self, reception: Reception, host: str, port: int, *, secret: str = "", origins: str = "", hosts: str = "",
         join: Callable[[str, str], Awaitable[str]] | None = None,
     ):  # fmt: skip
-        if secret:
-            check_secret(secret)
-        elif not is_loopback(host):
-            raise SettingsError(
-                f"GATEWAY_HOST={host} can be reached from outside, so clients need tokens: set GATEWAY_TOKEN_SECRET to "
-                "32 characters or more (openssl rand -hex 32), or GATEWAY_HOST to 127.0.0.1"
-            )
+        self.admission = Admission(host, secret=secret, origins=origins, hosts=hosts)
         self.host, self.port = host, port
-        self._reception, self._secret = reception, secret
-        self._token_needed = not is_loopback(host)
-        self._origins = {origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()}
+        self._reception = reception
         self._house = reception.house
         self._join = join
         self._runner: web.AppRunner | None = None
@@ -105,7 +74,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""
-        app = web.Application()
+        app = web.Application(middlewares=[self.admission.check_host])
         app.router.add_get("/ws", self._websocket)
         app.router.add_post("/join", self._join_room)
         app.add_routes(self.routes)
@@ -124,29 +93,14 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def let_operator_in(self, request: web.Request) -> None:
-        """Who may have us dial: a program whose token says `operator`; without a secret, any on this machine; no web page."""
-        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
-            raise web.HTTPForbidden(text="web pages may not ask for this")
-        if not self._secret:
-            if self._token_needed:
-                raise web.HTTPForbidden(text="set GATEWAY_TOKEN_SECRET")
-            return
-        try:
-            grant = verify(self._secret, request.headers.get("Authorization", "").removeprefix("Bearer ").strip())
-        except TokenRefused as error:
-            raise web.HTTPUnauthorized(text=str(error)) from None
-        if not grant.operator:
-            raise web.HTTPForbidden(text="this token lacks the claim `operator`: true")
-
     async def _join_room(self, request: web.Request) -> web.Response:
         """{"room": …, "agent": …}: the agent goes into a LiveKit room. A token must allow that room and agent."""
         try:
-            grant = self._let_in(request)
+            grant = self.admission.let_in(request)
             if not grant.join:
                 return _sorry(403, "token", "the token does not allow this; it needs `join`: true")
             wanted = JoinRoom.model_validate_json(await request.read())
-        except _TurnedAway as refusal:
+        except TurnedAway as refusal:
             return _sorry(401, refusal.code, str(refusal))
         except ValidationError as error:
             first = error.errors()[0]
@@ -168,9 +122,9 @@ class Server:
         socket = web.WebSocketResponse(max_msg_size=LARGEST + 1, heartbeat=20.0, compress=False, timeout=_GRACE)
         await socket.prepare(request)
         try:
-            grant = self._let_in(request)
+            grant = self.admission.let_in(request)
             session, connection = await self._begin(socket, await _first_frame(socket), grant)
-        except _TurnedAway as refusal:
+        except TurnedAway as refusal:
             self._house.metrics.refused.labels(refusal.code).inc()
             await _refuse(socket, refusal.code, str(refusal), refusal.close)
             return socket
@@ -184,26 +138,6 @@ class Server:
             room.detach(connection)
         return socket
 
-    def _let_in(self, request: web.Request) -> Grant:
-        origin = request.headers.get("Origin")
-        allowed = not origin or "*" in self._origins or origin.rstrip("/") in self._origins
-        if not allowed and urlsplit(origin or "").netloc != request.host:
-            raise _TurnedAway("origin", f"pages of {origin} may not connect; add it to GATEWAY_ALLOWED_ORIGINS")
-        bearer = request.headers.get("Authorization", "")
-        token = (
-            bearer.removeprefix("Bearer ").strip() if bearer.startswith("Bearer ") else request.query.get("token", "")
-        )
-        if not token:
-            if self._token_needed:
-                raise _TurnedAway("token", "a token is required: ?token=… or Authorization: Bearer …")
-            return _ANYTHING
-        if not self._secret:
-            return _ANYTHING
-        try:
-            return verify(self._secret, token)
-        except TokenRefused as error:
-            raise _TurnedAway("token", str(error)) from None
-
     async def _begin(self, socket: web.WebSocketResponse, start: Start, grant: Grant) -> tuple[Session, Connection]:
         connection = Connection(socket)
         try:
@@ -213,11 +147,11 @@ class Server:
                 session, resumed = await self._open(start, grant), False
         except Refused as refusal:
             later = refusal.code in ("draining", "log")
-            raise _TurnedAway(
+            raise TurnedAway(
                 refusal.code, str(refusal), _TURNED_AWAY if later else WSCloseCode.POLICY_VIOLATION
             ) from None
         except AgentSpecError as error:
-            raise _TurnedAway("agent", str(error)) from None
+            raise TurnedAway("agent", str(error)) from None
         room = session.room
         assert isinstance(room, WebSocketRoom)
         ready = {"type": "ready", "version": 1, "session": session.name, "ticket": session.secret}
@@ -364,17 +298,17 @@ async def _first_frame(socket: web.WebSocketResponse) -> Start:
     try:
         frame = await asyncio.wait_for(socket.receive(), _START_WITHIN)
     except TimeoutError:
-        raise _TurnedAway("start", f"{expected}; none came within {_START_WITHIN:.0f} s") from None
+        raise TurnedAway("start", f"{expected}; none came within {_START_WITHIN:.0f} s") from None
     if frame.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
         raise ConnectionResetError
     if frame.type is not WSMsgType.TEXT:
-        raise _TurnedAway("start", expected, WSCloseCode.UNSUPPORTED_DATA)
+        raise TurnedAway("start", expected, WSCloseCode.UNSUPPORTED_DATA)
     try:
         return Start.model_validate_json(frame.data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise _TurnedAway("start", f"{expected}; {where}: {first['msg']}", WSCloseCode.UNSUPPORTED_DATA) from None
+        raise TurnedAway("start", f"{expected}; {where}: {first['msg']}", WSCloseCode.UNSUPPORTED_DATA) from None
 
 
 async def _refuse(socket: web.WebSocketResponse, code: str, message: str, close: int) -> None:
