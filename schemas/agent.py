@@ -129,6 +129,7 @@ class AgentSpec(_Section):
     """A named configuration of an agent. Every field has a default: an empty file is an agent."""
 
     name: str = "default"
+    """Of an agent from a file that gives none: the file's, without `.toml`."""
     instructions: str = (
         "You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. "
         "No lists, no markdown, no emoji."
@@ -155,7 +156,8 @@ class AgentSpec(_Section):
 
 
 def load_agent(path: Path) -> AgentSpec:
-    """Read an agent file. AgentSpecError names the file, the line, what was found and what is allowed."""
+    """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
+    what is allowed."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -164,13 +166,16 @@ def load_agent(path: Path) -> AgentSpec:
         ) from None
     except UnicodeDecodeError as error:
         raise AgentSpecError(f"{path}: byte {error.start} is not UTF-8; save the agent file as UTF-8 text") from None
-    return parse_agent(text, str(path))
+    return parse_agent(text, str(path), path.stem)
 
 
-def parse_agent(text: str, name: str = "agent.toml") -> AgentSpec:
-    """An agent from TOML text; `name`: what errors call it."""
+def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:
+    """An agent from TOML text; `name`: what errors call it; `called`: what the agent is called where the text does not say."""
     try:
-        return AgentSpec.model_validate(tomllib.loads(text))
+        found = tomllib.loads(text)
+        if called and found.get("name", "") == "":
+            found["name"] = called
+        return AgentSpec.model_validate(found)
     except tomllib.TOMLDecodeError as error:
         raise AgentSpecError(f"{name}: not TOML: {error}") from None
     except ValidationError as error:
