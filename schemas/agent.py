@@ -95,6 +95,10 @@ class LiveKit(_Section):
     """`bot-tts-timing` of each clip: inside an RTVI server-message, or bare, at the top level, for clients that look there."""
     session_events: bool = True
     """Byte streams `lk.agent.session`, from which LiveKit's playground draws its timeline."""
+    disconnect_bot: bool = False
+    """Whether anybody in the room may end the session for all, by RTVI's `disconnect-bot`."""
+    run_input: bool = False
+    """Whether what comes as a request `run_input` on `lk.agent.session` is answered like chat."""
 
 
 class Limits(_Section):
