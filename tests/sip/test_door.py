@@ -1,6 +1,8 @@
 """Who may call, and what everybody else is told. SIP as it is on the wire, real sockets."""
 
 import asyncio
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,17 @@ async def test_a_log_that_does_not_answer(tmp_path: Path) -> None:
 USERS = LOOPBACK + 'users = [{ name = "ann", secret = "ANNS_SECRET" }]\nalgorithm = "{algorithm}"\n'
 
 
+def digest(challenge: str, uri: str) -> str:
+    """Ann's answer to a 401, for a call to `uri`."""
+    from aiosipua.auth import SipDigestAuth, build_credentials
+    from aiosipua.headers import parse_auth, stringify_auth
+
+    line = next(line for line in challenge.split("\r\n") if line.startswith("WWW-Authenticate"))
+    made = build_credentials(SipDigestAuth("ann", "correct horse"), parse_auth(line.partition(": ")[2]), "INVITE", uri)
+    assert made is not None
+    return f"Authorization: {stringify_auth(made)}\r\n"
+
+
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 async def test_a_user_answers_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, algorithm: str) -> None:
     """Where a trunk names users, a caller with the secret is let in; a wrong one and a repeated answer are not."""
@@ -143,6 +156,59 @@ async def test_a_user_answers_for_itself(tmp_path: Path, monkeypatch: pytest.Mon
             again = await thief.invite(headers=right)
             assert status(again) == "401 Unauthorized"
             assert "stale=true" in again
+
+
+@pytest.mark.parametrize(
+    ("answered", "called", "verdict"),
+    [
+        ("sip:1@127.0.0.1:@PORT@", "1", "200 OK"),
+        ("SIP:1@127.0.0.1", "1", "200 OK"),
+        ("sip:%31@127.0.0.1:@PORT@;transport=udp", "1", "200 OK"),
+        ("sip:100@127.0.0.1:@PORT@", "1", "401 Unauthorized"),
+        ("sip:1@127.0.0.9:@PORT@", "1", "401 Unauthorized"),
+        ("sip:1@127.0.0.1:5060", "1", "401 Unauthorized"),
+        ("sips:1@127.0.0.1:@PORT@", "1", "401 Unauthorized"),
+        ("", "1", "401 Unauthorized"),
+        ("*", "1", "401 Unauthorized"),
+    ],
+)
+async def test_a_digest_is_for_one_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answered: str, called: str, verdict: str
+) -> None:
+    """The right password answered for another address than the one that is called lets nobody in."""
+    monkeypatch.setenv("ANNS_SECRET", "correct horse")
+    async with (
+        office(tmp_path, trunks=USERS.replace("{algorithm}", "MD5")) as here,
+        Party(here.phones.port) as party,
+    ):
+        made = digest(await party.invite(called), answered.replace("@PORT@", str(party.gateway)))
+        assert status(await party.invite(called, headers=made)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("no quality", lambda text: re.sub(r'qop="?auth"?, ?|nc=\w+, ?', "", text)),
+        ("integrity", lambda text: re.sub(r'qop="?auth"?', "qop=auth-int", text)),
+        ("count spelled otherwise", lambda text: text.replace("nc=00000001", "nc=0x000001")),
+        ("another realm", lambda text: text.replace('realm="antiphon"', 'realm="other"')),
+        ("another user", lambda text: text.replace('username="ann"', 'username="eve"')),
+        ("not ASCII", lambda text: re.sub(r'response="\w+"', 'response="\u00e4\u00f6"', text)),
+        ("a nonce of their own", lambda text: re.sub(r'nonce="[^"]+"', 'nonce="1000.000-0123456789abcdef"', text)),
+        ("another method", lambda text: text.replace("Digest", "Basic")),
+    ],
+)
+async def test_answers_that_are_nearly_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[str], str]
+) -> None:
+    """A digest with another quality of protection, count, user, nonce or scheme than was asked for lets nobody in."""
+    monkeypatch.setenv("ANNS_SECRET", "correct horse")
+    async with (
+        office(tmp_path, trunks=USERS.replace("{algorithm}", "MD5")) as here,
+        Party(here.phones.port) as party,
+    ):
+        made = change(digest(await party.invite(), f"sip:1@127.0.0.1:{party.gateway}"))
+        assert status(await party.invite(headers=made)) == "401 Unauthorized", name
 
 
 async def test_the_log_knows_who_called(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from gateway.rooms.sip.gate import allowed
 from gateway.rooms.sip.line import Line, NoPorts
 from gateway.rooms.sip.places import Place, resolve
 from gateway.rooms.sip.room import Party
-from gateway.rooms.sip.wire import TcpWire, facing
+from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.wire import facing
 from schemas.errors import AgentSpecError, AntiphonError
 from schemas.trunks import Provider, Trunk, secret
 
@@ -84,6 +85,8 @@ async def dial(
         raise NotDialled(404, str(error)) from None
     if reception.draining:
         raise NotDialled(503, "this gateway shuts down and takes no new calls")
+    if full := calls.full(way.trunk):
+        raise NotDialled(486, full)
     line, call = await _ring(calls, side, way, agent)
     outgoing = call.sip
     assert isinstance(outgoing, OutgoingCall)

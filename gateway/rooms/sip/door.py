@@ -75,18 +75,24 @@ class Door:
             return TurnedAway(404, f"Not Found: no agent answers {(dialled or meant)[:40] or 'that'}")
         if closed := self.closed():
             return TurnedAway(503, f"Service Unavailable: {closed}", {"Retry-After": "10"})
+        if full := self.full(trunk):
+            return full
+        called = dialled if dialled in trunk.numbers or meant not in trunk.numbers else meant
+        return Guest(trunk, agent, called, _party(invite, host, trunk, called))
+
+    def full(self, trunk: Trunk) -> TurnedAway | None:
+        """Why there is no place for one more call of a trunk."""
         if self.busy(trunk) >= trunk.calls:
             return TurnedAway(486, f"Busy Here: all {trunk.calls} lines of this trunk are taken")
         if self.busy(None) >= self.most:
             return TurnedAway(503, "Service Unavailable: all lines are taken", {"Retry-After": "10"})
-        called = dialled if dialled in trunk.numbers or meant not in trunk.numbers else meant
-        return Guest(trunk, agent, called, _party(invite, host, trunk, called))
+        return None
 
     def _ask(self, invite: SipRequest, host: str, trunk: Trunk) -> TurnedAway | None:
         """The digest: None when the caller has answered for one of the trunk's users."""
         users = {user.name: secret(user.secret) for user in trunk.users}
-        header = invite.headers.get_first("authorization")
-        verdict, _ = self._digest.check(header, "INVITE", host, users, trunk.algorithm)
+        given = invite.headers.get("authorization")
+        verdict, _ = self._digest.check(given, "INVITE", invite.uri, host, users, trunk.algorithm)
         if verdict == "right":
             return None
         if verdict == "wrong" and not self._within_rate(host, trunk):

@@ -12,7 +12,8 @@ from aiosipua.uac import SipUAC
 from gateway.rooms.sip.door import Door
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.places import Place, resolve
-from gateway.rooms.sip.wire import TcpWire, Wire, facing
+from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.wire import Wire, facing
 from schemas.trunks import Provider, Trunk, secret
 
 log = logging.getLogger("antiphon.gateway.sip")
