@@ -28,7 +28,7 @@ _TRANSPORTS = {
 
 _AGENT, _THERE = api.ParticipantInfo.AGENT, api.ParticipantInfo.ACTIVE
 _EMPTY = 20
-"""Seconds a room made for a call stands empty; less than the agent waits in it (limits.client_gone)."""
+"""Seconds a room made for a call stands empty; less than the agent waits in it (limits.nobody_yet)."""
 _AGENT_WITHIN = 10.0
 """Seconds an agent may take to come into it."""
 

@@ -75,7 +75,7 @@ def _several(state: "SessionState") -> bool:
 
 
 def _users_words(state: "SessionState", turn: "Turn", several: bool) -> str:
-    said = [(utterance.participant, utterance.text) for utterance in turn.utterances if utterance.text]
+    said = [(utterance.participant, utterance.words) for utterance in turn.utterances if utterance.words]
     said += [(letter.participant, letter.text) for letter in turn.letters]
     if not several:
         return " ".join(text for _, text in said)

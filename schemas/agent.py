@@ -44,7 +44,8 @@ class TurnTaking(_Section):
     interrupt_after: float = Field(1.0, ge=0.2, le=5.0)
     """Unbroken speech over the agent that interrupts whatever its words."""
     resume_after: float = Field(1.0, ge=0.2, le=5.0)
-    """Silence after speech over the agent, without a transcript, that lets the agent go on."""
+    """Silence after speech over the agent that lets it go on though the words are not there yet, where the transcript before
+    was lost. While hearing works, it waits for them."""
     backchannels: list[str] = [
         "mhm", "mm", "mmhm", "mm-hmm", "uh-huh", "uhuh", "hm", "hmm", "yeah", "yes", "yep", "ok", "okay",
         "right", "sure", "i see", "aha", "ah", "oh", "huh",
@@ -109,6 +110,8 @@ class Limits(_Section):
     """A session in which nobody spoke for so long ends."""
     client_gone: float = Field(30.0, gt=0)
     """How long a session waits for a dropped client."""
+    nobody_yet: float = Field(300.0, gt=0)
+    """How long it waits for the first one, in a room made ahead; `client_gone` counts once somebody has been there."""
     hold: float = Field(600.0, gt=0)
     """How long a phone call may be on hold."""
     stt_deadline: float = Field(10.0, gt=0)
