@@ -105,6 +105,7 @@ class Room(Protocol):
 
     def send(self, message: dict[str, Any]) -> None:
         """A client message (docs/websocket.md); bounded, never blocks. `offset` of a `words` counts from the next sample pushed:
-        the room makes it what its client counts from."""
+        the room makes it what its client counts from. `rest` are the words of the sentence's further parts that are known
+        already, in seconds from the same sample; `whole`: no others will come."""
 
     async def aclose(self, reason: str) -> None: ...

@@ -252,6 +252,9 @@ class WebSocketRoom:
             return
         if message["type"] == "words":
             message = message | {"offset": message["offset"] + self._pushed - self._base}
+            message = {
+                name: value for name, value in message.items() if name not in ("rest", "whole")
+            }  # they come in time
         self._connection.send_text(message)
         self._watch()
 

@@ -1,8 +1,9 @@
 """RTVI 2.x (Pipecat's client protocol): JSON `{id, label, type, data}` in data packets without a topic, both ways.
 
 `asked`: only once a client has said `client-ready`; `always`: to everybody from the beginning, and the agent waits with its
-first word for a client that is ready. Word timings of clips go out as
-`server-message` with `{type: "bot-tts-timing", …}`, or bare, at the top level, for clients that look for them there.
+first word for a client that is ready. Word timings go out as `server-message` with
+`{type: "bot-tts-timing", …}`, one for each clip; or bare, at the top level, for clients that look for them there: such play one
+after the other, so these are told once for each sentence, when it begins.
 """
 
 import json
@@ -21,6 +22,7 @@ from gateway.rooms.livekit.facts import (
     ReplyEnded,
     SentenceBegan,
     SentenceEnded,
+    SentenceWords,
     StateChanged,
     Trouble,
     UserSpeech,
@@ -76,8 +78,8 @@ class Rtvi:
     # ── to the clients ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def tell(self, fact: Fact, scene: Scene) -> Sequence[Send]:
-        if isinstance(fact, ClipWords) and self._timing == "bare":
-            return [_packet(_timings(fact))]
+        if isinstance(fact, SentenceWords) and self._timing == "bare":
+            return [_packet(_timings(fact.number, fact))]
         if not self._awake:
             if isinstance(fact, StateChanged):
                 self._speaking = fact.state == "speaking"
@@ -106,7 +108,7 @@ class Rtvi:
             case ReplyEnded():
                 return [("bot-llm-stopped", None), ("bot-tts-stopped", None)]
             case ClipWords() if self._timing == "server_message":
-                return [("server-message", _timings(fact))]
+                return [("server-message", _timings(fact.sequence, fact))]
             case Figures():
                 return [("metrics", _metrics(fact.seconds))]
             case Trouble():
@@ -217,11 +219,11 @@ def _output(fact: SentenceBegan | SentenceEnded, status: str) -> dict[str, Any]:
     }
 
 
-def _timings(fact: ClipWords) -> dict[str, Any]:
-    """Times are seconds from the clip's first sample."""
+def _timings(sequence: int, fact: ClipWords | SentenceWords) -> dict[str, Any]:
+    """Times are seconds from the first sample of the clip, or of the sentence."""
     return {
         "type": "bot-tts-timing",
-        "sequence_id": fact.sequence,
+        "sequence_id": sequence,
         "words": [text for text, _, _ in fact.words],
         "word_times": [start for _, start, _ in fact.words],
         "word_durations": [round(end - start, 3) for _, start, end in fact.words],

@@ -9,7 +9,7 @@ import pytest
 from gateway.room import Digits, HungUp, Typed
 from gateway.rooms.livekit.conventions import Scene, SendData
 from gateway.rooms.livekit.conventions.rtvi import Answer, Rtvi
-from gateway.rooms.livekit.facts import ClipWords, StateChanged, Trouble, UserText
+from gateway.rooms.livekit.facts import ClipWords, SentenceWords, StateChanged, Trouble, UserText
 
 SCENE = Scene("agent")
 CLIP = ClipWords(3, "s", "Good day.", 0.1, (("Good", 0.0, 0.25), ("day", 0.25, 0.6)))
@@ -38,14 +38,17 @@ def test_silent_until_asked() -> None:
 
 
 def test_timings_inside_or_bare() -> None:
-    """Word timings go out as a server-message, or at the top level to whoever is there; times are seconds."""
+    """Word timings go out as a server-message for each clip, or at the top level, to whoever is there, for each sentence."""
     timing = {
         "type": "bot-tts-timing", "sequence_id": 3, "words": ["Good", "day"], "word_times": [0.0, 0.25],
         "word_durations": [0.25, 0.35], "text": "Good day.",
     }  # fmt: skip
     inside = sent(Rtvi("always").tell(CLIP, SCENE))[0]
     assert (inside["label"], inside["type"], inside["data"]) == ("rtvi-ai", "server-message", timing)
-    assert sent(Rtvi("asked", "bare").tell(CLIP, SCENE)) == [timing]
+    whole = SentenceWords(3, "s", CLIP.text, CLIP.words)
+    assert sent(Rtvi("asked", "bare").tell(whole, SCENE)) == [timing]
+    assert sent(Rtvi("asked", "bare").tell(CLIP, SCENE)) == []
+    assert sent(Rtvi("always").tell(whole, SCENE)) == []
     assert sent(Rtvi("always", "off").tell(CLIP, SCENE)) == []
 
 
