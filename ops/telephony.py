@@ -17,6 +17,7 @@ from livekit import api
 from gateway.rooms.livekit._errors import explain
 from gateway.rooms.livekit.access import Access
 from schemas.errors import AntiphonError
+from schemas.numbers import numbers_shortened
 
 _TRANSPORTS = {
     "auto": api.SIPTransport.SIP_TRANSPORT_AUTO,
@@ -236,7 +237,9 @@ class Telephony:
         async with self._asking():
             done = await self._client.sip.transfer_sip_participant(request)
         if done.status == api.SIPTransferStatus.STS_TRANSFER_FAILED:
-            raise TelephonyError(f"{target} did not take the call: {api.SIPTransferReason.Name(done.reason)}")
+            raise TelephonyError(
+                f"{numbers_shortened(target)} did not take the call: {api.SIPTransferReason.Name(done.reason)}"
+            )
 
     async def calls(self) -> list[dict[str, str]]:
         """The phones that are in rooms now."""

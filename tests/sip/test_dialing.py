@@ -185,6 +185,32 @@ async def test_whom_we_do_not_call(tmp_path: Path) -> None:
                 await here.phones.dial(to, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "to",
+    [
+        "sip:x@169.254.169.254", "sip:x@[::ffff:169.254.169.254]", "sip:x@0x7f000002", "sip:x@2130706434", "sip:x@0",
+        "sip:x@127.0.0.1;maddr=169.254.169.254", "sip:x@127.0.0.1:22", "sip:x@127.0.0.1:99999", "sip:x@127.0.0.1:0",
+        "sips:x@127.0.0.1", "sip:x@127.0.0.1;transport=tls", "sip:x@127.0.0.1;transport=ws", "sip:x@127.0.0.1?Route=evil",
+        "sip:x@127.0.0.1\r\nRoute: <sip:evil>", "sip:x@127.0.0.1%0d%0aRoute:y", "sip:x@127.0.0.1;a=b\nVia: x",
+        "sip:x\x00@127.0.0.1", "sip:@127.0.0.1", "sip:", "sip:x@", "sip:x@y@127.0.0.1", "sip:\ud800@127.0.0.1",
+        "+49@evil.example", "+49;phone-context=x",
+        "http://127.0.0.1:6379/", "file:///etc/passwd", "<sip:x@127.0.0.1>", "sip:x@127.0.0.1,sip:y@10.0.0.1", "x" * 300,
+    ],
+)  # fmt: skip
+async def test_whom_nobody_can_have_us_call(tmp_path: Path, to: str) -> None:
+    """Not an address outside the trunks, however it is written, nor one that says more than an address; nothing is sent."""
+    async with office(tmp_path) as here:
+        sent: list[object] = []
+        for side in here.phones.sides:
+            side.wire._write = lambda data, where: sent.append(where)  # type: ignore[method-assign]
+        with pytest.raises(NotDialled) as error:
+            await here.phones.dial(to)
+        assert error.value.status in (403, 404, 416, 503)
+        code, text = await ask(here, "POST", "/calls", {"to": to})
+        assert code in (400, 502), text
+        assert not sent
+
+
 PROVIDER = """
 [[trunk]]
 name = "provider"
@@ -232,7 +258,7 @@ async def test_at_home_at_a_provider(tmp_path: Path, monkeypatch: pytest.MonkeyP
             provider.send(provider.message("ACK", "+4930555"))
             assert status(await provider.bye()) == "200 OK"
 
-            dialling = asyncio.create_task(here.phones.dial("+4940999"))
+            dialling = asyncio.create_task(here.phones.dial("tel:+49(40)9-99"))
             invite = await provider.request("INVITE")
             assert invite.startswith("INVITE sip:+4940999@127.0.0.1 ")
             assert "From: <sip:+4930555@provider.example>" in invite
@@ -274,6 +300,27 @@ async def test_operators_ask_by_http(tmp_path: Path) -> None:
         assert (await ask(here, "POST", "/calls/none/transfer", {"to": "sip:x@y"}))[0] == 502
         assert (await ask(here, "POST", "/calls", {"to": "a b"}))[0] == 400
         assert (await ask(here, "POST", "/calls", {"to": target}, Origin="http://127.0.0.1"))[0] == 403
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "bob",
+        "+4930123",
+        "sip:bob@x>\r\nX: y",
+        "sip:b ob@x",
+        "http://x",
+        "tel:+49;x=<",
+        "sip:bob@x\x07",
+        "javascript:1",
+    ],
+)
+async def test_where_a_phone_can_be_sent(tmp_path: Path, to: str) -> None:
+    """A transfer names one address, with a scheme and nothing around it; anything else is told so."""
+    async with office(tmp_path) as here:
+        code, text = await ask(here, "POST", "/calls/none/transfer", {"to": to})
+        assert code == 400, text
+        assert "expected sip:user@host or tel:number" in text
 
 
 async def test_with_a_secret_an_operators_token_is_needed(tmp_path: Path) -> None:

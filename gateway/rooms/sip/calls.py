@@ -28,6 +28,8 @@ from gateway.rooms.sip.wire import Wire, facing
 from gateway.session import Session
 from schemas.agent import AgentSpec
 from schemas.errors import AgentSpecError, AntiphonError
+from schemas.numbers import numbers_shortened, shortened
+from schemas.text import one_line
 from schemas.trunks import Trunk
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -193,17 +195,19 @@ class Calls:
         )  # fmt: skip
         call.session = await self._reception.open(new_session("sip"), call.room, agent)
         log.info(
-            "%s: %s call, %s → %s by %s", call.session.name, party.attributes["sip.direction"], party.number,
-            call.guest.called, trunk.name,
+            "%s: %s call, %s → %s by %s", call.session.name, party.attributes["sip.direction"], shortened(party.number),
+            shortened(call.guest.called), trunk.name,
         )  # fmt: skip
 
     def _refuse(self, call: Call, incoming: IncomingCall, status: int, reason: str) -> None:
         self._metrics.refused.labels(str(status)).inc()
-        log.info("refused %s → %s: %d %s", call.guest.party.number, call.guest.called, status, _one_line(reason))
+        reason = one_line(reason, 200)
+        who, called = shortened(call.guest.party.number), shortened(call.guest.called)
+        log.info("refused %s → %s: %d %s", who, called, status, numbers_shortened(reason, bare=True))
         if incoming.dialog.state is DialogState.CONFIRMED:
             self._bye(call)
         elif not call.gone:
-            incoming.reject(status, _one_line(reason))
+            incoming.reject(status, reason)
         self._leave(call)
 
     def acknowledged(self, call_id: str, ack: SipRequest) -> None:
@@ -217,7 +221,7 @@ class Calls:
             try:
                 self.offered(call, sdp)
             except offers.NoDeal as error:
-                log.info("%s is hung up: %s", call.guest.party.number, error)
+                log.info("%s is hung up: %s", shortened(call.guest.party.number), one_line(str(error), 200))
                 call.room.leave("error")
                 return
         call.room.attach()
@@ -304,12 +308,12 @@ class Calls:
             status = await asyncio.wait_for(call.moving, seconds)
         except TimeoutError:
             raise NotMoved(
-                408, f"the phone did not say within {seconds:.0f} s whether it reached {target[:80]}"
+                408, f"the phone did not say within {seconds:.0f} s whether it reached {numbers_shortened(target[:80])}"
             ) from None
         finally:
             call.moving = None
         if status >= 300:
-            raise NotMoved(status, f"the phone could not reach {target[:80]} ({status})")
+            raise NotMoved(status, f"the phone could not reach {numbers_shortened(target[:80])} ({status})")
         if call.room is not None:
             call.room.leave("transferred")
         return status
@@ -403,7 +407,3 @@ def _peer(call: Call) -> Address:
 
 def _sdp(request: SipRequest) -> SdpMessage | None:
     return parse_sdp(request.text) if request.body and request.content_type == "application/sdp" else None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]

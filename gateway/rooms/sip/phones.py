@@ -26,7 +26,9 @@ from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
 from schemas.errors import SettingsError
+from schemas.numbers import numbers_shortened
 from schemas.settings import Settings
+from schemas.text import one_line
 from schemas.trunks import Trunks, load_trunks
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -168,7 +170,8 @@ class Phones:
             if isinstance(answer, TurnedAway):
                 self.metrics.refused.labels(str(answer.status)).inc()
                 if answer.status != 401 and self._refusals.take(self._reception.house.clock.now()):
-                    log.info("refused a call from %s: %d %s", source[0], answer.status, answer.reason)
+                    reason = numbers_shortened(one_line(answer.reason, 200), bare=True)
+                    log.info("refused a call from %s: %d %s", source[0], answer.status, reason)
                 wire.send_reply(refusal(request, answer.status, answer.reason, **answer.headers))
                 return False
             self._guests[request.call_id or ""] = answer

@@ -19,6 +19,7 @@ from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.transactions import Transactions, branch_of
 from schemas.errors import SettingsError
+from schemas.text import one_line
 
 log = logging.getLogger("antiphon.gateway.sip")
 
@@ -48,7 +49,7 @@ def facing(host: str, port: int, advertised: str) -> str:
 
 def refusal(request: SipRequest, status: int, reason: str, **headers: str) -> SipResponse:
     """An answer to a request that belongs to no call."""
-    response = SipResponse(status_code=status, reason_phrase=reason)
+    response = SipResponse(status_code=status, reason_phrase=one_line(reason, 200))
     for via in request.headers.get("via"):
         response.headers.append("Via", via)
     for name in ("From", "To", "Call-ID", "CSeq"):
@@ -176,6 +177,7 @@ class Wire(SipTransport):
     def send(self, message: SipRequest | SipResponse, addr: Address) -> None:
         self._address(message, addr)
         if isinstance(message, SipResponse):
+            message.reason_phrase = one_line(message.reason_phrase, 200)  # what they sent stands in some of them
             message.headers.remove("User-Agent")
             message.headers.set_single("Server", "antiphon")
         data = bytes(message)
