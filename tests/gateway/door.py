@@ -38,6 +38,7 @@ class Door:
         )  # type: ignore[method-assign]
         self.server = Server(self.reception, "127.0.0.1", 0, **options)
         self.http: aiohttp.ClientSession
+        self.clients: list[aiohttp.ClientWebSocketResponse] = []
 
     async def __aenter__(self) -> "Door":
         await self.engine.start()
@@ -47,9 +48,11 @@ class Door:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.http.close()
         await self.reception.drain(0)
         await self.server.aclose()
+        for client in self.clients:
+            await client.close()
+        await self.http.close()
         await self.reception.aclose()
         await self.engine.aclose()
 
@@ -58,7 +61,9 @@ class Door:
         return f"http://127.0.0.1:{self.server.port}"
 
     async def connect(self, path: str = "/ws", **options: Any) -> aiohttp.ClientWebSocketResponse:
-        return await self.http.ws_connect(self.url + path, **options)
+        client = await self.http.ws_connect(self.url + path, **options)
+        self.clients.append(client)
+        return client
 
     async def begin(self, **fields: Any) -> tuple[aiohttp.ClientWebSocketResponse, dict[str, Any]]:
         client = await self.connect()
