@@ -5,20 +5,21 @@ import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from aiohttp import WSCloseCode, WSMsgType, web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.admission import Admission, TurnedAway
 from gateway.reception import Reception, Refused, new_session
-from gateway.room import Digits, PushToTalk, Typed
+from gateway.room import LONGEST_MESSAGE, LONGEST_NAME, Digits, PushToTalk, Typed
 from gateway.rooms.websocket import Client, Connection, WebSocketRoom, client_of, come_back
 from gateway.session import Session
 from gateway.tokens import Grant
 from schemas.errors import AgentSpecError, AntiphonError, SettingsError
 from schemas.events import SessionStarted
+from schemas.text import one_line
 
 log = logging.getLogger("antiphon.gateway.server")
 
@@ -28,7 +29,8 @@ _START_WITHIN = 10.0
 _TURNED_AWAY = 1013
 _GRACE = 3.0  # seconds a closed client has to take its leave
 
-Name = Field("", max_length=120)
+Line = Annotated[str, AfterValidator(lambda text: one_line(text, len(text)))]
+Name = Annotated[Line, Field(max_length=LONGEST_NAME)]
 
 
 class Start(BaseModel):
@@ -39,12 +41,12 @@ class Start(BaseModel):
     type: Literal["start"]
     version: Literal[1]
     rate: Literal[16_000, 24_000, 48_000] = 24_000
-    agent: str = Name
-    participant: str = Name
-    name: str = Name
-    room: str = Name
-    session: str = Name
-    ticket: str = Field("", max_length=200)
+    agent: Name = ""
+    participant: Name = ""
+    name: Name = ""
+    room: Name = ""
+    session: Name = ""
+    ticket: Annotated[Line, Field(max_length=200)] = ""
 
 
 class JoinRoom(BaseModel):
@@ -52,8 +54,8 @@ class JoinRoom(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    room: str = Field(min_length=1, max_length=256)
-    agent: str = Name
+    room: Annotated[Line, Field(min_length=1, max_length=256)]
+    agent: Name = ""
 
 
 class Server:
@@ -259,9 +261,9 @@ def _obey(room: WebSocketRoom, kind: object, message: dict[str, Any]) -> str | N
     match kind:
         case "message":
             text = message.get("text")
-            if not isinstance(text, str) or not text.strip() or len(text) > 4000:
-                return "`message` needs a `text` of 1 to 4000 characters"
-            room.put(Typed(who, text.strip()))
+            if not isinstance(text, str) or len(text) > LONGEST_MESSAGE or not (typed := Typed(who, text)).text:
+                return f"`message` needs a `text` of 1 to {LONGEST_MESSAGE} characters"
+            room.put(typed)
         case "talk":
             if not isinstance(message.get("pressed"), bool):
                 return "`talk` needs `pressed`: true or false"

@@ -15,6 +15,7 @@ from gateway.rooms._playout import Playout
 from schemas.audio import HEARING_RATE
 from schemas.clock import Clock
 from schemas.events import SessionStarted
+from schemas.text import identity
 
 log = logging.getLogger("antiphon.gateway.websocket")
 
@@ -147,7 +148,7 @@ class WebSocketRoom:
     transport: Literal["websocket"] = "websocket"
 
     def __init__(self, clock: Clock, name: str, participant: str, rate: int, agent: str = ""):
-        self.name, self.participant, self.rate, self.agent = name, participant, rate, agent
+        self.name, self.participant, self.rate, self.agent = name, identity(participant), rate, agent
         self._clock = clock
         self._playout = Playout(clock, rate)
         self._playout.stop()
