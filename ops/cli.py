@@ -1,5 +1,6 @@
 """The `antiphon` command. Each command is thin: it reads its options and hands over to the module that does the work."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ import typer
 
 from ops import console
 from ops.commands.sip import app as sip
+from ops.private import MASK
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +32,7 @@ CallsGateway = Annotated[
 
 
 def main() -> None:
+    os.umask(MASK)
     app()
 
 
@@ -87,10 +90,10 @@ def gateway(
     Example: SIP_TRUNKS=trunks.toml antiphon gateway --sip 0.0.0.0:5060
     """
     from gateway.main import run_gateway
-    from schemas.settings import load
+    from ops.stack import settings_here
 
     given = _given(gateway_host=host, gateway_port=port, sip_listen=sip)
-    console.run(lambda: run_gateway(load(**given, **_log(json))))
+    console.run(lambda: run_gateway(settings_here(**given, **_log(json))))
 
 
 @app.command()
@@ -105,12 +108,12 @@ def worker(
 
     Example: antiphon worker stt --batch 8
     """
-    from schemas.settings import load
+    from ops.stack import settings_here
     from workers.main import run_worker
 
     devices = {} if device is None else {"stt": {"stt_device": device}, "tts": {"tts_device": device}}.get(stage, {})
     options = _given(worker_batch=batch, worker_slots=slots, **devices)
-    console.run(lambda: run_worker(stage, load(**options, **_log(json))))
+    console.run(lambda: run_worker(stage, settings_here(**options, **_log(json))))
 
 
 @app.command("llm-server")

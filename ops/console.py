@@ -51,7 +51,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except BusUnavailable as error:
         fail(str(error), UNREACHABLE)
     except AntiphonError as error:
-        fail(str(error))
+        fail(str(error), getattr(error, "exit_code", FAILED))
 
 
 def hang(head: str | Text, body: str | Text, to: Console | None = None) -> None:

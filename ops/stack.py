@@ -4,7 +4,7 @@ What a URL names (`REDIS_URL`, `LLM_BASE_URL`, `LIVEKIT_URL`) is used as it is; 
 LiveKit only when it is asked for.
 """
 
-import fcntl
+import asyncio
 import json
 import os
 import secrets
@@ -15,29 +15,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from gateway.agents import Agents
+from ops import disk
 from ops.embedded.livekit import LiveKit, Ports, build_if_missing
 from ops.embedded.valkey import Valkey
+from ops.occupied import Occupied
+from ops.private import private_folder, write_private
 from ops.supervisor import Command, Failed, Supervisor
 from ops.system import free_port, free_udp_port
 from schemas.errors import AntiphonError
-from schemas.settings import Settings
+from schemas.log import connect
+from schemas.settings import Settings, load, without_password
 
 if TYPE_CHECKING:
     from gateway.rooms.livekit.access import Access
 
 ANTIPHON = (sys.executable, "-m", "ops.cli")
 _STATE = "stack.json"
+_LOG_WITHIN = 10.0  # seconds
 
 
-class StackError(AntiphonError): ...
+class StackError(AntiphonError):
+    """`exit_code`: as the process that could not be brought up ended, or 3 where something it needs is not reachable."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
-    `livekit`: a LiveKit server too (the gateways join its rooms by dispatch)."""
+    `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
+    free port of this machine; `on_wait` is told, in a sentence, for what a long start waits."""
 
     folder: Path
     gateways: int = 1
@@ -46,9 +58,11 @@ class Plan:
     tts: int = 1
     free_ports: bool = False
     livekit: bool = False
+    phones: bool = True
     appendfsync: Literal["always", "everysec"] = "always"
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
+    on_wait: Callable[[str], None] = lambda _: None
 
 
 def data_folder() -> Path:
@@ -73,12 +87,17 @@ class Stack:
         self.llm_base_url = settings.llm_base_url
         self.gateways: list[str] = []
         self.supervisor: Supervisor
-        self._lock: IO[str] | None = None
+        self._occupied = Occupied(plan.folder)
 
     async def __aenter__(self) -> "Stack":
-        self._occupy()
-        self.supervisor = Supervisor(self.plan.folder / "logs", self._environment(), self.plan.on_restart)
+        if trouble := disk.trouble(self.plan.folder):
+            raise StackError(trouble)
+        private_folder(self.plan.folder)
+        await self._occupied.take(self.plan.on_wait)
+        logs = self.plan.folder / "logs"
+        self.supervisor = Supervisor(logs, self._environment(), self.plan.on_restart, self.plan.on_wait)
         try:
+            await self._look_first()
             if self.embeds_redis:
                 await self.supervisor.start([self._valkey()])
             if self.embeds_livekit:
@@ -87,11 +106,13 @@ class Stack:
             await self.supervisor.start(self._processes())
         except Failed as error:
             await self._stop()
-            raise StackError(str(error)) from None
+            full = disk.trouble(self.plan.folder)
+            raise StackError(full or str(error), 1 if full else 3 if error.code is None else error.code) from None
         except BaseException:
             await self._stop()
             raise
         self._write_state()
+        self._occupied.say("running")
         return self
 
     async def __aexit__(
@@ -101,9 +122,29 @@ class Stack:
         await self._stop()
 
     async def _stop(self) -> None:
+        self._occupied.say("stopping")
         await self.supervisor.stop()
-        if self._lock:
-            self._lock.close()
+        self._occupied.leave()
+
+    async def _look_first(self) -> None:
+        """What can be known before anything is started: is there an agent to speak, a log to write to? AgentSpecError, BusError,
+        StackError."""
+        if self.plan.gateways:
+            agents = self.plan.environment.get("AGENTS") or self._settings.agents
+            Agents(Path(agents) if agents else None)
+        if self.embeds_redis:
+            return
+        bus = connect(self._settings)
+        try:
+            async with asyncio.timeout(_LOG_WITHIN):
+                await bus.start()
+        except TimeoutError:
+            raise StackError(
+                f"REDIS_URL: the log there did not answer within {_LOG_WITHIN:.0f} s; expected Redis 7.0 or Valkey 8 or later",
+                3,
+            ) from None
+        finally:
+            await bus.aclose()
 
     # ── what is started ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -112,9 +153,9 @@ class Stack:
 
     def _valkey(self) -> Command:
         server = Valkey(self.plan.folder / "valkey", self._port(6379), self.plan.appendfsync)
-        server.folder.mkdir(parents=True, exist_ok=True)
         self.redis_url = server.url
-        return Command("valkey", server.arguments(), ready=server.answers)
+        # It holds our lock, too: should we be killed, nobody begins on its data before it has ended.
+        return Command("valkey", server.arguments(), ready=server.answers, descriptors=[self._occupied.descriptor])
 
     def _livekit(self) -> Command:
         free = self.plan.free_ports
@@ -154,6 +195,7 @@ class Stack:
                         [*ANTIPHON, "worker", stage],
                         {**shared, "HEALTH_PORT": str(health)},
                         f"http://127.0.0.1:{health}/readyz",
+                        needs=["llm-server"] if stage == "llm" else [],
                     )
                 )
         for number in range(1, self.plan.gateways + 1):
@@ -162,7 +204,7 @@ class Stack:
             self.gateways.append(f"ws://127.0.0.1:{port}/ws")
             phones = (
                 {"SIP_LISTEN": "127.0.0.1:0"}
-                if self._settings.sip_listen and (number > 1 or self.plan.free_ports)
+                if self._settings.sip_listen and (number > 1 or not self.plan.phones)
                 else {}
             )
             commands.append(
@@ -204,26 +246,19 @@ class Stack:
 
     # ── one stack per folder, found again by the other commands ──────────────────────────────────────────────────────
 
-    def _occupy(self) -> None:
-        self.plan.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.plan.folder / "lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StackError(
-                f"{self.plan.folder} is in use by another stack; stop that one, or set ANTIPHON_DATA to another folder"
-            ) from None
-
     def _write_state(self) -> None:
-        (self.plan.folder / _STATE).write_text(
-            json.dumps(self.endpoints() | {"pid": os.getpid(), "started": time.time()})
-        )
+        """For this user's other commands only: the log's password is in it."""
+        state = self.endpoints() | {"redis_url": self.redis_url, "pid": os.getpid(), "started": time.time()}
+        write_private(self.plan.folder / _STATE, json.dumps(state))
 
     def endpoints(self) -> dict[str, Any]:
+        """To be shown."""
         found: dict[str, Any] = {
-            "redis_url": self.redis_url, "llm_base_url": self.llm_base_url, "gateways": self.gateways
-        }  # fmt: skip
-        if self._settings.sip_listen and not self.plan.free_ports:
+            "redis_url": without_password(self.redis_url),
+            "llm_base_url": without_password(self.llm_base_url),
+            "gateways": self.gateways,
+        }
+        if self._settings.sip_listen and self.plan.phones:
             found["sip"] = self._settings.sip_listen
         if self.livekit is not None:  # the key itself stays in its file, which is its owner's only
             found |= {"livekit_url": self.livekit.url, "livekit_keys": str(self.livekit.key_file)}
@@ -241,6 +276,18 @@ def running(folder: Path | None = None) -> dict[str, Any] | None:
             continue
         found.append(value)
     return max(found, key=lambda value: value["started"], default=None)
+
+
+def settings_here(**options: object) -> Settings:
+    """The settings of a process that is to work beside the stack that runs here: where they name no log and no LLM, its."""
+    settings = load(**options)
+    stack = running() if "redis_url" not in settings.model_fields_set else None
+    if stack is None:
+        return settings
+    found = {"redis_url": stack["redis_url"]}
+    if "llm_base_url" not in settings.model_fields_set:
+        found["llm_base_url"] = stack["llm_base_url"]
+    return load(**(found | options))
 
 
 def livekit_access(settings: Settings) -> "Access":

@@ -4,33 +4,49 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from ops.private import private_folder
+from ops.readiness import Ready, look
 from ops.system import dying_with_parent
 
 log = logging.getLogger("antiphon.supervisor")
 
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.2, 5.0
 _STEADY = 10.0  # seconds alive after which a death is a new story
+PATIENCE = 12.0
+"""Seconds after which what keeps a process from working won't pass by itself, once whatever it needs is there."""
+_FIRST_WORD, _NEXT_WORD = 15.0, 30.0
+"""Seconds after which it is said whom the start waits for, and said again."""
+_LOADING = 600.0
+"""Seconds a process that says that it loads may take: its model may come from far away."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One process to keep. `environment`: added to ours; `ready`: a URL that answers 200 once it can work, or a function."""
+    """One process to keep. `environment`: added to ours; `ready`: how it is asked whether it can work; `needs`: names of those it
+    can't work without; `descriptors`: open files of ours that it is to hold, too."""
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    ready: str | Callable[[], Awaitable[bool]] | None = None
+    ready: Ready | None = None
+    needs: Sequence[str] = ()
+    descriptors: Sequence[int] = ()
 
 
 class Failed(Exception):
-    """A process that could not be brought up; the message holds the end of what it said."""
+    """A process that could not be brought up; the message says why, in its own words. `code`: what it ended with; None where it
+    lives and can't work."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Supervised:
@@ -46,6 +62,11 @@ class Supervised:
         self._stopping = False
         self._keeper: asyncio.Task[None] | None = None
         self._early_death = asyncio.Event()
+        self._code: int | None = None
+        self._log_begins = self.log_file.stat().st_size if self.log_file.exists() else 0
+        self.is_ready = False
+        self.keeps_waiting = ""
+        """Why it isn't ready, as far as it says."""
 
     @property
     def pid(self) -> int | None:
@@ -64,6 +85,7 @@ class Supervised:
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,  # Ctrl-C reaches only us: we stop the others in order
+                pass_fds=self.command.descriptors,
             )
 
     async def _keep(self) -> None:
@@ -74,36 +96,61 @@ class Supervised:
             code = await self.process.wait()
             if self._stopping:
                 return
+            self._code = code
             self._early_death.set()
             if time.monotonic() - born > _STEADY:
                 backoff = _BACKOFF_FIRST
-            log.warning("%s ended with %s; starting it again in %.1f s", self.command.name, code, backoff)
+            log.info("%s ended with %s; starting it again in %.1f s", self.command.name, code, backoff)
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, _BACKOFF_LAST)
             self.restarts += 1
             self._on_restart(self.command.name)
             await self._spawn()
 
-    async def ready(self, http: aiohttp.ClientSession, timeout: float) -> None:
-        """Wait until the process says it can work. Failed: it died, or took longer than `timeout` seconds."""
+    async def ready(
+        self, http: aiohttp.ClientSession, timeout: float, patience: float, needed: Callable[[], bool]
+    ) -> None:
+        """Wait until the process says it can work. Failed: it died; or it names what keeps it, with all that it needs there
+        (`needed`) for `patience` seconds; or it says nothing for `timeout` seconds."""
         if self.command.ready is None:
+            self.is_ready = True
             return
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
+        began = since = time.monotonic()
+        while True:
             if self._early_death.is_set():
-                raise Failed(f"{self.command.name} ended while starting:\n{self.last_words()}")
-            if await _is_ready(self.command.ready, http):
+                raise Failed(f"{self.command.name} can't start: {self._why_it_died()}", self._code)
+            seen = await look(self.command.ready, http)
+            if seen.ready:
+                self.is_ready, self.keeps_waiting = True, ""
                 return
+            now = time.monotonic()
+            self.keeps_waiting = seen.because
+            if not needed():
+                since = now
+            if seen.because and not seen.starting and now - since > patience:
+                raise Failed(f"{self.command.name} can't work: {seen.because}")
+            if now - began > (_LOADING if seen.because else timeout):
+                why = seen.because or f"the end of {self.log_file}:\n{self.last_words()}"
+                raise Failed(f"{self.command.name} was not ready within {now - began:.0f} s; {why}")
             await asyncio.sleep(0.05)
-        raise Failed(f"{self.command.name} was not ready within {timeout:.0f} s:\n{self.last_words()}")
+
+    def _why_it_died(self) -> str:
+        """Its own sentence, as a command ends with one; else the end of its log."""
+        said = self._said().rpartition("\nantiphon: ")[2] if "\nantiphon: " in self._said() else ""
+        return said.strip() or f"it ended with {self._code}; the end of {self.log_file}:\n{self.last_words()}"
+
+    def _said(self) -> str:
+        """What it wrote into its log file since it was first started."""
+        try:
+            with self.log_file.open("rb") as file:
+                file.seek(self._log_begins)
+                return "\n" + file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
 
     def last_words(self, lines: int = 12) -> str:
         """The end of its log file."""
-        try:
-            text = self.log_file.read_text("utf-8", errors="replace")
-        except OSError:
-            return ""
-        return "\n".join("  " + line for line in text.splitlines()[-lines:])
+        return "\n".join("  " + line for line in self._said().strip().splitlines()[-lines:])
 
     def kill(self, sent: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal; the keeper starts the process again if it dies of it."""
@@ -125,21 +172,21 @@ class Supervised:
             await asyncio.gather(self._keeper, return_exceptions=True)
 
 
-async def _is_ready(ready: str | Callable[[], Awaitable[bool]], http: aiohttp.ClientSession) -> bool:
-    if callable(ready):
-        return await ready()
-    try:
-        async with http.get(ready, timeout=aiohttp.ClientTimeout(total=2)) as answer:
-            return answer.status == 200
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        return False
-
-
 class Supervisor:
     """Several commands. Stopped in the reverse order of their start, those started together at once."""
 
-    def __init__(self, logs: Path, environment: Mapping[str, str], on_restart: Callable[[str], None] = lambda _: None):
-        logs.mkdir(parents=True, exist_ok=True)
+    def __init__(
+        self,
+        logs: Path,
+        environment: Mapping[str, str],
+        on_restart: Callable[[str], None] = lambda _: None,
+        on_wait: Callable[[str], None] = lambda _: None,
+        patience: float = PATIENCE,
+    ):
+        """`on_restart` is told the name of who died; `on_wait`, in a sentence, for whom a long start waits, and why."""
+        self._patience = patience
+        private_folder(logs)
+        self._on_wait = on_wait
         self._logs = logs
         self._environment = environment
         self._on_restart = on_restart
@@ -154,7 +201,8 @@ class Supervisor:
         return next(one for one in self.processes if one.command.name == name)
 
     async def start(self, commands: Sequence[Command], timeout: float = 60.0) -> None:
-        """Start `commands` together and wait until all are ready."""
+        """Start `commands` together and wait until all are ready. Failed: one can't be, and why; `timeout`: seconds one may take
+        that says nothing."""
         self._http = self._http or aiohttp.ClientSession()
         group = [
             Supervised(command, self._logs, self._environment, on_restart=self._on_restart) for command in commands
@@ -162,7 +210,29 @@ class Supervisor:
         self._groups.append(group)
         for one in group:
             await one.start()
-        await asyncio.gather(*(one.ready(self._http, timeout) for one in group))
+        telling = asyncio.create_task(self._tell(group))
+        waiting = [
+            asyncio.create_task(one.ready(self._http, timeout, self._patience, self._needed_by(one))) for one in group
+        ]
+        try:
+            await asyncio.gather(*waiting)
+        finally:
+            for task in (telling, *waiting):
+                task.cancel()
+            await asyncio.gather(telling, *waiting, return_exceptions=True)
+
+    def _needed_by(self, one: Supervised) -> Callable[[], bool]:
+        return lambda: all(other.is_ready for other in self.processes if other.command.name in one.command.needs)
+
+    async def _tell(self, group: Sequence[Supervised]) -> None:
+        """Nobody looks at a start for long without being told what takes so long."""
+        await asyncio.sleep(_FIRST_WORD)
+        while True:
+            for one in group:
+                if not one.is_ready:
+                    why = one.keeps_waiting or f"it doesn't say why yet; its log: {one.log_file}"
+                    self._on_wait(f"{one.command.name} isn't ready yet: {why}")
+            await asyncio.sleep(_NEXT_WORD)
 
     async def stop(self, grace: float = 5.0) -> None:
         for group in reversed(self._groups):

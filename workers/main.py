@@ -9,13 +9,16 @@ from schemas.errors import Permanent
 from schemas.events import Stage
 from schemas.health import Health
 from schemas.process_log import set_up_logging
-from schemas.settings import Settings
+from schemas.settings import Settings, without_password
 from workers import registry
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers.runtime import Worker, WorkerOptions
 
 log = logging.getLogger("antiphon.worker")
+
+_ENDPOINT = "openai"
+"""The providers that ask a server: `<STAGE>_BASE_URL` names it."""
 
 
 def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
@@ -33,6 +36,19 @@ def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
     return TtsStage(registry.provider("tts", "", settings), settings)
 
 
+def what_is_warmed_up(stage: Stage, settings: Settings) -> str:
+    """`STT_PROVIDER=openai (STT_BASE_URL=http://…)`: the settings to look at when it takes long."""
+    name = getattr(settings, f"{stage}_provider")
+    model = "tts_voice" if stage == "tts" else f"{stage}_model"
+    setting = f"{stage}_base_url" if name == _ENDPOINT else model
+    return f"{stage.upper()}_PROVIDER={name} ({setting.upper()}={without_password(str(getattr(settings, setting)))})"
+
+
+def _patience(stage: Stage, settings: Settings) -> float | None:
+    """Seconds for one try to warm up: None where there is a model to load."""
+    return None if getattr(settings, f"{stage}_provider") != _ENDPOINT else getattr(settings, f"{stage}_timeout") + 3.0
+
+
 async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None) -> None:
     """Serve `stage` until SIGTERM or SIGINT, then drain; a second one hands back what isn't done at once.
 
@@ -40,13 +56,19 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     """
     from schemas.log import connect
 
-    options = WorkerOptions(lease=settings.lease, max_deliveries=settings.max_deliveries, drain=settings.drain)
+    options = WorkerOptions(
+        lease=settings.lease,
+        max_deliveries=settings.max_deliveries,
+        drain=settings.drain,
+        warming=what_is_warmed_up(stage, settings),
+        warm_up_within=_patience(stage, settings),
+    )
     set_up_logging(settings.log_level, settings.log_format, options.consumer)
     bus = bus or connect(settings)
     handler = stage_handler(stage, settings)
     metrics = WorkerMetrics(stage)
     worker = Worker(bus, handler, options, metrics=metrics)
-    health = Health(settings.health_host, settings.health_port, metrics.text, worker.obstacles)
+    health = Health(settings.health_host, settings.health_port, metrics.text, worker.obstacles, worker.starting)
     loop = asyncio.get_running_loop()
     for sent in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sent, worker.stop)

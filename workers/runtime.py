@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from schemas.bus import Bus, Delivery
 from schemas.clock import Clock, MonotonicClock
-from schemas.errors import AntiphonError, BusError, BusUnavailable, ProviderError, Transient
+from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers._work import TakenJob, backoff
@@ -51,6 +51,10 @@ class WorkerOptions:
     partitions: Sequence[int] | None = None
     """The partitions to serve; None for all."""
     consumer: str = field(default_factory=consumer_id)
+    warming: str = ""
+    """What is warmed up, by the settings that name it: said while nothing better is known."""
+    warm_up_within: float | None = None
+    """How long one try may take: an endpoint may send for ever. None where a model is loaded, which takes its time."""
 
 
 class Worker:
@@ -76,7 +80,11 @@ class Worker:
         self._runs: set[asyncio.Task[None]] = set()
         self._partitions: list[int] = []
         self._last_ids: dict[int, str] = {}
-        self._obstacles: dict[str, str] = {"warm-up": "warming up", "log": "connecting to the log"}
+        self._obstacles: dict[str, str] = {
+            "warm-up": f"warming up {self.options.warming}".strip(),
+            "log": "connecting to the log",
+        }
+        self._troubled: set[str] = set()
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._changed = asyncio.Event()  # a slot came free, or stop
@@ -85,6 +93,10 @@ class Worker:
     def obstacles(self) -> list[str]:
         """What keeps this worker from taking jobs; empty: it is ready."""
         return list(self._obstacles.values())
+
+    def starting(self) -> bool:
+        """Whether it isn't ready only because getting ready takes its time: nothing has failed yet."""
+        return bool(self._obstacles) and not self._troubled
 
     def stop(self) -> None:
         """Take nothing more, finish what is in hand. A second call hands back what isn't done, at once."""
@@ -124,24 +136,43 @@ class Worker:
     async def _warm_up(self) -> None:
         for delay in backoff(0.2, 2.0):
             try:
-                await self.handler.warm_up()
+                async with asyncio.timeout(self.options.warm_up_within):
+                    await self.handler.warm_up()
                 break
             except Transient as error:
                 self._hindered("warm-up", str(error))
-                await asyncio.sleep(delay)
-        del self._obstacles["warm-up"]
+            except TimeoutError:
+                limit = self.options.warm_up_within
+                said = f" within {limit:g} s" if limit else ""
+                self._hindered("warm-up", f"{self.options.warming or self._stage}: no whole answer{said}")
+            except OSError as error:
+                self._hindered("warm-up", self._unforeseen(error))
+            except AntiphonError:
+                raise
+            except Exception as error:
+                log.debug("warming up failed", exc_info=error)
+                raise Permanent(self._unforeseen(error), "provider_broken") from error
+            await asyncio.sleep(delay)
+        self._unhindered("warm-up")
+
+    def _unforeseen(self, error: Exception) -> str:
+        """A provider's error that is none of ours, as a sentence."""
+        said = " ".join(str(error).split())[:200]
+        return (
+            f"{self.options.warming or self._stage} can't be warmed up: {type(error).__name__}{said and f' ({said})'}"
+        )
 
     async def _connect(self) -> None:
         for delay in backoff(0.1, 1.0):
             try:
                 await self.bus.start()
                 break
-            except BusUnavailable as error:
+            except (BusUnavailable, BusFull) as error:
                 self._hindered("log", str(error))
                 await asyncio.sleep(delay)
         self._partitions = list(self.options.partitions or range(self.bus.partitions))
         self._last_ids = dict.fromkeys(self._partitions, "0-0")
-        del self._obstacles["log"]
+        self._unhindered("log")
 
     async def _or_stop(self, work: Coroutine[None, None, None]) -> bool:
         """Whether `work` was done before `stop` was called. The first error of a group is raised as itself."""
@@ -165,6 +196,11 @@ class Worker:
         if self._obstacles.get(by) != why:
             log.warning("%s", why, extra={"stage": self._stage})
         self._obstacles[by] = why
+        self._troubled.add(by)
+
+    def _unhindered(self, by: str) -> None:
+        self._obstacles.pop(by, None)
+        self._troubled.discard(by)
 
     # ── taking jobs ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -262,7 +298,7 @@ class Worker:
 
     def _back(self) -> None:
         if "log" in self._obstacles:
-            del self._obstacles["log"]
+            self._unhindered("log")
             self._found_back.set()
             log.info("the log is back", extra={"stage": self._stage})
 

@@ -90,7 +90,7 @@ class _Run:
         direct = Redis.from_url(self._server.url)
         watch = RecoveryWatch(direct)
         try:
-            urls = await self._start_processes(f"redis://127.0.0.1:{proxy.port}/0")
+            urls = await self._start_processes(self._server.url_at(proxy.port))
             lines = [read_speech(Path(__file__).parent.parent / "demo" / f"{name}.flac") for name in LINES]
             crowd = Crowd(urls, lines, options.callers, options.seed)
             crowd.start()

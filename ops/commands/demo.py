@@ -31,7 +31,10 @@ async def demo(wav: Path | None, out: Path | None, livekit: bool, json: bool) ->
     began = time.monotonic()
     screen = _Screen(json)
     agents = _AGENTS / "demo.toml" if livekit else _AGENTS  # a room's agent is the only one there is
-    plan = Plan(data_folder() / "demo", free_ports=True, livekit=livekit, environment={"AGENTS": str(agents)})
+    plan = Plan(
+        data_folder() / "demo", free_ports=True, livekit=livekit, phones=False, environment={"AGENTS": str(agents)},
+        on_wait=lambda sentence: screen.line("", sentence, "yellow"),
+    )  # fmt: skip
     screen.status("starting the log, the models and the gateway …")
     if livekit:
         screen.line("", "A LiveKit server is built first, where there is none (two minutes, once).", "dim")

@@ -1,33 +1,50 @@
 """`antiphon up`: the whole stack on one machine, until Ctrl-C or SIGTERM."""
 
 import asyncio
+import contextlib
 import signal
+from pathlib import Path
 
 from rich.table import Table
 
-from ops import console
+from ops import console, disk
 from ops.commands.phones import address
 from ops.stack import Plan, Stack, data_folder
 from schemas.settings import Settings, load
 
 
 async def up(gateways: int, stt: int, llm: int, tts: int, free_ports: bool, livekit: bool, json: bool) -> None:
-    plan = Plan(data_folder() / "up", gateways, stt, llm, tts, free_ports, livekit, on_restart=_tell_restart)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sent in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sent, stop.set)
+    folder = data_folder() / "up"
+    plan = Plan(
+        folder, gateways, stt, llm, tts, free_ports, livekit,
+        on_restart=lambda name: _tell_restart(name, folder), on_wait=tell_wait,
+    )  # fmt: skip
+    settings = load()
     if not json:
         console.out.print("Starting the log, the models and the gateway …", style="dim")
-    settings = load()
+    running = asyncio.ensure_future(_run(plan, settings, json))
+    loop = asyncio.get_running_loop()
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sent, lambda: _end(running, json))
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def _run(plan: Plan, settings: Settings, json: bool) -> None:
     async with Stack(plan, settings) as stack:
         if json:
             console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
         else:
             _show(stack, settings)
-        await stop.wait()
+        await asyncio.Event().wait()
+
+
+def _end(running: "asyncio.Future[None]", json: bool) -> None:
+    """Stop, also in the middle of the start; what stops already is left to it."""
+    if not running.cancelling():  # type: ignore[attr-defined]
         if not json:
             console.out.print("Stopping …", style="dim")
+        running.cancel()
 
 
 def _show(stack: Stack, settings: Settings) -> None:
@@ -37,10 +54,11 @@ def _show(stack: Stack, settings: Settings) -> None:
     for row in stack.supervisor.table():
         table.add_row(row["name"], str(row["pid"]), row["log"])
     console.out.print(table)
-    console.out.print(f"\nlog      {stack.redis_url}\nLLM      {stack.llm_base_url}")
+    shown = stack.endpoints()
+    console.out.print(f"\nlog      {shown['redis_url']}\nLLM      {shown['llm_base_url']}")
     for url in stack.gateways:
         console.out.print(f"gateway  {url}")
-    if "sip" in stack.endpoints():
+    if "sip" in shown:
         who = "no SIP_TRUNKS, so nobody may call" if settings.sip_trunks is None else str(settings.sip_trunks)
         console.out.print(f"phones   sip:NUMBER@{address(settings)} (who may call: {who})", soft_wrap=True)
     if stack.livekit is not None:
@@ -51,5 +69,13 @@ def _show(stack: Stack, settings: Settings) -> None:
     console.out.print("Ctrl-C stops everything; the log stays in " + str(stack.plan.folder), style="dim")
 
 
-def _tell_restart(name: str) -> None:
-    console.err.print(f"{name} died and was started again", style="yellow")
+def _tell_restart(name: str, folder: Path) -> None:
+    why = disk.trouble(folder)
+    console.err.print(
+        f"{name} died and was started again{f': {why}' if why else ''}", style="yellow", markup=False, soft_wrap=True
+    )
+
+
+def tell_wait(sentence: str) -> None:
+    """For what a long start waits."""
+    console.err.print(sentence, style="yellow", markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from ops.private import MASK
 from ops.system import dying_with_parent
 
 
@@ -30,6 +31,7 @@ class ServerProcess:
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for the supervisor, which stops the servers last
+            umask=MASK,
         )
 
     async def _end(self, number: signal.Signals, timeout: float) -> None:

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 
 from ops.embedded._process import ServerProcess
+from ops.private import private_folder, write_private
 from ops.system import free_port, free_udp_port
 from schemas.errors import AntiphonError
 
@@ -42,7 +43,7 @@ class Ports:
 class LiveKit(ServerProcess):
     """One server process. It keeps its ports, its key and its folder over `stop`, `kill` and `start`.
 
-    `folder`: configuration, key file (0600) and log; `redis_url`: where rooms, SIP trunks and dispatch rules are kept ("":
+    `folder`: configuration, key file (both 0600) and log; `redis_url`: where rooms, SIP trunks and dispatch rules are kept ("":
     in memory, and there is no SIP then); `binary`: another livekit-server.
     """
 
@@ -104,12 +105,14 @@ class LiveKit(ServerProcess):
 
     def arguments(self) -> list[str]:
         """The command line, for a supervisor that keeps the server alive itself. Makes folder, ports, key and configuration."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         if not self.ports.http:
             self.ports = Ports(free_port(self.host), free_port(self.host), free_udp_port())
         self._keep_key()
         file = self.folder / "livekit.yaml"
-        file.write_text(json.dumps(self._configuration(), indent=2) + "\n")  # JSON is YAML
+        write_private(
+            file, json.dumps(self._configuration(), indent=2) + "\n"
+        )  # JSON is YAML; Redis' password is in it
         return [self._binary or find_binary(), "--config", str(file)]
 
     def _configuration(self) -> dict[str, Any]:
@@ -137,9 +140,7 @@ class LiveKit(ServerProcess):
             self.api_secret = secret.strip()
         except OSError:
             self.api_key, self.api_secret = f"antiphon-{secrets.token_hex(4)}", secrets.token_hex(24)
-            descriptor = os.open(self.key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(f"{self.api_key}: {self.api_secret}\n")
+            write_private(self.key_file, f"{self.api_key}: {self.api_secret}\n")
 
     async def _comes_up(self, timeout: float) -> bool:
         end = time.monotonic() + timeout

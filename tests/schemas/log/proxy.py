@@ -13,10 +13,6 @@ class Proxy:
         self.port = 0
         self._to = port
 
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._to)
         answers = asyncio.create_task(self._pipe(up_reader, writer))

@@ -25,7 +25,8 @@ async def cluster(tmp_path: Path) -> AsyncIterator[list[Valkey]]:
         for number in range(2):
             bus_port = free_port()  # Redis's own choice, port + 10000, may not exist
             options = {"cluster-enabled": "yes", "cluster-port": str(bus_port)}
-            node = Valkey(tmp_path / str(number), appendfsync=None, options=options, binary=BINARY)
+            folder = tmp_path / str(number)
+            node = Valkey(folder, appendfsync=None, options=options, binary=BINARY, password="shared")
             nodes.append(await stack.enter_async_context(node))
             bus_ports.append(bus_port)
         clients = [redis.asyncio.Redis.from_url(node.url) for node in nodes]

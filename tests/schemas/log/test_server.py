@@ -21,7 +21,7 @@ from tests.servers import BINARY
 async def test_a_lost_answer_is_asked_for_again(valkey: Valkey) -> None:
     """When a connection is cut after the request and before the reply, each call still takes effect once and says so."""
     async with proxied(valkey.port) as proxy:
-        bus = RedisBus(proxy.url, settle=0.0, lease=3600.0, patience=5.0)
+        bus = RedisBus(valkey.url_at(proxy.port), settle=0.0, lease=3600.0, patience=5.0)
         await bus.start()
 
         proxy.lose_answers = 1
@@ -188,9 +188,9 @@ async def test_a_server_too_old() -> None:
 
 async def test_a_wrong_password(tmp_path: Path) -> None:
     """Refused credentials are told apart from a server that is away."""
-    server = Valkey(tmp_path, appendfsync=None, options={"requirepass": "right"}, binary=BINARY)
+    server = Valkey(tmp_path, appendfsync=None, password="right", binary=BINARY)
     await server.start()
-    url = server.url.replace("redis://", "redis://:wrong@")
+    url = server.url.replace(":right@", ":wrong@")
     with pytest.raises(BusUnavailable, match="credentials"):
         await RedisBus(url).start()
     await server.stop()

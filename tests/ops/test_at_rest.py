@@ -1,0 +1,228 @@
+"""What lies on the disk, and what listens on loopback, is its user's alone."""
+
+import asyncio
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+import soundfile
+from redis.exceptions import AuthenticationError
+
+from ops import disk
+from ops.embedded.livekit import LiveKit, redis_configuration
+from ops.embedded.valkey import Valkey
+from ops.occupied import InUse, Occupied
+from ops.stack import Plan, Stack, StackError, running, settings_here
+from schemas.log import connect
+from schemas.settings import load
+
+CALLER = Path(__file__).parents[2] / "ops" / "demo" / "capital.flac"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A folder of one's own, and the umask most people have."""
+    for name in ("REDIS_URL", "LLM_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path / "data"))
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """Files under `folder` that another user of the machine can reach and read."""
+    found = []
+    for path, folders, names in os.walk(folder):
+        if not stat.S_IMODE(Path(path).stat().st_mode) & 0o077:
+            folders.clear()  # whatever lies in there is out of reach
+            continue
+        found += [str(Path(path) / name) for name in names if stat.S_IMODE((Path(path) / name).stat().st_mode) & 0o077]
+    return found
+
+
+async def test_a_stack_leaves_nothing_to_others(tmp_path: Path) -> None:
+    """Of all that a stack writes nothing can be read by another user, even where an older version left its folder open."""
+    folder = tmp_path / "data" / "up"
+    folder.mkdir(parents=True, mode=0o755)
+    async with Stack(Plan(folder, gateways=0, stt=0, llm=0, tts=0, free_ports=True), load(llm_provider="simulated")):
+        assert open_to_others(tmp_path / "data") == []
+        assert {path.name for path in folder.iterdir()} >= {"stack.json", "lock", "logs", "valkey"}
+    assert open_to_others(tmp_path / "data") == []
+
+
+async def test_the_embedded_log_asks_for_a_password(tmp_path: Path) -> None:
+    """Other users of the machine reach the embedded log's port and no further; this user's other commands find their way."""
+    plan = Plan(tmp_path / "data" / "up", gateways=0, stt=0, llm=0, tts=0, free_ports=True)
+    async with Stack(plan, load(llm_provider="simulated")) as stack:
+        stranger = redis.asyncio.Redis(port=int(stack.redis_url.rpartition(":")[2].partition("/")[0]))
+        with pytest.raises(AuthenticationError):
+            await stranger.get("antiphon:partitions")
+        await stranger.aclose()
+        for process in stack.supervisor.processes:
+            password = stack.redis_url.partition("://:")[2].partition("@")[0]
+            assert len(password) >= 32
+            assert password not in Path(f"/proc/{process.pid}/cmdline").read_text()  # noqa: ASYNC240
+        assert stack.redis_url not in json.dumps(stack.endpoints())  # what is shown has none
+        bus = connect(settings_here())
+        await bus.start()
+        await bus.aclose()
+        assert settings_here(redis_url="redis://elsewhere:6379/0").redis_url == "redis://elsewhere:6379/0"
+    assert running() is None
+
+
+async def test_a_servers_password_survives_its_restarts(tmp_path: Path) -> None:
+    """Who has the embedded log's URL keeps it: its password stays when the server is killed, and when it is begun anew."""
+    first = Valkey(tmp_path / "valkey")
+    await first.start()
+    url, port = first.url, first.port
+    await first.kill()
+    async with Valkey(tmp_path / "valkey", port) as again:
+        assert again.url == url
+        client = redis.asyncio.Redis.from_url(url)
+        assert await client.ping()
+        await client.aclose()
+
+
+def test_livekit_keeps_the_logs_password(tmp_path: Path) -> None:
+    """LiveKit's configuration holds the log's password, and only its owner can read it, also where an older one lay open."""
+    folder = tmp_path / "livekit"
+    folder.mkdir()
+    (folder / "livekit.yaml").write_text("{}")
+    LiveKit(folder, "redis://:swordfish@127.0.0.1:6379/0", binary="livekit-server").arguments()
+    assert redis_configuration("redis://:swordfish@127.0.0.1:6379/0")["password"] == "swordfish"
+    for name in ("livekit.yaml", "keys.yaml"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
+    assert "swordfish" in (folder / "livekit.yaml").read_text()
+
+
+def test_what_a_command_writes_is_its_users_alone(tmp_path: Path) -> None:
+    """A command's files have no rights for others, whatever umask its shell has."""
+    write = (
+        "import sys; from ops import cli; sys.argv = ['antiphon', '--help']\ntry: cli.main()\nexcept SystemExit: pass\n"
+    )
+    write += "from ops.audio import write_stereo; from pathlib import Path; import numpy as np\n"
+    write += "write_stereo(Path('call.wav'), np.zeros(9, 'i2'), np.zeros(9, 'i2'), 16000)"
+    subprocess.run([sys.executable, "-c", write], check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    assert soundfile.info(tmp_path / "call.wav").channels == 2
+    assert stat.S_IMODE((tmp_path / "call.wav").stat().st_mode) == 0o600
+
+
+# ── one at a time ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_folder_in_use_says_by_whom(tmp_path: Path) -> None:
+    """A second stack in the same folder is told the first one's pid, and what to do."""
+    first, second = Occupied(tmp_path), Occupied(tmp_path)
+    await first.take(lambda _: None)
+    first.say("running")
+    with pytest.raises(InUse, match=rf"in use by another stack \(pid {os.getpid()}\); .*kill {os.getpid()}"):
+        await second.take(lambda _: None)
+    assert not second.try_to_take("reading")
+    first.leave()
+    await second.take(lambda _: None)
+    second.leave()
+
+
+async def test_one_that_is_stopping_is_waited_for(tmp_path: Path) -> None:
+    """A stack begun while another still stops in its folder says so, waits, and goes on."""
+    first, second = Occupied(tmp_path), Occupied(tmp_path)
+    told: list[str] = []
+    await first.take(told.append)
+    first.say("stopping")
+    beginning = asyncio.create_task(second.take(told.append))
+    while not told:
+        await asyncio.sleep(0)
+    assert f"(pid {os.getpid()}) is still stopping" in told[0]
+    first.leave()
+    await beginning
+    second.leave()
+    assert len(told) == 1
+
+
+async def test_a_log_server_left_behind_is_waited_for(tmp_path: Path) -> None:
+    """Two log servers never share a folder: after a stack was killed, the next one waits for the server it left."""
+    first = Occupied(tmp_path)
+    await first.take(lambda _: None)
+    left = await asyncio.create_subprocess_exec("sleep", "600", pass_fds=[first.descriptor])
+    gone = await asyncio.create_subprocess_exec("true")
+    await gone.wait()
+    (tmp_path / "lock").write_text(json.dumps({"pid": gone.pid, "doing": "running"}))
+    first.leave()  # as the kernel does for a killed process
+    told: list[str] = []
+    second = Occupied(tmp_path)
+    beginning = asyncio.create_task(second.take(told.append))
+    while not told:
+        await asyncio.sleep(0)
+    assert not beginning.done()
+    left.kill()
+    await left.wait()
+    await beginning
+    second.leave()
+
+
+# ── a full disk ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 2 MiB. Skipped where this user may not mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        pytest.skip(f"no small disk can be mounted here: {made.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> None:
+    with (folder / "ballast").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 4096)
+        except OSError:
+            return
+
+
+async def test_a_full_disk_is_said_before_anything_starts(small_disk: Path) -> None:
+    """A stack whose data folder is on a full disk doesn't start, and says so with the folder and what to do."""
+    (small_disk / "up").mkdir()
+    fill(small_disk)
+    with pytest.raises(StackError, match=r"the disk of .*up is full \(No space left on device\).*ANTIPHON_DATA"):
+        async with Stack(Plan(small_disk / "up", free_ports=True), load()):
+            pass
+
+
+async def test_a_disk_that_fills_up_is_told_when_the_log_dies_of_it(small_disk: Path) -> None:
+    """A log server that dies because its disk has become full is told as that, each time it is started again."""
+    deaths: list[str] = []
+    folder = small_disk / "up"
+    plan = Plan(
+        folder,
+        gateways=0,
+        stt=0,
+        llm=0,
+        tts=0,
+        free_ports=True,
+        on_restart=lambda _: deaths.append(disk.trouble(folder)),
+    )
+    async with Stack(plan, load(llm_provider="simulated")) as stack:
+        client = redis.asyncio.Redis.from_url(stack.redis_url)
+        fill(small_disk)
+        with pytest.raises(redis.exceptions.RedisError):
+            await client.set("sound", b"x" * 100_000)
+        while not deaths:
+            await asyncio.sleep(0.02)
+        await client.aclose()
+        (small_disk / "ballast").unlink()
+    assert "is full" in deaths[0]

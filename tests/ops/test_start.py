@@ -1,0 +1,130 @@
+"""Whatever a setting names by mistake: a start that can't come to its end says so, by the setting's name, and soon."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from ops.stack import ANTIPHON, Plan, Stack, StackError
+from ops.supervisor import Command, Failed, Supervisor
+from ops.system import free_port
+from schemas.errors import AgentSpecError, BusError, BusUnavailable
+from schemas.settings import load
+from tests.ops.odd import ODDITIES, odd_server
+
+BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+"""Nothing of ours in the environment."""
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path / "data"))
+
+
+async def why_not(folder: Path, stage: str, **settings: str) -> str:
+    """What a worker's start says of itself, when it can't be brought up with these settings."""
+    keeper = Supervisor(folder, BARE, patience=0.5)
+    health = free_port()
+    environment = {"REDIS_URL": "redis://127.0.0.1:1/0", "HEALTH_PORT": str(health), "ANTIPHON_DATA": str(folder)}
+    command = Command(
+        f"{stage}-1", [*ANTIPHON, "worker", stage], environment | settings, f"http://127.0.0.1:{health}/readyz"
+    )
+    try:
+        with pytest.raises(Failed) as failed:
+            await keeper.start([command], timeout=40)
+    finally:
+        await keeper.stop(grace=1)
+    return str(failed.value)
+
+
+@pytest.mark.models
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("stage", ["llm", "stt", "tts"])
+async def test_an_endpoint_that_is_none_is_named(stage: str, tmp_path: Path) -> None:
+    """Whatever an endpoint does instead of its work, its worker's start ends with one sentence that names the setting."""
+    name = stage.upper()
+
+    async def said(how: str) -> str:
+        async with odd_server(how) as place:
+            folder = tmp_path / how
+            folder.mkdir()
+            settings = {f"{name}_PROVIDER": "openai", f"{name}_BASE_URL": f"http://{place}/v1", f"{name}_TIMEOUT": "1"}
+            return await why_not(folder, stage, **settings)
+
+    for how, sentence in zip(ODDITIES, await asyncio.gather(*map(said, ODDITIES)), strict=True):
+        lines = [line for line in sentence.splitlines() if line.strip()]
+        assert len(lines) == 1, (how, sentence)
+        assert f"{name}_BASE_URL" in sentence, (how, sentence)
+        assert "Traceback" not in sentence, (how, sentence)
+
+
+@pytest.mark.models
+@pytest.mark.timeout(120)
+async def test_a_model_that_is_broken_is_named(tmp_path: Path) -> None:
+    """A model folder with rubbish in it, or with half of a model, is one sentence that names STT_MODEL or TTS_VOICE."""
+    folder = tmp_path / "whisper"
+    folder.mkdir()
+    (folder / "model.bin").write_bytes(b"rubbish" * 100)
+    voice = tmp_path / "voice.onnx"
+    voice.write_bytes(b"rubbish" * 100)
+    voice.with_name("voice.onnx.json").write_text('{"audio": {}}')
+    for stage in ("stt", "tts"):
+        (tmp_path / stage).mkdir()
+    heard, spoken = await asyncio.gather(
+        why_not(tmp_path / "stt", "stt", STT_MODEL=str(folder)), why_not(tmp_path / "tts", "tts", TTS_VOICE=str(voice))
+    )
+    assert f"STT_MODEL={folder}" in heard
+    assert f"TTS_VOICE={voice}" in spoken
+    for sentence in (heard, spoken):
+        assert len([line for line in sentence.splitlines() if line.strip()]) == 1, sentence
+
+
+@pytest.mark.parametrize("how", [*ODDITIES, "nobody"])
+async def test_a_log_that_is_none_is_named_before_anything_starts(how: str, tmp_path: Path) -> None:
+    """REDIS_URL of something that is no Redis ends the start at once, and nothing was started."""
+    async with odd_server(how) as place:
+        if how == "nobody":
+            place = f"127.0.0.1:{free_port()}"
+        stack = Stack(Plan(tmp_path / "up"), load(redis_url=f"redis://:secret@{place}/0"))
+        with pytest.raises((BusError, StackError), match="REDIS_URL") as failed:
+            async with stack:
+                pass
+    assert "secret" not in str(failed.value)
+    assert isinstance(failed.value, BusUnavailable)
+    assert stack.supervisor.processes == []
+
+
+async def test_agents_that_are_wrong_are_named_before_anything_starts(tmp_path: Path) -> None:
+    """A folder of agents with one wrong file ends the start at once, with the file's name and line."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "desk.toml").write_text('greeting = "Hello."\nlanguag = "de"\n')
+    stack = Stack(Plan(tmp_path / "up"), load(agents=tmp_path / "agents"))
+    with pytest.raises(AgentSpecError, match=r"desk\.toml, line 2: .*languag"):
+        async with stack:
+            pass
+    assert stack.supervisor.processes == []
+
+
+async def test_a_long_start_says_for_whom_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks at a start that takes long is told which process isn't ready, and where its log is."""
+    monkeypatch.setattr("ops.supervisor._FIRST_WORD", 0.1)
+    told: list[str] = []
+    keeper = Supervisor(tmp_path, BARE, on_wait=told.append)
+    mute = Command("mute", ["sleep", "600"], ready=f"http://127.0.0.1:{free_port()}/readyz")
+    with pytest.raises(Failed, match=r"mute was not ready"):
+        await keeper.start([mute], timeout=0.5)
+    await keeper.stop()
+    assert told == [f"mute isn't ready yet: it doesn't say why yet; its log: {tmp_path / 'mute.log'}"]
+
+
+async def test_words_of_an_earlier_start_are_not_told_again(tmp_path: Path) -> None:
+    """What a process of the same name said at an earlier start is no reason of this one."""
+    (tmp_path / "mute.log").write_text("antiphon: an old story\n")
+    keeper = Supervisor(tmp_path, BARE)
+    with pytest.raises(Failed, match="it ended with 7") as failed:
+        await keeper.start([Command("mute", ["sh", "-c", "exit 7"], ready="http://127.0.0.1:1/")])
+    await keeper.stop()
+    assert "old story" not in str(failed.value)
+    assert failed.value.code == 7
