@@ -270,6 +270,10 @@ class Bus(Protocol):
     async def put_blob(self, session: str, name: str, pcm: bytes) -> str:
         """Store raw PCM beside the log; answers the whole key."""
 
+    async def put_shared_blob(self, session: str, pcm: bytes) -> str:
+        """The same for sound that other sessions have, too: stored once in a partition, and kept for as long as a blob of its own
+        from each time it is put."""
+
     async def get_blob(self, key: str) -> bytes | None: ...
 
     async def now(self) -> int:

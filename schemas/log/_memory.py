@@ -240,6 +240,12 @@ class MemoryBus(Bus):
         self.blobs[key] = bytes(pcm)
         return key
 
+    async def put_shared_blob(self, session: str, pcm: bytes) -> str:
+        await asyncio.sleep(0)
+        key = keys.shared_blob(self.partition(session), pcm)
+        self.blobs[key] = bytes(pcm)
+        return key
+
     async def get_blob(self, key: str) -> bytes | None:
         await asyncio.sleep(0)
         return self.blobs.get(key)

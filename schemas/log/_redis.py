@@ -311,6 +311,12 @@ class RedisBus(Bus):
         await self._blobs.command(key, "SET", key, pcm, "PX", self._blob_ttl)
         return key
 
+    async def put_shared_blob(self, session: str, pcm: bytes) -> str:
+        key = keys.shared_blob(self.partition(session), pcm)
+        if not await self._blobs.command(key, "PEXPIRE", key, self._blob_ttl):
+            await self._blobs.command(key, "SET", key, pcm, "PX", self._blob_ttl)
+        return key
+
     async def get_blob(self, key: str) -> bytes | None:
         pcm: bytes | None = await self._blobs.command(key, "GET", key)
         return pcm

@@ -1,5 +1,6 @@
 """Where everything lies: partitions and keys. One hash tag per partition, so that one call stays in one slot."""
 
+import hashlib
 from binascii import crc_hqx
 
 PARTITIONS = "antiphon:partitions"
@@ -59,3 +60,8 @@ def dead_letters(partition: int) -> str:
 
 def blob(partition: int, session: str, name: str) -> str:
     return f"{tag(partition)}:blob:{session}/{name}"
+
+
+def shared_blob(partition: int, pcm: bytes) -> str:
+    """Made of the sound itself: what is the same is stored once, and what has a key never changes."""
+    return f"{tag(partition)}:blob:shared/{hashlib.blake2b(pcm, digest_size=16).hexdigest()}"

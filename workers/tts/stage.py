@@ -73,11 +73,12 @@ class TtsStage:
         assert isinstance(job, TtsJob)
         part, delivered = await self._delivered(work)
         self._begun.add(work)
+        common = job.phrase is not None or self._repeats.get(_key(job)) is not None
         async with aclosing(self._sounds(job)) as sounds:
             async for sound in after(sounds, delivered):
                 if work.cancelled.is_set():
                     return
-                event = await self._clip_ready(work, job, part, sound)
+                event = await self._clip_ready(work, job, part, sound, common=common)
                 if sound.last:
                     await work.finish([event])
                     return
@@ -96,10 +97,13 @@ class TtsStage:
         mine = [e for e in events if isinstance(e, ClipReady) and e.cause is not None and e.cause.job == work.job.id]
         return max((e.part + 1 for e in mine), default=0), sum(e.duration for e in mine)
 
-    async def _clip_ready(self, work: Work, job: TtsJob, part: int, sound: Sound) -> ClipReady:
-        """Store the part's sound beside the log and say where it is."""
-        name = f"{job.id}.{work.delivery.attempt}.{part}"
-        key = await work.bus.put_blob(job.session, name, sound.pcm.astype("<i2", copy=False).tobytes())
+    async def _clip_ready(self, work: Work, job: TtsJob, part: int, sound: Sound, *, common: bool) -> ClipReady:
+        """Store the part's sound beside the log and say where it is. `common`: other sessions have it, too."""
+        pcm = sound.pcm.astype("<i2", copy=False).tobytes()
+        if common:
+            key = await work.bus.put_shared_blob(job.session, pcm)
+        else:
+            key = await work.bus.put_blob(job.session, f"{job.id}.{work.delivery.attempt}.{part}", pcm)
         return ClipReady(
             turn=job.turn,
             generation=job.generation,
@@ -120,8 +124,7 @@ class TtsStage:
 
     async def _sounds(self, job: TtsJob) -> AsyncGenerator[Sound, None]:
         """The clip's parts; one part when it was spoken before (greetings, fallbacks)."""
-        key = (job.provider, job.voice, job.speed, job.text)
-        known = self._repeats.get(key)
+        known = self._repeats.get(_key(job))
         if known is not None:
             yield known
             return
@@ -131,7 +134,7 @@ class TtsStage:
             async for sound in sounds:
                 parts.append(sound)
                 if sound.last:
-                    self._repeats.offer(key, joined(parts), fixed=job.phrase is not None)
+                    self._repeats.offer(_key(job), joined(parts), fixed=job.phrase is not None)
                 yield sound
 
     def _provider(self, name: str) -> Tts:
@@ -140,6 +143,10 @@ class TtsStage:
         if name not in self._others:
             self._others[name] = self._open(name)
         return self._others[name]
+
+
+def _key(job: TtsJob) -> tuple[str, str, float, str]:
+    return job.provider, job.voice, job.speed, job.text
 
 
 async def _closable(sounds: AsyncIterator[Sound]) -> AsyncGenerator[Sound, None]:

@@ -229,6 +229,24 @@ async def test_blobs_on_a_server_of_their_own(valkey: Valkey, tmp_path: Path) ->
             await closing.aclose()
 
 
+async def test_shared_blobs_are_stored_once(valkey: Valkey) -> None:
+    """The same sound of two sessions has one key, kept for a blob's whole time after each use; other sound has another."""
+    bus = RedisBus(valkey.url, blob_ttl=60.0, partitions=1)
+    await bus.start()
+    raw = redis.asyncio.Redis.from_url(valkey.url)
+    key = await bus.put_shared_blob("s1", b"\1\2" * 100)
+    await raw.pexpire(key, 1000)  # almost a day later
+    assert await bus.put_shared_blob("s2", b"\1\2" * 100) == key
+    assert await raw.pttl(key) > 50_000
+    assert await bus.get_blob(key) == b"\1\2" * 100
+    await raw.delete(key)  # it was too late
+    assert await bus.put_shared_blob("s3", b"\1\2" * 100) == key
+    assert await bus.get_blob(key) == b"\1\2" * 100
+    assert await bus.put_shared_blob("s1", b"\1\3" * 100) != key
+    for closing in (raw, bus):
+        await closing.aclose()
+
+
 def test_on_uvloop_as_in_production(tmp_path: Path) -> None:
     """The same connection works on uvloop's transports: calls, a bell, and a server that dies and comes back."""
 

@@ -270,6 +270,26 @@ async def test_a_greeting_is_remembered_the_second_time(bench: Bench) -> None:
     assert len(await bench.clips()) == 4
 
 
+async def test_what_every_session_says_is_stored_once(bench: Bench) -> None:
+    """Phrases of all sessions, and what is said again and again, lie in the log once; an answer is its session's own."""
+    provider = CutTts(2500)
+    handler = stage(provider)
+    await bench.open(PHRASE)
+    await handler.run([await bench.take("a")])
+    for number in range(50):
+        session = f"s{number + 2}"
+        started = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="g")
+        await bench.bus.open(session, "g", "1", [started], [PHRASE.model_copy(update={"session": session})])
+        await handler.run([await bench.take("a")])
+    assert len(bench.bus.blobs) == 1
+
+    for number in range(6):  # spoken, kept, remembered
+        await bench.publish(JOB.model_copy(update={"id": f"tts/{number}", "text": "Good day."}))
+        await handler.run([await bench.take("a")])
+    assert len({clip.audio.key for clip in (await bench.clips())[1:]}) == 3
+    assert (await bench.sound()).tobytes() == WHOLE.tobytes() * 7
+
+
 async def test_a_job_may_name_its_provider(bench: Bench) -> None:
     """A job's own provider is opened once and gets its voice and speed; the worker's stays unasked."""
     own, other = CutTts(2500), CutTts(2500)
