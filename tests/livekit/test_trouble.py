@@ -16,8 +16,9 @@ from gateway.rooms.livekit.access import Access, access
 from ops.embedded.livekit import LiveKit
 from ops.system import free_port
 from schemas.errors import SettingsError
+from schemas.events import SessionEnded
 from schemas.settings import Settings
-from tests.livekit.conftest import Site, session_of, until
+from tests.livekit.conftest import Site, agents, session_of, until
 
 
 class Idle:
@@ -203,3 +204,16 @@ async def test_a_named_room(site: Site) -> None:
         await gateway.livekit.join("lobby")
     with pytest.raises(Exception, match="no room 'attic'"):
         await gateway.livekit.join("attic")
+
+
+async def test_somebody_comes_in_under_the_agents_identity(site: Site) -> None:
+    """Who calls themselves as the agent does puts it out for a moment: it comes back, puts them out, and the session goes on."""
+    await site.gateway()
+    ann = await site.person("lobby")
+    session = await until(lambda: session_of(ann), "the agent")
+    (agent,) = agents(ann)
+    eve = await site.person("lobby", agent.identity)
+    await until(lambda: not eve.isconnected(), "the imitator's end")
+    await until(lambda: session_of(ann) == session, "the agent again")
+    assert [one.identity for one in agents(ann)] == [agent.identity]
+    assert not [event for event in await site.events(session) if isinstance(event, SessionEnded)]

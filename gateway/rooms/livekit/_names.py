@@ -28,7 +28,7 @@ def agent_named(metadata: str, names: Collection[str]) -> str:
     stands in metadata is somebody else's."""
     try:
         found = json.loads(metadata)
-    except ValueError:
+    except (ValueError, RecursionError):
         return metadata.strip() if metadata.strip() in names else ""
     wanted = found.get("agent") if isinstance(found, dict) else None
     return wanted if isinstance(wanted, str) else ""

@@ -215,7 +215,9 @@ class Dispatch:
             failed = reason not in _NOT_FAILED
             await self._report(job, pb.JS_FAILED if failed else pb.JS_SUCCESS, reason if failed else "")
 
-        room = LiveKitRoom(url, token, house.clock, place.agent, renew=self._renew(place), leaving=leaving)
+        room = LiveKitRoom(
+            url, token, house.clock, place.agent, renew=self._renew(place), leaving=leaving, imitated=self._imitated(place)
+        )  # fmt: skip
         room.name = place.room
         facts = {
             "url": self._access.url,
@@ -245,6 +247,22 @@ class Dispatch:
         return lambda: self._access.agent_token(
             place.room, place.identity, place.agent.name, attributes(place.session, self._name)
         )
+
+    def _imitated(self, place: Place) -> Callable[[], Awaitable[bool]]:
+        request = api.ListParticipantsRequest(room=place.room)
+
+        async def look() -> bool:
+            """Whether nobody in the room who is called like our agent is one. False: there is one, or no room, or no answer."""
+            try:
+                answer = await self._ask(lambda livekit: livekit.room.list_participants(request))
+            except LiveKitError:
+                return False
+            agent = models.ParticipantInfo.Kind.AGENT
+            return answer is not None and not any(
+                one.identity == place.identity and one.kind == agent for one in answer.participants
+            )
+
+        return look
 
     def _agent_for(self, metadata: str) -> AgentSpec:
         """By the job's metadata, {"agent": NAME} or NAME alone; else the one called like LIVEKIT_AGENT_NAME; else the default.
@@ -322,7 +340,7 @@ class Dispatch:
                     renew = self._renew(place)
                     return await join(
                         self._access.url, renew(), clock=clock, agent=place.agent, timeout=_JOIN, known=present,
-                        renew=renew,
+                        renew=renew, imitated=self._imitated(place),
                     )  # fmt: skip
                 if not present or clock.now() - began >= MADE_ANEW_WITHIN:
                     raise RoomOver(f"room {beginning.room} is gone", "room_closed")

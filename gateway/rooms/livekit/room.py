@@ -36,6 +36,7 @@ from gateway.rooms.livekit.conventions.word_timings import WordTimings
 from gateway.rooms.livekit.facts import Fact, StateChanged
 from schemas.agent import AgentSpec
 from schemas.clock import Clock
+from schemas.text import well_formed
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -51,10 +52,13 @@ _GOODBYE = 1.0  # seconds to send what is still to be sent, and then to leave
 _KNOWN_WITHIN = 6.0
 """Seconds within which a participant is known: the server tells of who publishes nothing every 3 s only."""
 _CHANGES_EVERY = 1.0  # seconds
+_IMITATIONS = 20  # times the agent comes back from those who came in under its identity
 _EARLY = 20  # things that wait for their sender
+_EARLY_EACH = 5  # of one of them
 _AGAIN = (0.2, 0.5, 1.0, 2.0)  # seconds before each further try to come back; the last one for ever
 
 Leaving = Callable[[str], Awaitable[None]]
+Imitated = Callable[[], Awaitable[bool]]
 
 
 def _wall() -> datetime:
@@ -71,14 +75,16 @@ async def join(
     known: Collection[str] = (),
     renew: Callable[[], str] | None = None,
     leaving: Leaving | None = None,
+    imitated: Imitated | None = None,
 ) -> "LiveKitRoom":
     """Join a room as its agent. LiveKitError (an AntiphonError) says in one sentence why not.
 
     `token`: of kind agent, with the room's name, `agent` and `can_update_own_metadata`; `known`: participants a session that is
     taken over believes present; `renew`: makes another token when the server was lost and the room is rejoined (else the same is
-    used again); `leaving`: awaited with the session's reason before the room is left.
+    used again); `leaving`: awaited with the session's reason before the room is left; `imitated`: asked when
+    we were put out by our own identity: whether whoever has it now is no agent (without it, it is taken for one).
     """
-    room = LiveKitRoom(url, token, clock, agent, known=known, renew=renew, leaving=leaving)
+    room = LiveKitRoom(url, token, clock, agent, known=known, renew=renew, leaving=leaving, imitated=imitated)
     try:
         await room.open(timeout)
     except BaseException:
@@ -95,11 +101,12 @@ class LiveKitRoom:
 
     def __init__(
         self, url: str, token: str, clock: Clock, agent: AgentSpec, *, known: Collection[str] = (),
-        renew: Callable[[], str] | None = None, leaving: Leaving | None = None,
+        renew: Callable[[], str] | None = None, leaving: Leaving | None = None, imitated: Imitated | None = None,
     ):  # fmt: skip
         self.name = ""
         self._sid = ""
         self._url, self._token, self._renew, self._leaving = url, token, renew, leaving
+        self._imitated, self._imitations = imitated, 0
         self._clock = clock
         self._spec = agent
         self._known = set(known)
@@ -124,7 +131,7 @@ class LiveKitRoom:
         self._wait_until: float | None = None  # for somebody to subscribe to the voice
         self._subscribed = False
         self._give_up_at: float | None = None
-        self._closed = False
+        self._closed = self._failed = False
         self._left = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -201,7 +208,7 @@ class LiveKitRoom:
     def send(self, message: dict[str, Any]) -> None:
         if self._closed:
             return
-        for fact in self._captions.take(message, self._voice.pushed / RATE, self._played()):
+        for fact in self._captions.take(_fit(message), self._voice.pushed / RATE, self._played()):
             self._tell(fact)
 
     async def aclose(self, reason: str) -> None:
@@ -237,7 +244,14 @@ class LiveKitRoom:
             self._state = fact.state
         self._scene.tracks = self._ears.tracks
         for convention in self._conventions:
-            self._outbox.send(convention.tell(fact, self._scene))
+            try:
+                self._outbox.send(convention.tell(fact, self._scene))
+            except Exception:  # what is shown of a session must never end it
+                if not self._failed:
+                    log.exception(
+                        "%s: %s can't be told as %s", self.name, type(fact).__name__, type(convention).__name__
+                    )
+                self._failed = True
 
     def put(self, item: RoomInput) -> None:
         """Something a participant did. Data may come before the news of who sent it: it waits for them a while."""
@@ -247,8 +261,10 @@ class LiveKitRoom:
             self._inputs.append(replace(item, participant=next(iter(self._present))))  # nameless: by the server's API
         else:
             now = self._clock.now()
-            self._early = [(until, early) for until, early in self._early if until > now][-_EARLY:]
-            self._early.append((now + _KNOWN_WITHIN, item))
+            self._early = [(until, early) for until, early in self._early if until > now]
+            theirs = sum(early.participant == item.participant for _, early in self._early)
+            if theirs < _EARLY_EACH and len(self._early) < _EARLY:
+                self._early.append((now + _KNOWN_WITHIN, item))
 
     def _take_early(self, identity: str) -> None:
         """`identity` is a human who is here now."""
@@ -378,7 +394,8 @@ class LiveKitRoom:
         self._outbox.renew(None)
         if name == "DUPLICATE_IDENTITY":
             log.warning("%s: another agent with our identity came in; this one falls silent", self.name)
-            self._inputs.append(HungUp("room_closed"))
+            self._ears.close()
+            self._spawn(self._look_who_has_our_place())
         elif name in ("ROOM_DELETED", "ROOM_CLOSED", "PARTICIPANT_REMOVED"):
             log.info("%s: the room is over (%s)", self.name, name.lower())
             self._inputs.append(HungUp("room_closed"))
@@ -386,6 +403,15 @@ class LiveKitRoom:
             log.warning("%s: LiveKit was lost (%s); trying to come back", self.name, name.lower())
             self._ears.close()
             self._spawn(self._come_back())
+
+    async def _look_who_has_our_place(self) -> None:
+        """Another agent: the session goes on there. Anybody else who came in under our name is put out by our coming back."""
+        if self._imitated is not None and self._imitations < _IMITATIONS and await self._imitated():
+            self._imitations += 1
+            log.warning("%s: it is no agent who came in under the agent's identity; coming back", self.name)
+            await self._come_back()
+        else:
+            self._inputs.append(HungUp("room_closed"))
 
     async def _come_back(self) -> None:
         """Rejoin until it works; meanwhile the session is detached, and ends by itself when that takes too long."""
@@ -408,6 +434,19 @@ class LiveKitRoom:
             break
         for identity in was - self._present.keys():
             self._inputs.append(Left(identity, "gone"))
+
+
+def _fit(value: Any) -> Any:
+    """A message whose texts can all be sent."""
+    match value:
+        case str():
+            return well_formed(value)
+        case dict():
+            return {name: _fit(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_fit(inner) for inner in value]
+        case _:
+            return value
 
 
 def _conventions(agent: AgentSpec, rtvi: Rtvi) -> list[Convention]:
