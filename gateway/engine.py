@@ -16,7 +16,7 @@ import numpy as np
 
 from gateway.hearing import Pcm, Stream
 from gateway.session import House, Session
-from gateway.turn_taking.detector import BEGINS, FRAME
+from gateway.turn_taking.detector import FRAME
 from schemas.audio import HEARING_RATE
 
 log = logging.getLogger("antiphon.gateway.engine")
@@ -154,8 +154,7 @@ class Engine:
                 probabilities[row] = probability
         levels: list[float] = np.abs(self._frames[: len(batch)]).mean(axis=1).tolist()
         for (session, stream), probability, level in zip(batch, probabilities, levels, strict=True):
-            faded = stream.faded(level, probability >= BEGINS)
-            for edge in stream.detector.frame(probability, faded):
+            for edge in stream.decide(probability, level):
                 if stream.detector.participant in session.streams:
                     _guard(session, lambda: session.feed(edge))  # noqa: B023 (called at once)
         return True

@@ -1,9 +1,12 @@
 """One participant's sound on its way in: the ring that utterances are cut from."""
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.turn_taking.detector import FRAME, Detector
+from gateway.turn_taking import SpeechEdge
+from gateway.turn_taking.detector import BEGINS, FRAME, Detector
 from schemas.audio import HEARING_RATE
 
 Pcm = NDArray[np.int16]
@@ -18,6 +21,52 @@ ASLEEP = 16
 FADED = 0.015
 """Of the level of this voice (−36 dB): a frame below is silence, though the VAD may still remember the word before."""
 _FORGETS = 0.995  # of the level, a frame: a quieter voice is known after some seconds
+
+FAR = 24.0
+"""dB under the speaker's own voice from which speech is somebody else's: a television, people in another room."""
+_SURELY = 16.0
+"""dB under it down to which a single frame is the speaker's; below, it depends on what is around it."""
+_AROUND, _MOSTLY = 8, 6
+"""Frames looked at together, and how many of them are speech where the voice is learnt: a bang is no voice."""
+_ADAPTS, _FADES = 4.0, 0.1
+"""dB a second by which the voice is believed to be quieter: while it speaks so, and while nobody does (who has it now may be
+somebody else)."""
+
+
+class Voice:
+    """How loud a participant speaks into their microphone, learnt from what they say: louder at once, more quietly with time.
+
+    Nothing is known before somebody has spoken, and no level is too low: a soft voice on a good line is a voice. What speaks far
+    under it does not count as speech, and does not make it quieter.
+    """
+
+    def __init__(self) -> None:
+        self._levels = deque([0.0] * _AROUND, _AROUND)
+        self._speech = deque([False] * _AROUND, _AROUND)
+        self._voice = 0.0
+        self._soft = 0
+
+    def far_for(self, level: float, speech: bool) -> int:
+        """Take a frame's mean amplitude, and whether the VAD calls it speech. 0: it may be this voice; else for how many frames,
+        this one included, there was nothing but what is far under it."""
+        self._levels.append(level)
+        self._speech.append(speech)
+        around = sum(self._levels) / _AROUND
+        self._soft = self._soft + 1 if level < self._voice * _FAR_SHARE else 0
+        far = level < self._voice * _SURE_SHARE and around < self._voice * _FAR_SHARE
+        if not (far and speech):
+            self._voice *= _ADAPTED if speech else _FADED
+        if sum(self._speech) >= _MOSTLY:
+            self._voice = max(self._voice, around)
+        return max(1, self._soft) if far else 0
+
+
+def _share(decibels: float) -> float:
+    return float(10 ** (-decibels / 20))
+
+
+_FAR_SHARE, _SURE_SHARE = _share(FAR), _share(_SURELY)
+_ADAPTED, _FADED = (_share(rate * FRAME / HEARING_RATE) for rate in (_ADAPTS, _FADES))
 
 
 class Stream:
@@ -34,6 +83,7 @@ class Stream:
         self._starving = False
         self._quiet = 0
         self._level = 0.0
+        self._voice = Voice()
 
     def append(self, pcm: Pcm, now: float) -> None:
         self._fed_at, self._starving = now, False
@@ -66,8 +116,13 @@ class Stream:
         self._quiet = self._quiet + 1 if quiet else 0
         return self._quiet > ASLEEP
 
-    def faded(self, level: float, speech: bool) -> bool:
-        """Whether a frame of that level (mean amplitude) lies too far under this voice to be part of it."""
+    def decide(self, probability: float, level: float) -> tuple[SpeechEdge, ...]:
+        """Take the next frame: its probability of speech and its level (mean amplitude); answers what changed."""
+        speech = probability >= BEGINS
+        return self.detector.frame(probability, self._faded(level, speech), self._voice.far_for(level, speech))
+
+    def _faded(self, level: float, speech: bool) -> bool:
+        """Whether a frame lies too far under this voice to be part of it."""
         self._level = max(level if speech else 0.0, self._level * _FORGETS)
         return level < self._level * FADED
 

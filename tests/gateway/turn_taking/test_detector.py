@@ -52,3 +52,12 @@ def test_speech_stops_where_its_sound_did_though_the_vad_still_believes_it() -> 
 def test_the_vads_belief_in_silence_does_not_take_speech_up_again() -> None:
     """Shortly after a stop only sound does."""
     assert edges([0.9] * 9, faded=(3, 4, 5, 6))[2:] == [("stop", 3, 5), ("start", 7, 8)]
+
+
+def test_far_sound_ends_speech_where_the_speaker_was_heard_last_and_begins_none() -> None:
+    """Somebody else's words are no speech of this participant, however sure the VAD is of them."""
+    detector = Detector("a", 0.096)
+    found = [edge for far in (0,) * 8 + (3, 4, 5, 6) for edge in detector.frame(0.9, far=far)]
+    assert [(edge.kind, edge.position // FRAME) for edge in found] == [("onset", 0), ("start", 0), ("stop", 6)]
+    near = detector.frame(0.9)  # shortly after the stop one frame takes it up again
+    assert [edge.kind for edge in near] == ["start"]
