@@ -18,14 +18,13 @@ from gateway.reception import Reception, new_session
 from gateway.rooms.file import FileRoom, rejoin_file
 from gateway.rooms.sip.desk import Desk
 from gateway.rooms.sip.phones import Phones, start_phones
-from gateway.rooms.websocket import WebSocketRoom
+from gateway.rooms.websocket import rejoin_websocket
 from gateway.server import Server
 from gateway.session import House
 from gateway.vad import Vad
 from schemas.bus import Bus
 from schemas.clock import Clock, MonotonicClock
 from schemas.errors import BusUnavailable
-from schemas.events import SessionStarted
 from schemas.health import Health
 from schemas.log import connect
 from schemas.process_log import set_up_logging
@@ -86,11 +85,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     )
     engine = Engine(house)
     reception = Reception(house, engine, agents)
-
-    async def rejoin_websocket(_: str, beginning: SessionStarted, __: object, ___: object) -> WebSocketRoom:
-        return WebSocketRoom(house.clock, beginning.room, "caller", 24_000)  # it waits for its client
-
-    reception.rejoin = {"websocket": rejoin_websocket, "file": rejoin_file(house.clock)}
+    reception.rejoin = {"websocket": rejoin_websocket(house.clock), "file": rejoin_file(house.clock)}
     livekit = _livekit(settings, reception)
     server = Server(
         reception,
@@ -98,6 +93,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         settings.gateway_port,
         secret=settings.gateway_token_secret.get_secret_value(),
         origins=settings.gateway_allowed_origins,
+        hosts=settings.gateway_allowed_hosts,
         join=livekit.join if livekit else None,
     )
     health = Health(
@@ -109,7 +105,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     phones = None
     try:
         phones = await start_phones(settings, reception)
-        server.routes.extend(Desk(phones, server.let_operator_in).routes())
+        server.routes.extend(Desk(phones, server.admission.let_operator_in).routes())
         await server.start()
         await health.start()
     except BaseException:

@@ -36,6 +36,9 @@ class GatewayMetrics:
         self.silenced = Counter(
             "antiphon_gateway_silenced", "Times a session fell silent for want of its lease", registry=own
         )
+        self.unwritable = Counter(
+            "antiphon_gateway_unwritable", "Events and jobs the log can't hold, left out", registry=own
+        )
         self.log_errors = Counter("antiphon_gateway_log_errors", "Calls to the log that failed", ["call"], registry=own)
 
     def text(self) -> bytes:

@@ -12,9 +12,10 @@ from gateway.turn_taking import Capture, Publish, Published
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.bus import Bus, Outcome, Publication, Reply, Seen, Snapshot
 from schemas.clock import Clock
-from schemas.errors import BusError
+from schemas.codec import encode_event, encode_job
+from schemas.errors import BusError, EventError
 from schemas.events import Event, Stage, UtteranceCaptured
-from schemas.jobs import Job, SttJob
+from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 
 log = logging.getLogger("antiphon.gateway.log")
 
@@ -64,15 +65,16 @@ class Outbox:
         The same operation is sent each time, with `ago` as of then: a lost answer comes back as DUP.
         """
         audio = {capture.job: await self._store(capture, pcm) for capture, pcm in cuts}
+        events, jobs = publish.events, publish.jobs
 
         async def once() -> Reply:
             late = max(0.0, self._clock.now() - made)
             publication = Publication(
                 publish.operation,
-                [self._event(event, audio, publish.captures, late) for event in publish.events],
-                [self._job(job, audio) for job in publish.jobs],
+                [self._event(event, audio, publish.captures, late) for event in events],
+                [self._job(job, audio) for job in jobs],
                 publish.raises,
-                {} if not publish.jobs else self._limits,
+                {} if not jobs else self._limits,
                 snapshot,
                 seen,
             )
@@ -80,12 +82,27 @@ class Outbox:
             return await call(self._session, self.epoch, publication)
 
         began = self._clock.now()
-        reply = await insist("close" if publish.close else "publish", once, self._metrics)
+        what = "close" if publish.close else "publish"
+        try:
+            reply = await insist(what, once, self._metrics)
+        except EventError:  # one that can't be written must not take the rest with it, nor the session
+            events = tuple(event for event in events if self._can_be_written(event))
+            jobs = tuple(job for job in jobs if self._can_be_written(job))
+            reply = await insist(what, once, self._metrics)
         self._metrics.publish_seconds.observe(self._clock.now() - began)
         self._metrics.publishes.labels(reply.outcome).inc()
         if gone(reply.outcome):
             log.info("%s: publish refused: %s", self._session, reply.outcome)
         return Published(publish.operation, reply.outcome, reply.seq, audio)
+
+    def _can_be_written(self, item: Event | Job) -> bool:
+        try:
+            encode_job(item) if isinstance(item, SttJob | LlmJob | TtsJob) else encode_event(item)
+        except EventError as error:
+            log.error("%s: left out of the log: %s", self._session, error)
+            self._metrics.unwritable.inc()
+            return False
+        return True
 
     async def _store(self, capture: Capture, pcm: Pcm) -> tuple[AudioRef, ...]:
         if not len(pcm):

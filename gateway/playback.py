@@ -254,10 +254,8 @@ class Playback:
         if part.words:
             offset = begin - now.pushed  # of the part's first sample, from the next one pushed
             words = [[word.text, round(word.start, 3), round(word.end, 3)] for word in part.words]
-            self._tell(
-                {"type": "words", "turn": now.turn, "index": now.index, "part": part.number, "offset": offset}
-                | {"words": words}
-            )
+            message = {"type": "words", "turn": now.turn, "index": now.index, "part": part.number, "offset": offset}
+            self._tell(message | {"words": words, "rest": _rest(now.sound, part), "whole": now.sound.final})
 
     def _take_back(self, now: _Now) -> None:
         if now.held or not now.pushed:
@@ -303,3 +301,13 @@ class Playback:
     @property
     def sounding(self) -> bool:
         return self._now is not None and not self._now.held and not self._hushed
+
+
+def _rest(sound: Sound, part: _Part) -> list[list[Any]]:
+    """Words of the parts behind `part` as far as they are known, in seconds from its first sample."""
+    rest: list[list[Any]] = []
+    begin = part.audio.duration
+    for further in sound.parts[part.number + 1 :]:
+        rest += [[word.text, round(begin + word.start, 3), round(begin + word.end, 3)] for word in further.words]
+        begin += further.audio.duration
+    return rest

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from gateway import turn_taking
 from gateway.agents import Agents
@@ -31,6 +31,7 @@ Rejoin = Callable[[str, SessionStarted, Mapping[str, Any], Collection[str]], Awa
 """(session, its beginning, positions last held, participants present) → its room, detached; None: it can't be rejoined.
 RoomOver: there is nothing to come back to."""
 Why = Literal["expired", "ticket", "restart"]
+T = TypeVar("T")
 
 
 class Refused(AntiphonError):
@@ -147,11 +148,23 @@ class Reception:
         return session
 
     async def resume(
-        self, name: str, ticket: str, make_room: Callable[[SessionStarted], Room], *, timeout: float = 5.0
+        self,
+        name: str,
+        ticket: str,
+        may: Callable[[SessionStarted], None],
+        make_room: Callable[[SessionStarted, Collection[str]], Room],
+        *,
+        timeout: float = 5.0,
     ) -> Session:
-        """Claim a session with its ticket, from whatever gateway has it. Refused: wrong ticket, over, unreadable, or no log."""
+        """Claim a session with its ticket, from whatever gateway has it. `may` raises Refused for a session that this client may
+        not have, before it is taken from anybody; `make_room` is told who is there by the log. Refused: wrong ticket, over,
+        unreadable, or no log."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no sessions; try again", "draining")
+        with contextlib.suppress(EventError):  # found out below, by whoever has the ticket
+            beginning = await self._ask("read", lambda: self.house.bus.read(name, 0, 1), timeout)
+            if beginning[1] and isinstance(beginning[1][0], SessionStarted):
+                may(beginning[1][0])
         request = secrets.token_hex(8)
         self._early[name] = []
         try:
@@ -171,7 +184,7 @@ class Reception:
             old = self.engine.sessions.get(name)
             if old is not None:
                 old.let_go("moved")
-            room = make_room(_beginning(events))
+            room = make_room(_beginning(events), _present(events))
             session = self._continue(name, claimed, events, room, sent, "ticket")
             session.ticket, session.secret = _hash(ticket), ticket
         finally:
@@ -290,12 +303,13 @@ class Reception:
         for event in self._early.get(session.name, []):
             session.receive(event)
 
-    async def _ask(self, what: str, call: Callable[[], Awaitable[Claimed]], timeout: float) -> tuple[float, Claimed]:
-        """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one."""
+    async def _ask(self, what: str, call: Callable[[], Awaitable[T]], timeout: float) -> tuple[float, T]:
+        """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one. Answers when the
+        question was sent, and the answer."""
         sent = self.house.clock.now()
         problem = _UNANSWERED
 
-        async def once() -> Claimed:
+        async def once() -> T:
             nonlocal sent, problem
             sent = self.house.clock.now()
             try:

@@ -2,24 +2,24 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Collection
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from aiohttp import WSCloseCode, WSMsgType, web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from gateway.admission import Admission, TurnedAway
 from gateway.reception import Reception, Refused, new_session
-from gateway.room import Digits, PushToTalk, Typed
-from gateway.rooms.websocket import Connection, WebSocketRoom
+from gateway.room import LONGEST_MESSAGE, LONGEST_NAME, Digits, PushToTalk, Typed
+from gateway.rooms.websocket import Client, Connection, WebSocketRoom, client_of, come_back
 from gateway.session import Session
-from gateway.tokens import Grant, TokenRefused, check_secret, verify
+from gateway.tokens import Grant
 from schemas.errors import AgentSpecError, AntiphonError, SettingsError
 from schemas.events import SessionStarted
+from schemas.text import one_line
 
 log = logging.getLogger("antiphon.gateway.server")
 
@@ -29,10 +29,8 @@ _START_WITHIN = 10.0
 _TURNED_AWAY = 1013
 _GRACE = 3.0  # seconds a closed client has to take its leave
 
-_ANYTHING = Grant(join=True)
-"""Of clients on this machine, where nobody asks for a token."""
-
-Name = Field("", max_length=120)
+Line = Annotated[str, AfterValidator(lambda text: one_line(text, len(text)))]
+Name = Annotated[Line, Field(max_length=LONGEST_NAME)]
 
 
 class Start(BaseModel):
@@ -43,12 +41,12 @@ class Start(BaseModel):
     type: Literal["start"]
     version: Literal[1]
     rate: Literal[16_000, 24_000, 48_000] = 24_000
-    agent: str = Name
-    participant: str = Name
-    name: str = Name
-    room: str = Name
-    session: str = Name
-    ticket: str = Field("", max_length=200)
+    agent: Name = ""
+    participant: Name = ""
+    name: Name = ""
+    room: Name = ""
+    session: Name = ""
+    ticket: Annotated[Line, Field(max_length=200)] = ""
 
 
 class JoinRoom(BaseModel):
@@ -56,47 +54,20 @@ class JoinRoom(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    room: str = Field(min_length=1, max_length=256)
-    agent: str = Name
-
-
-class _TurnedAway(Exception):
-    """`code`: of the error message; `close`: of the WebSocket."""
-
-    def __init__(self, code: str, message: str, close: int = WSCloseCode.POLICY_VIOLATION) -> None:
-        super().__init__(message)
-        self.code, self.close = code, close
-
-
-def is_loopback(host: str) -> bool:
-    """Whether listening on `host` is listening to this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    room: Annotated[Line, Field(min_length=1, max_length=256)]
+    agent: Name = ""
 
 
 class Server:
-    """`origins`: browser origins let in beside the gateway's own host ("*": all); `join`: (LiveKit room, agent) → session, where
-    there is LiveKit."""
+    """`secret`, `origins`, `hosts`: see Admission; `join`: (LiveKit room, agent) → session, where there is LiveKit."""
 
     def __init__(
-        self, reception: Reception, host: str, port: int, *, secret: str = "", origins: str = "",
+        self, reception: Reception, host: str, port: int, *, secret: str = "", origins: str = "", hosts: str = "",
         join: Callable[[str, str], Awaitable[str]] | None = None,
     ):  # fmt: skip
-        if secret:
-            check_secret(secret)
-        elif not is_loopback(host):
-            raise SettingsError(
-                f"GATEWAY_HOST={host} can be reached from outside, so clients need tokens: set GATEWAY_TOKEN_SECRET to "
-                "32 characters or more (openssl rand -hex 32), or GATEWAY_HOST to 127.0.0.1"
-            )
+        self.admission = Admission(host, secret=secret, origins=origins, hosts=hosts)
         self.host, self.port = host, port
-        self._reception, self._secret = reception, secret
-        self._token_needed = not is_loopback(host)
-        self._origins = {origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()}
+        self._reception = reception
         self._house = reception.house
         self._join = join
         self._runner: web.AppRunner | None = None
@@ -105,7 +76,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""
-        app = web.Application()
+        app = web.Application(middlewares=[self.admission.check_host])
         app.router.add_get("/ws", self._websocket)
         app.router.add_post("/join", self._join_room)
         app.add_routes(self.routes)
@@ -124,29 +95,14 @@ class Server:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def let_operator_in(self, request: web.Request) -> None:
-        """Who may have us dial: a program whose token says `operator`; without a secret, any on this machine; no web page."""
-        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
-            raise web.HTTPForbidden(text="web pages may not ask for this")
-        if not self._secret:
-            if self._token_needed:
-                raise web.HTTPForbidden(text="set GATEWAY_TOKEN_SECRET")
-            return
-        try:
-            grant = verify(self._secret, request.headers.get("Authorization", "").removeprefix("Bearer ").strip())
-        except TokenRefused as error:
-            raise web.HTTPUnauthorized(text=str(error)) from None
-        if not grant.operator:
-            raise web.HTTPForbidden(text="this token lacks the claim `operator`: true")
-
     async def _join_room(self, request: web.Request) -> web.Response:
         """{"room": …, "agent": …}: the agent goes into a LiveKit room. A token must allow that room and agent."""
         try:
-            grant = self._let_in(request)
+            grant = self.admission.let_in(request)
             if not grant.join:
                 return _sorry(403, "token", "the token does not allow this; it needs `join`: true")
             wanted = JoinRoom.model_validate_json(await request.read())
-        except _TurnedAway as refusal:
+        except TurnedAway as refusal:
             return _sorry(401, refusal.code, str(refusal))
         except ValidationError as error:
             first = error.errors()[0]
@@ -168,9 +124,9 @@ class Server:
         socket = web.WebSocketResponse(max_msg_size=LARGEST + 1, heartbeat=20.0, compress=False, timeout=_GRACE)
         await socket.prepare(request)
         try:
-            grant = self._let_in(request)
+            grant = self.admission.let_in(request)
             session, connection = await self._begin(socket, await _first_frame(socket), grant)
-        except _TurnedAway as refusal:
+        except TurnedAway as refusal:
             self._house.metrics.refused.labels(refusal.code).inc()
             await _refuse(socket, refusal.code, str(refusal), refusal.close)
             return socket
@@ -184,40 +140,20 @@ class Server:
             room.detach(connection)
         return socket
 
-    def _let_in(self, request: web.Request) -> Grant:
-        origin = request.headers.get("Origin")
-        allowed = not origin or "*" in self._origins or origin.rstrip("/") in self._origins
-        if not allowed and urlsplit(origin or "").netloc != request.host:
-            raise _TurnedAway("origin", f"pages of {origin} may not connect; add it to GATEWAY_ALLOWED_ORIGINS")
-        bearer = request.headers.get("Authorization", "")
-        token = (
-            bearer.removeprefix("Bearer ").strip() if bearer.startswith("Bearer ") else request.query.get("token", "")
-        )
-        if not token:
-            if self._token_needed:
-                raise _TurnedAway("token", "a token is required: ?token=… or Authorization: Bearer …")
-            return _ANYTHING
-        if not self._secret:
-            return _ANYTHING
-        try:
-            return verify(self._secret, token)
-        except TokenRefused as error:
-            raise _TurnedAway("token", str(error)) from None
-
     async def _begin(self, socket: web.WebSocketResponse, start: Start, grant: Grant) -> tuple[Session, Connection]:
         connection = Connection(socket)
         try:
             if start.session:
-                session, resumed = await self._resume(start), True
+                session, resumed = await self._resume(start, grant), True
             else:
                 session, resumed = await self._open(start, grant), False
         except Refused as refusal:
             later = refusal.code in ("draining", "log")
-            raise _TurnedAway(
+            raise TurnedAway(
                 refusal.code, str(refusal), _TURNED_AWAY if later else WSCloseCode.POLICY_VIOLATION
             ) from None
         except AgentSpecError as error:
-            raise _TurnedAway("agent", str(error)) from None
+            raise TurnedAway("agent", str(error)) from None
         room = session.room
         assert isinstance(room, WebSocketRoom)
         ready = {"type": "ready", "version": 1, "session": session.name, "ticket": session.secret}
@@ -228,21 +164,30 @@ class Server:
         agent = self._reception.agents.find(grant.agent or start.agent)
         name = new_session("ws")
         participant = grant.participant or start.participant or "caller"
-        room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate)
-        room.join(start.name)
-        return await self._reception.open(name, room, agent)
+        client = Client(participant, start.name, start.rate, grant.agent or start.agent)
+        room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
+        room.join(client.name)
+        return await self._reception.open(name, room, agent, inputs=client.inputs())
 
-    async def _resume(self, start: Start) -> Session:
+    async def _resume(self, start: Start, grant: Grant) -> Session:
+        """With its ticket, and a token that would have let this very client begin it. Who comes back is who the log says."""
         session = self._reception.local(start.session, start.ticket)
         if session is not None:
+            room = session.room
+            if isinstance(room, WebSocketRoom):
+                _covers(grant, room.name, room.participant, room.agent, session.state.agent.name)
             return session
 
-        def make(beginning: SessionStarted) -> WebSocketRoom:
+        def may(beginning: SessionStarted) -> None:
             if beginning.transport != "websocket":
                 raise Refused(f"session {start.session} is not a WebSocket session", "ticket")
-            return WebSocketRoom(self._house.clock, beginning.room, start.participant or "caller", start.rate)
+            client = client_of(beginning)
+            _covers(grant, beginning.room, client.participant, client.agent, beginning.agent.name)
 
-        return await self._reception.resume(start.session, start.ticket, make)
+        def make(beginning: SessionStarted, present: Collection[str]) -> WebSocketRoom:
+            return come_back(self._house.clock, beginning, present, start.rate)
+
+        return await self._reception.resume(start.session, start.ticket, may, make)
 
     async def _converse(self, socket: web.WebSocketResponse, connection: Connection, room: WebSocketRoom) -> None:
         """Read and write until one side ends."""
@@ -296,6 +241,16 @@ class Server:
                     return
 
 
+def _covers(grant: Grant, room: str, participant: str, *agents: str) -> None:
+    """Refused: the token is good, and for somebody else's session."""
+    if (
+        grant.room not in ("", room)
+        or grant.participant not in ("", participant)
+        or (grant.agent and grant.agent not in agents)
+    ):
+        raise Refused("the token is for another room, participant or agent than this session's", "token")
+
+
 def _sorry(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"error": {"code": code, "message": message}}, status=status)
 
@@ -306,9 +261,9 @@ def _obey(room: WebSocketRoom, kind: object, message: dict[str, Any]) -> str | N
     match kind:
         case "message":
             text = message.get("text")
-            if not isinstance(text, str) or not text.strip() or len(text) > 4000:
-                return "`message` needs a `text` of 1 to 4000 characters"
-            room.put(Typed(who, text.strip()))
+            if not isinstance(text, str) or len(text) > LONGEST_MESSAGE or not (typed := Typed(who, text)).text:
+                return f"`message` needs a `text` of 1 to {LONGEST_MESSAGE} characters"
+            room.put(typed)
         case "talk":
             if not isinstance(message.get("pressed"), bool):
                 return "`talk` needs `pressed`: true or false"
@@ -345,17 +300,17 @@ async def _first_frame(socket: web.WebSocketResponse) -> Start:
     try:
         frame = await asyncio.wait_for(socket.receive(), _START_WITHIN)
     except TimeoutError:
-        raise _TurnedAway("start", f"{expected}; none came within {_START_WITHIN:.0f} s") from None
+        raise TurnedAway("start", f"{expected}; none came within {_START_WITHIN:.0f} s") from None
     if frame.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
         raise ConnectionResetError
     if frame.type is not WSMsgType.TEXT:
-        raise _TurnedAway("start", expected, WSCloseCode.UNSUPPORTED_DATA)
+        raise TurnedAway("start", expected, WSCloseCode.UNSUPPORTED_DATA)
     try:
         return Start.model_validate_json(frame.data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise _TurnedAway("start", f"{expected}; {where}: {first['msg']}", WSCloseCode.UNSUPPORTED_DATA) from None
+        raise TurnedAway("start", f"{expected}; {where}: {first['msg']}", WSCloseCode.UNSUPPORTED_DATA) from None
 
 
 async def _refuse(socket: web.WebSocketResponse, code: str, message: str, close: int) -> None:

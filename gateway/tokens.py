@@ -1,14 +1,35 @@
 """Client tokens: JWTs (HS256, GATEWAY_TOKEN_SECRET) that say who may enter, and into what."""
 
+import math
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jwt
+from jwt.types import Options
 
 from schemas.errors import AntiphonError, SettingsError
 
+AUDIENCE = "antiphon-gateway"
+"""`aud`: a token made with the same secret for something else, LiveKit say, is none of ours."""
 SHORTEST_SECRET = 32
-_LEEWAY = 5
+LONGEST = 366 * 86_400
+"""Seconds a token may be good for."""
+LARGEST = 4096
+"""Characters of a token."""
+_NAME = re.compile("[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,256}")
+_LEEWAY = 5  # seconds by which clocks may differ
+_EXPECTED = {"exp": "when it expires, in seconds since 1970", "aud": AUDIENCE}
+_CHECKED: Options = {
+    "require": ["exp", "aud"],
+    "verify_exp": False,  # the library takes a bool or a string of digits for a time
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
 
 
 class TokenRefused(AntiphonError): ...
@@ -16,8 +37,8 @@ class TokenRefused(AntiphonError): ...
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token allows. "" leaves the choice to the client; `join`: to send the agent into LiveKit rooms; `operator`: to have
-    the gateway dial and hang up."""
+    """What a token allows, beside a session of one's own. "" leaves the choice to the client; `join`: to send the agent into
+    LiveKit rooms; `operator`: to have the gateway dial and hang up."""
 
     room: str = ""
     participant: str = ""
@@ -35,9 +56,11 @@ def check_secret(secret: str) -> None:
 
 
 def mint(secret: str, grant: Grant, seconds: float = 3600.0) -> str:
-    """A token for `grant` that is good for `seconds`."""
+    """A token for `grant` that is good for `seconds`. SettingsError: the secret is too short, or the time too long."""
     check_secret(secret)
-    claims: dict[str, object] = {"exp": int(time.time() + seconds)}
+    if seconds > LONGEST:
+        raise SettingsError(f"a token is good for {LONGEST // 86_400} days at most; make it for fewer hours")
+    claims: dict[str, object] = {"aud": AUDIENCE, "exp": int(time.time() + seconds)}
     names = ("room", "participant", "agent", "join", "operator")
     claims |= {name: value for name in names if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
@@ -45,15 +68,38 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0) -> str:
 
 def verify(secret: str, token: str) -> Grant:
     """What `token` allows. TokenRefused says in one sentence why it is none."""
+    if len(token) > LARGEST:
+        raise TokenRefused(f"the token has {len(token)} characters; {LARGEST} are allowed")
     try:
-        claims = jwt.decode(token, secret, algorithms=["HS256"], options={"require": ["exp"]}, leeway=_LEEWAY)
-    except jwt.ExpiredSignatureError:
-        raise TokenRefused("the token has expired; get a new one") from None
+        claims = jwt.decode(token, secret, algorithms=["HS256"], audience=AUDIENCE, options=_CHECKED)
     except jwt.MissingRequiredClaimError as error:
-        raise TokenRefused(f"the token has no `{error.claim}`; it must say when it expires") from None
-    except jwt.InvalidTokenError:
+        raise TokenRefused(
+            f"the token has no `{error.claim}`; it must say `{error.claim}`: {_EXPECTED[error.claim]}"
+        ) from None
+    except jwt.InvalidAudienceError:
+        raise TokenRefused(f"the token's `aud` is another's; expected {AUDIENCE}") from None
+    except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
         raise TokenRefused("the token is not signed with this gateway's GATEWAY_TOKEN_SECRET (HS256)") from None
+    _check_times(claims)
     values = {name: claims.get(name, "") for name in ("room", "participant", "agent")}
-    if not all(isinstance(value, str) for value in values.values()):
-        raise TokenRefused("`room`, `participant` and `agent` of a token are strings")
+    if not all(isinstance(value, str) and _NAME.fullmatch(value) for value in values.values()):
+        raise TokenRefused("`room`, `participant` and `agent` of a token are strings, one line of up to 256 characters")
     return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)
+
+
+def _check_times(claims: Mapping[str, Any]) -> None:
+    """That now lies between `nbf` and `exp`, and that `exp` is no slip of units."""
+    now = time.time()
+    for name in ("exp", "nbf"):
+        value = claims.get(name, now)
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or endless:
+            raise TokenRefused(f"the token's `{name}` is no number; it is a time in seconds since 1970")
+    if claims["exp"] <= now - _LEEWAY:
+        raise TokenRefused("the token has expired; get a new one")
+    if claims["exp"] > now + LONGEST + _LEEWAY:
+        raise TokenRefused(
+            f"the token's `exp` is more than {LONGEST // 86_400} days ahead; it is in seconds since 1970, not in milliseconds"
+        )
+    if claims.get("nbf", now) > now + _LEEWAY:
+        raise TokenRefused("the token is not good yet (`nbf`)")

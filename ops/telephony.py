@@ -17,6 +17,7 @@ from livekit import api
 from gateway.rooms.livekit._errors import explain
 from gateway.rooms.livekit.access import Access
 from schemas.errors import AntiphonError
+from schemas.numbers import numbers_shortened
 
 _TRANSPORTS = {
     "auto": api.SIPTransport.SIP_TRANSPORT_AUTO,
@@ -28,7 +29,7 @@ _TRANSPORTS = {
 
 _AGENT, _THERE = api.ParticipantInfo.AGENT, api.ParticipantInfo.ACTIVE
 _EMPTY = 20
-"""Seconds a room made for a call stands empty; less than the agent waits in it (limits.client_gone)."""
+"""Seconds a room made for a call stands empty; less than the agent waits in it (limits.nobody_yet)."""
 _AGENT_WITHIN = 10.0
 """Seconds an agent may take to come into it."""
 
@@ -236,7 +237,9 @@ class Telephony:
         async with self._asking():
             done = await self._client.sip.transfer_sip_participant(request)
         if done.status == api.SIPTransferStatus.STS_TRANSFER_FAILED:
-            raise TelephonyError(f"{target} did not take the call: {api.SIPTransferReason.Name(done.reason)}")
+            raise TelephonyError(
+                f"{numbers_shortened(target)} did not take the call: {api.SIPTransferReason.Name(done.reason)}"
+            )
 
     async def calls(self) -> list[dict[str, str]]:
         """The phones that are in rooms now."""

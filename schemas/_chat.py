@@ -1,8 +1,14 @@
-"""The chat as the LLM is given it: who said what, and of the agent only what was heard."""
+"""The chat as the LLM is given it: who said what, and of the agent only what was heard.
+
+What comes from strangers (names, attributes, words) is one line and bounded: none of it can pose as an instruction of ours or as
+what somebody else said.
+"""
 
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+from schemas.text import one_line
 
 if TYPE_CHECKING:
     from schemas._state import Reply, Sentence, SessionState, Turn
@@ -12,7 +18,9 @@ Message = dict[str, Any]
 _UNSAID = frozenset({"noise", "empty", "backchannel", "replaced", "lost"})
 """Reasons of dropped turns whose words, if any, were not meant for the chat."""
 _LONGEST_VALUE = 300
-"""Characters of a participant's attribute that the LLM is told."""
+_LONGEST_NAME = 60
+_LONGEST_WORDS = 4000
+"""Characters of a participant's attribute, of a name, and of one message or utterance that the LLM is told."""
 
 
 def counts(turn: "Turn") -> bool:
@@ -61,10 +69,15 @@ def _known(state: "SessionState") -> str:
     lines = []
     for participant in state.participants.values():
         allowed = [name for name in state.agent.prompt_attributes if participant.attributes.get(name)]
-        values = [f"{name}: {' '.join(participant.attributes[name].split())[:_LONGEST_VALUE]}" for name in allowed]
+        values = [f"{name}: {_value(participant.attributes[name])}" for name in allowed]
         if participant.present and values:
-            lines.append(f"- {participant.shown}: {'; '.join(values)}")
+            lines.append(f"- {_name(state, participant.identity)}: {'; '.join(values)}")
     return "\n".join(("What is known of the participants:", *lines)) if lines else ""
+
+
+def _value(text: str) -> str:
+    """An attribute's value; it ends where ours begin."""
+    return one_line(text, _LONGEST_VALUE).replace(";", ",")
 
 
 def _several(state: "SessionState") -> bool:
@@ -75,8 +88,9 @@ def _several(state: "SessionState") -> bool:
 
 
 def _users_words(state: "SessionState", turn: "Turn", several: bool) -> str:
-    said = [(utterance.participant, utterance.text) for utterance in turn.utterances if utterance.text]
+    said = [(utterance.participant, utterance.words) for utterance in turn.utterances if utterance.words]
     said += [(letter.participant, letter.text) for letter in turn.letters]
+    said = [(who, one_line(text, _LONGEST_WORDS)) for who, text in said]
     if not several:
         return " ".join(text for _, text in said)
     lines: list[tuple[str, str]] = []
@@ -89,8 +103,17 @@ def _users_words(state: "SessionState", turn: "Turn", several: bool) -> str:
 
 
 def _name(state: "SessionState", identity: str) -> str:
+    """What somebody is called: no colon, since one ends a name; who shares a name with others is told apart by the identity."""
     participant = state.participants.get(identity)
-    return participant.shown if participant else identity
+    name = _label(participant.name) if participant else ""
+    if not name:
+        return _label(identity)
+    namesakes = [one for one in state.participants.values() if _label(one.name or one.identity).lower() == name.lower()]
+    return f"{name} ({_label(identity)})" if len(namesakes) > 1 else name
+
+
+def _label(text: str) -> str:
+    return one_line(text.replace(":", " "), _LONGEST_NAME)
 
 
 def _add(chat: list[Message], role: str, text: str) -> None:

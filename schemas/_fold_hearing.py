@@ -40,9 +40,10 @@ def _captured(state: SessionState, event: UtteranceCaptured) -> Changes:
     )
 
     def change(turn: Turn) -> Turn:
+        before = next((u.words for u in turn.utterances if u.id == event.replaces), "")
         kept = tuple(u for u in turn.utterances if u.id not in (event.replaces, event.utterance))
         partials = {who: text for who, text in turn.partials.items() if who != event.participant}
-        turn = replace(turn, utterances=(*kept, utterance), partials=partials)
+        turn = replace(turn, utterances=(*kept, replace(utterance, before=before)), partials=partials)
         if turn.end is None and turn.started_at is None and not turn.own:
             turn = replace(turn, commit=None, reply=None)
         return turn

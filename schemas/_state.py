@@ -39,7 +39,8 @@ class Participant:
 class Utterance:
     """A standing utterance (replaced ones are gone). `spoken_at`: end of its last speech frame; `captured_at`: its STT job was
     enqueued; `text`: None until transcribed; `transcribed_at` with `took` and `queued` of that job; `lost`: no transcript
-    will come; `audio` is empty once its turn has ended."""
+    will come; `audio` is empty once its turn has ended; `before`: words of what it carries, which stand for it while it has
+    none."""
 
     id: str
     participant: str
@@ -54,6 +55,12 @@ class Utterance:
     took: float = 0.0
     queued: float = 0.0
     lost: Lost | None = None
+    before: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is known to have been said."""
+        return self.before if self.text is None else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +196,7 @@ class Turn:
     @property
     def text(self) -> str:
         """What the users said and typed, joined."""
-        said = [utterance.text for utterance in self.utterances if utterance.text]
+        said = [utterance.words for utterance in self.utterances if utterance.words]
         return " ".join(said + [letter.text for letter in self.letters])
 
     @property

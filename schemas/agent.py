@@ -44,7 +44,8 @@ class TurnTaking(_Section):
     interrupt_after: float = Field(1.0, ge=0.2, le=5.0)
     """Unbroken speech over the agent that interrupts whatever its words."""
     resume_after: float = Field(1.0, ge=0.2, le=5.0)
-    """Silence after speech over the agent, without a transcript, that lets the agent go on."""
+    """Silence after speech over the agent that lets it go on though the words are not there yet, where the transcript before
+    was lost. While hearing works, it waits for them."""
     backchannels: list[str] = [
         "mhm", "mm", "mmhm", "mm-hmm", "uh-huh", "uhuh", "hm", "hmm", "yeah", "yes", "yep", "ok", "okay",
         "right", "sure", "i see", "aha", "ah", "oh", "huh",
@@ -95,6 +96,10 @@ class LiveKit(_Section):
     """`bot-tts-timing` of each clip: inside an RTVI server-message, or bare, at the top level, for clients that look there."""
     session_events: bool = True
     """Byte streams `lk.agent.session`, from which LiveKit's playground draws its timeline."""
+    disconnect_bot: bool = False
+    """Whether anybody in the room may end the session for all, by RTVI's `disconnect-bot`."""
+    run_input: bool = False
+    """Whether what comes as a request `run_input` on `lk.agent.session` is answered like chat."""
 
 
 class Limits(_Section):
@@ -105,6 +110,8 @@ class Limits(_Section):
     """A session in which nobody spoke for so long ends."""
     client_gone: float = Field(30.0, gt=0)
     """How long a session waits for a dropped client."""
+    nobody_yet: float = Field(300.0, gt=0)
+    """How long it waits for the first one, in a room made ahead; `client_gone` counts once somebody has been there."""
     hold: float = Field(600.0, gt=0)
     """How long a phone call may be on hold."""
     stt_deadline: float = Field(10.0, gt=0)
@@ -129,6 +136,7 @@ class AgentSpec(_Section):
     """A named configuration of an agent. Every field has a default: an empty file is an agent."""
 
     name: str = "default"
+    """Of an agent from a file that gives none: the file's, without `.toml`."""
     instructions: str = (
         "You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. "
         "No lists, no markdown, no emoji."
@@ -155,7 +163,8 @@ class AgentSpec(_Section):
 
 
 def load_agent(path: Path) -> AgentSpec:
-    """Read an agent file. AgentSpecError names the file, the line, what was found and what is allowed."""
+    """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
+    what is allowed."""
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -164,13 +173,16 @@ def load_agent(path: Path) -> AgentSpec:
         ) from None
     except UnicodeDecodeError as error:
         raise AgentSpecError(f"{path}: byte {error.start} is not UTF-8; save the agent file as UTF-8 text") from None
-    return parse_agent(text, str(path))
+    return parse_agent(text, str(path), path.stem)
 
 
-def parse_agent(text: str, name: str = "agent.toml") -> AgentSpec:
-    """An agent from TOML text; `name`: what errors call it."""
+def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:
+    """An agent from TOML text; `name`: what errors call it; `called`: what the agent is called where the text does not say."""
     try:
-        return AgentSpec.model_validate(tomllib.loads(text))
+        found = tomllib.loads(text)
+        if called and found.get("name", "") == "":
+            found["name"] = called
+        return AgentSpec.model_validate(found)
     except tomllib.TOMLDecodeError as error:
         raise AgentSpecError(f"{name}: not TOML: {error}") from None
     except ValidationError as error:

@@ -34,6 +34,8 @@ class Outcome(StrEnum):
     """No such session."""
     HELD = "HELD"
     """`claim` of a session whose owner is alive, without its ticket."""
+    DENIED = "DENIED"
+    """`claim` with a ticket that is not the session's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,8 @@ class Bus(Protocol):
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held: ...
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
-        """Take a session over: after its lease ran out, or at once with its ticket. Epoch + 1."""
+        """Take a session over: after its lease ran out, or at once with its ticket. Epoch + 1. A ticket that is given and is not
+        the session's is DENIED, whatever the lease."""
 
     async def close(self, session: str, epoch: int, publication: Publication) -> Reply:
         """The last publication: afterwards the session is CLOSED, its waiting jobs void."""

@@ -1,19 +1,21 @@
 """Three pages about a process: is it alive, can it work, and its figures. On a port of their own: whoever fills the public one
 keeps nobody from looking."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from schemas.errors import SettingsError
+from schemas.hosts import is_loopback, is_ours
 
 
 class Health:
     """`/healthz` answers as long as the event loop turns, whatever became of the log; `/readyz` 503 with the reasons; `/metrics`.
 
     `figures`: in Prometheus' exposition format; `obstacles`: what keeps the process from its work now, one phrase each; none
-    means ready. `starting`: whether that is no trouble yet, only models that load.
+    means ready. `starting`: whether that is no trouble yet, only models that load. On loopback they are told to nobody
+    who came by another name (see `schemas/hosts`).
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class Health:
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""
-        app = web.Application()
+        app = web.Application(middlewares=[self._check_host] if is_loopback(self.host) else [])
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/readyz", self._ready)
         app.router.add_get("/metrics", self._metrics)
@@ -52,6 +54,14 @@ class Health:
     async def aclose(self) -> None:
         if self._runner:
             await self._runner.cleanup()
+
+    @web.middleware
+    async def _check_host(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if is_ours(request.headers.getall("Host", [])):
+            return await handler(request)
+        raise web.HTTPForbidden(text="only this machine asks here, by its own name; HEALTH_HOST says who else may")
 
     async def _alive(self, _: web.Request) -> web.Response:
         return web.json_response({"alive": True})

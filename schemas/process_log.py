@@ -1,10 +1,12 @@
-"""What a process says about itself: one line per fact on stderr, as text or as JSON."""
+"""What a process says about itself: one line per fact on stderr, as text or as JSON. Phone numbers are shortened."""
 
 import json
 import logging
 import sys
 import time
 from typing import Literal
+
+from schemas.numbers import numbers_shortened
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -23,11 +25,11 @@ class _Json(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "process": self._process,
-            "message": record.getMessage(),
+            "message": numbers_shortened(record.getMessage()),
         }
         line.update(_extra(record))
         if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
+            line["error"] = numbers_shortened(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -37,16 +39,18 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
         extra = ", ".join(f"{name}={value}" for name, value in _extra(record).items())
-        line = f"{stamp}.{int(record.msecs):03d} {record.levelname:<7} {record.name}: {record.getMessage()}"
+        line = f"{stamp}.{int(record.msecs):03d} {record.levelname:<7} {record.name}: "
+        line += numbers_shortened(record.getMessage())
         if extra:
             line += f" ({extra})"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "\n" + numbers_shortened(self.formatException(record.exc_info))
         return line
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in vars(record).items() if name not in _PLAIN}
+    given = {name: value for name, value in vars(record).items() if name not in _PLAIN}
+    return {name: numbers_shortened(value) if isinstance(value, str) else value for name, value in given.items()}
 
 
 def set_up_logging(level: str, form: Literal["text", "json"], process: str) -> None:

@@ -84,7 +84,10 @@ class Settings(BaseSettings):
     gateway_id: str = ""
     """Its name in the log; "" makes one of host and pid."""
     gateway_token_secret: SecretStr = SecretStr("")
-    """HS256 secret of ≥ 32 characters for client tokens; required unless GATEWAY_HOST is loopback."""
+    """HS256 secret of ≥ 32 characters for client tokens; required unless GATEWAY_HOST is loopback. Where it is set, everybody
+    needs a token."""
+    gateway_allowed_hosts: str = ""
+    """Without a secret: names, beside loopback's, that clients may ask for the gateway by, comma-separated."""
     gateway_allowed_origins: str = ""
     """Browser origins that may connect, comma-separated; "" is none but the same host."""
     agents: Path | None = None

@@ -1,8 +1,9 @@
 """Text that strangers send, made fit to be kept, shown and told. Pure: text in, text out."""
 
+import hashlib
 import re
 
-__all__ = ["one_line", "printable", "well_formed"]
+__all__ = ["identity", "one_line", "plain", "printable", "well_formed"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -22,6 +23,21 @@ def well_formed(text: str) -> str:
 def one_line(text: str, longest: int) -> str:
     """`text` on one line of at most `longest` characters: what it says can't pose as a line, or an instruction, of ours."""
     return _BLANKS.sub(" ", well_formed(text)).strip()[:longest].rstrip()
+
+
+def plain(text: str, longest: int) -> str:
+    """`text` without controls but tab and newline, of at most `longest` characters."""
+    return _UNSHOWN.sub("", well_formed(text))[:longest]
+
+
+def identity(text: str, longest: int = 256) -> str:
+    """Who somebody is, as one line of at most `longest` characters: what is fit stays as it is; what has to be changed gets a
+    mark made of the original, so that nobody can be changed into somebody else."""
+    fit = one_line(text, longest)
+    if fit == text and fit:
+        return text
+    mark = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{one_line(fit, longest - 9)}~{mark}"
 
 
 def printable(text: str) -> str:

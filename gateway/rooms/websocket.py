@@ -4,15 +4,18 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from aiohttp import WSCloseCode, web
 
-from gateway.room import Attached, Detached, Heard, HungUp, Joined, Pcm, RoomInput
+from gateway.room import Attached, Detached, Heard, HungUp, Joined, Pcm, PushToTalk, RoomInput
 from gateway.rooms._playout import Playout
 from schemas.audio import HEARING_RATE
 from schemas.clock import Clock
+from schemas.events import SessionStarted
+from schemas.text import identity
 
 log = logging.getLogger("antiphon.gateway.websocket")
 
@@ -23,6 +26,50 @@ _TEXT_BOUND = 1000  # messages likewise
 _MISSED = 500  # messages kept for a client that is away
 
 Close = tuple[int, str]
+_CLIENT = "client"
+"""Key in the inputs of `session.started`: who the client is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whom a session was begun for. It stands in the log: who comes back is who the log says, whatever a client says of itself.
+    `agent`: as it was asked for; `rate`: Hz it wants to hear."""
+
+    participant: str = "caller"
+    name: str = ""
+    rate: int = 24_000
+    agent: str = ""
+
+    def inputs(self) -> dict[str, Any]:
+        """What of it stands in `session.started`."""
+        return {_CLIENT: asdict(self)}
+
+
+def client_of(beginning: SessionStarted) -> Client:
+    """Whom a session was begun for, by its log."""
+    known = (beginning.inputs or {}).get(_CLIENT, {})
+    return Client(**{name: known[name] for name in Client.__slots__ if name in known})
+
+
+def come_back(clock: Clock, beginning: SessionStarted, present: Collection[str], rate: int = 0) -> "WebSocketRoom":
+    """The room of a session that goes on at another gateway, without its client yet. `present`: who is there by the log; `rate`:
+    what the client wants to hear now."""
+    client = client_of(beginning)
+    room = WebSocketRoom(clock, beginning.room, client.participant, rate or client.rate, client.agent)
+    if client.participant not in present:
+        room.join(client.name)  # its gateway died before it could say so
+    return room
+
+
+def rejoin_websocket(
+    clock: Clock,
+) -> Callable[[str, SessionStarted, object, Collection[str]], Awaitable["WebSocketRoom"]]:
+    """After a take-over the room waits for its client."""
+
+    async def rejoin(_: str, beginning: SessionStarted, __: object, present: Collection[str]) -> WebSocketRoom:
+        return come_back(clock, beginning, present)
+
+    return rejoin
 
 
 class Connection:
@@ -95,13 +142,13 @@ class Connection:
 
 
 class WebSocketRoom:
-    """`participant`: the client; `rate`: Hz it hears, for the whole session. Positions are reckoned by `clock`, and corrected by
-    what the client says it has played."""
+    """`participant`: the client; `rate`: Hz it hears, for the whole session; `agent`: as it was asked for. Positions are reckoned
+    by `clock`, and corrected by what the client says it has played."""
 
     transport: Literal["websocket"] = "websocket"
 
-    def __init__(self, clock: Clock, name: str, participant: str, rate: int):
-        self.name, self.participant, self.rate = name, participant, rate
+    def __init__(self, clock: Clock, name: str, participant: str, rate: int, agent: str = ""):
+        self.name, self.participant, self.rate, self.agent = name, identity(participant), rate, agent
         self._clock = clock
         self._playout = Playout(clock, rate)
         self._playout.stop()
@@ -112,6 +159,7 @@ class WebSocketRoom:
         self._pushed = 0
         self._base = 0  # samples pushed before this connection's `ready`
         self._audio_end = 0.0
+        self._pressed = False
 
     # ── the connection's side ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,6 +188,8 @@ class WebSocketRoom:
         if self._connection is connection:
             self._connection = None
             self._playout.stop()
+            if self._pressed:  # nobody holds the button: pressed for good, it would keep the floor
+                self.put(PushToTalk(self.participant, False))
             self._inputs.append(Detached())
 
     def hear(self, pcm: Pcm) -> float:
@@ -150,6 +200,8 @@ class WebSocketRoom:
         return self._audio_end - now - AHEAD
 
     def put(self, item: RoomInput) -> None:
+        if isinstance(item, PushToTalk):
+            self._pressed = item.pressed
         self._inputs.append(item)
 
     def hang_up(self) -> None:
@@ -201,6 +253,9 @@ class WebSocketRoom:
             return
         if message["type"] == "words":
             message = message | {"offset": message["offset"] + self._pushed - self._base}
+            message = {
+                name: value for name, value in message.items() if name not in ("rest", "whole")
+            }  # they come in time
         self._connection.send_text(message)
         self._watch()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway.turn_taking import answers
 from gateway.turn_taking._state import (
     NEVER,
     Bundle,
@@ -141,7 +142,7 @@ class Draft:
         for utterance in turn.utterances:
             self.state.stored.pop(utterance.id, None)
         for other in tuple(self.state.turns.values()):
-            self.put(replace(other, touched=self.time))  # it has been waiting for this one
+            self.put(replace(answers.after(turn, other), touched=self.time))  # it has been waiting for this one
         if self.state.playback is not None and self.state.playback.turn == turn.id:
             self.state.playback = None
             self.decisions.append(Stop(turn.id))

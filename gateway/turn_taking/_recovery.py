@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from gateway.turn_taking import hearing, presence, trouble
+from gateway.turn_taking import answers, hearing, presence, trouble
 from gateway.turn_taking._draft import Draft
 from gateway.turn_taking._machine import settle
 from gateway.turn_taking._state import (
@@ -125,6 +125,7 @@ def _keep_alive(fresh: State, old: State, now: float) -> None:
     fresh.people, fresh.away_since, fresh.stood = dict(old.people), old.away_since, old.stood
     fresh.opened, fresh.active, fresh.load, fresh.shown = old.opened, old.active, old.load, old.shown
     fresh.greeted, fresh.operation, fresh.letters = old.greeted, old.operation, old.letters
+    fresh.met, fresh.deaf = old.met, old.deaf
     fresh.stored = {**fresh.stored, **old.stored}
     fresh.next_turn = max(fresh.next_turn, old.next_turn)
     fresh.next_utterance = max(fresh.next_utterance, old.next_utterance)
@@ -219,13 +220,14 @@ def _apply(draft: Draft, event: Event) -> None:
             state.people[event.participant] = Person(
                 event.participant, event.kind != "agent", event.attributes, head_at=draft.now
             )
+            state.met = state.met or event.kind != "agent"
         case ParticipantChanged():
             if (person := state.people.get(event.participant)) is not None:
                 state.people[event.participant] = replace(person, attributes=event.attributes)
         case ParticipantLeft():
             state.people.pop(event.participant, None)
         case SpeechStarted() | SpeechResumed():
-            turn = _turn(draft, event.turn)
+            turn = draft.put(answers.heard_during(state, _turn(draft, event.turn)))
             if isinstance(event, SpeechStarted) and event.over and not turn.utterances:
                 draft.put(replace(turn, over=True))
         case UtteranceCaptured():
@@ -284,7 +286,8 @@ def _captured(draft: Draft, event: UtteranceCaptured) -> None:
     if event.replaces:
         state.stored.pop(event.replaces, None)
     kept = tuple(utterance for utterance in turn.utterances if utterance.id != event.replaces)
-    utterance = Utterance(event.utterance, event.participant, None, event.duration, asked=draft.time)
+    before = next((utterance.words for utterance in turn.utterances if utterance.id == event.replaces), "")
+    utterance = Utterance(event.utterance, event.participant, None, event.duration, asked=draft.time, before=before)
     then = (event.inputs or {}).get("then") is not None
     draft.put(
         replace(
@@ -334,6 +337,8 @@ def _turn_ended(draft: Draft, event: TurnEnded) -> None:
         return
     for utterance in turn.utterances:
         draft.state.stored.pop(utterance.id, None)
+    for other in tuple(draft.state.turns.values()):
+        draft.put(answers.after(turn, other))
     if turn.own is None and event.how == "interrupted":
         for other in tuple(draft.state.turns.values()):
             draft.put(replace(other, over=False))  # it was what interrupted

@@ -99,7 +99,8 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """Captured. `text`: None until its transcript is there; `failed`: it will never be; `end`: the sample after its last
-    (None after a take-over: another stream of samples); `duration`: seconds; `asked`: turn time."""
+    (None after a take-over: another stream of samples); `duration`: seconds; `asked`: turn time; `before`: words of what it
+    carries, as far as they were transcribed."""
 
     id: str
     participant: str
@@ -109,6 +110,12 @@ class Utterance:
     text: str | None = None
     end_of_turn: float | None = None
     failed: Literal["failed", "expired"] | None = None
+    before: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is known to have been said, by now."""
+        return self.before if self.text is None else self.text
 
     @property
     def waiting(self) -> bool:
@@ -216,7 +223,8 @@ class Letter:
 @dataclass(frozen=True, slots=True)
 class Turn:
     """An open turn. `over`: spoken over the agent, and nobody has decided yet whether that interrupts; `late`: it began when the
-    agent had all but finished; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress;
+    agent had all but finished; `during`: the turn and sentence that was being said when it began; `asked`: the question it was
+    said over, once the agent is done; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress;
     `spoken`: turn time at which speech last ended; `own`: the agent's own initiative."""
 
     id: int
@@ -224,6 +232,8 @@ class Turn:
     phase: TurnPhase = Hearing()
     over: bool = False
     late: bool = False
+    during: tuple[int, int] | None = None
+    asked: str = ""
     utterances: tuple[Utterance, ...] = ()
     typed: bool = False
     sure: CommitReason | None = None
@@ -238,11 +248,11 @@ class Turn:
 
     @property
     def text(self) -> str:
-        return " ".join(utterance.text for utterance in self.utterances if utterance.text)
+        return " ".join(utterance.words for utterance in self.utterances if utterance.words and not utterance.waiting)
 
     @property
     def last_words(self) -> Utterance | None:
-        return next((utterance for utterance in reversed(self.utterances) if utterance.text), None)
+        return next((utterance for utterance in reversed(self.utterances) if utterance.words), None)
 
     @property
     def has_floor(self) -> bool:
@@ -340,6 +350,10 @@ class State:
     """What the agent will say by itself when the floor is free."""
     letters: tuple[Letter, ...] = ()
     greeted: bool = False
+    met: bool = False
+    """Somebody has been there."""
+    deaf: bool = False
+    """The last utterance that was to be transcribed never was."""
     phrases: dict[str, Phrase] = field(default_factory=dict)
     load: Load = field(default_factory=Load)
     away_since: float | None = None
@@ -427,7 +441,7 @@ class State:
         if self.humans <= 1 or answer == "anyone" or turn.typed:
             return True
         if answer == "linked":
-            return any(utterance.participant == self.linked for utterance in turn.utterances if utterance.text)
+            return any(utterance.participant == self.linked for utterance in turn.utterances if utterance.words)
         return self.agent.name.casefold() in turn.text.casefold()
 
     @property

@@ -1,8 +1,8 @@
 """Barge-in: speech over the agent pauses it at once; whether it interrupts is decided here and nowhere else.
 
 The first frame that may be speech hushes it already: two frames earlier, and if it was nothing, all that is lost is their time.
-Words that are no backchannel, or a second of unbroken speech, interrupt. A backchannel, nothing, or a second without a
-transcript lets the agent go on. Waiting is inaudible, since playback is paused.
+Words that are no backchannel, or a second of unbroken speech, interrupt. A backchannel, or nothing, lets the agent go on; "yes"
+over its question is the answer to it (`answers.py`). Waiting is inaudible, since playback is paused.
 """
 
 import re
@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+from gateway.turn_taking import answers
 from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import Own, Speaking, State, Turn
+from gateway.turn_taking._state import NEVER, Own, Speaking, State, Turn
 from gateway.turn_taking._types import Pause
 from schemas.events import PlaybackPaused
 
@@ -124,11 +125,13 @@ def _unbroken(state: State, turn: Turn) -> Iterator[float]:
 
 
 def _holds_until(state: State, turn: Turn) -> float:
-    return turn.spoken + state.agent.turn_taking.resume_after
+    """While hearing works, a transcript on its way comes, or is given up for lost: to speak on meanwhile would only be cut short.
+    Once one was lost, and none came since, the agent waits for a moment."""
+    return turn.spoken + state.agent.turn_taking.resume_after if state.deaf else NEVER
 
 
 def holds(draft: Draft) -> bool:
-    """Playback waits for the transcript of what was said over it, but not for ever."""
+    """Playback waits for the transcript of what was said over it."""
     return any(
         turn.over and turn.waiting and not draft.due(_holds_until(draft.state, turn))
         for turn in draft.state.turns.values()
@@ -168,6 +171,10 @@ def _lets_go(draft: Draft, turn: Turn) -> bool:
         draft.end_turn(turn, "dropped", "empty")
     elif not draft.state.is_addressed(turn):
         draft.end_turn(turn, "dropped", "unaddressed")
+    elif answers.may_answer(draft.state, turn):
+        if not turn.asked:
+            return False  # it waits until the agent is done
+        draft.put(replace(turn, over=False, touched=draft.time))
     else:
         draft.end_turn(turn, "dropped", "backchannel")
     return True

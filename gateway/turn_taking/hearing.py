@@ -6,7 +6,7 @@ Soft end, merged audio, the cut of long speech, partials. A capture, not a VAD e
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.turn_taking import barge_in
+from gateway.turn_taking import answers, barge_in
 from gateway.turn_taking._draft import Draft
 from gateway.turn_taking._state import (
     Committed,
@@ -78,16 +78,23 @@ def _begin(draft: Draft, person: Person, position: int, moment: float) -> None:
     turn = state.users_turn or draft.new_turn(over=over, late=barge_in.all_but_finished(state))
     goes_on = bool(turn.utterances) and turn.utterances[-1].participant == person.name
     if goes_on:
-        pauses = (*person.pauses, round(moment - turn.spoken, 3))[-PAUSES_KEPT:]
-        person = replace(person, pauses=pauses)
+        person = replace(person, pauses=_pauses(state, person, turn, moment - turn.spoken))
         draft.fact(SpeechResumed, turn=turn.id, participant=person.name, ago=draft.time - moment)
     else:
         draft.fact(SpeechStarted, turn=turn.id, participant=person.name, over=over, ago=draft.time - moment)
     start = max(person.captured_to, position - round(PREROLL * HEARING_RATE), 0)
     speech = Speech(turn.id, draft.new_utterance_id(), start, position, moment, over)
     draft.person(replace(person, voice=Speaking(speech)))
-    draft.put(replace(turn, touched=draft.time))
+    draft.put(replace(answers.heard_during(state, turn), touched=draft.time))
     barge_in.pause(draft)
+
+
+def _pauses(state: State, person: Person, turn: Turn, silence: float) -> tuple[float, ...]:
+    """This speaker's pauses, with the silence that now ends, if it was one: while the agent has the floor, or is waited for (no
+    pause is as long as the longest wait), whoever is silent only listens."""
+    if turn.has_floor or state.other_replies(turn) or silence > state.agent.turn_taking.commit_max:
+        return person.pauses
+    return (*person.pauses, round(silence, 3))[-PAUSES_KEPT:]
 
 
 # ── what time brings ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -214,7 +221,8 @@ def capture(
     turn = draft.void(turn)
     then = None if cut else _then(state, turn, committed=sure is not None)
     duration = (carried.duration if carried else 0.0) + (end - start) / HEARING_RATE
-    utterance = Utterance(speech.utterance, name, end, duration, asked=draft.time)
+    before = carried.words if carried else ""
+    utterance = Utterance(speech.utterance, name, end, duration, asked=draft.time, before=before)
     silence = draft.time - ended
     if not cut:
         draft.fact(SpeechPaused, turn=turn.id, participant=name, silence=round(silence, 4), ago=silence)
@@ -344,6 +352,7 @@ def partial_came(draft: Draft, event: TranscriptPartial) -> None:
 
 def transcript_came(draft: Draft, event: TranscriptFinal) -> None:
     """A transcript: of an utterance that stands, late as it may be; what was replaced meanwhile is ignored."""
+    draft.state.deaf = False
     for turn in tuple(draft.state.turns.values()):
         for utterance in turn.utterances:
             if utterance.id == event.utterance and utterance.text is None:

@@ -21,10 +21,20 @@ def joined(draft: Draft, item: Joined) -> None:
             draft.fact(ParticipantChanged, participant=item.participant, attributes=item.attributes)
         return
     draft.state.active = draft.now
+    if item.kind != "agent":
+        _meet(draft.state, draft.now)
     draft.person(Person(item.participant, item.kind != "agent", item.attributes, head_at=draft.now))
     draft.fact(
         ParticipantJoined, participant=item.participant, kind=item.kind, name=item.name, attributes=item.attributes
     )
+
+
+def _meet(state: State, now: float) -> None:
+    """Somebody has been there; who has come but does not hear yet is waited for anew."""
+    state.met = True
+    if state.away_since is not None:
+        state.stood += now - state.away_since
+        state.away_since = now
 
 
 def left(draft: Draft, item: Left) -> None:
@@ -67,7 +77,7 @@ def attached(draft: Draft) -> None:
     if state.away_since is None:
         return
     state.stood += draft.now - state.away_since
-    state.away_since, state.held = None, False
+    state.away_since, state.held, state.met = None, False, True
     state.active = draft.now
     letters, state.letters = state.letters, ()
     for letter in letters:
@@ -97,8 +107,8 @@ def ends_at(state: State) -> Iterator[tuple[float, str, str]]:
         held = f"on hold for {limits.hold:g} s (limits.hold)"
         yield state.away_since + limits.hold, "limit", held
     elif state.away_since is not None:
-        gone = f"no client for {limits.client_gone:g} s (limits.client_gone)"
-        yield state.away_since + limits.client_gone, "client_gone", gone
+        name, wait = ("client_gone", limits.client_gone) if state.met else ("nobody_yet", limits.nobody_yet)
+        yield state.away_since + wait, "client_gone", f"no client for {wait:g} s (limits.{name})"
     else:
         yield state.active + limits.idle, "limit", f"nobody spoke for {limits.idle:g} s (limits.idle)"
 

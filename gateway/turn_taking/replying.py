@@ -45,7 +45,8 @@ def _hear_out(draft: Draft, turn: Turn) -> bool:
     if turn.waiting or state.speaks_in(turn):
         return False
     failed = next((utterance.failed for utterance in turn.utterances if utterance.failed), None)
-    if failed and not turn.typed:
+    understood = bool(turn.text) and state.is_addressed(turn)  # what was transcribed is answered
+    if failed and not turn.typed and not understood:
         draft.end_turn(turn, failed, "stt")
         draft.want(phrase(state.agent, "repeat"))
     elif not turn.text and not turn.typed:
@@ -66,7 +67,7 @@ def _wait(state: State, turn: Turn) -> commit.Wait:
     last = turn.last_words
     if last is None:
         return commit.Wait(0.0, "text")  # written
-    return commit.decide(last.end_of_turn, last.text or "", _pauses(state, last), state.agent.turn_taking)
+    return commit.decide(last.end_of_turn, last.words, _pauses(state, last), state.agent.turn_taking)
 
 
 def _pauses(state: State, utterance: Utterance) -> tuple[float, ...]:
@@ -89,7 +90,7 @@ def _commit(draft: Draft, turn: Turn) -> bool:
     last = turn.last_words
     inputs: dict[str, Any] = {"wait": round(wait.wait, 4)}
     if last is not None:
-        inputs |= {"end_of_turn": last.end_of_turn, "text": last.text, "pauses": list(_pauses(state, last))}
+        inputs |= {"end_of_turn": last.end_of_turn, "text": last.words, "pauses": list(_pauses(state, last))}
     draft.commit(turn, wait.why, spoken=turn.spoken, **inputs)
     return True
 

@@ -90,6 +90,7 @@ def _stt_gave_up(draft: Draft, event: StageFailed | StageExpired, how: Literal["
 
 
 def _hearing_failed(draft: Draft, turn: Turn, utterance: Utterance, how: Literal["failed", "expired"]) -> None:
+    draft.state.deaf = True
     turn = turn.with_utterance(replace(utterance, failed=how))
     pending = turn.reply is not None and not turn.reply.sentences and utterance.id == turn.utterances[-1].id
     draft.put(replace(turn, reply=None if pending else turn.reply, touched=draft.time))

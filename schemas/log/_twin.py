@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.bus import Claimed, Delivery, Ending, Hold, Outcome, Publication, Reply, Seen, Snapshot
+from schemas.codec import decode_event, encode_event
 from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.log._fences import asked_limits, fence_of, perishable, reason_of, replaces
@@ -138,11 +139,14 @@ class Partition:
     def _append(self, s: Session, events: Sequence[Event], now: int) -> None:
         if not events:
             return
+        bodies = [
+            encode_event(event) for event in events
+        ]  # what can't be written changes nothing, as in the function library
         s.at = max(s.at, now)
         inbox = self.inboxes.setdefault(s.owner, Inbox())
-        for event in events:
+        for event, body in zip(events, bodies, strict=True):
             s.seq += 1
-            stored = event.model_copy(update={"seq": s.seq, "at": s.at})
+            stored = decode_event(event.type, body, s.seq, s.at)
             s.events.append(stored)
             inbox.last += 1
             inbox.entries.append((inbox.last, s.name, stored))
@@ -399,9 +403,11 @@ class Partition:
         first = s.requests.get(("claim", request))
         if first:
             return Claimed(Reply(Outcome.DUP, first[0], now, first[1]), first[2], s.positions)
+        if ticket and ticket != s.ticket:
+            return Claimed(_reply(s, Outcome.DENIED, now))
         if s.state != "open":
             return Claimed(_reply(s, Outcome.CLOSED, now))
-        if not (ticket and ticket == s.ticket) and s.lease_ends > now:
+        if not ticket and s.lease_ends > now:
             return Claimed(_reply(s, Outcome.HELD, now))
         s.epoch += 1
         s.owner = owner

@@ -95,18 +95,20 @@ local function hold(keys, a)
   return {micros(), rc('XLEN', tag .. ':q:stt'), rc('XLEN', tag .. ':q:llm'), rc('XLEN', tag .. ':q:tts'), out}
 end
 
--- claim: take a session over, after its lease ran out or at once with its ticket.
+-- claim: take a session over, after its lease ran out or at once with its ticket. A ticket that is given must be the right one,
+-- whatever the lease and the state. (Both are hashes, so the time the comparison takes tells nothing of the ticket.)
 -- KEYS  session hash
 -- ARGV  owner, request, ticket, lease in ms, settle in ms (before, a lapsed lease is still its owner's)
--- ->    OK, DUP (the first answer), then epoch and the positions last held | HELD | CLOSED | MISSING
+-- ->    OK, DUP (the first answer), then epoch and the positions last held | DENIED | HELD | CLOSED | MISSING
 local function claim(keys, a)
   local s = load_session(keys[1], 'ticket', 'pos')
   if not s then return missing() end
   local seq, at, epoch = answered(s.key, 'claim', a[2])
   if seq then return {'DUP', tonumber(seq), s.now, tonumber(at), tonumber(epoch), s.y or ''} end
+  local ticket = a[3] ~= ''
+  if ticket and a[3] ~= s.x then return answer(s, 'DENIED') end
   if not s.open then return answer(s, 'CLOSED') end
   local ends = tonumber(rc('ZSCORE', s.tag .. ':lease', s.name) or '0')
-  local ticket = a[3] ~= '' and a[3] == s.x
   if not ticket and (ends > s.now or unsettled(a[5]) > 0) then return answer(s, 'HELD') end
   s.epoch = digits(tonumber(s.epoch) + 1)
   rc('HSET', s.key, 'epoch', s.epoch, 'owner', a[1])

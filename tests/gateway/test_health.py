@@ -22,6 +22,8 @@ async def test_health_has_a_port_of_its_own() -> None:
         assert "antiphon_gateway_sessions" in (await page(health, "/metrics"))[1]
         for path in ("/readyz", "/healthz", "/metrics"):
             assert (await page(public, path))[0] == 404
+        async with http.get(f"http://127.0.0.1:{health}/metrics", headers={"Host": "rebound.example"}) as answer:
+            assert answer.status == 403  # a page that came by another name (DNS rebinding) reads no figures
         gateway.reception.draining = True
         assert await page(health, "/readyz") == (503, '{"ready": false, "because": ["shutting down"]}')
         assert (await page(health, "/healthz"))[0] == 200

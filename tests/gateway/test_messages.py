@@ -117,8 +117,8 @@ def words(log: Sequence[Event]) -> list[str]:
     dies=st.integers(0, 200),
 )
 def test_whatever_happens_the_screen_shows_the_words_of_the_last_utterances(
-    agent: AgentSpec, stages: Stages, people: int, happenings: list, interim: bool, dies: int
-) -> None:  # type: ignore[type-arg]
+    agent: AgentSpec, stages: Stages, people: int, happenings: list[Any], interim: bool, dies: int
+) -> None:
     """In any order of events, for clients with and without interim words, and when another gateway goes on telling."""
     call = Call(agent, stages, people=WHO[:people])
     play(call, happenings, people)

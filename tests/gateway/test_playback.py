@@ -241,3 +241,17 @@ async def test_words_offset() -> None:
     heard = len(bench.room.sound)
     bench.playback.resume(heard / RATE)
     assert [message["offset"] for message in bench.room.told("words")] == [0, -heard]
+
+
+@virtually
+async def test_words_of_parts_to_come() -> None:
+    """With the first part's timings come those of the parts that are there already, and whether that is all."""
+    bench = Bench()
+    parts = [bench.clip(0.5, part=0, last=False), bench.clip(0.25, part=1, last=False)]
+    bench.play(*parts)
+    await bench.run(0.6)
+    bench.clip(0.25, part=2)
+    await bench.run(0.6)
+    told = bench.room.told("words")
+    assert [message["rest"] for message in told] == [[["word", 0.6, 0.7]], [], []]
+    assert [message["whole"] for message in told] == [False, False, True]

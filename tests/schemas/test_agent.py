@@ -99,6 +99,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_agent(latin)
 
 
+def test_an_agent_is_called_like_its_file(tmp_path: Path) -> None:
+    """Without `name`, or with an empty one, the agent bears its file's name; what the file says wins; a wrong name is refused."""
+    file = tmp_path / "front desk.toml"
+    for text, name in (("", "front desk"), ('name = ""', "front desk"), ('name = "Zoë"', "Zoë")):
+        file.write_text(text, "utf-8")
+        assert load_agent(file) == AgentSpec(name=name)
+    file.write_text("name = 0", "utf-8")
+    with pytest.raises(AgentSpecError, match="name = 0; expected a text"):
+        load_agent(file)
+
+
 def test_the_example_agents_load() -> None:
     """What lies in ops/agents can be used as it is, and the default agent is among them."""
     agents = {path.stem: load_agent(path) for path in EXAMPLES.glob("*.toml")}

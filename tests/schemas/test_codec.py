@@ -19,8 +19,8 @@ from schemas.codec import (
     event_to_json,
 )
 from schemas.errors import EventError, FutureEvent
-from schemas.events import Event, PlaybackStarted, SessionEnded, SessionStarted, TranscriptFinal
-from schemas.jobs import Job, LlmJob, SttJob
+from schemas.events import Event, PlaybackStarted, SessionEnded, SessionStarted, ToolCalled, TranscriptFinal
+from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 from schemas.upcast import UPCASTERS, Body, upcast
 from tests.schemas.strategies import events, jobs
 
@@ -151,3 +151,15 @@ def test_a_job_keeps_its_successor() -> None:
         id="stt/u1", session="s", utterance="u1", participant="p", audio=[], then=LlmJob(id="llm/1", session="s")
     )
     assert decode_job(encode_job(job)) == job
+
+
+def test_what_utf8_cannot_hold_is_mended() -> None:
+    """Half a character, wherever it stands in an event or a job, becomes U+FFFD; a number beyond 64 bits becomes text."""
+    event = ToolCalled(
+        turn=1, generation=0, call="c\ud83d", name="f", arguments={"a\ude00": ["b\ud83d", {"n": 1 << 70}]}
+    )
+    back = decode_event(event.type, encode_event(event), 1, 1)
+    assert isinstance(back, ToolCalled)
+    assert (back.call, back.arguments) == ("c\ufffd", {"a\ufffd": ["b\ufffd", {"n": str(1 << 70)}]})
+    job = TtsJob(id="tts/1", session="s", index=0, text="Good \ud83d\ude00 \ud83d", voice="v")
+    assert decode_job(encode_job(job)).text == "Good 😀 \ufffd"  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ import pytest
 from gateway.rooms.sip.dialing import NotDialled
 from gateway.tokens import Grant, mint
 from ops.commands import dial as commands
-from tests.sip.conftest import Office, office
+from tests.sip.conftest import LOOPBACK, Office, office
 from tests.sip.party import Party, sdp, status
 
 
@@ -95,6 +95,73 @@ async def test_an_answer_that_comes_too_late(tmp_path: Path) -> None:
         party.reply(await party.request("BYE"))
 
 
+async def test_two_phones_take_one_call(tmp_path: Path) -> None:
+    """A call of ours that rings at two phones is had with the one that takes it; the other is acknowledged and hung up once."""
+    async with office(tmp_path) as here, Party(here.phones.port) as party:
+        dialling = asyncio.create_task(here.phones.dial(f"sip:ann@127.0.0.1:{party.port}", wait=5))
+        invite = await party.request("INVITE")
+        contact, body = f"Contact: <sip:ann@127.0.0.1:{party.port}>\r\n", sdp(party.sound.port)
+        party.reply(invite, "180 Ringing", contact, to_tag="first")
+        for _ in range(2):  # the second time because our ACK may have got lost
+            party.reply(invite, "200 OK", contact, body, to_tag="second")
+            assert ";tag=second" in await party.request("ACK")
+        await dialling
+        for kinds in (["ACK", "BYE"], ["ACK"]):
+            party.reply(invite, "200 OK", contact, body, to_tag="first")
+            for kind in kinds:
+                asked = await party.request(kind)
+                assert ";tag=first" in asked
+        party.reply(asked.replace("ACK", "BYE"))
+        assert len(here.phones.calls.by_id) == 1
+
+
+@pytest.mark.parametrize("lie", ["nothing", "branch", "call-id", "from", "cseq", "host"])
+async def test_an_answer_to_what_we_never_sent(tmp_path: Path, lie: str) -> None:
+    """A made-up 200 to an INVITE is neither acknowledged nor hung up, and is not taken for the answer of who is called."""
+    trunks = LOOPBACK.replace('"127.0.0.1"', '"10.0.0.1", "127.0.0.2", "127.0.0.1"')
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr("gateway.rooms.sip.transactions.is_here", lambda _: False)
+    async with office(tmp_path, trunks=trunks) as here, Party(here.phones.port) as party:
+        contact = f"Contact: <sip:ann@127.0.0.1:{party.port}>\r\n"
+        if lie == "nothing":
+            via = f"SIP/2.0/UDP 127.0.0.1:{here.phones.port};branch=z9hG4bKmadeup"
+            invite = (
+                f"INVITE sip:x@y SIP/2.0\r\nVia: {via}\r\nFrom: <sip:a@127.0.0.1>;tag=a\r\nTo: <sip:b@127.0.0.1>\r\n"
+                "Call-ID: never\r\nCSeq: 1 INVITE\r\n\r\n"
+            )
+            party.reply(invite, "200 OK", contact, sdp(party.sound.port), to_tag="made-up")
+            await asyncio.sleep(0.2)
+            assert party.quiet()
+            monkey.undo()
+            return
+        dialling = asyncio.create_task(here.phones.dial(f"sip:ann@127.0.0.1:{party.port}", wait=5))
+        invite = await party.request("INVITE")
+        party.reply(invite, "100 Trying")
+        lies = {
+            "branch": ("z9hG4bK", "z9hG4bKx"), "call-id": ("Call-ID: ", "Call-ID: x"), "from": (";tag=", ";tag=x"),
+            "cseq": ("1 INVITE", "2 INVITE"), "host": ("", ""),
+        }  # fmt: skip
+        async with Party(here.phones.port, "127.0.0.2") as other:
+            liar = other if lie == "host" else party
+            liar.reply(invite.replace(*lies[lie], 1), "200 OK", contact, sdp(party.sound.port), to_tag="made-up")
+            await asyncio.sleep(0.2)
+            assert liar.quiet()
+            assert not dialling.done()
+        await taken(party, invite)
+        await dialling
+    monkey.undo()
+
+
+async def test_a_call_of_ours_takes_a_line_too(tmp_path: Path) -> None:
+    """An operator can't ring more people at once than the trunk has lines."""
+    async with office(tmp_path, trunks=LOOPBACK + "calls = 1\n") as here, Party(here.phones.port) as party:
+        assert status(await party.invite()) == "200 OK"
+        await here.session()
+        with pytest.raises(NotDialled, match="all 1 lines") as error:
+            await here.phones.dial(f"sip:ann@127.0.0.1:{party.port}")
+        assert error.value.status == 486
+
+
 async def test_a_call_that_is_repeated_until_it_is_heard(tmp_path: Path) -> None:
     """An INVITE of ours that gets lost is sent again."""
     async with office(tmp_path) as here, Party(here.phones.port) as party:
@@ -116,6 +183,32 @@ async def test_whom_we_do_not_call(tmp_path: Path) -> None:
         ):
             with pytest.raises(NotDialled, match=re.escape(said)):
                 await here.phones.dial(to, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "sip:x@169.254.169.254", "sip:x@[::ffff:169.254.169.254]", "sip:x@0x7f000002", "sip:x@2130706434", "sip:x@0",
+        "sip:x@127.0.0.1;maddr=169.254.169.254", "sip:x@127.0.0.1:22", "sip:x@127.0.0.1:99999", "sip:x@127.0.0.1:0",
+        "sips:x@127.0.0.1", "sip:x@127.0.0.1;transport=tls", "sip:x@127.0.0.1;transport=ws", "sip:x@127.0.0.1?Route=evil",
+        "sip:x@127.0.0.1\r\nRoute: <sip:evil>", "sip:x@127.0.0.1%0d%0aRoute:y", "sip:x@127.0.0.1;a=b\nVia: x",
+        "sip:x\x00@127.0.0.1", "sip:@127.0.0.1", "sip:", "sip:x@", "sip:x@y@127.0.0.1", "sip:\ud800@127.0.0.1",
+        "+49@evil.example", "+49;phone-context=x",
+        "http://127.0.0.1:6379/", "file:///etc/passwd", "<sip:x@127.0.0.1>", "sip:x@127.0.0.1,sip:y@10.0.0.1", "x" * 300,
+    ],
+)  # fmt: skip
+async def test_whom_nobody_can_have_us_call(tmp_path: Path, to: str) -> None:
+    """Not an address outside the trunks, however it is written, nor one that says more than an address; nothing is sent."""
+    async with office(tmp_path) as here:
+        sent: list[object] = []
+        for side in here.phones.sides:
+            side.wire._write = lambda data, where: sent.append(where)  # type: ignore[method-assign]
+        with pytest.raises(NotDialled) as error:
+            await here.phones.dial(to)
+        assert error.value.status in (403, 404, 416, 503)
+        code, text = await ask(here, "POST", "/calls", {"to": to})
+        assert code in (400, 502), text
+        assert not sent
 
 
 PROVIDER = """
@@ -165,7 +258,7 @@ async def test_at_home_at_a_provider(tmp_path: Path, monkeypatch: pytest.MonkeyP
             provider.send(provider.message("ACK", "+4930555"))
             assert status(await provider.bye()) == "200 OK"
 
-            dialling = asyncio.create_task(here.phones.dial("+4940999"))
+            dialling = asyncio.create_task(here.phones.dial("tel:+49(40)9-99"))
             invite = await provider.request("INVITE")
             assert invite.startswith("INVITE sip:+4940999@127.0.0.1 ")
             assert "From: <sip:+4930555@provider.example>" in invite
@@ -207,6 +300,27 @@ async def test_operators_ask_by_http(tmp_path: Path) -> None:
         assert (await ask(here, "POST", "/calls/none/transfer", {"to": "sip:x@y"}))[0] == 502
         assert (await ask(here, "POST", "/calls", {"to": "a b"}))[0] == 400
         assert (await ask(here, "POST", "/calls", {"to": target}, Origin="http://127.0.0.1"))[0] == 403
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "bob",
+        "+4930123",
+        "sip:bob@x>\r\nX: y",
+        "sip:b ob@x",
+        "http://x",
+        "tel:+49;x=<",
+        "sip:bob@x\x07",
+        "javascript:1",
+    ],
+)
+async def test_where_a_phone_can_be_sent(tmp_path: Path, to: str) -> None:
+    """A transfer names one address, with a scheme and nothing around it; anything else is told so."""
+    async with office(tmp_path) as here:
+        code, text = await ask(here, "POST", "/calls/none/transfer", {"to": to})
+        assert code == 400, text
+        assert "expected sip:user@host or tel:number" in text
 
 
 async def test_with_a_secret_an_operators_token_is_needed(tmp_path: Path) -> None:

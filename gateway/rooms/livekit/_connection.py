@@ -7,11 +7,16 @@ from typing import Any, Protocol
 from livekit import rtc
 
 from gateway.rooms.livekit._errors import LiveKitError, explain
+from gateway.rooms.livekit._sdk import GuardedRoom
 
 AGENT_SESSION = "lk.agent.session"
 CHAT = "lk.chat"
+OLD_CHAT = "lk-chat-topic"
+"""Data packets of chat, as clients sent them before text streams."""
 EARLY_SOUND = "lk.agent.pre-connect-audio-buffer"
-_LARGEST_STREAM = 16 << 20
+_PACKETS = frozenset({"", OLD_CHAT})
+_STREAMS = frozenset({CHAT, AGENT_SESSION, EARLY_SOUND})
+_LARGEST_STREAM = 4 << 20
 """Bytes of an incoming stream; sound from before the join is the largest."""
 _LEAVE_WITHIN = 2.0  # seconds
 
@@ -28,18 +33,19 @@ class Listener(Protocol):
     ) -> None: ...
     def voice_subscribed(self) -> None: ...
     def voice_republished(self, publication: rtc.LocalTrackPublication) -> None: ...
-    def data_received(self, packet: rtc.DataPacket) -> None: ...
+    def data_received(self, packet: rtc.DataPacket, identity: str) -> None: ...
     def dtmf_received(self, dtmf: rtc.SipDTMF) -> None: ...
     def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None: ...
     def early_sound(self, reader: rtc.ByteStreamReader, identity: str) -> None: ...
     def agent_session(self, reader: rtc.ByteStreamReader, identity: str) -> None: ...
+    def admits(self, topic: str, identity: str) -> bool: ...
     def wavering(self, wavering: bool) -> None: ...
     def disconnected(self, reason: int) -> None: ...
 
 
 class Connection:
     def __init__(self, listener: Listener):
-        self.room = rtc.Room()
+        self.room = GuardedRoom(_PACKETS, _STREAMS)
         self._left = False
         room, hear = self.room, listener
         for event, tell in {
@@ -54,13 +60,14 @@ class Connection:
             "track_subscribed": hear.track_subscribed,
             "local_track_subscribed": lambda track: hear.voice_subscribed(),
             "local_track_republished": lambda publication, sid: hear.voice_republished(publication),
-            "data_received": hear.data_received,
+            "data_received": lambda packet: hear.data_received(packet, room.sender),
             "sip_dtmf_received": hear.dtmf_received,
             "reconnecting": lambda: hear.wavering(True),
             "reconnected": lambda: hear.wavering(False),
         }.items():
             room.on(event, self._unless_left(tell))  # type: ignore[arg-type]  # a literal in a loop
         room.on("disconnected", self._unless_left(listener.disconnected))
+        room.admits = lambda topic, identity: not self._left and listener.admits(topic, identity)
         room.register_text_stream_handler(CHAT, self._unless_left(listener.text_stream))
         room.register_byte_stream_handler(AGENT_SESSION, self._unless_left(listener.agent_session))
         room.register_byte_stream_handler(EARLY_SOUND, self._unless_left(listener.early_sound))
@@ -76,6 +83,7 @@ class Connection:
 
     async def aclose(self) -> None:
         self._left = True
+        self.room.unguard()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.room.disconnect(), _LEAVE_WITHIN)
 

@@ -8,6 +8,8 @@ The SDK calls us for everything that happens, in threads of its own. As it comes
 - `rtc.AudioStream` has a task and a subscription of its own, and every subscription is shown every frame of every room: the work
   grows with the square of the rooms. Here frames go from the SDK's thread into a deque, where they wait until the tick drains it.
   The same goes for the receipts of frames we send.
+- Each event is shown to each room and to each open stream of the process. So what a participant floods a room with is dropped
+  before that, in the SDK's own thread (`Gate`): one who floods must not be felt in other rooms.
 
 All this takes hold when this module is imported, which must be before the process's first room.
 """
@@ -17,6 +19,7 @@ import ctypes
 import logging
 import os
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
@@ -25,9 +28,10 @@ import numpy as np
 from livekit import rtc
 from livekit.rtc import _ffi_client
 from livekit.rtc._ffi_client import FfiClient, FfiHandle
-from livekit.rtc._proto import audio_frame_pb2, ffi_pb2, track_pb2
+from livekit.rtc._proto import audio_frame_pb2, ffi_pb2, room_pb2, track_pb2
 from numpy.typing import NDArray
 
+from gateway.bucket import Bucket
 from schemas.audio import HEARING_RATE
 
 Pcm = NDArray[np.int16]
@@ -140,6 +144,139 @@ class Media:
         return waiting is not None
 
 
+PACKETS, PACKETS_AT_ONCE = 100.0, 300.0
+"""Data packets a participant may send a room: a second, and at once."""
+STREAMS, STREAMS_AT_ONCE = 5.0, 20.0
+"""Text and byte streams they may open."""
+CHANGES, CHANGES_AT_ONCE = 5.0, 50.0
+"""Changes of attributes, metadata or name; of more than that the last ones are learnt with the next change."""
+_RATES = {
+    "data_packet_received": (PACKETS, PACKETS_AT_ONCE),
+    "text_stream_opened": (STREAMS, STREAMS_AT_ONCE),
+    "byte_stream_opened": (STREAMS, STREAMS_AT_ONCE),
+    "participant_attributes_changed": (CHANGES, CHANGES_AT_ONCE),
+    "participant_metadata_changed": (CHANGES, CHANGES_AT_ONCE),
+    "participant_name_changed": (CHANGES, CHANGES_AT_ONCE),
+}
+_KEPT_BUCKETS = 4096
+
+
+class Gate:
+    """What participants may send the rooms that are guarded, before anybody is told of it. Called in the SDK's threads.
+
+    `topics`: of the data packets somebody listens to; `streams`: of text and byte streams; others go no further.
+    """
+
+    def __init__(self) -> None:
+        self._rooms: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
+        self._buckets: OrderedDict[tuple[int, str, str], Bucket] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def guard(self, room: int, topics: frozenset[str], streams: frozenset[str]) -> None:
+        self._rooms[room] = topics, streams
+
+    def leave(self, room: int) -> None:
+        with self._lock:
+            self._rooms.pop(room, None)
+            for key in [key for key in self._buckets if key[0] == room]:
+                del self._buckets[key]
+
+    def stops(self, event: room_pb2.RoomEvent, now: float) -> bool:
+        """Whether this goes no further; what the SDK keeps for it is let go."""
+        guarded = self._rooms.get(event.room_handle)
+        kind = event.WhichOneof("message")
+        if guarded is None or kind not in _RATES:
+            return False
+        sender, topic, owned, heard = _of(kind, event)
+        listened = heard is None or topic in guarded[heard]
+        if listened and self._allows((event.room_handle, kind, sender), now):
+            return False
+        if owned:
+            FfiHandle(owned).dispose()
+        return True
+
+    def _allows(self, key: tuple[int, str, str], now: float) -> bool:
+        with self._lock:
+            bucket = self._buckets.get(key)
+            if bucket is None:
+                rate, burst = _RATES[key[1]]
+                bucket = self._buckets[key] = Bucket.full(rate, now, burst)
+                while len(self._buckets) > _KEPT_BUCKETS:
+                    self._buckets.popitem(last=False)
+            else:
+                self._buckets.move_to_end(key)
+            return bucket.take(now)
+
+
+def _of(kind: str, event: room_pb2.RoomEvent) -> tuple[str, str, int, int | None]:
+    """Of such an event: who sent it, its topic, the SDK's handle of it (0: none), which of a room's topics count (None: all)."""
+    if kind == "data_packet_received":
+        packet = event.data_packet_received
+        user = packet.user if packet.HasField("user") else None
+        handle = user.data.handle.id if user is not None else 0
+        return (
+            packet.participant_identity,
+            user.topic if user is not None else "",
+            handle,
+            0 if user is not None else None,
+        )
+    if kind in ("text_stream_opened", "byte_stream_opened"):
+        opened = event.text_stream_opened if kind == "text_stream_opened" else event.byte_stream_opened
+        return opened.participant_identity, opened.reader.info.topic, opened.reader.handle.id, 1
+    return getattr(event, kind).participant_identity, "", 0, None
+
+
+_gate = Gate()
+
+
+class GuardedRoom(rtc.Room):
+    """A room of the SDK whose people can't flood it, and who are known by name even before the server has told of them.
+
+    `sender`: who sent the packet that is being told of; `admits(topic, identity)`: whether a stream may be opened now.
+    """
+
+    def __init__(self, topics: frozenset[str], streams: frozenset[str]):
+        super().__init__()
+        self.sender = ""
+        self.admits: Callable[[str, str], bool] = lambda topic, identity: True
+        self._heard = topics, streams
+
+    async def connect(self, url: str, token: str, options: rtc.RoomOptions = rtc.RoomOptions()) -> None:  # noqa: B008 (as the SDK's)
+        await super().connect(url, token, options)
+        if self._ffi_handle is not None:
+            _gate.guard(self._ffi_handle.handle, *self._heard)
+
+    def unguard(self) -> None:
+        if self._ffi_handle is not None:
+            _gate.leave(self._ffi_handle.handle)
+
+    def _on_room_event(self, event: room_pb2.RoomEvent) -> None:
+        if event.HasField("data_packet_received"):
+            self.sender = event.data_packet_received.participant_identity
+        super()._on_room_event(event)
+
+    def _handle_text_stream_opened(self, opened: room_pb2.TextStreamOpened) -> None:
+        if self._lets_in(opened):
+            super()._handle_text_stream_opened(opened)
+
+    def _handle_byte_stream_opened(self, opened: room_pb2.ByteStreamOpened) -> None:
+        if self._lets_in(opened):
+            super()._handle_byte_stream_opened(opened)
+
+    def _lets_in(self, opened: Any) -> bool:
+        """A reader that nobody reads would be shown each event of the process for ever: it is not made."""
+        head = opened.reader.info
+        if head.topic in self._heard[1] and _is_said(head) and self.admits(head.topic, opened.participant_identity):
+            return True
+        FfiHandle(opened.reader.handle.id).dispose()
+        return False
+
+
+def _is_said(head: Any) -> bool:
+    """Whether a stream is bytes, or somebody's own words: no correction, deletion, reaction, and not made from speech."""
+    return not (getattr(head, "operation_type", 0) or getattr(head, "generated", False))
+
+
 _media = Media()
 
 
@@ -189,6 +326,8 @@ def _called(data: Any, length: int) -> None:
     event = ffi_pb2.FfiEvent.FromString(ctypes.string_at(data, length))
     if event.HasField("logs") or event.HasField("panic"):
         _ffi_client.ffi_event_callback(data, length)
+    elif event.HasField("room_event") and _gate.stops(event.room_event, time.monotonic()):
+        pass
     elif not _media.take(event):
         FfiClient.instance.queue.put(event)
 

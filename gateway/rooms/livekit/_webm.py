@@ -4,6 +4,8 @@ WebM (RFC 9559's subset of EBML) as MediaRecorder writes it: one Opus track, clu
 """
 
 import struct
+import zlib
+from collections import deque
 from collections.abc import Iterator
 
 from schemas.errors import AudioFileError
@@ -14,23 +16,39 @@ _CONTAINERS = frozenset(
 _CODEC_PRIVATE, _SIMPLE_BLOCK, _BLOCK = 0x63A2, 0xA3, 0xA1
 _SERIAL = 1
 _LACED = 0x06
+_LONGEST_HEAD = 300
+"""Bytes of an OpusHead: 19, and a table of at most 255 channels."""
+_LONGEST_FRAME = 61_440
+"""Bytes of an Opus packet: more would not fit on a page, and no encoder makes a tenth of it."""
+_LONGEST_PACKET = 5760
+"""Samples at 48 kHz of an Opus packet (120 ms)."""
+_KEPT = 20 * 48_000
+"""Samples at 48 kHz that are kept: the last ones."""
 
 
 def to_ogg(data: bytes) -> bytes:
-    """The Opus of a WebM file as an Ogg file. AudioFileError: it holds none."""
+    """The Opus of a WebM file as an Ogg file, of a long one the last 20 s. AudioFileError: it holds none."""
     head = b""
-    frames: list[bytes] = []
-    for kind, body in _elements(data):
-        if kind == _CODEC_PRIVATE and body.startswith(b"OpusHead"):
-            head = body
-        elif kind in (_SIMPLE_BLOCK, _BLOCK) and len(body) > 4:
-            frames.append(_frame(body))
+    frames: deque[tuple[bytes, int]] = deque()
+    kept = 0
+    for kind, begin, end in _elements(data):
+        if kind == _CODEC_PRIVATE and end - begin <= _LONGEST_HEAD and data.startswith(b"OpusHead", begin):
+            head = data[begin:end]
+        elif kind in (_SIMPLE_BLOCK, _BLOCK) and end - begin > 4:
+            frame = _frame(data, begin, end)
+            samples = _samples(frame)
+            if not 0 < samples <= _LONGEST_PACKET or len(frame) > _LONGEST_FRAME:
+                raise AudioFileError("a WebM file whose blocks are no Opus packets")
+            frames.append((frame, samples))
+            kept += samples
+            while kept > _KEPT:
+                kept -= frames.popleft()[1]
     if not head or not frames:
         raise AudioFileError("a WebM file without Opus in it")
     pages = [_page([head], 0, 0, 2), _page([b"OpusTags" + struct.pack("<I", 0) + struct.pack("<I", 0)], 0, 1, 0)]
     position = 0
-    for number, frame in enumerate(frames):
-        position += _samples(frame)
+    for number, (frame, samples) in enumerate(frames):
+        position += samples
         pages.append(_page([frame], position, number + 2, 4 if number == len(frames) - 1 else 0))
     return b"".join(pages)
 
@@ -38,8 +56,8 @@ def to_ogg(data: bytes) -> bytes:
 # ── EBML ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """All elements but containers, which are entered; a broken end is the end."""
+def _elements(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """All elements but containers, which are entered: kind, and where the body begins and ends. A broken end is the end."""
     at = 0
     while at < len(data):
         kind, at = _number(data, at, keep_marker=True)
@@ -50,7 +68,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
             continue
         if size < 0 or at + size > len(data):
             return
-        yield kind, data[at : at + size]
+        yield kind, at, at + size
         at += size
 
 
@@ -69,12 +87,14 @@ def _number(data: bytes, at: int, *, keep_marker: bool = False) -> tuple[int, in
     return value, at + length
 
 
-def _frame(block: bytes) -> bytes:
+def _frame(data: bytes, begin: int, end: int) -> bytes:
     """The frame of a block: behind track number, time (2 bytes) and flags."""
-    _, at = _number(block, 0)
-    if block[at + 2] & _LACED:
+    _, at = _number(data, begin)
+    if at + 3 >= end:
+        raise AudioFileError("a WebM file with a block that is broken")
+    if data[at + 2] & _LACED:
         raise AudioFileError("a WebM file whose blocks hold several frames")
-    return block[at + 3 :]
+    return data[at + 3 : end]
 
 
 # ── Opus and Ogg ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -104,21 +124,10 @@ def _page(packets: list[bytes], position: int, number: int, flags: int) -> bytes
     return page[:22] + struct.pack("<I", _checksum(page)) + page[26:]
 
 
-def _table() -> list[int]:
-    table = []
-    for byte in range(256):
-        value = byte << 24
-        for _ in range(8):
-            value = ((value << 1) ^ 0x04C11DB7) & 0xFFFFFFFF if value & 0x80000000 else value << 1
-        table.append(value)
-    return table
-
-
-_TABLE = _table()
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def _checksum(page: bytes) -> int:
-    value = 0
-    for byte in page:
-        value = ((value << 8) & 0xFFFFFFFF) ^ _TABLE[(value >> 24) ^ byte]
-    return value
+    """Ogg's CRC: zlib's polynomial, with the bits of each byte in the other order and without its inversions."""
+    value = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{value:032b}"[::-1], 2)

@@ -4,7 +4,7 @@ Two things need care. A transcript may be replaced as long as its turn can be re
 is answered or over. And the agent's words are told as they sound, by the clips' timings and the position of the sound.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from gateway.rooms.livekit.facts import (
     ReplyEnded,
     SentenceBegan,
     SentenceEnded,
+    SentenceWords,
     StateChanged,
     Trouble,
     UserSpeech,
@@ -26,9 +27,12 @@ from gateway.rooms.livekit.facts import (
 )
 
 Message = dict[str, Any]
+Timings = tuple[tuple[str, float, float], ...]
 
 PACE = 15.0
 """Characters a second at which a sentence without timings is told."""
+_ENOUGH = 0.5
+"""Seconds of known timings from which this voice's pace is known, too."""
 _LOOK_AHEAD = 4  # tokens in which a timed word is looked for
 _KEPT = 200  # clips whose number is remembered
 
@@ -46,7 +50,8 @@ class _Segment:
 
 @dataclass(slots=True)
 class _Sentence:
-    """`tokens`: its words as written; `released`: how many have sounded; `timings`: by part, (word, its middle in the stream)."""
+    """`tokens`: its words as written; `released`: how many have sounded; `timings`: by part, (word, its middle in the stream);
+    `timed`: the whole of it has been told."""
 
     number: int
     index: int
@@ -56,6 +61,7 @@ class _Sentence:
     tokens: list[str]
     released: int = 0
     ended: bool = False
+    timed: bool = False
     timings: dict[int, list[tuple[str, float]]] = field(default_factory=dict)
 
     def due(self, played: float) -> int:
@@ -76,6 +82,20 @@ class _Sentence:
                     told = place + 1
                 place += 1
         return min(told, len(self.tokens))
+
+    def whole(self, known: Timings, complete: bool) -> Timings:
+        """Timings of all of it: the known ones, and at their pace those of the words behind them."""
+        place = 0
+        for word, _, _ in known:
+            place = self._place(word, place) + 1
+        rest = [] if complete and known else self.tokens[place:]
+        end = known[-1][2] if known else 0.0
+        told = sum(len(word) + 1 for word, _, _ in known)
+        pace = told / end if end >= _ENOUGH else PACE
+        for token in rest:
+            begin, end = end, end + (len(token) + 1) / pace
+            known = (*known, (token, round(begin, 3), round(end, 3)))
+        return known
 
     def _place(self, word: str, begin: int) -> int:
         """The token a timed word belongs to: counted, unless it is found a little further on."""
@@ -143,7 +163,9 @@ class Captions:
         if reply is None or not reply.sentences:
             return []
         sentence = reply.sentences[-1]
-        return list(_release(reply, sentence, sentence.due(played)))
+        began = sentence.spoken and played > sentence.begin
+        timed = list(_time(reply, sentence, (), complete=False)) if began else []  # it sounds, and nothing is known
+        return [*timed, *_release(reply, sentence, sentence.due(played))]
 
     def _changed(self, state: str) -> list[Fact]:
         """Between two sentences of a reply the agent goes on speaking, as far as anybody who looks is concerned."""
@@ -243,7 +265,7 @@ class Captions:
     def _words(self, message: Message, pushed: float, played: float) -> Iterator[Fact]:
         turn, index, part = message["turn"], message["index"], message["part"]
         start = pushed + message["offset"]
-        words = tuple((str(text), float(begin), float(end)) for text, begin, end in message["words"])
+        words = _timings(message["words"])
         sentence = None
         reply = self._reply
         if reply is not None and reply.turn == turn:
@@ -260,6 +282,10 @@ class Captions:
             while len(self._clips) > _KEPT:
                 del self._clips[next(iter(self._clips))]
         segment = f"{self._prefix}-agent-{turn}"
+        if reply is not None and sentence is not None:
+            late = max(0.0, start - sentence.begin) if part else 0.0  # of parts before it nothing was known
+            known = _timings([*message["words"], *message["rest"]], late)
+            yield from _time(reply, sentence, known, complete=message["whole"])
         yield ClipWords(self._clips[key], segment, text, round(start - played, 3), words)
 
     def _end_reply(self, message: Message) -> Iterator[Fact]:
@@ -295,6 +321,14 @@ def _release(reply: _Reply, sentence: _Sentence, count: int) -> Iterator[Fact]:
     yield WordsSounded(reply.segment, delta, reply.said)
 
 
+def _time(reply: _Reply, sentence: _Sentence, known: Timings, *, complete: bool) -> Iterator[Fact]:
+    """Tell when the words of a sentence sound, once. `complete`: nothing is missing in what is known."""
+    if not sentence.timed:
+        sentence.timed = True
+        words = sentence.whole(known, complete)
+        yield SentenceWords(sentence.number, reply.segment, sentence.text, words)
+
+
 def _complete(reply: _Reply) -> Iterator[Fact]:
     """The last sentence has sounded to its end."""
     if not reply.sentences:
@@ -305,6 +339,10 @@ def _complete(reply: _Reply) -> Iterator[Fact]:
     yield from _release(reply, sentence, len(sentence.tokens))
     sentence.ended = True
     yield SentenceEnded(reply.segment, sentence.number, sentence.text, sentence.spoken)
+
+
+def _timings(words: Iterable[Any], shift: float = 0.0) -> Timings:
+    return tuple((str(text), float(begin) + shift, float(end) + shift) for text, begin, end in words)
 
 
 def _bare(word: str) -> str:

@@ -93,6 +93,19 @@ class ClipWords:
 
 
 @dataclass(frozen=True, slots=True)
+class SentenceWords:
+    """Timings of a whole sentence, once, when its sound begins: what is known of them is exact, the rest is estimated.
+
+    `number` as in `SentenceBegan`; `words`: (text, start, end), seconds from the sentence's first sample.
+    """
+
+    number: int
+    segment: str
+    text: str
+    words: tuple[tuple[str, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """How long the stages of a turn took: name → seconds."""
 
@@ -123,6 +136,7 @@ Fact = (
     | SentenceEnded
     | ReplyEnded
     | ClipWords
+    | SentenceWords
     | Figures
     | Trouble
     | Over

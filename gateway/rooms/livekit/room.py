@@ -122,10 +122,10 @@ class LiveKitRoom:
         self._ears = Ears(clock)
         self._outbox = Outbox()
         self._captions = Captions(secrets.token_hex(4), _wall)
-        self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing)
+        self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing, disconnect=agent.livekit.disconnect_bot)
         self._conventions = _conventions(agent, self._rtvi)
         agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
-        self._incoming = Incoming(self, agent, self._rtvi, agent_session, self._ears, self._outbox)
+        self._incoming = Incoming(self, clock, agent, self._rtvi, agent_session, self._ears, self._outbox)
         self._state = "initializing"
         self._attached = self._waits_for_phone = False
         self._wait_until: float | None = None  # for somebody to subscribe to the voice
@@ -361,8 +361,18 @@ class LiveKitRoom:
     def voice_republished(self, publication: rtc.LocalTrackPublication) -> None:
         self._scene.track = publication.sid
 
-    def data_received(self, packet: rtc.DataPacket) -> None:
-        self._incoming.data(packet)
+    def data_received(self, packet: rtc.DataPacket, identity: str) -> None:
+        self._incoming.data(packet, identity)
+
+    def admits(self, topic: str, identity: str) -> bool:
+        return self._incoming.admits(topic, identity)
+
+    async def statistics(self) -> tuple[list[Any], list[Any]]:
+        """Of the connection, as the SDK tells them: of the publishing and the subscribing side. RuntimeError: there is none."""
+        if self._connection is None:
+            raise RuntimeError("the room is not connected")
+        found = await self._connection.room.get_rtc_stats()
+        return found.publisher_stats, found.subscriber_stats
 
     def dtmf_received(self, dtmf: rtc.SipDTMF) -> None:
         self._incoming.dtmf(dtmf)
@@ -459,6 +469,6 @@ def _conventions(agent: AgentSpec, rtvi: Rtvi) -> list[Convention]:
         (settings.transcription, Transcription()),
         (settings.old_transcription, OldTranscription()),
         (settings.transcripts, Transcripts()),
-        (settings.session_events, AgentSession(agent.name)),
+        (settings.session_events, AgentSession(agent.name, run_input=settings.run_input)),
     ]
     return [convention for wanted, convention in every if wanted]

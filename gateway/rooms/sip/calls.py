@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,13 @@ from gateway.rooms.sip.line import Line, Metronome, NoPorts
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.room import SipRoom
 from gateway.rooms.sip.sources import Address, Sources
+from gateway.rooms.sip.unacknowledged import Unacknowledged
 from gateway.rooms.sip.wire import Wire, facing
 from gateway.session import Session
 from schemas.agent import AgentSpec
 from schemas.errors import AgentSpecError, AntiphonError
+from schemas.numbers import numbers_shortened, shortened
+from schemas.text import one_line
 from schemas.trunks import Trunk
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -60,11 +63,11 @@ class Call:
     line: Line
     room: SipRoom | None = None
     session: Session | None = None
+    terms: offers.Terms | None = None
+    """What was agreed on last."""
     version: int = 1
     gone: bool = False
     """The other side has left before there was a room."""
-    counter: asyncio.Future[SipRequest | None] | None = None
-    """The ACK that answers our offer, where theirs had none; None: they have left."""
     moving: asyncio.Future[int] | None = None
     """The status of a transfer that was asked for."""
 
@@ -82,23 +85,33 @@ class Calls:
         self._metrics = metrics
         self.metronome = Metronome(metrics.lateness.observe)
         self.by_id: dict[str, Call] = {}
+        self.unacknowledged = Unacknowledged(metrics.half_open.set)
+        self.full: Callable[[Trunk], str] = lambda _: ""
+        """Why a trunk has no place for one more call, "" when it has."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def busy(self, trunk: Trunk | None) -> int:
-        """How many calls a trunk has, or all of them together."""
+        """How many calls a trunk has, or all of them together; without those nobody has acknowledged."""
         if trunk is None:
-            return len(self.by_id)
-        return sum(call.guest.trunk is trunk for call in self.by_id.values())
+            return len(self.by_id) - len(self.unacknowledged)
+        calls = [call for call in self.by_id.values() if call.guest.trunk is trunk]
+        return sum(call.id not in self.unacknowledged for call in calls)
 
     def of_session(self, session: str) -> Call | None:
         return next((call for call in self.by_id.values() if call.session and call.session.name == session), None)
+
+    def by(self, peer: Address) -> bool:
+        """Whether a call goes on whose signalling is at `peer`."""
+        return any(_peer(call) == peer for call in self.by_id.values())
 
     # ── coming in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def invited(self, guest: Guest, side: Agents, incoming: IncomingCall) -> None:
         """A caller was let in: answer."""
+        host = incoming.source_addr[0]
         signalled = incoming.sdp_offer.rtp_address if incoming.sdp_offer else None
-        line = self.new_line(guest, incoming.source_addr[0], signalled)
+        line = self.new_line(guest, host, signalled)
+        self.unacknowledged.enter(incoming.call_id, host, guest.trunk.name)
         call = self._enter(Call(incoming.call_id, guest, side, incoming, line))
         self._spawn(self._answer(call, incoming))
 
@@ -115,18 +128,17 @@ class Calls:
                 call.room.key(digit)
 
     async def _answer(self, call: Call, incoming: IncomingCall) -> None:
-        offer = incoming.sdp_offer
-        late = offer is None and not incoming.invite.body
         try:
-            terms = None if late else offers.read(offer, call.codecs)
             agent = self._reception.agents.find(call.guest.agent)
-            incoming.ringing()
-            await self.open_line(call.line)
-            terms = terms or await self._offer(call, incoming)
+            terms = await self._agree(call, incoming)
             if terms is None:
-                self._leave(call)
+                self._hang_up_unacknowledged(call)
                 return
-            call.line.agree(terms.deal)
+            if full := self.full(call.guest.trunk):
+                self._refuse(call, incoming, 486, full)
+                return
+            self.unacknowledged.leave(call.id)
+            self._metrics.calls.set(self.busy(None))
             await self._open(call, agent)
         except offers.NoDeal as error:
             self._refuse(call, incoming, 488, f"Not Acceptable Here: {error}")
@@ -140,23 +152,39 @@ class Calls:
             if call.gone:
                 call.room.leave()
                 return
-            self._terms(call, terms)
-            if offer is not None:
-                host = facing(*incoming.source_addr, self._advertised)
-                incoming.accept(offers.answer(offer, terms, host, call.line.port, call.version))
-            else:
-                call.room.attach()
+            self._terms(call, call.terms or terms)
+            call.room.attach()
             self.metronome.lines.add(call.line)
 
-    async def _offer(self, call: Call, incoming: IncomingCall) -> offers.Terms | None:
-        """Who calls without an offer gets ours and answers it with the ACK (RFC 3261 §13.2.1). None: they left. NoDeal."""
-        host = facing(*incoming.source_addr, self._advertised)
-        call.counter = asyncio.get_running_loop().create_future()
-        if call.gone:
+    async def _agree(self, call: Call, incoming: IncomingCall) -> offers.Terms | None:
+        """Answer, and wait until they acknowledge: only then is there a session. Who calls without an offer gets ours and
+        answers it with the ACK (RFC 3261 §13.2.1). None: they left, or never acknowledged. NoDeal."""
+        offer = incoming.sdp_offer
+        late = offer is None and not incoming.invite.body
+        terms = None if late else offers.read(offer, call.codecs)
+        incoming.ringing()
+        await self.open_line(call.line)
+        if call.gone or self.unacknowledged.given_up(call.id):
             return None
-        incoming.accept(offers.offer(call.codecs, host, call.line.port, call.version))
-        ack = await call.counter
-        return None if ack is None else offers.read(_sdp(ack), call.codecs)
+        host, line = facing(*incoming.source_addr, self._advertised), call.line
+        if offer is not None and terms is not None:
+            self._terms(call, terms)
+            incoming.accept(offers.answer(offer, terms, host, line.port, call.version))
+        else:
+            incoming.accept(offers.offer(call.codecs, host, line.port, call.version))
+        ack = await self.unacknowledged.ack(call.id)
+        if ack is None:
+            return None
+        if terms is None:
+            self._terms(call, offers.read(_sdp(ack), call.codecs))
+        return call.terms
+
+    def _hang_up_unacknowledged(self, call: Call) -> None:
+        """They left before they had acknowledged, or are given up."""
+        if self.unacknowledged.given_up(call.id):
+            self._metrics.unacknowledged.inc()
+            self._bye(call)
+        self._leave(call)
 
     async def _open(self, call: Call, agent: AgentSpec) -> None:
         trunk, party = call.guest.trunk, call.guest.party
@@ -167,17 +195,19 @@ class Calls:
         )  # fmt: skip
         call.session = await self._reception.open(new_session("sip"), call.room, agent)
         log.info(
-            "%s: %s call, %s → %s by %s", call.session.name, party.attributes["sip.direction"], party.number,
-            call.guest.called, trunk.name,
+            "%s: %s call, %s → %s by %s", call.session.name, party.attributes["sip.direction"], shortened(party.number),
+            shortened(call.guest.called), trunk.name,
         )  # fmt: skip
 
     def _refuse(self, call: Call, incoming: IncomingCall, status: int, reason: str) -> None:
         self._metrics.refused.labels(str(status)).inc()
-        log.info("refused %s → %s: %d %s", call.guest.party.number, call.guest.called, status, _one_line(reason))
+        reason = one_line(reason, 200)
+        who, called = shortened(call.guest.party.number), shortened(call.guest.called)
+        log.info("refused %s → %s: %d %s", who, called, status, numbers_shortened(reason, bare=True))
         if incoming.dialog.state is DialogState.CONFIRMED:
             self._bye(call)
         elif not call.gone:
-            incoming.reject(status, _one_line(reason))
+            incoming.reject(status, reason)
         self._leave(call)
 
     def acknowledged(self, call_id: str, ack: SipRequest) -> None:
@@ -185,15 +215,13 @@ class Calls:
         call = self.by_id.get(call_id)
         if call is None or not isinstance(call.sip, IncomingCall) or not dialog_matches(call.sip.dialog, ack):
             return
-        if call.counter is not None and not call.counter.done():
-            call.counter.set_result(ack)
-        if call.room is None:
+        if self.unacknowledged.came(call_id, ack) or call.room is None:
             return
         if (sdp := _sdp(ack)) is not None:
             try:
                 self.offered(call, sdp)
             except offers.NoDeal as error:
-                log.info("%s is hung up: %s", call.guest.party.number, error)
+                log.info("%s is hung up: %s", shortened(call.guest.party.number), one_line(str(error), 200))
                 call.room.leave("error")
                 return
         call.room.attach()
@@ -242,6 +270,7 @@ class Calls:
         return terms
 
     def _terms(self, call: Call, terms: offers.Terms) -> None:
+        call.terms = terms
         if call.line.deal != terms.deal:
             call.line.agree(terms.deal)
         call.line.sources.moved(terms.address or call.line.sources.signalled)
@@ -272,19 +301,19 @@ class Calls:
         sip = call.sip
         if sip.dialog.state is not DialogState.CONFIRMED:
             raise NotMoved(481, "the call is not answered yet, or over")
-        to = sip.remote_addr if isinstance(sip, OutgoingCall) else sip.source_addr
+        to = _peer(call)
         call.moving = asyncio.get_running_loop().create_future()
         try:
             call.side.uac.send_refer(sip.dialog, target, to)
             status = await asyncio.wait_for(call.moving, seconds)
         except TimeoutError:
             raise NotMoved(
-                408, f"the phone did not say within {seconds:.0f} s whether it reached {target[:80]}"
+                408, f"the phone did not say within {seconds:.0f} s whether it reached {numbers_shortened(target[:80])}"
             ) from None
         finally:
             call.moving = None
         if status >= 300:
-            raise NotMoved(status, f"the phone could not reach {target[:80]} ({status})")
+            raise NotMoved(status, f"the phone could not reach {numbers_shortened(target[:80])} ({status})")
         if call.room is not None:
             call.room.leave("transferred")
         return status
@@ -303,8 +332,7 @@ class Calls:
         if call is None:
             return
         call.gone = True
-        if call.counter is not None and not call.counter.done():
-            call.counter.set_result(None)
+        self.unacknowledged.came(call_id, None)
         self.moved(call_id, 202)  # who hangs up while being handed on is there, or on the way
         self.metronome.lines.discard(call.line)
         if call.room is not None:
@@ -329,13 +357,14 @@ class Calls:
 
     def _enter(self, call: Call) -> Call:
         self.by_id[call.id] = call
-        self._metrics.calls.set(len(self.by_id))
+        self._metrics.calls.set(self.busy(None))
         return call
 
     def _leave(self, call: Call) -> None:
         if self.by_id.pop(call.id, None) is None:
             return
-        self._metrics.calls.set(len(self.by_id))
+        self.unacknowledged.leave(call.id)
+        self._metrics.calls.set(self.busy(None))
         self._metrics.lost.inc(call.line.reorder.lost)
         self._metrics.strangers.inc(call.line.strangers)
         self.metronome.lines.discard(call.line)
@@ -372,9 +401,9 @@ async def _guarded(work: Coroutine[Any, Any, None]) -> None:
         log.exception("a call could not be answered")
 
 
+def _peer(call: Call) -> Address:
+    return call.sip.remote_addr if isinstance(call.sip, OutgoingCall) else call.sip.source_addr
+
+
 def _sdp(request: SipRequest) -> SdpMessage | None:
     return parse_sdp(request.text) if request.body and request.content_type == "application/sdp" else None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]

@@ -1,6 +1,5 @@
 """What operators ask of the phones, by HTTP: ring somebody, hand a caller on, press keys, hang up. `antiphon dial` asks here."""
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -10,27 +9,30 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gateway.rooms.sip.calls import Call, NotMoved
 from gateway.rooms.sip.dialing import NotDialled
 from gateway.rooms.sip.phones import Phones
+from gateway.rooms.sip.places import is_address, is_number
 
 LetIn = Callable[[web.Request], None]
 """Raises web.HTTPForbidden or web.HTTPUnauthorized for who is no operator."""
 
 
-def _target(*schemes: str) -> AfterValidator:
-    """Whom to call, in one word that begins with one of `schemes`."""
+def _whom(value: str) -> str:
+    """Whom to call: a SIP address or a number, and nothing around it."""
+    if not (is_address(value) or is_number(value)):
+        raise ValueError(f"expected sip:user@host or a number, found {value[:80]!r}")
+    return value
 
-    def check(value: str) -> str:
-        if not re.fullmatch(r"[^\s<>\"]{1,200}", value) or not value.lower().startswith(schemes):
-            expected = "sip:user@host or tel:number" if "tel:" in schemes else "sip:user@host or a number"
-            raise ValueError(f"expected {expected}, found {value[:80]!r}")
-        return value
 
-    return AfterValidator(check)
+def _where(value: str) -> str:
+    """Where a phone is sent: as it dials itself, an address with a scheme."""
+    if not (is_address(value) or (value.lower().startswith("tel:") and is_number(value))):
+        raise ValueError(f"expected sip:user@host or tel:number, found {value[:80]!r}")
+    return value
 
 
 class Dial(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    to: Annotated[str, _target("")]
+    to: Annotated[str, AfterValidator(_whom)]
     agent: str = Field("", max_length=120)
     trunk: str = Field("", max_length=60)
     digits: str = Field("", max_length=64, pattern=r"^[0-9*#A-Da-dwW]*$")
@@ -40,7 +42,7 @@ class Dial(BaseModel):
 class Transfer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    to: Annotated[str, _target("sip:", "sips:", "tel:")]
+    to: Annotated[str, AfterValidator(_where)]
 
 
 class Keys(BaseModel):

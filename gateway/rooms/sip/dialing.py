@@ -1,7 +1,9 @@
 """Calls of ours: whom we may ring, by which trunk, and what came of it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 
 from aiosipua.auth import SipDigestAuth
 from aiosipua.headers import parse_uri
@@ -14,10 +16,13 @@ from gateway.rooms.sip.codecs import available
 from gateway.rooms.sip.door import Guest, clean
 from gateway.rooms.sip.gate import allowed
 from gateway.rooms.sip.line import Line, NoPorts
-from gateway.rooms.sip.places import Place, resolve
+from gateway.rooms.sip.places import Place, is_number, problem, resolve
 from gateway.rooms.sip.room import Party
-from gateway.rooms.sip.wire import TcpWire, facing
+from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.wire import facing
 from schemas.errors import AgentSpecError, AntiphonError
+from schemas.numbers import numbers_shortened, shortened
+from schemas.text import one_line
 from schemas.trunks import Provider, Trunk, secret
 
 UNANSWERED = "Unanswered"
@@ -43,26 +48,40 @@ class Route:
 
 
 async def route(target: str, wanted: str, trunks: Sequence[Trunk]) -> Route:
-    """How to ring `target` (sip:user@host, or a number). `wanted`: a trunk's name, "" leaves the choice. NotDialled."""
+    """How to ring `target` (sip:user@host, or a number). `wanted`: a trunk's name, "" leaves the choice. NotDialled: among
+    others for addresses no trunk names, so that nobody who may dial can have us send to any host."""
     named = [trunk for trunk in trunks if trunk.name == wanted]
     if wanted and not named:
         there = ", ".join(trunk.name for trunk in trunks) or "none"
         raise NotDialled(404, f"no trunk is called {wanted[:60]!r}; there is {there} (SIP_TRUNKS)")
     by = [trunk for trunk in (named or trunks) if trunk.outbound is not None]
     uri = target if target.lower().startswith(("sip:", "sips:")) else ""
+    if uri and (reason := problem(uri)):
+        raise NotDialled(416, f"{numbers_shortened(uri[:80])!r}: {reason}")
+    if not uri and not is_number(target):
+        raise NotDialled(416, f"{target[:40]!r} is neither a SIP address nor a number")
     try:
         if uri and not (named and by):
             return await _directly(uri, named or trunks)
         if not by:
             raise NotDialled(
-                404, f"no trunk dials numbers such as {target[:40]}; give one an [trunk.outbound] (SIP_TRUNKS)"
+                404,
+                f"no trunk dials numbers such as {shortened(target[:40])}; give one an [trunk.outbound] (SIP_TRUNKS)",
             )
         provider = by[0].outbound
         assert provider is not None
         place = await resolve(Place.of(provider.server, provider.transport))
     except OSError as error:
-        raise NotDialled(503, f"{target[:80]}: its host can't be found ({error})") from None
-    return Route(by[0], provider, uri or f"sip:{clean(target)}@{place.host}", place)
+        raise NotDialled(503, f"{numbers_shortened(target[:80])}: its host can't be found ({error})") from None
+    return Route(by[0], provider, uri or _dialled(target, place.host), place)
+
+
+def _dialled(number: str, host: str) -> str:
+    """Its address at a provider."""
+    user = re.sub("(?i)^tel:", "", number)
+    if re.fullmatch(r"\+?[\d*#().-]+", user):
+        user = re.sub(r"[().-]", "", user)
+    return f"sip:{quote(user, safe='+*')}@{f'[{host}]' if ':' in host else host}"
 
 
 async def _directly(uri: str, trunks: Sequence[Trunk]) -> Route:
@@ -84,6 +103,8 @@ async def dial(
         raise NotDialled(404, str(error)) from None
     if reception.draining:
         raise NotDialled(503, "this gateway shuts down and takes no new calls")
+    if full := calls.full(way.trunk):
+        raise NotDialled(486, full)
     line, call = await _ring(calls, side, way, agent)
     outgoing = call.sip
     assert isinstance(outgoing, OutgoingCall)
@@ -101,8 +122,8 @@ async def dial(
         host, port = way.place.address
         if outgoing._reject_reason == UNANSWERED:
             raise NotDialled(408, f"nothing answers SIP at {host}:{port} by {way.place.transport.upper()}") from None
-        reason = f"{outgoing._reject_code} {outgoing._reject_reason}".strip()
-        raise NotDialled(outgoing._reject_code, f"{way.target[:80]} says {reason}") from None
+        reason = one_line(f"{outgoing._reject_code} {outgoing._reject_reason}", 200)
+        raise NotDialled(outgoing._reject_code, f"{numbers_shortened(way.target[:80])} says {reason}") from None
     except offers.NoDeal as error:
         raise NotDialled(488, str(error)) from None
     except Refused as error:
@@ -123,7 +144,7 @@ async def _ring(calls: Calls, side: Agents, way: Route, agent: str) -> tuple[Lin
             await side.wire.connect(address)
         except (OSError, TimeoutError) as error:
             raise NotDialled(503, f"{address[0]}:{address[1]} takes no connection ({error})") from None
-    user = clean(parse_uri(way.target).user or "") or "unknown"
+    user = clean(unquote(parse_uri(way.target).user or "")) or "unknown"
     attributes = {
         "sip.phoneNumber": user,
         "sip.trunk": way.trunk.name,

@@ -14,9 +14,12 @@ from gateway.rooms.sip.digest import Digest
 from gateway.rooms.sip.gate import allowed
 from gateway.rooms.sip.room import Party
 from schemas.clock import Clock
+from schemas.text import one_line
 from schemas.trunks import Trunk, secret
 
 _REMEMBERED = 4096
+_READ = 400
+"""Characters of a name that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +75,27 @@ class Door:
             return TurnedAway(503, "Service Unavailable: too many calls a second", {"Retry-After": "2"})
         agent = trunk.agent_for(dialled, meant)
         if agent is None:
-            return TurnedAway(404, f"Not Found: no agent answers {(dialled or meant)[:40] or 'that'}")
+            return TurnedAway(404, f"Not Found: no agent answers {clean(dialled or meant)[:40] or 'that'}")
         if closed := self.closed():
             return TurnedAway(503, f"Service Unavailable: {closed}", {"Retry-After": "10"})
+        if full := self.full(trunk):
+            return full
+        called = clean(dialled if dialled in trunk.numbers or meant not in trunk.numbers else meant)
+        return Guest(trunk, agent, called, _party(invite, host, trunk, called))
+
+    def full(self, trunk: Trunk) -> TurnedAway | None:
+        """Why there is no place for one more call of a trunk."""
         if self.busy(trunk) >= trunk.calls:
             return TurnedAway(486, f"Busy Here: all {trunk.calls} lines of this trunk are taken")
         if self.busy(None) >= self.most:
             return TurnedAway(503, "Service Unavailable: all lines are taken", {"Retry-After": "10"})
-        called = dialled if dialled in trunk.numbers or meant not in trunk.numbers else meant
-        return Guest(trunk, agent, called, _party(invite, host, trunk, called))
+        return None
 
     def _ask(self, invite: SipRequest, host: str, trunk: Trunk) -> TurnedAway | None:
         """The digest: None when the caller has answered for one of the trunk's users."""
         users = {user.name: secret(user.secret) for user in trunk.users}
-        header = invite.headers.get_first("authorization")
-        verdict, _ = self._digest.check(header, "INVITE", host, users, trunk.algorithm)
+        given = invite.headers.get("authorization")
+        verdict, _ = self._digest.check(given, "INVITE", invite.uri, host, users, trunk.algorithm)
         if verdict == "right":
             return None
         if verdict == "wrong" and not self._within_rate(host, trunk):
@@ -112,8 +121,8 @@ def _party(invite: SipRequest, host: str, trunk: Trunk, called: str) -> Party:
     number = clean(unquote(address.uri.user or "")) or "anonymous"
     attributes = {
         "sip.phoneNumber": number,
-        "sip.trunkPhoneNumber": clean(called),
-        "sip.callID": (invite.call_id or "")[:200],
+        "sip.trunkPhoneNumber": called,
+        "sip.callID": one_line(invite.call_id or "", 200),
         "sip.trunk": trunk.name,
         "sip.address": host,
         "sip.direction": "inbound",
@@ -132,9 +141,9 @@ def _user_of(invite: SipRequest, header: str) -> str:
 
 def clean(number: str) -> str:
     """A number or name as it may stand in a log: no control characters, not long."""
-    return re.sub(r"[^\w+*#.@:-]", "", number)[:64]
+    return re.sub(r"[^\w+*#.@:-]", "", number[:_READ])[:64]
 
 
 def shown(name: str) -> str:
     """A display name likewise, with its spaces."""
-    return " ".join(re.sub(r"[^\w+*#.@:,' -]", "", name).split())[:80]
+    return one_line(re.sub(r"[^\w\s+*#.@:,'()&/-]", "", name[:_READ]), 80)

@@ -28,10 +28,11 @@ def allowed(host: str, networks: Sequence[Network]) -> bool:
     """Whether `host` is in one of `networks`. This machine itself, by whichever of its addresses, is loopback too: that is
     where a phone on it calls from."""
     loopback = "::1" if ":" in host else "127.0.0.1"
-    return within(host, networks) or (within(loopback, networks) and _is_here(host))
+    return within(host, networks) or (within(loopback, networks) and is_here(host))
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether `host` is an address of this machine."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((host, 9))  # nothing is sent; who calls itself keeps its address

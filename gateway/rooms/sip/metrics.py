@@ -8,6 +8,12 @@ _LATE = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.012, 0.016, 0.02, 0.04, 0.1, 0.5)
 class SipMetrics:
     def __init__(self, own: CollectorRegistry) -> None:
         self.calls = Gauge("antiphon_sip_calls", "Calls under way", registry=own)
+        self.half_open = Gauge(
+            "antiphon_sip_calls_unacknowledged", "Calls answered that no ACK has come for yet", registry=own
+        )
+        self.unacknowledged = Counter(
+            "antiphon_sip_never_acknowledged", "Calls given up because no ACK came", registry=own
+        )
         self.refused = Counter("antiphon_sip_refused", "Calls refused, by SIP status", ["status"], registry=own)
         self.lateness = Histogram(
             "antiphon_sip_frame_late_seconds",

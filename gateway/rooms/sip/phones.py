@@ -23,9 +23,12 @@ from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.registrations import Registrar
 from gateway.rooms.sip.sources import Address
-from gateway.rooms.sip.wire import TcpWire, UdpWire, Wire, hang_up_late, refusal
+from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
 from schemas.errors import SettingsError
+from schemas.numbers import numbers_shortened
 from schemas.settings import Settings
+from schemas.text import one_line
 from schemas.trunks import Trunks, load_trunks
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -74,6 +77,7 @@ class Phones:
         self.gate = Gate(clock, [network for trunk in trunks.trunk for network in trunk.addresses])
         self.calls = Calls(reception, listen.host, listen.ports, listen.advertised, self.metrics)
         self.door = Door(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
+        self.calls.full = lambda trunk: full.reason if (full := self.door.full(trunk)) is not None else ""
         self.port = listen.port
         self._refusals = Bucket.full(1.0, clock.now())  # lines a second, whoever calls however often
         self.sides: list[Agents] = []
@@ -98,6 +102,7 @@ class Phones:
                 break
         self.port = udp.port
         self.sides = [self._side(udp), self._side(tcp)]
+        tcp.in_use = self.calls.by
         self.calls.metronome.start()
         log.info("phones: SIP on %s:%d, trunks: %s", host, self.port, ", ".join(t.name for t in self.trunks) or "none")
         for trunk in self.trunks:
@@ -165,7 +170,8 @@ class Phones:
             if isinstance(answer, TurnedAway):
                 self.metrics.refused.labels(str(answer.status)).inc()
                 if answer.status != 401 and self._refusals.take(self._reception.house.clock.now()):
-                    log.info("refused a call from %s: %d %s", source[0], answer.status, answer.reason)
+                    reason = numbers_shortened(one_line(answer.reason, 200), bare=True)
+                    log.info("refused a call from %s: %d %s", source[0], answer.status, reason)
                 wire.send_reply(refusal(request, answer.status, answer.reason, **answer.headers))
                 return False
             self._guests[request.call_id or ""] = answer
@@ -219,24 +225,29 @@ class Phones:
     # ── around the user agent ────────────────────────────────────────────────────────────────────────────────────────
 
     def _message(self, side: Agents, message: SipRequest | SipResponse, source: Address) -> None:
-        if isinstance(message, SipResponse):
-            self._learn(side, message, source)
-        side.uas._on_message(message, source)
+        if isinstance(message, SipRequest) or self._learn(side, message, source):
+            side.uas._on_message(message, source)
 
-    def _learn(self, side: Agents, response: SipResponse, source: Address) -> None:
-        """Where requests within a call of ours go, as its answer says (RFC 3261 §12.1.2)."""
+    def _learn(self, side: Agents, response: SipResponse, source: Address) -> bool:
+        """Where requests within a call of ours go, as its answer says (RFC 3261 §12.1.2). False: the answer of somebody with
+        whom there is no call."""
         call = side.uac.get_call(response.call_id or "")
         cseq = response.cseq
         if cseq is None or cseq.method != "INVITE" or not 200 <= response.status_code < 300:
-            return
-        if call is None:
+            return True
+        tag = (response.to_addr.tag if response.to_addr else None) or ""
+        taken = call is not None and call._answered.is_set()
+        if call is None or (taken and tag != call.dialog.remote_tag):
             hang_up_late(side.wire, response, source)
-            return
+            return False
+        if not taken:
+            call.dialog.remote_tag = tag  # whoever rang before
         contacts = response.contact
         if contacts:
             call.dialog.remote_target = stringify_uri(contacts[0].uri)
         if not call.dialog.route_set:
             call.dialog.route_set = list(reversed(response.headers.get("record-route")))
+        return True
 
     def _passed(self, message: SipRequest | SipResponse) -> None:
         if isinstance(message, SipRequest):

@@ -1,6 +1,7 @@
-"""Where a SIP address leads: host, port, transport."""
+"""Where a SIP address leads: host, port, transport; and what is an address at all."""
 
 import asyncio
+import re
 import socket
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,6 +11,40 @@ from aiosipua.headers import parse_uri
 from gateway.rooms.sip.sources import Address
 
 PORT = 5060
+
+_URI = re.compile(
+    r"(?i)(?P<scheme>sips?):(?:[\w.!~*'()&=+$,/%:-]{1,120}@)?(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.?)"
+    r"(?::(?P<port>\d{1,5}))?(?P<params>(?:;[\w.-]+(?:=[\w.%+:\[\]-]+)?)*)",
+    re.ASCII,
+)
+_NUMBER = re.compile(r"(?:tel:)?\+?[\w*#.()-]{1,64}", re.ASCII | re.IGNORECASE)
+_LOWEST = 1024
+
+
+def is_address(target: str) -> bool:
+    """Whether it is a SIP address: no line breaks, no headers behind a question mark, nothing that a header would end at."""
+    return len(target) <= 200 and _URI.fullmatch(target) is not None
+
+
+def is_number(target: str) -> bool:
+    """Whether it is a number, or a name, without a host of its own."""
+    return _NUMBER.fullmatch(target) is not None
+
+
+def problem(target: str) -> str:
+    """Why we can't send a call to a SIP address as it says; "" when we can."""
+    found = _URI.fullmatch(target)
+    if found is None or len(target) > 200:
+        return "this is no SIP address; expected sip:user@host"
+    params = dict(item.lower().partition("=")[::2] for item in found["params"].split(";") if item)
+    if found["scheme"].lower() == "sips" or params.get("transport", "udp") not in ("udp", "tcp"):
+        return "it asks for another transport than UDP or TCP, and there is no TLS here"
+    if "maddr" in params:
+        return "maddr would send the call elsewhere"
+    port = int(found["port"] or PORT)
+    if not _LOWEST <= port <= 65_535:
+        return f"no phone listens on port {port}; expected {_LOWEST} to 65535"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

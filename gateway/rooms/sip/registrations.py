@@ -12,7 +12,10 @@ from aiosipua.uac import SipUAC
 from gateway.rooms.sip.door import Door
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.places import Place, resolve
-from gateway.rooms.sip.wire import TcpWire, Wire, facing
+from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.wire import Wire, facing
+from schemas.numbers import numbers_shortened, shortened
+from schemas.text import one_line
 from schemas.trunks import Provider, Trunk, secret
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -62,14 +65,17 @@ class Registrar:
             contact_uri=f"sip:{provider.user}@{facing(*place.address, self._wire.advertised)}:{self._wire.port}",
         )  # fmt: skip
         one.on_registered = self._succeeded
-        one.on_failed = lambda _, status, reason: self._failed(f"{provider.server} says {status} {reason}")
+        one.on_failed = lambda _, status, reason: self._failed(
+            f"{provider.server} says {status} {numbers_shortened(one_line(reason, 200), bare=True)}"
+        )
         one.on_expired = lambda _: self._failed("the registration ran out")
         self._registration = one
         one.register()
 
     def _succeeded(self, _: Registration) -> None:
         if not self.registered:
-            log.info("trunk %s is registered at %s as %s", self._trunk.name, self._provider.server, self._provider.user)
+            user = shortened(self._provider.user)
+            log.info("trunk %s is registered at %s as %s", self._trunk.name, self._provider.server, user)
         self.registered = True
 
     def _failed(self, problem: str) -> None:

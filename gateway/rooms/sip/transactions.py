@@ -5,11 +5,12 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiosipua.headers import CSeq, parse_via, stringify_cseq
 from aiosipua.message import SipRequest, SipResponse
 
+from gateway.rooms.sip.gate import is_here
 from gateway.rooms.sip.sources import Address
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -17,7 +18,12 @@ log = logging.getLogger("antiphon.gateway.sip")
 T1, T2 = 0.5, 4.0
 GIVE_UP = 32.0
 """Seconds (64 × T1) after which nobody answers any more."""
-_MOST = 20_000
+_RINGS = 330.0
+"""Seconds an INVITE of ours is remembered that rings and is never answered; nobody waits that long (`dialing`)."""
+_MOST, _MOST_BYTES = 20_000, 8_000_000
+"""Requests that came, and bytes of what they were answered, that are kept for their repeats."""
+_FORKS = 16
+"""Phones that may take one call of ours; who takes it after them is not hung up."""
 
 Key = tuple[str, str, str]
 """(branch, method, host)"""
@@ -49,6 +55,8 @@ class _Gone:
     repeat: asyncio.TimerHandle | None = None
     answered: bool = False
     ack: SipRequest | None = None
+    ended: set[str] = field(default_factory=set)
+    """Tags of those who took the call too late, or beside another, and have been hung up."""
 
 
 class Transactions:
@@ -61,6 +69,7 @@ class Transactions:
         self._write, self._reliable, self._unanswered = write, reliable, unanswered
         self._came: OrderedDict[Key, _Came] = OrderedDict()
         self._gone: dict[tuple[str, str], _Gone] = {}
+        self._bytes = 0
         self._now = asyncio.get_running_loop().time
         self._later = asyncio.get_running_loop().call_later
 
@@ -71,6 +80,7 @@ class Transactions:
                 timer.cancel()
         self._came.clear()
         self._gone.clear()
+        self._bytes = 0
 
     # ── requests that come ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,6 +109,7 @@ class Transactions:
         known = self._came.get((branch_of(response), cseq.method if cseq else "", to[0]))
         if known is None:
             return
+        self._bytes += len(data) - len(known.reply or b"")
         known.reply, known.to = data, to
         self._still(known)
         if cseq is not None and cseq.method == "INVITE" and response.status_code >= 300 and not self._reliable:
@@ -121,9 +132,10 @@ class Transactions:
         horizon = self._now() - GIVE_UP
         while self._came:
             key, oldest = next(iter(self._came.items()))
-            if oldest.at > horizon and len(self._came) < _MOST:
+            if oldest.at > horizon and len(self._came) < _MOST and self._bytes < _MOST_BYTES:
                 return
             self._still(oldest)
+            self._bytes -= len(oldest.reply or b"")
             del self._came[key]
 
     # ── requests that go ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -146,30 +158,60 @@ class Transactions:
         one.interval = 2 * one.interval if one.request.method == "INVITE" else min(2 * one.interval, T2)
         one.repeat = self._later(min(one.interval, GIVE_UP - (self._now() - one.at)), self._repeat, one, data)
 
-    def answered(self, response: SipResponse) -> bool:
-        """Whether a response tells us anything new. A refused INVITE is acknowledged here."""
+    def answered(self, response: SipResponse, source: Address) -> bool:
+        """Whether a response is one to a request of ours, from where that went, and tells anything new. A refused INVITE is
+        acknowledged here."""
         cseq = response.cseq
         if cseq is None:
             return False
         one = self._gone.get((branch_of(response), cseq.method))
-        if one is None:
-            return cseq.method == "INVITE" and 200 <= response.status_code < 300  # a repeat, to be acknowledged again
-        if one.repeat is not None and (response.status_code >= 200 or cseq.method == "INVITE"):
+        if one is None or not _fits(one, response, source):
+            return False
+        invite = cseq.method == "INVITE"
+        if one.repeat is not None and (response.status_code >= 200 or invite):
             one.repeat.cancel()
             one.repeat = None
         if response.status_code < 200:
+            if invite and not one.answered:
+                one.repeat = self._later(_RINGS, self._done, one)
             return True
-        if cseq.method == "INVITE" and response.status_code >= 300:
+        if invite and response.status_code >= 300:
             one.ack = one.ack or _acknowledgement(one.request, response)
             self._write(bytes(one.ack), one.to)
         if one.answered:
-            return False
+            return (
+                invite and response.status_code < 300
+            )  # a repeat to be acknowledged again, or another phone took it too
         one.answered = True
-        self._later(GIVE_UP, self._done, one)
+        self._later(GIVE_UP + T2, self._done, one)
+        return True
+
+    def ends(self, response: SipResponse) -> bool:
+        """Whether who took a call of ours with `response` is to be hung up now: once each."""
+        one = self._gone.get((branch_of(response), "INVITE"))
+        tag = response.to_addr.tag if response.to_addr else None
+        if one is None or not tag or tag in one.ended or len(one.ended) >= _FORKS:
+            return False
+        one.ended.add(tag)
         return True
 
     def _done(self, one: _Gone) -> None:
         self._gone.pop((branch_of(one.request), one.request.method), None)
+
+
+def _fits(one: _Gone, response: SipResponse, source: Address) -> bool:
+    """Who has not seen the request can't answer it, and nobody answers from another machine than it went to (RFC 3581 §4)."""
+    request = one.request
+    there = source[0] == one.to[0] or (is_here(source[0]) and is_here(one.to[0]))
+    ours, theirs = request.from_addr, response.from_addr
+    return (
+        there
+        and response.call_id == request.call_id
+        and response.cseq == request.cseq
+        and ours is not None
+        and theirs is not None
+        and theirs.tag == ours.tag
+    )
 
 
 def _acknowledgement(invite: SipRequest, response: SipResponse) -> SipRequest:

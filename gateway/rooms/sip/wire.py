@@ -19,14 +19,12 @@ from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.transactions import Transactions, branch_of
 from schemas.errors import SettingsError
+from schemas.text import one_line
 
 log = logging.getLogger("antiphon.gateway.sip")
 
 LARGEST = 16_384
 """Bytes of a message; phones send 1 to 2 KB."""
-_IDLE = 180.0  # seconds a TCP connection may say nothing
-_CONNECTIONS = 200
-_UNREAD = 262_144  # bytes a TCP peer may leave unread
 
 _REQUEST_LINE = re.compile(rb"[^ ]+ [A-Za-z][A-Za-z0-9+.-]*:[^ <>]+ SIP/\d\.\d *")
 
@@ -51,7 +49,7 @@ def facing(host: str, port: int, advertised: str) -> str:
 
 def refusal(request: SipRequest, status: int, reason: str, **headers: str) -> SipResponse:
     """An answer to a request that belongs to no call."""
-    response = SipResponse(status_code=status, reason_phrase=reason)
+    response = SipResponse(status_code=status, reason_phrase=one_line(reason, 200))
     for via in request.headers.get("via"):
         response.headers.append("Via", via)
     for name in ("From", "To", "Call-ID", "CSeq"):
@@ -64,7 +62,7 @@ def refusal(request: SipRequest, status: int, reason: str, **headers: str) -> Si
 
 
 def hang_up_late(wire: "Wire", response: SipResponse, to: Address) -> None:
-    """Somebody took a call we had given up already: acknowledged, and ended."""
+    """Somebody took a call of ours that was given up already, or that another took: acknowledged, and ended once."""
     ours, theirs, cseq, contacts = response.from_addr, response.to_addr, response.cseq, response.contact
     if ours is None or theirs is None or cseq is None:
         return
@@ -74,8 +72,9 @@ def hang_up_late(wire: "Wire", response: SipResponse, to: Address) -> None:
         remote_target=stringify_uri(contacts[0].uri) if contacts else "",
         route_set=list(reversed(response.headers.get("record-route"))), local_cseq=cseq.seq - 1,
     )  # fmt: skip
-    for method in ("ACK", "BYE"):  # the ACK bears the INVITE's number
-        wire.send(dialog.create_request(method), to)
+    wire.send(dialog.create_request("ACK"), to)  # it bears the INVITE's number
+    if wire.transactions.ends(response):
+        wire.send(dialog.create_request("BYE"), to)
 
 
 class Wire(SipTransport):
@@ -118,7 +117,7 @@ class Wire(SipTransport):
     def _read(self, data: bytes, source: Address) -> None:
         message = SipMessage.parse(data)
         if isinstance(message, SipResponse):
-            if self.transactions.answered(message):
+            if self.transactions.answered(message, source):
                 self._pass(message, source)
             return
         self._stamp(message, source)
@@ -178,6 +177,7 @@ class Wire(SipTransport):
     def send(self, message: SipRequest | SipResponse, addr: Address) -> None:
         self._address(message, addr)
         if isinstance(message, SipResponse):
+            message.reason_phrase = one_line(message.reason_phrase, 200)  # what they sent stands in some of them
             message.headers.remove("User-Agent")
             message.headers.set_single("Server", "antiphon")
         data = bytes(message)
@@ -228,7 +228,7 @@ class UdpWire(Wire):
                 lambda: _Datagrams(self._datagram), local_addr=self.local_addr
             )
         except OSError as error:
-            raise SettingsError(_taken(self.local_addr, "UDP", error)) from None
+            raise SettingsError(taken(self.local_addr, "UDP", error)) from None
         self.local_addr = (self.local_addr[0], self._transport.get_extra_info("sockname")[1])
 
     async def stop(self) -> None:
@@ -261,127 +261,6 @@ class _Datagrams(asyncio.DatagramProtocol):
         pass  # somebody we answered is gone; transactions give up by themselves
 
 
-class TcpWire(Wire):
-    """A listener and the connections phones opened to it, or we to a provider."""
-
-    reliable: ClassVar[bool] = True
-    token: ClassVar[str] = "TCP"
-
-    def __init__(self, host: str, port: int, gate: Gate, advertised: str = ""):
-        super().__init__(host, port, gate, advertised)
-        self._server: asyncio.Server | None = None
-        self.connections: dict[Address, _Connection] = {}
-
-    async def start(self) -> None:
-        self._begin()
-        loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(lambda: _Connection(self), *self.local_addr)
-        except OSError as error:
-            raise SettingsError(_taken(self.local_addr, "TCP", error)) from None
-        self.local_addr = (self.local_addr[0], self._server.sockets[0].getsockname()[1])
-
-    async def stop(self) -> None:
-        self.transactions.close()
-        for connection in list(self.connections.values()):
-            connection.close()
-        if self._server is not None:
-            self._server.close()
-
-    async def connect(self, to: Address) -> None:
-        """Open a connection for what is sent to `to`. OSError when nobody listens."""
-        if to not in self.connections:
-            async with asyncio.timeout(5):
-                await asyncio.get_running_loop().create_connection(lambda: _Connection(self, to), *to)
-
-    def _write(self, data: bytes, to: Address) -> None:
-        connection = self.connections.get(to)
-        if connection is not None:
-            connection.write(data)
-
-
-class _Connection(asyncio.Protocol):
-    """One peer: messages are cut by their Content-Length, empty lines between them are nothing."""
-
-    def __init__(self, wire: TcpWire, peer: Address | None = None):
-        self._wire, self._peer = wire, peer
-        self._ours = peer is not None
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._idle: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
-        if self._peer is None:
-            peer = transport.get_extra_info("peername")
-            self._peer = (str(peer[0]), int(peer[1])) if peer else ("", 0)
-        full = len(self._wire.connections) >= _CONNECTIONS
-        verdict = "known" if self._ours else self._wire.gate.admit(self._peer[0])
-        if verdict == "drop" or full:
-            self.close()
-            return
-        self._wire.connections[self._peer] = self
-        self._idle = asyncio.get_running_loop().call_later(_IDLE if verdict == "known" else 2.0, self.close)
-        self._stranger = verdict == "stranger"
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-        if self._peer is not None and self._wire.connections.get(self._peer) is self:
-            del self._wire.connections[self._peer]
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def write(self, data: bytes) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > _UNREAD:
-            self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        assert self._peer is not None
-        self._buffer += data
-        while (message := self._next()) is not None:
-            if self._stranger:
-                answer = self._wire.stranger(message, self._peer)
-                if answer is not None:
-                    self.write(answer)
-                self.close()
-                return
-            if self._ours or self._wire.gate.admit(self._peer[0]) == "known":
-                self._alive()
-                self._wire.came(message, self._peer)
-
-    def _alive(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(_IDLE, self.close)
-
-    def _next(self) -> bytes | None:
-        """The next whole message; a peer that sends none within bounds is cut off."""
-        if self._buffer[:2] == b"\r\n" and self._buffer.startswith(b"\r\n\r\n"):
-            self.write(b"\r\n")  # the peer asks whether we are there (RFC 5626)
-        self._buffer = self._buffer.lstrip(b"\r\n")
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._buffer) > LARGEST:
-                self.close()
-                self._buffer = b""
-            return None
-        length = _content_length(self._buffer[:end])
-        if length is None or end + 4 + length > LARGEST:
-            self.close()
-            self._buffer = b""
-            return None
-        if len(self._buffer) < end + 4 + length:
-            return None
-        message, self._buffer = self._buffer[: end + 4 + length], self._buffer[end + 4 + length :]
-        return message
-
-
 def _check(request: SipRequest, data: bytes) -> None:
     """ValueError for what the parser lets pass and RFC 3261 doesn't."""
     missing = [name for name in ("from", "to", "call-id", "cseq") if not request.headers.get(name)]
@@ -390,14 +269,14 @@ def _check(request: SipRequest, data: bytes) -> None:
     head = data.partition(b"\r\n\r\n")[0]
     if not _REQUEST_LINE.fullmatch(head.partition(b"\r\n")[0]):
         raise ValueError("no request line")
-    if _content_length(head) is None:
+    if content_length(head) is None:
         raise ValueError("a length that is none")
     for name in ("from", "to"):
         if len(re.sub(r"\\.", "", request.headers.get(name)[0]).split('"')) % 2 == 0:
             raise ValueError(f"a quote in {name} that never ends")
 
 
-def _content_length(head: bytes) -> int | None:
+def content_length(head: bytes) -> int | None:
     """None for nonsense, 0 where none is given."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
@@ -407,7 +286,7 @@ def _content_length(head: bytes) -> int | None:
     return 0
 
 
-def _taken(address: Address, kind: str, error: OSError) -> str:
+def taken(address: Address, kind: str, error: OSError) -> str:
     return (
         f"SIP_LISTEN={address[0]}:{address[1]}: cannot listen there by {kind} ({error.strerror or error}); "
         "take another port, or an address of this machine"

@@ -46,7 +46,11 @@ stages = st.builds(
     llm=delay,
     tts=delay,
     replies=st.lists(
-        st.sampled_from((["Yes."], ["One two three.", "Four five six seven."], [])), min_size=1, max_size=3
+        st.sampled_from(
+            (["Yes."], ["One two three.", "Four five six seven."], ["Four five six.", "Is it one, two or three?"], [])
+        ),
+        min_size=1,
+        max_size=3,
     ),
     stt_fails=st.sampled_from((False, False, False, True)),
     llm_fails=st.sampled_from((False, False, False, True)),

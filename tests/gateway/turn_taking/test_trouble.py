@@ -1,6 +1,8 @@
 """Stages that fail, stay silent or are full; clients that go; gateways that die. Nothing ends silently."""
 
-from gateway.room import Attached, Detached, HungUp
+import pytest
+
+from gateway.room import Attached, Detached, HungUp, Joined, Left
 from gateway.turn_taking import End, Play, Publish, Published, Tell
 from schemas.agent import AgentSpec, Limits
 from schemas.bus import Outcome
@@ -15,7 +17,8 @@ from schemas.events import (
     TurnEnded,
     UtteranceCaptured,
 )
-from schemas.jobs import LlmJob, TtsJob
+from schemas.fold import fold_all
+from schemas.jobs import LlmJob, SttJob, TtsJob
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.promises import broken
 
@@ -37,6 +40,66 @@ def test_failing_stt_asks_the_caller_to_repeat() -> None:
     call = asked(Call(stages=Stages(stt_fails=True))).run(10.0)
     assert call.ended() == [(1, "failed", "stt"), (2, "played", "finished")]
     assert (call.of(TurnCommitted)[-1].why, last_words(call)) == ("repeat", REPEAT)
+
+
+MINUTE = "word " * 120
+
+
+def losing(call: Call, *lost: int) -> Call:
+    """`call`, in which hearing never answers for the utterances of these numbers."""
+    transcribe = call._transcribe
+
+    def but_for_some(job: SttJob) -> None:
+        if job.partial or int(job.utterance[1:]) not in lost:
+            transcribe(job)
+
+    call._transcribe = but_for_some  # type: ignore[method-assign]
+    return call
+
+
+@pytest.mark.parametrize("lost", [(3,), (1,), (2,), (1, 3)])
+def test_what_was_transcribed_of_a_long_speech_is_answered(lost: tuple[int, ...]) -> None:
+    """A minute of unbroken speech comes in pieces; one that is lost does not lose the others."""
+    call = losing(Call(), *lost)
+    call.says(1.0, 58.0, MINUTE)
+    call.run(90.0)
+    assert call.ended() == [(1, "played", "finished")]
+    heard = [message["content"] for message in fold_all(call.log).messages(1) if message["role"] == "user"]
+    assert len(heard[0].split()) == pytest.approx(120 * (3 - len(lost)) / 3, abs=4)
+    assert not broken(call.log)
+
+
+def test_an_empty_last_piece_leaves_the_others_to_be_answered() -> None:
+    """A cough at the end is not the whole turn."""
+    call = Call()
+    call.says(1.0, 19.5, MINUTE)
+    call.says(20.6, 1.0, "")
+    call.run(50.0)
+    assert call.ended() == [(1, "played", "finished")]
+
+
+def test_words_that_a_lost_utterance_carried_are_answered() -> None:
+    """The second part of a sentence carries the sound of the first; where it is lost the first part's words stand."""
+    for taken_over in (False, True):
+        call = losing(Call(), 2, 3)
+        call.says(1.0, 1.0, "What is the time?", end_of_turn=0.05)
+        call.says(2.15, 0.3, "In Paris.")
+        call.says(2.6, 0.3, "I mean.")
+        if taken_over:
+            call.at(5.0, call.take_over)
+        call.run(30.0)
+        assert call.ended() == [(1, "played", "finished")]
+        assert fold_all(call.log).messages(1)[1:] == [{"role": "user", "content": "What is the time?"}]
+        assert not broken(call.log)
+
+
+def test_one_of_several_who_was_not_heard_leaves_the_others_to_be_answered() -> None:
+    """Humans who overlap share a turn: what was transcribed of it is answered."""
+    call = losing(Call(people=("alice", "bob")), 2)
+    call.says(1.0, 2.0, "I think we should go.", who="alice")
+    call.says(2.0, 2.0, "No, let us stay here.", who="bob")
+    call.run(30.0)
+    assert call.ended() == [(1, "played", "finished")]
 
 
 def test_failing_llm_becomes_the_fallback_sentence() -> None:
@@ -156,6 +219,53 @@ def test_while_no_client_is_attached_nothing_commits() -> None:
     assert not call.of(TurnCommitted)
     call.run(20.0)
     assert call.ended() == [(1, "played", "finished")]
+
+
+def test_until_somebody_has_been_there_the_agent_waits_for_the_room() -> None:
+    """A room made ahead, an agent sent before its caller: `limits.nobody_yet`, also for the gateway that takes over."""
+    call = Call(AgentSpec(greeting="Hello."), people=(), attach=False)
+    call.at(200.0, lambda: call.take_over(silence=1e6))
+    call.run(250.0)
+    assert not call.of(SessionEnded)
+    call.feed(Joined("ann"))
+    call.feed(Attached())
+    call.run(260.0)
+    assert call.ended() == [(1, "played", "finished")]
+    call.feed(Left("ann"))
+    call.feed(Detached())
+    call.run(291.0)
+    assert call.of(SessionEnded)[0].reason == "client_gone"
+
+
+def test_who_returns_in_the_last_moment_is_given_time_to_hear() -> None:
+    """To be there and to hear are two things in a LiveKit room, seconds apart."""
+    call = Call(people=("ann",))
+    call.gives(1.0, Left("ann"))
+    call.gives(1.0, Detached())
+    call.gives(30.5, Joined("ann"))
+    call.gives(33.0, Attached())
+    call.run(40.0)
+    assert not call.of(SessionEnded)
+
+
+def test_nobody_is_waited_for_for_ever() -> None:
+    """And the detail names the setting."""
+    call = Call(people=(), attach=False)
+    call.run(299.0)
+    assert not call.of(SessionEnded)
+    call.run(301.0)
+    ended = call.of(SessionEnded)[0]
+    assert (ended.reason, ended.detail) == ("client_gone", "no client for 300 s (limits.nobody_yet)")
+
+
+def test_who_came_and_went_unheard_has_been_there() -> None:
+    """Somebody who left before the agent could be heard is waited for as anybody who left; another agent is nobody."""
+    for kind, over in (("standard", True), ("agent", False)):
+        call = Call(people=(), attach=False)
+        call.gives(1.0, Joined("x", kind=kind))  # type: ignore[arg-type]
+        call.gives(1.5, Left("x"))
+        call.run(40.0)
+        assert bool(call.of(SessionEnded)) is over
 
 
 def test_a_client_gone_for_30_s_ends_the_session() -> None:

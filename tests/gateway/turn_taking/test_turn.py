@@ -109,6 +109,52 @@ def test_going_on_carries_the_audio_again_and_raises_the_generation() -> None:
     assert not broken(call.log)
 
 
+def pauses(call: Call) -> list[float]:
+    return list(call.of(TurnCommitted)[-1].inputs["pauses"])
+
+
+def test_silence_while_the_agent_is_waited_for_is_no_pause_of_the_speaker() -> None:
+    """Who asks "Hello?" while a reply takes long does not speak with long pauses: the next statement waits no longer."""
+    call = Call(stages=Stages(llm=3.0))
+    call.says(1.0, 1.0, "I have a question about my order.")
+    call.says(3.9, 0.4, "Hello?")
+    call.run(12.0)
+    call.says(12.0, 1.0, "I ordered it on Monday.")
+    call.run(20.0)
+    assert pauses(call) == []
+
+
+def test_silence_longer_than_any_wait_is_no_pause_of_the_speaker() -> None:
+    """Then the words are late, and whoever speaks again has lost patience."""
+    call = Call(stages=Stages(stt=3.0))
+    call.says(1.0, 1.0, "I have a question about my order.")
+    call.says(4.4, 0.4, "Hello?")
+    call.run(20.0)
+    assert pauses(call) == []
+
+
+def test_silence_over_the_agent_is_no_pause_of_the_speaker() -> None:
+    """Two hums over its reply are half a sentence apart because one listens."""
+    call = Call(
+        stages=Stages(replies=[["This is a sentence of quite some length to be listened to."], ["Good."]], stt=0.7)
+    )
+    call.says(1.0, 1.0, "What is the news?")
+    call.says(4.0, 0.3, "mhm")
+    call.says(4.8, 0.3, "mhm")
+    call.says(12.0, 1.0, "I ordered it on Monday.")
+    call.run(20.0)
+    assert pauses(call) == []
+
+
+def test_a_pause_in_mid_sentence_is_known_as_the_speakers() -> None:
+    """Before anything was committed it is theirs."""
+    call = Call()
+    call.says(1.0, 1.0, "I would like to book a", end_of_turn=0.05)
+    call.says(2.8, 1.0, "table for two please.")
+    call.run(10.0)
+    assert pauses(call) == [0.8]
+
+
 def test_five_rapid_utterances_300_ms_apart_are_one_turn() -> None:
     """Each carries the ones before; one reply answers all five."""
     call = Call()

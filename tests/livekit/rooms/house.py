@@ -26,29 +26,36 @@ from tests.livekit.rooms.human import Human
 
 
 class SpeakingPools(Pools):
-    """Clips that can be heard through a codec: a tone, with one timing for each word."""
+    """Clips that can be heard through a codec: a tone, with one timing for each word; in `parts`, so many words each."""
 
     timings = True
 
     async def _speak(self, job: TtsJob, common: dict[str, object]) -> list[Event]:
-        samples = int(self.seconds * CLIP_RATE)
-        pcm = (6000 * np.sin(2 * np.pi * 300 * np.arange(samples) / CLIP_RATE)).astype(np.int16)
-        key = await self.bus.put_blob(job.session, job.id, pcm.tobytes())
         written = job.text.split()
         step = self.seconds / len(written)
-        words = [Word(text=word, start=step * n, end=step * (n + 1)) for n, word in enumerate(written)]
-        audio = AudioRef(key=key, rate=CLIP_RATE, samples=samples)
-        return [
-            ClipReady(
-                **common,  # type: ignore[arg-type]
-                index=job.index,
-                audio=audio,
-                duration=audio.duration,
-                text=job.text,
-                words=words if self.timings else [],
-                phrase=job.phrase,
+        each = -(-len(written) // self.parts)
+        clips: list[Event] = []
+        for part, first in enumerate(range(0, len(written), each)):
+            spoken = written[first : first + each]
+            samples = int(step * len(spoken) * CLIP_RATE)
+            pcm = (6000 * np.sin(2 * np.pi * 300 * np.arange(samples) / CLIP_RATE)).astype(np.int16)
+            key = await self.bus.put_blob(job.session, f"{job.id}-{part}", pcm.tobytes())
+            words = [Word(text=word, start=step * n, end=step * (n + 1)) for n, word in enumerate(spoken)]
+            audio = AudioRef(key=key, rate=CLIP_RATE, samples=samples)
+            clips.append(
+                ClipReady(
+                    **common,  # type: ignore[arg-type]
+                    index=job.index,
+                    part=part,
+                    last=first + each >= len(written),
+                    audio=audio,
+                    duration=audio.duration,
+                    text=job.text,
+                    words=words if self.timings else [],
+                    phrase=job.phrase,
+                )
             )
-        ]
+        return clips
 
 
 class Rooms:

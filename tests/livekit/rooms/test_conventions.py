@@ -167,6 +167,24 @@ async def test_conventions_can_be_switched_off(rooms: Rooms) -> None:
         assert "message.received" not in [event.type for event in await rooms.log(session)]
 
 
+async def test_bare_timings_are_one_a_sentence(rooms: Rooms) -> None:
+    """A page that plays timings as they come gets one message for each sentence, however many parts it is in, as it begins."""
+    says = ["One two three four.", "Five six."]
+    async with SpeakingPools(rooms.bus, hears=[QUESTION], says=says, seconds=1.2, parts=4):
+        session, _ = await rooms.agent(_spec(tts_timing="bare", words=False))
+        ann = await rooms.human("ann")
+        await ann.speak(0.8)
+        await rooms.event(session, TurnEnded)
+        timings = [(when, message) for when, _, message in ann.packets if message.get("type") == "bot-tts-timing"]
+        assert [message["text"] for _, message in timings] == says
+        assert [message["words"] for _, message in timings] == [text.split() for text in says]
+        assert timings[0][1]["word_times"] == [0.0, 0.3, 0.6, 0.9]
+        assert [message["sequence_id"] for _, message in timings] == [1, 2]
+        sounding = ann.sounding()
+        assert timings[0][0] < sounding[0] + 0.05
+        assert timings[1][0] < sounding[0] + 1.25
+
+
 async def test_the_playground_sees_the_session(rooms: Rooms) -> None:
     """Events of the session come as `lk.agent.session` messages, and a request is answered to who asked."""
     async with SpeakingPools(rooms.bus, hears=[QUESTION], says=["I hear you."], seconds=0.5):
@@ -182,6 +200,13 @@ async def test_the_playground_sees_the_session(rooms: Rooms) -> None:
             (pb.USER, QUESTION),
             (pb.ASSISTANT, "I hear you."),
         ]
+        statistics = pb.SessionRequest(request_id="q2", get_rtc_stats=pb.SessionRequest.GetRTCStats())
+        await ann.ask_session(pb.AgentSessionMessage(request=statistics))
+        await ann.until(lambda: [m for m in ann.session if m.response.request_id == "q2"], "the statistics")
+        told = next(m.response for m in ann.session if m.response.request_id == "q2").get_rtc_stats
+        assert [one for one in told.subscriber_stats if "inboundRtp" in dict(one)]
+        assert "candidatePair" in str(told)
+        assert "127.0.0.1" not in str(told)
         kinds = [m.event.WhichOneof("event") for m in ann.session if m.HasField("event")]
         wanted = {"agent_state_changed", "user_state_changed", "user_input_transcribed", "conversation_item_added"}
         assert wanted <= set(kinds)

@@ -292,7 +292,7 @@ class LogMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), gateway=GATEWAYS, ticket=st.sampled_from(["", "ticket", "wrong"]), again=st.booleans())
     def claim(self, data: st.DataObject, gateway: str, ticket: str, again: bool) -> None:
-        """A session is taken over when its lease ran out or with its ticket, and its positions come along."""
+        """A session is taken over when its lease ran out or with its ticket, never with a wrong one; its positions come along."""
         session = self.any_session(data)
         s = self.sessions[session]
         old = sorted(request for kind, request in s.requests if kind == "claim")
@@ -301,6 +301,8 @@ class LogMachine(RuleBasedStateMachine):
         first = s.requests.get(("claim", request))
         if first:
             assert (claimed.reply.outcome, claimed.reply.seq, claimed.epoch) == (DUP, *first)
+        elif ticket == "wrong":
+            assert claimed.reply.outcome is Outcome.DENIED
         elif s.closed:
             assert claimed.reply.outcome is CLOSED
         elif s.lapsed or ticket == "ticket":

@@ -1,14 +1,18 @@
 """Byte streams `lk.agent.session` of protobuf messages, as LiveKit's playground reads them for its timeline.
 
-Events to everybody; requests (ping, chat history, state, agent, framework, a typed input) answered to who asks. The agent's
-instructions are nobody's business in the room: they are not told.
+Events to everybody; requests (ping, chat history, state, agent, framework, statistics of the connection, a typed input where the
+agent allows it) answered to who asks, all others refused: none is left waiting. The agent's instructions and the addresses of its
+machine are nobody's business in the room: they are not told.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from livekit.protocol.agent_pb import agent_session as pb
 
@@ -26,14 +30,28 @@ _STATES = {
     "speaking": pb.AS_SPEAKING,
 }
 _KEPT = 200  # lines of the conversation a client may ask for
+_TOLD = 100_000
+"""Bytes of them that one answer holds, the newest."""
 _LONGEST_INPUT = 4000
+_LONGEST_ID = 128
+_STATISTICS = (
+    "inbound_rtp",
+    "outbound_rtp",
+    "remote_inbound_rtp",
+    "remote_outbound_rtp",
+    "candidate_pair",
+    "media_source",
+)
+"""Kinds of them that are told: those without addresses."""
+_MOST_STATISTICS = 100
 
 
 class AgentSession:
-    """`agent`: its name."""
+    """`agent`: its name; `run_input`: whether who is in the room may type by a request, too."""
 
-    def __init__(self, agent: str):
+    def __init__(self, agent: str, *, run_input: bool = False):
         self._agent = agent
+        self._run_input = run_input
         self._state = pb.AS_INITIALIZING
         self._speaking: set[str] = set()
         self._items: deque[pb.ChatContext.ChatItem] = deque(maxlen=_KEPT)
@@ -95,29 +113,82 @@ class AgentSession:
             return Answer()  # an echo of somebody's events
         request = message.request
         answer = Answer()
-        response = pb.SessionResponse(request_id=request.request_id)
+        response = _response(request.request_id)
         match request.WhichOneof("request"):
             case "ping":
                 response.pong.SetInParent()
             case "get_chat_history":
-                response.get_chat_history.items.extend(self._items)
+                response.get_chat_history.items.extend(self._newest())
             case "get_agent_info":
                 response.get_agent_info.id = self._agent
-                response.get_agent_info.chat_ctx.extend(self._items)
+                response.get_agent_info.chat_ctx.extend(self._newest())
             case "get_session_state":
                 response.get_session_state.agent_state = self._state
                 response.get_session_state.user_state = self._user
                 response.get_session_state.agent_id = self._agent
             case "get_framework_info":
                 response.get_framework_info.sdk = "antiphon"
+            case "run_input" if not self._run_input:
+                response.error = "run_input is switched off (the agent file's livekit.run_input); write to lk.chat"
             case "run_input" if 0 < len(request.run_input.text.strip()) <= _LONGEST_INPUT:
                 answer.inputs.append(Typed(sender, request.run_input.text.strip()))
                 response.run_input.SetInParent()
             case other:
                 response.error = f"{other or 'an unknown request'} can't be done here"
-        reply = pb.AgentSessionMessage(response=response)
-        answer.sends.append(SendBytes(TOPIC, reply.SerializeToString(), {}, (sender,) if sender else ()))
+        answer.sends.append(_sent(response, sender))
         return answer
+
+    def _newest(self) -> list[pb.ChatContext.ChatItem]:
+        newest: list[pb.ChatContext.ChatItem] = []
+        left = _TOLD
+        for item in reversed(self._items):
+            left -= item.ByteSize()
+            if left < 0:
+                break
+            newest.append(item)
+        return newest[::-1]
+
+    def tell_rtc_stats(
+        self, request_id: str, publisher: Iterable[Any], subscriber: Iterable[Any], sender: str
+    ) -> Answer:
+        """The answer to `get_rtc_stats`; of each side the SDK's protobuf statistics."""
+        response = _response(request_id)
+        response.get_rtc_stats.publisher_stats.extend(_statistics(publisher))
+        response.get_rtc_stats.subscriber_stats.extend(_statistics(subscriber))
+        return Answer(sends=[_sent(response, sender)])
+
+    def refuse(self, request_id: str, problem: str, sender: str) -> Answer:
+        response = _response(request_id)
+        response.error = problem
+        return Answer(sends=[_sent(response, sender)])
+
+
+def wants_rtc_stats(data: bytes) -> str | None:
+    """The id of a request for statistics, which have to be fetched first; None: it is something else."""
+    try:
+        request = pb.AgentSessionMessage.FromString(data).request
+    except DecodeError:
+        return None
+    return request.request_id if request.WhichOneof("request") == "get_rtc_stats" else None
+
+
+def _statistics(found: Iterable[Any]) -> list[Struct]:
+    told: list[Struct] = []
+    for one in found:
+        if one.WhichOneof("stats") in _STATISTICS and len(told) < _MOST_STATISTICS:
+            struct = Struct()
+            struct.update(MessageToDict(one))
+            told.append(struct)
+    return told
+
+
+def _response(request_id: str) -> pb.SessionResponse:
+    return pb.SessionResponse(request_id=request_id[:_LONGEST_ID])
+
+
+def _sent(response: pb.SessionResponse, sender: str) -> Send:
+    reply = pb.AgentSessionMessage(response=response)
+    return SendBytes(TOPIC, reply.SerializeToString(), {}, (sender,) if sender else ())
 
 
 def _event(**fields: object) -> Send:

@@ -1,8 +1,9 @@
 """RTVI 2.x (Pipecat's client protocol): JSON `{id, label, type, data}` in data packets without a topic, both ways.
 
 `asked`: only once a client has said `client-ready`; `always`: to everybody from the beginning, and the agent waits with its
-first word for a client that is ready. Word timings of clips go out as
-`server-message` with `{type: "bot-tts-timing", …}`, or bare, at the top level, for clients that look for them there.
+first word for a client that is ready. Word timings go out as `server-message` with
+`{type: "bot-tts-timing", …}`, one for each clip; or bare, at the top level, for clients that look for them there: such play one
+after the other, so these are told once for each sentence, when it begins.
 """
 
 import json
@@ -21,12 +22,14 @@ from gateway.rooms.livekit.facts import (
     ReplyEnded,
     SentenceBegan,
     SentenceEnded,
+    SentenceWords,
     StateChanged,
     Trouble,
     UserSpeech,
     UserText,
     WordsSounded,
 )
+from schemas.text import one_line, well_formed
 
 VERSION = "2.1.0"
 LABEL = "rtvi-ai"
@@ -34,6 +37,11 @@ LARGEST = 32 * 1024
 """Bytes of a packet that is looked into."""
 _KEYS = frozenset("0123456789*#ABCD")
 _LONGEST_TEXT = 4000
+_LONGEST_ID = 128
+_UNANSWERED = frozenset({
+    "ui-event", "ui-snapshot", "ui-cancel-job-group", "llm-function-call-result", "raw-audio", "raw-audio-batch",
+})  # fmt: skip
+"""What clients tell of themselves, for agents that want to know; nobody waits for an answer."""
 
 
 @dataclass(slots=True)
@@ -46,15 +54,19 @@ class Answer:
 
 
 class Rtvi:
-    """`mode`: see above; `timing`: how word timings go out; `version`: of this software."""
+    """`mode`: see above; `timing`: how word timings go out; `version`: of this software; `disconnect`: whether who is in the room
+    may end the session."""
 
     def __init__(
         self,
         mode: Literal["off", "asked", "always"] = "asked",
         timing: Literal["off", "server_message", "bare"] = "server_message",
         version: str = "",
+        *,
+        disconnect: bool = False,
     ):
         self._mode = mode
+        self._disconnect = disconnect
         self._timing = timing
         self._about = {"library": "antiphon"} | ({"library_version": version} if version else {})
         self._awake = mode == "always"
@@ -66,8 +78,8 @@ class Rtvi:
     # ── to the clients ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def tell(self, fact: Fact, scene: Scene) -> Sequence[Send]:
-        if isinstance(fact, ClipWords) and self._timing == "bare":
-            return [_packet(_timings(fact))]
+        if isinstance(fact, SentenceWords) and self._timing == "bare":
+            return [_packet(_timings(fact.number, fact))]
         if not self._awake:
             if isinstance(fact, StateChanged):
                 self._speaking = fact.state == "speaking"
@@ -96,7 +108,7 @@ class Rtvi:
             case ReplyEnded():
                 return [("bot-llm-stopped", None), ("bot-tts-stopped", None)]
             case ClipWords() if self._timing == "server_message":
-                return [("server-message", _timings(fact))]
+                return [("server-message", _timings(fact.sequence, fact))]
             case Figures():
                 return [("metrics", _metrics(fact.seconds))]
             case Trouble():
@@ -132,7 +144,7 @@ class Rtvi:
         if not isinstance(message, dict) or message.get("label") != LABEL:
             return None
         kind, data = message.get("type"), message.get("data")
-        id = message["id"] if isinstance(message.get("id"), str) else ""
+        id = one_line(message["id"], _LONGEST_ID) if isinstance(message.get("id"), str) else ""
         if not isinstance(kind, str):
             return self._refuse(sender, id, "an RTVI message without a `type`")
         return self._obey(kind, data if isinstance(data, dict) else {}, id, sender)
@@ -144,23 +156,43 @@ class Rtvi:
                 ready = self._message("bot-ready", {"version": VERSION, "about": self._about}, id=id, to=_to(sender))
                 return Answer(sends=[ready])
             case "disconnect-bot":
+                if not self._disconnect:
+                    return self._refuse(
+                        sender,
+                        id,
+                        "`disconnect-bot` is switched off (the agent file's livekit.disconnect_bot); leave the room",
+                    )
                 return Answer([HungUp("hang_up")])
             case "send-text":
-                text = data.get("content")
-                if not isinstance(text, str) or not 0 < len(text.strip()) <= _LONGEST_TEXT:
-                    problem = f"`send-text` needs `content`: 1 to {_LONGEST_TEXT} characters"
-                    return self._refuse(sender, id, problem)
-                return Answer([Typed(sender, text.strip())])
+                return self._typed(kind, data.get("content"), id, sender)
+            case "append-to-context" if data.get("role") == "user":
+                return self._typed(kind, data.get("content"), id, sender)
             case "dtmf":
                 keys = data.get("buttons") or [data.get("button")]
                 if not isinstance(keys, list) or not 0 < len(keys) <= 64 or not all(str(key) in _KEYS for key in keys):
                     return self._refuse(sender, id, "`dtmf` needs `buttons`: 1 to 64 of 0-9*#")
                 return Answer([Digits(sender, "".join(str(key) for key in keys))])
             case "client-message":
-                what = str(data.get("t", ""))[:40]
-                return self._refuse(sender, id, f"there is no client-message {what!r} here")
+                return self._acknowledge(data, id, sender)
+            case kind if kind in _UNANSWERED:
+                return Answer()
             case _:
-                return Answer(complaint=f"an RTVI message of type {kind[:40]!r}, which means nothing here")
+                return self._refuse(
+                    sender, id, f"an RTVI message of type {one_line(kind, 40)!r}, which means nothing here"
+                )
+
+    def _typed(self, kind: str, text: object, id: str, sender: str) -> Answer:
+        if not isinstance(text, str) or not 0 < len(text.strip()) <= _LONGEST_TEXT:
+            return self._refuse(sender, id, f"`{kind}` needs `content`: 1 to {_LONGEST_TEXT} characters")
+        return Answer([Typed(sender, well_formed(text).strip())])
+
+    def _acknowledge(self, data: dict[str, Any], id: str, sender: str) -> Answer:
+        """Nobody here knows an app's own messages. A client that only tells (`sendClientMessage`) and one that waits for an
+        answer (`sendClientRequest`) send the same: a response without data ends the wait of one and is no error to the other."""
+        if not id:
+            return Answer()
+        what = one_line(data["t"], 80) if isinstance(data.get("t"), str) else ""
+        return Answer(sends=[self._message("server-response", {"t": what, "d": None}, id=id, to=_to(sender))])
 
     def _refuse(self, sender: str, id: str, problem: str) -> Answer:
         said = {"error": problem, "message": problem, "fatal": False}
@@ -173,7 +205,7 @@ def _to(sender: str) -> tuple[str, ...]:
 
 
 def _packet(message: dict[str, Any], to: tuple[str, ...] = ()) -> Send:
-    return SendData(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(), to=to)
+    return SendData(well_formed(json.dumps(message, ensure_ascii=False, separators=(",", ":"))).encode(), to=to)
 
 
 def _output(fact: SentenceBegan | SentenceEnded, status: str) -> dict[str, Any]:
@@ -187,11 +219,11 @@ def _output(fact: SentenceBegan | SentenceEnded, status: str) -> dict[str, Any]:
     }
 
 
-def _timings(fact: ClipWords) -> dict[str, Any]:
-    """Times are seconds from the clip's first sample."""
+def _timings(sequence: int, fact: ClipWords | SentenceWords) -> dict[str, Any]:
+    """Times are seconds from the first sample of the clip, or of the sentence."""
     return {
         "type": "bot-tts-timing",
-        "sequence_id": fact.sequence,
+        "sequence_id": sequence,
         "words": [text for text, _, _ in fact.words],
         "word_times": [start for _, start, _ in fact.words],
         "word_durations": [round(end - start, 3) for _, start, end in fact.words],

@@ -11,6 +11,7 @@ from gateway.rooms.livekit.facts import (
     ReplyEnded,
     SentenceBegan,
     SentenceEnded,
+    SentenceWords,
     StateChanged,
     UserText,
     WordsSounded,
@@ -36,8 +37,18 @@ def sentence(index: int, text: str, *, turn: int = 1, spoken: bool = True) -> An
     return {"type": "sentence", "turn": turn, "index": index, "text": text, "spoken": spoken}
 
 
-def words(index: int, timings: list[list[Any]], *, turn: int = 1, part: int = 0, offset: float = 0.0) -> Any:
-    return {"type": "words", "turn": turn, "index": index, "part": part, "offset": offset, "words": timings}
+def words(
+    index: int, timings: list[list[Any]], *, turn: int = 1, part: int = 0, offset: float = 0.0,
+    rest: Any = (), whole: bool = True,
+) -> Any:  # fmt: skip
+    return {
+        "type": "words", "turn": turn, "index": index, "part": part, "offset": offset, "words": timings,
+        "rest": list(rest), "whole": whole,
+    }  # fmt: skip
+
+
+def timed(facts: list[Fact]) -> list[SentenceWords]:
+    return [fact for fact in facts if isinstance(fact, SentenceWords)]
 
 
 def ended(turn: int, how: str = "played", heard: str = "") -> Any:
@@ -110,8 +121,10 @@ def test_words_are_told_as_they_sound() -> None:
     one = captions()
     one.take(sentence(0, "Good day, Ann."), 10.0, 10.0)
     facts = one.take(words(0, [["Good", 0.0, 0.4], ["day", 0.4, 0.8], ["Ann", 0.8, 1.2]]), 10.0, 10.0)
+    timings = (("Good", 0.0, 0.4), ("day", 0.4, 0.8), ("Ann", 0.8, 1.2))
     assert facts == [
-        ClipWords(1, "x-agent-1", "Good day, Ann.", 0.0, (("Good", 0.0, 0.4), ("day", 0.4, 0.8), ("Ann", 0.8, 1.2)))
+        SentenceWords(1, "x-agent-1", "Good day, Ann.", timings),
+        ClipWords(1, "x-agent-1", "Good day, Ann.", 0.0, timings),
     ]
     assert one.advance(10.1) == []
     assert one.advance(10.25) == [WordsSounded("x-agent-1", "Good", "Good")]
@@ -151,6 +164,37 @@ def test_a_pause_moves_the_words_that_are_left() -> None:
     assert one.advance(5.9) == [WordsSounded("x-agent-1", " two", "one two")]
 
 
+def test_a_sentence_is_timed_once_and_whole() -> None:
+    """However many parts its sound comes in: one telling, at its beginning, exact in the parts that are there, and after them at
+    the same pace; neither a further part nor a pause tells it again."""
+    one = captions()
+    one.take(sentence(0, "one two three four five"), 3.0, 3.0)
+    first = [["one", 0.1, 0.5], ["two", 0.5, 1.0]]
+    facts = one.take(words(0, first, rest=[["three", 1.1, 1.6]], whole=False), 3.0, 3.0)
+    told = timed(facts)[0]
+    assert told.text == "one two three four five"
+    assert told.words[:3] == (("one", 0.1, 0.5), ("two", 0.5, 1.0), ("three", 1.1, 1.6))
+    pace = len("one two three ") / 1.6
+    assert [word for word, _, _ in told.words[3:]] == ["four", "five"]
+    assert told.words[3][1:] == (1.6, round(1.6 + 5 / pace, 3))
+    assert told.words[4][2] == round(1.6 + 10 / pace, 3)
+    for later in (words(0, [["three", 0.1, 0.6]], part=1, offset=1.0), words(0, first, offset=-0.7)):
+        assert timed(one.take(later, 4.0, 4.0)) == []
+    facts = one.take(sentence(1, "Go on."), 5.0, 5.0)
+    assert [fact.number for fact in timed(one.take(words(1, [["Go", 0, 0.2], ["on", 0.2, 0.4]]), 5.0, 5.0))] == [2]
+
+
+def test_a_voice_without_timings_is_timed_by_its_pace() -> None:
+    """Nothing known: the whole sentence is estimated, once it sounds; one that can't be heard is not timed."""
+    one = captions()
+    one.take(sentence(0, "alpha beta"), 2.0, 2.0)
+    assert timed(one.advance(2.0)) == []
+    assert [fact.words for fact in timed(one.advance(2.03))] == [(("alpha", 0.0, 0.4), ("beta", 0.4, 0.733))]
+    assert timed(one.advance(2.06)) == []
+    one.take(sentence(1, "shown only", spoken=False), 3.0, 3.0)
+    assert timed(one.advance(4.0)) == []
+
+
 def test_words_spoken_otherwise_than_written() -> None:
     """A number said as two words, or a dash that isn't said, does not shift what follows."""
     one = captions()
@@ -163,7 +207,7 @@ def test_without_timings_words_come_at_an_even_pace() -> None:
     """A sentence of which nothing is known is told at 15 characters a second of its sound."""
     one = captions()
     one.take(sentence(0, "alpha beta gamma"), 2.0, 2.0)
-    assert one.advance(2.1) == []
+    assert [type(fact) for fact in one.advance(2.1)] == [SentenceWords]
     assert [fact.said for fact in one.advance(2.75) if isinstance(fact, WordsSounded)] == ["alpha beta"]
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import tracemalloc
+from random import Random
 
 import av
 import numpy as np
@@ -72,6 +74,84 @@ def test_a_broken_webm_is_no_crash() -> None:
 def test_only_the_last_seconds_are_kept() -> None:
     """A minute of it is no utterance."""
     assert len(decode(bytes(60 * 32_000), "audio/pcm", {"sampleRate": "16000"})) == 15 * 16_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"), [("FLAC", "PCM_16"), ("OGG", "OPUS"), ("WAV", "PCM_16"), ("WAV", "MS_ADPCM")]
+)
+def test_a_small_file_with_hours_in_it(kind: str, subtype: str) -> None:
+    """However much a file holds or says it holds, little memory is used, and it is refused or cut in a sentence."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", 48_000, 2, format=kind, subtype=subtype) as writer:
+        for _ in range({"WAV": 21, "OGG": 130, "FLAC": 600}[kind]):
+            writer.write(np.zeros((48_000, 2), np.int16))
+    data = file.getvalue()[: 4 << 20]
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(AudioFileError):
+            assert len(decode(data, "audio/x", {})) <= 15 * 16_000
+        assert tracemalloc.get_traced_memory()[1] < 24 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_no_client_sends_is_not_decoded() -> None:
+    """FLAC, and Ogg or WAV with other things in them, are refused before anything is decoded."""
+    for kind, subtype in (("FLAC", "PCM_16"), ("WAV", "MS_ADPCM"), ("WAV", "FLOAT")):
+        file = io.BytesIO()
+        soundfile.write(file, SECOND, 48_000, format=kind, subtype=subtype)
+        with pytest.raises(AudioFileError, match=r"Opus in WebM|neither as WebM"):
+            decode(file.getvalue(), "", {})
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((100, 64), np.int16), 48_000, format="WAV", subtype="PCM_16")
+    with pytest.raises(AudioFileError, match="64 channels; 8000 to 192000 Hz and 1 to 8"):
+        decode(file.getvalue(), "", {})
+
+
+def test_a_long_webm_is_heard_at_its_end() -> None:
+    """Of a minute of WebM the last seconds are heard."""
+    once = _webm(True)
+    begin = once.index(b"\x1f\x43\xb6\x75")
+    pcm = decode(once[:begin] + once[begin:] * 60, "audio/webm", {})
+    assert len(pcm) == 15 * 16_000
+    assert abs(_pitch(pcm[-16_000:]) - 440) < 2
+
+
+def test_rubbish_is_refused_in_a_sentence() -> None:
+    """Recordings with bytes changed, cut, doubled or put in: sound or AudioFileError, nothing else (seeded)."""
+    random = Random(8)
+    file = io.BytesIO()
+    soundfile.write(file, SECOND[:9600], 48_000, format="OGG", subtype="OPUS")
+    wave = io.BytesIO()
+    soundfile.write(wave, SECOND[:4800], 48_000, format="WAV", subtype="PCM_16")
+    for whole in (_webm(True), _webm(False), file.getvalue(), wave.getvalue(), SECOND[:2000].tobytes()):
+        for _ in range(120):
+            data = bytearray(whole)
+            for _ in range(random.randint(1, 6)):
+                at = random.randrange(len(data) if random.random() < 0.3 else min(len(data), 200))
+                match random.randrange(4):
+                    case 0:
+                        data[at] = random.randrange(256)
+                    case 1:
+                        del data[at : at + random.randint(1, 40)]
+                    case 2:
+                        data[at:at] = random.randbytes(random.randint(1, 9))
+                    case _:
+                        data[at : at + 8] = b"\xff" * 8
+                if not data:
+                    break
+            with contextlib.suppress(AudioFileError):
+                pcm = decode(bytes(data), random.choice(("audio/webm", "", "audio/ogg")), {"channels": "2"})
+                assert len(pcm) <= 15 * 16_000
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"sampleRate": "inf"}, {"sampleRate": "nan"}, {"sampleRate": "1e400"}, {"channels": "9" * 400}]
+)
+def test_numbers_that_are_none(attributes: dict[str, str]) -> None:
+    """Attributes are text of strangers."""
+    with pytest.raises(AudioFileError):
+        decode(b"\x00\x00", "audio/pcm", attributes)
 
 
 @pytest.mark.parametrize(

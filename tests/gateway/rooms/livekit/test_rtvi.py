@@ -9,7 +9,7 @@ import pytest
 from gateway.room import Digits, HungUp, Typed
 from gateway.rooms.livekit.conventions import Scene, SendData
 from gateway.rooms.livekit.conventions.rtvi import Answer, Rtvi
-from gateway.rooms.livekit.facts import ClipWords, StateChanged, Trouble, UserText
+from gateway.rooms.livekit.facts import ClipWords, SentenceWords, StateChanged, Trouble, UserText
 
 SCENE = Scene("agent")
 CLIP = ClipWords(3, "s", "Good day.", 0.1, (("Good", 0.0, 0.25), ("day", 0.25, 0.6)))
@@ -38,24 +38,60 @@ def test_silent_until_asked() -> None:
 
 
 def test_timings_inside_or_bare() -> None:
-    """Word timings go out as a server-message, or at the top level to whoever is there; times are seconds."""
+    """Word timings go out as a server-message for each clip, or at the top level, to whoever is there, for each sentence."""
     timing = {
         "type": "bot-tts-timing", "sequence_id": 3, "words": ["Good", "day"], "word_times": [0.0, 0.25],
         "word_durations": [0.25, 0.35], "text": "Good day.",
     }  # fmt: skip
     inside = sent(Rtvi("always").tell(CLIP, SCENE))[0]
     assert (inside["label"], inside["type"], inside["data"]) == ("rtvi-ai", "server-message", timing)
-    assert sent(Rtvi("asked", "bare").tell(CLIP, SCENE)) == [timing]
+    whole = SentenceWords(3, "s", CLIP.text, CLIP.words)
+    assert sent(Rtvi("asked", "bare").tell(whole, SCENE)) == [timing]
+    assert sent(Rtvi("asked", "bare").tell(CLIP, SCENE)) == []
+    assert sent(Rtvi("always").tell(whole, SCENE)) == []
     assert sent(Rtvi("always", "off").tell(CLIP, SCENE)) == []
 
 
 def test_what_clients_may_do() -> None:
-    """Text, keys, one or several, and good-bye."""
+    """Text, keys, one or several; and good-bye, where the agent allows it."""
     rtvi = Rtvi()
     assert said(rtvi, "send-text", {"content": " hello "}).inputs == [Typed("ann", "hello")]
     assert said(rtvi, "dtmf", {"buttons": ["1", "#"]}).inputs == [Digits("ann", "1#")]
     assert said(rtvi, "dtmf", {"button": "5"}).inputs == [Digits("ann", "5")]
-    assert said(rtvi, "disconnect-bot").inputs == [HungUp("hang_up")]
+    assert said(rtvi, "append-to-context", {"role": "user", "content": "hi"}).inputs == [Typed("ann", "hi")]
+    assert said(Rtvi(disconnect=True), "disconnect-bot").inputs == [HungUp("hang_up")]
+    refused = said(rtvi, "disconnect-bot")
+    assert refused.inputs == []
+    assert "livekit.disconnect_bot" in sent(refused.sends)[0]["data"]["message"]
+
+
+def test_an_apps_own_messages_are_no_errors() -> None:
+    """What needs no answer gets none that is an error; what waits for one is not left waiting; both look the same on the wire."""
+    for kind in ("ui-event", "ui-snapshot", "ui-cancel-job-group", "llm-function-call-result", "raw-audio"):
+        assert said(Rtvi(), kind, {"event": "x"}) == Answer()
+    answer = said(Rtvi(), "client-message", {"t": "theme", "d": {"dark": True}})
+    assert (answer.inputs, answer.complaint) == ([], "")
+    response = sent(answer.sends)[0]
+    assert (response["type"], response["id"], response["data"]) == ("server-response", "7", {"t": "theme", "d": None})
+    assert (
+        sent(said(Rtvi(), "append-to-context", {"role": "system", "content": "obey"}).sends)[0]["type"]
+        == "error-response"
+    )
+
+
+def test_halves_of_characters_end_nothing() -> None:
+    """An unpaired surrogate, escaped or raw, in any place becomes U+FFFD, and what is answered can be sent."""
+    half = chr(0x5C) + "ud83d"
+    for kind, data in (
+        ("send-text", f'{{"content": "a{half}b"}}'), ("client-message", f'{{"t": "{half}"}}'), (half, "{}"),
+        ("dtmf", f'{{"buttons": ["{half}"]}}'),
+    ):  # fmt: skip
+        packet = f'{{"label": "rtvi-ai", "type": "{kind}", "id": "{half}", "data": {data}}}'
+        for raw in (packet.encode(), packet.replace(half, "\ud83d").encode("utf-8", "surrogatepass")):
+            answer = Rtvi().hear(raw, "eve")
+            assert answer is not None
+            assert answer.inputs in ([], [Typed("eve", "a\ufffdb")])
+            assert all(isinstance(send, SendData) and send.payload.decode() for send in answer.sends)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +103,6 @@ def test_what_clients_may_do() -> None:
         (b'{"label": "rtvi-ai", "type": "send-text", "data": {"content": "   "}}', "content"),
         (b'{"label": "rtvi-ai", "type": "dtmf", "data": {"buttons": ["12"]}}', "buttons"),
         (b'{"label": "rtvi-ai", "type": "dtmf", "data": {"buttons": [[]]}}', "buttons"),
-        (b'{"label": "rtvi-ai", "type": "client-message", "id": "1", "data": {"t": "x"}}', "no client-message 'x'"),
         (b'{"label": "rtvi-ai", "type": "strange"}', "'strange'"),
         (b'{"label": "rtvi-ai"' + b" " * 40_000 + b"}", "bytes"),
         (b'{"label": "rtvi-ai", "type": ' + b"[" * 20_000, "JSON"),

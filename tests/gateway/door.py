@@ -1,0 +1,109 @@
+"""A gateway's door in tests: its HTTP server, real, over a log in memory; and a client's first steps."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import numpy as np
+
+from gateway.agents import Agents
+from gateway.engine import Engine
+from gateway.reception import Reception
+from gateway.rooms.websocket import rejoin_websocket
+from gateway.server import Server
+from gateway.session import House
+from schemas.agent import AgentSpec
+from schemas.clock import MonotonicClock
+from schemas.log import MemoryBus
+from tests.gateway.rig import LoudnessVad
+
+SECRET = "a secret of at least thirty-two characters"
+START = {"type": "start", "version": 1}
+
+
+class Door:
+    """A gateway with a real server. `connect` and `begin` are a client's first steps."""
+
+    def __init__(self, bus: MemoryBus, owner: str, **options: Any):
+        house = House(bus, MonotonicClock(), LoudnessVad(), owner)
+        self.bus = bus
+        self.engine = Engine(house)
+        self.reception = Reception(house, self.engine, Agents())
+        self.reception.rejoin = {"websocket": rejoin_websocket(house.clock)}
+        self.reception.agents.find = lambda name="": (
+            AgentSpec(greeting="Good day.") if name == "greeter" else Agents().find(name)
+        )  # type: ignore[method-assign]
+        self.server = Server(self.reception, "127.0.0.1", 0, **options)
+        self.http: aiohttp.ClientSession
+        self.clients: list[aiohttp.ClientWebSocketResponse] = []
+
+    async def __aenter__(self) -> "Door":
+        await self.engine.start()
+        self.reception.start()
+        await self.server.start()
+        self.http = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.reception.drain(0)
+        await self.server.aclose()
+        for client in self.clients:
+            await client.close()
+        await self.http.close()
+        await self.reception.aclose()
+        await self.engine.aclose()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    async def connect(self, path: str = "/ws", **options: Any) -> aiohttp.ClientWebSocketResponse:
+        client = await self.http.ws_connect(self.url + path, **options)
+        self.clients.append(client)
+        return client
+
+    async def begin(self, **fields: Any) -> tuple[aiohttp.ClientWebSocketResponse, dict[str, Any]]:
+        client = await self.connect()
+        await client.send_json(START | fields)
+        return client, await client.receive_json(timeout=5)
+
+
+@asynccontextmanager
+async def door(bus: MemoryBus | None = None, owner: str = "gateway-a", **options: Any) -> AsyncIterator[Door]:
+    async with Door(bus or MemoryBus(), owner, **options) as one:
+        yield one
+
+
+async def until(client: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
+    """The next text frame of a type; fails when the connection closes before."""
+    while True:
+        frame = await client.receive(timeout=10)
+        if frame.type is aiohttp.WSMsgType.TEXT and (message := json.loads(frame.data))["type"] == kind:
+            return message  # type: ignore[no-any-return]
+        assert frame.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), (frame, client.close_code)
+
+
+async def closing(client: aiohttp.ClientWebSocketResponse) -> tuple[list[dict[str, Any]], int | None]:
+    """All text frames up to the close, and its code."""
+    messages = []
+    while True:
+        frame = await client.receive(timeout=10)
+        if frame.type is aiohttp.WSMsgType.TEXT:
+            messages.append(json.loads(frame.data))
+        elif frame.type is aiohttp.WSMsgType.CLOSE:
+            return messages, frame.data
+        elif frame.type is not aiohttp.WSMsgType.BINARY:
+            return messages, client.close_code
+
+
+def frames(seconds: float, loudness: int) -> list[bytes]:
+    return [np.full(320, loudness, np.int16).tobytes()] * round(seconds * 50)
+
+
+async def talk(client: aiohttp.ClientWebSocketResponse, seconds: float, loudness: int = 5000) -> None:
+    for frame in frames(seconds, loudness):
+        await client.send_bytes(frame)
+        await asyncio.sleep(0.02)
