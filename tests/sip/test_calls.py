@@ -140,7 +140,7 @@ async def test_keys_reach_the_log_and_the_agent(tmp_path: Path) -> None:
         await here.event(session, lambda event: event.type == "dtmf.received" and event.digits == "2")
         party.send(
             party.message(
-                "INFO", body="Signal=#\r\nDuration=160\r\n", headers="Content-Type: application/dtmf-relay\r\n"
+                "INFO", body="Signal= #\r\nDuration=160\r\n", headers="Content-Type: application/dtmf-relay\r\n"
             )
         )
         assert status(await party.response()) == "200 OK"

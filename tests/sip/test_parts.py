@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import struct
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from gateway.rooms.sip.room import Party, SipRoom
 from gateway.rooms.sip.sources import SILENT, Sources
 from gateway.rooms.sip.wire import facing
 from ops.demo.script import line
+from schemas.audio import HEARING_RATE
 from schemas.errors import SettingsError
 from schemas.trunks import load_trunks, parse_trunks
 
@@ -195,6 +197,37 @@ def test_the_last_piece_of_a_sentence_is_filled_up() -> None:
     assert [int((frame == 7).sum()) for frame in frames] == [160, 10]
     clock.time += 0.02
     assert way.queued() == 0.0
+
+
+@pytest.mark.parametrize("how", ["packets", "jumbo", "holes", "losses", "streams"])
+def test_more_sound_than_a_voice_has(how: str) -> None:
+    """However a caller sends more than real time holds, what is heard is little more than real time; at an honest pace all is."""
+    clock = Hand()
+    way = Line(clock, Sources(None, "127.0.0.1"), lambda _: None)
+    heard, sequence, stamp = 0, 0, 0
+    for beat in range(500):  # ten seconds
+        clock.time += 0.02
+        for _ in range(8):
+            data = bytes(60_000 if how == "jumbo" else 160)
+            stream = beat if how == "streams" else 1
+            way._received(
+                struct.pack("!BBHII", 0x80, 0, sequence & 0xFFFF, stamp & 0xFFFFFFFF, stream) + data, ("127.0.0.1", 9)
+            )
+            sequence += 11 if how == "losses" else 1
+            stamp += 1_700 if how == "holes" else 160
+        heard += sum(len(pcm) for pcm in way.take())
+    assert heard / HEARING_RATE <= 10 * 1.1 + 5.1
+    assert way.flooded
+    clock.time += 10
+    heard = 0
+    for _ in range(500):
+        clock.time += 0.02
+        way._received(
+            struct.pack("!BBHII", 0x80, 0, sequence & 0xFFFF, stamp & 0xFFFFFFFF, 2) + bytes(160), ("127.0.0.1", 9)
+        )
+        sequence, stamp = sequence + 1, stamp + 160
+        heard += sum(len(pcm) for pcm in way.take())
+    assert heard / HEARING_RATE == pytest.approx(10, abs=0.1)
 
 
 @pytest.mark.parametrize("tells", [True, False])

@@ -46,7 +46,7 @@ class Gate:
 
     def __init__(self, clock: Clock, networks: Sequence[Network]):
         self._clock = clock
-        self.networks = list(networks)
+        self.networks, self._named = list(networks), list(networks)
         self.refused = 0
         """Packets of strangers so far, answered or not."""
         self._known: OrderedDict[str, Bucket] = OrderedDict()
@@ -73,6 +73,12 @@ class Gate:
         if network not in self.networks:
             self.networks.append(network)
             self._strangers.clear()
+
+    def remove(self, network: Network) -> None:
+        """A trunk's registrar has this address no more."""
+        if network in self.networks and network not in self._named:
+            self.networks.remove(network)
+            self._known.clear()
 
     def _stranger(self, host: str, now: float) -> Verdict:
         self.refused += 1

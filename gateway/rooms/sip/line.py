@@ -13,6 +13,7 @@ from aiortp.clock import current_ntp_time
 from aiortp.dtmf import DTMF_EVENTS, EVENT_TO_DIGIT
 from aiortp.packet import RtcpByePacket, RtcpSdesPacket, RtcpSenderInfo, RtcpSourceInfo, RtcpSrPacket, is_rtcp
 
+from gateway.bucket import Bucket
 from gateway.room import Pcm
 from gateway.rooms.sip.codecs import FORMATS, FRAME, Format, codec
 from gateway.rooms.sip.reorder import Lost, Packet, Reorder
@@ -32,6 +33,10 @@ _FILLED = 0.2
 """Seconds; a longer pause of a line that sends nothing in silence is filled in by the ear."""
 _UNHEARD = 250
 """Packets kept for an ear that doesn't come: 5 s."""
+_LARGEST = 1_500
+"""Bytes of a packet of sound; 20 ms take 172, the largest any codec here makes is half of this."""
+_PACKETS, _SOUND, _AHEAD = 250.0, 1.1, 5.0
+"""Packets a second that are looked at; seconds of sound a second that are heard, and how many at once after a stall."""
 
 
 class NoPorts(AntiphonError): ...
@@ -57,6 +62,8 @@ class Line:
         """When the party was last heard of."""
         self.strangers = 0
         """Packets that were nobody's we talk to."""
+        self.flooded = 0
+        """Packets and sounds that were more than a voice has."""
         self.deaf = False
         """On hold: what comes is not for the agent."""
         self.mute = False
@@ -79,6 +86,8 @@ class Line:
         self._their_key: int | None = None
         self._expected: int | None = None
         self._untaken = 0
+        self._budget = Bucket.full(_SOUND, clock.now(), _AHEAD)
+        self._rate = Bucket.full(_PACKETS, clock.now(), 2 * _PACKETS)
         self.agree(Deal(FORMATS["pcmu"], 0))
 
     def agree(self, deal: Deal) -> None:
@@ -242,6 +251,9 @@ class Line:
             self.strangers += 1
             return
         self.heard_at = now
+        if len(data) > _LARGEST or not self._rate.take(now):
+            self.flooded += 1
+            return
         if their_source != self._their_source:
             self._their_source, self._expected = their_source, None
             self.reorder.reset()
@@ -273,12 +285,16 @@ class Line:
         found: list[Pcm] = []
         for item in self.reorder.take(self._clock.now()):
             if isinstance(item, Lost):
-                found.append(self._codec.conceal(item.packets * self._heard_frame))
+                if self._affords(item.packets * self._heard_frame):
+                    found.append(self._codec.conceal(item.packets * self._heard_frame))
                 self._expected = None
                 continue
             try:
                 pcm = self._codec.decode(item.payload)
             except ValueError:
+                continue
+            if not self._affords(len(pcm)):
+                self._expected = None
                 continue
             self._pause(item.timestamp, found)
             self._heard_frame = len(pcm) or self._heard_frame
@@ -294,8 +310,16 @@ class Line:
         if self._expected is None:
             return
         missing = (timestamp - self._expected) & 0xFFFFFFFF
-        if 0 < missing < _FILLED * self.deal.form.clock:
-            found.append(np.zeros(missing * self.deal.form.hear_rate // self.deal.form.clock, np.int16))
+        samples = missing * self.deal.form.hear_rate // self.deal.form.clock
+        if 0 < missing < _FILLED * self.deal.form.clock and self._affords(samples):
+            found.append(np.zeros(samples, np.int16))
+
+    def _affords(self, samples: int) -> bool:
+        """Whether so much sound is no more than a voice can have made by now: hearing it costs, and others wait."""
+        if self._budget.take(self._clock.now(), samples / self.deal.form.hear_rate):
+            return True
+        self.flooded += 1
+        return False
 
 
 @dataclass(slots=True)

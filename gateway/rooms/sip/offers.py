@@ -19,6 +19,8 @@ _ANSWER: dict[Direction, Direction] = {
     "inactive": "inactive",
 }
 _KEYS = 101
+_STREAMS = 16
+"""Streams of an offer; each is declined one by one."""
 
 
 class NoDeal(AntiphonError):
@@ -45,6 +47,8 @@ def read(sdp: SdpMessage | None, codecs: Sequence[Name]) -> Terms:
     audio = sdp.audio if sdp is not None else None
     if sdp is None or audio is None:
         raise NoDeal("no audio in their SDP")
+    if len(sdp.media) > _STREAMS:
+        raise NoDeal(f"{len(sdp.media)} streams in their SDP, at most {_STREAMS} are read")
     if not 0 < audio.port < 65_536 or audio.proto.upper() not in ("RTP/AVP", "RTP/AVPF"):
         raise NoDeal(f"audio by {audio.proto[:20]} to port {audio.port}; RTP/AVP is spoken here")
     chosen = next((found for codec in audio.codecs if (found := _known(codec, codecs)) is not None), None)

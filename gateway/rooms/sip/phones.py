@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from functools import partial
 
-from aiosipua.dialog import dialog_matches
+from aiosipua.dialog import DialogState, dialog_matches, remote_cseq_valid
 from aiosipua.headers import parse_address, stringify_uri
 from aiosipua.incoming_call import IncomingCall
 from aiosipua.message import SipRequest, SipResponse
 from aiosipua.sdp import SdpMessage
+from aiosipua.session_timer import DEFAULT_MIN_SE, parse_session_expires
 from aiosipua.uac import SipUAC
 from aiosipua.uas import SipUAS
 
@@ -24,6 +26,7 @@ from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.registrations import Registrar
 from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.transactions import branch_of
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
 from schemas.errors import SettingsError
 from schemas.numbers import numbers_shortened
@@ -160,7 +163,10 @@ class Phones:
 
     def _screen(self, side: Agents, wire: Wire, request: SipRequest, source: Address) -> bool:
         to = parse_address(request.headers.get_first("to") or "")
-        here = (request.call_id or "") in self.calls.by_id
+        call = self.calls.by_id.get(request.call_id or "")
+        here = call is not None
+        if request.method == "INVITE" and call is not None and branch_of(request) == branch_of(call.sip.invite):
+            return False  # a repeat of the one it began with, remembered no more; its answer is repeated anyway
         if request.method == "INVITE" and here is not bool(to.tag):
             status, reason = (482, "Loop Detected") if here else (481, "Call/Transaction Does Not Exist")
             wire.send_reply(refusal(request, status, reason))
@@ -176,10 +182,13 @@ class Phones:
                 return False
             self._guests[request.call_id or ""] = answer
             side.uas.session_expires = answer.trunk.session_expires
+            bound_session(request, answer.trunk.session_expires)
             return True
         if request.method == "INFO":
             self._info(side, request)
             return False
+        if request.method == "CANCEL":
+            return self._cancels(side, request, source)
         if request.method in ("REFER", "REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE"):
             refers = request.method == "REFER"  # who may call may not have us call others at our cost
             status, reason = (603, "Decline: the agent calls nobody") if refers else (405, "Method Not Allowed")
@@ -192,17 +201,31 @@ class Phones:
         assert guest is not None  # `_screen` let it in
         self.calls.invited(guest, side, incoming)
 
+    def _cancels(self, side: Agents, request: SipRequest, source: Address) -> bool:
+        """Whether it is the caller who gives up, before we have answered (RFC 3261 §9.2)."""
+        call = self.calls.by_id.get(request.call_id or "")
+        if call is None or not isinstance(call.sip, IncomingCall) or not cancels(request, call.sip, source):
+            side.wire.send_reply(refusal(request, 481, "Call/Transaction Does Not Exist"))
+            return False
+        if call.sip.dialog.state is not DialogState.EARLY:  # too late: they hang up
+            side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
+            return False
+        return True
+
     def _info(self, side: Agents, request: SipRequest) -> None:
-        """Keys, from phones that send them so (application/dtmf-relay)."""
+        """A key, from phones that send them so (application/dtmf-relay)."""
         call = self.calls.by_id.get(request.call_id or "")
         if call is None or not dialog_matches(call.sip.dialog, request):
             side.wire.send_reply(refusal(request, 481, "Call/Transaction Does Not Exist"))
-            return
-        for line in request.text.splitlines():
-            name, _, value = line.partition("=")
-            if name.strip().lower() == "signal" and call.room is not None and value.strip().upper() in _KEYS:
-                call.room.key(value.strip().upper())
-        side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
+        elif not remote_cseq_valid(call.sip.dialog, request):
+            side.wire.send_reply(refusal(request, 500, "Server Internal Error: CSeq is not higher than the last"))
+        elif request.body and (request.content_type or "").split(";")[0].strip().lower() != _RELAY:
+            side.wire.send_reply(refusal(request, 415, "Unsupported Media Type", Accept=_RELAY))
+        else:
+            key = re.search(r"(?im)^signal\s*=\s*([0-9*#a-d])\s*$", request.text)
+            if key is not None and call.room is not None:
+                call.room.key(key[1].upper())
+            side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
 
     def _reinvited(self, incoming: IncomingCall) -> None:
         try:
@@ -245,6 +268,7 @@ class Phones:
         contacts = response.contact
         if contacts:
             call.dialog.remote_target = stringify_uri(contacts[0].uri)
+        bound_session(response, _LONGEST)
         if not call.dialog.route_set:
             call.dialog.route_set = list(reversed(response.headers.get("record-route")))
         return True
@@ -279,7 +303,37 @@ class Phones:
                     side.uac.handle_response(refusal(request, 408, UNANSWERED), ("", 0))
 
 
-_KEYS = frozenset("0123456789*#ABCD")
+def bound_session(message: SipRequest | SipResponse, most: int) -> None:
+    """Session-Expires as it says, but no longer than `most` (or their own Min-SE) and no shorter than RFC 4028 allows."""
+    said = message.headers.get_first("session-expires")
+    if said is None:
+        return
+    interval, refresher = parse_session_expires(said)
+    least = message.headers.get_first("min-se") or ""
+    longest = max(most, min(int(least), _LONGEST)) if least.isdecimal() and len(least) < 8 else most
+    bounded = min(interval, longest)
+    if isinstance(message, SipResponse) and interval > 0:
+        bounded = max(bounded, DEFAULT_MIN_SE)
+    if bounded != interval:
+        role = f";refresher={refresher}" if refresher in ("uac", "uas") else ""
+        message.headers.set_single("Session-Expires", f"{bounded}{role}")
+
+
+def cancels(request: SipRequest, call: IncomingCall, source: Address) -> bool:
+    """Whether a CANCEL is of who sent the INVITE: same machine, branch, number and tag."""
+    invite, theirs = call.invite, request.from_addr
+    numbers = (request.cseq.seq if request.cseq else -1, invite.cseq.seq if invite.cseq else -2)
+    return (
+        source[0] == call.source_addr[0]
+        and branch_of(request) == branch_of(invite)
+        and numbers[0] == numbers[1]
+        and theirs is not None
+        and (theirs.tag or "") == call.dialog.remote_tag
+    )
+
+
+_RELAY = "application/dtmf-relay"
+_LONGEST = 86_400
 
 
 async def start_phones(settings: Settings, reception: Reception) -> Phones | None:

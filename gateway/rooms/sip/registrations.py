@@ -6,6 +6,7 @@ import random
 from ipaddress import ip_network
 
 from aiosipua.auth import SipDigestAuth
+from aiosipua.message import SipResponse
 from aiosipua.registration import Registration
 from aiosipua.uac import SipUAC
 
@@ -20,7 +21,14 @@ from schemas.trunks import Provider, Trunk, secret
 
 log = logging.getLogger("antiphon.gateway.sip")
 
+_SHORTEST, _LONGEST = 30, 86_400
+"""Seconds a registration may be good for, whatever the server says: one of none would be renewed without end."""
 _AGAIN_FIRST, _AGAIN_LAST = 5.0, 300.0
+
+
+class _Bounded(Registration):
+    def _granted_expires(self, response: SipResponse) -> int:
+        return min(max(super()._granted_expires(response), _SHORTEST), _LONGEST)
 
 
 class Registrar:
@@ -30,7 +38,7 @@ class Registrar:
         self._trunk, self._provider, self._uac, self._wire = trunk, provider, uac, wire
         self._gate, self._door = gate, door
         self._news = asyncio.Event()
-        self._problem = ""
+        self._problem = self._host = ""
         self._registration: Registration | None = None
         self.registered = False
 
@@ -54,12 +62,16 @@ class Registrar:
         provider = self._provider
         place = await resolve(Place.of(provider.server, provider.transport))
         host = place.address[0]
+        if self._host and self._host != host and self._door.registrars.get(self._host) is self._trunk:
+            del self._door.registrars[self._host]  # somebody else's may it be by now
+            self._gate.remove(ip_network(self._host))
+        self._host = host
         self._gate.add(ip_network(host))
         self._door.registrars[host] = self._trunk
         if isinstance(self._wire, TcpWire):
             await self._wire.connect(place.address)
         self._forget()
-        one = Registration(
+        one = _Bounded(
             self._uac, f"sip:{provider.user}@{place.host}", place.address, expires=provider.expires,
             auth=SipDigestAuth(provider.user, secret(provider.secret)) if provider.secret else None,
             contact_uri=f"sip:{provider.user}@{facing(*place.address, self._wire.advertised)}:{self._wire.port}",

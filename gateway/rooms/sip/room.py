@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.bucket import Bucket
 from gateway.room import Attached, Detached, Digits, Heard, HungUp, Joined, Pcm, RoomInput, Typed
 from gateway.rooms.sip.echo import EchoGate
 from gateway.rooms.sip.line import Line
@@ -11,6 +12,10 @@ from schemas.clock import Clock
 
 _KEYS_WITHIN = 2.0
 """Seconds after the last key until what was keyed in is told to the agent; # ends it at once."""
+_KEYS, _KEYS_AT_ONCE = 10.0, 64.0
+"""Keys a second, and in one go: nobody presses more."""
+_TOLD, _TOLD_AT_ONCE = 0.5, 4.0
+"""Messages about keys to the agent, each of which it answers; more keys wait for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class SipRoom:
         self._held = False
         self._keyed = ""
         self._keyed_at = 0.0
+        self._keys = Bucket.full(_KEYS, clock.now(), _KEYS_AT_ONCE)
+        self._told = Bucket.full(_TOLD, clock.now(), _TOLD_AT_ONCE)
         line.sounded = gate.said
 
     # ── the line's side ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -63,7 +70,7 @@ class SipRoom:
             self._inputs.append(Detached(held=True) if held else Attached())
 
     def key(self, digit: str) -> None:
-        if self._attached and len(self._keyed) < 64:
+        if self._attached and len(self._keyed) < 64 and self._keys.take(self._clock.now()):
             self._inputs.append(Digits(self.party.number, digit))
             self._keyed += digit
             self._keyed_at = self._clock.now()
@@ -83,7 +90,8 @@ class SipRoom:
         now = self._clock.now()
         if self._attached and not self._held:
             inputs.extend(Heard(self.party.number, self._gate.heard(pcm)) for pcm in self.line.take())
-        if self._keyed and (self._keyed[-1] == "#" or now - self._keyed_at >= _KEYS_WITHIN):
+        done = self._keyed and (self._keyed[-1] == "#" or now - self._keyed_at >= _KEYS_WITHIN)
+        if done and self._told.take(now):
             keyed, self._keyed = self._keyed, ""
             if self._tells_keys:
                 inputs.append(Typed(self.party.number, f"(keys pressed on the phone: {' '.join(keyed)})"))
