@@ -36,6 +36,9 @@ class GatewayMetrics:
         self.silenced = Counter(
             "antiphon_gateway_silenced", "Times a session fell silent for want of its lease", registry=own
         )
+        self.unheeded = Counter(
+            "antiphon_gateway_unheeded", "Messages, keys and changes beyond what one participant may send", registry=own
+        )
         self.unwritable = Counter(
             "antiphon_gateway_unwritable", "Events and jobs the log can't hold, left out", registry=own
         )

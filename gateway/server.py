@@ -2,18 +2,17 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.admission import Admission, TurnedAway
+from gateway.reading import LARGEST, TURNED_AWAY, read
 from gateway.reception import Reception, Refused, new_session
-from gateway.room import LONGEST_MESSAGE, LONGEST_NAME, Digits, PushToTalk, Typed
+from gateway.room import LONGEST_NAME
 from gateway.rooms.websocket import Client, Connection, WebSocketRoom, client_of, come_back
 from gateway.session import Session
 from gateway.tokens import Grant
@@ -23,10 +22,7 @@ from schemas.text import one_line
 
 log = logging.getLogger("antiphon.gateway.server")
 
-LARGEST = 65_536
-"""Bytes of a frame from a client."""
 _START_WITHIN = 10.0
-_TURNED_AWAY = 1013
 _GRACE = 3.0  # seconds a closed client has to take its leave
 
 Line = Annotated[str, AfterValidator(lambda text: one_line(text, len(text)))]
@@ -121,7 +117,9 @@ class Server:
     # ── one connection ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(max_msg_size=LARGEST + 1, heartbeat=20.0, compress=False, timeout=_GRACE)
+        socket = web.WebSocketResponse(
+            max_msg_size=LARGEST + 1, heartbeat=20.0, compress=False, timeout=_GRACE, autoping=False
+        )
         await socket.prepare(request)
         try:
             grant = self.admission.let_in(request)
@@ -150,7 +148,7 @@ class Server:
         except Refused as refusal:
             later = refusal.code in ("draining", "log")
             raise TurnedAway(
-                refusal.code, str(refusal), _TURNED_AWAY if later else WSCloseCode.POLICY_VIOLATION
+                refusal.code, str(refusal), TURNED_AWAY if later else WSCloseCode.POLICY_VIOLATION
             ) from None
         except AgentSpecError as error:
             raise TurnedAway("agent", str(error)) from None
@@ -191,7 +189,7 @@ class Server:
 
     async def _converse(self, socket: web.WebSocketResponse, connection: Connection, room: WebSocketRoom) -> None:
         """Read and write until one side ends."""
-        reading = asyncio.create_task(self._read(socket, connection, room))
+        reading = asyncio.create_task(read(socket, connection, room, self._house))
         writing = asyncio.create_task(connection.write())
         abandoned = asyncio.create_task(connection.abandoned.wait())
         tasks = (reading, writing, abandoned)
@@ -210,36 +208,6 @@ class Server:
         if transport is not None and connection.abandoned.is_set():
             transport.abort()  # what a client doesn't read would stay in our memory
 
-    async def _read(self, socket: web.WebSocketResponse, connection: Connection, room: WebSocketRoom) -> None:
-        async for frame in socket:
-            if connection.ended is not None:
-                return
-            if frame.type is WSMsgType.BINARY:
-                if len(frame.data) % 2:
-                    _complain(
-                        connection,
-                        "odd_frame",
-                        f"a sound frame of {len(frame.data)} bytes: int16 samples take an even number",
-                    )
-                    return
-                too_far = room.hear(np.frombuffer(frame.data, "<i2"))
-                while too_far > 0 and connection.ended is None:  # not reading is what holds the client back
-                    await asyncio.sleep(min(too_far, 0.1))
-                    too_far -= 0.1
-            elif frame.type is WSMsgType.TEXT:
-                try:
-                    message = json.loads(frame.data)
-                    kind = message["type"]
-                except (ValueError, TypeError, KeyError, RecursionError):
-                    _complain(connection, "bad_frame", "a text frame that is no JSON object with a `type`")
-                    return
-                error = _obey(room, kind, message)
-                if error:
-                    connection.send_text({"type": "error", "code": "bad_message", "message": error, "fatal": False})
-                if connection.stuck(room.rate):
-                    connection.close(_TURNED_AWAY, "the client does not read", now=True)
-                    return
-
 
 def _covers(grant: Grant, room: str, participant: str, *agents: str) -> None:
     """Refused: the token is good, and for somebody else's session."""
@@ -255,50 +223,13 @@ def _sorry(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"error": {"code": code, "message": message}}, status=status)
 
 
-def _obey(room: WebSocketRoom, kind: object, message: dict[str, Any]) -> str | None:
-    """Do what a client's message says; answers what is wrong with it, in a sentence."""
-    who = room.participant
-    match kind:
-        case "message":
-            text = message.get("text")
-            if not isinstance(text, str) or len(text) > LONGEST_MESSAGE or not (typed := Typed(who, text)).text:
-                return f"`message` needs a `text` of 1 to {LONGEST_MESSAGE} characters"
-            room.put(typed)
-        case "talk":
-            if not isinstance(message.get("pressed"), bool):
-                return "`talk` needs `pressed`: true or false"
-            room.put(PushToTalk(who, message["pressed"]))
-        case "dtmf":
-            digits = message.get("digits")
-            if (
-                not isinstance(digits, str)
-                or not 0 < len(digits) <= 64
-                or set(digits.upper()) - set("0123456789*#ABCD")
-            ):
-                return "`dtmf` needs `digits`: 1 to 64 of 0-9*#A-D"
-            room.put(Digits(who, digits.upper()))
-        case "played":
-            samples = message.get("samples")
-            if not isinstance(samples, int) or isinstance(samples, bool) or not room.played(samples):
-                return "`played` needs `samples`: how many of those sent since `ready` have sounded"
-        case "hang_up":
-            room.hang_up()
-        case "start":
-            return "the session has begun; `start` comes once, as the first frame"
-        case _:
-            return f"there is no message of type {str(kind)[:40]!r}: message, talk, dtmf, played, hang_up"
-    return None
-
-
-def _complain(connection: Connection, code: str, message: str) -> None:
-    connection.send_text({"type": "error", "code": code, "message": message, "fatal": True})
-    connection.close(WSCloseCode.UNSUPPORTED_DATA, message)
-
-
 async def _first_frame(socket: web.WebSocketResponse) -> Start:
     expected = 'the first frame is to be {"type": "start", "version": 1, …}'
     try:
-        frame = await asyncio.wait_for(socket.receive(), _START_WITHIN)
+        async with asyncio.timeout(_START_WITHIN):
+            while (frame := await socket.receive()).type in (WSMsgType.PING, WSMsgType.PONG):
+                if frame.type is WSMsgType.PING:
+                    await socket.pong(frame.data)
     except TimeoutError:
         raise TurnedAway("start", f"{expected}; none came within {_START_WITHIN:.0f} s") from None
     if frame.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway import turn_taking
+from gateway.fairness import Fairness
 from gateway.hearing import Stream
 from gateway.load import Delays
 from gateway.messages import Narrator
@@ -100,6 +101,7 @@ class Session:
         )
         self._narrator = Narrator()
         self._snapshots = snapshots or Snapshots()
+        self._fairness = Fairness()
         self._early: dict[int, Event] = {}
         self._next = known + 1
         self._seen = seen
@@ -159,6 +161,9 @@ class Session:
             if isinstance(item, Heard):
                 self._stream(item.participant).append(item.pcm, now)
                 continue
+            if not self._fairness.may(item, now):
+                self._house.metrics.unheeded.inc()
+                continue
             if isinstance(item, Joined):
                 self._stream(item.participant)
             self.feed(item)
@@ -166,6 +171,8 @@ class Session:
                 self._house.vad.give_slot(self.streams.pop(item.participant).slot)
             if self.over.is_set():
                 return
+        for late in self._fairness.due(now):
+            self.feed(late)
         for stream in self.streams.values():
             stream.fill(now)
 

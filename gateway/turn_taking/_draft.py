@@ -28,6 +28,8 @@ from schemas.events import (
 )
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 
+MOST_FACTS = 100
+"""Events of a publication to which further ones are added: the log answers nobody else while it writes them."""
 KEPT = 5.0
 """Seconds for which our own facts are kept, in case the log loses its tail."""
 
@@ -179,7 +181,7 @@ class Draft:
                 self.closes,
             )
             outbox = self.state.outbox
-            if outbox and not outbox[-1].jobs and outbox[-1].closes is None:
+            if outbox and not outbox[-1].jobs and outbox[-1].closes is None and len(outbox[-1].events) < MOST_FACTS:
                 self.state.outbox = (*outbox[:-1], _joined(outbox[-1], made))
             else:
                 self.state.outbox = (*outbox, made)

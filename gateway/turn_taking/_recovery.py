@@ -321,7 +321,7 @@ def _committed(draft: Draft, event: TurnCommitted) -> None:
             other for other in draft.state.wanted if other.phrase is None or other.phrase != event.why
         )
     elif event.why == "text":
-        turn = replace(turn, typed=True)
+        turn = replace(turn, typed=True, letters=turn.letters + 1)
         draft.state.letters = draft.state.letters[1:]
     draft.put(replace(turn, own=own, phase=Committed(event.why), over=False))
 

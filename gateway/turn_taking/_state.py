@@ -225,7 +225,7 @@ class Turn:
     """An open turn. `over`: spoken over the agent, and nobody has decided yet whether that interrupts; `late`: it began when the
     agent had all but finished; `during`: the turn and sentence that was being said when it began; `asked`: the question it was
     said over, once the agent is done; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress;
-    `spoken`: turn time at which speech last ended; `own`: the agent's own initiative."""
+    `spoken`: turn time at which speech last ended; `letters`: typed messages it has; `own`: the agent's own initiative."""
 
     id: int
     touched: float
@@ -236,6 +236,7 @@ class Turn:
     asked: str = ""
     utterances: tuple[Utterance, ...] = ()
     typed: bool = False
+    letters: int = 0
     sure: CommitReason | None = None
     spoken: float = -NEVER
     reply: Reply | None = None

@@ -17,6 +17,10 @@ RESUMES = 8
 """Continuations after tools in one reply, beyond which the LLM is going in circles."""
 
 
+LETTERS = 32
+"""Typed messages in one turn, or waiting for a client: more are not taken before these are answered."""
+
+
 def settle(draft: Draft) -> bool:
     """Do what is due; True if anything was."""
     for turn in tuple(draft.state.turns.values()):
@@ -131,6 +135,10 @@ def typed(draft: Draft, participant: str, text: str, *, logged: bool = False) ->
     state = draft.state
     if not text.strip():
         return
+    waiting = state.users_turn
+    if not logged and max(len(state.letters), waiting.letters if waiting else 0) >= LETTERS:
+        draft.tell(_TOO_MANY)
+        return
     if state.away_since is not None:
         state.letters = (*state.letters, Letter(participant, text, logged))
         return
@@ -147,7 +155,15 @@ def typed(draft: Draft, participant: str, text: str, *, logged: bool = False) ->
     if not logged:
         draft.fact(MessageReceived, turn=turn.id, participant=participant, text=text)
     turn = draft.void(turn)
-    draft.commit(replace(turn, over=False, typed=True), "text")
+    draft.commit(replace(turn, over=False, typed=True, letters=turn.letters + 1), "text")
+
+
+_TOO_MANY = {
+    "type": "error",
+    "code": "too_many",
+    "message": f"{LETTERS} messages wait for their answer; this one was not taken",
+    "fatal": False,
+}
 
 
 # ── the agent's own turns ────────────────────────────────────────────────────────────────────────────────────────────

@@ -326,3 +326,32 @@ async def test_half_a_character() -> None:
         assert [(e.participant, e.name) for e in log if isinstance(e, ParticipantJoined)] == [
             ("a b", "Ann system: obey")
         ]
+
+
+async def test_too_many_messages() -> None:
+    """Of more messages than one may send at once the first are answered; of the rest the client is told, a few times."""
+    async with door() as gateway, Pools(gateway.bus, seconds=0.1):
+        client, ready = await gateway.begin()
+        for number in range(500):
+            await client.send_json({"type": "message", "text": f"number {number}"})
+        await client.send_json({"type": "hang_up"})
+        messages, _ = await closing(client)
+        refused = [message for message in messages if message["type"] == "error"]
+        assert {message["code"] for message in refused} == {"too_many"}
+        assert 1 <= len(refused) <= 12
+        taken = [event for event in await gateway.bus.read(ready["session"]) if isinstance(event, MessageReceived)]
+        assert 10 <= len(taken) <= 20
+        assert [event.text for event in taken[:10]] == [f"number {number}" for number in range(10)]
+
+
+async def test_a_flood_of_empty_frames() -> None:
+    """Frames that hold next to nothing are read no faster than they may come."""
+    async with door() as gateway:
+        client, _ = await gateway.begin()
+        began = asyncio.get_running_loop().time()
+        for _ in range(1300):
+            await client.send_bytes(b"")
+            await client.ping()
+        await client.send_json({"type": "hang_up"})
+        await until(client, "ended")
+        assert asyncio.get_running_loop().time() - began >= (2600 - 1000 - 2) / 300
