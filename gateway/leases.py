@@ -1,4 +1,4 @@
-"""Who owns which session: ours are held, twice a second; those whose gateway died are claimed."""
+"""Who owns which session: ours are held, four times a lease; those whose gateway died are claimed."""
 
 import asyncio
 import logging
@@ -11,12 +11,10 @@ from gateway.session import Session
 from schemas.bus import Bus
 from schemas.clock import Clock
 from schemas.errors import BusError
+from schemas.lease import Lease
 
 log = logging.getLogger("antiphon.gateway.leases")
 
-HOLD_EVERY = 0.5
-PATIENCE = 1.0
-"""Seconds after (re)connecting in which nothing is claimed: after a restart of Redis every lease looks expired."""
 _AT_ONCE = 16
 _IN_A_ROW = 16
 """Sessions that are told of their lease before others have their turn."""
@@ -33,6 +31,7 @@ class Leases:
         self._bus, self._clock, self._owner = bus, clock, owner
         self._sessions, self._adopt, self._metrics = sessions, adopt, metrics
         self._shunned = shunned
+        self._lease = Lease(bus.lease)
         self._connected_at = clock.now()
         self._coming: dict[str, asyncio.Task[None]] = {}
         self._failing = False
@@ -43,18 +42,19 @@ class Leases:
     async def run(self) -> None:
         """Hold and watch, for ever."""
         try:
-            await asyncio.gather(self._every(HOLD_EVERY, self.hold), self._every(HOLD_EVERY, self.watch))
+            await asyncio.gather(self._every(self.hold), self._every(self.watch))
         finally:
             for task in self._coming.values():
                 task.cancel()
 
-    async def _every(self, period: float, work: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            began = self._clock.now()
+            began, period = self._clock.now(), self._lease.renewed_every
             try:
                 await work()
             except BusError as error:
                 self._failed(work.__name__, error)
+                period = self._lease.again_after
             except Exception:
                 log.exception("%s failed", work.__name__)
             await asyncio.sleep(max(0.05, period - (self._clock.now() - began)))
@@ -82,8 +82,10 @@ class Leases:
 
     async def watch(self) -> None:
         """Claim sessions whose gateway is gone; each gateway in an order of its own, so that they share them."""
-        if not self.adopting or self._failing or self._clock.now() - self._connected_at < PATIENCE:
+        if not self.adopting or self._failing:
             return
+        if self._clock.now() - self._connected_at < self._lease.sessions_settle:
+            return  # after a restart of Redis every lease looks expired
         for partition in range(self._bus.partitions):
             orphans = await self._bus.expired(partition, _AT_ONCE)
             strangers = [name for name in orphans if name not in self._sessions and name not in self._shunned]

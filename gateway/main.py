@@ -170,7 +170,7 @@ async def run_gateway(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    bus = bus or connect(settings)
+    bus = bus or connect(settings, holds=True)
     try:
         await _connect(bus, stop)
         if stop.is_set():

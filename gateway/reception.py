@@ -15,7 +15,7 @@ from gateway import turn_taking
 from gateway.agents import Agents
 from gateway.engine import Engine
 from gateway.inbox import Inbox
-from gateway.leases import HOLD_EVERY, Leases
+from gateway.leases import Leases
 from gateway.outbox import insist
 from gateway.room import HungUp, Pcm, Room, RoomInput
 from gateway.session import House, Session
@@ -251,7 +251,7 @@ class Reception:
 
         async def hold() -> None:
             while True:
-                await asyncio.sleep(HOLD_EVERY)
+                await asyncio.sleep(self.house.lease.renewed_every)
                 sent = self.house.clock.now()
                 hold = Hold(name, claimed.epoch, claimed.positions)
                 try:

@@ -39,11 +39,10 @@ from gateway.waiting import Waiting
 from schemas.bus import Bus, Held, Hold, Outcome, Publication, Reply, Seen
 from schemas.clock import Clock
 from schemas.events import ClipReady, Event, SessionEnded, StageFailed, TranscriptFinal, TurnEnded
+from schemas.lease import Lease
 
 log = logging.getLogger("antiphon.gateway")
 
-SILENT_AFTER = 1.5
-"""Seconds without a successful hold, counted from its sending, after which a session is silent."""
 _RING_BEYOND = 6.0  # seconds of sound kept beyond the longest utterance
 _LAST_WORDS = 1 << 40  # an operation number above any of turn-taking's
 
@@ -71,6 +70,10 @@ class House:
     ended: Callable[["Session"], None] = lambda _: None
     machine: TurnTaking = turn_taking
     delays: Delays = field(default_factory=Delays)
+    lease: Lease = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lease = Lease(self.bus.lease)
 
 
 class Session:
@@ -180,7 +183,7 @@ class Session:
         """Let time pass: sound out, timers, silence when the lease may be gone."""
         if self.over.is_set():
             return
-        if self._house.clock.now() - self.held_at > SILENT_AFTER and not self.playback.hushed:
+        if self._house.clock.now() - self.held_at > self._house.lease.silent_after and not self.playback.hushed:
             self._house.metrics.silenced.inc()
             self.playback.hush()
         now = self.now()

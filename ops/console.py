@@ -14,7 +14,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from schemas.errors import AgentSpecError, AntiphonError, BusUnavailable, PartitionMismatch, Permanent, SettingsError
+from schemas.errors import (
+    AgentSpecError,
+    AntiphonError,
+    BusUnavailable,
+    LeaseMismatch,
+    PartitionMismatch,
+    Permanent,
+    SettingsError,
+)
 
 T = TypeVar("T")
 
@@ -44,7 +52,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return uvloop.run(main())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except (SettingsError, AgentSpecError, PartitionMismatch) as error:
+    except (SettingsError, AgentSpecError, PartitionMismatch, LeaseMismatch) as error:
         fail(str(error), USAGE)
     except Permanent as error:
         fail(str(error), USAGE if error.code == "model_missing" else FAILED)

@@ -101,7 +101,7 @@ async def _serve(role: Role) -> None:
     bus = (
         RedisBus(settings.redis_url, lease=settings.lease, library=without_ownership())
         if role.mutant
-        else connect(settings)
+        else connect(settings, holds=True)
     )
     if role.kind == "gateway":
         from gateway.main import run_gateway

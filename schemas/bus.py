@@ -172,6 +172,8 @@ class Bus(Protocol):
     """The log. All times are the log's own (Redis TIME)."""
 
     partitions: int
+    lease: float
+    """Seconds a job or session stays owned without being renewed; what follows from it stands in `schemas/lease`."""
 
     async def start(self) -> None:
         """Connect, check the server's version, load the function library, agree on the number of partitions."""

@@ -11,7 +11,8 @@ AntiphonError
 │   ├── BusFull         the server is out of memory
 │   ├── BusReadOnly     the server is a replica or read-only
 │   ├── BusTooOld       the server lacks what we need
-│   └── PartitionMismatch  this process and the deployment disagree on P
+│   ├── PartitionMismatch  this process and the deployment disagree on P
+│   └── LeaseMismatch  this process and those that run disagree on LEASE
 └── ProviderError       a model or endpoint
     ├── Transient       may pass: retried with backoff
     └── Permanent       will not: said once, with the setting to change
@@ -53,6 +54,9 @@ class BusTooOld(BusError): ...
 
 
 class PartitionMismatch(BusError): ...
+
+
+class LeaseMismatch(BusError): ...
 
 
 class ProviderError(AntiphonError):

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas._explain import expected, when_left_out
 from schemas.errors import SettingsError
+from schemas.lease import LONGEST, SHORTEST
 
 
 class Settings(BaseSettings):
@@ -68,8 +69,8 @@ class Settings(BaseSettings):
     worker_slots: int = Field(0, ge=0)
     """Jobs at once; 0 is the stage's own default."""
     worker_batch: int = Field(0, ge=0)
-    lease: float = Field(2.0, gt=0)
-    """Seconds a job or session stays owned without being renewed."""
+    lease: float = Field(2.0, ge=SHORTEST, le=LONGEST)
+    """Seconds a job or session stays owned without being renewed; the same for all processes of a deployment."""
     max_deliveries: int = Field(4, ge=1)
     """Deliveries after which a job is a dead letter."""
     drain: float = Field(20.0, ge=0)

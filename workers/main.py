@@ -57,14 +57,13 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     from schemas.log import connect
 
     options = WorkerOptions(
-        lease=settings.lease,
         max_deliveries=settings.max_deliveries,
         drain=settings.drain,
         warming=what_is_warmed_up(stage, settings),
         warm_up_within=_patience(stage, settings),
     )
     set_up_logging(settings.log_level, settings.log_format, options.consumer)
-    bus = bus or connect(settings)
+    bus = bus or connect(settings, holds=True)
     handler = stage_handler(stage, settings)
     metrics = WorkerMetrics(stage)
     worker = Worker(bus, handler, options, metrics=metrics)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from schemas.bus import Bus, Delivery
 from schemas.clock import Clock, MonotonicClock
 from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
+from schemas.lease import Lease
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers._work import TakenJob, backoff
@@ -36,8 +37,6 @@ def consumer_id() -> str:
 class WorkerOptions:
     """Seconds, unless the name says otherwise."""
 
-    lease: float = 2.0
-    """How long a job stays ours without renewal; renewed four times as often."""
     max_deliveries: int = 4
     """A job delivered more often is a dead letter: every worker that took it died."""
     drain: float = 20.0
@@ -393,7 +392,8 @@ class Worker:
     async def _renew_leases(self) -> None:
         """Runs for as long as anything is in hand, draining included. A lapsed lease is still ours until somebody takes
         the job: after an outage the first renewal that gets through keeps it."""
-        period = self.options.lease / 4
+        lease = Lease(self.bus.lease)
+        period = lease.renewed_every
         due = self._clock.now() + period
         while True:
             with contextlib.suppress(TimeoutError):
@@ -401,7 +401,7 @@ class Worker:
             self._found_back.clear()
             late = max(0.0, self._clock.now() - due)
             self.metrics.lagged(late)
-            if late > self.options.lease:
+            if late > lease.seconds:
                 log.warning("this process stood still for %.1f s: leases ran out", late)
             due = self._clock.now() + period
             self._expire_overdue()

@@ -6,17 +6,21 @@ import random
 import time
 from collections.abc import Sequence
 
+from gateway.tokens import Grant, mint
 from ops.caller import Caller, CallError, Pcm
 
 _PATIENCE = 25.0  # seconds a caller waits for a turn to end before it goes on with the next
+_HEARD_WITHIN = 8.0
 _COMES_BACK_FOR = 28.0  # the session waits 30 s for its client
 
 
 class Crowd:
-    """`count` callers at a time, each one session after another, until `stop`."""
+    """`count` callers at a time, each one session after another, until `stop`. Half of them say who they are, of the others only
+    the token (signed with `secret`) does; all come back as who they were."""
 
-    def __init__(self, gateways: Sequence[str], lines: Sequence[Pcm], count: int, seed: int):
+    def __init__(self, gateways: Sequence[str], lines: Sequence[Pcm], count: int, seed: int, secret: str):
         self._gateways = gateways
+        self._secret = secret
         self._lines = lines
         self._count = count
         self._random = random.Random(seed)
@@ -24,7 +28,9 @@ class Crowd:
         self._tasks: list[asyncio.Task[None]] = []
         self.sessions: set[str] = set()
         self.returns = 0
-        self.repeated_sound: list[str] = []
+        self.asked = 0
+        self.not_heard: list[str] = []
+        """Who spoke when all was calm again, and wasn't heard."""
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._live(number)) for number in range(self._count)]
@@ -40,7 +46,12 @@ class Crowd:
     async def _live(self, number: int) -> None:
         chance = random.Random(self._random.random())
         while not self._stopping.is_set():
-            caller = Caller(chance.choice(self._gateways), participant=f"caller-{number}", rate=16_000)
+            name = f"caller-{number}"
+            by_token = number % 2 == 0
+            token = mint(self._secret, Grant(participant=name if by_token else ""))
+            caller = Caller(
+                chance.choice(self._gateways), participant="" if by_token else name, rate=16_000, token=token
+            )
             with contextlib.suppress(CallError, ConnectionError, OSError):
                 await self._converse(caller, chance)
             with contextlib.suppress(Exception):
@@ -57,7 +68,19 @@ class Crowd:
                 break
             await self._turn(caller, chance)
         if await self._present(caller, chance):
+            if self._stopping.is_set():
+                await self._is_heard(caller)
             await caller.hang_up()
+
+    async def _is_heard(self, caller: Caller) -> None:
+        """Nothing dies any more: whoever speaks now is heard by the session that was theirs all along."""
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError, OSError, TimeoutError):
+            await asyncio.wait_for(caller.speak(self._lines[0]), 10)
+        heard = await caller.wait_for(lambda message: message["type"] == "speech", _HEARD_WITHIN, began)
+        self.asked += 1
+        if heard is None and caller.connected:
+            self.not_heard.append(f"{caller.session}: its caller spoke and was not heard")
 
     async def _turn(self, caller: Caller, chance: random.Random) -> None:
         """Say or type something, sometimes over the agent, sometimes drop the line; wait for the turn to end."""

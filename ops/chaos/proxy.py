@@ -13,8 +13,8 @@ _COMMIT = b"_commit"  # how the name of the function ends
 
 
 class CuttingProxy:
-    """`every`, `hold_every`: seconds between cuts and held commits, on average, over all connections; `hold`: for how long.
-    The server may come and go behind it."""
+    """`every`, `hold_every`: seconds between cuts and held commits, on average, over all connections; `hold`: for how long, from
+    and to. The server may come and go behind it."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class CuttingProxy:
         *,
         every: float,
         hold_every: float,
-        hold: tuple[float, float] = (2.3, 3.0),
+        hold: tuple[float, float],
         seed: int = 0,
     ):
         self.cuts = 0

@@ -44,7 +44,8 @@ _COSTS = {
 """A reply of four sentences of one to two seconds: a kill in the first leaves three to be said."""
 _INTO_IT = (0.5, 1.2)
 """Seconds a reply has sounded when its gateway is killed."""
-_TAKEN_OVER_WITHIN = 15.0  # seconds; later is never
+_LEASE = 2.0
+_TAKEN_OVER_WITHIN = _LEASE + 13.0  # seconds; later is never
 _A_REPLY_WITHIN = 60.0
 _ZOMBIE_EVERY = 5
 """Kills to one gateway that is stopped and wakes."""
@@ -131,7 +132,7 @@ class _Run:
 
     async def _start(self, environment: dict[str, str]) -> None:
         preload("gateway.rooms.livekit.dispatch")
-        shared = environment | {"LOG_LEVEL": "info", "HEALTH_PORT": "0", "DRAIN": "2"}
+        shared = environment | {"LOG_LEVEL": "info", "HEALTH_PORT": "0", "DRAIN": "2", "LEASE": str(_LEASE)}
         shared |= {f"{stage}_PROVIDER": "simulated" for stage in ("STT", "LLM", "TTS")}
         shared |= {f"SIMULATED_{name}": value for name, value in _COSTS.items()}
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import random
+import secrets
 import signal
 import tempfile
 import time
@@ -37,7 +38,8 @@ _COSTS = {"STT_MS": "150", "LLM_MS": "150", "LLM_TOKEN_MS": "20", "TTS_MS": "150
 
 @dataclass(frozen=True, slots=True)
 class Chaos:
-    """Seconds between kills; `mutant`: run with a broken log, which the judge must notice."""
+    """Seconds between kills; `lease`: LEASE, which who is frozen or held back outlasts; `mutant`: run with a broken log, which
+    the judge must notice."""
 
     seconds: float = 60.0
     callers: int = 12
@@ -47,7 +49,7 @@ class Chaos:
     cut_every: float = 1.0
     hold_every: float = 1.5
     frozen_share: float = 0.2
-    frozen_for: tuple[float, float] = (2.2, 3.5)
+    lease: float = 2.0
     drain: float = 20.0
     seed: int = 1
     models: bool = False
@@ -71,6 +73,7 @@ class _Run:
         self._say = say
         self._random = random.Random(options.seed)
         self._server = Valkey(folder / "valkey", free_port(), "always")
+        self._secret = secrets.token_hex(16)
         self._kills = 0
         self._freezes = 0
         self._restarts = 0
@@ -84,7 +87,11 @@ class _Run:
         preload()
         await self._server.start()
         proxy = CuttingProxy(
-            self._server.port, every=options.cut_every, hold_every=options.hold_every, seed=options.seed
+            self._server.port,
+            every=options.cut_every,
+            hold_every=options.hold_every,
+            hold=(1.15 * options.lease, 1.5 * options.lease),
+            seed=options.seed,
         )
         await proxy.start()
         direct = Redis.from_url(self._server.url)
@@ -92,7 +99,7 @@ class _Run:
         try:
             urls = await self._start_processes(self._server.url_at(proxy.port))
             lines = [read_speech(Path(__file__).parent.parent / "demo" / f"{name}.flac") for name in LINES]
-            crowd = Crowd(urls, lines, options.callers, options.seed)
+            crowd = Crowd(urls, lines, options.callers, options.seed, self._secret)
             crowd.start()
             self._say(f"killing for {options.seconds:.0f} s …")
             await self._kill_everything(watch)
@@ -106,7 +113,7 @@ class _Run:
             await bus.aclose()
             if not drained:
                 violations.append(f"not drained within {options.drain:.0f} s")
-            violations += crowd.repeated_sound
+            violations += crowd.not_heard
         finally:
             await watch.aclose()
             await direct.aclose()
@@ -126,6 +133,7 @@ class _Run:
             "commits_held": proxy.held,
             "restarts_by_themselves": self._restarts,
             "callers_came_back": crowd.returns,
+            "callers_asked_at_the_end": crowd.asked,
             "first_violations": violations[:10],
         }
 
@@ -133,6 +141,7 @@ class _Run:
 
     async def _start_processes(self, redis_url: str) -> list[str]:
         shared = {"REDIS_URL": redis_url, "LOG_LEVEL": "info", "HEALTH_PORT": "0", "DRAIN": "2"}
+        shared |= {"LEASE": str(self._options.lease), "GATEWAY_TOKEN_SECRET": self._secret}
         agent = self._folder / "chaos.toml"
         agent.write_text("limits = { client_gone = 6.0 }\n")  # who never comes back must not outlast the drain
         shared["AGENTS"] = str(agent)
@@ -226,7 +235,7 @@ class _Run:
     async def _freeze(self, victim: KeptProcess) -> None:
         pid = victim.pid
         victim.signal(signal.SIGSTOP)
-        await asyncio.sleep(self._random.uniform(*self._options.frozen_for))
+        await asyncio.sleep(self._options.lease * self._random.uniform(1.1, 1.75))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
 

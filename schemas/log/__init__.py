@@ -12,12 +12,14 @@ from schemas.settings import Settings
 __all__ = ["MemoryBus", "RedisBus", "connect", "partition_of"]
 
 
-def connect(settings: Settings) -> Bus:
-    """The deployment's log, not yet started: `await bus.start()` before, `await bus.aclose()` after."""
+def connect(settings: Settings, *, holds: bool = False) -> Bus:
+    """The deployment's log, not yet started: `await bus.start()` before, `await bus.aclose()` after. `holds`: for a process that
+    will own jobs or sessions, and not only looks."""
     return RedisBus(
         settings.redis_url,
         partitions=settings.partitions,
         blob_url=settings.blob_url,
         cluster=settings.redis_cluster,
         lease=settings.lease,
+        holds=holds,
     )

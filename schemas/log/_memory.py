@@ -40,6 +40,7 @@ class MemoryBus(Bus):
         self, partitions: int = 1, *, clock: Clock | None = None, lease: float = 2.0, fenced: bool = True
     ) -> None:
         self.partitions = partitions
+        self.lease = lease
         self.blobs: dict[str, bytes] = {}
         self._clock = clock or MonotonicClock()
         self._log = [Partition(number, int(lease * 1e6), fenced) for number in range(partitions)]

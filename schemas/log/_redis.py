@@ -1,6 +1,7 @@
 """`RedisBus`: the log on Redis 7.0 or later, or Valkey. Each method is one function call; this file only speaks its language."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,9 +26,10 @@ from schemas.bus import (
     Taken,
 )
 from schemas.codec import decode_event, decode_job, encode_event, encode_job
-from schemas.errors import EventError
+from schemas.errors import BusError, EventError
 from schemas.events import Event, Stage
 from schemas.jobs import Job
+from schemas.lease import Lease
 from schemas.log import keys
 from schemas.log._fences import STAGES, asked_limits, check_postable, fence_of, perishable, reason_of, replaces
 from schemas.log._server import ClusterServer, Server, SingleServer
@@ -43,11 +45,11 @@ class RedisBus(Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
-    owned without being renewed; `retention`: seconds a closed session's log stays; `blob_ttl`: seconds; `settle`: seconds
-    after a restart of the server, or a time in which nobody reached it, in which no job is reclaimed, and in twice that no
-    session is claimed (workers renew within 0.1 s of finding the log back, gateways within 0.5 s); `patience`: seconds a call
-    is tried again over a broken connection
-    before it raises BusUnavailable; `library`: another function library (the chaos check's mutant).
+    owned without being renewed; `holds`: this process will own some, so its lease must be that of the others who do
+    (LeaseMismatch; `mark`: seconds for which it is known of one that it did); `retention`: seconds a closed session's log stays;
+    `blob_ttl`: seconds; `settle`: seconds after a restart of the server, or a time in which nobody reached it, in which no job is
+    reclaimed, and in twice that no session is claimed (None: as `schemas/lease` says); `patience`: seconds a call is tried again
+    over a broken connection before it raises BusUnavailable; `library`: another function library (the chaos check's mutant).
     """
 
     def __init__(
@@ -58,18 +60,24 @@ class RedisBus(Bus):
         blob_url: str = "",
         cluster: bool = False,
         lease: float = 2.0,
+        holds: bool = False,
+        mark: float = 15.0,
         retention: float = 86_400.0,
         blob_ttl: float = 86_400.0,
-        settle: float = 0.5,
+        settle: float | None = None,
         patience: float = 0.5,
         timeout: float = 2.0,
         library: str | None = None,
     ) -> None:
         self.partitions = partitions or 0
         self._asked_partitions = partitions
+        self.lease = lease
         self._lease = int(lease * 1000)
+        self._mark, self._holds, self._marked_until = mark, holds, 0.0
         self._retention = int(retention * 1000)
-        self._settle = int(settle * 1000)
+        derived = Lease(lease)
+        jobs, sessions = (derived.jobs_settle, derived.sessions_settle) if settle is None else (settle, 2 * settle)
+        self._jobs_settle, self._sessions_settle = int(jobs * 1000), int(sessions * 1000)
         self._blob_ttl = int(blob_ttl * 1000)
         kind: type[ClusterServer | SingleServer] = ClusterServer if cluster else SingleServer
         self._server: Server = kind(url, library=library, patience=patience, timeout=timeout)
@@ -81,6 +89,8 @@ class RedisBus(Bus):
     async def start(self) -> None:
         try:
             self.partitions = await self._server.start(self._asked_partitions)
+            if self._holds:
+                await self._server.agree_on_lease(self._lease, self._mark)
         except BaseException:
             await self.aclose()
             raise
@@ -92,11 +102,20 @@ class RedisBus(Bus):
     def partition(self, session: str) -> int:
         return keys.partition_of(session, self.partitions)
 
+    async def _mark_lease(self) -> None:
+        """Let others know which lease is in force, now and then."""
+        now = asyncio.get_running_loop().time()
+        if self._holds and now >= self._marked_until:
+            self._marked_until = now + self._mark / 5
+            with contextlib.suppress(BusError):  # nothing depends on it now
+                await self._server.mark_lease(self._lease, self._mark)
+
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
+        await self._mark_lease()
         last_id, time, rows, again = await self._server.function(
-            "take", [keys.queue(partition, stage)], [consumer, count, self._lease, int(reclaim), self._settle]
+            "take", [keys.queue(partition, stage)], [consumer, count, self._lease, int(reclaim), self._jobs_settle]
         )
         deliveries = [delivery for row in rows if (delivery := _delivery(row, partition))]
         return Taken(deliveries, last_id.decode(), time, again / 1000)
@@ -214,6 +233,7 @@ class RedisBus(Bus):
         return _reply(answer)
 
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held:
+        await self._mark_lease()
         arguments: list[_Argument] = [owner, self._lease]
         for hold in sessions:
             arguments += [hold.session, hold.epoch, msgpack.packb(dict(hold.positions)), *_seen(hold.seen)]
@@ -221,7 +241,7 @@ class RedisBus(Bus):
         return Held([_reply(row) for row in rows], dict(zip(STAGES, queued, strict=True)), time)
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
-        arguments: list[_Argument] = [owner, request, ticket, self._lease, 2 * self._settle]
+        arguments: list[_Argument] = [owner, request, ticket, self._lease, self._sessions_settle]
         answer = await self._server.function("claim", [self._hash(session)], arguments)
         if len(answer) < 6:
             return Claimed(_reply(answer))
@@ -247,7 +267,7 @@ class RedisBus(Bus):
         return rows[0][0].decode() if rows else "0-0"
 
     async def expired(self, partition: int, count: int) -> list[str]:
-        names = await self._server.function("expired", [keys.leases(partition)], [count, 2 * self._settle])
+        names = await self._server.function("expired", [keys.leases(partition)], [count, self._sessions_settle])
         return [name.decode() for name in names]
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────

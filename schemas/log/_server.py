@@ -19,7 +19,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavailable, PartitionMismatch
+from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
 from schemas.log import keys
 from schemas.log._wire import Blocking, Wire
 from schemas.log.library import name_of, source
@@ -36,6 +36,8 @@ class Server(Protocol):
     """Whether `new_entries` works: one blocking read for all streams."""
 
     async def start(self, partitions: int | None) -> int: ...
+    async def agree_on_lease(self, lease: int, mark: float) -> None: ...
+    async def mark_lease(self, lease: int, mark: float) -> None: ...
     async def aclose(self) -> None: ...
     async def function(self, name: str, names: Sequence[str], arguments: Sequence[Argument]) -> Any: ...
     async def command(self, key: str, *command: Argument) -> Any: ...
@@ -122,6 +124,27 @@ class _Common(ABC):
             )
         self._partitions = stored
         return stored
+
+    async def agree_on_lease(self, lease: int, mark: float) -> None:
+        """`lease`: ms. LeaseMismatch when after `mark` seconds, the time others are remembered for, somebody still has another.
+
+        Not for ever, as P is: with all processes stopped it may be changed. Those that disagree would take jobs from the living.
+        """
+        until = time.monotonic() + mark
+        while True:
+            await self.command(keys.LEASE, "SET", keys.LEASE, lease, "NX", "PX", int(mark * 1000))
+            stored = int(await self.command(keys.LEASE, "GET", keys.LEASE) or 0)
+            if stored == lease:
+                return
+            if stored and time.monotonic() > until:
+                raise LeaseMismatch(
+                    f"LEASE={lease / 1000:g}, but others run with LEASE={stored / 1000:g} at the log at {_place(self._url)}; "
+                    "give all processes the same, and stop all of them before you change it"
+                )
+            await asyncio.sleep(min(0.25, mark / 4))
+
+    async def mark_lease(self, lease: int, mark: float) -> None:
+        await self.command(keys.LEASE, "SET", keys.LEASE, lease, "PX", int(mark * 1000))
 
     def _heard(self, info: Mapping[str, str]) -> None:
         """A connection was made."""

@@ -17,7 +17,7 @@ local INBOX = 20000          -- entries an inbox keeps, about
 local INBOX_TTL = 60000      -- ms after the gateway's last hold
 local DEAD = 10000           -- dead letters kept, about
 local SOON = 250             -- ms within which it is told that a lease runs out
-local SILENCE = 750000       -- µs without any call, after which owners may not have been able to renew; above the gateways' 0.5 s: one alone takes over, too
+local SHORTEST = 1000        -- ms of a lease
 
 local function rc(...) return redis.call(...) end -- redis.call is nil while the library loads
 
@@ -29,10 +29,15 @@ end
 -- After a restart, a failover, or a time in which nobody reached this server, every lease looks expired: owners renew first.
 -- A library's locals live as long as the server; that the first call finds them at 0 is how it knows of its restart.
 local last_call, calm_since = 0, 0
+-- µs without any call, after which owners may not have been able to renew: 3/8 of a lease. Above the 1/4 after which they renew: a
+-- gateway alone takes over, too. All have the same lease; whoever asks for one says it.
+local silence = 750000
+
+local function leases_last(ms) silence = math.max(tonumber(ms), SHORTEST) * 375 end
 
 local function heard()
   local now = micros()
-  if now - last_call > SILENCE or now < calm_since then calm_since = now end
+  if now - last_call > silence or now < calm_since then calm_since = now end
   last_call = now
 end
 

@@ -1,6 +1,9 @@
 -- ── part 3 of 3: gateways and the API ───────────────────────────────────────────────────────────────────────────────
 
-local function lease(s, ms) rc('ZADD', s.tag .. ':lease', digits(s.now + tonumber(ms) * 1000), s.name) end
+local function lease(s, ms)
+  leases_last(ms)
+  rc('ZADD', s.tag .. ':lease', digits(s.now + tonumber(ms) * 1000), s.name)
+end
 
 -- open: begin a session.
 -- KEYS  session hash

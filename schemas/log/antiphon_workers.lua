@@ -28,6 +28,7 @@ local function take(keys, a)
   local want, out, now = tonumber(a[2]), {}, micros()
   local reclaim = a[4] == '1' and unsettled(a[5]) == 0
   local tag = string.match(queue, '^%b{}')
+  leases_last(lease)
 
   local function hand_out(entry, attempt, list)
     local f = {}

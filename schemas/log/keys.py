@@ -5,6 +5,8 @@ from binascii import crc_hqx
 
 PARTITIONS = "antiphon:partitions"
 """The deployment's P."""
+LEASE = "antiphon:lease"
+"""The lease in force, ms; it expires when nobody who holds any is left."""
 GROUP = "workers"
 """The one consumer group of each job stream."""
 

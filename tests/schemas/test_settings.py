@@ -51,6 +51,8 @@ def test_a_copy_of_the_example_sets_nothing() -> None:
         ("GATEWAY_PORT", "99999", "GATEWAY_PORT=99999: expected a whole number from 0 to 65535 (left out: 8765)"),
         ("STT_DEVICE", "gpu", 'STT_DEVICE=gpu: expected one of "auto", "cpu", "cuda"'),
         ("REDIS_CLUSTER", "maybe", "REDIS_CLUSTER=maybe: expected true or false"),
+        ("LEASE", "0.5", "LEASE=0.5: expected a number from 1 to 30 (left out: 2.0)"),
+        ("LEASE", "61", "LEASE=61: expected a number from 1 to 30 (left out: 2.0)"),
         ("PARTITIONS", "0", "PARTITIONS=0: expected a whole number from 1 to 4096"),
         ("REDIS_URL", "localhost:6379", "REDIS_URL=localhost:6379: expected redis://host:port/0"),
         ("LLM_BASE_URL", "127.0.0.1:8081", "LLM_BASE_URL=127.0.0.1:8081: expected http://host:port/v1"),

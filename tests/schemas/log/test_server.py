@@ -9,7 +9,7 @@ import uvloop
 
 from ops.embedded.valkey import Valkey, free_port
 from schemas.bus import Outcome, Publication, Snapshot
-from schemas.errors import BusFull, BusReadOnly, BusTooOld, BusUnavailable, PartitionMismatch
+from schemas.errors import BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
 from schemas.log import RedisBus, connect
 from schemas.log.library import name_of, renamed, source
 from schemas.settings import Settings
@@ -128,6 +128,47 @@ async def test_another_number_of_partitions(valkey: Valkey) -> None:
     assert third.partitions == 4
     await third.aclose()
     await first.aclose()
+
+
+async def test_another_lease(valkey: Valkey) -> None:
+    """A process that disagrees with those that run on LEASE refuses to start and says which is in force, for as long as one of
+    them holds anything; one that only looks is not asked."""
+    first = RedisBus(valkey.url, lease=2.0, holds=True, mark=0.5)
+    await first.start()
+    for _ in range(4):
+        await asyncio.sleep(0.2)
+        await first.hold("g1", 0, [])
+    living = asyncio.create_task(_lives(first, 0.8))
+    with pytest.raises(LeaseMismatch, match=r"LEASE=8, but others run with LEASE=2 at .*stop all"):
+        await RedisBus(valkey.url, lease=8.0, holds=True, mark=0.5).start()
+    await living
+    for other in (RedisBus(valkey.url, lease=2.0, holds=True, mark=0.5), RedisBus(valkey.url, lease=8.0)):
+        await other.start()
+        await other.aclose()
+    await first.aclose()
+    changed = RedisBus(valkey.url, lease=8.0, holds=True, mark=0.5)
+    await asyncio.sleep(0.1)
+    await changed.start()  # waits until nobody is remembered
+    await changed.aclose()
+
+
+async def _lives(bus: RedisBus, seconds: float) -> None:
+    for _ in range(round(seconds / 0.1)):
+        await asyncio.sleep(0.1)
+        await bus.take("llm", 0, "w1", 1)
+
+
+async def test_a_lonely_gateway_with_a_long_lease(valkey: Valkey) -> None:
+    """Though its calls are as far apart as its lease allows, the log does not take each pause for an outage: it may take over."""
+    bus = RedisBus(valkey.url, lease=8.0, settle=0.5)
+    await bus.start()
+    await Gateway(bus).open()
+    raw = redis.asyncio.Redis.from_url(valkey.url)
+    await raw.zadd("{p00}:lease", {"s": 1})
+    await asyncio.sleep(1.1)
+    assert await bus.expired(0, 10) == ["s"]
+    await raw.aclose()
+    await bus.aclose()
 
 
 async def test_a_full_server(valkey: Valkey) -> None:

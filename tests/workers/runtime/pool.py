@@ -70,8 +70,8 @@ class Line:
 class Pool:
     """Workers on one log. `async with Pool() as pool:` stops them at the end."""
 
-    def __init__(self) -> None:
-        self.bus = MemoryBus(clock=LoopClock())
+    def __init__(self, lease: float = 2.0) -> None:
+        self.bus = MemoryBus(clock=LoopClock(), lease=lease)
         self.workers: list[Worker] = []
         self.tasks: list[asyncio.Task[None]] = []
         self._operations: dict[str, int] = {}

@@ -66,15 +66,16 @@ async def test_takes_no_more_than_it_can_run() -> None:
 
 
 @virtually
-async def test_lease_is_renewed_while_the_stage_works() -> None:
+@pytest.mark.parametrize("lease", [1.0, 2.0, 8.0])
+async def test_lease_is_renewed_while_the_stage_works(lease: float) -> None:
     """A job that takes five leases is run once, though others look for work all the while."""
-    async with Pool() as pool:
-        first, second = ScriptedStage(takes(10.0)), ScriptedStage(takes(0.1))
+    async with Pool(lease) as pool:
+        first, second = ScriptedStage(takes(5 * lease)), ScriptedStage(takes(0.1))
         pool.start(first)
-        await pool.session("a", llm_job("a"))
+        await pool.session("a", llm_job("a", deadline=10 * lease))
         await asyncio.sleep(0.1)
         pool.start(second)
-        await asyncio.sleep(12)
+        await asyncio.sleep(6 * lease)
         assert (len(first.runs), len(second.runs)) == (1, 0)
         assert len(await pool.events("a", "transcript.final")) == 1
 
@@ -124,19 +125,20 @@ async def test_zombie_appends_nothing() -> None:
 
 
 @virtually
-async def test_a_dead_workers_job_is_taken_when_its_lease_runs_out() -> None:
+@pytest.mark.parametrize("lease", [1.0, 2.0, 8.0])
+async def test_a_dead_workers_job_is_taken_when_its_lease_runs_out(lease: float) -> None:
     """Whoever waits does not sleep over the moment at which a dead worker's lease runs out."""
     for died in (0.03, 0.13, 0.23):
-        async with Pool() as pool:
+        async with Pool(lease) as pool:
             pool.start(ScriptedStage(takes(60.0)))
-            await pool.session("a", llm_job("a"))
+            await pool.session("a", llm_job("a", deadline=10 * lease))
             await asyncio.sleep(died)
             pool.start(stage := ScriptedStage(takes(0.1)))
             began = now()
             pool.tasks[0].cancel()
-            await asyncio.sleep(3.0)
+            await asyncio.sleep(1.5 * lease)
             [(taken, _)] = stage.runs
-            assert taken - began == pytest.approx(2.0 - died, abs=0.02)
+            assert taken - began == pytest.approx(lease - died, abs=0.02)
 
 
 @virtually
