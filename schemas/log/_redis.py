@@ -233,11 +233,11 @@ class RedisBus(Bus):
         return _reply(answer)
 
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held:
-        await self._mark_lease()
         arguments: list[_Argument] = [owner, self._lease]
         for hold in sessions:
             arguments += [hold.session, hold.epoch, msgpack.packb(dict(hold.positions)), *_seen(hold.seen)]
         time, *queued, rows = await self._server.function("hold", [keys.leases(partition)], arguments)
+        await self._mark_lease()
         return Held([_reply(row) for row in rows], dict(zip(STAGES, queued, strict=True)), time)
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
