@@ -37,6 +37,8 @@ class Leases:
         self._failing = False
         self.connected = True
         """Whether the last call to the log was answered."""
+        self.problem = ""
+        """What is wrong with the log, in a sentence, while it isn't."""
         self.adopting = True
 
     async def run(self) -> None:
@@ -108,12 +110,14 @@ class Leases:
 
     def _failed(self, what: str, error: BusError) -> None:
         self._metrics.log_errors.labels(what).inc()
-        if not self._failing:
+        if str(error) != self.problem:
             log.warning("%s: %s", what, error)
+        self.problem = str(error)
         self._failing, self.connected = True, False
 
     def _answered(self) -> None:
         if self._failing:
             self._connected_at = self._clock.now()
             log.info("the log answers again")
+            self.problem = ""
         self._failing, self.connected = False, True

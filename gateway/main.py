@@ -24,7 +24,7 @@ from gateway.session import House
 from gateway.vad import Vad
 from schemas.bus import Bus
 from schemas.clock import Clock, MonotonicClock
-from schemas.errors import BusUnavailable
+from schemas.errors import BusFull, BusUnavailable
 from schemas.health import Health
 from schemas.log import connect
 from schemas.process_log import set_up_logging
@@ -153,7 +153,7 @@ def _obstacles(reception: Reception, livekit: "Dispatch | None") -> list[str]:
     if reception.draining:
         found.append("shutting down")
     if not reception.leases.connected:
-        found.append("the log does not answer")
+        found.append(reception.leases.problem or "the log does not answer")
     if livekit is not None and livekit.obstacle:
         found.append(livekit.obstacle)
     return found
@@ -194,14 +194,14 @@ async def run_gateway(
 
 
 async def _connect(bus: Bus, stop: asyncio.Event) -> None:
-    """Start the bus; while the server isn't there yet, say so once and try again."""
-    said = False
+    """Start the bus; while the server isn't there yet, or takes nothing, say so once and try again."""
+    said = ""
     while not stop.is_set():
         try:
             await bus.start()
             return
-        except BusUnavailable as error:
-            if not said:
+        except (BusUnavailable, BusFull) as error:
+            if str(error) != said:
                 log.warning("%s; trying again", error)
-            said = True
+            said = str(error)
             await asyncio.sleep(0.25)

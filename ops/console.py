@@ -3,15 +3,15 @@
 0 done · 1 it did not work · 2 wrong usage or an unknown name · 3 something it needs is not reachable
 """
 
-import json
 import shutil
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
+from rich.segment import Segment
 from rich.text import Text
 
 from schemas.errors import (
@@ -23,18 +23,43 @@ from schemas.errors import (
     Permanent,
     SettingsError,
 )
+from schemas.text import json_line, printable
 
 T = TypeVar("T")
 
 DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+
+class _Shown:
+    """Something that is printed, the controls in its text spelled out; its own (a spinner's) stay."""
+
+    def __init__(self, inner: ConsoleRenderable) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
+        for segment in console.render(self._inner, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+class _Hook(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Shown(one) for one in renderables]
+
+
+def terminal(**options: Any) -> Console:
+    """A console to which anybody's words may be printed: no markup is read in them, and no control of theirs reaches it."""
+    console = Console(highlight=False, markup=False, **options)
+    console.push_render_hook(_Hook())
+    return console
+
+
+out = terminal()
+err = terminal(stderr=True)
 
 
 def emit(value: Any) -> None:
     """One JSON object on one line: the last line of a command's `--json` output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json_line(value) + "\n")
     sys.stdout.flush()
 
 
@@ -63,15 +88,17 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def hang(head: str | Text, body: str | Text, to: Console | None = None) -> None:
-    """Print `head` and beside it `body`, wrapped at words to the terminal's width. Where no terminal reads: one line."""
+    """Print `head` and beside it `body`, wrapped at words to the terminal's width; where no terminal reads, as it is. Further
+    lines of `body` never begin at the margin, so that they can't pose as lines of ours."""
     to = to or out
     head = head.copy() if isinstance(head, Text) else Text(head)
-    body = body if isinstance(body, Text) else Text(body)
+    body = body if isinstance(body, Text) else Text(printable(body))
     width = to.width - head.cell_len
+    margin = Text(" " * (head.cell_len or 2))
     if not to.is_terminal or width < 20:
-        to.print(head.append_text(body), soft_wrap=True)
+        lines = list(body.split("\n", allow_blank=True))
+        to.print(head.append_text(Text("\n").append_text(margin).join(lines)), soft_wrap=True)
         return
-    margin = Text(" " * head.cell_len)
     for number, line in enumerate(body.wrap(to, width) or [Text()]):
         to.print((margin if number else head).copy().append_text(line), soft_wrap=True)
 

@@ -1,14 +1,18 @@
 """What a process says about itself: one line per fact on stderr, as text or as JSON. Phone numbers are shortened."""
 
-import json
 import logging
 import sys
 import time
 from typing import Literal
 
 from schemas.numbers import numbers_shortened
+from schemas.text import json_line, printable
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+_FURTHER = "\n    "
+"""A record's further lines stand in from the margin: what strangers send can't pose as a record of ours."""
 
 
 class _Json(logging.Formatter):
@@ -30,7 +34,7 @@ class _Json(logging.Formatter):
         line.update(_extra(record))
         if record.exc_info:
             line["error"] = numbers_shortened(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json_line(line)
 
 
 class _Text(logging.Formatter):
@@ -43,8 +47,9 @@ class _Text(logging.Formatter):
         line += numbers_shortened(record.getMessage())
         if extra:
             line += f" ({extra})"
+        line = printable(line).replace("\n", _FURTHER)
         if record.exc_info:
-            line += "\n" + numbers_shortened(self.formatException(record.exc_info))
+            line += "\n" + printable(numbers_shortened(self.formatException(record.exc_info)))
         return line
 
 

@@ -1,9 +1,11 @@
 """Text that strangers send, made fit to be kept, shown and told. Pure: text in, text out."""
 
 import hashlib
+import json
 import re
+from typing import Any
 
-__all__ = ["identity", "one_line", "plain", "printable", "well_formed"]
+__all__ = ["identity", "json_line", "one_line", "plain", "printable", "well_formed"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -43,3 +45,10 @@ def identity(text: str, longest: int = 256) -> str:
 def printable(text: str) -> str:
     """`text` as a terminal may show it: controls are spelled out (`\\x1b`), so that it can't move the cursor or the reader."""
     return _UNSHOWN.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+
+
+def json_line(value: Any) -> str:
+    """`value` as JSON on one line, for a file, a pipe or a terminal: readable, but for what a terminal must not be shown; that is
+    escaped, so that any reader of JSON finds it again. What JSON doesn't know becomes text."""
+    written = json.dumps(value, ensure_ascii=False, default=str)
+    return _UNSHOWN.sub(lambda found: f"\\u{ord(found.group()):04x}", written)

@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from gateway.tokens import Grant
 from ops.bench import machine
 from ops.bench._figures import milliseconds
 from ops.bench._recordings import turns as recorded_turns
 from ops.caller import Caller
+from ops.entry import client_token
 from ops.livekit_caller import LiveKitCaller
 from ops.stack import Plan, Stack
 from schemas.settings import load
@@ -63,7 +65,11 @@ def _figures(took: list[float | None]) -> dict[str, Any]:
 
 async def _interrupt(stack: Stack, room: str, speech: Any, number: int) -> float | None:
     """Seconds from the speech's first sample to silence; None: the agent spoke on."""
-    caller = LiveKitCaller(stack.livekit_access()) if room == "livekit" else Caller(stack.gateways[0], rate=24_000)
+    caller = (
+        LiveKitCaller(stack.livekit_access())
+        if room == "livekit"
+        else Caller(stack.gateways[0], rate=24_000, token=client_token("", Grant()))
+    )
     await caller.connect()
     try:
         end = time.monotonic() + 15

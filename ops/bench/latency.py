@@ -18,11 +18,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from gateway.tokens import Grant
 from ops.bench import machine
 from ops.bench._figures import milliseconds, percentile
 from ops.bench._recordings import Turn, folder
 from ops.bench._recordings import turns as recorded_turns
 from ops.caller import Caller
+from ops.entry import client_token
 from ops.livekit_caller import LiveKitCaller
 from ops.stack import Plan, Stack
 from schemas.folding import folded
@@ -103,7 +105,11 @@ def _figures(timed: list[Timed], parts: dict[tuple[str, int | None], dict[str, f
 
 
 def _caller(stack: Stack, room: str) -> Caller:
-    return LiveKitCaller(stack.livekit_access()) if room == "livekit" else Caller(stack.gateways[0], rate=24_000)
+    return (
+        LiveKitCaller(stack.livekit_access())
+        if room == "livekit"
+        else Caller(stack.gateways[0], rate=24_000, token=client_token("", Grant()))
+    )
 
 
 async def _converse(caller: Caller, script: list[Turn], progress: Any) -> list[Timed]:

@@ -8,10 +8,12 @@ from typing import Any
 
 from rich.text import Text
 
+from gateway.tokens import Grant
 from ops import console
 from ops.audio import read_speech, write_stereo
 from ops.caller import Caller, CallError, Pcm
 from ops.commands._dialogue import Dialogue
+from ops.entry import client_token
 from ops.stack import running
 from schemas.settings import load
 
@@ -41,7 +43,8 @@ def gateway_url(given: str | None) -> str:
     if stack:
         return str(stack["gateways"][0])
     settings = load()
-    return f"ws://{settings.gateway_host}:{settings.gateway_port}/ws"
+    host = "127.0.0.1" if settings.gateway_host in ("0.0.0.0", "::") else settings.gateway_host
+    return f"ws://{f'[{host}]' if ':' in host else host}:{settings.gateway_port}/ws"
 
 
 async def call(options: Options) -> bool:
@@ -65,7 +68,7 @@ async def _one(options: Options, pcm: Pcm, number: int) -> dict[str, Any]:
     caller = Caller(
         gateway_url(options.url),
         agent=options.agent,
-        token=options.token,
+        token=client_token(options.token, Grant(agent=options.agent)),
         on_message=dialogue.message if dialogue else None,
     )
     began = time.monotonic()

@@ -10,14 +10,17 @@ from typing import Any
 from rich.status import Status
 from rich.text import Text
 
+from gateway.tokens import Grant
 from ops import console
 from ops.audio import read_speech, write_stereo
 from ops.caller import Caller, Message
 from ops.commands._dialogue import Dialogue
 from ops.commands.call import summary
 from ops.demo.script import Step, script
+from ops.entry import client_token
 from ops.stack import Plan, Stack, data_folder
 from schemas.settings import load
+from schemas.text import printable
 
 _AGENTS = Path(__file__).parent.parent / "agents"
 _REPLY = 15.0  # seconds a reply may take to end
@@ -56,7 +59,8 @@ async def demo(wav: Path | None, out: Path | None, livekit: bool, json: bool) ->
 @asynccontextmanager
 async def _caller(stack: Stack, livekit: bool, screen: "_Screen") -> AsyncIterator[Caller]:
     if not livekit:
-        yield Caller(stack.gateways[0], agent="demo", on_message=screen.message)
+        token = client_token("", Grant(agent="demo"))
+        yield Caller(stack.gateways[0], agent="demo", token=token, on_message=screen.message)
         return
     from ops.livekit_caller import LiveKitCaller
     from schemas.log import connect
@@ -112,7 +116,7 @@ class _Screen:
 
     def status(self, text: str) -> None:
         if self._status:
-            self._status.update(f"[dim]{text}[/]")
+            self._status.update(Text(printable(text), style="dim"))
 
     def line(self, who: str, text: str, style: str) -> None:
         if self._status:

@@ -5,10 +5,11 @@ from typing import Any
 
 import aiohttp
 
-from gateway.tokens import Grant, mint
-from ops import console, stack
+from gateway.tokens import Grant
+from ops import console
+from ops.commands.call import gateway_url
+from ops.entry import client_token
 from schemas.errors import AntiphonError
-from schemas.settings import load
 
 
 class NotDone(AntiphonError): ...
@@ -16,22 +17,15 @@ class NotDone(AntiphonError): ...
 
 def door(url: str | None) -> str:
     """http://host:port of the gateway to ask: `url`, else the running stack's first, else GATEWAY_HOST and GATEWAY_PORT."""
-    if url is None:
-        running = stack.running()
-        settings = load()
-        host = "127.0.0.1" if settings.gateway_host in ("0.0.0.0", "::") else settings.gateway_host
-        url = running["gateways"][0] if running else f"ws://{host}:{settings.gateway_port}/ws"
+    url = gateway_url(url)
     return url.replace("ws://", "http://", 1).replace("wss://", "https://", 1).removesuffix("/ws").rstrip("/")
 
 
 async def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """One request to the gateway's desk. NotDone says what went wrong, in a sentence."""
     base = door(url)
-    headers = {}
-    token = os.environ.get("ANTIPHON_TOKEN", "")
-    secret = load().gateway_token_secret.get_secret_value()
-    if token or secret:
-        headers["Authorization"] = f"Bearer {token or mint(secret, Grant(operator=True), 300)}"
+    token = client_token(os.environ.get("ANTIPHON_TOKEN", ""), Grant(operator=True), 300)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=330)) as client,

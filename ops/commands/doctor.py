@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from rich.text import Text
 
 from ops import console
 from ops.commands import phones
@@ -19,7 +20,7 @@ from schemas.errors import AntiphonError, ProviderError
 from schemas.log.keys import PARTITIONS
 from schemas.settings import Settings, load
 
-_SIGNS = {"ok": "[green]ok  [/]", "warn": "[yellow]look[/]", "bad": "[red]bad [/]"}
+_SIGNS = {"ok": ("ok  ", "green"), "warn": ("look", "yellow"), "bad": ("bad ", "red")}
 
 
 async def doctor(json: bool) -> bool:
@@ -28,7 +29,8 @@ async def doctor(json: bool) -> bool:
     async for finding in _examine():
         findings.append(finding)
         if not json:
-            console.out.print(f"{_SIGNS[finding.result]}  {finding.check:<12} {finding.found}", soft_wrap=True)
+            sign = Text(*_SIGNS[finding.result])
+            console.out.print(sign.append(f"  {finding.check:<12} {finding.found}", "default"), soft_wrap=True)
             if finding.advice:
                 console.out.print(f"      {'':<12} → {finding.advice}", style="yellow", soft_wrap=True)
     healthy = all(finding.result != "bad" for finding in findings)

@@ -2,14 +2,17 @@
 
 import aiohttp
 
+from gateway.tokens import Grant
 from ops import console
 from ops.caller import CallError
-from ops.commands.call import gateway_url
+from ops.commands.dial import door
+from ops.entry import client_token
 
 
 async def join(room: str, agent: str, url: str | None, token: str, json: bool) -> None:
     """Ask the gateway; CallError says why it doesn't go."""
-    base = gateway_url(url).replace("ws", "http", 1).removesuffix("/ws").rstrip("/")
+    base = door(url)
+    token = client_token(token, Grant(room=room, agent=agent, join=True))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         async with (

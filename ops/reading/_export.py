@@ -18,6 +18,7 @@ from schemas.codec import event_to_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, UtteranceCaptured
 from schemas.fold import FOLD_VERSION, SessionState, fold, view
+from schemas.text import json_line
 
 _PAGE = 500
 _README = """\
@@ -53,7 +54,7 @@ async def _write(bus: Bus, session: str, archive: zipfile.ZipFile) -> dict[str, 
     refs: dict[str, AudioRef] = {}
     with archive.open("events.jsonl", "w") as lines:
         async for event in _events(bus, session):
-            lines.write(json.dumps(event_to_json(event), ensure_ascii=False).encode() + b"\n")
+            lines.write(json_line(event_to_json(event)).encode() + b"\n")
             state = fold(state, event)
             score.add(event)
             refs |= {ref.key: ref for ref in _audio_of(event)}

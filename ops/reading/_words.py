@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from schemas import events as e
 from schemas.fold import SessionState
+from schemas.text import printable
 
 Style = Literal["user", "agent", "stage", "system", "trouble"]
 
@@ -23,10 +24,16 @@ class Line:
 def line(event: e.Event, state: SessionState) -> Line:
     """One event in words. `state`: the session after it."""
     made = _LINES[type(event)](event, state)
-    if event.raises is None:
-        return made
-    note = f"what was prepared so far is void (generation {event.raises})"
-    return Line(made.who, made.text, f"{made.detail} · {note}" if made.detail else note, made.style)
+    detail = made.detail
+    if event.raises is not None:
+        note = f"what was prepared so far is void (generation {event.raises})"
+        detail = f"{detail} · {note}" if detail else note
+    return Line(_on_one_line(made.who), _on_one_line(made.text), _on_one_line(detail), made.style)
+
+
+def _on_one_line(text: str) -> str:
+    """What was said or typed can't pose as an event of its own, nor move the cursor."""
+    return printable(text).replace("\n", " ⏎ ").replace("\t", " ")
 
 
 def _person(state: SessionState, identity: str) -> str:

@@ -326,7 +326,7 @@ def explained(error: ResponseError, url: str) -> BusError:
     if isinstance(error, OutOfMemoryError) or text.startswith("OOM"):
         return BusFull(f"the log at {place} is out of memory ({text}); raise its maxmemory")
     if text.startswith("MISCONF"):
-        return BusFull(f"the log at {place} can't write to its disk ({text})")
+        return BusFull(f"the log at {place} can't write to its disk ({text}); free some space there, or mend the disk")
     if isinstance(error, ReadOnlyError) or text.startswith("READONLY"):
         return BusReadOnly(
             f"the log at {place} is read-only, a replica perhaps ({text}); REDIS_URL must name the primary"

@@ -31,11 +31,16 @@ ANTIPHON = ("gateway", "stt", "llm", "tts", "llm-server")
 POOLS = ("stt", "llm", "tts")
 SECRET = "0123456789abcdef0123456789abcdef"
 
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<kind>:[-?])(?P<text>[^}]*))?\}")
+PASSWORD = "f00d" * 12
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<kind>:[-?])(?P<text>(?:[^{}]|\{[^{}]*\})*))?\}")
+
+
+SECRETS = {"GATEWAY_TOKEN_SECRET": SECRET, "REDIS_PASSWORD": PASSWORD}
+"""What somebody must set."""
 
 
 def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
-    """`${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Compose fills them in."""
+    """`${NAME}`, `${NAME:-default}` and `${NAME:?message}` as Compose fills them in, one within another; `$$` is `$`."""
     if isinstance(value, dict):
         return {key: interpolate(item, variables) for key, item in value.items()}
     if isinstance(value, list):
@@ -48,15 +53,15 @@ def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
             return found
         if match["kind"] == ":?":
             raise KeyError(f"{match['name']}: {match['text']}")
-        return match["text"] or ""
+        return _VARIABLE.sub(fill, match["text"] or "")
 
-    return _VARIABLE.sub(fill, value)
+    return _VARIABLE.sub(fill, value).replace("$$", "$")
 
 
 def services(**variables: str) -> dict[str, Any]:
     """The services as Compose would start them with these variables set."""
     file = yaml.safe_load((ROOT / "compose.yml").read_text())
-    found: dict[str, Any] = interpolate(file, {"GATEWAY_TOKEN_SECRET": SECRET, **variables})["services"]
+    found: dict[str, Any] = interpolate(file, SECRETS | variables)["services"]
     return found
 
 
@@ -104,7 +109,7 @@ def test_it_has_the_form_the_specification_asks() -> None:
     schema = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
     file = yaml.safe_load((ROOT / "compose.yml").read_text())
     jsonschema.Draft202012Validator(schema).validate(file)
-    jsonschema.Draft202012Validator(schema).validate(interpolate(file, {"GATEWAY_TOKEN_SECRET": SECRET}))
+    jsonschema.Draft202012Validator(schema).validate(interpolate(file, SECRETS))
 
 
 def test_an_unknown_key_is_refused_by_the_schema() -> None:
@@ -128,6 +133,25 @@ def test_the_gateway_needs_a_secret() -> None:
     with pytest.raises(KeyError, match="32 or more random characters"):
         services(GATEWAY_TOKEN_SECRET="")
     assert "127.0.0.1:8765:8765" in services()["gateway"]["ports"]
+
+
+def test_the_log_needs_a_password() -> None:
+    """Whoever gets into the network of the containers is asked for a password by the log, and everybody of ours knows it."""
+    with pytest.raises(KeyError, match="REDIS_PASSWORD"):
+        services(REDIS_PASSWORD="")
+    found = services()
+    assert all(PASSWORD not in part for part in found["redis"]["command"])  # a command line can be read by everybody
+    for name in ("gateway", *POOLS):
+        assert found[name]["environment"]["REDIS_URL"] == f"redis://:{PASSWORD}@redis:6379/0", name
+    assert services(REDIS_URL="redis://other:6379/1")["stt"]["environment"]["REDIS_URL"] == "redis://other:6379/1"
+
+
+def test_no_container_has_rights_it_does_not_need() -> None:
+    """Every service, LiveKit's and the phones' too, drops all capabilities and can gain none; none is privileged."""
+    for name, service in services().items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert not {"privileged", "cap_add", "pid", "network_mode"} & set(service), name
 
 
 def test_every_variable_is_one_we_read() -> None:
@@ -161,14 +185,16 @@ def test_what_builds_the_image_is_there() -> None:
 
 
 async def test_the_log_keeps_what_it_acknowledged(tmp_path: Path) -> None:
-    """The redis service's command is one the server accepts, and it syncs each write."""
-    command = services()["redis"]["command"]
+    """The redis service's command is one the server accepts, it syncs each write, and asks for the password."""
+    service = services()["redis"]
     port = free_port()
-    server = Valkey(tmp_path)
+    (tmp_path / "valkey-server").symlink_to(Valkey(tmp_path / "other").arguments()[0])
+    shell, option, script = service["command"]
     process = await asyncio.create_subprocess_exec(
-        server.arguments()[0], *command[1:], "--port", str(port), cwd=tmp_path, stdout=asyncio.subprocess.DEVNULL
-    )
-    client = redis.asyncio.Redis(port=port)
+        shell, option, script.replace("valkey-server -", f"valkey-server - --port {port}"), cwd=tmp_path,
+        env=service["environment"] | {"PATH": f"{tmp_path}:/usr/bin:/bin"}, stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    client = redis.asyncio.Redis(port=port, password=PASSWORD)
     try:
         for _ in range(100):
             try:
@@ -183,9 +209,17 @@ async def test_the_log_keeps_what_it_acknowledged(tmp_path: Path) -> None:
             "appenddirname": "appendonlydir",
             "maxmemory-policy": "noeviction",
         }
+        stranger = redis.asyncio.Redis(port=port)
+        with pytest.raises(redis.exceptions.AuthenticationError):
+            await stranger.ping()
+        await stranger.aclose()
+        process.terminate()  # the shell has become the server: it hears that, and has everything on disk
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert PASSWORD not in json.dumps(service["command"])
     finally:
         await client.aclose()
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 
@@ -202,7 +236,8 @@ def test_rooms_and_phones_are_asked_for() -> None:
 async def test_livekit_starts_with_its_configuration(valkey: Valkey, livekit: LiveKit, tmp_path: Path) -> None:
     """The configuration in the file is one the pinned server accepts, with the gateway's key and our Redis."""
     variables = {"LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": SECRET, "LIVEKIT_NODE_IP": "127.0.0.1"}
-    service = services(LIVEKIT_REDIS=f"127.0.0.1:{valkey.port}", **variables)["livekit"]
+    variables |= {"LIVEKIT_REDIS": f"127.0.0.1:{valkey.port}", "REDIS_PASSWORD": valkey.password}
+    service = services(**variables)["livekit"]
     assert service["image"].endswith(f":v{pinned_version()}")
     configuration = yaml.safe_load(service["environment"]["LIVEKIT_CONFIG"])
     ports = {"port": free_port(), "rtc": configuration["rtc"] | {"tcp_port": free_port(), "udp_port": free_udp_port()}}

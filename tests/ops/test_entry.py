@@ -1,0 +1,77 @@
+"""The commands let themselves in where the gateway asks for a token."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from gateway.tokens import Grant, verify
+from ops.caller import CallError
+from ops.commands.call import Options, call, gateway_url
+from ops.commands.join import join
+from ops.entry import client_token
+from schemas.errors import SettingsError
+
+SECRET = "0123456789abcdef" * 2
+QUESTION = Path(__file__).parents[2] / "ops" / "demo" / "capital.flac"
+
+
+@asynccontextmanager
+async def asked() -> AsyncIterator[tuple[str, list[str]]]:
+    """A gateway's door that turns everybody away and remembers their tokens."""
+    tokens: list[str] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        tokens.append(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        return web.json_response({"error": {"code": "no", "message": "not today"}}, status=403)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", refuse)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/ws", tokens
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GATEWAY_TOKEN_SECRET", SECRET)
+
+
+async def test_call_and_join_bring_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With GATEWAY_TOKEN_SECRET set, `call` and `join` sign a token for just what they want; one that is given goes before."""
+    async with asked() as (url, tokens):
+        with pytest.raises(CallError, match="not today"):
+            await join("lobby", "desk", url, "", False)
+        with pytest.raises(CallError, match="not today"):
+            await join("lobby", "desk", url, "a token of mine", False)
+        options = Options(QUESTION, url, None, "desk", "", 2, 1.0, True)
+        await call(options)
+    assert verify(SECRET, tokens[0]) == Grant(room="lobby", agent="desk", join=True)
+    assert tokens[1] == "a token of mine"
+    assert [verify(SECRET, token) for token in tokens[2:]] == [Grant(agent="desk")] * 2
+
+
+def test_without_a_secret_there_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no secret is set none is made up; one that is too short is an error that names the setting."""
+    monkeypatch.setenv("GATEWAY_TOKEN_SECRET", "short")
+    with pytest.raises(SettingsError, match="GATEWAY_TOKEN_SECRET has 5 characters"):
+        client_token("", Grant())
+    monkeypatch.delenv("GATEWAY_TOKEN_SECRET")
+    assert client_token("", Grant()) == ""
+    assert client_token("given", Grant()) == "given"
+
+
+def test_a_gateway_for_everybody_is_called_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """GATEWAY_HOST=0.0.0.0 is where it listens, not what to call."""
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path))
+    monkeypatch.setenv("GATEWAY_HOST", "0.0.0.0")
+    assert gateway_url(None) == "ws://127.0.0.1:8765/ws"
+    monkeypatch.setenv("GATEWAY_HOST", "::1")
+    assert gateway_url(None) == "ws://[::1]:8765/ws"
