@@ -36,7 +36,7 @@ def messages(state: "SessionState", number: int, generation: int | None) -> list
     chat: list[Message] = []
     several = _several(state)
     past = [turn for turn in state.turns.values() if turn.id < number and counts(turn)]
-    for turn in past[-state.agent.limits.history_turns :]:
+    for turn in _latest(state, past, several):
         _add(chat, "user", _users_words(state, turn, several))
         if turn.reply is not None:
             chat.extend(_tool_rounds(turn.reply, heard_only=True))
@@ -48,6 +48,20 @@ def messages(state: "SessionState", number: int, generation: int | None) -> list
             chat.extend(_tool_rounds(reply, heard_only=False))
     system = "\n\n".join(part for part in (state.instructions, _known(state)) if part)
     return [{"role": "system", "content": system}, *chat] if system else chat
+
+
+def _latest(state: "SessionState", past: "list[Turn]", several: bool) -> "list[Turn]":
+    """As many of the latest turns as the agent's limits allow, each whole."""
+    limits = state.agent.limits
+    left, kept = limits.history_characters, 0
+    for turn in reversed(past[-limits.history_turns :]):
+        tools = turn.reply.tools if turn.reply is not None else ()
+        left -= len(_users_words(state, turn, several)) + len(turn.heard)
+        left -= sum(len(str(tool.arguments)) + len(tool.result) + len(tool.error) for tool in tools)
+        if left < 0:
+            break
+        kept += 1
+    return past[len(past) - kept :]
 
 
 def said(state: "SessionState", number: int, generation: int | None) -> "list[Sentence]":

@@ -121,6 +121,8 @@ class Limits(_Section):
     """A turn whose reply doesn't come within this ends as expired, whatever the workers do."""
     history_turns: int = Field(40, ge=1)
     """Turns of chat context given to the LLM, so that a turn's cost does not grow with the session."""
+    history_characters: int = Field(24_000, ge=200)
+    """The same in characters (English has about four a token), so that turns of any length fit its context."""
 
 
 class Phone(_Section):

@@ -67,7 +67,12 @@ class ProviderError(AntiphonError):
         self.code = code
 
 
-class Transient(ProviderError): ...
+class Transient(ProviderError):
+    """`retry_after`: seconds the endpoint asks to be left alone for, None where it didn't say."""
+
+    def __init__(self, message: str, code: str = "provider", retry_after: float | None = None) -> None:
+        super().__init__(message, code)
+        self.retry_after = retry_after
 
 
 class Permanent(ProviderError): ...

@@ -92,6 +92,21 @@ class SentenceSplitter:
             self._buffer = ""
         return pieces
 
+    def whole(self) -> list[Piece]:
+        """What of the rest is whole sentences for sure: the stream has broken off."""
+        text = self._buffer.rstrip().rstrip(_CLOSING)
+        marked = bool(text) and (text[-1] in "!?…" + _SURE or (text[-1] == "." and _full_stop(text[:-1], "A")))
+        pieces = []
+        while (end := _boundary(self._buffer, final=True, clause=False)) is not None:
+            pieces.append(self._take(end))
+        if marked and _stands_alone(self._buffer):
+            pieces.append(self._take(len(self._buffer)))
+        return pieces
+
+    def _take(self, end: int) -> Piece:
+        raw, self._buffer = self._buffer[:end], self._buffer[end:]
+        return Piece(raw, speakable(raw))
+
     def _cut(self, final: bool) -> list[Piece]:
         pieces = []
         while (end := _boundary(self._buffer, final, clause=not self._begun)) is not None:

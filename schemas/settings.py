@@ -33,8 +33,8 @@ class Settings(BaseSettings):
     llm_base_url: str = "http://127.0.0.1:8081/v1"
     llm_model: str = "smollm2-135m-instruct"
     llm_api_key: SecretStr = SecretStr("")
-    llm_prefill: bool = True
-    """The endpoint continues an assistant message it is given (llama.cpp, vLLM do)."""
+    llm_prefill: Literal["auto", "on", "off"] = "auto"
+    """Whether the endpoint continues an assistant message it is given (llama.cpp, vLLM do); auto: found out at the start."""
     llm_timeout: float = Field(10.0, gt=0)
     llm_provider: str = "openai"
     stt_provider: str = "faster-whisper"
@@ -124,6 +124,13 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+
+    @field_validator("llm_prefill", mode="before")
+    @classmethod
+    def _as_switch(cls, value: Any) -> Any:
+        """It was a yes or no once."""
+        known = str(value).strip().lower()
+        return {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}.get(known, known)
 
     @field_validator("redis_url", "blob_url")
     @classmethod

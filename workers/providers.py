@@ -61,11 +61,17 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a streamed reply. The last one has `finish` and, if known, `usage`."""
+    """A piece of a streamed reply. The last one has `finish` and, if known, `usage`.
+
+    `finish`: stop, length (max_tokens), tool (it called one) or filter (the endpoint would not let it go on); `thought`: there
+    was reasoning, which nobody is told; `forget`: text that came before this and isn't said yet was none of the reply.
+    """
 
     text: str = ""
-    finish: Literal["stop", "length", "tool"] | None = None
+    finish: Literal["stop", "length", "tool", "filter"] | None = None
     usage: Usage | None = None
+    thought: bool = False
+    forget: bool = False
 
 
 class Llm(Protocol):

@@ -28,6 +28,10 @@ __all__ = ["Worker", "WorkerOptions", "consumer_id"]
 log = logging.getLogger("antiphon.worker")
 
 
+_WARM_UP_PAUSE = 30.0
+"""Seconds that an endpoint is left alone for while warming up, however long it asks for."""
+
+
 def consumer_id() -> str:
     """A name no other process has, nor had: a consumer that comes back under its old name would own what it lost."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -140,6 +144,7 @@ class Worker:
                 break
             except Transient as error:
                 self._hindered("warm-up", str(error))
+                delay = max(delay, min(error.retry_after or 0.0, _WARM_UP_PAUSE))
             except TimeoutError:
                 limit = self.options.warm_up_within
                 said = f" within {limit:g} s" if limit else ""
@@ -361,8 +366,9 @@ class Worker:
         since = self._clock.now()
         delays = backoff(0.1, 2.0)
         while error is not None and not work.left and not work.cancelled.is_set():
-            delay = next(delays)
-            patient = self._clock.now() - since + delay <= self.options.patience
+            asked = error.retry_after if isinstance(error, Transient) else None
+            delay = max(next(delays), asked or 0.0)
+            patient = bool(asked) or self._clock.now() - since + delay <= self.options.patience
             passing = isinstance(error, BusUnavailable) or (isinstance(error, Transient) and patient)
             if not passing or delay >= work.remaining() or work.is_hint:
                 await self._give_up(work, error)

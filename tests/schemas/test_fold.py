@@ -287,6 +287,18 @@ def test_a_state_does_not_grow_with_the_session() -> None:
     assert state.totals.turns == 200
 
 
+def test_the_chat_is_bounded_in_characters() -> None:
+    """Of the past the LLM is told the latest whole turns that fit `limits.history_characters`; the question is always asked."""
+    limits = Limits(history_turns=40, history_characters=200)
+    log = long_session(30, history=40)
+    log[0] = log[0].model_copy(update={"agent": AgentSpec(instructions="Be brief.", limits=limits)})
+    chat = fold_all(log).messages(31)
+    assert sum(len(message["content"]) for message in chat[1:]) <= 200
+    assert [message["content"] for message in chat[-2:]] == ["Question 30?", "Answer 30."]
+    assert [message["role"] for message in chat[:3]] == ["system", "user", "assistant"]
+    assert fold_all(log).messages(30)[-1]["content"] == "Question 30?"
+
+
 def test_what_comes_late_for_a_forgotten_turn_opens_none() -> None:
     """A straggler of a turn long past does not make it the users' turn again."""
     state = fold_all(long_session(20))

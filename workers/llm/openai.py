@@ -1,168 +1,257 @@
-"""Any OpenAI-compatible chat endpoint: llama.cpp, vLLM, Ollama, OpenAI, Azure, Nebius, …"""
+"""Any OpenAI-compatible chat endpoint: llama.cpp, vLLM, Ollama, OpenAI, Azure, Nebius, … and what they do in their own way
+(docs/endpoints.md)."""
 
 import asyncio
+import contextlib
+import json
 import logging
-from collections.abc import AsyncIterator
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx2
-import openai
-from openai import AsyncOpenAI
 
 from schemas.errors import Permanent, ProviderError, Transient
 from schemas.events import Usage
 from schemas.settings import Settings
+from schemas.text import well_formed
+from workers._http import CONNECT, TROUBLE, base_url, explained, headers, send
+from workers._refusals import Endpoint, error_event, public
+from workers.llm import _learning
+from workers.llm._chunks import Chunk, Finish, chunk
+from workers.llm._reasoning import Hidden, Shown
+from workers.llm._request import Habits, body_of
+from workers.llm._sse import EventStream, NotAStream
 from workers.providers import ChatRequest, Delta
 
 log = logging.getLogger("antiphon.llm")
 
-_CONNECT = 3.0  # seconds
-_BETWEEN = 5.0  # seconds between two tokens: longer, and the stream is dead
-_FINISH = {"stop": "stop", "length": "length", "tool_calls": "tool", "function_call": "tool", "content_filter": "stop"}
+_BETWEEN = 5.0  # seconds between two signs of life, once the reply has begun: longer, and the stream is dead
+_GRACE = 0.2  # seconds that the usage may come after the end
+_SPARE = 0.5  # seconds beyond LLM_TIMEOUT for what sends signs of life and no answer
+_PROBES = 2.0  # seconds for what else is asked while warming up
 
 
 class OpenAiLlm:
-    """Streams chat completions. An agent's `llm.options` go into the request as they are (`extra_body`)."""
+    """Streams chat completions. An agent's `llm.options` go into the request as they are."""
 
     def __init__(self, settings: Settings):
         self.model = settings.llm_model
-        self.prefills = settings.llm_prefill
+        self.prefills = settings.llm_prefill == "on"
+        self._prefill = settings.llm_prefill
         self._patience = settings.llm_timeout
-        url = urlsplit(settings.llm_base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise Permanent(
-                f"LLM_BASE_URL={_public(settings.llm_base_url)}: expected a URL such as http://127.0.0.1:8081/v1",
-                "bad_url",
-            )
-        self._where = f"LLM_BASE_URL={_public(settings.llm_base_url)}"
+        url = base_url("LLM_BASE_URL", settings.llm_base_url, "http://127.0.0.1:8081/v1")
+        key = settings.llm_api_key.get_secret_value().strip()
+        if not key.isascii():
+            raise Permanent("LLM_API_KEY: has characters no key has; copy it again", "bad_key")
+        self._endpoint = Endpoint(public("LLM_BASE_URL", url), "LLM", self.model, key)
+        address = httpx2.URL(url)
+        self._chat = address.copy_with(path=f"{address.path.rstrip('/')}/chat/completions")
+        self._models = address.copy_with(path=f"{address.path.rstrip('/')}/models")
+        self._habits: dict[str, Habits] = {}
         # llama.cpp closes the connection behind a streamed answer without announcing it; whoever reuses it at once gets
         # an error instead of an answer. A new one costs nothing there, and a handshake only behind https.
-        kept = 20 if url.scheme == "https" else 0
-        self._client = AsyncOpenAI(
-            base_url=settings.llm_base_url,
-            api_key=settings.llm_api_key.get_secret_value() or "none",
-            max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(
-                limits=httpx2.Limits(max_connections=200, max_keepalive_connections=kept),
-                timeout=httpx2.Timeout(self._patience, connect=_CONNECT),
-            ),
+        kept = 20 if address.scheme == "https" else 0
+        self._client = httpx2.AsyncClient(
+            headers=headers(key, Accept="text/event-stream, application/json"),
+            limits=httpx2.Limits(max_connections=200, max_keepalive_connections=kept),
+            timeout=httpx2.Timeout(None, connect=CONNECT, pool=CONNECT),
         )
 
     async def warm_up(self) -> None:
-        """Look for the model and ask for one token: a cold endpoint loads it now, not in a call."""
+        """Ask something short: a cold endpoint loads its model now, not in a call, and its habits are known. ProviderError:
+        what it did instead of answering, within LLM_TIMEOUT and half a second whatever that was."""
+        bound = self._patience + _SPARE
         try:
-            names = [model.id async for model in await self._client.models.list()]
-            if names and self.model not in names:
-                log.warning("LLM_MODEL=%s is not among those of %s: %s", self.model, self._where, ", ".join(names[:5]))
-        except openai.APIStatusError as error:
-            log.debug("no list of models: %s", error.status_code)  # not every endpoint has one
-        except openai.APIError as error:
-            raise self._explained(error) from None
-        request = ChatRequest([{"role": "user", "content": "Hello"}], max_tokens=1, temperature=0.0)
-        async for _ in self.stream(request):
-            pass
+            async with asyncio.timeout(bound):
+                await _learning.first_answer(self)
+        except TimeoutError:
+            raise Transient(
+                f"{self._endpoint.where}: no whole answer within {bound:g} s (LLM_TIMEOUT)", "timeout"
+            ) from None
+        with contextlib.suppress(TimeoutError):  # what isn't known by then isn't made use of
+            async with asyncio.timeout(_PROBES):
+                await self._learn()
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
-        now = asyncio.get_running_loop().time
-        until = now() + self._patience
-        finish = None
-        try:
-            async with asyncio.timeout_at(until):
-                chunks = await self._client.chat.completions.create(**self._body(request))
-            async with chunks:
-                while True:
-                    async with asyncio.timeout_at(until):  # never around a yield: it would strike whoever reads us
-                        chunk = await anext(chunks, None)
-                    if chunk is None:
-                        break
-                    delta = _delta(chunk)
-                    if delta.text or delta.finish:
-                        until = now() + _BETWEEN
-                    finish = delta.finish or finish
+        habits = self._habits_of(request.model)
+        hidden = Hidden(held=habits.unopened and not request.prefill)
+        text = _Text(hidden)
+        finish: Finish = "stop"
+        usage: Usage | None = None
+        async with contextlib.aclosing(self._chunks(request, habits)) as chunks:
+            async for each in chunks:
+                delta = text.feed(each)
+                habits.unopened = habits.unopened or hidden.unopened
+                finish = each.finish or finish
+                usage = _more(usage, each.usage)
+                if delta.text or delta.thought or delta.forget:
                     yield delta
-        except TimeoutError:
-            if finish is None:
-                raise Transient(
-                    f"{self._where}: no first token within {self._patience:g} s (LLM_TIMEOUT), or {_BETWEEN:g} s without one",
-                    "timeout",
-                ) from None
-        except (openai.APIError, httpx2.HTTPError) as error:
-            if finish is None:
-                raise self._explained(error) from None
-        if finish is None:
-            raise Transient(f"{self._where}: the stream ended in the middle of the reply", "broken_stream")
+        last = text.flush()
+        if last.text or last.forget:
+            yield last
+        yield Delta(finish="tool" if text.called else finish, usage=usage)
 
     async def aclose(self) -> None:
-        await self._client.close()
+        await self._client.aclose()
 
-    def _body(self, request: ChatRequest) -> dict[str, Any]:
-        messages = list(request.messages)
-        if request.prefill:
-            # llama.cpp goes on by itself; vLLM wants options = {continue_final_message = true, add_generation_prompt = false}
-            messages.append({"role": "assistant", "content": request.prefill.rstrip()})
-        body: dict[str, Any] = {
-            "model": request.model or self.model,
-            "messages": messages,
-            "temperature": request.temperature,
-            "max_tokens": request.max_tokens,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
-        if request.seed is not None:
-            body["seed"] = request.seed
-        if request.tools:
-            body["tools"] = request.tools
-        if request.options:
-            options = dict(request.options)
-            if not request.prefill:
-                for name in ("continue_final_message", "add_generation_prompt"):
-                    options.pop(name, None)
-            body["extra_body"] = options
-        return body
+    # ── one request ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _explained(self, error: Exception) -> ProviderError:
-        """Which setting to change, and whether it may pass by itself. Never what a refused key looked like."""
-        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
-            return Transient(f"{self._where}: no answer within {self._patience:g} s (LLM_TIMEOUT)", "timeout")
-        if isinstance(error, openai.APIStatusError):
-            return self._refused(error.status_code, str(error.message))
-        refused = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
-        if isinstance(refused, httpx2.ConnectError):
-            return Transient(f"{self._where}: cannot be reached; start the endpoint, or correct the URL", "connect")
-        return Transient(f"{self._where}: the stream broke ({type(error).__name__})", "broken_stream")
+    async def _chunks(self, request: ChatRequest, habits: Habits) -> AsyncGenerator[Chunk]:
+        """What is streamed, to its end: a finish and a moment for the usage, `[DONE]`, or a clean end behind text."""
+        now = asyncio.get_running_loop().time
+        until = now() + self._patience
+        events = _Events()
+        response: httpx2.Response | None = None
+        pause = self._patience
+        try:
+            async with asyncio.timeout_at(until):
+                response = await self._open(request, habits)
+            body = response.aiter_bytes()
+            while not events.over:
+                try:
+                    async with asyncio.timeout_at(until):  # never around a yield: it would strike whoever reads us
+                        piece = await anext(body, None)
+                    found = events.feed(piece)
+                except (TimeoutError, *TROUBLE):
+                    if events.finished:
+                        break
+                    raise
+                for each in found:
+                    if each.error is not None:
+                        raise error_event(self._endpoint, each.error)
+                    pause = min(_BETWEEN, self._patience) if each.text else pause
+                    yield each
+                until = (
+                    min(until, now() + _GRACE) if events.finished else now() + pause
+                )  # whatever came is a sign of life
+        except NotAStream as error:
+            raise self._no_stream(str(error)) from None
+        except TROUBLE as error:
+            within = f"within {self._patience:g} s (LLM_TIMEOUT), or {_BETWEEN:g} s in mid-reply without a sign of life"
+            raise explained(error, self._endpoint, within) from None
+        finally:
+            if response is not None:
+                with contextlib.suppress(Exception):
+                    await response.aclose()
+        events.check(self._endpoint)
 
-    def _refused(self, status: int, said: str) -> ProviderError:
-        said = " ".join(said.split())[:200]
-        if self._client.api_key:
-            said = said.replace(self._client.api_key, "…")
-        if status in (401, 403):
-            return Permanent(
-                f"{self._where} answers {status}: LLM_API_KEY is missing, wrong, or may not use the model", "refused"
+    async def _open(self, request: ChatRequest, habits: Habits) -> httpx2.Response:
+        """The answer to the request, asked once more without what this endpoint turns out not to know."""
+        while True:
+            body = body_of(request, self.model, habits)
+            sent = self._client.build_request("POST", self._chat, json=body)
+            try:
+                return await send(self._client, sent, self._endpoint)
+            except Permanent as error:
+                if error.code != "bad_request" or not habits.learn(body, str(error)):
+                    raise self._about(request, error) from None
+
+    def _about(self, request: ChatRequest, error: ProviderError) -> ProviderError:
+        if error.code != "bad_request" or not request.prefill:
+            return error
+        self.prefills = False  # it may well be the assistant's message at the end; the reply is asked for anew
+        return Transient(f"{error}; it does not seem to continue a reply (LLM_PREFILL=off)", "no_prefill")
+
+    def _no_stream(self, begins: str) -> Permanent:
+        return Permanent(
+            f"{self._endpoint.where}: expected a stream of chat completions, got “{self._endpoint.safe(begins)}”; "
+            "is it the base URL of an OpenAI-compatible API, such as http://127.0.0.1:8081/v1?",
+            "bad_answer",
+        )
+
+    # ── learning ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _habits_of(self, model: str) -> Habits:
+        return self._habits.setdefault(model or self.model, Habits())
+
+    async def _learn(self) -> None:
+        known = await _learning.models(self._client, self._models)
+        if known.names and self.model not in known.names:
+            log.warning("LLM_MODEL=%s is not among those of %s: %s", self.model, self._endpoint.where, known.shown())
+        if self._prefill == "auto":
+            habits = self._habits_of("")
+            habits.continuing = dict(_learning.CONTINUING) if "vllm" in known.owners else {}
+            # llama.cpp is known to; where a model's template forbids it, it refuses, and then it is off
+            self.prefills = "llamacpp" in known.owners or await _learning.continues(self)
+            log.info(
+                "%s %s a reply it is given", self._endpoint.where, "continues" if self.prefills else "does not continue"
             )
-        if status == 404:
-            return Permanent(
-                f"{self._where} answers 404: no such path, or LLM_MODEL={self.model} is not known there ({said})",
-                "model_missing",
+
+
+class _Events:
+    """The events of one body. `finished`: the reply is whole; `over`: nothing more is to be read."""
+
+    def __init__(self) -> None:
+        self.finished = self.over = False
+        self._stream = EventStream()
+        self._understood = self._done = False
+        self._strange = ""
+
+    def feed(self, piece: bytes | None) -> list[Chunk]:
+        chunks = []
+        for data in self._stream.end() if piece is None else self._stream.feed(piece):
+            if data.strip() == "[DONE]":
+                self._done = self.over = True
+                break
+            each = _read(data)
+            self._understood = self._understood or each.understood
+            self._strange = self._strange or ("" if each.understood else data)
+            self.finished = self.finished or each.finish is not None
+            chunks.append(each)
+            if each.finish is not None and each.usage is not None:
+                self.over = True
+                break
+        self.over = self.over or piece is None
+        return chunks
+
+    def check(self, endpoint: Endpoint) -> None:
+        """ProviderError: it ended, and none of it was part of a reply."""
+        if self._understood or self._done:
+            return
+        if self._strange:
+            raise Permanent(
+                f"{endpoint.where}: expected chat completions, got “{endpoint.safe(self._strange)}”; is it the base URL "
+                "of an OpenAI-compatible API, such as http://127.0.0.1:8081/v1?",
+                "bad_answer",
             )
-        if status in (408, 409, 425, 429) or status >= 500:
-            return Transient(f"{self._where} answers {status}: {said}", "bad_status")
-        return Permanent(f"{self._where} answers {status}: {said}", "bad_request")
+        raise Transient(f"{endpoint.where}: the stream ended without a word", "empty_stream")
 
 
-def _delta(chunk: Any) -> Delta:
-    """One chunk of a stream. The last may carry the usage and no choice."""
-    usage = None
-    if chunk.usage:
-        usage = Usage(prompt_tokens=chunk.usage.prompt_tokens, completion_tokens=chunk.usage.completion_tokens)
-    if not chunk.choices:
-        return Delta(usage=usage)
-    choice = chunk.choices[0]
-    finish: Any = _FINISH.get(choice.finish_reason, "stop") if choice.finish_reason else None
-    return Delta((choice.delta.content or "") if choice.delta else "", finish, usage)
+class _Text:
+    """The text of chunks, without what is hidden in it; halves of one character joined. `called`: a tool."""
+
+    def __init__(self, hidden: Hidden):
+        self.called = False
+        self._hidden = hidden
+        self._half = ""
+
+    def feed(self, each: Chunk) -> Delta:
+        text = self._half + each.text
+        self._half = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
+        return self._delta(self._hidden.feed(well_formed(text[: len(text) - len(self._half)])), each)
+
+    def flush(self) -> Delta:
+        left = self._hidden.feed(well_formed(self._half)) if self._half else Shown()
+        rest = self._hidden.flush()
+        self.called = self.called or rest.called
+        return Delta(rest.text if rest.forget else left.text + rest.text, forget=left.forget or rest.forget)
+
+    def _delta(self, shown: Shown, each: Chunk) -> Delta:
+        self.called = self.called or each.called or shown.called or each.finish == "tool"
+        return Delta(shown.text, thought=shown.thought or each.thought, forget=shown.forget)
 
 
-def _public(url: str) -> str:
-    """A URL without the user and password it may hold."""
-    parts = urlsplit(url)
-    return url.replace(f"{parts.username}:{parts.password}@", "") if parts.password else url
+def _read(data: str) -> Chunk:
+    try:
+        return chunk(json.loads(data))
+    except (ValueError, RecursionError):
+        return Chunk(understood=False)
+
+
+def _more(one: Usage | None, other: Usage | None) -> Usage | None:
+    """Some tell it in every chunk, some only in the last, some with nothing in it."""
+    if one is None or other is None:
+        return one or other
+    return Usage(
+        prompt_tokens=max(one.prompt_tokens, other.prompt_tokens),
+        completion_tokens=max(one.completion_tokens, other.completion_tokens),
+    )

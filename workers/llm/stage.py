@@ -2,28 +2,31 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
-from weakref import WeakSet
+from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from schemas.agent import AgentSpec
 from schemas.bus import Seen
 from schemas.errors import Permanent, Transient
-from schemas.events import Event, ReplyFinished, ReplySentence, Stage, Usage
+from schemas.events import Stage
 from schemas.fold import SessionState
 from schemas.folding import Folds
-from schemas.jobs import LlmJob, TtsJob
-from schemas.sentences import Piece, SentenceSplitter, ends_sentence
+from schemas.jobs import LlmJob
 from schemas.settings import Settings
 from workers import registry
 from workers._stage import Work
-from workers.llm._resume import Diverged, Repeat
-from workers.llm._stream import Reading
-from workers.providers import ChatRequest, Delta, Llm
+from workers.llm._fitting import shorter, size, trimmed, without_tools
+from workers.llm._reply import End, Reply
+from workers.llm._resume import Diverged
+from workers.providers import ChatRequest, Llm
 
 log = logging.getLogger("antiphon.llm")
 
 _SLOTS = 16
+_ROOM = 4
+"""Times max_tokens that are asked for after a reasoning that used them up."""
+_PERHAPS = 1_000
+"""Characters of a refused chat, from which its length may be why, whatever the endpoint says."""
 
 
 class LlmStage:
@@ -38,7 +41,10 @@ class LlmStage:
         self._others: dict[str, Llm] = {}
         self._settings = settings
         self._folds: Folds | None = None
-        self._silent: WeakSet[Work] = WeakSet()
+        self._silent: WeakKeyDictionary[Work, bool] = WeakKeyDictionary()
+        """Jobs answered with nothing so far, and whether reasoning took all there was."""
+        self._fits: dict[str, int] = {}
+        """Characters of chat that fitted where more did not, by model."""
 
     async def warm_up(self) -> None:
         await self._own.warm_up()
@@ -59,34 +65,91 @@ class LlmStage:
         work.seen = Seen(state.seq, state.at)
         provider = self._provider(state.agent)
         said = [sentence.text for sentence in state.said(job.turn or 0, job.generation)]
-        reply = _Reply(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
-        request = self._request(work, state, provider, reply)
+        reply = Reply(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
         try:
-            await reply.follow(provider, request)
+            end = await self._ask(reply, provider, self._request(work, state, provider, reply))
         except Diverged:
             await reply.finish("cut")
             return
-        if work.cancelled.is_set() or reply.said:
+        if work.cancelled.is_set():
             return
-        again = work in self._silent
-        self._silent.add(work)
-        message = (
-            f"the LLM ({reply.model}) answered nothing; try another LLM_MODEL, or shorten the agent's instructions"
-        )
-        raise Permanent(message, "empty") if again else Transient(message, "empty")
+        if end.rest or reply.said or (end.finish == "tool" and end.tools):
+            await reply.finish("cut" if end.finish == "filter" else end.finish, end.rest)
+            return
+        raise self._said_nothing(work, reply, end)
 
-    def _request(self, work: Work, state: SessionState, provider: Llm, reply: "_Reply") -> ChatRequest:
+    async def _ask(self, reply: Reply, provider: Llm, request: ChatRequest) -> End:
+        """The reply's end, whatever it takes: an older turn less, or a word that there are no tools."""
+        end = await self._fitting(reply, provider, request, again=not provider.prefills)
+        if end.finish != "tool" or request.tools or reply.work.cancelled.is_set():
+            return end
+        await reply.say(end.rest)
+        before = len(reply.said)
+        log.info("%s called a tool, and the agent has none: asked again without", reply.model)
+        second = replace(request, messages=without_tools(request.messages, reply.said), prefill="")
+        end = await self._fitting(reply, provider, second, again=False)
+        if end.finish != "tool":
+            return end
+        if len(reply.said) == before and not end.rest:
+            raise Permanent(
+                f"the LLM ({reply.model}) calls a tool instead of answering, and the agent has none; "
+                "say so in the agent's instructions, or try another LLM_MODEL",
+                "tool",
+            )
+        return replace(end, finish="stop")
+
+    async def _fitting(self, reply: Reply, provider: Llm, request: ChatRequest, *, again: bool) -> End:
+        """Follow the answer; while the endpoint finds the chat too long, without the older half of it."""
+        known = self._fits.get(reply.model)
+        messages = trimmed(request.messages, known) if known else list(request.messages)
+        while True:
+            try:
+                end = await reply.follow(provider, replace(request, messages=messages), again=again)
+            except Permanent as error:
+                perhaps = error.code == "bad_request" and size(messages) > _PERHAPS
+                less = shorter(messages) if error.code == "context" or perhaps else None
+                if less is None and error.code != "context":
+                    raise
+                if less is None:
+                    raise Permanent(
+                        f"{error}: the agent's instructions and the question alone are too long for LLM_MODEL={reply.model}; "
+                        "shorten the instructions, or serve the model with a longer context",
+                        "context",
+                    ) from None
+                messages = less
+                self._fits[reply.model] = size(messages)
+                log.warning("%s: the chat is too long; asked again with %d characters", reply.model, size(messages))
+                continue
+            return end
+
+    def _request(self, work: Work, state: SessionState, provider: Llm, reply: Reply) -> ChatRequest:
         job, spec = reply.job, state.agent.llm
-        again = work in self._silent and not reply.said  # the same seed would be silent again
+        silent = self._silent.get(work)
+        again = silent is not None and not reply.said  # the same seed would be silent again
         return ChatRequest(
             messages=state.messages(job.turn or 0, job.generation),
             model=spec.model,
             temperature=spec.temperature,
-            max_tokens=spec.max_tokens,
+            max_tokens=spec.max_tokens * (_ROOM if again and silent else 1),
             seed=spec.seed + 1 if again and spec.seed is not None else spec.seed,
             prefill=" ".join(reply.said) if provider.prefills else "",
             options=spec.options,
         )
+
+    def _said_nothing(self, work: Work, reply: Reply, end: End) -> Exception:
+        if end.finish == "filter":
+            return Permanent(f"the LLM ({reply.model}): a content filter let nothing of the answer through", "filter")
+        again = work in self._silent
+        self._silent[work] = end.thought and end.finish == "length"
+        message = (
+            f"the LLM ({reply.model}) answered nothing; try another LLM_MODEL, or shorten the agent's instructions"
+        )
+        if self._silent[work]:
+            message = (
+                f"the LLM ({reply.model}) spent all of max_tokens on reasoning; raise llm.max_tokens of the agent, or "
+                "switch reasoning off in its llm.options"
+            )
+        return Permanent(message, "empty") if again else Transient(message, "empty")
 
     def _provider(self, agent: AgentSpec) -> Llm:
         """The agent's own provider, or the worker's."""
@@ -96,92 +159,6 @@ class LlmStage:
         if name not in self._others:
             self._others[name] = registry.provider("llm", name, self._settings)
         return self._others[name]
-
-
-@dataclass
-class _Reply:
-    """One reply under way. `said`: the sentences in the log, those of earlier attempts among them, since the last tool call;
-    `before`: how many there were before that."""
-
-    work: Work
-    job: LlmJob
-    agent: AgentSpec
-    model: str
-    said: list[str]
-    before: int = 0
-    time_to_first_token: float | None = None
-    usage: Usage = field(default_factory=Usage)
-
-    def __post_init__(self) -> None:
-        self.model = self.agent.llm.model or self.model
-
-    async def follow(self, provider: Llm, request: ChatRequest) -> None:
-        """Say what streams in, to the end. Returns with nothing `said` if there was nothing; Diverged; ProviderError."""
-        asked = self.work.elapsed()
-        repeat = Repeat([] if provider.prefills else self.said)
-        splitter = SentenceSplitter(begun=bool(request.prefill))
-        finish: Literal["stop", "length", "tool"] | None = None
-        async with Reading(provider.stream(request), self.work.cancelled) as deltas:
-            async for delta in deltas:
-                if delta.text and self.time_to_first_token is None:
-                    self.time_to_first_token = self.work.elapsed() - asked
-                for piece in splitter.feed(delta.text):
-                    await self._say(piece, repeat)
-                self._count(delta)
-                finish = delta.finish or finish
-        if self.work.cancelled.is_set():
-            return
-        rest = [piece for piece in splitter.flush() if piece.text and repeat.is_new(piece.text)]
-        if repeat.pending:
-            raise Diverged
-        if finish == "length" and self.said and ends_sentence(self.said[-1]):
-            rest = [
-                piece for piece in rest if ends_sentence(piece.text)
-            ]  # max_tokens cut the last sentence: better not begun
-        if self.said or rest or finish == "tool":
-            await self.finish(finish or "stop", [piece.text for piece in rest])
-
-    def _count(self, delta: Delta) -> None:
-        if delta.usage:
-            self.usage = delta.usage
-
-    async def _say(self, piece: Piece, repeat: Repeat) -> None:
-        if piece.text and repeat.is_new(piece.text) and not self.work.cancelled.is_set():
-            sentence, job = self._sentence(piece.text)
-            await self.work.step([sentence], [job])
-
-    def _sentence(self, text: str) -> tuple[ReplySentence, TtsJob]:
-        index, job, agent = self.before + len(self.said), self.job, self.agent
-        self.said.append(text)
-        sentence = ReplySentence(index=index, text=text, took=self.work.elapsed(), queued=self.work.queued)
-        return sentence, TtsJob(
-            id=f"tts/{job.turn}.{job.generation}.{index}",
-            session=job.session,
-            turn=job.turn,
-            generation=job.generation,
-            deadline=agent.limits.tts_deadline,
-            trace=job.trace,
-            index=index,
-            text=text,
-            voice=agent.voice.name,
-            speed=agent.voice.speed,
-            provider=agent.tts.provider,
-        )
-
-    async def finish(self, reason: Literal["stop", "length", "tool", "cut"], rest: Sequence[str] = ()) -> None:
-        """The last commit: what is left to say, and that this was all."""
-        spoken = [self._sentence(text) for text in rest]
-        finished = ReplyFinished(
-            sentences=self.before + len(self.said),
-            reason=reason,
-            usage=self.usage,
-            time_to_first_token=self.time_to_first_token,
-            took=self.work.elapsed(),
-            queued=self.work.queued,
-            model=self.model,
-        )
-        events: list[Event] = [*(sentence for sentence, _ in spoken), finished]
-        await self.work.finish(events, [job for _, job in spoken])
 
 
 def _sentences(state: SessionState, job: LlmJob) -> int:

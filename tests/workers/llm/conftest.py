@@ -1,5 +1,6 @@
 """Fixtures of the LLM tests."""
 
-from tests.workers.llm.endpoints import embedded, misbehaving
+from tests.servers import misbehaving
+from tests.workers.llm.endpoints import embedded
 
 __all__ = ["embedded", "misbehaving"]

@@ -9,8 +9,9 @@ import pytest
 from ops.system import free_port
 from schemas.errors import Permanent, ProviderError, Transient
 from schemas.settings import Settings
+from tests.servers import Misbehaving
 from tests.workers.llm.contract import QUESTION, LlmContract, read, text_of
-from tests.workers.llm.endpoints import Misbehaving, healthy
+from tests.workers.llm.endpoints import healthy
 from workers import registry
 from workers.llm.openai import OpenAiLlm
 from workers.providers import ChatRequest
@@ -76,7 +77,7 @@ async def fault_of(endpoint: Misbehaving, fault: str | int, **values: Any) -> Pr
         (401, Permanent, "refused"),
         (404, Permanent, "model_missing"),
         ("half", Transient, "broken_stream"),
-        ("no_end", Transient, "broken_stream"),
+        ("error in 200", Transient, "bad_status"),
     ],
 )
 async def test_faults(misbehaving: Misbehaving, fault: str | int, kind: type[ProviderError], code: str) -> None:
@@ -110,6 +111,7 @@ async def test_empty_reply_and_tool_call(misbehaving: Misbehaving) -> None:
     provider = OpenAiLlm(settings(llm_base_url=misbehaving.url))
     misbehaving.fault = "empty"
     assert [delta.finish for delta in await read(provider, ChatRequest(HELLO)) if delta.finish] == ["stop"]
+    misbehaving.bodies.clear()
     misbehaving.fault = "tool"
     assert [delta.finish for delta in await read(provider, ChatRequest(HELLO)) if delta.finish] == ["tool"]
     await provider.aclose()

@@ -1,0 +1,116 @@
+"""Asking an HTTP endpoint that may do anything: bounded in time and in size, and every failure one clear ProviderError."""
+
+import asyncio
+import contextlib
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from schemas.errors import Permanent, ProviderError, Transient
+from workers._refusals import Endpoint, public, refusal
+
+__all__ = ["CONNECT", "TROUBLE", "base_url", "explained", "headers", "read_some", "send"]
+
+CONNECT = 3.0
+"""Seconds a connection may take."""
+TROUBLE = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError)
+"""What asking may raise. (ValueError: a header or a host name that can't be written.)"""
+_HOPS = 4
+_ERROR_BYTES = 64 << 10
+
+
+def base_url(name: str, url: str, example: str) -> str:
+    """The URL, if it is one. Permanent: it isn't, and what was expected."""
+    try:
+        parts = urlsplit(url.strip())
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise Permanent(f"{public(name, url)}: expected a URL such as {example}", "bad_url")
+    return url.strip()
+
+
+async def send(client: httpx2.AsyncClient, request: httpx2.Request, endpoint: Endpoint) -> httpx2.Response:
+    """The answer, its body unread; ProviderError for a refusal. Redirects that keep the request are followed on the same host."""
+    response = await client.send(request, stream=True)
+    hops = 0
+    while response.status_code in (307, 308) and _stays(response) and hops < _HOPS:
+        await response.aclose()
+        assert response.next_request is not None
+        response = await client.send(response.next_request, stream=True)
+        hops += 1
+    if response.status_code >= 300:
+        try:
+            body = await read_some(response, _ERROR_BYTES)
+        finally:
+            await response.aclose()
+        raise refusal(endpoint, response.status_code, response.headers, body.decode("utf-8", "replace"))
+    return response
+
+
+def _stays(response: httpx2.Response) -> bool:
+    following = response.next_request
+    return following is not None and following.url.host == response.request.url.host
+
+
+async def read_some(response: httpx2.Response, most: int) -> bytes:
+    """The body, or as much of it as `most` bytes, or as came before it broke."""
+    body = bytearray()
+    with contextlib.suppress(httpx2.HTTPError, httpx2.StreamError):
+        async for piece in response.aiter_bytes():
+            body += piece
+            if len(body) >= most:
+                break
+    return bytes(body[:most])
+
+
+def explained(error: Exception, endpoint: Endpoint, timeout: str) -> ProviderError:
+    """Which setting to change, and whether it may pass by itself. `timeout`: what to say of one, `within 10 s (…)`."""
+    where = endpoint.where
+    if isinstance(error, ProviderError):
+        return error
+    if isinstance(error, TimeoutError | asyncio.TimeoutError | httpx2.ReadTimeout | httpx2.WriteTimeout):
+        return Transient(f"{where}: no answer {timeout}", "timeout")
+    if _of_tls(error):
+        hint = (
+            "an http:// address" if "WRONG_VERSION" in str(error) or "RECORD" in str(error) else "another certificate"
+        )
+        return Permanent(f"{where}: no TLS connection ({endpoint.safe(str(error))}); does it want {hint}?", "tls")
+    if isinstance(error, httpx2.TooManyRedirects):
+        return Permanent(f"{where}: is redirected without end; correct the URL", "moved")
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+        return Transient(f"{where}: cannot be reached; start the endpoint, or correct the URL", "connect")
+    if isinstance(error, httpx2.RemoteProtocolError) and not _hung_up(error):
+        told = endpoint.safe(str(error))
+        return Permanent(
+            f"{where}: does not speak HTTP ({told}); wrong port, or https:// instead of http://?", "not_http"
+        )
+    if isinstance(error, httpx2.DecodingError):
+        return Permanent(f"{where}: its answer cannot be decompressed ({endpoint.safe(str(error))})", "bad_answer")
+    if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | httpx2.LocalProtocolError | ValueError):
+        told = type(error).__name__ if isinstance(error, UnicodeError) else endpoint.safe(str(error))
+        return Permanent(f"{where}: cannot be asked ({told}); check the URL and {endpoint.stage}_API_KEY", "bad_url")
+    return Transient(f"{where}: the connection broke ({type(error).__name__})", "broken_stream")
+
+
+def _of_tls(error: BaseException | None) -> bool:
+    seen = 0
+    while error is not None and seen < 8:
+        if isinstance(error, ssl.SSLError) or "SSL" in str(error) or "CERTIFICATE" in str(error):
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False
+
+
+def _hung_up(error: Exception) -> bool:
+    told = str(error).lower()
+    return any(
+        word in told for word in ("disconnected", "closed connection", "incomplete", "peer closed", "without sending")
+    )
+
+
+def headers(key: str, **more: str) -> dict[str, Any]:
+    return {"Authorization": f"Bearer {key}", **more} if key else dict(more)

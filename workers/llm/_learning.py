@@ -1,0 +1,84 @@
+"""What is asked of an endpoint while warming up: its models, a first answer, whether it goes on with what it is given."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from schemas.errors import ProviderError
+from workers._http import TROUBLE, read_some
+from workers.providers import ChatRequest, Llm
+
+__all__ = ["CONTINUING", "Known", "continues", "first_answer", "models"]
+
+CONTINUING: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
+"""What vLLM wants beside a prefill."""
+_LISTING = 3.0  # seconds
+_LISTEN = 2.0  # seconds of a first answer: longer ones tell nothing more
+_MOST = 4 << 20
+_FIRST = ChatRequest([{"role": "user", "content": "Answer with the one word: ready"}], max_tokens=400, temperature=0.0)
+_COUNT = ChatRequest(
+    [{"role": "user", "content": "Count from one to ten in words, nothing else."}],
+    max_tokens=12,
+    temperature=0.0,
+    prefill="one, two, three, four,",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`names`: of the models there; `owners`: who serves them, as far as it is told."""
+
+    names: tuple[str, ...] = ()
+    owners: frozenset[str] = frozenset()
+
+    def shown(self) -> str:
+        return ", ".join(name[:80] for name in self.names[:5])
+
+
+async def models(client: httpx2.AsyncClient, url: httpx2.URL) -> Known:
+    """The list of models, in whichever shape; nothing where there is none: not every endpoint has one."""
+    with contextlib.suppress(TimeoutError, RecursionError, *TROUBLE):
+        async with asyncio.timeout(_LISTING), client.stream("GET", url) as response:
+            if response.status_code == 200:
+                return _known(json.loads(await read_some(response, _MOST)))
+    return Known()
+
+
+def _known(value: Any) -> Known:
+    if isinstance(value, dict):
+        value = next((value[name] for name in ("data", "models") if isinstance(value.get(name), list)), [])
+    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    names = [entry.get(name) for entry in entries for name in ("id", "name", "model")]
+    names += [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+    owners = {str(entry.get("owned_by", "")).lower() for entry in entries}
+    return Known(tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name)), frozenset(owners))
+
+
+async def first_answer(llm: Llm) -> None:
+    """Have a model answer something short, and see whether its reasoning shows. ProviderError: it doesn't answer."""
+    now = asyncio.get_running_loop().time
+    text, until = "", None
+    async with contextlib.aclosing(llm.stream(_FIRST)) as deltas:  # type: ignore[type-var]
+        async for delta in deltas:
+            until = until or now() + _LISTEN
+            text = delta.text if delta.forget else text + delta.text
+            if re.match(r"\W*ready\b", text, re.IGNORECASE) or now() > until:
+                return
+
+
+async def continues(llm: Llm) -> bool:
+    """Whether an assistant's message at the end is gone on with: the next number comes, not the first."""
+    text = ""
+    try:
+        async with asyncio.timeout(_LISTEN), contextlib.aclosing(llm.stream(_COUNT)) as deltas:  # type: ignore[type-var]
+            async for delta in deltas:
+                text += delta.text
+    except (ProviderError, TimeoutError):
+        pass
+    return re.match(r"\W*five\b", text, re.IGNORECASE) is not None

@@ -1,0 +1,170 @@
+"""One reply under way: what streams in becomes sentences in the log, each said once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from schemas.agent import AgentSpec
+from schemas.errors import ProviderError
+from schemas.events import Event, ReplyFinished, ReplySentence, Usage
+from schemas.jobs import LlmJob, TtsJob
+from schemas.sentences import Piece, SentenceSplitter, ends_sentence
+from schemas.text import well_formed
+from workers._stage import Work
+from workers.llm._resume import Diverged, Overlap, Repeat
+from workers.llm._stream import Reading
+from workers.providers import ChatRequest, Delta, Llm
+
+__all__ = ["End", "Reply"]
+
+_ENDLESS = 4
+"""Times max_tokens, beyond which a stream is cut: its endpoint counts no tokens."""
+_LETTERS_A_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an answer ended. `rest`: what is left to say; `thought`: there was reasoning; `tools`: it had been given some."""
+
+    finish: Literal["stop", "length", "tool", "filter"] = "stop"
+    rest: tuple[str, ...] = ()
+    thought: bool = False
+    tools: bool = False
+
+
+@dataclass
+class Reply:
+    """`said`: the sentences in the log, those of earlier attempts among them, since the last tool call; `before`: how many there
+    were before that."""
+
+    work: Work
+    job: LlmJob
+    agent: AgentSpec
+    model: str
+    said: list[str]
+    before: int = 0
+    time_to_first_token: float | None = None
+    usage: Usage = field(default_factory=Usage)
+
+    def __post_init__(self) -> None:
+        self.model = self.agent.llm.model or self.model
+
+    async def follow(self, provider: Llm, request: ChatRequest, *, again: bool) -> End:
+        """Say what streams in, but for what is left at its end. `again`: it is asked for as a whole, and what was said comes
+        first. Diverged: it doesn't; ProviderError."""
+        asked = self.work.elapsed()
+        voice = _Voice(self.said, again=again, begun=bool(self.said) and not again)
+        finish: Literal["stop", "length", "tool", "filter"] = "stop"
+        thought = False
+        most = _ENDLESS * request.max_tokens
+        try:
+            async with Reading(provider.stream(request), self.work.cancelled) as deltas:
+                async for delta in deltas:
+                    thought = thought or delta.thought
+                    if delta.text and self.time_to_first_token is None:
+                        self.time_to_first_token = self.work.elapsed() - asked
+                    for text in voice.feed(delta):
+                        await self._step(text)
+                    self.usage = delta.usage or self.usage
+                    finish = delta.finish or finish
+                    if voice.tokens > most:
+                        finish = "length"
+                        break
+        except ProviderError:
+            for text in voice.broken():
+                await self._step(text)
+            raise
+        if self.work.cancelled.is_set():
+            return End()
+        return End(finish, tuple(self._rest(voice, finish)), thought, bool(request.tools))
+
+    def _rest(self, voice: "_Voice", finish: str) -> list[str]:
+        if finish == "filter":
+            return voice.broken()
+        rest = voice.flush()
+        if finish == "length" and self.said and ends_sentence(self.said[-1]):
+            rest = [text for text in rest if ends_sentence(text)]  # max_tokens cut the last sentence: better not begun
+        return rest
+
+    async def say(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            await self._step(text)
+
+    async def _step(self, text: str) -> None:
+        if not self.work.cancelled.is_set():
+            sentence, job = self._sentence(text)
+            await self.work.step([sentence], [job])
+
+    def _sentence(self, text: str) -> tuple[ReplySentence, TtsJob]:
+        index, job, agent = self.before + len(self.said), self.job, self.agent
+        text = well_formed(text)
+        self.said.append(text)
+        sentence = ReplySentence(index=index, text=text, took=self.work.elapsed(), queued=self.work.queued)
+        return sentence, TtsJob(
+            id=f"tts/{job.turn}.{job.generation}.{index}",
+            session=job.session,
+            turn=job.turn,
+            generation=job.generation,
+            deadline=agent.limits.tts_deadline,
+            trace=job.trace,
+            index=index,
+            text=text,
+            voice=agent.voice.name,
+            speed=agent.voice.speed,
+            provider=agent.tts.provider,
+        )
+
+    async def finish(self, reason: Literal["stop", "length", "tool", "cut"], rest: Sequence[str] = ()) -> None:
+        """The last commit: what is left to say, and that this was all."""
+        spoken = [self._sentence(text) for text in rest]
+        finished = ReplyFinished(
+            sentences=self.before + len(self.said),
+            reason=reason,
+            usage=self.usage,
+            time_to_first_token=self.time_to_first_token,
+            took=self.work.elapsed(),
+            queued=self.work.queued,
+            model=self.model,
+        )
+        events: list[Event] = [*(sentence for sentence, _ in spoken), finished]
+        await self.work.finish(events, [job for _, job in spoken])
+
+
+class _Voice:
+    """From deltas to the sentences that are new. `tokens`: of all text so far, a guess."""
+
+    def __init__(self, said: Sequence[str], *, again: bool, begun: bool):
+        self.tokens = 0.0
+        self._said = list(said)
+        self._begun = begun
+        self._again = again
+        self._begin()
+
+    def _begin(self) -> None:
+        self._splitter = SentenceSplitter(begun=self._begun)
+        self._repeat = Repeat(self._said if self._again else [])
+        self._overlap = Overlap([] if self._again else self._said)
+
+    def feed(self, delta: Delta) -> list[str]:
+        """Diverged: asked for again, it is another reply."""
+        if delta.forget:
+            self._begin()
+        self.tokens += sum(1 / _LETTERS_A_TOKEN if character < "\u0250" else 1 for character in delta.text)
+        return self._new(self._splitter.feed(self._overlap.feed(delta.text)))
+
+    def flush(self) -> list[str]:
+        """The rest: it has ended."""
+        rest = self._new([*self._splitter.feed(self._overlap.flush()), *self._splitter.flush()])
+        if self._repeat.pending:
+            raise Diverged
+        return rest
+
+    def broken(self) -> list[str]:
+        """What of the rest is a whole sentence: no more will come, or not by this way."""
+        try:
+            return self._new(self._splitter.whole())
+        except Diverged:
+            return []
+
+    def _new(self, pieces: Sequence[Piece]) -> list[str]:
+        return [piece.text for piece in pieces if piece.text and self._repeat.is_new(piece.text)]

@@ -1,0 +1,63 @@
+"""The body of a chat request, and what an endpoint turned out not to take in it. Pure."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.text import well_formed
+from workers.providers import ChatRequest
+
+__all__ = ["Habits", "body_of"]
+
+_DISPENSABLE = ("stream_options", "seed", "temperature", "max_tokens")
+"""What can be left out, or called otherwise, for an endpoint that refuses it."""
+_CONTINUING = ("continue_final_message", "add_generation_prompt")
+"""Options that belong to a prefilled request only."""
+
+
+@dataclass(slots=True)
+class Habits:
+    """What a model of an endpoint was seen to do. `unopened`: it ends a reasoning that it never begins; `refused`: names it
+    doesn't take; `continuing`: what it wants beside a prefill."""
+
+    unopened: bool = False
+    refused: set[str] = field(default_factory=set)
+    continuing: dict[str, Any] = field(default_factory=dict)
+
+    def learn(self, body: dict[str, Any], said: str) -> bool:
+        """Whether a complaint names something that can be left out: then it is, from now on."""
+        for name in _DISPENSABLE:
+            if name in body and name not in self.refused and re.search(rf"\b{name}\b", said):
+                self.refused.add(name)
+                return True
+        return False
+
+
+def body_of(request: ChatRequest, model: str, habits: Habits) -> dict[str, Any]:
+    messages = [_well_formed(message) for message in request.messages]
+    if request.prefill:
+        # llama.cpp goes on by itself; vLLM wants continue_final_message = true, add_generation_prompt = false
+        messages.append({"role": "assistant", "content": well_formed(request.prefill.rstrip())})
+    body: dict[str, Any] = {
+        "model": request.model or model,
+        "messages": messages,
+        "temperature": request.temperature,
+        "max_tokens": request.max_tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if request.seed is not None:
+        body["seed"] = request.seed
+    if request.tools:
+        body["tools"] = request.tools
+    for name in habits.refused:
+        left_out = body.pop(name, None)
+        if name == "max_tokens" and left_out is not None:
+            body["max_completion_tokens"] = left_out
+    options = {**habits.continuing, **request.options}
+    return body | {name: value for name, value in options.items() if request.prefill or name not in _CONTINUING}
+
+
+def _well_formed(message: dict[str, Any]) -> dict[str, Any]:
+    content = message.get("content")
+    return message | {"content": well_formed(content)} if isinstance(content, str) else message
