@@ -11,6 +11,9 @@ from schemas.audio import HEARING_RATE
 
 Pcm = NDArray[np.int16]
 
+LOUD = 100.0
+"""Mean amplitude (of 32768) from which a frame holds more than a room's own noise."""
+
 STARVED = 0.2
 """Seconds without sound after which silence is filled in."""
 
@@ -84,6 +87,8 @@ class Stream:
         self._quiet = 0
         self._level = 0.0
         self._voice = Voice()
+        self.loud = self.spoken = 0
+        """Frames with sound in them so far; those of them that the VAD called speech."""
 
     def append(self, pcm: Pcm, now: float) -> None:
         self._fed_at, self._starving = now, False
@@ -119,6 +124,9 @@ class Stream:
     def decide(self, probability: float, level: float) -> tuple[SpeechEdge, ...]:
         """Take the next frame: its probability of speech and its level (mean amplitude); answers what changed."""
         speech = probability >= BEGINS
+        if level >= LOUD:
+            self.loud += 1
+            self.spoken += speech
         return self.detector.frame(probability, self._faded(level, speech), self._voice.far_for(level, speech))
 
     def _faded(self, level: float, speech: bool) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from aiohttp import WSCloseCode, web
 
 from gateway.room import Attached, Detached, Heard, HungUp, Joined, Pcm, PushToTalk, RoomInput
+from gateway.rooms._pace import Pace
 from gateway.rooms._playout import Playout
 from schemas.audio import HEARING_RATE
 from schemas.clock import Clock
@@ -159,6 +160,7 @@ class WebSocketRoom:
         self._pushed = 0
         self._base = 0  # samples pushed before this connection's `ready`
         self._audio_end = 0.0
+        self._pace = Pace()
         self._pressed = False
 
     # ── the connection's side ────────────────────────────────────────────────────────────────────────────────────────
@@ -174,6 +176,7 @@ class WebSocketRoom:
             self._playout.go_on()
         self._connection = connection
         self._audio_end = self._clock.now()
+        self._pace = Pace()
         self._base = self._pushed
         connection.send_text(ready)
         missed, self._missed = list(self._missed), deque(maxlen=_MISSED)
@@ -197,7 +200,16 @@ class WebSocketRoom:
         now = self._clock.now()
         self._audio_end = max(self._audio_end, now) + len(pcm) / HEARING_RATE
         self._inputs.append(Heard(self.participant, pcm))
-        return self._audio_end - now - AHEAD
+        too_far = self._audio_end - now - AHEAD
+        self._pace.take(len(pcm), now)
+        if too_far > 0:
+            self._pace.held_up()
+        return too_far
+
+    @property
+    def seems(self) -> int | None:
+        """Hz at which the client's sound seems to have been recorded, if it comes as if by another rate than ours."""
+        return self._pace.rate
 
     def put(self, item: RoomInput) -> None:
         if isinstance(item, PushToTalk):

@@ -8,7 +8,8 @@ import onnxruntime
 import pytest
 
 from gateway.audio_file import read_speech
-from gateway.hearing import STARVED, Stream
+from gateway.hearing import LOUD, STARVED, Stream
+from gateway.session import _SPEECH
 from gateway.turn_taking.detector import FRAME, Detector
 from gateway.vad import Vad, model_path
 
@@ -127,3 +128,15 @@ def test_answers_as_packaged(vad: Vad) -> None:
         expected.append(float(probability.item()))
         context = samples[:, -64:]
     assert listen(vad, pcm) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("times", [2, 3])
+def test_speech_at_another_rate_is_none(vad: Vad, times: int) -> None:
+    """Taken for 16 kHz, 48 kHz is too slow to be speech, and 32 kHz mostly: what comes early is told from what is wrong."""
+    said = speech().astype(np.float64)
+    slow = np.interp(np.arange(len(said) * times) / times, np.arange(len(said)), said).astype(np.int16)
+    for pcm, speaks in ((said.astype(np.int16), True), (slow, False)):
+        loud = np.abs(pcm[: len(pcm) // FRAME * FRAME].reshape(-1, FRAME)).mean(axis=1) >= LOUD
+        spoken = np.array(listen(vad, pcm))[loud] >= 0.5
+        assert bool(spoken.mean() > _SPEECH[16_000 * times]) is speaks
