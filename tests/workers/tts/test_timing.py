@@ -5,6 +5,7 @@ from itertools import pairwise
 import pytest
 
 from workers.tts._sections import LONGEST, sections
+from workers.tts._text import written_words
 from workers.tts._timing import MARKS, Timed, assign_words, visemes, visemes_between, word_spans, words_between
 from workers.tts._voice import FIRST_CHUNK, LARGEST_CHUNK, chunks
 
@@ -89,3 +90,26 @@ def test_the_decoders_stretches_fit(frames: int) -> None:
     assert all(one[1] == two[0] for one, two in pairwise(plan))
     assert plan[0][1] <= FIRST_CHUNK * 1.5
     assert all(0 < end - start <= LARGEST_CHUNK for start, end in plan)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "That is $5.5 million on Nov 25, 2026.",
+        "Call (555) 123-4567 at 3:30 PM.",
+        "So 3 * 4 = 12, and 10 / 2 is 5.",
+        "Henry VIII had 20 °C & 5 km of <break time='1s'/> road.",
+        "See https://www.example.com/a or report_final.pdf — really.",
+    ],
+)
+def test_written_out_words_are_timed_as_they_are_shown(text: str) -> None:
+    """However many words a number, a date or a sign is when it is said, what is shown has its span, and none overlap."""
+    words = written_words(text)
+    sounds = list(" ".join(word.spoken for word in words))
+    owners = assign_words(sounds, [word.spoken for word in words])
+    spans = word_spans([Timed(one, at, at + 1, owners[at]) for at, one in enumerate(sounds)], len(words))
+
+    assert " ".join(word.text for word in words) == text
+    assert all(start < end for start, end in spans)
+    assert all(one[1] <= two[0] for one, two in pairwise(spans))
+    assert spans[-1][1] >= len(sounds) - 1
