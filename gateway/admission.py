@@ -14,6 +14,7 @@ log = logging.getLogger("antiphon.gateway.admission")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_TOLD_OF = 20  # strange hosts, in the log
 _ANYTHING = Grant(join=True)
 """Of clients on this machine, where nobody asks for a token."""
 
@@ -43,6 +44,7 @@ class Admission:
         self._secret = secret
         self._origins = {origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()}
         self._hosts = host_names(hosts)
+        self._told: set[str] = set()
 
     @web.middleware
     async def check_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -53,7 +55,9 @@ class Admission:
                 f"asked for as {', '.join(asked)[:200]!r}, which is not a name of this machine's loopback; add it to "
                 "GATEWAY_ALLOWED_HOSTS, or set GATEWAY_TOKEN_SECRET so that clients need tokens"
             )
-            log.warning("a request was refused: %s", message)
+            if len(self._told) < _TOLD_OF and message not in self._told:  # a page may ask as often as it likes
+                self._told.add(message)
+                log.warning("a request was refused: %s", message)
             return web.json_response({"error": {"code": "host", "message": message}}, status=403)
         return await handler(request)
 

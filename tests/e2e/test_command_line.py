@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 import signal
 import sys
 import wave
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gateway.tokens import Grant, mint
 from ops.audio import write_stereo
 from ops.caller import Pcm
 
@@ -62,12 +64,16 @@ def recorded(folder: Path, pcm: Pcm) -> str:
 
 
 async def test_a_call_survives_its_gateway_and_can_be_read(tmp_path: Path, lines: Lines) -> None:
-    """`call` comes back when its gateway is killed under it; sessions, show, state and export tell of it, also afterwards."""
+    """`call`, let in and named by its token, comes back as who it was when its gateway is killed under it; sessions, show, state
+    and export tell of it, also afterwards."""
     question = recorded(tmp_path, lines("story"))
+    secret = secrets.token_hex(16)
+    (tmp_path / ".env").write_text(f"GATEWAY_TOKEN_SECRET={secret}\n")
+    ann = mint(secret, Grant(participant="ann"))
     async with up(tmp_path) as pids:
         assert last_object(await antiphon("doctor", "--json", folder=tmp_path))["healthy"]
         calling = asyncio.create_task(
-            antiphon("call", question, "--out", "conversation.wav", "--json", folder=tmp_path)
+            antiphon("call", question, "--token", ann, "--out", "conversation.wav", "--json", folder=tmp_path)
         )
         await asyncio.sleep(3.0)
         os.kill(pids["gateway-1"], signal.SIGKILL)
@@ -85,6 +91,8 @@ async def test_a_call_survives_its_gateway_and_can_be_read(tmp_path: Path, lines
     assert session in {row["session"] for row in listed}
     told = await antiphon("show", session, folder=tmp_path)
     assert "takes over" in told
+    assert "ann" in told
+    assert "caller" not in told
     assert "ms from the user's last word to the agent's first sound" in told
     followed = (await antiphon("show", session, "--follow", "--json", folder=tmp_path)).splitlines()
     assert [json.loads(line)["seq"] for line in followed] == list(range(1, len(followed) + 1))

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from gateway.room import Heard, Joined
 from gateway.rooms.file import RATE, FileRoom, rejoin_file
 from schemas.agent import AgentSpec
 from schemas.clock import MonotonicClock
@@ -125,6 +127,21 @@ async def test_goes_on_where_it_was(tmp_path: Path) -> None:
     await again.aclose("end")
     sound, _ = soundfile.read(target, dtype="int16")
     assert len(sound) == 45 * 768
+
+
+@pytest.mark.parametrize(("present", "joined"), [({"ann"}, []), ((), ["caller"])])
+async def test_rejoined_as_whom_the_log_knows(tmp_path: Path, present: Collection[str], joined: list[str]) -> None:
+    """After a take-over the recording is heard as the participant of the log; if it names none, the recording joins now."""
+
+    class Beginning:
+        room = f"{recording(tmp_path / 'a.wav', (2.0, 8000))}||fast"
+
+    again = await rejoin_file(MonotonicClock())("s1", Beginning(), {}, present)  # type: ignore[arg-type]
+    assert again is not None
+    inputs = [item for _ in range(3) for item in again.drain()]
+    assert [item.participant for item in inputs if isinstance(item, Joined)] == joined
+    assert {item.participant for item in inputs if isinstance(item, Heard)} == set(present or joined)
+    await again.aclose("end")
 
 
 async def test_file_that_is_gone(tmp_path: Path) -> None:
