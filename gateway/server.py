@@ -18,7 +18,7 @@ from gateway.session import Session
 from gateway.tokens import Grant
 from schemas.errors import AgentSpecError, AntiphonError, SettingsError
 from schemas.events import SessionStarted
-from schemas.text import one_line
+from schemas.text import identity, one_line
 
 log = logging.getLogger("antiphon.gateway.server")
 
@@ -161,7 +161,7 @@ class Server:
     async def _open(self, start: Start, grant: Grant) -> Session:
         agent = self._reception.agents.find(grant.agent or start.agent)
         name = new_session("ws")
-        participant = grant.participant or start.participant or "caller"
+        participant = identity(grant.participant or start.participant or "caller")
         client = Client(participant, start.name, start.rate, grant.agent or start.agent)
         room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
         room.join(client.name)
@@ -213,7 +213,7 @@ def _covers(grant: Grant, room: str, participant: str, *agents: str) -> None:
     """Refused: the token is good, and for somebody else's session."""
     if (
         grant.room not in ("", room)
-        or grant.participant not in ("", participant)
+        or (grant.participant and identity(grant.participant) != participant)
         or (grant.agent and grant.agent not in agents)
     ):
         raise Refused("the token is for another room, participant or agent than this session's", "token")

@@ -9,6 +9,7 @@ import pytest
 from gateway.tokens import Grant, mint
 from schemas.events import ParticipantJoined, TranscriptFinal
 from schemas.log import MemoryBus
+from schemas.text import identity
 from tests.gateway.door import SECRET, START, Door, closing, door, talk, until
 from tests.gateway.pools import Pools
 
@@ -57,10 +58,10 @@ async def test_who_comes_back_is_who_the_log_says(adopted: bool, again: dict[str
         await hears(second, client, ready["session"], "ann")
 
 
-@pytest.mark.parametrize("adopted", [False, True], ids=["at once", "after the lease"])
-async def test_named_by_token(adopted: bool) -> None:
-    """A caller named by its token alone is heard after a take-over."""
-    bus, ann = MemoryBus(lease=1.0), Grant(participant="ann")
+@pytest.mark.parametrize(("adopted", "name"), [(False, "ann"), (True, "ann"), (True, "Ann  von der Tann")])
+async def test_named_by_token(adopted: bool, name: str) -> None:
+    """A caller named by its token alone is heard after a take-over, be the name one that had to be made fit."""
+    bus, ann = MemoryBus(lease=1.0), Grant(participant=name)
     async with (
         door(bus, secret=SECRET) as first,
         door(bus, "gateway-b", secret=SECRET) as second,
@@ -72,7 +73,7 @@ async def test_named_by_token(adopted: bool) -> None:
         while adopted and ready["session"] not in second.engine.sessions:
             await asyncio.sleep(0.05)
         client, _ = await enter(second, ann, session=ready["session"], ticket=ready["ticket"], rate=16_000)
-        await hears(second, client, ready["session"], "ann")
+        await hears(second, client, ready["session"], identity(name))
 
 
 async def test_killed_before_it_could_say_who_came() -> None:
