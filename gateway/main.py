@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.agents import Agents
+from gateway.connections import DoorLimits, open_files
 from gateway.engine import Engine
 from gateway.reception import Reception, new_session
 from gateway.rooms.file import FileRoom, rejoin_file
@@ -94,6 +95,14 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         secret=settings.gateway_token_secret.get_secret_value(),
         origins=settings.gateway_allowed_origins,
         hosts=settings.gateway_allowed_hosts,
+        limits=DoorLimits(
+            open_files(settings.gateway_connections),
+            settings.gateway_connections_per_address,
+            settings.gateway_sessions_per_address,
+            settings.gateway_sessions_per_token,
+            settings.gateway_opens_per_minute,
+            settings.gateway_proxies,
+        ),
         join=livekit.join if livekit else None,
     )
     health = Health(

@@ -10,6 +10,8 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.admission import Admission, TurnedAway
+from gateway.connections import LARGEST_BODY, Connections, DoorLimits, Visitor, caller_of, proxies_of
+from gateway.opens import Opens
 from gateway.reading import LARGEST, TURNED_AWAY, read
 from gateway.reception import Reception, Refused, new_session
 from gateway.room import LONGEST_NAME
@@ -55,39 +57,53 @@ class JoinRoom(BaseModel):
 
 
 class Server:
-    """`secret`, `origins`, `hosts`: see Admission; `join`: (LiveKit room, agent) → session, where there is LiveKit."""
+    """`secret`, `origins`, `hosts`: see Admission; `limits`: how many may come;
+    `join`: (LiveKit room, agent) → session, where there is LiveKit."""
 
     def __init__(
         self, reception: Reception, host: str, port: int, *, secret: str = "", origins: str = "", hosts: str = "",
-        join: Callable[[str, str], Awaitable[str]] | None = None,
+        limits: DoorLimits | None = None, join: Callable[[str, str], Awaitable[str]] | None = None,
     ):  # fmt: skip
         self.admission = Admission(host, secret=secret, origins=origins, hosts=hosts)
         self.host, self.port = host, port
         self._reception = reception
         self._house = reception.house
         self._join = join
+        limits = limits or DoorLimits()
+        self._proxies = proxies_of(limits.proxies)
+        self.connections = Connections(limits, lambda why: self._house.metrics.refused.labels(why).inc())
+        self._opens = Opens(limits, self._house.clock, reception.engine.sessions)
+        self._listening: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
         self.routes: list[web.RouteDef] = []
         """Further ones, added before `start`."""
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""
-        app = web.Application(middlewares=[self.admission.check_host])
+        app = web.Application(
+            middlewares=[self.connections.attend, self.admission.check_host], client_max_size=LARGEST_BODY
+        )
         app.router.add_get("/ws", self._websocket)
         app.router.add_post("/join", self._join_room)
         app.add_routes(self.routes)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
         await self._runner.setup()
+        manager, loop = self._runner.server, asyncio.get_running_loop()
+        assert manager is not None
         try:
-            await web.TCPSite(self._runner, self.host, self.port).start()
+            self._listening = await loop.create_server(
+                lambda: Visitor(self.connections, manager, loop), self.host, self.port, backlog=1024
+            )
         except OSError as error:
             await self._runner.cleanup()
             raise SettingsError(
                 f"GATEWAY_PORT={self.port}: cannot listen on {self.host} ({error.strerror}); take another, or 0 for any free one"
             ) from None
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listening.sockets[0].getsockname()[1]
 
     async def aclose(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -123,7 +139,10 @@ class Server:
         await socket.prepare(request)
         try:
             grant = self.admission.let_in(request)
-            session, connection = await self._begin(socket, await _first_frame(socket), grant)
+            start = await _first_frame(socket)
+            self.connections.started(request)
+            who = self._opens.begin(caller_of(request, self._proxies), self.admission.token_of(request))
+            session, connection = await self._begin(socket, start, grant, who)
         except TurnedAway as refusal:
             self._house.metrics.refused.labels(refusal.code).inc()
             await _refuse(socket, refusal.code, str(refusal), refusal.close)
@@ -138,13 +157,16 @@ class Server:
             room.detach(connection)
         return socket
 
-    async def _begin(self, socket: web.WebSocketResponse, start: Start, grant: Grant) -> tuple[Session, Connection]:
+    async def _begin(
+        self, socket: web.WebSocketResponse, start: Start, grant: Grant, who: tuple[str, ...]
+    ) -> tuple[Session, Connection]:
         connection = Connection(socket)
         try:
             if start.session:
                 session, resumed = await self._resume(start, grant), True
+                self._opens.harmless(who)
             else:
-                session, resumed = await self._open(start, grant), False
+                session, resumed = await self._open_counted(start, grant, who), False
         except Refused as refusal:
             later = refusal.code in ("draining", "log")
             raise TurnedAway(
@@ -157,6 +179,16 @@ class Server:
         ready = {"type": "ready", "version": 1, "session": session.name, "ticket": session.secret}
         room.attach(connection, ready | {"rate": room.rate, "resumed": resumed})
         return session, connection
+
+    async def _open_counted(self, start: Start, grant: Grant, who: tuple[str, ...]) -> Session:
+        self._opens.count(who)
+        try:
+            session = await self._open(start, grant)
+        except BaseException:
+            self._opens.given_up(who)
+            raise
+        self._opens.counted(who, session.name)
+        return session
 
     async def _open(self, start: Start, grant: Grant) -> Session:
         agent = self._reception.agents.find(grant.agent or start.agent)

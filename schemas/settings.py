@@ -91,6 +91,16 @@ class Settings(BaseSettings):
     """Without a secret: names, beside loopback's, that clients may ask for the gateway by, comma-separated."""
     gateway_allowed_origins: str = ""
     """Browser origins that may connect, comma-separated; "" is none but the same host."""
+    gateway_proxies: str = ""
+    """Addresses of reverse proxies, comma-separated: whom they speak for is read from X-Forwarded-For; "" believes nobody."""
+    gateway_connections: int = Field(2000, ge=1)
+    gateway_connections_per_address: int = Field(100, ge=1)
+    """HTTP and WebSocket connections at once, in all and of one address (IPv6: of one /64)."""
+    gateway_sessions_per_address: int = Field(50, ge=1)
+    gateway_sessions_per_token: int = Field(20, ge=1)
+    """WebSocket sessions at once."""
+    gateway_opens_per_minute: int = Field(120, ge=1)
+    """WebSocket sessions that one address, or one token, may begin within a minute, failed tries included."""
     agents: Path | None = None
     """A folder of agent files (<name>.toml) or one file; none serves the built-in default agent."""
     queue_limit: int = Field(1000, ge=1)

@@ -142,6 +142,7 @@ class _Run:
     async def _start_processes(self, redis_url: str) -> list[str]:
         shared = {"REDIS_URL": redis_url, "LOG_LEVEL": "info", "HEALTH_PORT": "0", "DRAIN": "2"}
         shared |= {"LEASE": str(self._options.lease), "GATEWAY_TOKEN_SECRET": self._secret}
+        shared["GATEWAY_OPENS_PER_MINUTE"] = "10000"  # all callers are one address
         agent = self._folder / "chaos.toml"
         agent.write_text("limits = { client_gone = 6.0 }\n")  # who never comes back must not outlast the drain
         shared["AGENTS"] = str(agent)
