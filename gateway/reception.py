@@ -20,6 +20,7 @@ from gateway.outbox import insist
 from gateway.room import HungUp, Pcm, Room, RoomInput
 from gateway.session import House, Session
 from gateway.snapshots import Snapshots
+from gateway.tongues import Tongues
 from schemas.agent import AgentSpec
 from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
 from schemas.errors import AntiphonError, BusError, BusFull, BusReadOnly, EventError
@@ -65,11 +66,13 @@ class Reception:
     draining: bool = False
     leases: Leases = field(init=False)
     inbox: Inbox = field(init=False)
+    tongues: Tongues = field(init=False)
     _early: dict[str, list[Event]] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         house = self.house
+        self.tongues = Tongues(house.bus, house.clock)
         self.inbox = Inbox(house.bus, house.by, self._deliver, self._catch_up, house.metrics)
         self.leases = Leases(
             house.bus, house.clock, house.by, self.engine.sessions, self.adopt, self.engine.broken, house.metrics
@@ -97,6 +100,7 @@ class Reception:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         house = self.house
         ticket = secrets.token_urlsafe(24)
+        warnings = await self.tongues.warnings(agent)
         started = SessionStarted(
             room=room.name,
             transport=room.transport,
@@ -105,6 +109,7 @@ class Reception:
             by=house.by,
             clock=house.clock.now(),
             inputs=inputs,
+            warnings=warnings,
         )
         jobs = turn_taking.opening_jobs(name, agent)
         request = secrets.token_hex(8)
@@ -129,6 +134,7 @@ class Reception:
                 ticket=_hash(ticket),
             )
             session.secret = ticket
+            session.warnings = warnings
             session.skip_to(reply.seq)
             session.waiting.asked(jobs)
             house.metrics.opened.labels(room.transport).inc()

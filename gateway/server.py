@@ -176,7 +176,8 @@ class Server:
             raise TurnedAway("agent", str(error)) from None
         room = session.room
         assert isinstance(room, WebSocketRoom)
-        ready = {"type": "ready", "version": 1, "session": session.name, "ticket": session.secret}
+        ready: dict[str, object] = {"type": "ready", "version": 1, "session": session.name, "ticket": session.secret}
+        ready |= {"warnings": session.warnings} if session.warnings and not resumed else {}
         room.attach(connection, ready | {"rate": room.rate, "resumed": resumed})
         return session, connection
 

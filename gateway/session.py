@@ -99,6 +99,8 @@ class Session:
         self.ticket = ticket
         """Hash of the client's ticket, "" when we don't know it."""
         self.secret = ""
+        self.warnings: list[str] = []
+        """What the client is told at the beginning."""
         self.over = asyncio.Event()
         self.held_at = held_at
         self.waiting = Waiting()

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from schemas.events import Event, Stage
 from schemas.jobs import Job
+from schemas.languages import Announced
 
 Ending = Literal["step", "final", "dead"]
 
@@ -268,6 +269,12 @@ class Bus(Protocol):
         """Closed sessions whose log is still there, the latest first."""
 
     async def info(self, session: str) -> SessionInfo | None: ...
+
+    async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
+        """A worker tells what its model speaks; it is believed for `seconds` (0: it is taken back)."""
+
+    async def announced(self, stage: Stage) -> list[Announced]:
+        """What the workers of a stage have told, each in its own words."""
 
     async def queued(self, stage: Stage) -> int:
         """Queued + running, all partitions."""

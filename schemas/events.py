@@ -89,13 +89,15 @@ class _GatewayEvent(_Event):
 
 
 class SessionStarted(_GatewayEvent):
-    """A conversation began: where, by what transport, with which agent (whole, so that the log stands alone)."""
+    """A conversation began: where, by what transport, with which agent (whole, so that the log stands alone). `warnings`: what is
+    not as the agent wants it, a sentence each."""
 
     type: Literal["session.started"] = "session.started"
     room: str
     transport: Literal["websocket", "file", "livekit", "sip", "memory"]
     agent: AgentSpec
     gateway: str
+    warnings: list[str] = []
 
 
 class SessionResumed(_GatewayEvent):

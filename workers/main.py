@@ -11,6 +11,7 @@ from schemas.health import Health
 from schemas.process_log import set_up_logging
 from schemas.settings import Settings, without_password
 from workers import registry
+from workers._announcing import announce, announcement
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers.runtime import Worker, WorkerOptions
@@ -44,6 +45,16 @@ def what_is_warmed_up(stage: Stage, settings: Settings) -> str:
     return f"{stage.upper()}_PROVIDER={name} ({setting.upper()}={without_password(str(getattr(settings, setting)))})"
 
 
+def _announcing(
+    stage: Stage, settings: Settings, bus: Bus, consumer: str, worker: Worker
+) -> "asyncio.Task[None] | None":
+    """Tells gateways what the model speaks, where its provider knows."""
+    what = announcement(stage, settings) if stage != "llm" else None
+    if what is None:
+        return None
+    return asyncio.create_task(announce(bus, consumer, what, lambda: not worker.obstacles()), name="announce languages")
+
+
 def _patience(stage: Stage, settings: Settings) -> float | None:
     """Seconds for one try to warm up: None where there is a model to load."""
     return None if getattr(settings, f"{stage}_provider") != _ENDPOINT else getattr(settings, f"{stage}_timeout") + 3.0
@@ -71,6 +82,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     loop = asyncio.get_running_loop()
     for sent in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sent, worker.stop)
+    announcing = _announcing(stage, settings, bus, options.consumer, worker)
     await health.start()
     log.info("health page on http://%s:%d", health.host, health.port)
     try:
@@ -81,6 +93,9 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     finally:
         for sent in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(sent)
+        if announcing is not None:
+            announcing.cancel()
+            await asyncio.gather(announcing, return_exceptions=True)
         await handler.aclose()
         await bus.aclose()
         await health.aclose()

@@ -13,7 +13,7 @@ from schemas.events import Stage
 from schemas.settings import Settings
 from workers.providers import Llm, Stt, Tts
 
-__all__ = ["locate_models", "provider", "provider_class", "provider_names"]
+__all__ = ["languages", "locate_models", "provider", "provider_class", "provider_names"]
 
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 
@@ -64,6 +64,16 @@ def locate_models(settings: Settings) -> Iterator[tuple[str, str, Callable[[], s
         if found is not None:
             setting, find = found(settings)
             yield stage, setting, find
+
+
+def languages(stage: Stage, settings: Settings) -> list[str]:
+    """ISO 639-1 of what the settings' provider of `stage` understands or speaks; [] where it doesn't tell. A provider tells by a
+    static `languages(settings) -> list[str]`, which loads no model."""
+    try:
+        told = getattr(provider_class(stage, getattr(settings, f"{stage}_provider")), "languages", None)
+        return list(told(settings)) if told is not None else []
+    except Permanent:
+        return []
 
 
 def _raiser(error: Permanent) -> Callable[[], str]:

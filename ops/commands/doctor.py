@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,10 +13,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from rich.text import Text
 
-from ops import console
-from ops.commands import phones
+from ops import console, disk
+from ops.commands import languages, phones
 from ops.commands.findings import Finding
-from ops.stack import running
+from ops.stack import data_folder, running
 from schemas.errors import AntiphonError, ProviderError
 from schemas.log.keys import PARTITIONS
 from schemas.settings import Settings, load
@@ -49,11 +50,13 @@ async def _examine() -> AsyncIterator[Finding]:
     stack = running()
     if stack:
         yield Finding("stack", "ok", f"antiphon up runs here (pid {stack['pid']})")
+    yield await asyncio.to_thread(_disk, data_folder())
     async for finding in _log(settings, stack["redis_url"] if stack else None):
         yield finding
     yield await _llm(settings, stack["llm_base_url"] if stack else None)
     for finding in await asyncio.to_thread(_models, settings):
         yield finding
+    yield await asyncio.to_thread(languages.examine, settings)
     yield await _livekit(settings, stack)
     for finding in phones.examine(settings, stack.get("sip", "") if stack else ""):
         yield finding
@@ -92,7 +95,7 @@ async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Findin
     if settings.partitions is not None and stored is not None and settings.partitions != int(stored):
         advice = f"leave PARTITIONS unset or set it to {int(stored)}: it is fixed at a deployment's first start"
         yield Finding("partitions", "bad", f"PARTITIONS={settings.partitions}, the log has {int(stored)}", advice)
-    yield _persistence(config)
+    yield _persistence(config, info)
     yield _memory(info)
     if offset > 0.5:
         yield Finding(
@@ -116,7 +119,24 @@ def _memory(info: dict[str, Any]) -> Finding:
     return Finding("memory", "ok", found)
 
 
-def _persistence(config: dict[str, str]) -> Finding:
+def _disk(folder: Path) -> Finding:
+    """Where `antiphon up` keeps its log, or will."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if trouble := disk.trouble(there):
+        return Finding("disk", "bad", trouble, "until then `antiphon up` can't keep a log")
+    left = f"{disk.free(there) / 2**30:.1f} GiB free for {folder}"
+    if disk.free(there) < disk.LITTLE:
+        return Finding(
+            "disk", "warn", left, "free some space, or set ANTIPHON_DATA to another disk: a full one ends the log"
+        )
+    return Finding("disk", "ok", left)
+
+
+def _persistence(config: dict[str, str], info: dict[str, Any]) -> Finding:
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return Finding(
+            "persistence", "bad", "the log can't write to its disk", "free some space there, or mend the disk"
+        )
     if config.get("appendonly") != "yes":
         return Finding(
             "persistence", "bad", "appendonly no", "CONFIG SET appendonly yes: a restart would lose every session"

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from ops import console, disk
+from ops.commands import languages
 from ops.commands.phones import address
 from ops.stack import Plan, Stack, data_folder
 from schemas.settings import Settings, load
@@ -63,6 +64,8 @@ def _show(stack: Stack, settings: Settings) -> None:
         console.out.print(f"phones   sip:NUMBER@{address(settings)} (who may call: {who})", soft_wrap=True)
     if stack.livekit is not None:
         console.out.print(f"LiveKit  {stack.livekit.url} (key and secret: {stack.livekit.key_file})", soft_wrap=True)
+    for sentence in languages.unspoken_here(settings):
+        console.out.print(sentence, style="yellow", soft_wrap=True)
     me = console.me()
     console.out.print()
     console.hang("Try, in another terminal:  ", f"{me} call FILE.wav\n{me} sessions\n{me} doctor")

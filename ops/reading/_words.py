@@ -80,7 +80,9 @@ _TAKEN = {
 
 def _started(event: e.SessionStarted, state: SessionState) -> Line:
     return Line(
-        "gateway", f'session begins: agent "{event.agent.name}", {event.transport} room {event.room}', event.gateway
+        "gateway",
+        f'session begins: agent "{event.agent.name}", {event.transport} room {event.room}',
+        " · ".join([event.gateway, *event.warnings]),
     )
 
 

@@ -24,6 +24,7 @@ from schemas.bus import (
 from schemas.clock import Clock, MonotonicClock
 from schemas.events import Event, Stage
 from schemas.jobs import Job
+from schemas.languages import Announced
 from schemas.log import keys
 from schemas.log._fences import STAGES, check_postable
 from schemas.log._twin import Inbox, Partition, Session
@@ -45,6 +46,7 @@ class MemoryBus(Bus):
         self._clock = clock or MonotonicClock()
         self._log = [Partition(number, int(lease * 1e6), fenced) for number in range(partitions)]
         self._waiting: list[asyncio.Future[None]] = []
+        self._told: dict[str, tuple[int, Announced]] = {}
 
     async def start(self) -> None: ...
 
@@ -230,6 +232,15 @@ class MemoryBus(Bus):
         log = self._of(session)
         s = log.sessions.get(session)
         return _info(s, log.number) if s else None
+
+    async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
+        await asyncio.sleep(0)
+        self._told[consumer] = (self._now() + int(seconds * 1e6), what)
+
+    async def announced(self, stage: Stage) -> list[Announced]:
+        await asyncio.sleep(0)
+        now = self._now()
+        return [what for until, what in self._told.values() if what.stage == stage and until > now]
 
     async def queued(self, stage: Stage) -> int:
         await asyncio.sleep(0)

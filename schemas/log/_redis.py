@@ -29,6 +29,7 @@ from schemas.codec import decode_event, decode_job, encode_event, encode_job
 from schemas.errors import BusError, EventError
 from schemas.events import Event, Stage
 from schemas.jobs import Job
+from schemas.languages import Announced
 from schemas.lease import Lease
 from schemas.log import keys
 from schemas.log._fences import STAGES, asked_limits, check_postable, fence_of, perishable, reason_of, replaces
@@ -321,6 +322,24 @@ class RedisBus(Bus):
         seq, state, owner, epoch, generation, at = (field.decode() for field in fields)
         ends = int(float(lease or 0))
         return SessionInfo(session, partition, int(seq), state, owner, int(epoch), int(generation), ends, int(at))
+
+    async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
+        name = f"{keys.SPEAKS}:{what.stage}"
+        if not seconds:
+            await self._server.command(name, "HDEL", name, consumer)
+            return
+        until = await self.now() + int(seconds * 1e6)
+        told = msgpack.packb((until, list(what.languages), what.setting, what.provider))
+        await self._server.command(name, "HSET", name, consumer, told)
+        await self._server.command(name, "PEXPIRE", name, int(2000 * seconds))
+
+    async def announced(self, stage: Stage) -> list[Announced]:
+        name = f"{keys.SPEAKS}:{stage}"
+        rows, now = await asyncio.gather(self._server.command(name, "HGETALL", name), self.now())
+        told = {consumer: msgpack.unpackb(row) for consumer, row in zip(rows[::2], rows[1::2], strict=True)}
+        if gone := [consumer for consumer, (until, *_) in told.items() if until <= now]:
+            await self._server.command(name, "HDEL", name, *gone)
+        return [Announced(stage, *what) for consumer, (_, *what) in told.items() if consumer not in gone]
 
     async def queued(self, stage: Stage) -> int:
         names = [keys.queue(partition, stage) for partition in range(self.partitions)]

@@ -7,6 +7,8 @@ PARTITIONS = "antiphon:partitions"
 """The deployment's P."""
 LEASE = "antiphon:lease"
 """The lease in force, ms; it expires when nobody who holds any is left."""
+SPEAKS = "antiphon:speaks"
+"""Before a stage: a hash of its workers, and what each one's model speaks."""
 GROUP = "workers"
 """The one consumer group of each job stream."""
 

@@ -1,6 +1,7 @@
 """What lies on the disk, and what listens on loopback, is its user's alone."""
 
 import asyncio
+import contextlib
 import json
 import os
 import stat
@@ -9,12 +10,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 import redis.asyncio
 import soundfile
 from redis.exceptions import AuthenticationError
 
+from gateway.main import start_gateway
 from ops import disk
+from ops.commands.doctor import _disk, _log
 from ops.embedded.livekit import LiveKit, redis_configuration
 from ops.embedded.valkey import Valkey
 from ops.occupied import InUse, Occupied
@@ -226,3 +230,46 @@ async def test_a_disk_that_fills_up_is_told_when_the_log_dies_of_it(small_disk: 
         await client.aclose()
         (small_disk / "ballast").unlink()
     assert "is full" in deaths[0]
+
+
+@pytest.mark.models
+async def test_a_log_that_lives_on_with_a_full_disk_is_named_as_that(small_disk: Path) -> None:
+    """A log server that goes on without its disk (everysec): a gateway's health page and doctor say so in one sentence."""
+    async with Valkey(small_disk / "valkey", appendfsync="everysec") as server:
+        settings = load(redis_url=server.url, gateway_port=0, health_port=0)
+        bus = connect(settings)
+        await bus.start()
+        gateway = await start_gateway(settings, bus)
+        fill(small_disk)
+        client = redis.asyncio.Redis.from_url(server.url)
+        with contextlib.suppress(redis.exceptions.RedisError):
+            await client.set("sound", b"x" * 100_000)
+        while not gateway.reception.leases.problem:
+            await asyncio.sleep(0.02)
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(f"http://127.0.0.1:{gateway.health.port}/readyz") as answer,
+        ):
+            assert answer.status == 503
+            (said,) = (await answer.json())["because"]
+        found = {finding.check: finding async for finding in _log(settings, None)}
+        (small_disk / "ballast").unlink()
+        while gateway.reception.leases.problem:
+            await asyncio.sleep(0.02)
+        await client.aclose()
+        await gateway.aclose()
+        await bus.aclose()
+    assert "can't write to its disk" in said
+    assert "No space left on device" in said
+    assert "free some space" in said
+    assert found["persistence"].result == "bad"
+
+
+def test_doctor_looks_at_the_disk(small_disk: Path) -> None:
+    """The disk on which a stack keeps its data is a finding of its own: little left is a warning, nothing left is bad."""
+    assert (_disk(small_disk / "not" / "there").result, _disk(small_disk).result) == ("warn", "warn")
+    fill(small_disk)
+    full = _disk(small_disk / "not" / "there")
+    assert full.result == "bad"
+    assert "is full" in full.found
+    assert not (small_disk / "not").exists()

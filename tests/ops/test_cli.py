@@ -151,6 +151,20 @@ def test_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "STT_MODEL=/nowhere/model" in bad["stt"]["found"]
 
 
+def test_doctor_knows_which_languages_are_spoken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An agent in a language that neither model speaks is a finding, by the agent's name and with what to change."""
+    (tmp_path / "desk.toml").write_text('language = "de"\n')
+    monkeypatch.setenv("AGENTS", str(tmp_path / "desk.toml"))
+    findings = {finding["check"]: finding for finding in json.loads(invoke("doctor", "--json")[1])["findings"]}
+    assert findings["language"]["result"] == "warn"
+    assert 'agent "desk" is to speak de (`language`), but STT_MODEL=tiny.en' in findings["language"]["found"]
+    assert "TTS_VOICE=en_US-joe-medium speaks en only" in findings["language"]["found"]
+    monkeypatch.setenv("AGENTS", str(tmp_path / "nowhere"))
+    findings = {finding["check"]: finding for finding in json.loads(invoke("doctor", "--json")[1])["findings"]}
+    assert findings["agents"]["result"] == "bad"
+    assert "AGENTS=" in findings["agents"]["found"]
+
+
 async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
     """A log that is full, read-only, evicting, not persistent or of other partitions is told, each with what to do."""
     raw = redis.asyncio.Redis.from_url(valkey.url)

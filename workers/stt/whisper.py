@@ -18,7 +18,7 @@ from workers.stt._ears import Ears
 from workers.stt._guards import Attempt, Doubt
 from workers.stt._mel import RATE
 from workers.stt._windows import FULL, LADDER, Window
-from workers.stt.models import find_model, load_model
+from workers.stt.models import find_model, load_model, spoken_by
 
 __all__ = ["WhisperStt"]
 
@@ -44,6 +44,11 @@ class WhisperStt:
     def locate(settings: Settings) -> tuple[str, Callable[[], str]]:
         """For `antiphon doctor`: the setting, and what says where the model is."""
         return "STT_MODEL", lambda: find_model(settings.stt_model)
+
+    @staticmethod
+    def languages(settings: Settings) -> list[str]:
+        """What the model understands, by its name or its vocabulary; [] where neither tells."""
+        return spoken_by(settings.stt_model)
 
     async def warm_up(self) -> None:
         """Load both models and hear a second once; Permanent says what is missing."""

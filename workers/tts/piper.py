@@ -48,6 +48,17 @@ class PiperTts:
 
         return "TTS_VOICE", find
 
+    @staticmethod
+    def languages(settings: Settings) -> list[str]:
+        """The voice's language, as its configuration says; [] where it can't be read."""
+        try:
+            config = json.loads(_find(settings.tts_voice.partition("#")[0])[1].read_text("utf-8"))
+            return [
+                config["language"]["family"] if "language" in config else config["espeak"]["voice"].partition("-")[0]
+            ]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return []
+
     async def warm_up(self) -> None:
         """Load TTS_VOICE and speak once; Permanent says what is missing."""
         async for _ in self.synthesize(Speaking("Hello there, how are you?")):

@@ -1,0 +1,30 @@
+"""What `antiphon doctor` and `antiphon up` say about agents in languages that this machine's models don't speak."""
+
+from gateway.agents import Agents
+from ops.commands.findings import Finding
+from schemas.errors import AntiphonError
+from schemas.events import Stage
+from schemas.languages import unspoken
+from schemas.settings import Settings
+from workers._announcing import announcement
+
+_HEARD_AND_SPOKEN: tuple[Stage, ...] = ("stt", "tts")
+
+
+def unspoken_here(settings: Settings) -> list[str]:
+    """A sentence for each agent and model that don't fit. AgentSpecError."""
+    models = [what for stage in _HEARD_AND_SPOKEN if (what := announcement(stage, settings)) is not None]
+    agents = Agents(settings.agents)
+    found = (unspoken(agents.find(name), models) for name in ["", *agents.names])
+    return sorted({sentence for sentences in found for sentence in sentences})
+
+
+def examine(settings: Settings) -> Finding:
+    """One finding for all agents."""
+    try:
+        sentences = unspoken_here(settings)
+    except AntiphonError as error:
+        return Finding("agents", "bad", str(error), "correct it, or set AGENTS to another file or folder")
+    if sentences:
+        return Finding("language", "warn", "; ".join(sentences), "callers of such an agent are misunderstood")
+    return Finding("language", "ok", "every agent's language is spoken, as far as the models tell")

@@ -1,0 +1,53 @@
+"""What a worker's model speaks, told beside the log for as long as the worker works: gateways read it, and warn."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import PurePath
+
+from schemas.bus import Bus
+from schemas.errors import BusError
+from schemas.events import Stage
+from schemas.languages import Announced
+from schemas.settings import Settings
+from workers import registry
+
+AGAIN = 20.0  # seconds
+GOOD_FOR = 60.0
+"""Seconds an announcement is believed: that of a killed worker is gone then."""
+_NOT_YET = 0.2
+
+
+def announcement(stage: Stage, settings: Settings) -> Announced | None:
+    """None: the provider doesn't tell which languages it speaks."""
+    languages = registry.languages(stage, settings)
+    if not languages:
+        return None
+    name = "stt_model" if stage == "stt" else "tts_voice"
+    setting = f"{name.upper()}={PurePath(str(getattr(settings, name))).name}"  # clients are told, too: no paths of ours
+    return Announced(stage, languages, setting, getattr(settings, f"{stage}_provider"))
+
+
+async def announce(bus: Bus, consumer: str, what: Announced, working: Callable[[], bool]) -> None:
+    """Until cancelled; then it is taken back."""
+    try:
+        while True:
+            told = working() and await _told(bus, consumer, what)
+            await asyncio.sleep(AGAIN if told else _NOT_YET)
+    finally:
+        async with asyncio.timeout(1.0):
+            await _take_back(bus, consumer, what)
+
+
+async def _told(bus: Bus, consumer: str, what: Announced) -> bool:
+    try:
+        await bus.announce(consumer, what, GOOD_FOR)
+    except BusError:
+        return False
+    return True
+
+
+async def _take_back(bus: Bus, consumer: str, what: Announced) -> None:
+    try:
+        await bus.announce(consumer, what, 0.0)
+    except BusError:
+        return
