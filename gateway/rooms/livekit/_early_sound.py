@@ -41,9 +41,9 @@ def decode(data: bytes, mime: str, attributes: Mapping[str, str]) -> Pcm:
     if data.startswith(_EBML):
         data = to_ogg(data)
     if data.startswith((b"OggS", b"RIFF")):
-        mono, rate = _file(data, mime[:40] or "a recording")
+        mono, rate = _file(data, mime[:40].strip() or "a recording")
     elif data.startswith(b"fLaC") or "opus" in mime or "webm" in mime:
-        raise AudioFileError(f"{mime[:40] or 'a recording'} that begins neither as WebM nor as Ogg")
+        raise AudioFileError(f"{mime[:40].strip() or 'a recording'} that begins neither as WebM nor as Ogg")
     else:
         mono, rate = _plain(data, attributes)
     if rate == HEARING_RATE:
@@ -71,7 +71,8 @@ def _file(data: bytes, what: str) -> tuple[Pcm, int]:
             kept: deque[Pcm] = deque(maxlen=round(_LONGEST / _BLOCK) + 1)
             kept.extend(_blocks(file, what))
     except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
-        raise AudioFileError(f"{what} that can't be decoded ({str(error)[:120]})") from None
+        said = error.error_string if isinstance(error, soundfile.LibsndfileError) else str(error)
+        raise AudioFileError(f"{what} that can't be decoded ({said[:120]})") from None
     mono = np.concatenate(kept) if kept else np.zeros(0, np.int16)
     return mono[-round(_LONGEST * rate) :], rate
 

@@ -32,7 +32,8 @@ LARGEST = 32 * 1024
 """Bytes of a data packet that is looked into."""
 _STREAM_WITHIN = 15.0
 """Seconds within which a stream is to be whole."""
-_COMPLAINTS = 20  # lines a room may cost
+_COMPLAINTS = 40  # lines a room may cost
+_COMPLAINTS_EACH = 5  # one of its participants
 _LONGEST_LINE = 300
 
 
@@ -48,7 +49,7 @@ class Where(Protocol):
 class Incoming:
     def __init__(
         self, room: Where, clock: Clock, agent: AgentSpec, rtvi: Rtvi, session: AgentSession | None, ears: Ears,
-        outbox: Outbox,
+        outbox: Outbox, *, threaded: bool = True,
     ):  # fmt: skip
         self._room = room
         self._clock = clock
@@ -60,7 +61,8 @@ class Incoming:
         self._chat = Chat()
         self._allowance = Allowance()
         self._recording: set[str] = set()  # who is sending sound from before the join
-        self._complained: set[str] = set()
+        self._complained: dict[str, set[str]] = {}  # lines, by sender
+        self._threaded = threaded
 
     @staticmethod
     def protocol(participant: rtc.RemoteParticipant) -> int:
@@ -178,16 +180,19 @@ class Incoming:
         try:
             async with self._reading(reader, sender, "sound from before the join can't be used"):
                 data = await _all(reader, LARGEST_SOUND)
-                pcm = await asyncio.to_thread(decode, data, reader.info.mime_type, attributes)
+                about = data, reader.info.mime_type, attributes
+                pcm = await asyncio.to_thread(decode, *about) if self._threaded else decode(*about)
         finally:
             self._recording.discard(sender)
         self._ears.early(sender, attributes.get("trackId", ""), pcm)
 
     def complain(self, sender: str, problem: str) -> None:
-        """Once for each, and not for ever."""
+        """Once for each, and not for ever: nobody's lines are spent by somebody else."""
         line = printable(f"{one_line(sender, 80) or 'by the API'}: {one_line(problem, _LONGEST_LINE)}")
-        if line not in self._complained and len(self._complained) < _COMPLAINTS:
-            self._complained.add(line)
+        theirs = self._complained.setdefault(sender, set())
+        room = sum(len(lines) for lines in self._complained.values())
+        if line not in theirs and len(theirs) < _COMPLAINTS_EACH and room < _COMPLAINTS:
+            theirs.add(line)
             log.warning("%s: %s", self._room.name, line)
 
 

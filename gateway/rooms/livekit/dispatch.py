@@ -31,6 +31,7 @@ from schemas.agent import AgentSpec
 from schemas.bus import SessionInfo
 from schemas.errors import AgentSpecError, AntiphonError
 from schemas.events import SessionStarted
+from schemas.text import identity as called
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -354,7 +355,7 @@ class Dispatch:
         """Whether one of these is in a room of this name, which then is theirs, whatever its id."""
         request = api.ListParticipantsRequest(room=room)
         answer = await self._ask(lambda livekit: livekit.room.list_participants(request))
-        return answer is not None and any(one.identity in people for one in answer.participants)
+        return answer is not None and any(called(one.identity) in people for one in answer.participants)
 
     async def _look_up(self, room: str) -> models.Room | None:
         request = api.ListRoomsRequest(names=[room])

@@ -36,7 +36,7 @@ from gateway.rooms.livekit.conventions.word_timings import WordTimings
 from gateway.rooms.livekit.facts import Fact, StateChanged
 from schemas.agent import AgentSpec
 from schemas.clock import Clock
-from schemas.text import well_formed
+from schemas.text import identity, well_formed
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -55,6 +55,8 @@ _CHANGES_EVERY = 1.0  # seconds
 _IMITATIONS = 20  # times the agent comes back from those who came in under its identity
 _EARLY = 20  # things that wait for their sender
 _EARLY_EACH = 5  # of one of them
+NAMELESS = identity("")
+"""What the session would call somebody who has no identity."""
 _AGAIN = (0.2, 0.5, 1.0, 2.0)  # seconds before each further try to come back; the last one for ever
 
 Leaving = Callable[[str], Awaitable[None]]
@@ -114,6 +116,7 @@ class LiveKitRoom:
         self._inputs: list[RoomInput] = []
         self._early: list[tuple[float, Typed | Digits]] = []  # until when it waits for its sender
         self._present: dict[str, bool] = {}  # humans, and whether their client is an old one
+        self._identities: dict[str, str] = {}  # theirs, by what the session calls them
         self._changed: dict[str, rtc.RemoteParticipant] = {}  # of whom something else may be known now
         self._changes_at = 0.0
         self._idle_phones: set[str] = set()  # those among them that ring, so that nobody hears
@@ -147,8 +150,8 @@ class LiveKitRoom:
     async def open(self, timeout: float) -> None:
         """Connect, and look who is there."""
         await self._enter(timeout)
-        for identity in self._known - self._present.keys():
-            self._inputs.append(Left(identity, "gone"))
+        for known in self._known - self._identities.keys():
+            self._inputs.append(Left(known, "gone"))
 
     async def _enter(self, timeout: float) -> None:
         connection = await connect(self._url, self._token, self, timeout)
@@ -208,7 +211,10 @@ class LiveKitRoom:
     def send(self, message: dict[str, Any]) -> None:
         if self._closed:
             return
-        for fact in self._captions.take(_fit(message), self._voice.pushed / RATE, self._played()):
+        message = _fit(message)
+        if "participant" in message:
+            message["participant"] = self._identities.get(message["participant"], message["participant"])
+        for fact in self._captions.take(message, self._voice.pushed / RATE, self._played()):
             self._tell(fact)
 
     async def aclose(self, reason: str) -> None:
@@ -255,10 +261,13 @@ class LiveKitRoom:
 
     def put(self, item: RoomInput) -> None:
         """Something a participant did. Data may come before the news of who sent it: it waits for them a while."""
-        if not isinstance(item, Typed | Digits) or item.participant in self._present:
+        nameless = isinstance(item, Typed | Digits) and item.participant == NAMELESS  # by the server's API
+        if isinstance(item, Typed) and not item.text:
+            return
+        if not isinstance(item, Typed | Digits) or item.participant in self._identities:
             self._inputs.append(item)
-        elif not item.participant and self._present:
-            self._inputs.append(replace(item, participant=next(iter(self._present))))  # nameless: by the server's API
+        elif nameless and self._identities:
+            self._inputs.append(replace(item, participant=next(iter(self._identities))))
         else:
             now = self._clock.now()
             self._early = [(until, early) for until, early in self._early if until > now]
@@ -266,12 +275,12 @@ class LiveKitRoom:
             if theirs < _EARLY_EACH and len(self._early) < _EARLY:
                 self._early.append((now + _KNOWN_WITHIN, item))
 
-    def _take_early(self, identity: str) -> None:
-        """`identity` is a human who is here now."""
+    def _take_early(self, participant: str) -> None:
+        """A human who is here now."""
         early, self._early = self._early, []
         for until, item in early:
-            if self._clock.now() < until and item.participant in ("", identity):
-                self._inputs.append(replace(item, participant=identity))
+            if self._clock.now() < until and item.participant in (NAMELESS, participant):
+                self._inputs.append(replace(item, participant=participant))
             elif self._clock.now() < until:
                 self._early.append((until, item))
 
@@ -302,8 +311,8 @@ class LiveKitRoom:
             changed, self._changed = self._changed, {}
             self._inputs.extend(
                 _people.joined(participant, self._spec.prompt_attributes)
-                for identity, participant in changed.items()
-                if identity in self._present
+                for who, participant in changed.items()
+                if who in self._present
             )
 
     def _spawn(self, work: Any) -> None:
@@ -316,16 +325,19 @@ class LiveKitRoom:
     def participant_connected(self, participant: rtc.RemoteParticipant) -> None:
         if not _people.is_human(participant) or self._closed:
             return
+        called = identity(participant.identity)
+        self._identities[called] = participant.identity
         self._present[participant.identity] = self._incoming.protocol(participant) < _OLD
         self._scene.old_clients = any(self._present.values())
         self._look_whether_idle(participant)
         self._inputs.append(_people.joined(participant, self._spec.prompt_attributes))
-        self._take_early(participant.identity)
+        self._take_early(called)
         self._ears.consider(participant)
 
     def participant_disconnected(self, participant: rtc.RemoteParticipant) -> None:
         if self._present.pop(participant.identity, None) is None:
             return
+        self._identities.pop(identity(participant.identity), None)
         self._idle_phones.discard(participant.identity)
         self._scene.old_clients = any(self._present.values())
         self._ears.gone(participant.identity)
@@ -427,6 +439,7 @@ class LiveKitRoom:
         """Rejoin until it works; meanwhile the session is detached, and ends by itself when that takes too long."""
         was = set(self._present)
         self._present.clear()
+        self._identities.clear()
         self._idle_phones.clear()
         tries = 0
         while not self._closed:
@@ -442,8 +455,8 @@ class LiveKitRoom:
                 continue
             log.info("%s: back in the room", self.name)
             break
-        for identity in was - self._present.keys():
-            self._inputs.append(Left(identity, "gone"))
+        for who in was - self._present.keys():
+            self._inputs.append(Left(who, "gone"))
 
 
 def _fit(value: Any) -> Any:

@@ -20,6 +20,7 @@ from gateway.room import Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendBytes
 from gateway.rooms.livekit.conventions.rtvi import Answer
 from gateway.rooms.livekit.facts import Fact, ReplyEnded, StateChanged, Trouble, UserSpeech, UserText
+from schemas.text import well_formed
 
 TOPIC = "lk.agent.session"
 _STATES = {
@@ -130,8 +131,8 @@ class AgentSession:
                 response.get_framework_info.sdk = "antiphon"
             case "run_input" if not self._run_input:
                 response.error = "run_input is switched off (the agent file's livekit.run_input); write to lk.chat"
-            case "run_input" if 0 < len(request.run_input.text.strip()) <= _LONGEST_INPUT:
-                answer.inputs.append(Typed(sender, request.run_input.text.strip()))
+            case "run_input" if 0 < len(said := well_formed(request.run_input.text).strip()) <= _LONGEST_INPUT:
+                answer.inputs.append(Typed(sender, said))
                 response.run_input.SetInParent()
             case other:
                 response.error = f"{other or 'an unknown request'} can't be done here"

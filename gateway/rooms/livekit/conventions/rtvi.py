@@ -182,9 +182,10 @@ class Rtvi:
                 )
 
     def _typed(self, kind: str, text: object, id: str, sender: str) -> Answer:
-        if not isinstance(text, str) or not 0 < len(text.strip()) <= _LONGEST_TEXT:
+        said = well_formed(text).strip() if isinstance(text, str) else ""
+        if not 0 < len(said) <= _LONGEST_TEXT:
             return self._refuse(sender, id, f"`{kind}` needs `content`: 1 to {_LONGEST_TEXT} characters")
-        return Answer([Typed(sender, well_formed(text).strip())])
+        return Answer([Typed(sender, said)])
 
     def _acknowledge(self, data: dict[str, Any], id: str, sender: str) -> Answer:
         """Nobody here knows an app's own messages. A client that only tells (`sendClientMessage`) and one that waits for an
