@@ -44,24 +44,25 @@ class Voice:
     """
 
     def __init__(self) -> None:
-        self._levels = deque([0.0] * _AROUND, _AROUND)
-        self._speech = deque([False] * _AROUND, _AROUND)
+        self._lately = deque([(0.0, False)] * _AROUND)
+        self._sum, self._speech = 0.0, 0
         self._voice = 0.0
         self._soft = 0
 
     def far_for(self, level: float, speech: bool) -> int:
         """Take a frame's mean amplitude, and whether the VAD calls it speech. 0: it may be this voice; else for how many frames,
         this one included, there was nothing but what is far under it."""
-        self._levels.append(level)
-        self._speech.append(speech)
-        around = sum(self._levels) / _AROUND
-        self._soft = self._soft + 1 if level < self._voice * _FAR_SHARE else 0
-        far = level < self._voice * _SURE_SHARE and around < self._voice * _FAR_SHARE
+        oldest, spoke = self._lately.popleft()
+        self._lately.append((level, speech))
+        self._sum += level - oldest
+        self._speech += speech - spoke
+        around, voice = self._sum / _AROUND, self._voice
+        self._soft = self._soft + 1 if level < voice * _FAR_SHARE else 0
+        far = level < voice * _SURE_SHARE and around < voice * _FAR_SHARE
         if not (far and speech):
-            self._voice *= _ADAPTED if speech else _FADED
-        if sum(self._speech) >= _MOSTLY:
-            self._voice = max(self._voice, around)
-        return max(1, self._soft) if far else 0
+            voice *= _ADAPTED if speech else _FADED
+        self._voice = around if around > voice and self._speech >= _MOSTLY else voice
+        return (self._soft or 1) if far else 0
 
 
 def _share(decibels: float) -> float:

@@ -91,6 +91,20 @@ async def test_tracks_come_and_go(rooms: Rooms) -> None:
         assert room.heard_tracks == {"ann": second.sid}
 
 
+async def test_who_comes_late_finds_the_agent(rooms: Rooms) -> None:
+    """An agent that was sent ahead waits for the room, however short it waits for somebody who left."""
+    async with SpeakingPools(rooms.bus, hears=["hello there."], says=["Yes."], seconds=0.3):
+        session, room = await rooms.agent(AgentSpec(limits=Limits(client_gone=2.5)))
+        await asyncio.sleep(3.5)
+        ann = await rooms.human("ann")
+        await ann.speak(0.6)
+        await rooms.event(session, TurnEnded, lambda event: event.how == "played")
+        await ann.until(ann.sounding, "sound")
+        await ann.leave()
+        assert (await rooms.event(session, SessionEnded)).reason == "client_gone"
+        await room.aclose("client_gone")
+
+
 async def test_who_comes_back_keeps_the_conversation(rooms: Rooms) -> None:
     """The session waits for the last human who left, and goes on when they return; it ends when they don't."""
     spec = AgentSpec(limits=Limits(client_gone=3.0))
