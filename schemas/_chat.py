@@ -24,7 +24,9 @@ _LONGEST_WORDS = 4000
 
 
 def counts(turn: "Turn") -> bool:
-    """Whether an ended turn leaves anything in the chat."""
+    """Whether an ended turn leaves anything in the chat. What bridged a wait would only teach the LLM to say so itself."""
+    if turn.commit is not None and turn.commit.why == "filler":
+        return False
     if turn.end is None or turn.heard:
         return True
     if turn.end.how == "dropped" and turn.end.reason in _UNSAID:

@@ -45,7 +45,7 @@ def _committed(state: SessionState, event: TurnCommitted) -> Changes:
         opens=True,
         letters=waiting,
     )
-    if event.why in OWN and "turns" in changes:
+    if event.why in OWN and event.why != "filler" and "turns" in changes:
         changes["turns"] = {number: _taken_back(turn, event) for number, turn in changes["turns"].items()}
     return {**changes, "greeted": True} if event.why == "greeting" else changes
 

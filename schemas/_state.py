@@ -16,7 +16,7 @@ from schemas.events import CommitReason, Stage, Word
 Floor = Literal["user", "agent", "none"]
 Lost = Literal["failed", "expired"]
 
-OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat"})
+OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler"})
 """Why a turn without an utterance was committed: the agent speaks of its own accord."""
 
 

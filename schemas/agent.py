@@ -147,6 +147,10 @@ class AgentSpec(_Section):
     """Spoken on join when not empty."""
     fallback: str = "I'm sorry, I have trouble answering just now. Please try again in a moment."
     """Spoken when the LLM fails or stays silent."""
+    filler: str = "One moment, please."
+    """Spoken, once a turn, when its answer is not there after `patience`."""
+    patience: float = Field(5.0, ge=0.0, le=60.0)
+    """Seconds from the moment the floor is the agent's; 0: nothing is said meanwhile."""
     repeat: str = "Sorry, I didn't catch that. Could you say it again?"
     """Spoken when hearing fails."""
     prompt_attributes: list[str] = []

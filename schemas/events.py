@@ -220,7 +220,16 @@ class TranscriptFinal(_Event):
 # ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 CommitReason = Literal[
-    "end_of_turn", "silence", "text", "push_to_talk", "interruption", "greeting", "say", "fallback", "repeat"
+    "end_of_turn",
+    "silence",
+    "text",
+    "push_to_talk",
+    "interruption",
+    "greeting",
+    "say",
+    "fallback",
+    "repeat",
+    "filler",
 ]
 
 

@@ -52,7 +52,7 @@ from schemas.events import (
     SessionStarted,
 )
 
-FOLD_VERSION = 4
+FOLD_VERSION = 5
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 _STATE = TypeAdapter(SessionState)

@@ -118,7 +118,7 @@ class Draft:
         self.fact(
             TurnCommitted, turn=turn.id, generation=generation, why=why, delay=round(delay, 4), inputs=inputs or None
         )
-        return self.put(replace(turn, phase=Committed(why), touched=self.time))
+        return self.put(replace(turn, phase=Committed(why), touched=self.time, committed=self.time))
 
     def end_turn(self, turn: Turn, how: str, reason: str) -> None:
         """The one end of a turn: silence if it was sounding, the generation rises if something of it may still come."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gateway.room import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
-from gateway.turn_taking import barge_in, hearing, playing, presence, replying, trouble
+from gateway.turn_taking import barge_in, filler, hearing, playing, presence, replying, trouble
 from gateway.turn_taking._draft import KEPT, Draft
 from gateway.turn_taking._state import NEVER, Hearing, Load, Own, Sent, State
 from gateway.turn_taking._types import (
@@ -44,6 +44,7 @@ RULES = (
     barge_in.settle,
     replying.settle,
     playing.settle,
+    filler.settle,
     presence.settle,
 )
 READ = (
@@ -68,6 +69,7 @@ ROUNDS = 200
 def opening_jobs(session: str, agent: AgentSpec) -> list[Job]:
     """The jobs of the session's opening (`Bus.open`): the fixed phrases, synthesized before they are needed."""
     phrases = {"fallback": agent.fallback, "repeat": agent.repeat}
+    phrases |= {"filler": agent.filler} if agent.patience > 0 else {}
     return [
         TtsJob(
             id=f"tts/{name}",
@@ -291,4 +293,5 @@ def _wake_at(state: State) -> float:
     if state.away_since is not None:
         return wake
     timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *trouble.timers(state))
+    timers = (*timers, *filler.timers(state))
     return min((wake, *(moment + state.stood for moment in timers)))

@@ -81,7 +81,8 @@ def resume(
         for turn in tuple(state.turns.values()):
             if turn.own is not None and isinstance(turn.phase, Committed):
                 # Its sound, if still being made, is void, too.
-                draft.want(turn.own)
+                if turn.own.why != "filler":
+                    draft.want(turn.own)
                 draft.end_turn(turn, "dropped", "replaced")
     return settle(draft)
 
@@ -310,11 +311,15 @@ def _number(utterance: str) -> int:
 def _committed(draft: Draft, event: TurnCommitted) -> None:
     turn = _turn(draft, event.turn)
     own = turn.own
-    if event.why in ("greeting", "say", "fallback", "repeat"):
-        own = Own(event.why, "", phrase=event.why if event.why in ("fallback", "repeat") else None)
+    if event.why in ("greeting", "say", "fallback", "repeat", "filler"):
+        own = Own(event.why, "", phrase=event.why if event.why in ("fallback", "repeat", "filler") else None)
         draft.state.greeted = draft.state.greeted or event.why == "greeting"
         for other in tuple(draft.state.turns.values()):
-            if other.own is None and isinstance(other.phase, Committed):
+            if other.own is not None or not isinstance(other.phase, Committed):
+                continue
+            if event.why == "filler":
+                draft.put(replace(other, bridged=True))
+            else:
                 draft.put(replace(other, phase=Hearing(), reply=None))  # it made way, and is answered afterwards
         turn = replace(turn, reply=Reply(event.generation or 0, draft.time, (), "stop"))
         draft.state.wanted = tuple(
@@ -323,7 +328,7 @@ def _committed(draft: Draft, event: TurnCommitted) -> None:
     elif event.why == "text":
         turn = replace(turn, typed=True, letters=turn.letters + 1)
         draft.state.letters = draft.state.letters[1:]
-    draft.put(replace(turn, own=own, phase=Committed(event.why), over=False))
+    draft.put(replace(turn, own=own, phase=Committed(event.why), over=False, committed=draft.time))
 
 
 def _message(draft: Draft, event: MessageReceived) -> None:

@@ -205,7 +205,7 @@ class Own:
     """What the agent says of its own accord. `why`: of its turn; `phrase`: a fixed phrase whose clips are used; `interrupt`:
     at once."""
 
-    why: Literal["greeting", "say", "fallback", "repeat"]
+    why: Literal["greeting", "say", "fallback", "repeat", "filler"]
     text: str
     phrase: str | None = None
     interrupt: bool = False
@@ -225,7 +225,8 @@ class Turn:
     """An open turn. `over`: spoken over the agent, and nobody has decided yet whether that interrupts; `late`: it began when the
     agent had all but finished; `during`: the turn and sentence that was being said when it began; `asked`: the question it was
     said over, once the agent is done; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress;
-    `spoken`: turn time at which speech last ended; `letters`: typed messages it has; `own`: the agent's own initiative."""
+    `spoken`: turn time at which speech last ended; `letters`: typed messages it has; `own`: the agent's own initiative;
+    `committed`: turn time at which the floor last became the agent's; `bridged`: the wait for its answer has been."""
 
     id: int
     touched: float
@@ -241,6 +242,8 @@ class Turn:
     spoken: float = -NEVER
     reply: Reply | None = None
     own: Own | None = None
+    committed: float = -NEVER
+    bridged: bool = False
 
     @property
     def waiting(self) -> bool:
@@ -451,9 +454,14 @@ class State:
         return next((turn for turn in self.turns.values() if isinstance(turn.phase, Playing)), None)
 
     @property
+    def filler(self) -> Turn | None:
+        """What bridges the wait for the answer to another turn."""
+        return next((turn for turn in self.turns.values() if turn.own is not None and turn.own.why == "filler"), None)
+
+    @property
     def replying(self) -> Turn | None:
-        """The turn in which the floor is the agent's."""
-        return next((turn for turn in self.turns.values() if turn.has_floor), None)
+        """The turn in which the floor is the agent's: what bridges the wait for another comes first."""
+        return self.filler or next((turn for turn in self.turns.values() if turn.has_floor), None)
 
 
 _values: Callable[[State], tuple[Any, ...]] = attrgetter(*(slot.name for slot in fields(State)))

@@ -74,7 +74,7 @@ def edge(draft: Draft, item: SpeechEdge) -> None:
 def _begin(draft: Draft, person: Person, position: int, moment: float) -> None:
     state = draft.state
     state.active = draft.now
-    over = state.playing is not None
+    over = state.playing is not None and state.filler is None
     turn = state.users_turn or draft.new_turn(over=over, late=barge_in.all_but_finished(state))
     goes_on = bool(turn.utterances) and turn.utterances[-1].participant == person.name
     if goes_on:
@@ -266,6 +266,8 @@ def _replace_own(draft: Draft) -> None:
             draft.end_turn(turn, "dropped", "replaced")
             if turn.own.why == "say":
                 draft.state.wanted = (turn.own, *draft.state.wanted)
+        elif turn.own is not None and turn.own.why == "filler":  # the turn it bridges is taken back
+            draft.end_turn(turn, "interrupted", "barge_in")
 
 
 def speculates(state: State) -> bool:

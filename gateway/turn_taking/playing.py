@@ -12,8 +12,9 @@ from schemas.events import PlaybackFinished, PlaybackPaused, PlaybackResumed, Pl
 
 def settle(draft: Draft) -> bool:
     """Do what is due; True if anything was."""
+    filler = draft.state.filler
     for turn in tuple(draft.state.turns.values()):
-        if turn.has_floor and (_skip_failed(draft, turn) or _finish_turn(draft, turn)):
+        if turn.has_floor and filler in (None, turn) and (_skip_failed(draft, turn) or _finish_turn(draft, turn)):
             return True
     return _go_on(draft) or _start(draft)
 

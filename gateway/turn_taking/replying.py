@@ -190,7 +190,7 @@ def _speak_up(draft: Draft) -> bool:
     rest.remove(own)
     state.wanted = tuple(rest)
     if own.text.strip():
-        _open(draft, own)
+        open_own(draft, own)
     return True
 
 
@@ -210,7 +210,7 @@ def _clear_the_floor(draft: Draft) -> None:
             draft.put(replace(turn, phase=Hearing()))
 
 
-def _open(draft: Draft, own: Own) -> None:
+def open_own(draft: Draft, own: Own) -> None:
     """Opened and committed in one publication, with its sentences and their jobs."""
     state = draft.state
     parts = [own.text] if own.phrase else sentences(own.text)

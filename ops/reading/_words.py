@@ -158,6 +158,7 @@ _WHY = {
     "say": "asked to speak",
     "fallback": "to apologize",
     "repeat": "to ask again",
+    "filler": "to bridge the wait",
 }
 _HOW = {
     "played": "was answered",

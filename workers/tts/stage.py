@@ -62,7 +62,7 @@ class TtsStage:
     async def _rehearse(self) -> None:
         """Speak the phrases that every session asks for at its beginning: they would keep its greeting waiting."""
         agent = AgentSpec()
-        for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat)):
+        for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat), ("filler", agent.filler)):
             with contextlib.suppress(ProviderError):  # whoever asks for it will be told
                 async for _ in self._sounds(TtsJob(id=f"tts/{name}", session="", index=0, text=text, phrase=name)):
                     pass

@@ -63,6 +63,7 @@ agents = st.builds(
     AgentSpec,
     greeting=st.sampled_from(("", "Hello, how can I help?")),
     limits=st.just(SHORT),
+    patience=st.sampled_from((0.0, 0.3, 1.0)),
     turn_taking=st.builds(
         TurnTaking,
         barge_in=st.sampled_from((True, True, False)),

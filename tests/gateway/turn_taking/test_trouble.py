@@ -119,7 +119,7 @@ def test_an_llm_that_says_nothing_becomes_the_fallback_sentence() -> None:
 def test_stages_without_workers_are_not_waited_for_beyond_their_deadline() -> None:
     """The gateway times each turn and ends it when no worker did."""
     for stage, reason in (("stt", "stt"), ("llm", "llm")):
-        call = asked(Call(stages=Stages(dead={stage}))).run(40.0)
+        call = asked(Call(AgentSpec(patience=0.0), Stages(dead={stage}))).run(40.0)
         assert call.ended() == [(1, "expired", reason), (2, "played", "finished")], stage
         assert not broken(call.log)
 

@@ -1,0 +1,44 @@
+"""While the LLM thinks: after the agent's `patience` a fixed phrase says that the answer is on its way, once a turn.
+
+It is a turn of the agent's own that is heard before the one it bridges, which keeps the floor meanwhile: nothing of the reply
+under way is void, and whoever goes on speaking takes that turn back as if there had been silence. The LLM is never told of it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gateway.turn_taking._draft import Draft
+from gateway.turn_taking._state import Committed, Own, Phrase, State, Turn
+from gateway.turn_taking.replying import open_own
+
+
+def settle(draft: Draft) -> bool:
+    """Say it, if it is due; True if it was."""
+    turn = _waits(draft.state)
+    if turn is None or not draft.due(_moment(draft.state, turn)):
+        return False
+    draft.put(replace(turn, bridged=True))
+    open_own(draft, Own("filler", draft.state.agent.filler, phrase="filler"))
+    return True
+
+
+def timers(state: State) -> Iterator[float]:
+    if (turn := _waits(state)) is not None:
+        yield _moment(state, turn)
+
+
+def _moment(state: State, turn: Turn) -> float:
+    return turn.committed + state.agent.patience
+
+
+def _waits(state: State) -> Turn | None:
+    """The turn whose answer is waited for in silence, and may be bridged."""
+    turn = next(iter(state.turns.values()), None)
+    alone = len(state.turns) == 1 and not state.wanted and not state.somebody_speaks and state.playback is None
+    if turn is None or not alone or turn.own is not None or turn.bridged or not isinstance(turn.phase, Committed):
+        return None
+    reply = turn.reply
+    if reply is not None and (reply.complete or any(sentence.clips or sentence.failed for sentence in reply.sentences)):
+        return None
+    known = state.phrases.get("filler", Phrase()).complete
+    return turn if known and state.agent.patience > 0 else None
