@@ -1,7 +1,7 @@
 """Sound files of any kind, heard as the gateway hears: int16 mono at 16 kHz.
 
-WAV of 8 to 64 bits or float, FLAC, Ogg, MP3; any number of channels; 4 to 384 kHz. Read in blocks, so that an hour takes
-no more memory than a second.
+WAV of 8 to 64 bits or float, FLAC, Ogg, MP3; up to 32 channels; 4 to 384 kHz. Read in blocks, so that an hour takes no more
+memory than a second, whatever the file's head says.
 """
 
 from collections.abc import Iterator
@@ -23,6 +23,7 @@ Pcm = NDArray[np.int16]
 _BLOCK = 1.0
 """Seconds read at once."""
 _RATES = range(4_000, 384_001)
+_MOST_CHANNELS = 32
 _EXPECTED = "give a WAV, FLAC, Ogg or MP3 file"
 
 
@@ -92,7 +93,7 @@ def _blocks(path: Path, rate: int) -> Iterator[Pcm]:
 def _read(path: Path, file: soundfile.SoundFile) -> NDArray[np.float32]:
     try:
         block: NDArray[np.float32] = file.read(round(_BLOCK * file.samplerate), dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
+    except soundfile.SoundFileError as error:
         at = file.tell() / file.samplerate
         raise AudioFileError(f"{path}: broken {at:.1f} s after its start ({_reason(error)})") from None
     return np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
@@ -107,13 +108,16 @@ def _open(path: Path) -> soundfile.SoundFile:
         raise AudioFileError(f"{path}: cannot be read ({error.strerror}); {_EXPECTED}") from None
     try:
         file = soundfile.SoundFile(path)
-    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+    except (soundfile.SoundFileError, TypeError, ValueError) as error:
         raise AudioFileError(f"{path}: not a sound file ({_reason(error)}); {_EXPECTED}") from None
     if file.samplerate not in _RATES:
         file.close()
         raise AudioFileError(
             f"{path}: a sampling rate of {file.samplerate} Hz; expected {_RATES.start} to {_RATES.stop - 1}"
         )
+    if file.channels > _MOST_CHANNELS:
+        file.close()
+        raise AudioFileError(f"{path}: {file.channels} channels; expected 1 to {_MOST_CHANNELS}")
     return file
 
 

@@ -1,8 +1,11 @@
 """Sound files of any kind are heard as 16 kHz mono; a bad one is one sentence."""
 
+import contextlib
+import struct
 import tracemalloc
 import wave
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -137,3 +140,40 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, what: str) -> None:
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < len(str(path)) + 160
+
+
+@pytest.mark.parametrize(
+    ("channels", "size"), [(65535, 4096), (1024, 4096), (33, 4096), (1, 0xFFFFFFF0), (2, 0xFFFFFFFF), (0, 4096)]
+)
+def test_a_head_that_lies_takes_no_memory(tmp_path: Path, channels: int, size: int) -> None:
+    """Thousands of channels, or gigabytes that are not there: heard as far as it goes, or refused, in little memory."""
+    path = tmp_path / "lies.wav"
+    layout = struct.pack("<HHIIHH", 1, channels, 384_000, 384_000 * 2, min(2 * channels, 65535), 16)
+    head = b"RIFF" + struct.pack("<I", 0xFFFFFFFF) + b"WAVEfmt " + struct.pack("<I", 16) + layout
+    path.write_bytes(head + b"data" + struct.pack("<I", size) + bytes(4096))
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(AudioFileError):
+            assert len(read_speech(path)) <= 4096
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_spoilt_files_are_one_sentence_each(tmp_path: Path) -> None:
+    """Files of every kind with bytes changed, lost or put in: sound or an AudioFileError (seeded)."""
+    random = Random(8)
+    for kind in ("wav", "flac", "ogg", "mp3"):
+        whole = tmp_path / f"whole.{kind}"
+        soundfile.write(whole, tone(16_000, 0.4), 16_000)
+        for _ in range(60):
+            data = bytearray(whole.read_bytes())
+            for _ in range(random.randint(1, 5)):
+                at = random.randrange(min(len(data), random.choice((60, len(data)))))
+                data[at : at + random.randrange(3)] = random.randbytes(random.randrange(4))
+            path = tmp_path / f"spoilt.{kind}"
+            path.write_bytes(bytes(data))
+            with contextlib.suppress(AudioFileError):
+                describe(path)
+                read_speech(path)
