@@ -33,6 +33,7 @@ from schemas.events import (
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
+    StageExpired,
     StageFailed,
     ToolCalled,
     ToolReturned,
@@ -230,6 +231,55 @@ def backchannel() -> list[Event]:
     return log.hang_up(7000)
 
 
+def early_answer() -> list[Event]:
+    """ "Yes" before the agent has asked to the end: the question is heard to its end, and the answer answered after it."""
+    log = Log()
+    log.speak(1000, 1, "u1", 1.0, generation=0)
+    log.transcribe(2300, 1, "u1", "Is there a table?")
+    log.reply(2430, 1, 0, ["There is one at seven.", "Shall I book it for you now?"])
+    log.clip(2550, 1, 0, 0, "There is one at seven.", 1.4)
+    log.clip(2560, 1, 0, 1, "Shall I book it for you now?", 2.0)
+    log.commit(2600, 1, delay=0.6)
+    done = log.play(2605, 1, 0, 0, 1.4)
+    log.add(done, PlaybackStarted, turn=1, generation=0, index=1, by="gw1")
+    log.add(done + 1000, SpeechStarted, turn=2, participant="caller", over=True, ago=0.096, by="gw1")
+    log.add(done + 1000, PlaybackPaused, turn=1, generation=0, index=1, position=0.9, by="gw1")
+    log.add(done + 1500, SpeechPaused, turn=2, participant="caller", silence=0.2, ago=0.2, by="gw1")
+    log.add(
+        done + 1500, UtteranceCaptured, turn=2, utterance="u2", participant="caller", audio=[_audio("u2", 0.4, 16_000)],
+        duration=0.4, over=True, ago=0.2, by="gw1",
+    )  # fmt: skip
+    log.transcribe(done + 1600, 2, "u2", "Yes.")
+    log.add(done + 1602, PlaybackResumed, turn=1, generation=0, index=1, position=0.9, by="gw1")
+    log.add(done + 2702, PlaybackFinished, turn=1, generation=0, index=1, position=2.0, by="gw1")
+    log.end(done + 2702, 1, "played", "finished", "There is one at seven. Shall I book it for you now?", generation=0)
+    log.commit(done + 2702, 2, why="text", delay=1.4, generation=0)
+    log.reply(done + 2830, 2, 0, ["It is booked."])
+    log.clip(done + 2950, 2, 0, 0, "It is booked.", 0.8)
+    heard = log.play(done + 2955, 2, 0, 0, 0.8)
+    log.end(heard, 2, "played", "finished", "It is booked.", generation=0)
+    return log.hang_up(9000)
+
+
+def lost_piece() -> list[Event]:
+    """Of three pieces of one turn the second carried the first and was lost, and so was the third: the words there are count."""
+    log = Log()
+    log.speak(1000, 1, "u1", 1.0)
+    log.transcribe(2300, 1, "u1", "I would like to know")
+    log.speak(2500, 1, "u2", 0.8, replaces="u1", again=True)
+    log.speak(24000, 1, "u3", 0.8, again=True)
+    for ms, name in ((25100, "u2"), (34800, "u3")):
+        log.add(
+            ms, StageExpired, stage="stt", message="past its deadline", job=f"stt/{name}", utterance=name, turn=1, by="stt1",
+        )  # fmt: skip
+    log.commit(34801, 1, why="text", delay=10.0, generation=0)
+    log.reply(34900, 1, 0, ["What is it?"])
+    log.clip(35000, 1, 0, 0, "What is it?", 0.8)
+    heard = log.play(35005, 1, 0, 0, 0.8)
+    log.end(heard, 1, "played", "finished", "What is it?", generation=0)
+    return log.hang_up(37000)
+
+
 def reopened() -> list[Event]:
     """A pause in mid-sentence: the turn was committed, is taken back before its first frame, and answered as a whole."""
     log = Log()
@@ -393,7 +443,7 @@ def broken() -> list[Event]:
 
 
 SOUND: list[Callable[[], list[Event]]] = [
-    plain, barge_in, backchannel, reopened, greeting, fallback, take_over, two_humans, tools,
+    plain, barge_in, backchannel, early_answer, lost_piece, reopened, greeting, fallback, take_over, two_humans, tools,
 ]  # fmt: skip
 """Those that keep every promise; `broken` does not."""
 
