@@ -69,7 +69,8 @@ class SttJob(_Job):
 class TtsJob(_Job):
     """Speak sentence `index` of the reply of `turn`. Fence: `generation`; None for a fixed `phrase`. No lane.
 
-    `voice`, `speed`, `provider`: from the agent spec; "" is the worker's own default.
+    `voice`, `speed`, `provider`: from the agent spec; "" is the worker's own default. `language`: the agent's, ISO 639-1, ""
+    where it detects it; a voice that has a language of its own speaks that.
     """
 
     stage: Literal["tts"] = "tts"
@@ -77,6 +78,7 @@ class TtsJob(_Job):
     text: str
     voice: str = ""
     speed: float = 1.0
+    language: str = ""
     provider: str = ""
     phrase: str | None = None
 

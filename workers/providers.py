@@ -89,9 +89,12 @@ class Llm(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
+    """`language`: of the text, ISO 639-1; "" where nobody knows. A voice with a language of its own speaks that."""
+
     text: str
     voice: str = ""
     speed: float = 1.0
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ def opening_jobs(session: str, agent: AgentSpec) -> list[Job]:
             text=text,
             voice=agent.voice.name,
             speed=agent.voice.speed,
+            language=agent.language,
             provider=agent.tts.provider,
             phrase=name,
         )

@@ -238,5 +238,6 @@ def tts_job(state: State, turn: Turn, generation: int, index: int, text: str) ->
         text=text,
         voice=agent.voice.name,
         speed=agent.voice.speed,
+        language=agent.language,
         provider=agent.tts.provider,
     )

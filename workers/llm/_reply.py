@@ -111,6 +111,7 @@ class Reply:
             text=text,
             voice=agent.voice.name,
             speed=agent.voice.speed,
+            language=agent.language,
             provider=agent.tts.provider,
         )
 

@@ -26,26 +26,34 @@ class Written:
 def written_words(text: str, language: str = "en") -> list[Written]:
     """The words of `text`, split at blanks. A token without a letter or digit ("—", an emoji) joins the word before it.
 
-    `language`: of the voice, ISO 639-1; numbers, dates, signs and abbreviations are written out for English only.
+    `language`: of the voice, ISO 639-1; numbers, dates, signs and abbreviations are written out for English only. "": for
+    what has English words in it, or none.
     """
     tokens = text.split()
+    in_english = language.lower().replace("_", "-").split("-")[0] == "en" if language else _is_english(text)
     clean = unmarked(" ".join(unicodedata.normalize("NFC", token) for token in tokens))
     cleaned = clean.split(" ")
     words: list[Written] = []
     signs = ""  # unspeakable tokens before the first word
-    for first, count, spoken in _english(clean) if language == "en" else _others(clean):
+    for first, count, spoken in _english(clean) if in_english else _others(clean):
         token = " ".join(tokens[first : first + count])
         letters = any(_has_letters(part) for part in cleaned[first : first + count])
-        if _has_letters(spoken) or (spoken and language != "en") or letters:
-            words.append(
-                Written(f"{signs} {token}".lstrip(), spoken if _has_letters(spoken) or language != "en" else "")
-            )
+        if _has_letters(spoken) or (spoken and not in_english) or letters:
+            words.append(Written(f"{signs} {token}".lstrip(), spoken if _has_letters(spoken) or not in_english else ""))
             signs = ""
         elif words:
             words[-1] = Written(f"{words[-1].text} {token}", _close(words[-1].spoken, spoken))
         else:
             signs = f"{signs} {token}".lstrip()
     return words
+
+
+_ENGLISH = re.compile(r"\b(?:the|and|you|your|it's|that|this|with|what|how|please|thanks|thank|hello|yes|I'm|I'll)\b")
+_WORDS = re.compile(r"[^\W\d_]{3,}")
+
+
+def _is_english(text: str) -> bool:
+    return _ENGLISH.search(text) is not None or _WORDS.search(text) is None
 
 
 Spoken = tuple[int, int, str]

@@ -46,7 +46,7 @@ class OpenAiTts:
 
     async def synthesize(self, request: Speaking) -> AsyncIterator[Sound]:
         """Parts as they come in. Transient on timeouts, broken streams and 5xx; Permanent on a refused request."""
-        words = written_words(request.text)
+        words = written_words(request.text, request.language)
         text = " ".join(word.spoken for word in words if word.spoken)
         if not text:
             yield Sound(np.zeros(0, np.int16), self._rate, True)

@@ -64,7 +64,9 @@ class TtsStage:
         agent = AgentSpec()
         for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat), ("filler", agent.filler)):
             with contextlib.suppress(ProviderError):  # whoever asks for it will be told
-                async for _ in self._sounds(TtsJob(id=f"tts/{name}", session="", index=0, text=text, phrase=name)):
+                async for _ in self._sounds(
+                    TtsJob(id=f"tts/{name}", session="", index=0, text=text, language=agent.language, phrase=name)
+                ):
                     pass
 
     async def _speak(self, work: Work) -> None:
@@ -130,7 +132,9 @@ class TtsStage:
             return
         parts: list[Sound] = []
         provider = self._provider(job.provider)
-        async with aclosing(_closable(provider.synthesize(Speaking(job.text, job.voice, job.speed)))) as sounds:
+        async with aclosing(
+            _closable(provider.synthesize(Speaking(job.text, job.voice, job.speed, job.language)))
+        ) as sounds:
             async for sound in sounds:
                 parts.append(sound)
                 if sound.last:
@@ -145,8 +149,8 @@ class TtsStage:
         return self._others[name]
 
 
-def _key(job: TtsJob) -> tuple[str, str, float, str]:
-    return job.provider, job.voice, job.speed, job.text
+def _key(job: TtsJob) -> tuple[str, str, float, str, str]:
+    return job.provider, job.voice, job.speed, job.language, job.text
 
 
 async def _closable(sounds: AsyncIterator[Sound]) -> AsyncGenerator[Sound, None]:

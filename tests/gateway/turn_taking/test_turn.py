@@ -2,7 +2,7 @@
 
 from gateway.room import PushToTalk, Typed
 from gateway.turn_taking import Play, Publish, Queues, step
-from schemas.agent import AgentSpec, TurnTaking
+from schemas.agent import AgentSpec, TurnTaking, Voice
 from schemas.events import (
     PlaybackStarted,
     ReplySentence,
@@ -13,7 +13,7 @@ from schemas.events import (
     TurnEnded,
     UtteranceCaptured,
 )
-from schemas.jobs import LlmJob, SttJob
+from schemas.jobs import LlmJob, SttJob, TtsJob
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.promises import broken
 
@@ -397,3 +397,16 @@ def test_a_step_is_pure() -> None:
         first, again = (step(call.state, Typed("alice", "Hi."), call.now) for _ in range(2))
         assert repr(first) == repr(again)
         assert repr(call.state) == before
+
+
+def test_own_words_are_cut_as_replies_are_and_spoken_in_the_agents_language() -> None:
+    """The greeting's sentences hold titles together and carry no markdown; their jobs, and those of the fixed phrases, name the
+    agent's voice and language."""
+    greeting = "Guten Tag bei **Dr. Meyer**. Was kann ich für Sie tun? 您好！"
+    call = Call(AgentSpec(language="de", greeting=greeting, voice=Voice(name="v")))
+    call.run(4.0)
+    jobs = [job for job in call.jobs if isinstance(job, TtsJob)]
+
+    assert [e.text for e in call.of(ReplySentence)][:2] == ["Guten Tag bei Dr. Meyer.", "Was kann ich für Sie tun?"]
+    assert len(jobs) >= 4
+    assert {(job.voice, job.language) for job in jobs} == {("v", "de")}

@@ -16,7 +16,7 @@ from workers.llm import LlmStage
 from workers.providers import ChatRequest, Delta
 
 Item = str | float | Exception | Delta
-AGENT = AgentSpec(voice=Voice(name="v", speed=1.25), llm=Llm(seed=7))
+AGENT = AgentSpec(language="de", voice=Voice(name="v", speed=1.25), llm=Llm(seed=7))
 STOP = Delta(finish="stop", usage=Usage(prompt_tokens=9, completion_tokens=5))
 
 

@@ -66,7 +66,7 @@ async def test_a_sentence_that_max_tokens_cut_is_not_begun(streamed: list[str], 
 
 @virtually
 async def test_tts_jobs_carry_the_agents_voice() -> None:
-    """A sentence's TTS job has the agent's voice, speed and deadline, the reply's fence, and an id of its own."""
+    """A sentence's TTS job has the agent's voice, speed, language and deadline, the reply's fence, and an id of its own."""
     async with Pool() as pool:
         pool.start(llm_stage(ScriptedLlm([*LONG, STOP])))  # type: ignore[arg-type]
         await ask(pool.bus, "a")
@@ -74,7 +74,9 @@ async def test_tts_jobs_carry_the_agents_voice() -> None:
         jobs = await spoken(pool)
         assert [job.id for job in jobs] == ["tts/1.0.0", "tts/1.0.1", "tts/1.0.2"]
         assert [job.text for job in jobs] == SENTENCES
-        assert {(job.voice, job.speed, job.generation, job.deadline) for job in jobs} == {("v", 1.25, 0, 15.0)}
+        assert {(job.voice, job.speed, job.language, job.generation, job.deadline) for job in jobs} == {
+            ("v", 1.25, "de", 0, 15.0)
+        }
 
 
 @virtually

@@ -108,6 +108,22 @@ async def test_the_request_is_openais(server: SpeechServer) -> None:
     assert server.keys == ["Bearer k", "Bearer k"]
 
 
+async def test_only_english_is_written_out(server: SpeechServer, openai: OpenAiTts) -> None:
+    """An endpoint gets English as it is said; of other languages, told or seen, it gets the text and reads it its own way."""
+    for text, language in (
+        ("It is $5 at 3:30.", "en-US"),
+        ("It is $5 at 3:30.", ""),
+        ("Es kostet 5 € um 3:30, z. B. am 3.4.", "de"),
+        ("Es kostet 5 € um 3:30, z. B. am 3.4.", ""),
+    ):
+        async for _ in openai.synthesize(Speaking(text, language=language)):
+            pass
+
+    said = "It is five dollars at three thirty."
+    german = "Es kostet 5 € um 3:30, z. B. am 3.4."
+    assert [one["input"] for one in server.asked] == [said, said, german, german]
+
+
 async def test_the_sound_is_given_on_while_it_comes(server: SpeechServer, openai: OpenAiTts) -> None:
     """The first part is out while the endpoint still speaks; together the parts are what it sent, without the silence
     before."""

@@ -291,7 +291,7 @@ async def test_what_every_session_says_is_stored_once(bench: Bench) -> None:
 
 
 async def test_a_job_may_name_its_provider(bench: Bench) -> None:
-    """A job's own provider is opened once and gets its voice and speed; the worker's stays unasked."""
+    """A job's own provider is opened once and gets its voice, speed and language; the worker's stays unasked."""
     own, other = CutTts(2500), CutTts(2500)
     opened: list[str] = []
 
@@ -301,13 +301,20 @@ async def test_a_job_may_name_its_provider(bench: Bench) -> None:
 
     handler = TtsStage(own, Settings(_env_file=None), open_provider)  # type: ignore[call-arg]
     for number, text in enumerate(("one", "two")):
-        update = {"id": f"tts/{number}", "provider": "mine", "voice": "nova", "speed": 1.25, "text": text}
+        update = {
+            "id": f"tts/{number}",
+            "provider": "mine",
+            "voice": "nova",
+            "speed": 1.25,
+            "language": "fr",
+            "text": text,
+        }
         job = JOB.model_copy(update=update)
         await (bench.open(job) if number == 0 else bench.publish(job))
         await handler.run([await bench.take("a")])
 
     assert opened == ["mine"]
-    assert other.asked == [Speaking("one", "nova", 1.25), Speaking("two", "nova", 1.25)]
+    assert other.asked == [Speaking("one", "nova", 1.25, "fr"), Speaking("two", "nova", 1.25, "fr")]
     assert own.asked == []
     assert {clip.model for clip in await bench.clips()} == {"nova"}
 
