@@ -118,6 +118,57 @@ async def test_the_same_call_id_from_elsewhere(tmp_path: Path) -> None:
         await goes_on(here, party)
 
 
+@pytest.mark.parametrize("method", ["invite", "Invite", "cancel", "refer", "bye"])
+async def test_methods_are_written_as_they_are(tmp_path: Path, method: str) -> None:
+    """A method in other letters is another method, and none of ours: it gets nobody past the door."""
+    async with office(tmp_path, trunks=ANYWHERE) as here, Party(here.phones.port) as party, Party(
+        here.phones.port, "127.0.0.5"
+    ) as other:  # fmt: skip
+        party.send(party.message("INVITE", "100", sdp(party.sound.port)))
+        branch = party._branch
+        party.learn(await party.response())
+        party.send(party.message("ACK", "100"))
+        await here.session()
+        other.send(other.message(method, "100", sdp(other.sound.port), branch=branch))
+        assert status(await other.response()) == "405 Method Not Allowed"
+        assert len(here.phones.sides[0].uas._calls) == 1
+        await goes_on(here, party)
+
+
+async def test_an_offer_within_a_call_that_is_not_answered_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An INVITE within a call that still rings, by its own caller or by the other wire, is no second call past the door."""
+    async with office(tmp_path) as here, Party(here.phones.port) as party:
+        ringing = asyncio.Event()
+        opened = here.phones.calls.open_line
+
+        async def slowly(line: object) -> None:
+            await ringing.wait()
+            await opened(line)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(here.phones.calls, "open_line", slowly)
+        party.send(party.message("INVITE", "100", sdp(party.sound.port)))
+        said = ""
+        while not said.startswith("SIP/2.0 180"):
+            said = await party.response(final=False)
+        tag = re.search(r"(?im)^To:.*;tag=([^\s;]+)", said)
+        assert tag is not None
+        for guess, told in ((tag[1], "491 Request Pending"), ("guessed", "481 Call/Transaction Does Not Exist")):
+            party.to_tag = guess
+            party.send(party.message("INVITE", "100", sdp(party.sound.port)))
+            assert status(await party.response()) == told
+        ringing.set()
+        party.to_tag = ""
+        party.learn(await party.response())
+        party.send(party.message("ACK", "100", number=1))
+        await here.session()
+        reader, writer = await asyncio.open_connection("127.0.0.1", here.phones.port)
+        writer.write(party.message("INVITE", "100", sdp(party.sound.port)).replace("2.0/UDP", "2.0/TCP").encode())
+        assert (await reader.readuntil(b"\r\n")).startswith(b"SIP/2.0 488 Not Acceptable Here: this call goes by UDP")
+        writer.close()
+        assert len(here.phones.calls.by_id) == 1
+        await goes_on(here, party)
+
+
 # ── where things are sent ────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -199,6 +199,18 @@ def test_the_last_piece_of_a_sentence_is_filled_up() -> None:
     assert way.queued() == 0.0
 
 
+def test_a_packet_of_nothing() -> None:
+    """RTP that is padding from end to end, or whose header is longer than it, is no sound and ends nothing."""
+    clock = Hand()
+    way = Line(clock, Sources(None, "127.0.0.1"), lambda _: None)
+    for number, (first, rest) in enumerate(
+        ((0xA0, b"\xff"), (0xA0, b"\x01"), (0x8F, b"x" * 9), (0x90, b"x" * 3), (0x80, b"x"))
+    ):
+        way._received(struct.pack("!BBHII", first, 0, number, 160 * number, 1) + rest, ("127.0.0.1", 9))
+        clock.time += 0.1
+        assert sum(len(pcm) for pcm in way.take()) <= 2
+
+
 @pytest.mark.parametrize("how", ["packets", "jumbo", "holes", "losses", "streams"])
 def test_more_sound_than_a_voice_has(how: str) -> None:
     """However a caller sends more than real time holds, what is heard is little more than real time; at an honest pace all is."""

@@ -372,6 +372,7 @@ class Calls:
         if isinstance(call.sip, IncomingCall):
             call.sip._stop_retransmissions()
             call.side.uas._calls.pop(call.id, None)
+            call.side.uas._remove_invite_transaction(call.sip.invite)
         else:
             call.sip._cancel_session_timer()
             call.side.uac.remove_call(call.id)

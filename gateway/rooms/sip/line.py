@@ -293,11 +293,13 @@ class Line:
                 pcm = self._codec.decode(item.payload)
             except ValueError:
                 continue
+            if not len(pcm):
+                continue  # a packet of nothing but padding
             if not self._affords(len(pcm)):
                 self._expected = None
                 continue
             self._pause(item.timestamp, found)
-            self._heard_frame = len(pcm) or self._heard_frame
+            self._heard_frame = len(pcm)
             ticks = len(pcm) * self.deal.form.clock // self.deal.form.hear_rate
             self._expected = (item.timestamp + ticks) & 0xFFFFFFFF
             found.append(pcm)

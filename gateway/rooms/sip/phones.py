@@ -18,7 +18,7 @@ from aiosipua.uas import SipUAS
 from gateway.bucket import Bucket
 from gateway.reception import Reception
 from gateway.rooms.sip import offers
-from gateway.rooms.sip.calls import Agents, Calls
+from gateway.rooms.sip.calls import Agents, Call, Calls
 from gateway.rooms.sip.dialing import UNANSWERED, dial, route
 from gateway.rooms.sip.door import Door, Guest, TurnedAway
 from gateway.rooms.sip.gate import Gate
@@ -36,6 +36,7 @@ from schemas.trunks import Trunks, load_trunks
 
 log = logging.getLogger("antiphon.gateway.sip")
 
+_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "INFO", "NOTIFY", "PRACK", "REFER"))
 ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, NOTIFY, PRACK"
 _BOTH = 20
 """Tries to find a port that is free for UDP and TCP, where any will do."""
@@ -144,7 +145,6 @@ class Phones:
         uas.on_reinvite = self._reinvited
         uas.on_update = self._updated
         uas.on_bye = lambda call, _: self.calls.left(call.call_id)
-        uas.on_cancel = lambda request, _: self.calls.left(request.call_id or "")
         uas.on_ack_timeout = lambda call: self.calls.left(call.call_id, "client_gone")
         uas.on_transfer_progress = lambda call_id, status, _: self.calls.moved(call_id, status)
         uas.on_session_expired = lambda call: self.calls.left(call.call_id, "client_gone")
@@ -162,6 +162,11 @@ class Phones:
     # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _screen(self, side: Agents, wire: Wire, request: SipRequest, source: Address) -> bool:
+        if (
+            request.method not in _METHODS
+        ):  # as they are written: the user agent would take "invite" for INVITE, past the door
+            wire.send_reply(refusal(request, 405, "Method Not Allowed", Allow=ALLOW))
+            return False
         to = parse_address(request.headers.get_first("to") or "")
         call = self.calls.by_id.get(request.call_id or "")
         here = call is not None
@@ -170,6 +175,9 @@ class Phones:
         if request.method == "INVITE" and here is not bool(to.tag):
             status, reason = (482, "Loop Detected") if here else (481, "Call/Transaction Does Not Exist")
             wire.send_reply(refusal(request, status, reason))
+            return False
+        if request.method == "INVITE" and call is not None and (unfit := within(call, side, request)):
+            wire.send_reply(refusal(request, *unfit))
             return False
         if request.method == "INVITE" and not to.tag:
             answer = self.door.knock(request, source[0])
@@ -188,11 +196,10 @@ class Phones:
             self._info(side, request)
             return False
         if request.method == "CANCEL":
-            return self._cancels(side, request, source)
-        if request.method in ("REFER", "REGISTER", "SUBSCRIBE", "PUBLISH", "MESSAGE"):
-            refers = request.method == "REFER"  # who may call may not have us call others at our cost
-            status, reason = (603, "Decline: the agent calls nobody") if refers else (405, "Method Not Allowed")
-            wire.send_reply(refusal(request, status, reason, Allow=ALLOW))
+            self._cancelled(side, request, source)
+            return False
+        if request.method == "REFER":  # who may call may not have us call others at our cost
+            wire.send_reply(refusal(request, 603, "Decline: the agent calls nobody", Allow=ALLOW))
             return False
         return True
 
@@ -201,16 +208,16 @@ class Phones:
         assert guest is not None  # `_screen` let it in
         self.calls.invited(guest, side, incoming)
 
-    def _cancels(self, side: Agents, request: SipRequest, source: Address) -> bool:
-        """Whether it is the caller who gives up, before we have answered (RFC 3261 §9.2)."""
+    def _cancelled(self, side: Agents, request: SipRequest, source: Address) -> None:
+        """A caller gives up, if it is the caller, and before we have answered (RFC 3261 §9.2)."""
         call = self.calls.by_id.get(request.call_id or "")
         if call is None or not isinstance(call.sip, IncomingCall) or not cancels(request, call.sip, source):
             side.wire.send_reply(refusal(request, 481, "Call/Transaction Does Not Exist"))
-            return False
-        if call.sip.dialog.state is not DialogState.EARLY:  # too late: they hang up
-            side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
-            return False
-        return True
+            return
+        side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
+        if call.sip.dialog.state is DialogState.EARLY:  # else it is too late: they hang up
+            call.sip.reject(487, "Request Terminated")
+            self.calls.left(call.id)
 
     def _info(self, side: Agents, request: SipRequest) -> None:
         """A key, from phones that send them so (application/dtmf-relay)."""
@@ -248,8 +255,18 @@ class Phones:
     # ── around the user agent ────────────────────────────────────────────────────────────────────────────────────────
 
     def _message(self, side: Agents, message: SipRequest | SipResponse, source: Address) -> None:
-        if isinstance(message, SipRequest) or self._learn(side, message, source):
+        if isinstance(message, SipResponse):
+            if self._learn(side, message, source):
+                side.uas._on_message(message, source)
+            return
+        call_id = message.call_id or ""
+        try:
             side.uas._on_message(message, source)
+        finally:
+            self._guests.pop(call_id, None)  # of an INVITE the user agent refused itself
+            if message.method == "INVITE" and call_id not in self.calls.by_id:
+                side.uas._calls.pop(call_id, None)
+                side.uas._remove_invite_transaction(message)
 
     def _learn(self, side: Agents, response: SipResponse, source: Address) -> bool:
         """Where requests within a call of ours go, as its answer says (RFC 3261 §12.1.2). False: the answer of somebody with
@@ -275,7 +292,6 @@ class Phones:
 
     def _passed(self, message: SipRequest | SipResponse) -> None:
         if isinstance(message, SipRequest):
-            self._guests.pop(message.call_id or "", None)  # of an INVITE the user agent refused itself
             if message.method == "ACK":
                 self.calls.acknowledged(message.call_id or "", message)
             return
@@ -301,6 +317,15 @@ class Phones:
             case "INVITE":
                 for side in self.sides:
                     side.uac.handle_response(refusal(request, 408, UNANSWERED), ("", 0))
+
+
+def within(call: Call, side: Agents, invite: SipRequest) -> tuple[int, str] | None:
+    """Why an INVITE can't be one within `call` now; the user agent would take it for a new one, past the door."""
+    if call.side is not side:
+        return 488, f"Not Acceptable Here: this call goes by {call.side.wire.token}"
+    if not dialog_matches(call.sip.dialog, invite):
+        return 481, "Call/Transaction Does Not Exist"
+    return None if call.sip.dialog.state is DialogState.CONFIRMED else (491, "Request Pending")
 
 
 def bound_session(message: SipRequest | SipResponse, most: int) -> None:
