@@ -218,10 +218,22 @@ def refused(draft: Draft, sent: Sent) -> None:
     state.operation -= 1  # nothing was written: the number is free
     if stripped.events or stripped.captures or stripped.raises is not None:
         state.outbox = (stripped, *state.outbox)
+    unheard = {job.utterance for job in bundle.jobs if isinstance(job, SttJob) and not job.partial}
     for turn in tuple(state.turns.values()):
-        if turn.id in asked:
+        if turn.id in asked and not _answers_the_rest(draft, turn, unheard):
             draft.end_turn(turn, "dropped", "overload")
             _say_sorry(draft, turn)
+
+
+def _answers_the_rest(draft: Draft, turn: Turn, unheard: set[str]) -> bool:
+    """Where the words of earlier utterances are there, those are answered without what could not be transcribed any more."""
+    lost = [utterance for utterance in turn.utterances if utterance.id in unheard]
+    heard = replace(turn, utterances=tuple(replace(u, failed="failed") if u in lost else u for u in turn.utterances))
+    if not lost or not heard.text:
+        return False
+    for utterance in lost:
+        _hearing_failed(draft, draft.state.turns[turn.id], utterance, "failed")
+    return True
 
 
 def _matters(job: Job) -> bool:

@@ -93,6 +93,18 @@ def test_words_that_a_lost_utterance_carried_are_answered() -> None:
         assert not broken(call.log)
 
 
+def test_words_before_one_for_which_there_was_no_room_are_answered() -> None:
+    """A queue that is full for the second part of a sentence does not lose the first."""
+    call = Call()
+    call.says(1.0, 1.0, "What is the time?", end_of_turn=0.05)
+    call.says(2.25, 0.3, "In Paris.")
+    call.at(2.6, lambda: call.outcomes.append(Outcome.FULL))
+    call.run(20.0)
+    assert call.ended() == [(1, "played", "finished")], call.show()
+    assert fold_all(call.log).messages(1)[1:] == [{"role": "user", "content": "What is the time?"}]
+    assert not broken(call.log)
+
+
 def test_one_of_several_who_was_not_heard_leaves_the_others_to_be_answered() -> None:
     """Humans who overlap share a turn: what was transcribed of it is answered."""
     call = losing(Call(people=("alice", "bob")), 2)
