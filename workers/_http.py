@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
+from pydantic import SecretStr
 
 from schemas.errors import Permanent, ProviderError, Transient
 from workers._refusals import Endpoint, public, refusal
 
-__all__ = ["CONNECT", "TROUBLE", "base_url", "explained", "headers", "read_some", "send"]
+__all__ = ["CONNECT", "TROUBLE", "base_url", "explained", "headers", "key_of", "read_some", "send"]
 
 CONNECT = 3.0
 """Seconds a connection may take."""
@@ -33,6 +34,14 @@ def base_url(name: str, url: str, example: str) -> str:
     return url.strip()
 
 
+def key_of(name: str, secret: SecretStr) -> str:
+    """A key as a header can hold it; files and shells leave blanks and line ends on them. Permanent: it can't be one."""
+    key = secret.get_secret_value().strip()
+    if not (key.isascii() and key.isprintable()):
+        raise Permanent(f"{name}: has characters no key has; copy it again", "bad_key")
+    return key
+
+
 async def send(client: httpx2.AsyncClient, request: httpx2.Request, endpoint: Endpoint) -> httpx2.Response:
     """The answer, its body unread; ProviderError for a refusal. Redirects that keep the request are followed on the same host."""
     response = await client.send(request, stream=True)
@@ -43,8 +52,10 @@ async def send(client: httpx2.AsyncClient, request: httpx2.Request, endpoint: En
         response = await client.send(response.next_request, stream=True)
         hops += 1
     if response.status_code >= 300:
+        body = b""
         try:
-            body = await read_some(response, _ERROR_BYTES)
+            with contextlib.suppress(httpx2.HTTPError, httpx2.StreamError):
+                body = await read_some(response, _ERROR_BYTES)
         finally:
             await response.aclose()
         raise refusal(endpoint, response.status_code, response.headers, body.decode("utf-8", "replace"))
@@ -57,13 +68,12 @@ def _stays(response: httpx2.Response) -> bool:
 
 
 async def read_some(response: httpx2.Response, most: int) -> bytes:
-    """The body, or as much of it as `most` bytes, or as came before it broke."""
+    """The body, or its first `most` bytes."""
     body = bytearray()
-    with contextlib.suppress(httpx2.HTTPError, httpx2.StreamError):
-        async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) >= most:
-                break
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) >= most:
+            break
     return bytes(body[:most])
 
 

@@ -13,7 +13,7 @@ from schemas.errors import Permanent, ProviderError, Transient
 from schemas.events import Usage
 from schemas.settings import Settings
 from schemas.text import well_formed
-from workers._http import CONNECT, TROUBLE, base_url, explained, headers, send
+from workers._http import CONNECT, TROUBLE, base_url, explained, headers, key_of, send
 from workers._refusals import Endpoint, error_event, public
 from workers.llm import _learning
 from workers.llm._chunks import Chunk, Finish, chunk
@@ -39,9 +39,7 @@ class OpenAiLlm:
         self._prefill = settings.llm_prefill
         self._patience = settings.llm_timeout
         url = base_url("LLM_BASE_URL", settings.llm_base_url, "http://127.0.0.1:8081/v1")
-        key = settings.llm_api_key.get_secret_value().strip()
-        if not key.isascii():
-            raise Permanent("LLM_API_KEY: has characters no key has; copy it again", "bad_key")
+        key = key_of("LLM_API_KEY", settings.llm_api_key)
         self._endpoint = Endpoint(public("LLM_BASE_URL", url), "LLM", self.model, key)
         address = httpx2.URL(url)
         self._chat = address.copy_with(path=f"{address.path.rstrip('/')}/chat/completions")

@@ -2,32 +2,31 @@
 
 import asyncio
 import io
+import json
 import wave
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import numpy as np
-import openai
-from openai import AsyncOpenAI
 
 from schemas.audio import HEARING_RATE
-from schemas.errors import Permanent, ProviderError, Transient
+from schemas.errors import Permanent, Transient
 from schemas.settings import Settings
+from schemas.text import well_formed
+from workers._http import CONNECT, TROUBLE, base_url, explained, headers, key_of, read_some, send
+from workers._refusals import Endpoint, error_event, public
 from workers.providers import Hearing, Pcm, Transcript
 from workers.stt._ears import Ears
 from workers.stt._guards import silent
 
 __all__ = ["OpenAiStt"]
 
-_CONNECT = 3.0  # seconds
 _PACKAGED = Settings.model_fields["stt_model"].default
 """STT_MODEL where nobody set it: a model that such endpoints know by other names."""
 _MODEL = "whisper-1"
-_PASSING = {408, 409, 425, 429}
-_SHOWN = 200
-"""Characters of an endpoint's complaint that are passed on."""
+_MOST = 4 << 20
+"""Bytes of an answer that are read."""
 
 
 class OpenAiStt:
@@ -35,22 +34,16 @@ class OpenAiStt:
     batch's side by side; the end of turn is judged here."""
 
     def __init__(self, settings: Settings) -> None:
-        url = urlsplit(settings.stt_base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise Permanent(
-                f"STT_BASE_URL={settings.stt_base_url}: STT_PROVIDER=openai expects a URL such as "
-                "http://127.0.0.1:8000/v1",
-                "bad_url",
-            )
+        url = base_url("STT_BASE_URL", settings.stt_base_url, "http://127.0.0.1:8000/v1")
         self.model = _MODEL if settings.stt_model == _PACKAGED else settings.stt_model
-        self._where = f"STT_BASE_URL={url.scheme}://{url.hostname}{f':{url.port}' if url.port else ''}{url.path}"
         self._language = settings.stt_language
         self._timeout = settings.stt_timeout
-        self._client = AsyncOpenAI(
-            base_url=settings.stt_base_url,
-            api_key=settings.stt_api_key.get_secret_value() or "none",
-            max_retries=0,  # the runtime retries, and says so in the log
-            timeout=httpx2.Timeout(self._timeout, connect=_CONNECT),
+        key = key_of("STT_API_KEY", settings.stt_api_key)
+        self._endpoint = Endpoint(public("STT_BASE_URL", url), "STT", self.model, key)
+        address = httpx2.URL(url)
+        self._url = address.copy_with(path=f"{address.path.rstrip('/')}/audio/transcriptions")
+        self._client = httpx2.AsyncClient(
+            headers=headers(key), timeout=httpx2.Timeout(None, connect=CONNECT, pool=CONNECT)
         )
         self._ears = Ears()
 
@@ -73,52 +66,48 @@ class OpenAiStt:
         return transcripts
 
     async def aclose(self) -> None:
-        await self._client.close()
+        await self._client.aclose()
         await self._ears.aclose()
 
     async def _text(self, hearing: Hearing) -> str:
+        """Transient also where the answer is empty, or breaks off; Permanent where it is no transcript."""
         if silent(hearing.pcm):
             return ""
-        asked: dict[str, Any] = {}
+        asked: dict[str, Any] = {"model": self.model, "response_format": "json", "temperature": "0.0"}
         if language := hearing.language or self._language:
             asked["language"] = language
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await self._client.audio.transcriptions.create(
-                    file=("speech.wav", _wav(hearing.pcm), "audio/wav"),
-                    model=self.model,
-                    response_format="json",
-                    temperature=0.0,
-                    **asked,
-                )
-        except (TimeoutError, openai.APITimeoutError):
-            raise Transient(f"{self._where}: no answer within {self._timeout:g} s (STT_TIMEOUT)", "timeout") from None
-        except openai.APIError as error:
-            raise self._explained(error) from None
-        text = getattr(answer, "text", None)
-        if not isinstance(text, str):
-            raise Permanent(
-                f"{self._where}: answered without a text; is STT_BASE_URL a transcription endpoint?", "bad_answer"
-            )
-        return text.strip()
+                file = ("speech.wav", _wav(hearing.pcm), "audio/wav")
+                sent = self._client.build_request("POST", self._url, data=asked, files={"file": file})
+                response = await send(self._client, sent, self._endpoint)
+                try:
+                    body = await read_some(response, _MOST)
+                finally:
+                    await response.aclose()
+        except TROUBLE as error:
+            raise explained(error, self._endpoint, f"within {self._timeout:g} s (STT_TIMEOUT)") from None
+        return well_formed(self._read(body)).strip()
 
-    def _explained(self, error: openai.APIError) -> ProviderError:
-        """Which setting to change, and whether it may pass by itself. Never what a refused key looked like."""
-        if not isinstance(error, openai.APIStatusError):
-            return Transient(f"{self._where}: cannot be reached; start the endpoint, or correct the URL", "connect")
-        status, said = error.status_code, " ".join(str(error.message).split())[:_SHOWN]
-        if status in (401, 403):
-            return Permanent(
-                f"{self._where} answers {status}: STT_API_KEY is missing, wrong, or may not use the model", "refused"
+    def _read(self, body: bytes) -> str:
+        if not body.strip():
+            raise Transient(f"{self._endpoint.where}: answered with nothing at all", "empty")
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, dict) and value.get("error"):
+            raise error_event(self._endpoint, value["error"])
+        text = value.get("text", value) if isinstance(value, dict) else value
+        if text is None and value is not None:
+            return ""
+        if not isinstance(text, str):
+            begins = self._endpoint.safe(body[:80].decode("utf-8", "replace"))
+            raise Permanent(
+                f"{self._endpoint.where}: expected a transcript, got “{begins}”; is it a transcription endpoint?",
+                "bad_answer",
             )
-        if status == 404:
-            return Permanent(
-                f"{self._where} answers 404: no such path, or STT_MODEL={self.model} is not known there ({said})",
-                "model_missing",
-            )
-        if status >= 500 or status in _PASSING:
-            return Transient(f"{self._where} answers {status}: {said}", "bad_status")
-        return Permanent(f"{self._where} answers {status}: {said}", "bad_request")
+        return text
 
 
 def _wav(pcm: Pcm) -> bytes:

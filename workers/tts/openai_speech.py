@@ -1,26 +1,35 @@
 """Any endpoint that speaks OpenAI's `/v1/audio/speech`, streamed as PCM. It tells no timings: words are estimated from
 their length, mouth shapes are none."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
 
-import aiohttp
+import httpx2
 import numpy as np
 
 from schemas.errors import Permanent, Transient
 from schemas.settings import Settings
+from workers._http import CONNECT, TROUBLE, base_url, explained, headers, key_of, read_some, send
+from workers._refusals import Endpoint, error_event, public
 from workers.providers import Pcm, Sound, Speaking
 from workers.tts._estimate import Estimate
+from workers.tts._opening import NoSound, opening
 from workers.tts._sound import leading_silence
 from workers.tts._text import written_words
 
+log = logging.getLogger("antiphon.tts")
+
 _PARTS = (0.24, 0.6, 1.5)
 """Seconds of the first parts; all later ones are as long as the last."""
-_PASSING = {408, 409, 425, 429}
 _DEFAULT_VOICE = "alloy"
 _PIPER_DEFAULT = Settings.model_fields["tts_voice"].default
 """TTS_VOICE where nobody set it: a voice that no such endpoint has."""
-_SHOWN = 200
-"""Characters of an endpoint's complaint that are passed on."""
+_ENDLESS, _A_LETTER = 20.0, 0.5
+"""Seconds of sound, and more for each letter, beyond which an endpoint never ends."""
+_TOLD = 64 << 10
 
 
 class OpenAiTts:
@@ -32,13 +41,18 @@ class OpenAiTts:
                 "TTS_BASE_URL is empty; TTS_PROVIDER=openai wants a speech endpoint, such as http://127.0.0.1:8880/v1",
                 "url_missing",
             )
+        url = base_url("TTS_BASE_URL", settings.tts_base_url, "http://127.0.0.1:8880/v1")
         self.model = settings.tts_model
         self._voice = _DEFAULT_VOICE if settings.tts_voice == _PIPER_DEFAULT else settings.tts_voice
         self._rate = settings.tts_rate
-        self._url = settings.tts_base_url.rstrip("/") + "/audio/speech"
-        self._key = settings.tts_api_key.get_secret_value()
         self._timeout = settings.tts_timeout
-        self._session: aiohttp.ClientSession | None = None
+        key = key_of("TTS_API_KEY", settings.tts_api_key)
+        self._endpoint = Endpoint(public("TTS_BASE_URL", url), "TTS", self.model, key)
+        address = httpx2.URL(url)
+        self._url = address.copy_with(path=f"{address.path.rstrip('/')}/audio/speech")
+        self._client = httpx2.AsyncClient(
+            headers=headers(key), timeout=httpx2.Timeout(None, connect=CONNECT, pool=CONNECT)
+        )
 
     async def warm_up(self) -> None:
         async for _ in self.synthesize(Speaking("Hello.")):
@@ -51,70 +65,94 @@ class OpenAiTts:
         if not text:
             yield Sound(np.zeros(0, np.int16), self._rate, True)
             return
-        estimate = Estimate([word.text for word in words], request.speed, self._rate)
+        estimate: Estimate | None = None
         try:
-            async for pcm, last in self._parts(text, request):
-                yield Sound(pcm, self._rate, last, estimate.part(len(pcm), last=last))
-        except TimeoutError:
-            raise Transient(f"{self._url}: silent for {self._timeout:g} s (TTS_TIMEOUT)", "timeout") from None
-        except (aiohttp.InvalidURL, aiohttp.InvalidUrlClientError, aiohttp.NonHttpUrlClientError):
-            raise Permanent(f"TTS_BASE_URL={self._url}: no address; expected http://host:port/v1", "bad_url") from None
-        except aiohttp.ClientError as error:
-            raise Transient(f"{self._url}: {error or type(error).__name__} (TTS_BASE_URL)", "connection") from None
+            async with contextlib.aclosing(self._parts(text, request)) as parts:
+                async for pcm, rate, last in parts:
+                    estimate = estimate or Estimate([word.text for word in words], request.speed, rate)
+                    yield Sound(pcm, rate, last, estimate.part(len(pcm), last=last))
+        except NoSound as error:
+            raise Permanent(
+                f"{self._endpoint.where}: sent {error} where 16-bit mono PCM was asked for; is it a speech endpoint that "
+                "takes response_format pcm?",
+                "not_audio",
+            ) from None
+        except TROUBLE as error:
+            raise explained(error, self._endpoint, f"within {self._timeout:g} s (TTS_TIMEOUT)") from None
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._client.aclose()
 
-    async def _parts(self, text: str, request: Speaking) -> AsyncIterator[tuple[Pcm, bool]]:
-        """PCM in parts, and whether it is the last: a part is given on when at least one sample after it is there."""
+    async def _parts(self, text: str, request: Speaking) -> AsyncGenerator[tuple[Pcm, int, bool]]:
+        """PCM in parts, its rate, and whether it is the last: a part is given on when at least one sample after it is there."""
         pending = bytearray()
-        sizes = [round(seconds * self._rate) * 2 for seconds in _PARTS]
+        rate, sizes = 0, [0]
         begun = False
-        async with self._client().post(self._url, json=self._body(text, request)) as response:
-            await self._check(response)
-            async for chunk in response.content.iter_any():
+        async with contextlib.aclosing(self._body(text, request)) as body:
+            async for kind, chunk in body:
                 pending += chunk
+                if not rate:
+                    found = opening(bytes(pending), whole=False, kind=kind)
+                    if found is None:
+                        continue
+                    del pending[: found.skip]
+                    rate = found.rate or self._rate
+                    sizes = [round(seconds * rate) * 2 for seconds in _PARTS]
                 if not begun:
-                    del pending[: leading_silence(_samples(pending), self._rate) * 2]
+                    del pending[: leading_silence(_samples(pending), rate) * 2]
                 while len(pending) >= sizes[0] + 2:
                     begun = True
-                    yield _samples(pending[: sizes[0]]), False
+                    yield _samples(pending[: sizes[0]]), rate, False
                     del pending[: sizes[0]]
                     sizes = sizes[1:] or sizes
+        if not rate:
+            found = opening(bytes(pending), whole=True)
+            del pending[: found.skip if found else 0]
         if not begun and len(pending) < 2:
-            raise Transient(f"{self._url}: sent no sound for {request.text[:40]!r}", "empty")
-        yield _samples(pending), True
+            raise Transient(f"{self._endpoint.where}: sent no sound for {request.text[:40]!r}", "empty")
+        yield _samples(pending), rate or self._rate, True
 
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=self._timeout)
-            headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-            self._session = aiohttp.ClientSession(timeout=timeout, headers=headers)
-        return self._session
-
-    def _body(self, text: str, request: Speaking) -> dict[str, object]:
-        return {
+    async def _body(self, text: str, request: Speaking) -> AsyncGenerator[tuple[str, bytes]]:
+        """The body's type, and its bytes as they come, each within the timeout; cut where they would never end."""
+        now = asyncio.get_running_loop().time
+        asked = {
             "model": self.model,
             "voice": request.voice or self._voice,
             "input": text,
             "speed": request.speed,
             "response_format": "pcm",
         }
+        left = round((_ENDLESS + _A_LETTER * len(text) / request.speed) * max(self._rate, 48_000) * 2)
+        async with asyncio.timeout(self._timeout):
+            response = await send(
+                self._client, self._client.build_request("POST", self._url, json=asked), self._endpoint
+            )
+        try:
+            kind = await self._check(response)
+            body = response.aiter_bytes()
+            while left > 0:
+                async with asyncio.timeout_at(now() + self._timeout):  # never around a yield
+                    chunk = await anext(body, None)
+                if chunk is None:
+                    return
+                left -= len(chunk)
+                yield kind, chunk
+            log.warning("%s: sends sound without end for %r; cut", self._endpoint.where, request.text[:40])
+        finally:
+            await response.aclose()
 
-    async def _check(self, response: aiohttp.ClientResponse) -> None:
-        if response.status < 400:
-            kind = response.content_type
-            if kind.startswith("text/") or kind == "application/json":
-                raise Permanent(
-                    f"{self._url}: answered {kind} instead of PCM; is TTS_BASE_URL a speech endpoint?", "not_audio"
-                )
-            return
-        said = (await response.text(errors="replace"))[:_SHOWN].strip()
-        message = f"{self._url}: answered {response.status} {said!r}"
-        if response.status >= 500 or response.status in _PASSING:
-            raise Transient(message, "bad_status")
-        raise Permanent(f"{message}; check TTS_BASE_URL, TTS_MODEL, TTS_VOICE and TTS_API_KEY", "bad_status")
+    async def _check(self, response: httpx2.Response) -> str:
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if not kind.startswith("text/") and kind != "application/json":
+            return kind
+        async with asyncio.timeout(self._timeout):
+            body = await read_some(response, _TOLD)
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(body)
+            if isinstance(value, dict) and value.get("error"):
+                raise error_event(self._endpoint, value["error"])
+        begins = self._endpoint.safe(body[:80].decode("utf-8", "replace"))
+        raise NoSound(f"{kind} (“{begins}”)")
 
 
 def _samples(raw: bytearray) -> Pcm:

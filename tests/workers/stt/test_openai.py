@@ -151,7 +151,7 @@ async def test_a_batch_is_asked_side_by_side(server: ListeningServer, provider: 
         ("429", Transient, "bad_status", "answers 429"),
         ("500", Transient, "bad_status", "answers 500"),
         ("503", Transient, "bad_status", "answers 503"),
-        ("breaks", Transient, "connect", "cannot be reached"),
+        ("breaks", Transient, "broken_stream", "broke"),
         ("page", Permanent, "bad_answer", "transcription endpoint"),
     ],
 )

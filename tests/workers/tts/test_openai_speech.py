@@ -150,11 +150,11 @@ async def test_the_sound_is_given_on_while_it_comes(server: SpeechServer, openai
         ("500", Transient, "bad_status"),
         ("503", Transient, "bad_status"),
         ("429", Transient, "bad_status"),
-        ("401", Permanent, "bad_status"),
-        ("404", Permanent, "bad_status"),
+        ("401", Permanent, "refused"),
+        ("404", Permanent, "model_missing"),
         ("page", Permanent, "not_audio"),
         ("nothing", Transient, "empty"),
-        ("breaks", Transient, "connection"),
+        ("breaks", Transient, "broken_stream"),
         ("hangs", Transient, "timeout"),
     ],
 )
@@ -187,9 +187,7 @@ def test_an_address_is_needed() -> None:
         OpenAiTts(settings(""))
 
 
-async def test_no_address_at_all() -> None:
+def test_no_address_at_all() -> None:
     """A TTS_BASE_URL that is no address is refused with what is expected."""
-    provider = OpenAiTts(settings("http://unused/v1").model_copy(update={"tts_base_url": "127.0.0.1:8880"}))
-    with pytest.raises(Permanent, match="expected http://host:port/v1"):
-        await provider.warm_up()
-    await provider.aclose()
+    with pytest.raises(Permanent, match=r"TTS_BASE_URL=127\.0\.0\.1:8880: expected a URL such as http"):
+        OpenAiTts(settings("http://unused/v1").model_copy(update={"tts_base_url": "127.0.0.1:8880"}))
