@@ -20,12 +20,20 @@ from gateway.session import Session
 from gateway.tokens import Grant
 from schemas.errors import AgentSpecError, AntiphonError, SettingsError
 from schemas.events import SessionStarted
-from schemas.text import identity, one_line
+from schemas.text import identity, one_line, plain
 
 log = logging.getLogger("antiphon.gateway.server")
 
 _START_WITHIN = 10.0
 _GRACE = 3.0  # seconds a closed client has to take its leave
+
+
+def _fit(text: str) -> str:
+    """Another room must not be taken for the one that was meant: what is unfit is refused, not mended."""
+    if plain(text, len(text)) != text or set(text) & {"\n", "\t"}:
+        raise ValueError("a name of one line, without controls, is expected")
+    return text
+
 
 Line = Annotated[str, AfterValidator(lambda text: one_line(text, len(text)))]
 Name = Annotated[Line, Field(max_length=LONGEST_NAME)]
@@ -52,7 +60,7 @@ class JoinRoom(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    room: Annotated[Line, Field(min_length=1, max_length=256)]
+    room: Annotated[str, AfterValidator(_fit), Field(min_length=1, max_length=256)]
     agent: Name = ""
 
 
@@ -114,8 +122,10 @@ class Server:
             if not grant.join:
                 return _sorry(403, "token", "the token does not allow this; it needs `join`: true")
             wanted = JoinRoom.model_validate_json(await request.read())
+            self._opens.begin(caller_of(request, self._proxies), self.admission.token_of(request))
         except TurnedAway as refusal:
-            return _sorry(401, refusal.code, str(refusal))
+            self._house.metrics.refused.labels(refusal.code).inc()
+            return _sorry(429 if refusal.code == "too_many" else 401, refusal.code, str(refusal))
         except ValidationError as error:
             first = error.errors()[0]
             return _sorry(400, "request", f"{'.'.join(map(str, first['loc'])) or 'the body'}: {first['msg']}")

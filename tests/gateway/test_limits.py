@@ -155,6 +155,25 @@ async def test_opens_within_a_minute() -> None:
         assert client.close_code != 1013
 
 
+async def test_rooms_joined_within_a_minute() -> None:
+    """Sending the agent into LiveKit rooms counts as opening does; a room that can't be is refused, not another one joined."""
+    asked = []
+
+    async def join(room: str, agent: str) -> str:
+        asked.append(room)
+        return f"lk-{room}"
+
+    async with door(limits=DoorLimits(opens_per_minute=3), join=join) as gateway:
+
+        async def status(room: str) -> int:
+            async with gateway.http.post(gateway.url + "/join", json={"room": room}) as answer:
+                return answer.status
+
+        assert [await status(room) for room in ("a\nb", "a\x00b", "\ud83d", "x" * 257, "")] == [400] * 5
+        assert [await status(room) for room in ("a  b", "c", "d", "e")] == [200, 200, 200, 429]
+        assert asked == ["a  b", "c", "d"]
+
+
 def test_a_household_is_one_address() -> None:
     """IPv6 counts by its /64; IPv4 in IPv6's clothes is IPv4."""
     assert neighbourhood("2001:db8::1") == neighbourhood("2001:db8::ffff:2") == "2001:db8::/64"
