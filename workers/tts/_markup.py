@@ -29,7 +29,7 @@ _FENCE = re.compile(
     r"(?:```+|~~~+)(?:(?:python|py|javascript|js|typescript|ts|tsx|jsx|java|c|cpp|csharp|cs|go|rust|ruby|php|bash|sh|shell|zsh|console|"
     r"sql|html|css|json|yaml|toml|xml|markdown|md|text|plaintext|kotlin|swift|lua|r|scala|diff|dockerfile|makefile)(?=\s|$))?"
 )
-_NOTE = re.compile(r"\[\^[^\]\s]{1,20}\]|【[^】]{0,60}】|(?<=[\w.,!?])\\?\[[0-9]{1,3}\](?=[\s.,;:!?\[]|$)")
+_NOTE = re.compile(r"\[\^[^\]\s]{1,20}\]|【[^】]{0,60}】|(?<=[\w.,!?])\\?\[[1-9][0-9]{0,2}\](?=[\s.,;:!?\[]|$)")
 _LINE_MARK = re.compile(r"^(?:#{1,6}|>{1,3}|[-*•+])\s|(?<!\S)#{2,6}(?=\s)|(?<!\S)[•‣▪◦●○](?=\s|\w)")
 _TABLE_RULE = re.compile(r"\|?\s?:?-{3,}:?(?:\s?\|\s?:?-{3,}:?){0,20}\s?\|?")
 

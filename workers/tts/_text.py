@@ -104,11 +104,15 @@ def _plain(token: str) -> str:
     address = _URL.search(token)
     if address is not None:
         rest = token[len(token.rstrip(".,;:!?")) :]
-        return token[: address.start()] + address.group(1).rstrip(".,;:!?") + rest
+        return _unsigned(token[: address.start()]) + _unsigned(address.group(1).rstrip(".,;:!?")) + rest
+    token = _unsigned(token)
+    return token.strip(" ,") + ("," if token.rstrip().endswith(",") else "")
+
+
+def _unsigned(token: str) -> str:
     token = re.sub(r"[*`~#<>|\\{}\[\]^\"]+", "", token).replace("_", " ")
     token = re.sub(r"\.{2,}|…", ",", token)
-    token = re.sub(r"\s*—+\s*|(?<=\w)--+(?=\w)", ", ", token)
-    return token.strip(" ,") + ("," if token.rstrip().endswith(",") else "")
+    return re.sub(r"\s*—+\s*|(?<=\w)--+(?=\w)", ", ", token)
 
 
 def _has_letters(text: str) -> bool:

@@ -103,4 +103,4 @@ def _at(text: str, place: int) -> Said:
             said = one.say(match)
             if said is not None:
                 return Said(place, match.end(), said)
-    return Said(place, place + 1, char if char.isalnum() else " " if char in "_" else "")
+    return Said(place, place + 1, char if char.isalnum() else " " if char in "_\u00a0" else "")

@@ -4,7 +4,7 @@ import re
 
 from workers.tts.english.dates import counted
 from workers.tts.english.numbers import cardinal, fraction, number, ordinal, pairs, spelled
-from workers.tts.english.scan import END, Match, N, Rule, after, before, glued, listed, rule, word_after
+from workers.tts.english.scan import END, Match, N, Rule, after, before, glued, listed, rule, word_after, word_before
 from workers.tts.english.units import GLUED_ONLY, LONG, SPACED_ONLY, SPACED_TOO, UNIT, UNITS
 
 # ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +180,9 @@ _VULGAR = {
 }  # fmt: skip
 _FRACTION_SIGNS = "".join(_VULGAR)
 _FRACTION_ALONE = re.compile(rf"[0-9]{{1,3}}/[0-9]{{1,3}}|[{_FRACTION_SIGNS}]")
-_AMOUNT = rf"(?:{N}[{_FRACTION_SIGNS}]|{N} [0-9]{{1,2}}/[0-9]{{1,2}}|[0-9]{{1,3}}/[0-9]{{1,3}}|[{_FRACTION_SIGNS}]|{N})"
+_AMOUNT = (
+    rf"(?:{N}[{_FRACTION_SIGNS}]|{N}[ -][0-9]{{1,2}}/[0-9]{{1,2}}|[0-9]{{1,3}}/[0-9]{{1,3}}|[{_FRACTION_SIGNS}]|{N})"
+)
 
 
 def _amount(text: str) -> str:
@@ -188,10 +190,11 @@ def _amount(text: str) -> str:
     if text[-1:] in _VULGAR:
         part = fraction(*_VULGAR[text[-1]])
         return f"{number(text[:-1])} and {_article(part)}" if text[:-1] else part
-    whole, _, part = text.rpartition(" ")
+    joint = "|" if " " in text else " "
+    whole, _, part = text.replace("-", " ").rpartition(" ")
     if "/" in part:
         above, below = (int(one) for one in part.split("/"))
-        return f"{number(whole)}|and {_article(fraction(above, below))}" if whole else fraction(above, below)
+        return f"{number(whole)}{joint}and {_article(fraction(above, below))}" if whole else fraction(above, below)
     return number(text)
 
 
@@ -206,7 +209,7 @@ _COUNTED_PARTS = listed(
 
 def _fraction(match: Match) -> str | None:
     text = match["amount"]
-    above, _, below = text.rpartition(" ")[2].partition("/")
+    above, _, below = text.replace("-", " ").rpartition(" ")[2].partition("/")
     if "/" in text:
         if int(below) == 0:
             return None
@@ -214,14 +217,16 @@ def _fraction(match: Match) -> str | None:
         if re.search(r"\b(?:bp|pressure|reading)\b[^.]{0,20}$", lead) or (int(above) > 60 and int(below) > 30):
             return f"{cardinal(int(above))} over {cardinal(int(below))}"
         alone = not re.search(r"[-+*/=×÷] ?$", before(match)) and not re.match(r" ?= ?[0-9]+/", after(match))
-        if " " not in text and alone and re.match(r" ?=", after(match)):
+        if not re.search("[ -]", text) and alone and re.match(r" ?=", after(match)):
             return f"{cardinal(int(above))} divided by {cardinal(int(below))}"
         rated = re.search(
             r"\b(?:rat\w+|scor\w+|got|give \w+ an?|gave \w+ an?|a solid|pain|stars?|grade)\W{1,3}(?:\w+ )?$", lead
         )
-        if " " not in text and below in ("5", "10", "20", "100") and rated:
+        if not re.search("[ -]", text) and below in ("5", "10", "20", "100") and rated:
             return f"{cardinal(int(above))} out of {cardinal(int(below))}"
-        if " " not in text and int(above) > int(below):
+        if "-" in text and int(above) >= int(below):
+            return None
+        if not re.search("[ -]", text) and int(above) > int(below):
             return f"{cardinal(int(above))} over {cardinal(int(below))}"
     said = _amount(text)
     noun = word_after(match)
@@ -256,6 +261,8 @@ def _inches(match: Match) -> str | None:
 def _stretches(match: Match) -> bool:
     """Whether what follows is no thing of that many inches: "12" wide", but "a 12" pizza"."""
     follows = word_after(match)
+    if word_before(match).lower() in ("a", "an") and re.match(r" ?\w", after(match)):
+        return False
     return not follows.isalpha() or follows in _STRETCHES
 
 
@@ -304,7 +311,9 @@ def _times(match: Match) -> str | None:
     """2x, 10×; a variable where it is reckoned with"""
     rest = after(match)
     if match["x"] in "xX" and (
-        re.match(r"\s?[-+*/=^<>²³)]", rest) or re.search(r"[-+*/=^(<>]\s?$", before(match)) or re.match(r"\d", rest)
+        re.match(r"\s?[-−+*/×÷=^<>≤≥≠²³)]", rest)
+        or re.search(r"[-−+*/×÷=^(<>≤≥≠]\s?$", before(match))
+        or re.match(r"\d", rest)
     ):
         return None
     if glued(match)[1].isalnum() or (match["gap"] and match["x"] != "x"):
@@ -320,7 +329,8 @@ def _many(match: Match) -> str | None:
     scale = match["scale"]
     amount = match["amount"]
     if scale.isupper() and re.search(
-        r"(?:apartment|apt|seat|gate|row|section|grade|building|unit|room|suite|block|exhibit|flat)\.? $",
+        r"(?:apartment|apt|seat|gate|row|section|grade|building|unit|room|suite|block|exhibit|flat"
+        r"|exit|route|platform|door|bus|line|level|lot|figure|table|appendix|chapter|bay)\.? $",
         before(match),
         re.IGNORECASE,
     ):
@@ -350,13 +360,13 @@ _SPELLED = re.compile(
     r"\b(?:code|codes|pin|pass(?:word|code)|zip(?: code)?|postcode|postal|account|acct|id|order|confirmation|booking"
     r"|ticket|tracking"
     r"|otp|invoice|reference|ref|case|policy|serial|member(?:ship)?|flight|dial|text|call|phone|number|fax|routing|extension|ext|area"
-    r"|digits|license|licence|passport|sku|combination|ending in|hotline|policy|port)\b\.?"
+    r"|digits|license|licence|passport|sku|combination|ending in|hotline|policy)\b\.?"
     r"(?: (?:code|number|no\.?|id|is|was|in|#)){0,3}[:#]?\s?#?$",
     re.IGNORECASE,
 )
 _PAIRED = re.compile(
     r"\b(?:room|suite|apartment|apt|gate|bus|route|highway|hwy|channel|unit|interstate|exit"
-    r"|boeing|airbus|porsche|model|rtx|gtx|radeon|bmw|line)\b\.?\s?#?$",
+    r"|boeing|airbus|porsche|model|rtx|gtx|radeon|bmw|line|port)\b\.?\s?#?$",
     re.IGNORECASE,
 )
 _EMERGENCY = {"911", "112", "999", "411", "311", "211", "511", "611", "711", "811", "988"}
@@ -425,7 +435,7 @@ DIGITS: list[Rule] = [
     rule(rf"(?P<amount>{N})(?P<gap> ?)(?P<x>[x×])(?!\w)", _times),
     rule(rf"(?P<amount>{N})(?P<scale>bn|mn|tn|mm|[kKMmBT])(?!\w)", _many),
     rule(rf"(?P<amount>{N}[{_FRACTION_SIGNS}])", _fraction),
-    rule(r"(?P<amount>(?:[0-9]{1,3} )?[0-9]{1,3}/[0-9]{1,4})(?![\w/]|\.[0-9])", _fraction),
+    rule(r"(?P<amount>(?:[0-9]{1,3}[ -])?[0-9]{1,3}/[0-9]{1,4})(?![\w/]|\.[0-9])", _fraction),
 ]
 PLAIN: list[Rule] = [rule(rf"(?P<number>{N})(?![^\W⁰¹²³⁴-⁹])", _plain)]
 LETTERS: list[Rule] = [

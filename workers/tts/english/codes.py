@@ -247,7 +247,7 @@ def _part(label: str) -> str:
 
 def _url(match: Match) -> str:
     """The host: nobody wants to hear the rest of a long address."""
-    host, _, port = match["host"].partition(":")
+    host, _, port = (match["host"] + (f":{match['port']}" if "port" in match.re.groupindex else "")).partition(":")
     if re.fullmatch(r"[0-9.]+", host):
         said = " dot ".join(spelled(one) if len(one) == 3 else number(one) for one in host.split(".") if one)
     elif "." in host:
@@ -355,7 +355,11 @@ def _flag(match: Match) -> str | None:
 
 
 def _languages(match: Match) -> str:
-    return match["name"].upper() + (" sharp" if match["sign"] == "#" else " plus plus")
+    return (
+        match["name"].upper()
+        + (" sharp" if match["sign"] == "#" else " plus plus")
+        + (" minor" if match["minor"] else "")
+    )
 
 
 def _grade(match: Match) -> str | None:
@@ -397,6 +401,9 @@ _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,5}"
 _WORD = r"[\w.+~%-]"
 
 ANY: list[Rule] = [
+    rule(r"(?:mailto|tel|sms):(?=\w|\+)", lambda m: "", re.IGNORECASE),
+    rule(r"(?P<host>localhost):(?P<port>[0-9]{2,5})(?!\w)", _url),
+    rule(r"(?:[0-9A-Fa-f]{2}:){3,7}[0-9A-Fa-f]{2}(?!\w)", lambda m: ", ".join(map(characters, m.group().split(":")))),
     rule(
         r"(?:https?|ftp|wss?|file)://(?P<host>[^/\s?#)\]>\"',;!]{1,120}?)(?=[.,;:!?)]*(?:[/\s?#)\]>\"']|$))[^\s)\]>\"]{0,2000}?(?=[.,;:!?)\]>\"']*(?:\s|$))",
         _url,
@@ -452,7 +459,7 @@ LETTERS: list[Rule] = [
         _version,
     ),
     rule(
-        r"(?P<name>[CcFGADEB])(?P<sign>#|\+\+)(?![\w#+])",
+        r"(?P<name>[CcFGADEB])(?P<sign>#|\+\+)(?P<minor>m?)(?![\w#+])",
         lambda m: _languages(m) if m["sign"] == "#" or m["name"] in "Cc" else None,
     ),
     rule(r"(?P<letter>[A-F])(?P<sign>[+−-])(?!\w)", _grade),
@@ -461,7 +468,7 @@ LETTERS: list[Rule] = [
         _chess,
     ),
     rule(rf"(?P<name>{'|'.join(_FUNCTIONS)})(?=\([^()]{{1,20}}\))", _named_function),
-    rule(r"(?P<name>[fghFGPp]'{0,2})\((?P<of>[a-z]|[0-9]{1,3})\)", _function),
+    rule(r"(?P<name>[fghFGPp]'{0,2})\((?P<of>[a-zA-Z]|[0-9]{1,3})\)", _function),
     rule(r"(?P<name>[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,40}){0,6})\(\)", _call),
     rule(r"(?P<name>[a-z_]\w{0,60}(?:\.[A-Za-z_]\w{1,40}){1,6})(?=\()", _call),
     rule(
@@ -471,7 +478,9 @@ LETTERS: list[Rule] = [
     rule(
         r"[A-Za-z_]\w{0,80}(?:[-–][A-Za-z0-9]{1,16}){0,6}(?![\w])",
         lambda m: (
-            _alnum(m) if "_" not in m.group() and not re.search(r"-[a-z]{3}|^[a-z]{3,}-[0-9]", m.group()) else None
+            _alnum(m)
+            if "_" not in m.group() and not re.search(r"-[a-z]{3}|^(?:[a-z]|[a-z]{3,})-[0-9]", m.group())
+            else None
         ),
     ),
     rule(r"(?P<name>[a-z_]\w{1,40}(?:\.[a-z_]\w{1,40}){1,6})(?![\w.])", _call),
@@ -487,7 +496,7 @@ SIGNS: list[Rule] = [
     rule(r"@(?P<name>[A-Za-z_]\w{1,60})", lambda m: _handle(m) if not glued(m)[0] else None),
     rule(r"#(?P<code>[0-9A-Fa-f]{8}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})(?!\w)", _hex_colour),
     rule(r"#(?P<number>[0-9]{1,20})(?!\w)", _number_sign),
-    rule(r"#(?P<name>[A-Za-z]\w{1,60})(?!\w)", lambda m: _hashtag(m) if not glued(m)[0] else None),
+    rule(r"#(?P<name>[0-9]{0,6}[A-Za-z]\w{1,60})(?!\w)", lambda m: _hashtag(m) if not glued(m)[0] else None),
     rule(r"(?:~|\.{1,2})?/[A-Za-z0-9_.][\w./-]{0,120}[\w]", lambda m: _path(m) if not glued(m)[0].isalnum() else None),
     rule(
         r"(?P<dashes>--|—|-)(?P<name>[A-Za-z][\w]{0,30}(?:[-=][A-Za-z0-9]\w{0,30}){0,5})(?!\w)",

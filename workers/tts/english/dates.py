@@ -2,7 +2,7 @@
 
 import re
 
-from workers.tts.english.numbers import cardinal, decade, minutes, ordinal, spelled, year
+from workers.tts.english.numbers import cardinal, decade, minutes, ordinal, year
 from workers.tts.english.scan import DASH, END, Match, Rule, after, before, glued, listed, rule, word_after, word_before
 
 MONTHS = [
@@ -114,7 +114,8 @@ def _lone_month(match: Match) -> str | None:
         seams = "|" * match["to"].count(" ")
         return f"{_month(match['month'])} {seams[:1]}to {seams[1:]}{_month(match['until'])}"
     name = match["month"]
-    if name in MONTHS or (not match["dot"] and word_before(match).lower() not in _LEADS):
+    leads = match["dot"] or re.match(r" '[0-9]{2}\b", after(match))
+    if name in MONTHS or (not leads and word_before(match).lower() not in _LEADS):
         return None
     ends = match["dot"] and not after(match).strip(" \"')")
     return _month(name) + ("." if ends else "")
@@ -247,6 +248,7 @@ _ERA = r"(?:BC|AD|BCE|CE)\b"
 _YEAR_LEADS = listed("""in since by until till before after from of year circa ca. ca c. around during spring summer
     fall autumn winter early
     late mid and to born died class""")
+_SURE_LEADS = listed("spring summer fall autumn winter year circa ca. born")
 _NOT_COUNTED = listed("was is has its as this us does yes perhaps always besides whereas")
 _COUNTED = listed("people men women children feet fish sheep percent degrees watts mice units calories")
 
@@ -264,6 +266,10 @@ def _year(match: Match) -> str | None:
     if glued(match)[0] in tuple("$€£¥.,") or re.match(r"[.,][0-9]", rest):
         return None
     lead = word_before(match).lower()
+    if lead in _SURE_LEADS:
+        return year(number)
+    if number < 1100 and lead not in ("in", "since", "until", "by", "before", "after", "ad"):
+        return None
     if re.match(rf"\s?{_ERA}", rest) or (lead in _YEAR_LEADS and not counted(word_after(match))):
         return year(number)
     if re.match(r"\s?[-+*/=×÷^<>≤≥]\s?[0-9(]", rest) and not re.match(r"[-–/][0-9]{2,4}(?!\s?=)", rest):
@@ -279,8 +285,14 @@ def _year(match: Match) -> str | None:
     return None if counted(word_after(match)) else year(number)
 
 
-def _spelled_year(match: Match) -> str:
-    return f"{spelled(match['short'])}"
+def _month_of_year(match: Match) -> str:
+    """11/2026, 2026-11"""
+    return f"{MONTHS[int(match['month']) - 1]} {year(int(match['year']))}"
+
+
+def _large_ratio(match: Match) -> str:
+    """1:50000"""
+    return f"{cardinal(int(match['first']))} to {cardinal(int(match['second']))}"
 
 
 _YEAR = r"(?P<year>[12][0-9]{3})(?![0-9])"
@@ -307,14 +319,17 @@ DIGITS: list[Rule] = [
         _time,
     ),
     rule(rf"(?P<hour>[0-9]{{1,2}})(?P<gap> ?){_HALF}", _hour),
+    rule(r"(?P<month>0?[1-9]|1[0-2])/(?P<year>(?:19|20)[0-9]{2})(?![\w/])", _month_of_year),
+    rule(r"(?P<year>(?:19|20)[0-9]{2})-(?P<month>0[1-9]|1[0-2])(?![\w-])", _month_of_year),
+    rule(r"(?P<first>[0-9]{1,3}):(?P<second>[0-9]{4,9})(?![\w:])", _large_ratio),
     rule(r"(?P<hour>[0-9]{1,2})h(?P<minute>[0-9]{2})(?![\w])", _european_hour),
     rule(r"(?P<mark>)(?P<number>[0-9]{2,4})(?P<inner>')?s(?!\w)", _decade),
     rule(r"(?P<first>[0-9]{1,2})/(?P<second>[0-9]{1,2})(?![\w/]|\.[0-9])", _slashed),
 ]
 """Rules for places that begin with a digit."""
 YEARS: list[Rule] = [
-    rule(r"(?P<number>1[1-9][0-9]{2}|20[0-9]{2})(?![\w,%°]|,[0-9]|\.[0-9])", _year),
-    rule(r"(?P<number>1[1-9][0-9]{2}|20[0-9]{2})(?=,(?![0-9]))", _year),
+    rule(r"(?P<number>1[0-9]{3}|20[0-9]{2})(?![\w,%°]|,[0-9]|\.[0-9])", _year),
+    rule(r"(?P<number>1[0-9]{3}|20[0-9]{2})(?=,(?![0-9]))", _year),
 ]
 LETTERS: list[Rule] = [
     rule(

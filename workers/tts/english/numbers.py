@@ -124,7 +124,7 @@ _UNITS = ["half", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ni
 
 def fraction(above: int, below: int) -> str:
     """1/2 is "one half", 3/4 "three quarters", 7/25 "seven over twenty-five"."""
-    if below < 2 or below > 100 or (below > 20 and below not in (32, 64, 100)):
+    if below < 2 or below > 100 or (below > 20 and below not in (32, 64)):
         return f"{cardinal(above)} over {cardinal(below)}"
     part = _UNITS[below - 2] if below <= 10 else ordinal(below)
     if above != 1:

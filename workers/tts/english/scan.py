@@ -15,7 +15,7 @@ Match = re.Match[str]
 Say = Callable[[Match], str | None]
 SEAM = "|"
 
-N = r"(?:[0-9]{1,3}(?:,[0-9]{3}){1,5}(?![0-9])|[0-9]{1,30})(?:\.[0-9]{1,20})?"
+N = r"(?:[0-9]{1,2}(?:,[0-9]{2}){1,3},[0-9]{3}(?![0-9])|[0-9]{1,3}(?:,[0-9]{3}){1,5}(?![0-9])|[0-9]{1,30})(?:\.[0-9]{1,20})?"
 """A number as it is written."""
 DASH = r"[-‐‑–—−]"
 END = r"(?![\w])"
@@ -69,7 +69,7 @@ def glued(match: Match) -> tuple[str, str]:
 def operands(match: Match) -> bool:
     """Whether something to reckon with stands on both sides."""
     left, right = before(match).rstrip(), after(match).lstrip()
-    return bool(left and right and (left[-1].isalnum() or left[-1] in ")]%°'\"²³!")) and bool(
+    return bool(left and right and (left[-1].isalnum() or left[-1] in ")]%°'\"²³!|")) and bool(
         right[0].isalnum() or re.match(r"[(\[√$€£¥∞]|[-−+.?][0-9(?]?|\?", right)
     )
 

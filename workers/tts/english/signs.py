@@ -76,6 +76,10 @@ def _spaced(said: str, match: Match) -> str:
 
 def _compared(match: Match) -> str | None:
     sign = match.group()
+    if sign in ("==", "===") and not operands(match):
+        return ""
+    if sign in ("<=", ">=") and not operands(match):
+        return "at most" if sign == "<=" else "at least"
     if sign == "**" and (not operands(match) or len("".join(glued(match))) == 1):
         return ""
     if sign in ("<<", ">>", "->", "=>", "-->", "<-", "||", "&&", "++") and not operands(match):
@@ -106,7 +110,7 @@ def _less(match: Match) -> str:
         return ","
     if operands(match) or bare:
         asked = re.search(r"\b(?:is|are|was|were)\b(?![^<>]*\bthat\b)[^.?!<>=]{1,24}$", before(match), re.IGNORECASE)
-        between = re.search(r"[<>=]\s?[^<>=]{1,20}$", before(match)) is not None
+        between = re.search(r"[<>=]\s?[^<>=,;.?!]{1,20}$", before(match)) is not None
         words = "less than" if sign == "<" else "greater than"
         text = words if bare or asked or (between and sign == "<") else f"is {words}"
         return _spaced(text, match)
@@ -135,7 +139,8 @@ def _plus(match: Match) -> str:
 def _star(match: Match) -> str:
     left, right = glued(match)
     if left == "" and right == "" and operands(match):
-        return "times"
+        capitals = re.search(r"[A-Z]{3,} $", before(match)) or re.match(r" [A-Z]{3,}", after(match))
+        return "star" if capitals else "times"
     glued_numbers = left and right and (left.isdecimal() or right.isdecimal() or (left in ")" and right.isalnum()))
     if glued_numbers or (left.isalnum() and right.isalnum() and len(left + right) == 2 and _single_letters(match)):
         return " times "
@@ -185,6 +190,10 @@ def _glued_dash(match: Match, sign: str, left: str, right: str, behind: str) -> 
             return " minus "
         if _NUMERIC_END.search(before(match)):
             return " to "
+    if right.isdecimal() and re.search(r"\b(?:noon|midnight|[a-z]+day)$", before(match), re.IGNORECASE):
+        return " to "
+    if right.isdecimal() and sign in "-–" and re.search(r"(?<![\w-])[a-z]$", before(match)):
+        return " minus "
     if left.isalnum() and right.isalnum() and sign == "-":
         if _single_letters(match) and re.search(r"[=<>+*/^]", before(match) + behind):
             return " minus "
@@ -307,7 +316,7 @@ def _decimal(match: Match) -> str:
 
 
 def _about(match: Match) -> str:
-    return "about "
+    return "" if glued(match)[0].isalnum() else "about "
 
 
 def _ampersand(match: Match) -> str:
@@ -338,6 +347,8 @@ def _named(match: Match) -> str:
     sign = match.group()
     if sign in "→⇒" and _menu(match):
         return ","
+    if sign in "≤≥" and not operands(match):
+        return ("at most" if sign == "≤" else "at least") + (" " if glued(match)[1] else "")
     if sign == "×" and (by := across(match)):
         return by
     if (
@@ -356,6 +367,10 @@ def _hash(match: Match) -> str:
 
 
 def _bar(match: Match) -> str:
+    if re.match(r"[^|\s]{1,12}\|(?!\|)", after(match)):
+        return "the absolute value of "
+    if re.search(r"\|[^|\s]{1,12}$", before(match)):
+        return ""
     return "," if after(match).strip() else ""
 
 
@@ -363,7 +378,9 @@ def _bracket(match: Match) -> str:
     """Round brackets are a pause for the voice; within a word and in formulas they are nothing."""
     if match.group() == "(":
         return " " if glued(match)[0] else "("
-    return ")" if re.search(r"(?:^|\s)\([^()]*$", before(match)) else ""
+    if re.search(r"(?:^|\s)\([^()]*$", before(match)):
+        return ")"
+    return "," if re.search(r"(?:^|[\s,;.])(?:[0-9]{1,2}|[a-z])$", before(match)) and "(" not in before(match) else ""
 
 
 DIGITS: list[Rule] = [
@@ -384,7 +401,7 @@ def _is_variable(match: Match) -> bool:
     text = match["letters"]
     if any(char in GREEK for char in text):
         return True
-    reckoned = re.match(r"[²³^]|\s?[-+*/=^<>≤≥]\s?[\w(√]|\)", after(match)) or re.search(
+    reckoned = re.match(r"[²³^]|\s?[-−+*/×÷=^<>≤≥≠]\s?[\w(√]|\)", after(match)) or re.search(
         r"[-+*/=^<>(]\s?$", before(match)
     )
     about = before(match) + after(match)
@@ -392,10 +409,12 @@ def _is_variable(match: Match) -> bool:
 
 
 LETTERS: list[Rule] = [
-    rule(r"(?P<amount>[a-z])!(?=\s?[=<>+*/^-])", lambda m: f"{m['amount']} factorial"),
+    rule(r"(?P<amount>[a-z])!(?=(?!=)\s?[=<>+*/^-])", lambda m: f"{m['amount']} factorial"),
     rule("[" + "".join(GREEK) + "]", _greek),
 ]
 RULES: list[Rule] = [
+    rule(r"\+/[-−]", lambda m: "plus or minus" + (" " if glued(m)[1] else "")),
+    rule(r"'(?=[0-9]{2}(?!\w))", lambda m: "" if not glued(m)[0] else "'"),
     rule(r"===|!==|<->|-->|<=|>=|!=|==|<>|->|=>|<-|:=|&&|\|\||\+\+|\+=|-=|\*\*(?!\*)|~=|<<|>>", _compared),
     rule(r"[<>]", _less),
     rule(r"=", _equals),
@@ -422,6 +441,7 @@ RULES: list[Rule] = [
     rule("[" + "".join(sign for sign in _NAMES if sign not in "%") + "]", _named),
     rule(r"\((?:e?s)\)(?!\w)", lambda m: "" if glued(m)[0].isalpha() else None),
     rule(r"[()]", _bracket),
+    rule(r"[\[\]{}]", lambda m: " " if all(glued(m)) else ""),
     rule(r"\|", _bar),
     rule(r"!(?=[\w(])", lambda m: "!" if glued(m)[0].isalnum() else ""),
     rule(r"[.,;:!?']", lambda m: m.group()),

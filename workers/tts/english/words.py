@@ -121,7 +121,7 @@ def _abbreviation(match: Match) -> str | None:
         return None
     if lower in ("inc.", "ltd.", "corp.", "co.") and text[0].islower():
         return None
-    return long + _stop(match, text)
+    return long + _stop(match, text) + (" " if after(match)[:1].isalnum() else "")
 
 
 def _title(match: Match, key: str) -> str | None:
@@ -375,6 +375,8 @@ RULES: list[Rule] = [
         _before_number,
     ),
     rule(r"St\.", _saint),
+    rule(r"(?:Mr|Mrs|Ms|Dr|Prof)(?= [A-Z])", lambda m: _TITLES[m.group().lower()]),
+    rule(r"WW(?P<war>II|I|1|2)(?!\w)", lambda m: f"World War {'two' if m['war'] in ('II', '2') else 'one'}"),
     rule(r"(?:et al\.)", lambda m: "and|others" + _stop(m, ".")),
     rule(
         r"(?:e\.g\.?|i\.e\.?|a\.k\.a\.|[Pp]h\.?[Dd]\.?|[apAP]\.[mM]\.|[A-Za-z]{1,7}\.)",
