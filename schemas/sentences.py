@@ -138,6 +138,8 @@ def _boundary(text: str, final: bool, clause: bool) -> int | None:
             end = _clause_end(text, place, final)
         else:
             continue
+        if end and _within_markup(text, place):
+            continue
         if end == _UNKNOWN:
             return None
         if end and not _stands_alone(text[:end]):
@@ -147,6 +149,18 @@ def _boundary(text: str, final: bool, clause: bool) -> int | None:
     if len(text) >= longest + _AHEAD or (final and len(text) > longest):
         return _forced(text[:longest], text)
     return None
+
+
+_OPEN_TAG = re.compile(r"<[A-Za-z/][\w:-]{0,40}\s[^<>]{0,200}=\s?(?:\"[^\"<>]{0,200}|'[^'<>]{0,200})$")
+_ENTITY = re.compile(r"&#?\w{1,12}$")
+
+
+def _within_markup(text: str, place: int) -> bool:
+    """Whether the mark at `place` stands in a tag's attribute or closes an entity (`&amp;`)."""
+    if text[place] == ";" and _ENTITY.search(text[max(0, place - 14) : place]):
+        return True
+    start = text.rfind("<", max(0, place - 240), place)
+    return start >= 0 and _OPEN_TAG.match(text[start:place]) is not None
 
 
 def _longest(text: str) -> int:

@@ -11,7 +11,7 @@ from schemas.sentences import LONGEST, Piece, SentenceSplitter, ends_sentence, s
 _TEXT = """Hello I went to Dr. Smith at 5 p.m. and paid 3.50 or e.g. 1,000 euros, then … left! Really? No. (Yes) "Go." he
 said; so: why — **bold** `code` 🎉 👩‍🚀 1. 2) - item#next [link](http://x.y) example.com U.S. etc. J. R. こんにちは。
 你好，世界！今天天气很好，我们去 über’s don't done.The well.I'm Dr.Smith really?Yes v1.2.Final Node.js यह है।दूसरा اچھا۔ ok؟
-「はい。」と言った。 Mr.T done." a.The. ```python | ---"""
+「はい。」と言った。 Mr.T done." a.The. ```python | --- &amp; <break time="1. "/> <b x=' a; "b."""
 WORDS = st.sampled_from([word.replace("#", "\n") for word in _TEXT.split()])
 TEXT = st.one_of(st.lists(WORDS, max_size=60).map(" ".join), st.text(max_size=700))
 
@@ -104,6 +104,10 @@ def test_sentences(text: str, expected: list[str]) -> None:
             ["Go to https://a.example/b?The=c!Now or x.y@Mail.Com then."],
         ),
         ("Call time.Now() or my_file.The other.", ["Call time.Now() or my_file.The other."]),
+        (
+            'Take <sub alias="Mr. T. Then go.">it</sub> now. <break time="1.5s"/> Tom &amp; Jerry. Bye now.',
+            ['Take <sub alias="Mr. T. Then go.">it</sub> now.', '<break time="1.5s"/> Tom &amp; Jerry.', "Bye now."],
+        ),
         ("यह पहला वाक्य है। यह दूसरा वाक्य है।", ["यह पहला वाक्य है।", "यह दूसरा वाक्य है।"]),
         ("यह पहला वाक्य है।यह दूसरा वाक्य है॥", ["यह पहला वाक्य है।", "यह दूसरा वाक्य है॥"]),
         ("كيف حالك اليوم؟ أنا بخير جدا.", ["كيف حالك اليوم؟", "أنا بخير جدا."]),
@@ -134,6 +138,7 @@ def test_sentences_without_a_blank_between_and_of_other_scripts(text: str, expec
         ("東京は日本の首都で、とても大きな都市です。", "東京は日本の首都で、"),
         ("你好，世界，今天我们去公园。", "你好，世界，"),
         ("我现在就要去，走吧。", "我现在就要去，走吧。"),
+        ("Here are Tom and Jerry &amp; their friends, all of them.", "Here are Tom and Jerry &amp; their friends,"),
         ("Good question — the tower was built in 1889.", "Good question —"),
     ],
 )
