@@ -7,17 +7,21 @@ more) gives way to one that comes when there are too many: half-open ones, howev
 import asyncio
 import ipaddress
 import resource
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
 from aiohttp import web
 
+from schemas.errors import SettingsError
+
+Proxies = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 FIRST_WITHIN = 10.0
 """Seconds for a request's head, from the connection's beginning or the last answer, and for its body."""
 LARGEST_BODY = 65_536
+WEBSOCKET = "/ws"
 _OTHER_FILES = 1024
 """Files of ours besides: phones' sound, models, the log."""
 _FULL = (
@@ -50,9 +54,27 @@ def open_files(wanted: int) -> int:
     return max(1, min(wanted, soft - _OTHER_FILES))
 
 
-def proxies_of(setting: str) -> frozenset[str]:
-    """Addresses, comma-separated, as `neighbourhood` writes them."""
-    return frozenset(neighbourhood(name.strip()) for name in setting.split(",") if name.strip())
+def proxies_of(setting: str) -> Proxies:
+    """Addresses or networks, comma-separated. SettingsError."""
+    found = []
+    for name in filter(None, (name.strip() for name in setting.split(","))):
+        try:
+            found.append(ipaddress.ip_network(name, strict=False))
+        except ValueError:
+            raise SettingsError(
+                f"GATEWAY_PROXIES={name}: expected an address, or a network such as 10.0.0.0/8"
+            ) from None
+    return tuple(found)
+
+
+def is_proxy(address: str, proxies: Proxies) -> bool:
+    """Whether it is one of ours."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return any((mapped or found) in network for network in proxies)
 
 
 def neighbourhood(address: str) -> str:
@@ -68,16 +90,14 @@ def neighbourhood(address: str) -> str:
     return str(found)
 
 
-def caller_of(request: web.Request, proxies: Collection[str]) -> str:
-    """Whom a request comes from: by our own proxies' word (X-Forwarded-For), nobody else's."""
-    peer = neighbourhood(request.remote or "")
-    if peer not in proxies:
-        return peer
-    told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
-    for address in reversed([neighbourhood(name.strip()) for name in told if name.strip()]):
-        if address not in proxies:
-            return address
-    return peer
+def caller_of(request: web.Request, proxies: Proxies) -> str:
+    """Whom a request comes from, as `neighbourhood` has it: by our own proxies' word (X-Forwarded-For), nobody else's."""
+    peer = request.remote or ""
+    told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",") if is_proxy(peer, proxies) else []
+    for address in reversed([name.strip() for name in told if name.strip()]):
+        if not is_proxy(address, proxies):
+            return neighbourhood(address)
+    return neighbourhood(peer)
 
 
 class Connections:
@@ -85,7 +105,7 @@ class Connections:
 
     def __init__(self, limits: DoorLimits, turned_away: Callable[[str], None] = lambda _: None):
         self._limits = limits
-        self._proxies = proxies_of(limits.proxies)
+        self.proxies = proxies_of(limits.proxies)
         self._turned_away = turned_away
         self._by_address: dict[str, dict[Visitor, None]] = {}
         self._idle: dict[Visitor, None] = {}
@@ -95,7 +115,7 @@ class Connections:
         """Why not, if not."""
         limits = self._limits
         neighbours = self._by_address.get(visitor.address, {})
-        crowded = visitor.address not in self._proxies and len(neighbours) >= limits.connections_per_address
+        crowded = not visitor.proxy and len(neighbours) >= limits.connections_per_address
         if crowded and not self._make_room(next((one for one in neighbours if one in self._idle), None)):
             return self._no("address", f"this address has {len(neighbours)} connections already")
         if self.count >= limits.connections and not self._make_room(next(iter(self._idle), None)):
@@ -141,8 +161,7 @@ class Connections:
         """Of every route: a body comes in time, or not at all; a connection is busy while it is answered."""
         visitor = request.protocol
         assert isinstance(visitor, Visitor)
-        websocket = request.headers.get("Upgrade", "").lower() == "websocket"
-        if websocket:
+        if request.path == WEBSOCKET:
             return await handler(request)  # it is busy once it has begun: `started`
         self.busy(visitor)
         try:
@@ -172,12 +191,13 @@ class Visitor(web.RequestHandler):
             keepalive_timeout=FIRST_WITHIN,
             lingering_time=2.0,
         )
-        self.address = ""
+        self.address, self.proxy = "", False
         self._connections = connections
         self._admitted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.address = neighbourhood(str((transport.get_extra_info("peername") or ("",))[0]))
+        peer = str((transport.get_extra_info("peername") or ("",))[0])
+        self.address, self.proxy = neighbourhood(peer), is_proxy(peer, self._connections.proxies)
         why = self._connections.admit(self)
         if why:
             body = b'{"error": {"code": "too_many", "message": "%s"}}' % why.encode()

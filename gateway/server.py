@@ -10,7 +10,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.admission import Admission, TurnedAway
-from gateway.connections import LARGEST_BODY, Connections, DoorLimits, Visitor, caller_of, proxies_of
+from gateway.connections import LARGEST_BODY, WEBSOCKET, Connections, DoorLimits, Visitor, caller_of
 from gateway.opens import Opens
 from gateway.reading import LARGEST, TURNED_AWAY, read
 from gateway.reception import Reception, Refused, new_session
@@ -78,7 +78,6 @@ class Server:
         self._house = reception.house
         self._join = join
         limits = limits or DoorLimits()
-        self._proxies = proxies_of(limits.proxies)
         self.connections = Connections(limits, lambda why: self._house.metrics.refused.labels(why).inc())
         self._opens = Opens(limits, self._house.clock, reception.engine.sessions)
         self._listening: asyncio.Server | None = None
@@ -91,7 +90,7 @@ class Server:
         app = web.Application(
             middlewares=[self.connections.attend, self.admission.check_host], client_max_size=LARGEST_BODY
         )
-        app.router.add_get("/ws", self._websocket)
+        app.router.add_get(WEBSOCKET, self._websocket)
         app.router.add_post("/join", self._join_room)
         app.add_routes(self.routes)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2)
@@ -122,7 +121,7 @@ class Server:
             if not grant.join:
                 return _sorry(403, "token", "the token does not allow this; it needs `join`: true")
             wanted = JoinRoom.model_validate_json(await request.read())
-            self._opens.begin(caller_of(request, self._proxies), self.admission.token_of(request))
+            self._opens.begin(caller_of(request, self.connections.proxies), self.admission.token_of(request))
         except TurnedAway as refusal:
             self._house.metrics.refused.labels(refusal.code).inc()
             return _sorry(429 if refusal.code == "too_many" else 401, refusal.code, str(refusal))
@@ -151,7 +150,7 @@ class Server:
             grant = self.admission.let_in(request)
             start = await _first_frame(socket)
             self.connections.started(request)
-            who = self._opens.begin(caller_of(request, self._proxies), self.admission.token_of(request))
+            who = self._opens.begin(caller_of(request, self.connections.proxies), self.admission.token_of(request))
             session, connection = await self._begin(socket, start, grant, who)
         except TurnedAway as refusal:
             self._house.metrics.refused.labels(refusal.code).inc()

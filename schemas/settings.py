@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     gateway_allowed_origins: str = ""
     """Browser origins that may connect, comma-separated; "" is none but the same host."""
     gateway_proxies: str = ""
-    """Addresses of reverse proxies, comma-separated: whom they speak for is read from X-Forwarded-For; "" believes nobody."""
+    """Addresses or networks of reverse proxies, comma-separated: whom they speak for is read from X-Forwarded-For; "" believes
+    nobody."""
     gateway_connections: int = Field(2000, ge=1)
     gateway_connections_per_address: int = Field(100, ge=1)
     """HTTP and WebSocket connections at once, in all and of one address (IPv6: of one /64)."""

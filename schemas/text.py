@@ -35,6 +35,8 @@ def plain(text: str, longest: int) -> str:
 def identity(text: str, longest: int = 256) -> str:
     """Who somebody is, as one line of at most `longest` characters: what is fit stays as it is; what has to be changed gets a
     mark made of the original, so that nobody can be changed into somebody else."""
+    if text.isascii() and text.isprintable() and "  " not in text and 0 < len(text.strip()) == len(text) <= longest:
+        return text  # as nearly always, and asked for each frame of sound
     fit = one_line(text, longest)
     if fit == text and fit:
         return text

@@ -10,8 +10,9 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from gateway import connections, server
-from gateway.connections import DoorLimits, caller_of, neighbourhood, proxies_of
+from gateway.connections import DoorLimits, caller_of, is_proxy, neighbourhood, proxies_of
 from gateway.tokens import Grant, mint
+from schemas.errors import SettingsError
 from tests.gateway.door import SECRET, START, Door, closing, door
 
 
@@ -68,7 +69,12 @@ async def test_half_open_connections_lock_nobody_out(said: bytes, limits: DoorLi
             assert messages[-1] == {"type": "ended", "reason": "hang_up"}
 
 
-@pytest.mark.parametrize("said", [b"", b"POST /join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{"])
+_SLOW = b"POST /join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{"
+
+
+@pytest.mark.parametrize(
+    "said", [b"", _SLOW, _SLOW.replace(b"Host", b"Upgrade: websocket\r\nConnection: upgrade\r\nHost")]
+)
 async def test_a_request_comes_in_time(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that says nothing is closed, a request whose body does not come refused."""
     monkeypatch.setattr(connections, "FIRST_WITHIN", 0.3)
@@ -196,4 +202,12 @@ def test_a_household_is_one_address() -> None:
 def test_only_our_own_proxies_are_believed(peer: str, told: str, caller: str) -> None:
     """X-Forwarded-For counts from proxies that were named, from its end, and what a client wrote into it does not."""
     request = make_mocked_request("GET", "/ws", headers={"X-Forwarded-For": told} if told else {})
-    assert caller_of(request.clone(remote=peer), proxies_of("127.0.0.1, 10.0.0.1")) == caller
+    assert caller_of(request.clone(remote=peer), proxies_of("127.0.0.1, 10.0.0.0/8")) == caller
+
+
+def test_a_proxy_is_an_address_or_a_network() -> None:
+    """Anything else is refused by the setting's name; IPv4 in IPv6's clothes is IPv4."""
+    with pytest.raises(SettingsError, match="GATEWAY_PROXIES=nginx: expected an address"):
+        proxies_of("127.0.0.1, nginx")
+    assert is_proxy("::ffff:10.1.2.3", proxies_of("10.0.0.0/8"))
+    assert not is_proxy("2001:db8::1", proxies_of("10.0.0.0/8"))
