@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,51 @@ async def test_words_of_an_earlier_start_are_not_told_again(tmp_path: Path) -> N
     await keeper.stop()
     assert "old story" not in str(failed.value)
     assert failed.value.code == 7
+
+
+async def test_ctrl_c_ends_a_start(tmp_path: Path) -> None:
+    """A start that waits for something can be ended as anything else: it stops what it had begun and ends with 0."""
+    async with odd_server("silent") as place:
+        environment = BARE | {
+            "ANTIPHON_DATA": str(tmp_path / "data"), "LLM_BASE_URL": f"http://{place}/v1", "LLM_TIMEOUT": "60",
+            "STT_PROVIDER": "simulated", "TTS_PROVIDER": "simulated",
+        }  # fmt: skip
+        process = await asyncio.create_subprocess_exec(
+            *ANTIPHON, "up", "--free-ports", "--gateways", "1", env=environment, cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        log = tmp_path / "data" / "up" / "logs" / "llm-1.log"
+        while not (log.exists() and "health page" in log.read_text()):
+            await asyncio.sleep(0.05)
+        pids = [int(pid) for pid in _children(process.pid)]
+        assert pids
+        process.send_signal(signal.SIGINT)
+        said, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, said.decode()
+    assert "Traceback" not in said.decode()
+    assert [pid for pid in pids if os.path.exists(f"/proc/{pid}")] == []  # noqa: ASYNC240
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+@pytest.mark.parametrize(
+    ("free_ports", "phones", "answers"), [(False, True, "set"), (True, True, "set"), (True, False, "any")]
+)
+def test_where_phones_are_answered_is_as_it_was_set(
+    tmp_path: Path, free_ports: bool, phones: bool, answers: str
+) -> None:
+    """SIP_LISTEN wins over --free-ports for the first gateway, the others take any port; a demo disturbs nobody's phones."""
+    settings = load(
+        sip_listen="127.0.0.1:5070", redis_url="redis://127.0.0.1:6379/0", llm_base_url="http://127.0.0.1:1/v1"
+    )
+    stack = Stack(Plan(tmp_path, gateways=2, free_ports=free_ports, phones=phones), settings)
+    first, second = [command.environment for command in stack._processes() if command.name.startswith("gateway")]
+    assert second["SIP_LISTEN"] == "127.0.0.1:0"
+    if answers == "set":
+        assert "SIP_LISTEN" not in first  # as the environment has it
+        assert stack.endpoints()["sip"] == "127.0.0.1:5070"
+    else:
+        assert first["SIP_LISTEN"] == "127.0.0.1:0"
+        assert "sip" not in stack.endpoints()

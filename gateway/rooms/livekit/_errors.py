@@ -25,7 +25,7 @@ def explain(message: str, url: str) -> LiveKitError:
         tail = message.rpartition("error: ")[2] if "error: " in message else message
         why = next((said for pattern, said in _REASONS if re.search(pattern, tail)), "401")
         return LiveKitError(_AUTHORIZATION.format(url=url, why=why))
-    if "404" in message:
+    if "404" in message or "Invalid response status" in message:
         return LiveKitError(
             f"{url} answers, but is no LiveKit server, or one too old (1.8 is needed); check LIVEKIT_URL"
         )
