@@ -1,5 +1,6 @@
 """What a client is told of its session's log (docs/websocket.md): events in, messages out. Pure but for what it remembers."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from schemas.events import (
@@ -7,6 +8,9 @@ from schemas.events import (
     Event,
     ReplyFinished,
     ReplySentence,
+    SessionEnded,
+    SessionResumed,
+    SessionRewound,
     SpeechPaused,
     SpeechResumed,
     SpeechStarted,
@@ -80,9 +84,10 @@ class Narrator:
                 for key in [key for key in self._sentences if key[0] <= event.turn]:
                     del self._sentences[key]
                 ended = {"type": "turn", "turn": event.turn, "how": event.how, "reason": event.reason}
-                unsaid = [name for name in self._interim if self._utterances.get(name, (None,))[0] == event.turn]
-                withdrawn = [self._withdrawn(name) for name in unsaid]
-                return [*withdrawn, *self._metrics(event.turn), ended | {"heard": event.heard}]
+                of_turn = [name for name in self._utterances if self._utterances[name][0] == event.turn]
+                return [*self._withdrawn(of_turn), *self._metrics(event.turn), ended | {"heard": event.heard}]
+            case SessionResumed() | SessionRewound() | SessionEnded():
+                return self._withdrawn([name for name in self._interim if name not in self._utterances])
             case _:
                 pass
         return []
@@ -115,7 +120,7 @@ class Narrator:
         if event.utterance in self._past:
             return []  # it came too late: what carries it is there already
         carried = self._carried_by(event.utterance)
-        withdrawn = [self._withdrawn(name) for name in carried if name in self._interim]
+        withdrawn = self._withdrawn(carried)
         shown = next((name for name in carried if name in self._told), None)
         for name in carried:
             self._told.pop(name, None)
@@ -133,9 +138,10 @@ class Narrator:
             _, earlier = self._utterances.get(earlier, (None, None))
         return carried
 
-    def _withdrawn(self, utterance: str) -> Message:
-        """Interim words whose final ones will never come."""
-        return self._transcript(self._interim.pop(utterance).model_copy(update={"text": ""}), None)
+    def _withdrawn(self, utterances: Iterable[str]) -> list[Message]:
+        """Interim words of these, whose final ones will never come: speech that was lost, or went with its gateway or session."""
+        lost = [self._interim.pop(name) for name in utterances if name in self._interim]
+        return [self._transcript(event.model_copy(update={"text": ""}), None) for event in lost]
 
     def _transcript(self, event: TranscriptPartial | TranscriptFinal, replaces: str | None) -> Message:
         turn, _ = self._utterances.get(event.utterance, (None, None))

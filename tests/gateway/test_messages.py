@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from gateway.messages import Narrator
 from schemas.agent import AgentSpec
-from schemas.events import Event, StageFailed, TranscriptFinal, TranscriptPartial, TurnEnded, UtteranceCaptured
+from schemas.events import (
+    Event,
+    SessionEnded,
+    SessionResumed,
+    SessionRewound,
+    StageFailed,
+    TranscriptFinal,
+    TranscriptPartial,
+    TurnEnded,
+    UtteranceCaptured,
+)
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.test_anything import WHO, agents, happening, play, stages
 
@@ -92,6 +102,17 @@ def test_interim_words_are_withdrawn_when_their_final_ones_never_come() -> None:
     lost = StageFailed(stage="stt", code="x", message="x", job="stt/u2", utterance="u2", turn=1)
     events = [*CHAIN[:2], partial("u2", MORE), CHAIN[2], lost, TurnEnded(turn=1, how="played", reason="finished")]
     assert shown(events) == [HALF]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [SessionResumed(gateway="g2", epoch=2), SessionEnded(reason="hang_up"), SessionRewound(after=1)],
+    ids=lambda e: e.type,
+)
+def test_interim_words_go_with_the_gateway_that_heard_them(end: Event) -> None:
+    """Speech that nobody has captured is lost with its gateway, or its session."""
+    assert shown([*CHAIN, partial("u4", "And also"), end]) == [ALL]
+    assert shown([partial("u1", "I"), captured("u1"), end, final("u1", HALF)]) == [HALF]
 
 
 def words(log: Sequence[Event]) -> list[str]:
