@@ -369,6 +369,9 @@ _PAIRED = re.compile(
     r"|boeing|airbus|porsche|model|rtx|gtx|radeon|bmw|line|port)\b\.?\s?#?$",
     re.IGNORECASE,
 )
+_COUNTED_PEOPLE = listed(
+    "people men women children feet miles meters dollars euros pages pounds points times votes passengers"
+)
 _EMERGENCY = {"911", "112", "999", "411", "311", "211", "511", "611", "711", "811", "988"}
 _CALLS = re.compile(
     r"\b(?:call(?:s|ed|ing)?|dial(?:s|ed|ing)?|text|phone|ring|number|emergency)(?: to| at| is)?:?\s?$", re.IGNORECASE
@@ -382,7 +385,7 @@ def _plain(match: Match) -> str | None:
     many = counted(word_after(match))
     if (
         text in _EMERGENCY
-        and not many
+        and (not many or (text == "911" and word_after(match) not in _COUNTED_PEOPLE))
         and (text == "911" or _CALLS.search(lead))
         and not re.search(r"Porsche\s?$", lead)
     ):

@@ -24,7 +24,7 @@ def _groups(text: str) -> str:
 def _group(text: str) -> str:
     if text.isdecimal():
         return {"800": "eight hundred", "900": "nine hundred"}.get(text) or spelled(text)
-    return letters(text) if text.isupper() and len(text) < 4 else text.lower()
+    return letters(text) if text.isupper() and len(text) < 4 and not re.search("[AEIOU].", text[1:]) else text.lower()
 
 
 def _phone(match: Match) -> str:
@@ -55,7 +55,14 @@ def _vanity(match: Match) -> str:
     """1-800-FLOWERS"""
     words = _GROUP.findall(match["word"])
     head = ", ".join(_group(one) for one in _GROUP.findall(match["head"]))
-    said = " ".join(spelled(one) if one.isdecimal() else one.lower() if len(one) > 3 else letters(one) for one in words)
+    said = " ".join(
+        spelled(one)
+        if one.isdecimal()
+        else one.lower()
+        if len(one) > 3 or re.search("[AEIOU]", one[1:])
+        else letters(one)
+        for one in words
+    )
     return f"{head}, {said}"
 
 
@@ -160,7 +167,7 @@ def _flight(match: Match) -> str | None:
 
 
 _WORDS_IN_CAPITALS = listed(
-    "I A AM PM BC AD CE AND OR THE IN OF TO BY AT ON FOR IS IT NO UP US PAGE YEAR OVER ABOUT WITH FROM"
+    "I A AM PM BC AD CE AND OR THE IN OF TO BY AT ON FOR IS IT NO UP US PIN ZIP SSN OTP ID PAGE YEAR OVER ABOUT WITH FROM"
 )
 
 
@@ -348,6 +355,8 @@ def _camel(match: Match) -> str | None:
 def _flag(match: Match) -> str | None:
     if not before(match).strip() or not before(match).endswith((" ", "[", "(", "'", '"')):
         return None
+    if len(match["name"]) == 1 and (before(match).endswith("(") or re.match(r" ?[-+*/=^±×÷)]", after(match))):
+        return None  # minus b
     dashes = match["dashes"].count("-") + 2 * match["dashes"].count("—")
     name = match["name"]
     said = " ".join(_label(one) for one in re.split(r"[-=]", name))
@@ -416,7 +425,7 @@ ANY: list[Rule] = [
         re.IGNORECASE,
     ),
     rule(rf"[\w](?:[\w.-]{{0,60}}[\w])?\.(?:{_EXTENSIONS})(?![\w(])(?!\.[\w])", _file),
-    rule(r"[A-Za-z]:\\[\w.\\ -]{0,1}(?:[\w.\\-]{0,120}[\w])?", _path),
+    rule(r"[A-Za-z]:\\(?:[\w.()-]{1,40}(?: [\w.()-]{1,40})?\\){0,8}(?:[\w.-]{0,60}\w)?", _path),
     rule(rf"[A-Za-z0-9_][\w.-]{{0,40}}(?:/[\w.-]{{1,40}}){{0,8}}/[\w.-]{{0,60}}\.(?:{_EXTENSIONS})(?!\w)", _path),
 ]
 """Rules for letters and digits alike."""

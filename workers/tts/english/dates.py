@@ -195,8 +195,9 @@ def _hour(match: Match) -> str | None:
     hour = int(match["hour"])
     if not 0 <= hour <= 12 or (match["half"] in ("a", "p") and (match["gap"] or hour == 0)):
         return None
-    if len(match["half"]) == 1 and match["half"] == "a" and not re.match(r"\s?(?:-|–|$|to\b|[.,;])", after(match)):
-        return None
+    ranged = re.match(r"\s?[-–]\s?[0-9]", after(match)) or re.search(r"[0-9]a?\s?[-–]\s?$", before(match))
+    if len(match["half"]) == 1 and not ranged:
+        return None  # 2a, 3p: a term, a code
     return f"{cardinal(hour)}{'|' if match['gap'] else ' '}{_half(match)}"
 
 
@@ -268,7 +269,7 @@ def _year(match: Match) -> str | None:
     lead = word_before(match).lower()
     if lead in _SURE_LEADS:
         return year(number)
-    if number < 1100 and lead not in ("in", "since", "until", "by", "before", "after", "ad"):
+    if not 1100 <= number < 2100 and lead not in ("in", "since", "until", "by", "before", "after", "ad"):
         return None
     if re.match(rf"\s?{_ERA}", rest) or (lead in _YEAR_LEADS and not counted(word_after(match))):
         return year(number)
@@ -328,8 +329,8 @@ DIGITS: list[Rule] = [
 ]
 """Rules for places that begin with a digit."""
 YEARS: list[Rule] = [
-    rule(r"(?P<number>1[0-9]{3}|20[0-9]{2})(?![\w,%°]|,[0-9]|\.[0-9])", _year),
-    rule(r"(?P<number>1[0-9]{3}|20[0-9]{2})(?=,(?![0-9]))", _year),
+    rule(r"(?P<number>[12][0-9]{3})(?![\w,%°]|,[0-9]|\.[0-9])", _year),
+    rule(r"(?P<number>[12][0-9]{3})(?=,(?![0-9]))", _year),
 ]
 LETTERS: list[Rule] = [
     rule(

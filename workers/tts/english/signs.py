@@ -88,7 +88,14 @@ def _compared(match: Match) -> str | None:
         return None
     if sign in ("->", "-->", "=>") and _menu(match):
         return ","
-    return _spaced(_COMPARED[sign], match)
+    said = _COMPARED[sign]
+    return _spaced(said.removeprefix("is ") if _asked(match) else said, match)
+
+
+def _asked(match: Match) -> bool:
+    """Whether the verb has been said: "Is 5 < 10?"."""
+    verb = re.search(r"\b(?:is|are|was|were)\b(?![^<>]*\bthat\b)[^.?!<>=]{1,24}$", before(match), re.IGNORECASE)
+    return verb is not None
 
 
 def _menu(match: Match) -> bool:
@@ -109,7 +116,7 @@ def _less(match: Match) -> str:
     if sign == ">" and _menu(match):
         return ","
     if operands(match) or bare:
-        asked = re.search(r"\b(?:is|are|was|were)\b(?![^<>]*\bthat\b)[^.?!<>=]{1,24}$", before(match), re.IGNORECASE)
+        asked = _asked(match)
         between = re.search(r"[<>=]\s?[^<>=,;.?!]{1,20}$", before(match)) is not None
         words = "less than" if sign == "<" else "greater than"
         text = words if bare or asked or (between and sign == "<") else f"is {words}"
@@ -164,6 +171,7 @@ _FULL_NUMBER = re.compile(rf"(?:^|[\s(])[$€£]?({N})%?\s?$")
 def _dash(match: Match) -> str:
     sign = match.group()
     left, right = glued(match)
+    left = "" if left and left in "([{=<>*/^" else left
     behind = after(match)
     if left and right:
         return _glued_dash(match, sign, left, right, behind)
@@ -212,6 +220,9 @@ def _spaced_dash(match: Match, sign: str) -> str:
     if _PERIOD.search(lead.rstrip()) and re.match(
         r"\s(?:[0-9]|[A-Z][a-z]+day\b|[A-Z][a-z]{2,8}\b|noon|midnight)", behind
     ):
+        return "to"
+    unit = re.search(r"[0-9] ?(°?[A-Za-z%]{0,4}|°) $", lead)
+    if unit and unit.group(1) and re.match(rf" [0-9.,]{{1,12}} ?{re.escape(unit.group(1))}(?!\w)", behind):
         return "to"
     first, second = _FULL_NUMBER.search(lead), re.match(rf"\s[$€£]?({N})(.*)", behind)
     if first and second:
