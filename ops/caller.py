@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from schemas.audio import HEARING_RATE
-from schemas.errors import AntiphonError
+from schemas.errors import AntiphonError, in_words
 
 Pcm = NDArray[np.int16]
 Message = dict[str, Any]
@@ -93,9 +93,7 @@ class Caller:
             await self._socket.send_json(start)
             ready = await self._socket.receive_json(timeout=15)
         except (aiohttp.ClientError, OSError, TimeoutError, TypeError) as error:
-            raise CallError(
-                f"{self.url}: no gateway answers there as expected ({error or type(error).__name__})"
-            ) from None
+            raise CallError(f"{self.url}: no gateway answers there as expected ({in_words(error)})") from None
         if ready.get("type") != "ready":
             raise CallError(f"{self.url}: {ready.get('message') or ready}", str(ready.get("code", "")))
         self.session, self.ticket = ready["session"], ready["ticket"]

@@ -16,7 +16,7 @@ from livekit import api
 
 from gateway.rooms.livekit._errors import explain
 from gateway.rooms.livekit.access import Access
-from schemas.errors import AntiphonError
+from schemas.errors import AntiphonError, in_words
 from schemas.numbers import numbers_shortened
 
 _TRANSPORTS = {
@@ -277,7 +277,7 @@ class Telephony:
         except TimeoutError:
             raise TelephonyError(_without_bridge("no answer")) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise explain(f"IO error: {error or type(error).__name__}", self._access.url) from None
+            raise explain(f"IO error: {in_words(error)}", self._access.url) from None
 
 
 def _without_bridge(said: str) -> str:

@@ -76,3 +76,8 @@ class Transient(ProviderError):
 
 
 class Permanent(ProviderError): ...
+
+
+def in_words(error: BaseException) -> str:
+    """What an error of somebody else's says, on one line; its name where it says nothing, as time-outs do."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,6 +1,7 @@
 """`antiphon doctor`: is everything here that a conversation needs? One line each, and what to do about it."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -17,25 +18,29 @@ from ops import console, disk
 from ops.commands import languages, phones
 from ops.commands.findings import Finding
 from ops.stack import data_folder, running
-from schemas.errors import AntiphonError, ProviderError
+from schemas.errors import AntiphonError, ProviderError, in_words
 from schemas.log.keys import PARTITIONS
-from schemas.settings import Settings, load
+from schemas.settings import Settings, load, without_password
 
 _SIGNS = {"ok": ("ok  ", "green"), "warn": ("look", "yellow"), "bad": ("bad ", "red")}
 
+_ANSWERS_WITHIN = 5.0  # seconds
+_LISTED = 2**20
+"""Bytes of a list of models that are read."""
 
-async def doctor(json: bool) -> bool:
+
+async def doctor(as_json: bool) -> bool:
     """Print every finding; True when nothing is bad."""
     findings = []
     async for finding in _examine():
         findings.append(finding)
-        if not json:
+        if not as_json:
             sign = Text(*_SIGNS[finding.result])
             console.out.print(sign.append(f"  {finding.check:<12} {finding.found}", "default"), soft_wrap=True)
             if finding.advice:
                 console.out.print(f"      {'':<12} → {finding.advice}", style="yellow", soft_wrap=True)
     healthy = all(finding.result != "bad" for finding in findings)
-    if json:
+    if as_json:
         console.emit({"healthy": healthy, "findings": [asdict(finding) for finding in findings]})
     return healthy
 
@@ -78,7 +83,12 @@ async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Findin
         config = await client.config_get("append*")
         stored = None if settings.redis_cluster else await client.get(PARTITIONS)
     except (RedisError, OSError) as error:
-        yield Finding("log", "bad", f"REDIS_URL: {error}", "start Redis ≥ 7.0 or Valkey ≥ 8 there, or unset REDIS_URL")
+        yield Finding(
+            "log",
+            "bad",
+            f"REDIS_URL={without_password(url)}: {in_words(error)}",
+            "start Redis ≥ 7.0 or Valkey ≥ 8 there, or unset REDIS_URL",
+        )
         return
     finally:
         await client.aclose()
@@ -155,25 +165,39 @@ async def _llm(settings: Settings, embedded: str | None) -> Finding:
     url = settings.llm_base_url if "llm_base_url" in settings.model_fields_set else embedded
     if url is None:
         return Finding("llm", "ok", "no LLM_BASE_URL: `antiphon up` starts its own (SmolLM2 135M)")
+    shown = without_password(url)
     headers = {"Authorization": f"Bearer {settings.llm_api_key.get_secret_value()}"} if settings.llm_api_key else {}
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5), headers=headers) as http,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWERS_WITHIN), headers=headers) as http,
             http.get(url.rstrip("/") + "/models") as answer,
         ):
+            if answer.status in (404, 405, 501):
+                return Finding(
+                    "llm", "warn", f"{shown} has no list of models", "`antiphon worker llm` says if it answers"
+                )
             if answer.status != 200:
                 return Finding(
-                    "llm", "bad", f"{url}/models answers {answer.status}", "check LLM_BASE_URL and LLM_API_KEY"
+                    "llm", "bad", f"{shown}/models answers {answer.status}", "check LLM_BASE_URL and LLM_API_KEY"
                 )
-            names = [str(model["id"]) for model in (await answer.json())["data"]]
-    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            body = b""
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > _LISTED:
+                    break
+            names = [str(model["id"]) for model in json.loads(body)["data"]]
+    except (aiohttp.ClientError, TimeoutError) as error:
+        why = f"no answer within {_ANSWERS_WITHIN:.0f} s" if isinstance(error, TimeoutError) else in_words(error)
+        return Finding("llm", "bad", f"{shown}: {why}", "start the endpoint, or correct LLM_BASE_URL")
+    except (ValueError, LookupError, TypeError):
         return Finding(
-            "llm", "bad", f"{url}: {error or type(error).__name__}", "start the endpoint, or correct LLM_BASE_URL"
-        )
+            "llm", "bad", f"{shown}/models: expected a list of models in JSON, got something else",
+            "is LLM_BASE_URL the base URL of an OpenAI-compatible API, such as http://127.0.0.1:8081/v1?",
+        )  # fmt: skip
     if settings.llm_model in names or embedded == url:
-        return Finding("llm", "ok", f"{url} has {', '.join(names[:3])}")
+        return Finding("llm", "ok", f"{shown} has {', '.join(names[:3])}")
     return Finding(
-        "llm", "warn", f"{url} lists {', '.join(names[:5])}", f"LLM_MODEL={settings.llm_model} is not among them"
+        "llm", "warn", f"{shown} lists {', '.join(names[:5])}", f"LLM_MODEL={settings.llm_model} is not among them"
     )
 
 
@@ -202,8 +226,8 @@ async def _livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:
     except api.TwirpError as error:
         return Finding("livekit", "bad", str(explain(f"{error.status} {error.message}", server.url)))
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        said = explain(f"IO error: {error or type(error).__name__}", server.url)
-        return Finding("livekit", "bad", str(said), "start the server, or unset LIVEKIT_URL")
+        why = explain(f"IO error: {in_words(error)}", server.url)
+        return Finding("livekit", "bad", str(why), "start the server, or unset LIVEKIT_URL")
     return Finding("livekit", "ok", f"{server.url} takes our key, {len(rooms)} rooms now")
 
 

@@ -7,6 +7,7 @@ from ops import console
 from ops.caller import CallError
 from ops.commands.dial import door
 from ops.entry import client_token
+from schemas.errors import in_words
 
 
 async def join(room: str, agent: str, url: str | None, token: str, json: bool) -> None:
@@ -21,7 +22,7 @@ async def join(room: str, agent: str, url: str | None, token: str, json: bool) -
         ):
             found = await answer.json()
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        raise CallError(f"{base}: no gateway answers there as expected ({error or type(error).__name__})") from None
+        raise CallError(f"{base}: no gateway answers there as expected ({in_words(error)})") from None
     if "session" not in found:
         raise CallError(str(found.get("error", {}).get("message") or found))
     if json:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.commands.doctor import _llm, _log
 from ops.stack import ANTIPHON, Plan, Stack, StackError
 from ops.supervisor import Command, Failed, Supervisor
 from ops.system import free_port
@@ -177,3 +178,38 @@ def test_where_phones_are_answered_is_as_it_was_set(
     else:
         assert first["SIP_LISTEN"] == "127.0.0.1:0"
         assert "sip" not in stack.endpoints()
+
+
+@pytest.mark.parametrize("how", ODDITIES)
+async def test_doctor_names_what_is_odd(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """doctor's findings say what an odd endpoint or log did, and never end in nothing or in a password."""
+    monkeypatch.setattr("ops.commands.doctor._ANSWERS_WITHIN", 0.3)
+    async with odd_server(how) as place:
+        settings = load(llm_base_url=f"http://me:secret@{place}/v1", redis_url=f"redis://:secret@{place}/0")
+        llm = await _llm(settings, None)
+        (log,) = [finding async for finding in _log(settings, None)]
+    assert (llm.result, log.result) == ("warn" if how == "not found" else "bad", "bad")
+    for finding in (llm, log):
+        assert "secret" not in finding.found + finding.advice
+        assert not finding.found.rstrip().endswith(":"), finding
+        assert finding.advice
+
+
+async def test_doctor_reads_a_long_list_of_models() -> None:
+    """An endpoint with hundreds of models sends its list in many pieces: all are read."""
+    models = b'{"data": [' + b",".join(b'{"id": "model-%d"}' % number for number in range(5000)) + b"]}"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(models))
+        for start in range(0, len(models), 10_000):
+            writer.write(models[start : start + 10_000])
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    finding = await _llm(load(llm_base_url=url, llm_model="model-4999"), None)
+    server.close()
+    assert finding.result == "ok", finding

@@ -19,6 +19,7 @@ from livekit.protocol import models
 
 from gateway.rooms.livekit._errors import LiveKitError, explain
 from gateway.rooms.livekit.access import Access
+from schemas.errors import in_words
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -187,7 +188,7 @@ class Worker:
                 pass
         if isinstance(error, aiohttp.WSServerHandshakeError):
             return explain(f"{error.status} {error.message}", url)
-        return explain(f"IO error: {error or type(error).__name__}", url)
+        return explain(f"IO error: {in_words(error)}", url)
 
 
 def refused(url: str, said: str, date: str, now: float) -> LiveKitError:

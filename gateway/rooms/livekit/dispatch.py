@@ -29,7 +29,7 @@ from gateway.rooms.livekit.room import LiveKitRoom, join
 from gateway.session import Session
 from schemas.agent import AgentSpec
 from schemas.bus import SessionInfo
-from schemas.errors import AgentSpecError, AntiphonError
+from schemas.errors import AgentSpecError, AntiphonError, in_words
 from schemas.events import SessionStarted
 from schemas.text import identity as called
 
@@ -372,7 +372,7 @@ class Dispatch:
                 return None
             raise explain(f"{error.status} {error.message}", self._access.url) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise explain(f"IO error: {error or type(error).__name__}", self._access.url) from None
+            raise explain(f"IO error: {in_words(error)}", self._access.url) from None
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
