@@ -15,6 +15,7 @@ Finish = Literal["stop", "length", "tool", "filter"]
 
 _LENGTH = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "token_limit", "max_length"})
 _FILTER = ("filter", "safety", "recitation", "blocklist", "prohibited", "spii", "sensitive", "moderation", "refus")
+_MOST_TOKENS = 1 << 31
 _NOT_YET = frozenset({"", "null", "none"})
 _WORDS = frozenset({"text", "output_text", "refusal"})
 """Kinds of content parts that are said; others (thinking, images, …) are not."""
@@ -48,6 +49,8 @@ def chunk(value: Any) -> Chunk:
         return Chunk(usage=usage, understood="choices" in value or usage is not None)
     if choice.get("error"):
         return Chunk(error=choice["error"], usage=usage)
+    if str(choice.get("finish_reason")).lower() == "error":
+        return Chunk(error="the reply ended in an error (finish_reason)", usage=usage)
     parts = choice.get("delta") or choice.get("message")
     delta = parts if isinstance(parts, dict) else {}
     text = _text(delta.get("content")) or _text(delta.get("refusal")) or _text(choice.get("text"))
@@ -109,4 +112,4 @@ def _count(value: Any) -> int:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return 0
-    return int(number) if math.isfinite(number) and number > 0 else 0
+    return int(min(number, _MOST_TOKENS)) if math.isfinite(number) and number > 0 else 0
