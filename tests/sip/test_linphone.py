@@ -82,3 +82,36 @@ async def test_linphone_holds_a_conversation(tmp_path: Path) -> None:
         assert joined.participant == "ann"  # type: ignore[union-attr]
     heard, rate = soundfile.read(home / "out.wav", dtype="int16")
     assert (np.abs(heard.astype(int)) > 700).sum() > rate
+
+
+async def test_the_steps_of_the_docs(tmp_path: Path) -> None:
+    """What docs/phones.md says to type, in a home where Linphone never was: it calls, is answered and hangs up."""
+    needs("linphonec")
+    home = tmp_path / "home"
+    home.mkdir()
+    page = (Path(__file__).parents[2] / "docs/phones.md").read_text()
+    steps = [
+        text.strip().partition("  #")[0]
+        for text in page.splitlines()
+        if "linphone" in text and text.startswith("       ")
+    ]
+    assert any("linphonec -c rc" in step for step in steps)
+    script = "\n".join(steps).replace("5070", str(two_free_ports()))
+    async with office(tmp_path) as here:
+        process = await asyncio.create_subprocess_exec(
+            "bash", "-c", script, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=home,
+            stderr=asyncio.subprocess.STDOUT, env={"HOME": str(home), "PATH": os.environ["PATH"]},
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readuntil(b"linphonec> "), 20)
+        reading = asyncio.create_task(process.stdout.read())
+        for text in ("soundcard use files", f"record {home}/heard.wav", f"call {here.uri()}"):
+            process.stdin.write(f"{text}\n".encode())
+        session = await here.session(20)
+        await here.event(session, lambda event: event.type == "playback.finished")
+        process.stdin.write(b"terminate\nquit\n")
+        ended = await here.event(session, lambda event: event.type == "session.ended")
+        assert ended.reason == "hang_up"  # type: ignore[union-attr]
+        await asyncio.wait_for(process.wait(), 10)
+        await reading
