@@ -87,9 +87,14 @@ class Incoming:
             if answer is not None:
                 self._obey(answer, sender)
 
-    def dtmf(self, dtmf: rtc.SipDTMF) -> None:
-        sender = dtmf.participant.identity if dtmf.participant else ""
-        if sender and dtmf.digit and dtmf.digit in "0123456789*#ABCD" and self._allows(sender, "keys"):
+    def dtmf(self, dtmf: rtc.SipDTMF, sender: str) -> None:
+        if (
+            sender
+            and dtmf.digit
+            and len(dtmf.digit) == 1
+            and dtmf.digit in "0123456789*#ABCD"
+            and self._allows(sender, "keys")
+        ):
             self._room.put(Digits(sender, dtmf.digit))
 
     def _obey(self, answer: Answer, sender: str) -> None:

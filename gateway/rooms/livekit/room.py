@@ -386,8 +386,8 @@ class LiveKitRoom:
         found = await self._connection.room.get_rtc_stats()
         return found.publisher_stats, found.subscriber_stats
 
-    def dtmf_received(self, dtmf: rtc.SipDTMF) -> None:
-        self._incoming.dtmf(dtmf)
+    def dtmf_received(self, dtmf: rtc.SipDTMF, identity: str) -> None:
+        self._incoming.dtmf(dtmf, identity)
 
     def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
         self._spawn(self._incoming.chat(reader, identity))
