@@ -27,13 +27,15 @@ log = logging.getLogger("antiphon.llm")
 _BETWEEN = 5.0  # seconds between two signs of life, once the reply has begun: longer, and the stream is dead
 _GRACE = 0.2  # seconds that the usage may come after the end
 _SPARE = 0.5  # seconds beyond LLM_TIMEOUT for what sends signs of life and no answer
+_END = 0.05  # seconds that the end of a body may take behind its last event
 _PROBES = 2.0  # seconds for what else is asked while warming up
 
 
 class OpenAiLlm:
     """Streams chat completions. An agent's `llm.options` go into the request as they are."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, *, keeps: bool | None = None):
+        """`keeps`: whether connections are used again; None: behind https only."""
         self.model = settings.llm_model
         self.prefills = settings.llm_prefill == "on"
         self._prefill = settings.llm_prefill
@@ -47,7 +49,8 @@ class OpenAiLlm:
         self._habits: dict[str, Habits] = {}
         # llama.cpp closes the connection behind a streamed answer without announcing it; whoever reuses it at once gets
         # an error instead of an answer. A new one costs nothing there, and a handshake only behind https.
-        kept = 20 if address.scheme == "https" else 0
+        self._keeps = address.scheme == "https" if keeps is None else keeps
+        kept = 20 if self._keeps else 0
         self._client = httpx2.AsyncClient(
             headers=headers(key, Accept="text/event-stream, application/json"),
             limits=httpx2.Limits(max_connections=200, max_keepalive_connections=kept),
@@ -114,13 +117,14 @@ class OpenAiLlm:
                         break
                     raise
                 for each in found:
-                    if each.error is not None:
+                    if each.error is not None and not events.finished:
                         raise error_event(self._endpoint, each.error)
                     pause = min(_BETWEEN, self._patience) if each.text else pause
                     yield each
-                until = (
-                    min(until, now() + _GRACE) if events.finished else now() + pause
-                )  # whatever came is a sign of life
+                # whatever came is a sign of life
+                until = min(until, now() + _GRACE) if events.finished else now() + pause
+            if self._keeps:
+                await _to_the_end(body)
         except NotAStream as error:
             raise self._no_stream(str(error)) from None
         except TROUBLE as error:
@@ -173,6 +177,14 @@ class OpenAiLlm:
             log.info(
                 "%s %s a reply it is given", self._endpoint.where, "continues" if self.prefills else "does not continue"
             )
+
+
+async def _to_the_end(body: AsyncIterator[bytes]) -> None:
+    """A connection is kept only if its answer was read to the end: that is on its way, or else isn't worth a wait."""
+    with contextlib.suppress(TimeoutError, *TROUBLE):
+        async with asyncio.timeout(_END):
+            while await anext(body, None) is not None:
+                pass
 
 
 class _Events:

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from ops.system import free_port
 from schemas.errors import Permanent, ProviderError, Transient
 from schemas.settings import Settings
+from tests.quirks import DONE, STOP, said
 from tests.servers import Misbehaving
 from tests.workers.llm.contract import QUESTION, LlmContract, read, text_of
 from tests.workers.llm.endpoints import healthy
@@ -154,3 +156,31 @@ def test_bad_url_is_one_sentence() -> None:
     """A base URL that is none is refused before anything is connected, whoever made the settings."""
     with pytest.raises(Permanent, match="LLM_BASE_URL=localhost"):
         OpenAiLlm(settings().model_copy(update={"llm_base_url": "localhost:8081"}))
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_kept_connection_is_used_again(keeps: bool) -> None:
+    """Where a handshake is worth saving the answer is read to its end, so that the next request finds the connection open."""
+    peers = set()
+
+    async def chat(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        assert request.transport is not None
+        peers.add(request.transport.get_extra_info("peername"))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for step in [*said("Hi there."), STOP, DONE]:
+            await response.write(step)  # type: ignore[arg-type]
+        return response
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", chat)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    provider = OpenAiLlm(settings(llm_base_url=f"http://127.0.0.1:{runner.addresses[0][1]}/v1"), keeps=keeps)
+    for _ in range(3):
+        assert text_of(await read(provider, ChatRequest(HELLO))) == "Hi there."
+    await provider.aclose()
+    await runner.cleanup()
+    assert len(peers) == (1 if keeps else 3)
