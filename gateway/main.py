@@ -181,7 +181,7 @@ async def run_gateway(
         loop.add_signal_handler(number, stop.set)
     bus = bus or connect(settings, holds=True)
     try:
-        await _connect(bus, stop)
+        await _connect(bus, stop, settings)
         if stop.is_set():
             return
         gateway = await start_gateway(settings, bus)
@@ -202,15 +202,23 @@ async def run_gateway(
         await bus.aclose()
 
 
-async def _connect(bus: Bus, stop: asyncio.Event) -> None:
-    """Start the bus; while the server isn't there yet, or takes nothing, say so once and try again."""
-    said = ""
-    while not stop.is_set():
-        try:
-            await bus.start()
-            return
-        except (BusUnavailable, BusFull) as error:
-            if str(error) != said:
-                log.warning("%s; trying again", error)
-            said = str(error)
+async def _connect(bus: Bus, stop: asyncio.Event, settings: Settings) -> None:
+    """Start the bus; while the server isn't there yet, or takes nothing, say so once, and on the health page, and try again."""
+    said = [""]
+    waiting: Health | None = None
+    try:
+        while not stop.is_set():
+            try:
+                await bus.start()
+                return
+            except (BusUnavailable, BusFull) as error:
+                if str(error) != said[0]:
+                    log.warning("%s; trying again", error)
+                said[0] = str(error)
+            if waiting is None:
+                waiting = Health(settings.health_host, settings.health_port, bytes, said.copy)
+                await waiting.start()
             await asyncio.sleep(0.25)
+    finally:
+        if waiting is not None:
+            await waiting.aclose()

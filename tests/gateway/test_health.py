@@ -1,8 +1,14 @@
 """A gateway's health pages: on a port of their own."""
 
+import asyncio
+from pathlib import Path
+from typing import Any
+
 import aiohttp
 
-from gateway.main import start_gateway
+from gateway.main import run_gateway, start_gateway
+from ops.embedded.valkey import Valkey
+from ops.system import free_port
 from schemas.log import MemoryBus
 from schemas.settings import Settings
 
@@ -28,3 +34,37 @@ async def test_health_has_a_port_of_its_own() -> None:
         assert await page(health, "/readyz") == (503, '{"ready": false, "because": ["shutting down"]}')
         assert (await page(health, "/healthz"))[0] == 200
     await gateway.aclose()
+
+
+async def test_a_gateway_without_its_log_is_alive_and_says_what_it_waits_for(tmp_path: Path) -> None:
+    """Before its log is there a gateway's health page names the setting it waits for; it is let live, and then works."""
+    log = Valkey(tmp_path / "valkey", free_port())
+    settings = Settings(  # type: ignore[call-arg]
+        redis_url=log.url, gateway_port=0, health_port=free_port(), _env_file=None
+    )
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_gateway(settings, stop=stop))
+    async with aiohttp.ClientSession() as http:
+
+        async def page(path: str) -> tuple[int, dict[str, Any]]:
+            try:
+                async with http.get(f"http://127.0.0.1:{settings.health_port}{path}") as answer:
+                    return answer.status, await answer.json()
+            except aiohttp.ClientError:
+                return 0, {}
+
+        async def until(status: int) -> dict[str, Any]:
+            async with asyncio.timeout(20):
+                while (found := await page("/readyz"))[0] != status:
+                    await asyncio.sleep(0.05)
+            return found[1]
+
+        (because,) = (await until(503))["because"]
+        assert "REDIS_URL" in because
+        assert log.password not in because
+        assert (await page("/healthz"))[0] == 200
+        await log.start()
+        await until(200)
+    stop.set()
+    await running
+    await log.stop()
