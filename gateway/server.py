@@ -243,6 +243,9 @@ class Server:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        failed = None if reading.cancelled() else reading.exception()
+        if failed is not None and not isinstance(failed, ConnectionError):
+            log.error("%s: reading its client failed", room.name, exc_info=failed)
         code, reason = connection.ended or (WSCloseCode.OK, "")
         with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
             await asyncio.wait_for(socket.close(code=code, message=reason.encode()[:120]), _GRACE)
