@@ -325,6 +325,20 @@ async def test_a_call_cannot_put_off_its_end(tmp_path: Path, said: str, granted:
         await goes_on(here, party)
 
 
+async def test_a_refusal_is_no_flood(tmp_path: Path) -> None:
+    """Who is turned away is told so once for each time they ask, though they never acknowledge it."""
+    async with (
+        office(tmp_path, trunks=LOOPBACK.replace('"*" = "greeter", ', "")) as here,
+        Party(here.phones.port) as party,
+    ):
+        invite = party.message("INVITE", "4711", sdp(party.sound.port))
+        for _ in range(2):
+            party.send(invite)
+            assert status(await party.response()).startswith("404")
+        await asyncio.sleep(0.8)
+        assert party.quiet()
+
+
 # ── providers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 REGISTERED = """

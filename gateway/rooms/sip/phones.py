@@ -186,7 +186,7 @@ class Phones:
                 if answer.status != 401 and self._refusals.take(self._reception.house.clock.now()):
                     reason = numbers_shortened(one_line(answer.reason, 200), bare=True)
                     log.info("refused a call from %s: %d %s", source[0], answer.status, reason)
-                wire.send_reply(refusal(request, answer.status, answer.reason, **answer.headers))
+                wire.send_reply(refusal(request, answer.status, answer.reason, **answer.headers), once=True)
                 return False
             self._guests[request.call_id or ""] = answer
             side.uas.session_expires = answer.trunk.session_expires

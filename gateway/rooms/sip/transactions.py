@@ -115,6 +115,12 @@ class Transactions:
         if cseq is not None and cseq.method == "INVITE" and response.status_code >= 300 and not self._reliable:
             known.repeat = self._later(T1, self._repeat_reply, known, T1)
 
+    def once(self, response: SipResponse, to: Address) -> None:
+        """A response that left is not repeated by itself."""
+        known = self._came.get((branch_of(response), response.cseq.method if response.cseq else "", to[0]))
+        if known is not None:
+            self._still(known)
+
     def _repeat_reply(self, known: _Came, interval: float) -> None:
         if known.reply is None or known.to is None or self._now() - known.at > GIVE_UP:
             known.repeat = None

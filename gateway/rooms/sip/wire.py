@@ -187,13 +187,17 @@ class Wire(SipTransport):
             self.transactions.replied(message, data, addr)
         self._write(data, addr)
 
-    def send_reply(self, response: SipResponse) -> None:
+    def send_reply(self, response: SipResponse, *, once: bool = False) -> None:
+        """`once`: it goes out again only when the request does, and a flood is not answered by a larger one."""
         vias = response.headers.get("via")
         if not vias:
             return
         via = parse_via(vias[0])
         port = via.params.get("rport") or via.port or 5060
-        self.send(response, (via.params.get("received") or via.host, int(port)))
+        to = (via.params.get("received") or via.host, int(port))
+        self.send(response, to)
+        if once:
+            self.transactions.once(response, to)
 
     def _address(self, message: SipRequest | SipResponse, to: Address) -> None:
         """Contact, and the Via of a request of ours, name the address `to` sees us at."""
