@@ -92,7 +92,9 @@ class Worker:
     async def _connected(self, http: aiohttp.ClientSession) -> None:
         headers = {"Authorization": f"Bearer {self._access.worker_token()}"}
         url = self._access.agent_url
-        async with http.ws_connect(url, headers=headers, heartbeat=_HEARTBEAT, max_msg_size=1 << 20) as socket:
+        async with asyncio.timeout(_REGISTER_WITHIN):
+            socket = await http.ws_connect(url, headers=headers, heartbeat=_HEARTBEAT, max_msg_size=1 << 20)
+        async with socket:
             self._socket = socket
             beating: asyncio.Task[None] | None = None
             try:
@@ -182,7 +184,10 @@ class Worker:
         if isinstance(error, aiohttp.WSServerHandshakeError) and error.status in (401, 403):
             headers = {"Authorization": f"Bearer {self._access.worker_token()}"}
             try:
-                async with http.get(f"{self._access.http_url}/agent", headers=headers) as answer:
+                async with (
+                    asyncio.timeout(_REGISTER_WITHIN),
+                    http.get(f"{self._access.http_url}/agent", headers=headers) as answer,
+                ):
                     return refused(url, await answer.text(), answer.headers.get("Date", ""), time.time())
             except (aiohttp.ClientError, OSError, TimeoutError):
                 pass

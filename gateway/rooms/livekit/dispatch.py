@@ -105,7 +105,8 @@ class Dispatch:
     @property
     def obstacle(self) -> str:
         """Why no LiveKit room will come, "" once it was ready: what is lost later comes back by itself."""
-        return "" if self.worker.ever.is_set() else self.worker.problem or "not yet registered with LiveKit"
+        waiting = f"not yet registered with LiveKit at {self._access.url} (LIVEKIT_URL): it has not answered"
+        return "" if self.worker.ever.is_set() else self.worker.problem or waiting
 
     # ── load ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
