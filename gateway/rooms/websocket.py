@@ -197,6 +197,8 @@ class WebSocketRoom:
 
     def hear(self, pcm: Pcm) -> float:
         """Sound came in; answers the seconds by which it is too far ahead of real time."""
+        if not len(pcm):
+            return 0.0  # no sound, however often it comes
         now = self._clock.now()
         self._audio_end = max(self._audio_end, now) + len(pcm) / HEARING_RATE
         self._inputs.append(Heard(self.participant, pcm))

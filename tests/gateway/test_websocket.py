@@ -6,8 +6,10 @@ import socket as sockets
 from typing import Any
 
 import aiohttp
+import numpy as np
 import pytest
 
+from gateway.rooms.websocket import WebSocketRoom
 from schemas.events import MessageReceived, ParticipantJoined
 from schemas.log import MemoryBus
 from tests.gateway.door import START, closing, door, frames, talk, until
@@ -355,3 +357,21 @@ async def test_a_flood_of_empty_frames() -> None:
         await client.send_json({"type": "hang_up"})
         await until(client, "ended")
         assert asyncio.get_running_loop().time() - began >= (1400 - 1000 - 2) / 300
+
+
+def test_no_sound_is_no_sound() -> None:
+    """Empty frames, for however long, are heard as nothing."""
+
+    class Clock:
+        time = 0.0
+
+        def now(self) -> float:
+            return self.time
+
+    clock = Clock()
+    room = WebSocketRoom(clock, "room", "ann", 24_000)
+    for _ in range(2000):
+        clock.time += 0.02
+        assert room.hear(np.zeros(0, np.int16)) == 0.0
+    assert not room.drain()
+    assert room.seems is None
