@@ -18,6 +18,9 @@ import numpy as np
 from gateway.tokens import Grant, mint
 from ops.audio import write_stereo
 from ops.caller import Pcm
+from ops.stack import running
+from schemas.log import connect
+from schemas.settings import Settings
 
 Lines = Callable[[str], Pcm]
 
@@ -58,6 +61,21 @@ async def up(folder: Path) -> AsyncIterator[dict[str, int]]:
     assert [name for name, pid in pids.items() if os.path.exists(f"/proc/{pid}")] == []  # noqa: ASYNC240
 
 
+async def begun(folder: Path) -> None:
+    """Wait until somebody is heard in a session of the stack that runs in `folder`."""
+    stack = running(folder / ".antiphon")
+    assert stack is not None
+    bus = connect(Settings(redis_url=stack["redis_url"]))
+    await bus.start()
+    async with asyncio.timeout(60):
+        while True:
+            for info in await bus.sessions():
+                if any(event.type == "speech.started" for event in await bus.read(info.session)):
+                    await bus.aclose()
+                    return
+            await asyncio.sleep(0.1)
+
+
 def recorded(folder: Path, pcm: Pcm) -> str:
     write_stereo(folder / "question.wav", pcm, pcm, 16_000)
     return "question.wav"
@@ -75,7 +93,7 @@ async def test_a_call_survives_its_gateway_and_can_be_read(tmp_path: Path, lines
         calling = asyncio.create_task(
             antiphon("call", question, "--token", ann, "--out", "conversation.wav", "--json", folder=tmp_path)
         )
-        await asyncio.sleep(3.0)
+        await begun(tmp_path)
         os.kill(pids["gateway-1"], signal.SIGKILL)
         called = last_object(await calling)
         assert called["replies"]
