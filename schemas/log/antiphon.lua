@@ -1,4 +1,4 @@
-#!lua name=antiphon_1
+#!lua name=antiphon_2
 -- The log's function library, part 1 of 3: what all functions share. The parts are joined and loaded as one.
 --
 -- The library's name carries its version, and so does each function's: processes of two versions live side by side.
@@ -8,7 +8,7 @@
 --
 -- Every session function answers {outcome, seq, time, at, ...}: seq and at of the session's last event, time is TIME, µs.
 
-local NAME = 'antiphon_1'
+local NAME = 'antiphon_2'
 local GROUP = 'workers'      -- the one consumer group of each job stream
 local NOBODY = '-'           -- the consumer that owns what was handed back
 local ENDED = 64             -- marks of ended jobs kept per session
