@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Collection
 
+from aiohttp import WSCloseCode
+
 from gateway.admission import TurnedAway
 from gateway.bucket import Bucket
 from gateway.connections import DoorLimits
 from schemas.clock import Clock
 
-_TRY_AGAIN_LATER = 1013
 _KEPT = 10_000
 """Senders whose buckets are kept; full ones are forgotten first."""
 
@@ -34,7 +35,9 @@ class Opens:
                 self._buckets[one] = Bucket.full(a_second, now, self._limits.opens_per_minute)
         if not all(self._buckets[one].take(now) for one in who):
             most = self._limits.opens_per_minute
-            raise TurnedAway("too_many", f"more than {most} sessions were begun within a minute", _TRY_AGAIN_LATER)
+            raise TurnedAway(
+                "too_many", f"more than {most} sessions were begun within a minute", WSCloseCode.TRY_AGAIN_LATER
+            )
         return who
 
     def count(self, who: tuple[str, ...]) -> None:
@@ -45,7 +48,7 @@ class Opens:
             if held.count(one) >= most:
                 kind = one.partition(" ")[0]
                 raise TurnedAway(
-                    "too_many", f"this {kind} has {most} sessions already; end one first", _TRY_AGAIN_LATER
+                    "too_many", f"this {kind} has {most} sessions already; end one first", WSCloseCode.TRY_AGAIN_LATER
                 )
         self._opening.append(who)
 

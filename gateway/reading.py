@@ -8,6 +8,7 @@ import numpy as np
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from gateway.bucket import Bucket
+from gateway.fairness import KEYS, TYPED
 from gateway.room import LONGEST_MESSAGE, Digits, PushToTalk, Typed
 from gateway.rooms.websocket import Connection, WebSocketRoom
 from gateway.session import House
@@ -15,18 +16,17 @@ from schemas.clock import Clock
 
 LARGEST = 65_536
 """Bytes of a frame from a client."""
-TURNED_AWAY = 1013
 
 _FRAMES = 300.0, 1000.0
 """Frames of any kind, a second and at once: sound is 50 or 100. What is more waits to be read."""
 _ASKS: dict[str, Literal["typed", "keys"]] = {"message": "typed", "dtmf": "keys", "talk": "keys"}
-_ASKED = {"typed": (1.0, 10.0), "keys": (5.0, 50.0)}
-"""Messages, keys and presses, a second and at once, as in LiveKit rooms. What is more is not taken, and the client is told."""
+_ASKED = {"typed": TYPED, "keys": KEYS}
+"""What is more is not taken, and the client is told."""
 _TOLD = 1.0, 5.0
 """Errors that are told, likewise."""
 
 
-class Pace:
+class Allowance:
     """Of one connection."""
 
     def __init__(self, clock: Clock):
@@ -53,17 +53,17 @@ class Pace:
 
 async def read(socket: web.WebSocketResponse, connection: Connection, room: WebSocketRoom, house: House) -> None:
     """Until the connection ends, from either side."""
-    pace = Pace(house.clock)
+    allowance = Allowance(house.clock)
     async for frame in socket:
         if connection.ended is not None:
             return
-        await pace.next()
+        await allowance.next()
         if frame.type is WSMsgType.BINARY:
             if not await _hear(frame, connection, room):
                 return
         elif frame.type is WSMsgType.PING:
             await socket.pong(frame.data)
-        elif frame.type is WSMsgType.TEXT and not _heed(frame, connection, room, pace, house):
+        elif frame.type is WSMsgType.TEXT and not _heed(frame, connection, room, allowance, house):
             return
 
 
@@ -80,7 +80,7 @@ async def _hear(frame: WSMessage, connection: Connection, room: WebSocketRoom) -
     return True
 
 
-def _heed(frame: WSMessage, connection: Connection, room: WebSocketRoom, pace: Pace, house: House) -> bool:
+def _heed(frame: WSMessage, connection: Connection, room: WebSocketRoom, allowance: Allowance, house: House) -> bool:
     """A message; False if the connection is over for it."""
     try:
         message: dict[str, Any] = json.loads(frame.data)
@@ -88,15 +88,15 @@ def _heed(frame: WSMessage, connection: Connection, room: WebSocketRoom, pace: P
     except (ValueError, TypeError, KeyError, RecursionError):
         _complain(connection, "bad_frame", "a text frame that is no JSON object with a `type`")
         return False
-    if pace.may(kind, message):
+    if allowance.may(kind, message):
         code, error = "bad_message", _obey(room, kind, message)
     else:
         house.metrics.unheeded.inc()
         code, error = "too_many", f"this `{str(kind)[:40]}` was not taken: there are too many a second"
-    if error and pace.tells():
+    if error and allowance.tells():
         connection.send_text({"type": "error", "code": code, "message": error, "fatal": False})
     if connection.stuck(room.rate):
-        connection.close(TURNED_AWAY, "the client does not read", now=True)
+        connection.close(WSCloseCode.TRY_AGAIN_LATER, "the client does not read", now=True)
         return False
     return True
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gateway.admission import Admission, TurnedAway
 from gateway.connections import LARGEST_BODY, WEBSOCKET, Connections, DoorLimits, Visitor, caller_of
 from gateway.opens import Opens
-from gateway.reading import LARGEST, TURNED_AWAY, read
+from gateway.reading import LARGEST, read
 from gateway.reception import Reception, Refused, new_session
 from gateway.room import LONGEST_NAME
 from gateway.rooms.websocket import Client, Connection, WebSocketRoom, client_of, come_back
@@ -179,7 +179,7 @@ class Server:
         except Refused as refusal:
             later = refusal.code in ("draining", "log")
             raise TurnedAway(
-                refusal.code, str(refusal), TURNED_AWAY if later else WSCloseCode.POLICY_VIOLATION
+                refusal.code, str(refusal), WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION
             ) from None
         except AgentSpecError as error:
             raise TurnedAway("agent", str(error)) from None

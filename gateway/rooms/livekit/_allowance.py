@@ -4,11 +4,12 @@ from collections import OrderedDict
 from typing import Literal
 
 from gateway.bucket import Bucket
+from gateway.fairness import KEYS, TYPED
 
 Kind = Literal["typed", "keys", "packet", "request", "sound"]
 RATES: dict[Kind, tuple[float, float]] = {
-    "typed": (1.0, 10.0),
-    "keys": (5.0, 50.0),
+    "typed": TYPED,
+    "keys": KEYS,
     "packet": (20.0, 100.0),
     "request": (2.0, 20.0),
     "sound": (0.1, 2.0),

@@ -8,10 +8,9 @@ import json
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
+from gateway.room import LONGEST_MESSAGE
 from schemas.text import well_formed
 
-LONGEST = 4000
-"""Characters of a typed message."""
 _KEPT = 8  # messages of a participant that are remembered
 _SENDERS = 256
 _TOGETHER = 2.0
@@ -54,8 +53,8 @@ class Chat:
         return self._once(sender, id, "stream", text, now)
 
     def _once(self, sender: str, id: str, way: str, text: object, now: float) -> str:
-        if not isinstance(text, str) or len(text) > LONGEST:
-            raise NotAMessage(f"a chat message of more than {LONGEST} characters, or none at all")
+        if not isinstance(text, str) or len(text) > LONGEST_MESSAGE:
+            raise NotAMessage(f"a chat message of more than {LONGEST_MESSAGE} characters, or none at all")
         text = well_formed(text).strip()
         if not text:
             return ""

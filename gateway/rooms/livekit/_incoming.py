@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from livekit import rtc
 
-from gateway.room import Digits, RoomInput, Typed
+from gateway.room import LONGEST_MESSAGE, Digits, RoomInput, Typed
 from gateway.rooms.livekit._allowance import Allowance, Kind
-from gateway.rooms.livekit._chat import LONGEST, Chat, NotAMessage
+from gateway.rooms.livekit._chat import Chat, NotAMessage
 from gateway.rooms.livekit._connection import AGENT_SESSION, CHAT, EARLY_SOUND, OLD_CHAT
 from gateway.rooms.livekit._early_sound import LARGEST_SOUND, decode
 from gateway.rooms.livekit._ears import Ears
@@ -157,7 +157,7 @@ class Incoming:
             text = ""
             async for chunk in reader:
                 text += chunk
-                if len(text) > LONGEST:
+                if len(text) > LONGEST_MESSAGE:
                     break
             self._ask(sender, lambda now: self._chat.stream(sender, reader.info.stream_id, text, now))
 

@@ -6,7 +6,6 @@ from typing import Literal
 from livekit import rtc
 
 from gateway.room import Joined
-from schemas.text import one_line, well_formed
 
 _NOT_HUMAN = (
     rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
@@ -17,8 +16,6 @@ _OF_CALLS = "sip."
 _NOBODY_THERE = ("dialing", "ringing", "automation", "hangup")
 """What `sip.callStatus` is before somebody has answered and the bridge has keyed its digits, and after they hung up."""
 _LONGEST = 1000
-_LONGEST_NAME = 100
-_MOST = 50  # attributes
 METADATA = "metadata"
 
 
@@ -40,15 +37,14 @@ def joined(participant: rtc.Participant, allowed: Sequence[str]) -> Joined:
     """`allowed`: names of attributes that may be known (`metadata`: the participant's metadata)."""
     kind: Literal["sip", "standard"] = "sip" if is_phone(participant) else "standard"
     known = of_interest(participant.attributes, participant.metadata, allowed, phone=kind == "sip")
-    return Joined(participant.identity, kind, one_line(participant.name, _LONGEST_NAME), known)
+    return Joined(participant.identity, kind, participant.name, known)
 
 
 def of_interest(attributes: Mapping[str, str], metadata: str, allowed: Sequence[str], *, phone: bool) -> dict[str, str]:
     """What of a participant's attributes is kept: those allowed, and of a phone those of the call."""
     everything = dict(attributes) | ({METADATA: metadata} if metadata else {})
-    known = {
-        well_formed(name)[:_LONGEST_NAME]: well_formed(value)[:_LONGEST]
+    return {
+        name: value[:_LONGEST]
         for name, value in everything.items()
         if name in allowed or (phone and name.startswith(_OF_CALLS))
     }
-    return dict(list(known.items())[:_MOST])

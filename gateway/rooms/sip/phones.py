@@ -176,7 +176,7 @@ class Phones:
             status, reason = (482, "Loop Detected") if here else (481, "Call/Transaction Does Not Exist")
             wire.send_reply(refusal(request, status, reason))
             return False
-        if request.method == "INVITE" and call is not None and (unfit := within(call, side, request)):
+        if request.method == "INVITE" and call is not None and (unfit := why_not_within(call, side, request)):
             wire.send_reply(refusal(request, *unfit))
             return False
         if request.method == "INVITE" and not to.tag:
@@ -319,7 +319,7 @@ class Phones:
                     side.uac.handle_response(refusal(request, 408, UNANSWERED), ("", 0))
 
 
-def within(call: Call, side: Agents, invite: SipRequest) -> tuple[int, str] | None:
+def why_not_within(call: Call, side: Agents, invite: SipRequest) -> tuple[int, str] | None:
     """Why an INVITE can't be one within `call` now; the user agent would take it for a new one, past the door."""
     if call.side is not side:
         return 488, f"Not Acceptable Here: this call goes by {call.side.wire.token}"

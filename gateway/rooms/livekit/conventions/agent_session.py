@@ -16,7 +16,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from livekit.protocol.agent_pb import agent_session as pb
 
-from gateway.room import Typed
+from gateway.room import LONGEST_MESSAGE, Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendBytes
 from gateway.rooms.livekit.conventions.rtvi import Answer
 from gateway.rooms.livekit.facts import Fact, ReplyEnded, StateChanged, Trouble, UserSpeech, UserText
@@ -33,7 +33,6 @@ _STATES = {
 _KEPT = 200  # lines of the conversation a client may ask for
 _TOLD = 100_000
 """Bytes of them that one answer holds, the newest."""
-_LONGEST_INPUT = 4000
 _LONGEST_ID = 128
 _STATISTICS = (
     "inbound_rtp",
@@ -131,7 +130,7 @@ class AgentSession:
                 response.get_framework_info.sdk = "antiphon"
             case "run_input" if not self._run_input:
                 response.error = "run_input is switched off (the agent file's livekit.run_input); write to lk.chat"
-            case "run_input" if 0 < len(said := well_formed(request.run_input.text).strip()) <= _LONGEST_INPUT:
+            case "run_input" if 0 < len(said := well_formed(request.run_input.text).strip()) <= LONGEST_MESSAGE:
                 answer.inputs.append(Typed(sender, said))
                 response.run_input.SetInParent()
             case other:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.room import Digits, HungUp, RoomInput, Typed
+from gateway.room import LONGEST_MESSAGE, Digits, HungUp, RoomInput, Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendData
 from gateway.rooms.livekit.facts import (
     ClipWords,
@@ -36,7 +36,6 @@ LABEL = "rtvi-ai"
 LARGEST = 32 * 1024
 """Bytes of a packet that is looked into."""
 _KEYS = frozenset("0123456789*#ABCD")
-_LONGEST_TEXT = 4000
 _LONGEST_ID = 128
 _UNANSWERED = frozenset({
     "ui-event", "ui-snapshot", "ui-cancel-job-group", "llm-function-call-result", "raw-audio", "raw-audio-batch",
@@ -183,8 +182,8 @@ class Rtvi:
 
     def _typed(self, kind: str, text: object, id: str, sender: str) -> Answer:
         said = well_formed(text).strip() if isinstance(text, str) else ""
-        if not 0 < len(said) <= _LONGEST_TEXT:
-            return self._refuse(sender, id, f"`{kind}` needs `content`: 1 to {_LONGEST_TEXT} characters")
+        if not 0 < len(said) <= LONGEST_MESSAGE:
+            return self._refuse(sender, id, f"`{kind}` needs `content`: 1 to {LONGEST_MESSAGE} characters")
         return Answer([Typed(sender, said)])
 
     def _acknowledge(self, data: dict[str, Any], id: str, sender: str) -> Answer:
