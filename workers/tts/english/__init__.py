@@ -1,20 +1,20 @@
 """English as it is read aloud: what stands on the page, and what is said of it. Pure: text in, words out.
 
-`codes`, `dates`, `amounts`, `words` and `signs` hold the rules, each for its kinds; here they are put in order.
+`addresses`, `codes`, `dates`, `amounts`, `words` and `signs` hold the rules, each for its kinds; here they are put in order.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from workers.tts.english import amounts, codes, dates, signs, words
+from workers.tts.english import addresses, amounts, codes, dates, signs, words
 from workers.tts.english.numbers import spelled
 from workers.tts.english.scan import SEAM, Rule
 
 __all__ = ["SEAM", "Said", "read"]
 
 _DIGITS: list[Rule] = [
-    *codes.ANY,
+    *addresses.ANY,
     *dates.DIGITS[:2],
     *codes.DIGITS,
     *dates.DIGITS[2:],
@@ -25,7 +25,7 @@ _DIGITS: list[Rule] = [
     *amounts.PLAIN,
 ]
 _LETTERS: list[Rule] = [
-    *codes.ANY,
+    *addresses.ANY,
     *dates.LETTERS,
     *amounts.LETTERS,
     *words.RULES,
@@ -33,7 +33,7 @@ _LETTERS: list[Rule] = [
     *signs.LETTERS,
     words.WORD,
 ]
-_SIGNS: list[Rule] = [*amounts.SIGNS, *dates.SIGNS, *codes.SIGNS, *signs.RULES]
+_SIGNS: list[Rule] = [*amounts.SIGNS, *dates.SIGNS, *codes.SIGNS, *addresses.SIGNS, *signs.RULES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,9 @@ _MONSTER = re.compile(r"[^ ]{101,}")
 
 
 def _monster(text: str, start: int, end: int) -> Said:
-    for one in codes.ANY[:1]:  # an address has a host
-        match = one.pattern.match(text, start)
-        if match is not None:
-            return Said(start, match.end(), one.say(match) or "")
+    match = addresses.URL.pattern.match(text, start)
+    if match is not None:  # it has a host
+        return Said(start, match.end(), addresses.URL.say(match) or "")
     said = re.sub(r"[^\w.,;:!?']|_", " ", text[start:end])
     return Said(start, end, re.sub(r"[0-9]{16,}", lambda digits: spelled(digits.group()), said))
 

@@ -1,9 +1,10 @@
-"""Phone numbers, groups of digits, codes, addresses, names of files and of things in programs, in English. Pure."""
+"""Phone numbers, groups of digits, codes and names of things in programs, in English. Pure."""
 
 import re
 
 from workers.tts.english.numbers import cardinal, number, pairs, spelled
-from workers.tts.english.scan import END, Match, Rule, after, before, glued, listed, rule, word_after, word_before
+from workers.tts.english.scan import Match, Rule, after, before, glued, listed, rule
+from workers.tts.english.spelling import camel, characters, label, letters
 
 # ── digits in groups ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,25 +100,6 @@ def _isbn(match: Match) -> str:
 # ── codes of letters and digits ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def letters(text: str) -> str:
-    """Letters one by one; joined by hyphens where a lone A would be an article."""
-    return "-".join(text) if "A" in text.upper() and len(text) > 1 else " ".join(text)
-
-
-def characters(text: str) -> str:
-    """Letters and digits one by one."""
-    parts = [letters(one.upper()) if one.isalpha() else spelled(one) for one in re.findall(r"[0-9]+|[^\W\d_]+", text)]
-    said = ""
-    for part in parts:
-        said += ("-" if said.endswith("A") else " " if said else "") + part
-    return said
-
-
-_PLAIN_NAMES = listed(
-    "covid gpt rtx gtx iso formula boeing airbus usb llama gemini claude class type level windows playstation area"
-)
-
-
 def _alnum(match: Match) -> str | None:
     """A380, B12, MP3, 221B, GPT-4o, H2O, ORD-2024-00123, a1b2c3d"""
     text = match.group()
@@ -182,147 +164,8 @@ def _hex_colour(match: Match) -> str | None:
     return "hash " + characters(text)
 
 
-# ── addresses and files ──────────────────────────────────────────────────────────────────────────────────────────────
-
-_SAID_ENDINGS = {
-    "com": "com", "org": "org", "net": "net", "gov": "gov", "edu": "E D U", "info": "info", "dev": "dev",
-    "app": "app",
-    "ai": "A-I", "blog": "blog", "shop": "shop", "cloud": "cloud", "zip": "zip", "json": "jason", "doc": "doc",
-    "docx": "doc X",
-    "wav": "wave", "gif": "gif", "jpeg": "J peg", "jpg": "J peg", "log": "log", "bin": "bin", "bat": "bat",
-    "toml": "toml",
-    "yaml": "yaml", "yml": "yaml", "bash": "bash", "lock": "lock", "conf": "conf", "config": "config", "env": "env",
-    "test": "test",
-    "example": "example", "local": "local", "java": "java", "tar": "tar", "store": "store", "online": "online",
-    "site": "site",
-    "tech": "tech", "mil": "mil", "int": "int", "biz": "biz", "name": "name", "pro": "pro", "museum": "museum",
-    "final": "final",
-    "lua": "lua", "swift": "swift", "go": "go", "ini": "ini", "me": "me", "vue": "vue", "rust": "rust",
-    "text": "text",
-    "gitignore": "git ignore", "bashrc": "bash R C", "zshrc": "Z S H R C", "md": "M D", "deb": "deb", "iso": "I S O",
-    "backup": "backup",
-}  # fmt: skip
-_TLD = (
-    "com|org|net|edu|gov|mil|int|info|biz|io|ai|app|dev|co|uk|us|de|fr|es|it|nl|eu|ch|at|ca|au|jp|cn|in|ru|br|me|tv|fm|ly|gg|xyz|tech|"
-    "online|site|store|shop|blog|cloud|example|test|local|nz|ie|be|se|no|dk|fi|pl|pt|mx|za|kr|sg|hk|page|news|museum|name|pro|sh|to|im"
-)
-_EXTENSIONS = (
-    "pdf|txt|docx?|xlsx?|pptx?|csv|tsv|json|xml|html?|css|jsx?|tsx?|py|pyi|ipynb|md|rst|ya?ml|toml|ini|cfg|conf|config|env|log|lock|"
-    "exe|dll|msi|bat|sh|bash|zip|gz|tar|bz2|xz|7z|rar|jpe?g|png|gif|svg|webp|bmp|ico|mp[34]|wav|ogg|flac|m4a|avi|mov|mkv|webm|"
-    "c|h|cc|cpp|hpp|cs|java|class|jar|go|rs|rb|php|swift|kt|lua|pl|sql|db|sqlite|bak|tmp|iso|dmg|deb|rpm|apk|vue|onnx|safetensors|pem|key|epub|mobi|psd|js|ts"
-)
-
-
-def _ending(text: str) -> str:
-    lower = text.lower()
-    if lower in _SAID_ENDINGS:
-        return _SAID_ENDINGS[lower]
-    if len(lower) <= 4 or any(char.isdecimal() for char in lower):
-        return characters(lower)
-    return lower
-
-
-def _label(text: str) -> str:
-    """A part of a name, in words: snake_case, camelCase and digits parted."""
-    words = []
-    for part in re.findall(r"[0-9]+|[^\W\d_]+", text):
-        if part.isdecimal():
-            words.append(pairs(part) if len(part) < 5 else spelled(part))
-        else:
-            words.append(camel(part))
-    return " ".join(words)
-
-
-def camel(text: str) -> str:
-    """getUserName in words; "iPhone" as it is."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=[A-Z])", " ", text)
-
-
-def _host(text: str) -> str:
-    labels = text.rstrip(".").split(".")
-    if len(labels) > 2 and labels[0].lower() == "www":
-        labels = labels[1:]
-    said = [_part(label) for label in labels[:-1]]
-    return " dot ".join([*said, _ending(labels[-1]) if labels[-1].isalpha() else _label(labels[-1])])
-
-
-def _part(label: str) -> str:
-    if len(label) <= 3 and label.isalpha() and not re.search("[aeiouy]", label.lower()):
-        return letters(label.upper())
-    return " dash ".join(_label(one) for one in label.split("-") if one)
-
-
-def _url(match: Match) -> str:
-    """The host: nobody wants to hear the rest of a long address."""
-    host, _, port = (match["host"] + (f":{match['port']}" if "port" in match.re.groupindex else "")).partition(":")
-    if re.fullmatch(r"[0-9.]+", host):
-        said = " dot ".join(spelled(one) if len(one) == 3 else number(one) for one in host.split(".") if one)
-    elif "." in host:
-        said = _host(host)
-    else:
-        said = _label(host)
-    return said + (f" port {pairs(port)}" if port.isdecimal() else "")
-
-
-def _domain(match: Match) -> str | None:
-    host, path = match["host"], match["path"] or ""
-    if not match["www"] and not path and host.split(".")[0][:1].isdecimal() and len(host) < 5:
-        return None
-    said = _host(host)
-    for part in re.split(r"[/?]", path)[1:]:
-        if part:
-            said += " slash " + _name(part)
-    return said
-
-
-def _name(text: str) -> str:
-    """The name of a file or a folder."""
-    head, dot, tail = text.rpartition(".")
-    if not dot:
-        return " dash ".join(_label(one) for one in text.split("-") if one)
-    said = " dot ".join(
-        " dash ".join(_label(one) for one in part.split("-") if one) for part in head.split(".") if part
-    )
-    return f"{said} dot {_ending(tail)}".strip()
-
-
-def _file(match: Match) -> str:
-    return _name(match.group())
-
-
-def _path(match: Match) -> str | None:
-    """/etc/hosts, ~/.bashrc, ./run.sh, src/main.py, C:\\Users"""
-    text = match.group()
-    said = ""
-    if text[:2] in ("~/", "./") or text[:3] == "../":
-        first, _, text = text.partition("/")
-        said = {"~": "home", ".": "dot", "..": "dot dot"}[first]
-        text = "/" + text
-    elif text[1:2] == ":":
-        said, text = f"{text[0].upper()} colon", text[2:]
-    sign = " backslash " if "\\" in text else " slash "
-    parts = re.split(r"[/\\]", text)
-    if parts[0]:
-        said += _name(parts[0])
-    said += "".join(sign + _name(part) for part in parts[1:] if part)
-    return said.strip() if any(char.isalnum() for char in said) else None
-
-
-def _mail(match: Match) -> str:
-    user = re.sub(r"([._+-])", lambda sign: f" {_SIGN_NAMES[sign.group()]} ", match["user"])
-    user = " ".join(part if part in _SIGN_NAMES.values() else _label(part) for part in user.split())
-    return f"{user} at {_host(match['host'])}"
-
-
-_SIGN_NAMES = {".": "dot", "_": "underscore", "+": "plus", "-": "dash"}
-
-
-def _handle(match: Match) -> str:
-    return f"at {_label(match['name'])}"
-
-
 def _hashtag(match: Match) -> str:
-    return f"hashtag {_label(match['name'])}"
+    return f"hashtag {label(match['name'])}"
 
 
 def _number_sign(match: Match) -> str:
@@ -335,14 +178,14 @@ def _number_sign(match: Match) -> str:
 
 def _call(match: Match) -> str:
     """foo_bar(), os.path.join(), obj.method"""
-    return " dot ".join(_label(part) for part in match["name"].split("."))
+    return " dot ".join(label(part) for part in match["name"].split("."))
 
 
 def _identifier(match: Match) -> str | None:
     text = match.group()
     if "_" not in text.strip("_"):
         return None
-    return _label(text)
+    return label(text)
 
 
 def _camel(match: Match) -> str | None:
@@ -359,7 +202,7 @@ def _flag(match: Match) -> str | None:
         return None  # minus b
     dashes = match["dashes"].count("-") + 2 * match["dashes"].count("—")
     name = match["name"]
-    said = " ".join(_label(one) for one in re.split(r"[-=]", name))
+    said = " ".join(label(one) for one in re.split(r"[-=]", name))
     return f"{'dash ' * dashes}{said}"
 
 
@@ -406,29 +249,6 @@ def _chess(match: Match) -> str:
     return said + {"+": " check", "#": " checkmate", "": ""}[match["check"]]
 
 
-_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,5}"
-_WORD = r"[\w.+~%-]"
-
-ANY: list[Rule] = [
-    rule(r"(?:mailto|tel|sms):(?=\w|\+)", lambda m: "", re.IGNORECASE),
-    rule(r"(?P<host>localhost):(?P<port>[0-9]{2,5})(?!\w)", _url),
-    rule(r"(?:[0-9A-Fa-f]{2}:){3,7}[0-9A-Fa-f]{2}(?!\w)", lambda m: ", ".join(map(characters, m.group().split(":")))),
-    rule(
-        r"(?:https?|ftp|wss?|file)://(?P<host>[^/\s?#)\]>\"',;!]{1,120}?)(?=[.,;:!?)]*(?:[/\s?#)\]>\"']|$))[^\s)\]>\"]{0,2000}?(?=[.,;:!?)\]>\"']*(?:\s|$))",
-        _url,
-        re.IGNORECASE,
-    ),
-    rule(rf"(?P<user>[\w](?:[\w.+-]{{0,60}}[\w])?)@(?P<host>{_HOST}[A-Za-z]{{2,12}})(?!\w)", _mail),
-    rule(
-        rf"(?P<www>www\.)?(?P<host>{_HOST}(?:{_TLD}))(?P<path>/[\w./?=&%#~+-]{{0,200}})?(?![\w@]|\.[a-z])(?<![.?,])",
-        _domain,
-        re.IGNORECASE,
-    ),
-    rule(rf"[\w](?:[\w.-]{{0,60}}[\w])?\.(?:{_EXTENSIONS})(?![\w(])(?!\.[\w])", _file),
-    rule(r"[A-Za-z]:\\(?:[\w.()-]{1,40}(?: [\w.()-]{1,40})?\\){0,8}(?:[\w.-]{0,60}\w)?", _path),
-    rule(rf"[A-Za-z0-9_][\w.-]{{0,40}}(?:/[\w.-]{{1,40}}){{0,8}}/[\w.-]{{0,60}}\.(?:{_EXTENSIONS})(?!\w)", _path),
-]
-"""Rules for letters and digits alike."""
 DIGITS: list[Rule] = [
     rule(
         r"(?P<ip>[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?:/(?P<mask>[0-9]{1,2}))?(?::(?P<port>[0-9]{2,5}))?(?![\w.]*[0-9])",
@@ -502,31 +322,11 @@ SIGNS: list[Rule] = [
         lambda m: _phone(m) if sum(c.isdecimal() for c in m.group()) > 6 else None,
     ),
     rule(r"\+?\([0-9]{2,5}\)[-. ]?[0-9]{3,4}[-. ][0-9]{3,4}(?!\w)", _phone),
-    rule(r"@(?P<name>[A-Za-z_]\w{1,60})", lambda m: _handle(m) if not glued(m)[0] else None),
     rule(r"#(?P<code>[0-9A-Fa-f]{8}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{3})(?!\w)", _hex_colour),
     rule(r"#(?P<number>[0-9]{1,20})(?!\w)", _number_sign),
     rule(r"#(?P<name>[0-9]{0,6}[A-Za-z]\w{1,60})(?!\w)", lambda m: _hashtag(m) if not glued(m)[0] else None),
-    rule(r"(?:~|\.{1,2})?/[A-Za-z0-9_.][\w./-]{0,120}[\w]", lambda m: _path(m) if not glued(m)[0].isalnum() else None),
     rule(
         r"(?P<dashes>--|—|-)(?P<name>[A-Za-z][\w]{0,30}(?:[-=][A-Za-z0-9]\w{0,30}){0,5})(?!\w)",
         lambda m: _flag(m) if m["dashes"] != "—" or (len(m["name"]) > 2 and "-" in m["name"]) else None,
     ),
-    rule(
-        r"\.(?P<name>NET|[a-z]{2,16})(?!\w)",
-        lambda m: f"dot {_ending(m['name'].lower()) if m['name'] != 'NET' else 'net'}" if not glued(m)[0] else None,
-    ),
-]
-
-__all__ = [
-    "ANY",
-    "CODES",
-    "DIGITS",
-    "END",
-    "LETTERS",
-    "SIGNS",
-    "camel",
-    "characters",
-    "letters",
-    "word_after",
-    "word_before",
 ]

@@ -2,9 +2,9 @@
 
 import re
 
-from workers.tts.english.codes import letters
 from workers.tts.english.numbers import cardinal, ordinal
 from workers.tts.english.scan import END, Match, Rule, after, before, listed, rule, word_after, word_before
+from workers.tts.english.spelling import letters
 
 _TITLES = {
     "dr": "doctor", "mr": "mister", "mrs": "missus", "ms": "miz", "prof": "professor", "gen": "general",
