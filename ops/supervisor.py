@@ -228,10 +228,18 @@ class Supervisor:
         """Nobody looks at a start for long without being told what takes so long."""
         await asyncio.sleep(_FIRST_WORD)
         while True:
-            for one in group:
-                if not one.is_ready:
-                    why = one.keeps_waiting or f"it doesn't say why yet; its log: {one.log_file}"
-                    self._on_wait(f"{one.command.name} isn't ready yet: {why}")
+            waited_for = [one for one in group if not one.is_ready]
+            silent = [one for one in waited_for if not one.keeps_waiting]
+            for one in waited_for:
+                if one.keeps_waiting:
+                    self._on_wait(f"{one.command.name} isn't ready yet: {one.keeps_waiting}")
+            if len(silent) == 1:
+                self._on_wait(
+                    f"{silent[0].command.name} isn't ready yet: it doesn't say why yet; its log: {silent[0].log_file}"
+                )
+            elif silent:  # a slow machine: all of them are still being loaded
+                names = ", ".join(one.command.name for one in silent)
+                self._on_wait(f"not ready yet, and they don't say why yet: {names}; their logs: {self._logs}")
             await asyncio.sleep(_NEXT_WORD)
 
     async def stop(self, grace: float = 5.0) -> None:

@@ -18,6 +18,8 @@ AntiphonError
     └── Permanent       will not: said once, with the setting to change
 """
 
+import os
+
 
 class AntiphonError(Exception):
     """Base of all; `str(error)` is a sentence for a person: expected, found, which setting to change."""
@@ -79,5 +81,9 @@ class Permanent(ProviderError): ...
 
 
 def in_words(error: BaseException) -> str:
-    """What an error of somebody else's says, on one line; its name where it says nothing, as time-outs do."""
+    """What an error of somebody else's says, on one line; its name where it says nothing, as time-outs do. Of a connection that
+    could not be made (aiohttp's own words repeat the address and name its TLS mode): why."""
+    beneath = getattr(error, "os_error", None)
+    if isinstance(beneath, OSError) and beneath.errno and "Connect call failed" in str(beneath):
+        return os.strerror(beneath.errno)
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -9,7 +9,7 @@ from gateway.tokens import Grant
 from ops import console
 from ops.commands.call import gateway_url
 from ops.entry import client_token
-from schemas.errors import AntiphonError
+from schemas.errors import AntiphonError, in_words
 
 
 class NotDone(AntiphonError): ...
@@ -38,9 +38,10 @@ async def ask(method: str, url: str | None, path: str, body: dict[str, Any] | No
                     "error": (await answer.text()).strip()[:300] or f"HTTP {answer.status}",
                     "status": answer.status,
                 }
-    except aiohttp.ClientError as error:
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         console.fail(
-            f"no gateway answers at {base} ({error}); start one with SIP_LISTEN, or give --url", console.UNREACHABLE
+            f"no gateway answers at {base} ({in_words(error)}); start one with SIP_LISTEN, or give --url",
+            console.UNREACHABLE,
         )
     if "error" in found:
         raise NotDone(str(found["error"]))

@@ -11,7 +11,7 @@ from schemas.errors import in_words
 
 
 async def join(room: str, agent: str, url: str | None, token: str, json: bool) -> None:
-    """Ask the gateway; CallError says why it doesn't go."""
+    """Ask the gateway; CallError says why it doesn't go. Ends with 3 where no gateway is."""
     base = door(url)
     token = client_token(token, Grant(room=room, agent=agent, join=True))
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -22,7 +22,7 @@ async def join(room: str, agent: str, url: str | None, token: str, json: bool) -
         ):
             found = await answer.json()
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        raise CallError(f"{base}: no gateway answers there as expected ({in_words(error)})") from None
+        console.fail(f"{base}: no gateway answers there as expected ({in_words(error)})", console.UNREACHABLE)
     if "session" not in found:
         raise CallError(str(found.get("error", {}).get("message") or found))
     if json:

@@ -90,6 +90,20 @@ def test_wrong_usage_is_exit_code_2_and_says_what_is_right(arguments: list[str],
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    "arguments", [["call", "question.wav"], ["join", "lobby"], ["dial", "sip:a@127.0.0.1"], ["hangup", "x"]]
+)
+def test_no_gateway_is_exit_code_3(arguments: list[str], recording: Path) -> None:
+    """Whatever asks a gateway that isn't there ends with 3, and says in a few words what it found."""
+    port = free_port()
+    code, _, error = invoke(*arguments, "--url", f"ws://127.0.0.1:{port}/ws")
+    assert code == console.UNREACHABLE
+    assert f"127.0.0.1:{port}" in error
+    assert "no gateway answers" in error
+    assert "(Connection refused)" in error
+    assert "ssl:" not in error
+
+
 def test_a_model_that_is_not_there_is_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
     """A voice nobody has is a setting to change, as any other."""
     monkeypatch.setenv("TTS_VOICE", "/nowhere/voice.onnx")
@@ -106,14 +120,6 @@ def test_no_log_is_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
         code, out, error = invoke(*arguments)
         assert (code, out) == (console.UNREACHABLE, "")
         assert "REDIS_URL" in error
-
-
-def test_no_gateway_is_exit_code_3(recording: Path) -> None:
-    """A call to where no gateway is says where it called."""
-    url = f"ws://127.0.0.1:{free_port()}/ws"
-    code, _, error = invoke("call", str(recording), "--url", url)
-    assert code == console.UNREACHABLE
-    assert error.startswith(f"antiphon: {url}: no gateway answers there")
 
 
 def test_a_recording_that_is_none_is_one_sentence(tmp_path: Path) -> None:

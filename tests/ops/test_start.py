@@ -11,7 +11,7 @@ from ops.commands.doctor import _llm, _log
 from ops.stack import ANTIPHON, Plan, Stack, StackError
 from ops.supervisor import Command, Failed, Supervisor
 from ops.system import free_port
-from schemas.errors import AgentSpecError, BusError, BusUnavailable
+from schemas.errors import AgentSpecError, BusError, BusUnavailable, SettingsError
 from schemas.settings import load
 from tests.ops.odd import ODDITIES, odd_server
 
@@ -109,6 +109,28 @@ async def test_agents_that_are_wrong_are_named_before_anything_starts(tmp_path: 
     assert stack.supervisor.processes == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"gateway_token_secret": "short"}, "GATEWAY_TOKEN_SECRET has 5 characters"),
+        ({"gateway_host": "0.0.0.0"}, "set GATEWAY_TOKEN_SECRET"),
+        ({"gateway_proxies": "nginx"}, "GATEWAY_PROXIES=nginx"),
+        ({"sip_listen": "5060"}, "SIP_LISTEN=5060: expected host:port"),
+        ({"sip_listen": "127.0.0.1:5060", "sip_ports": "9"}, "SIP_PORTS=9"),
+        ({"sip_listen": "127.0.0.1:5060", "sip_trunks": Path("nowhere.toml")}, "SIP_TRUNKS=nowhere.toml"),
+    ],
+)
+async def test_doors_that_cannot_be_are_named_before_anything_starts(
+    wrong: dict[str, object], says: str, tmp_path: Path
+) -> None:
+    """What a gateway would refuse to start with is said at once, not when it and the models have been loaded."""
+    stack = Stack(Plan(tmp_path / "up"), load(**wrong))
+    with pytest.raises(SettingsError, match=says):
+        async with stack:
+            pass
+    assert stack.supervisor.processes == []
+
+
 async def test_a_long_start_says_for_whom_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who looks at a start that takes long is told which process isn't ready, and where its log is."""
     monkeypatch.setattr("ops.supervisor._FIRST_WORD", 0.1)
@@ -119,6 +141,20 @@ async def test_a_long_start_says_for_whom_it_waits(tmp_path: Path, monkeypatch: 
         await keeper.start([mute], timeout=0.5)
     await keeper.stop()
     assert told == [f"mute isn't ready yet: it doesn't say why yet; its log: {tmp_path / 'mute.log'}"]
+
+
+async def test_many_that_are_waited_for_are_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine everything is still being loaded at first: that is one line, not one for each process."""
+    monkeypatch.setattr("ops.supervisor._FIRST_WORD", 0.1)
+    told: list[str] = []
+    keeper = Supervisor(tmp_path, BARE, on_wait=told.append)
+    names = ("stt-1", "tts-1")
+    with pytest.raises(Failed, match=r"was not ready"):
+        await keeper.start(
+            [Command(name, ["sleep", "600"], ready="http://127.0.0.1:1/") for name in names], timeout=0.5
+        )
+    await keeper.stop()
+    assert told == [f"not ready yet, and they don't say why yet: stt-1, tts-1; their logs: {tmp_path}"]
 
 
 async def test_words_of_an_earlier_start_are_not_told_again(tmp_path: Path) -> None:
