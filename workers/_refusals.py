@@ -26,9 +26,18 @@ _QUOTA = re.compile(
     r"|credit balance|billing|payment required|no credits|arrears|spend(?:ing)? limit|account is not active",
     re.IGNORECASE,
 )
+_RATE = re.compile(
+    r"rate[_ -]?limit|(?:tokens|requests) per (?:min|sec|hour|day)|per[- ](?:minute|second)", re.IGNORECASE
+)
+"""A limit that passes, whatever the words add about billing, where one may buy a higher one."""
+_AGAIN_IN = re.compile(r"(?:try again|retry)\w* (?:in|after) (?:(\d+)m)?(?:(\d+(?:\.\d+)?) ?(ms|s)\w*)", re.IGNORECASE)
+_OUTPUT = re.compile(r"max_(?:completion_|output_|new_)?tokens", re.IGNORECASE)
+_OUTPUT_ONLY = re.compile(
+    r"completion tokens|output tokens|valid range of max_tokens|maximum value for `?max_\w*tokens", re.IGNORECASE
+)
 _CONTEXT = re.compile(
-    r"context[_ ](?:length|window|size|limit)|exceed\w* (?:the |its |model'?s? |available |max\w* )*(?:context|token|input)"
-    r"|maximum context|max_model_len|model'?s? maximum"
+    r"context[_ ]?(?:length|window|size|limit)|exceed\w* (?:the |its |model'?s? |available |max\w* )*(?:context|token|input)"
+    r"|maximum context|max_model_len|max_seq_len|model'?s? max(?:imum)?\b|exceed\w* (?:\w+ ){0,2}max\w* (?:\w+ )?length"
     r"|(?:prompt|input|request|conversation|message)s? (?:\w+ ){0,3}too (?:long|large|many)"
     r"|too many (?:input |prompt )?tokens|reduce the length|token (?:limit|count) |tokens? (?:\w+ ){0,3}exceed|n_ctx|num_ctx"
     r"|tokens?\b.{0,60}(?:must be|<=|at most|less than|no more than)"
@@ -81,7 +90,12 @@ def _told(value: Any) -> tuple[str, str]:
     for name in ("error", "detail", "errors"):
         if isinstance(value.get(name), dict | list) and value[name]:
             return _told(value[name])
+    if isinstance(value.get("message"), dict):
+        return _told(value["message"])
     message = next((value[n] for n in ("message", "msg", "error", "detail", "title") if value.get(n)), None)
+    place = value.get("loc")
+    if message is not None and isinstance(place, list):  # of a FastAPI server: which field the message is about
+        message = f"{'.'.join(str(part) for part in place)}: {message}"
     code = " ".join(str(value[name]) for name in ("code", "type", "status") if value.get(name))
     return (str(message) if message is not None else json.dumps(value, ensure_ascii=False)), code
 
@@ -93,7 +107,10 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: s
     where, stage = endpoint.where, endpoint.stage
     told = f"{where} answers {status}: {said}" if said else f"{where} answers {status}"
     wait = retry_after(headers)
-    if status == 402 or (status in (400, 403, 429) and _QUOTA.search(spoken) and wait is None):
+    if wait is None and status in (429, 503):
+        wait = _told_wait(spoken)
+    spent = _QUOTA.search(spoken) and wait is None and not _RATE.search(spoken)
+    if status == 402 or (status in (400, 403, 429) and spent):
         return Permanent(
             f"{where} answers {status}: the account of {stage}_API_KEY has nothing left to spend ({said})", "quota"
         )
@@ -103,6 +120,10 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: s
         return Permanent(
             f"{where} answers {status}: {stage}_API_KEY is missing, wrong, or may not use the model", "refused"
         )
+    if status == 400 and re.search(r"content[_ ](?:filter|management|policy)", spoken, re.IGNORECASE):
+        return Permanent(f"{where} answers 400: its content filter refuses what was asked ({said})", "filter")
+    if status in (400, 422) and _OUTPUT.search(message) and _OUTPUT_ONLY.search(message):
+        return Permanent(f"{told}; lower llm.max_tokens of the agent", "bad_request")
     if status == 413 or (status in (400, 422, 500) and _CONTEXT.search(spoken)):
         return Permanent(told, "context")
     if status == 404:
@@ -127,8 +148,8 @@ def error_event(endpoint: Endpoint, error: Any) -> ProviderError:
     if not status:
         by_words = {
             400: _CONTEXT.search(spoken),
+            429: _RATE.search(spoken),
             402: _QUOTA.search(spoken),
-            429: re.search(r"rate.?limit", spoken, re.I),
         }
         status = next((number for number, found in by_words.items() if found), 500)
     return refusal(endpoint, status, {}, body)
@@ -146,6 +167,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         moment, now = _date(text), _date(headers.get("date")) or datetime.now(UTC)
         seconds = (moment - now).total_seconds() if moment else None
     return None if seconds is None else _bounded(seconds)
+
+
+def _told_wait(said: str) -> float | None:
+    """Seconds, from words alone: "Please try again in 1m2.5s"."""
+    found = _AGAIN_IN.search(said)
+    if found is None:
+        return None
+    seconds = float(found[2]) / (1000 if found[3].lower() == "ms" else 1)
+    return _bounded(60 * int(found[1] or 0) + seconds)
 
 
 def _bounded(seconds: float) -> float:

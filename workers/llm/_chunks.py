@@ -25,7 +25,7 @@ _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking", 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """`text`: to be said; `thought`: it holds reasoning, which nobody is told; `called`: a tool; `error`: what the endpoint
-    complains of, as it stands; `understood`: it looks like a chunk at all."""
+    complains of, as it stands; `understood`: it looks like a chunk at all; `whole`: it holds a message, not a piece of one."""
 
     text: str = ""
     thought: bool = False
@@ -34,6 +34,7 @@ class Chunk:
     usage: Usage | None = None
     error: Any = None
     understood: bool = True
+    whole: bool = False
 
 
 def chunk(value: Any) -> Chunk:
@@ -54,13 +55,22 @@ def chunk(value: Any) -> Chunk:
     parts = choice.get("delta") or choice.get("message")
     delta = parts if isinstance(parts, dict) else {}
     text = _text(delta.get("content")) or _text(delta.get("refusal")) or _text(choice.get("text"))
+    thinks = _is_thought(delta)
     return Chunk(
-        text=text,
-        thought=any(delta.get(name) for name in _THOUGHTS) or _thinks(delta.get("content")),
+        text="" if thinks else text,
+        thought=thinks or any(delta.get(name) for name in _THOUGHTS) or _thinks(delta.get("content")),
         called=bool(delta.get("tool_calls") or delta.get("function_call")),
         finish=_finish(choice.get("finish_reason")),
         usage=usage,
+        whole=not choice.get("delta") and "message" in choice,
     )
+
+
+def _is_thought(delta: Any) -> bool:
+    """Gemini's mark on its thoughts, on a part or, where they come as content, beside it."""
+    extra = delta.get("extra_content")
+    google = extra.get("google") if isinstance(extra, dict) else None
+    return delta.get("thought") is True or (isinstance(google, dict) and google.get("thought") is True)
 
 
 def _first(choices: Any) -> dict[str, Any] | None:
@@ -75,16 +85,21 @@ def _text(content: Any) -> str:
     """Text, or the texts of a list of parts: `[{"type": "text", "text": "…"}]`, in whichever of its spellings."""
     if isinstance(content, str):
         return content
+    if isinstance(content, int | float) and not isinstance(content, bool):
+        return str(content)  # a serializer's idea of "42"
     if isinstance(content, list):
         return "".join(_text(part) for part in content)
-    if not isinstance(content, dict) or content.get("type", "text") not in _WORDS:
+    if not isinstance(content, dict) or content.get("type", "text") not in _WORDS or _is_thought(content):
         return ""
     return next((text for name in ("text", "value", "content", "refusal") if (text := _text(content.get(name)))), "")
 
 
 def _thinks(content: Any) -> bool:
     parts = content if isinstance(content, list) else [content]
-    return any(isinstance(part, dict) and part.get("type") in ("thinking", "reasoning") for part in parts)
+    return any(
+        isinstance(part, dict) and (part.get("type") in ("thinking", "reasoning") or _is_thought(part))
+        for part in parts
+    )
 
 
 def _finish(reason: Any) -> Finish | None:

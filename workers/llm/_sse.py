@@ -1,7 +1,8 @@
 """Server-sent events, as endpoints really send them. Pure: bytes in, the data of whole events out.
 
 Comments, pings and events without data are nothing; `data:` may lack its blank; lines end in LF, CRLF or CR; a BOM is
-skipped; bytes that are no UTF-8 become U+FFFD. A body of bare JSON, one value a line or one in all, is read as well.
+skipped; bytes that are no UTF-8 become U+FFFD; a missing empty line between two events of JSON is put there. A body of bare
+JSON, one value a line or one in all, is read as well.
 """
 
 import codecs
@@ -31,6 +32,7 @@ class EventStream:
         self._data: list[str] = []
         self._held = 0
         self._kind = ""  # "", then events or json
+        self._name = ""
 
     def feed(self, chunk: bytes) -> list[str]:
         return self._take(self._decoder.decode(chunk))
@@ -43,7 +45,7 @@ class EventStream:
                 raise NotAStream(_beginning(text))
             events.append(text)
         elif self._data:
-            events.append("\n".join(self._data))
+            events.append(self._event())
         self._data = []
         return events
 
@@ -80,12 +82,27 @@ class EventStream:
         if self._kind == "json":
             return self._json_line(line)
         if not line:
-            data, self._data, self._held = "\n".join(self._data), [], 0
-            return data or None
+            return self._event() or None
         name, _, value = line.partition(":")
-        if name == "data":
-            self._data.append(value.removeprefix(" "))
-        return None
+        if name == "event":
+            self._name = value.strip()
+        if name != "data":
+            return None
+        value = value.removeprefix(" ").removeprefix("data: ")  # some proxies put it there twice
+        # no empty line between two events: what is whole already is one
+        before = (
+            self._event() if self._data and value[:1] in "{[" and _json("\n".join(self._data)) is not None else None
+        )
+        self._data.append(value)
+        return before
+
+    def _event(self) -> str:
+        """The data of the event that is over; an error told in plain words as the JSON it should have been."""
+        data, self._data, self._held = "\n".join(self._data), [], 0
+        name, self._name = self._name, ""
+        if name == "error" and data and not isinstance(_json(data), dict):
+            return json.dumps({"error": data})
+        return data
 
     def _json_line(self, line: str) -> str | None:
         if not self._data and (not line.strip() or _json(line) is not None):

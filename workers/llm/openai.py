@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 
 import httpx2
 
@@ -193,7 +194,7 @@ class _Events:
     def __init__(self) -> None:
         self.finished = self.over = False
         self._stream = EventStream()
-        self._understood = self._done = False
+        self._understood = self._done = self._pieces = False
         self._strange = ""
 
     def feed(self, piece: bytes | None) -> list[Chunk]:
@@ -203,6 +204,9 @@ class _Events:
                 self._done = self.over = True
                 break
             each = _read(data)
+            if each.whole and self._pieces:
+                each = replace(each, text="")  # the message once more, behind all its pieces
+            self._pieces = self._pieces or (bool(each.text) and not each.whole)
             self._understood = self._understood or each.understood
             self._strange = self._strange or ("" if each.understood else data)
             self.finished = self.finished or each.finish is not None

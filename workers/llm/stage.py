@@ -102,6 +102,7 @@ class LlmStage:
         """Follow the answer; while the endpoint finds the chat too long, without the older half of it."""
         known = self._fits.get(reply.model)
         messages = trimmed(request.messages, known) if known else list(request.messages)
+        shortened = False
         while True:
             try:
                 end = await reply.follow(provider, replace(request, messages=messages), again=again)
@@ -116,10 +117,16 @@ class LlmStage:
                         "shorten the instructions, or serve the model with a longer context",
                         "context",
                     ) from None
-                messages = less
-                self._fits[reply.model] = size(messages)
+                messages, shortened = less, True
                 log.warning("%s: the chat is too long; asked again with %d characters", reply.model, size(messages))
                 continue
+            if end.finish == "length" and not (end.rest or end.thought or reply.said) and (less := shorter(messages)):
+                messages, shortened = less, True  # the chat alone filled the context
+                continue
+            if shortened and (end.rest or reply.said):
+                self._fits[reply.model] = size(
+                    messages
+                )  # only what was seen to fit: it may have been refused for what it says
             return end
 
     def _request(self, work: Work, state: SessionState, provider: Llm, reply: Reply) -> ChatRequest:

@@ -57,13 +57,14 @@ async def heard(
     answered: bool = True,
     deadline: float = 15.0,
     provider: OpenAiLlm | None = None,
+    stage: LlmStage | None = None,
     **values: Any,
 ) -> Heard:
     """What a session hears from the endpoint through worker, runtime and log. `past`: turns before, `answered` or not."""
     asked: dict[str, Any] = {"llm_base_url": endpoint.url, "llm_model": "m", "llm_prefill": prefill, **values}
     own = provider or OpenAiLlm(Settings(_env_file=None, **asked))
     bus = MemoryBus()
-    stage = LlmStage(own, Settings(_env_file=None))  # type: ignore[call-arg]
+    stage = stage or LlmStage(own, Settings(_env_file=None))  # type: ignore[call-arg]
     stage.warm_up = _nothing  # type: ignore[method-assign]
     worker = Worker(bus, stage, WorkerOptions())
     running = asyncio.create_task(worker.run())
