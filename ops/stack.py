@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gateway.agents import Agents
 from ops import disk
+from ops.doors import look_at_doors
 from ops.embedded.livekit import LiveKit, Ports, build_if_missing
 from ops.embedded.valkey import Valkey
 from ops.occupied import Occupied
@@ -132,7 +133,7 @@ class Stack:
         if self.plan.gateways:
             agents = self.plan.environment.get("AGENTS") or self._settings.agents
             Agents(Path(agents) if agents else None)
-            _look_at_doors(self._settings)
+            look_at_doors(self._settings)
         if self.embeds_redis:
             return
         bus = connect(self._settings)
@@ -264,21 +265,6 @@ class Stack:
         if self.livekit is not None:  # the key itself stays in its file, which is its owner's only
             found |= {"livekit_url": self.livekit.url, "livekit_keys": str(self.livekit.key_file)}
         return found
-
-
-def _look_at_doors(settings: Settings) -> None:
-    """What a gateway would end with once its models are loaded. SettingsError: whom it lets in, or how phones come, can't be."""
-    from gateway.admission import Admission
-    from gateway.connections import proxies_of
-    from gateway.rooms.sip.phones import Listen
-    from schemas.trunks import load_trunks
-
-    Admission(settings.gateway_host, secret=settings.gateway_token_secret.get_secret_value())
-    proxies_of(settings.gateway_proxies)
-    if settings.sip_listen:
-        Listen.of(settings)
-        if settings.sip_trunks is not None:
-            load_trunks(settings.sip_trunks)
 
 
 def running(folder: Path | None = None) -> dict[str, Any] | None:

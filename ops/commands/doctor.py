@@ -17,8 +17,9 @@ from rich.text import Text
 from ops import console, disk
 from ops.commands import languages, phones
 from ops.commands.findings import Finding
+from ops.doors import look_at_clients
 from ops.stack import data_folder, running
-from schemas.errors import AntiphonError, ProviderError, in_words
+from schemas.errors import AntiphonError, ProviderError, SettingsError, in_words
 from schemas.log.keys import PARTITIONS
 from schemas.settings import Settings, load, without_password
 
@@ -62,6 +63,7 @@ async def _examine() -> AsyncIterator[Finding]:
     for finding in await asyncio.to_thread(_models, settings):
         yield finding
     yield await asyncio.to_thread(languages.examine, settings)
+    yield _access(settings)
     yield await _livekit(settings, stack)
     for finding in phones.examine(settings, stack.get("sip", "") if stack else ""):
         yield finding
@@ -199,6 +201,21 @@ async def _llm(settings: Settings, embedded: str | None) -> Finding:
     return Finding(
         "llm", "warn", f"{shown} lists {', '.join(names[:5])}", f"LLM_MODEL={settings.llm_model} is not among them"
     )
+
+
+def _access(settings: Settings) -> Finding:
+    """Who gets in by WebSocket."""
+    try:
+        look_at_clients(settings)
+    except SettingsError as error:
+        return Finding("access", "bad", str(error), "until then no gateway starts")
+    if "*" in {origin.strip() for origin in settings.gateway_allowed_origins.split(",")}:
+        return Finding(
+            "access", "warn", "GATEWAY_ALLOWED_ORIGINS=*: every page in the world may connect", "name those of yours"
+        )
+    if settings.gateway_token_secret:
+        return Finding("access", "ok", "everybody needs a token")
+    return Finding("access", "ok", "no GATEWAY_TOKEN_SECRET: clients on this machine only, without a token")
 
 
 async def _livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from gateway.tokens import Grant, verify
 from ops import cli, console
-from ops.commands.doctor import _log
+from ops.commands.doctor import _access, _log
 from ops.embedded.valkey import Valkey
 from ops.system import free_port
 from schemas.settings import Settings, load
@@ -169,6 +169,28 @@ def test_doctor_knows_which_languages_are_spoken(monkeypatch: pytest.MonkeyPatch
     findings = {finding["check"]: finding for finding in json.loads(invoke("doctor", "--json")[1])["findings"]}
     assert findings["agents"]["result"] == "bad"
     assert "AGENTS=" in findings["agents"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "result", "says"),
+    [
+        ({}, "ok", "this machine only"),
+        ({"GATEWAY_TOKEN_SECRET": "x" * 32}, "ok", "everybody needs a token"),
+        ({"GATEWAY_TOKEN_SECRET": "x" * 32, "GATEWAY_ALLOWED_ORIGINS": "*"}, "warn", "GATEWAY_ALLOWED_ORIGINS=*"),
+        ({"GATEWAY_TOKEN_SECRET": "short"}, "bad", "GATEWAY_TOKEN_SECRET has 5 characters"),
+        ({"GATEWAY_HOST": "0.0.0.0"}, "bad", "set GATEWAY_TOKEN_SECRET"),
+        ({"GATEWAY_PROXIES": "nginx"}, "bad", "GATEWAY_PROXIES=nginx"),
+    ],
+)
+def test_doctor_says_who_gets_in(
+    settings: dict[str, str], result: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether clients need a token is a finding; a gateway that would not start for its settings is a bad one."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    finding = _access(load())
+    assert finding.result == result
+    assert says in finding.found
 
 
 async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
