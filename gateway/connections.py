@@ -9,9 +9,10 @@ import ipaddress
 import resource
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from schemas.errors import SettingsError
 
@@ -21,6 +22,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FIRST_WITHIN = 10.0
 """Seconds for a request's head, from the connection's beginning or the last answer, and for its body."""
 LARGEST_BODY = 65_536
+BYTES = 131_072.0, 524_288.0
+"""Bytes of one connection that are read, a second and at once: sound is 32,000. It is counted before anything is parsed, for
+parts of a message are no messages yet, however many there are. What is more waits."""
 WEBSOCKET = "/ws"
 _OTHER_FILES = 1024
 """Files of ours besides: phones' sound, models, the log."""
@@ -163,15 +167,22 @@ class Connections:
         assert isinstance(visitor, Visitor)
         if request.path == WEBSOCKET:
             return await handler(request)  # it is busy once it has begun: `started`
-        self.busy(visitor)
         try:
             async with asyncio.timeout(FIRST_WITHIN):
                 await request.read()
-            return await handler(request)
         except TimeoutError:
             raise web.HTTPRequestTimeout(text="the body of the request did not come in time") from None
+        except (ConnectionError, web.RequestPayloadError):
+            raise web.HTTPBadRequest(text="the body of the request can't be read") from None
+        self.busy(visitor)
+        try:
+            return await handler(request)
         finally:
             self.idle(visitor)
+
+    def nonsense(self) -> None:
+        """Somebody sent what is no HTTP, or left in the middle of it."""
+        self._turned_away("nonsense")
 
     def started(self, request: web.Request) -> None:
         """A WebSocket has said what it wants."""
@@ -190,10 +201,13 @@ class Visitor(web.RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # there is none
             keepalive_timeout=FIRST_WITHIN,
             lingering_time=2.0,
+            auto_decompress=False,  # nobody sends so much, and a megabyte holds a second of everybody's time
         )
         self.address, self.proxy = "", False
         self._connections = connections
         self._admitted = False
+        self._read_until = 0.0
+        self._held: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = str((transport.get_extra_info("peername") or ("",))[0])
@@ -211,6 +225,7 @@ class Visitor(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         if self._admitted:
             super().data_received(data)
+            self._hold_back(len(data))
 
     def eof_received(self) -> None:
         if self._admitted:
@@ -219,7 +234,31 @@ class Visitor(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._admitted:
             self._connections.gone(self)
+            if self._held is not None:
+                self._held.cancel()
             super().connection_lost(exc)
+
+    def _hold_back(self, size: int) -> None:
+        """Not reading is what holds the other side back. aiohttp does so by itself, too; then it is for both to go on."""
+        rate, burst = BYTES
+        now = self._loop.time()
+        self._read_until = max(self._read_until, now - burst / rate) + size / rate
+        if self._read_until > now and self.transport is not None:
+            self.transport.pause_reading()
+            if self._held is None:
+                self._held = self._loop.call_at(self._read_until, self._go_on)
+
+    def _go_on(self) -> None:
+        self._held = None
+        if self.transport is not None and not (self._reading_paused or self._buffer_paused):
+            self.transport.resume_reading()
+
+    def log_exception(self, *args: Any, exc_info: Any = True, **more: Any) -> None:
+        """What strangers send instead of HTTP is no error of ours, and may hold their tokens."""
+        if isinstance(exc_info, HttpProcessingError | ConnectionError):
+            self._connections.nonsense()
+        else:
+            super().log_exception(*args, exc_info=exc_info, **more)
 
     def leave(self) -> None:
         """At once: somebody else needs the place."""

@@ -26,7 +26,8 @@ class Opens:
     def begin(self, address: str, token: str) -> tuple[str, ...]:
         """Somebody wants a session, or to come back to one. Answers who, for `opened`, `resumed` and `ended`. TurnedAway: too
         many."""
-        who = (f"address {address}", *([f"token {hashlib.sha256(token.encode()).hexdigest()[:16]}"] if token else []))
+        signed = token.rpartition(".")[0]  # a signature can be written in several ways
+        who = (f"address {address}", *([f"token {hashlib.sha256(signed.encode()).hexdigest()[:16]}"] if token else []))
         now = self._clock.now()
         a_second = self._limits.opens_per_minute / 60
         for one in who:

@@ -87,6 +87,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""
+        logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)  # it prints subprotocols: some put tokens there
         app = web.Application(
             middlewares=[self.connections.attend, self.admission.check_host], client_max_size=LARGEST_BODY
         )

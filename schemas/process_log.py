@@ -47,10 +47,9 @@ class _Text(logging.Formatter):
         line += numbers_shortened(record.getMessage())
         if extra:
             line += f" ({extra})"
-        line = printable(line).replace("\n", _FURTHER)
         if record.exc_info:
-            line += "\n" + printable(numbers_shortened(self.formatException(record.exc_info)))
-        return line
+            line += "\n" + numbers_shortened(self.formatException(record.exc_info))
+        return printable(line).replace("\n", _FURTHER)
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

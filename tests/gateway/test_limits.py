@@ -1,6 +1,9 @@
 """How many may come: connections that say nothing, sessions of one address or token, and who they are taken for."""
 
 import asyncio
+import gzip
+import json
+import logging
 import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -52,7 +55,11 @@ _WEBSOCKET = (
 )
 
 
-@pytest.mark.parametrize("said", [b"", b"GET /ws HT", b"POST /join HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", _WEBSOCKET])
+_SLOW = b"POST /join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{"
+_HEAD = b"POST /join HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /ws HT", _HEAD, _SLOW, _WEBSOCKET])
 @pytest.mark.parametrize("limits", [DoorLimits(connections=50), DoorLimits(connections_per_address=50)])
 async def test_half_open_connections_lock_nobody_out(said: bytes, limits: DoorLimits) -> None:
     """However many connections say nothing, or half a request, or never `start`: a client gets in, and who talks stays in."""
@@ -69,9 +76,6 @@ async def test_half_open_connections_lock_nobody_out(said: bytes, limits: DoorLi
             assert messages[-1] == {"type": "ended", "reason": "hang_up"}
 
 
-_SLOW = b"POST /join HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n{"
-
-
 @pytest.mark.parametrize(
     "said", [b"", _SLOW, _SLOW.replace(b"Host", b"Upgrade: websocket\r\nConnection: upgrade\r\nHost")]
 )
@@ -82,6 +86,56 @@ async def test_a_request_comes_in_time(said: bytes, monkeypatch: pytest.MonkeyPa
         told = await ended(raw)
         assert told.startswith(b"HTTP/1.1 408") if said else told == b""
         assert gateway.server.connections.count == 0
+
+
+def _part(opcode: int, data: bytes = b"", *, last: bool = False) -> bytes:
+    """A frame of a client that masks with zeros."""
+    return bytes([last << 7 | opcode, 0x80 | len(data), 0, 0, 0, 0]) + data
+
+
+async def test_parts_of_a_message_are_no_way_around_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message in thousands of empty parts is read no faster than as many bytes of sound: what is more waits."""
+    monkeypatch.setattr(connections, "BYTES", (200_000.0, 100_000.0))
+    start = json.dumps(START).encode()
+    parts = _part(1, start[:9]) + _part(0) * 60_000 + _part(0, start[9:], last=True)
+    async with door() as gateway:
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        async with half_open(gateway.server.port, 1, _WEBSOCKET + parts) as (raw,):
+            told = b""
+            while b'"ready"' not in told:
+                told += await asyncio.wait_for(loop.sock_recv(raw, 4096), 5)
+        assert loop.time() - before > 0.7  # 256 KB come at once, 100 of them count as that; the rest waits
+
+
+async def test_a_body_is_not_unpacked() -> None:
+    """A compressed body is no way to have us work: it is read as it came."""
+    packed = gzip.compress(b'{"room": "r"}')
+    async with (
+        door() as gateway,
+        gateway.http.post(gateway.url + "/join", data=packed, headers={"Content-Encoding": "gzip"}) as answer,
+    ):
+        assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 20,
+        b"GET /ws?token=secret%s HTTP/1.1\r\n\r\n" % (b"x" * 9000),
+        _WEBSOCKET.replace(b"Host", b"Sec-WebSocket-Protocol: bearer, secret\r\nHost"),
+        _SLOW,
+        _SLOW.replace(b"Content-Length: 10", b"Transfer-Encoding: chunked") + b"secret",
+    ],
+)
+async def test_nonsense_leaves_nothing_in_the_log(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """What is no HTTP, or ends in the middle, is not told in tracebacks; nor are tokens that came in odd places."""
+    async with door() as gateway:
+        async with half_open(gateway.server.port, 1, said):
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.1)
+        assert (await gateway.begin())[1]["type"] == "ready"
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_head_that_trickles_in_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +201,7 @@ async def test_sessions_of_one_token() -> None:
     async with door(limits=DoorLimits(sessions_per_token=2), secret=SECRET) as gateway:
         one, other = (f"/ws?token={mint(SECRET, Grant(participant=name))}" for name in ("ann", "bob"))
         assert [await refused(gateway, one) for _ in range(3)] == ["", "", "too_many"]
+        assert await refused(gateway, one + "%3D") == "too_many"  # the same token, written otherwise
         assert await refused(gateway, other) == ""
 
 
