@@ -274,6 +274,7 @@ QUIRKS: dict[str, Quirk] = {
     "garbage": fixed(Answer([bytes(range(128, 256)) * 4], kind="application/octet-stream")),
     "no http": fixed(Answer([b"220 mail.example ESMTP\r\n\r\n", 0.05], raw=True)),
     "hangs up": fixed(Answer(["break"], raw=True)),
+    "endless noise": fixed(Answer([b"\1\2" * 600, 0.02] * 3000, kind="application/octet-stream")),
     "bad gzip": fixed(Answer([b"nothing zipped"], headers={"content-encoding": "gzip"})),
     "an error without end": fixed(Answer([*([b"x" * 4096] * 500), "hang"], 500, kind="text/plain")),
     "one line without end": fixed(Answer([b"data: ", *([b"x" * 65_536] * 200), "hang"])),

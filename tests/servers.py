@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,27 +55,33 @@ async def livekit(tmp_path: Path, valkey: Valkey) -> AsyncIterator[LiveKit]:
         await server.kill()  # it would wait for whoever is still in a room
 
 
+ODDITIES = ("hang", "page", "page not found", "endless noise", "no http", "hangs up")
+"""Quirks of what is no endpoint at all: whatever a setting may name by mistake does one of these to whoever asks."""
+
+
 class Misbehaving:
-    """An endpoint of chat, of transcriptions and of speech with one fault.
+    """An endpoint of chat, of transcriptions and of speech with one fault. `deaf`: to all that asks, in whichever protocol.
 
     `fault`: a name of `QUIRKS`, or a status; `models`: a name of `MODELS`, or a name of `QUIRKS`. `bodies`: of the requests of
     chat; `heads`: of all. `disconnected`: a client has left a request that hung.
     """
 
-    def __init__(self) -> None:
-        self.fault: str | int = ""
+    def __init__(self, fault: str | int = "", *, deaf: bool = False) -> None:
+        self.fault = fault
+        self._deaf = deaf
         self.models = ""
         self.bodies: list[dict[str, Any]] = []
         self.heads: list[str] = []
         self.disconnected = asyncio.Event()
         self.sound = b"\x10\x20" * 24_000
-        self.url = ""
+        self.place = self.url = ""
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, port: int = 0) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        self.place = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.url = f"http://{self.place}/v1"
 
     async def stop(self) -> None:
         assert self._server is not None
@@ -90,6 +97,10 @@ class Misbehaving:
         task.add_done_callback(self._tasks.discard)
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                if self._deaf:
+                    await reader.read(1000)
+                    await self._send(QUIRKS[str(self.fault)]({}, 0), reader, writer)
+                    return
                 first = await reader.readexactly(1)
                 if not first.isalpha():  # TLS
                     writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -157,9 +168,19 @@ async def misbehaving() -> AsyncIterator[Misbehaving]:
     await endpoint.stop()
 
 
+@asynccontextmanager
+async def odd_server(how: str) -> AsyncIterator[str]:
+    """host:port of something that is no endpoint: it does `how`, one of ODDITIES, whatever it is asked."""
+    server = Misbehaving(how, deaf=True)
+    await server.start()
+    try:
+        yield server.place
+    finally:
+        await server.stop()
+
+
 async def _by_hand(fault: str, port: int) -> None:
-    endpoint = Misbehaving()
-    endpoint.fault = fault
+    endpoint = Misbehaving(fault)
     await endpoint.start(port)
     print(f"LLM_BASE_URL={endpoint.url}  ({fault or 'as it should be'})", flush=True)
     await asyncio.Event().wait()

@@ -22,11 +22,12 @@ from ops.stack import data_folder, running
 from schemas.errors import AntiphonError, ProviderError, SettingsError, in_words
 from schemas.log.keys import PARTITIONS
 from schemas.settings import Settings, load, without_password
+from workers.llm._learning import listed
 
 _SIGNS = {"ok": ("ok  ", "green"), "warn": ("look", "yellow"), "bad": ("bad ", "red")}
 
 _ANSWERS_WITHIN = 5.0  # seconds
-_LISTED = 2**20
+_LISTED = 4 * 2**20
 """Bytes of a list of models that are read."""
 
 
@@ -187,19 +188,22 @@ async def _llm(settings: Settings, embedded: str | None) -> Finding:
                 body += chunk
                 if len(body) > _LISTED:
                     break
-            names = [str(model["id"]) for model in json.loads(body)["data"]]
+            known = listed(json.loads(body))
     except (aiohttp.ClientError, TimeoutError) as error:
         why = f"no answer within {_ANSWERS_WITHIN:.0f} s" if isinstance(error, TimeoutError) else in_words(error)
         return Finding("llm", "bad", f"{shown}: {why}", "start the endpoint, or correct LLM_BASE_URL")
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, RecursionError):
         return Finding(
             "llm", "bad", f"{shown}/models: expected a list of models in JSON, got something else",
             "is LLM_BASE_URL the base URL of an OpenAI-compatible API, such as http://127.0.0.1:8081/v1?",
         )  # fmt: skip
-    if settings.llm_model in names or embedded == url:
-        return Finding("llm", "ok", f"{shown} has {', '.join(names[:3])}")
+    if settings.llm_model in known.names or embedded == url:
+        return Finding("llm", "ok", f"{shown} has {known.shown()}")
     return Finding(
-        "llm", "warn", f"{shown} lists {', '.join(names[:5])}", f"LLM_MODEL={settings.llm_model} is not among them"
+        "llm",
+        "warn",
+        f"{shown} lists {known.shown() or 'no models'}",
+        f"LLM_MODEL={settings.llm_model} is not among them",
     )
 
 

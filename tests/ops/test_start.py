@@ -13,7 +13,10 @@ from ops.supervisor import Command, Failed, Supervisor
 from ops.system import free_port
 from schemas.errors import AgentSpecError, BusError, BusUnavailable, SettingsError
 from schemas.settings import load
-from tests.ops.odd import ODDITIES, odd_server
+from tests.quirks import MODELS, QUIRKS, Answer, Step, fixed
+from tests.servers import ODDITIES, Misbehaving, misbehaving, odd_server
+
+__all__ = ["misbehaving"]
 
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 """Nothing of ours in the environment."""
@@ -170,7 +173,7 @@ async def test_words_of_an_earlier_start_are_not_told_again(tmp_path: Path) -> N
 
 async def test_ctrl_c_ends_a_start(tmp_path: Path) -> None:
     """A start that waits for something can be ended as anything else: it stops what it had begun and ends with 0."""
-    async with odd_server("silent") as place:
+    async with odd_server("hang") as place:
         environment = BARE | {
             "ANTIPHON_DATA": str(tmp_path / "data"), "LLM_BASE_URL": f"http://{place}/v1", "LLM_TIMEOUT": "60",
             "STT_PROVIDER": "simulated", "TTS_PROVIDER": "simulated",
@@ -224,28 +227,29 @@ async def test_doctor_names_what_is_odd(how: str, monkeypatch: pytest.MonkeyPatc
         settings = load(llm_base_url=f"http://me:secret@{place}/v1", redis_url=f"redis://:secret@{place}/0")
         llm = await _llm(settings, None)
         (log,) = [finding async for finding in _log(settings, None)]
-    assert (llm.result, log.result) == ("warn" if how == "not found" else "bad", "bad")
+    assert (llm.result, log.result) == ("warn" if how == "page not found" else "bad", "bad")
     for finding in (llm, log):
         assert "secret" not in finding.found + finding.advice
         assert not finding.found.rstrip().endswith(":"), finding
         assert finding.advice
 
 
-async def test_doctor_reads_a_long_list_of_models() -> None:
+async def test_doctor_reads_a_long_list_of_models(misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint with hundreds of models sends its list in many pieces: all are read."""
     models = b'{"data": [' + b",".join(b'{"id": "model-%d"}' % number for number in range(5000)) + b"]}"
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(models))
-        for start in range(0, len(models), 10_000):
-            writer.write(models[start : start + 10_000])
-            await writer.drain()
-            await asyncio.sleep(0.001)
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    finding = await _llm(load(llm_base_url=url, llm_model="model-4999"), None)
-    server.close()
+    pieces: list[Step] = []
+    for start in range(0, len(models), 10_000):
+        pieces += [models[start : start + 10_000], 0.001]
+    monkeypatch.setitem(QUIRKS, "long list", fixed(Answer(pieces, kind="application/json")))
+    misbehaving.models = "long list"
+    finding = await _llm(load(llm_base_url=misbehaving.url, llm_model="model-4999"), None)
     assert finding.result == "ok", finding
+
+
+@pytest.mark.parametrize("models", MODELS)
+async def test_doctor_reads_a_list_of_models_of_any_shape(misbehaving: Misbehaving, models: str) -> None:
+    """Where the worker gets along with an endpoint's list of models, doctor finds nothing bad in it."""
+    misbehaving.models = models
+    finding = await _llm(load(llm_base_url=misbehaving.url, llm_model="m"), None)
+    assert finding.result == ("ok" if models in ("", "names", "nulls") else "warn"), finding
+    assert finding.found.removeprefix(misbehaving.url).strip()

@@ -14,7 +14,7 @@ from schemas.errors import ProviderError
 from workers._http import TROUBLE, read_some
 from workers.providers import ChatRequest, Llm
 
-__all__ = ["CONTINUING", "Known", "continues", "first_answer", "models"]
+__all__ = ["CONTINUING", "Known", "continues", "first_answer", "listed", "models"]
 
 CONTINUING: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
 """What vLLM wants beside a prefill."""
@@ -46,11 +46,12 @@ async def models(client: httpx2.AsyncClient, url: httpx2.URL) -> Known:
     with contextlib.suppress(TimeoutError, RecursionError, *TROUBLE):
         async with asyncio.timeout(_LISTING), client.stream("GET", url) as response:
             if response.status_code == 200:
-                return _known(json.loads(await read_some(response, _MOST)))
+                return listed(json.loads(await read_some(response, _MOST)))
     return Known()
 
 
-def _known(value: Any) -> Known:
+def listed(value: Any) -> Known:
+    """What a list of models, in whichever shape, tells."""
     if isinstance(value, dict):
         value = next((value[name] for name in ("data", "models") if isinstance(value.get(name), list)), [])
     entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.rooms.livekit.access import Access
 from tests.livekit.test_trouble import SECRET, problem_of
-from tests.ops.odd import ODDITIES, odd_server
+from tests.servers import ODDITIES, odd_server
 
 
 @pytest.mark.parametrize("how", ODDITIES)
