@@ -6,7 +6,7 @@ Read as English where the words matter, by punctuation alone elsewhere.
 import re
 from typing import Literal
 
-from schemas.sentences import ends_sentence
+from schemas.sentences import QUESTION_MARKS, ends_sentence
 
 Ending = Literal["question", "open", "answer", "command", "statement", "number", "unfinished", "hesitation"]
 
@@ -56,7 +56,7 @@ def ending(text: str) -> Ending:
     sentence = _WORD.findall(re.split(r"[.!?]\s+", plain)[-1])
     if not words or (words[-1] in _HESITATION and not bare.endswith("?")):
         return "hesitation"
-    if bare.endswith(("?", "？", "؟", "፧", "⁇")):
+    if bare.endswith(tuple(QUESTION_MARKS)):
         return "open" if words[-1] in _WANTS_MORE else "question"
     commands = len(sentence) > 2 and sentence[0].partition("'")[0] in _COMMANDS
     if words[-1].isdigit():

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from itertools import accumulate
 
-__all__ = ["Piece", "SentenceSplitter", "ends_sentence", "sentences", "speakable"]
+__all__ = ["ENDS", "QUESTION_MARKS", "Piece", "SentenceSplitter", "ends_sentence", "sentences", "speakable"]
 
 FIRST_CLAUSE = 12
 """Characters from which the first piece may end at a comma: the first sound is early."""
@@ -22,9 +22,12 @@ _AHEAD = 64  # characters a decision may wait for
 _CLAUSE_AHEAD = 4  # letters that must follow a clause where no blanks part the words
 
 _CLOSING = "\"'”’»)]}*_`」』）】》〉〕］｝"
-_SURE = "。！？｡．।॥؟۔։።፧။\u17d4\u17d5།‼⁇⁈⁉"
+QUESTION_MARKS = "?？؟\u037e፧⁇⁈⸮"
+"""Of any script; the fourth looks like a semicolon and is Greek."""
+_SURE = "。！？｡．।॥؟\u037e۔։።፧။\u17d4\u17d5།‼⁇⁈⁉⸮"
 """Ends of sentences in any place: signs of scripts that may put no blank behind them, and have no other use for them."""
-_ENDS = ".!?…" + _SURE
+ENDS = ".!?…" + _SURE
+"""Ends of sentences, though a full stop is one of other things, too."""
 _WIDE_CLAUSE = "，、；：،؛၊፣"
 _CLAUSE = ",;:—–" + _WIDE_CLAUSE
 _NO_BLANKS = re.compile(
@@ -124,7 +127,7 @@ def sentences(text: str) -> list[str]:
 
 def ends_sentence(text: str) -> bool:
     """Whether `text` is the end of a sentence."""
-    return text.rstrip().rstrip(_CLOSING).endswith(tuple(_ENDS))
+    return text.rstrip().rstrip(_CLOSING).endswith(tuple(ENDS))
 
 
 def _boundary(text: str, final: bool, clause: bool) -> int | None:
@@ -132,7 +135,7 @@ def _boundary(text: str, final: bool, clause: bool) -> int | None:
     longest = _longest(text)
     for place in range(min(len(text), longest)):
         character = text[place]
-        if character in _ENDS or character == "\n":
+        if character in ENDS or character == "\n":
             end = _sentence_end(text, place, final)
         elif clause and (character in _CLAUSE or character.isspace()):
             end = _clause_end(text, place, final)
@@ -178,7 +181,7 @@ def _sentence_end(text: str, place: int, final: bool) -> int:
     """Does the mark at `place` end a sentence? The end with what closes and the blanks behind, 0 for no, _UNKNOWN."""
     character = text[place]
     after = place + 1
-    while character != "\n" and after < len(text) and text[after] in _CLOSING + _ENDS:
+    while character != "\n" and after < len(text) and text[after] in _CLOSING + ENDS:
         after += 1
     rest = _next_word(text, after)
     if rest == len(text) and not final and rest - after < _AHEAD:
@@ -251,7 +254,7 @@ def _clause_end(text: str, place: int, final: bool) -> int:
     if following is None or (character.isspace() and not following.group().isalpha()):
         known = final or len(text) - rest >= _AHEAD or following is not None
         return 0 if known else _UNKNOWN
-    if following.group()[-1] in _ENDS or following.group()[-1] in ",;:":
+    if following.group()[-1] in ENDS or following.group()[-1] in ",;:":
         return 0
     if not character.isspace() or _JOINTS.match(text, place):
         return rest
@@ -262,7 +265,7 @@ def _wide_clause_end(text: str, place: int, final: bool) -> int:
     """Like `_clause_end` where no blanks part the words: some letters must follow before the sentence ends."""
     letters = 0
     for ahead in range(place + 1, min(len(text), place + 1 + _AHEAD)):
-        if text[ahead] in _ENDS or text[ahead] == "\n":
+        if text[ahead] in ENDS or text[ahead] == "\n":
             return 0
         letters += text[ahead].isalnum()
         if letters == _CLAUSE_AHEAD:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.turn_taking._state import Reply, State, Turn
+from schemas.sentences import ENDS, QUESTION_MARKS
 
-_MARKS = re.compile("[?？؟\u037e፧⸮]")
-_ENDS = re.compile("[.!?…。！？؟\u037e۔।॥]")
+_MARKS = re.compile(f"[{QUESTION_MARKS}]")
+_ENDS = re.compile(f"[{ENDS}]")
 _ASKS_BY_WORD = ("か", "吗", "嗎", "呢")
 """Endings of questions that need no mark."""
 

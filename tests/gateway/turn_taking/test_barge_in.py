@@ -6,7 +6,8 @@ import pytest
 
 from gateway.room import Left
 from gateway.turn_taking import Pause, Play, Publish, Resume, Stop
-from gateway.turn_taking.answers import asks
+from gateway.turn_taking._state import Reply, Sentence
+from gateway.turn_taking.answers import asks, last_sentence
 from gateway.turn_taking.barge_in import is_backchannel
 from schemas.agent import AgentSpec, Limits, TurnTaking
 from schemas.events import (
@@ -262,6 +263,8 @@ def test_a_yes_that_waits_is_answered_by_whoever_takes_over() -> None:
         ("予約しますか。", True),
         ("要预订吗", True),
         ("هل أحجز؟", True),
+        ("ይህ ነው፧", True),
+        ("Really⁇", True),
         ("Να το κλείσω;", True),
         ("¿Lo reservo?", True),
         ("Is it? I will see.", False),
@@ -272,6 +275,13 @@ def test_a_yes_that_waits_is_answered_by_whoever_takes_over() -> None:
 def test_a_question_is_one_in_any_script(text: str, expected: bool) -> None:
     """By its mark, behind whatever quotes and signs; by its last syllable where that asks."""
     assert asks(text) is expected
+
+
+@pytest.mark.parametrize("first", ["It is full.", "မရှိပါ။", "Չկա։", "满了。"])
+def test_a_sentence_before_the_question_is_no_clause_of_it(first: str) -> None:
+    """Whatever mark its script ends sentences with."""
+    spoken = tuple(Sentence(text, 0.0) for text in (first, "Shall I", "book another?"))
+    assert last_sentence(Reply(1, 0.0, spoken, "stop")) == 1
 
 
 def test_a_second_of_unbroken_speech_interrupts_whatever_its_words() -> None:
