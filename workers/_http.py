@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ssl
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -12,9 +11,9 @@ from pydantic import SecretStr
 from schemas.errors import Permanent, ProviderError, Transient
 from workers._refusals import Endpoint, public, refusal
 
-__all__ = ["CONNECT", "TROUBLE", "base_url", "explained", "headers", "key_of", "read_some", "send"]
+__all__ = ["TROUBLE", "Base", "explained", "read_some", "send"]
 
-CONNECT = 3.0
+_CONNECT = 3.0
 """Seconds a connection may take."""
 TROUBLE = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError)
 """What asking may raise. (ValueError: a header or a host name that can't be written.)"""
@@ -22,7 +21,30 @@ _HOPS = 4
 _ERROR_BYTES = 64 << 10
 
 
-def base_url(name: str, url: str, example: str) -> str:
+class Base:
+    """Where a stage's endpoint is, by <STAGE>_BASE_URL and <STAGE>_API_KEY. Permanent: they can be neither. `endpoint`: whom
+    errors speak of; `secure`: by https."""
+
+    def __init__(self, stage: str, url: str, key: SecretStr, *, model: str, example: str):
+        name = f"{stage}_BASE_URL"
+        self._url = httpx2.URL(_base_url(name, url, example))
+        self._key = _key_of(f"{stage}_API_KEY", key)
+        self.endpoint = Endpoint(public(name, url.strip()), stage, model, self._key)
+        self.secure = self._url.scheme == "https"
+
+    def at(self, path: str) -> httpx2.URL:
+        return self._url.copy_with(path=f"{self._url.path.rstrip('/')}/{path}")
+
+    def client(self, *, connections: int = 100, kept: int = 20, **headers: str) -> httpx2.AsyncClient:
+        """It shows the key, and waits for as long as it is let. `kept`: connections for further requests."""
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=kept)
+        patient = httpx2.Timeout(None, connect=_CONNECT, pool=_CONNECT)
+        return httpx2.AsyncClient(headers=headers, limits=limits, timeout=patient)
+
+
+def _base_url(name: str, url: str, example: str) -> str:
     """The URL, if it is one. Permanent: it isn't, and what was expected."""
     try:
         parts = urlsplit(url.strip())
@@ -34,7 +56,7 @@ def base_url(name: str, url: str, example: str) -> str:
     return url.strip()
 
 
-def key_of(name: str, secret: SecretStr) -> str:
+def _key_of(name: str, secret: SecretStr) -> str:
     """A key as a header can hold it; files and shells leave blanks and line ends on them. Permanent: it can't be one."""
     key = secret.get_secret_value().strip()
     if not (key.isascii() and key.isprintable()):
@@ -120,7 +142,3 @@ def _hung_up(error: Exception) -> bool:
     return any(
         word in told for word in ("disconnected", "closed connection", "incomplete", "peer closed", "without sending")
     )
-
-
-def headers(key: str, **more: str) -> dict[str, Any]:
-    return {"Authorization": f"Bearer {key}", **more} if key else dict(more)

@@ -14,8 +14,8 @@ from schemas.errors import Permanent, ProviderError, Transient
 from schemas.events import Usage
 from schemas.settings import Settings
 from schemas.text import well_formed
-from workers._http import CONNECT, TROUBLE, base_url, explained, headers, key_of, send
-from workers._refusals import Endpoint, error_event, public
+from workers._http import TROUBLE, Base, explained, send
+from workers._refusals import Endpoint, error_event
 from workers.llm import _learning
 from workers.llm._chunks import Chunk, Finish, chunk
 from workers.llm._reasoning import Hidden, Shown
@@ -41,22 +41,16 @@ class OpenAiLlm:
         self.prefills = settings.llm_prefill == "on"
         self._prefill = settings.llm_prefill
         self._patience = settings.llm_timeout
-        url = base_url("LLM_BASE_URL", settings.llm_base_url, "http://127.0.0.1:8081/v1")
-        key = key_of("LLM_API_KEY", settings.llm_api_key)
-        self._endpoint = Endpoint(public("LLM_BASE_URL", url), "LLM", self.model, key)
-        address = httpx2.URL(url)
-        self._chat = address.copy_with(path=f"{address.path.rstrip('/')}/chat/completions")
-        self._models = address.copy_with(path=f"{address.path.rstrip('/')}/models")
+        base = Base(
+            "LLM", settings.llm_base_url, settings.llm_api_key, model=self.model, example="http://127.0.0.1:8081/v1"
+        )
+        self._endpoint, self._chat, self._models = base.endpoint, base.at("chat/completions"), base.at("models")
         self._habits: dict[str, Habits] = {}
         # llama.cpp closes the connection behind a streamed answer without announcing it; whoever reuses it at once gets
         # an error instead of an answer. A new one costs nothing there, and a handshake only behind https.
-        self._keeps = address.scheme == "https" if keeps is None else keeps
+        self._keeps = base.secure if keeps is None else keeps
         kept = 20 if self._keeps else 0
-        self._client = httpx2.AsyncClient(
-            headers=headers(key, Accept="text/event-stream, application/json"),
-            limits=httpx2.Limits(max_connections=200, max_keepalive_connections=kept),
-            timeout=httpx2.Timeout(None, connect=CONNECT, pool=CONNECT),
-        )
+        self._client = base.client(connections=200, kept=kept, Accept="text/event-stream, application/json")
 
     async def warm_up(self) -> None:
         """Ask something short: a cold endpoint loads its model now, not in a call, and its habits are known. ProviderError:

@@ -7,15 +7,14 @@ import wave
 from collections.abc import Sequence
 from typing import Any
 
-import httpx2
 import numpy as np
 
 from schemas.audio import HEARING_RATE
 from schemas.errors import Permanent, Transient
 from schemas.settings import Settings
 from schemas.text import well_formed
-from workers._http import CONNECT, TROUBLE, base_url, explained, headers, key_of, read_some, send
-from workers._refusals import Endpoint, error_event, public
+from workers._http import TROUBLE, Base, explained, read_some, send
+from workers._refusals import error_event
 from workers.providers import Hearing, Pcm, Transcript
 from workers.stt._ears import Ears
 from workers.stt._guards import silent
@@ -34,17 +33,13 @@ class OpenAiStt:
     batch's side by side; the end of turn is judged here."""
 
     def __init__(self, settings: Settings) -> None:
-        url = base_url("STT_BASE_URL", settings.stt_base_url, "http://127.0.0.1:8000/v1")
         self.model = _MODEL if settings.stt_model == _PACKAGED else settings.stt_model
         self._language = settings.stt_language
         self._timeout = settings.stt_timeout
-        key = key_of("STT_API_KEY", settings.stt_api_key)
-        self._endpoint = Endpoint(public("STT_BASE_URL", url), "STT", self.model, key)
-        address = httpx2.URL(url)
-        self._url = address.copy_with(path=f"{address.path.rstrip('/')}/audio/transcriptions")
-        self._client = httpx2.AsyncClient(
-            headers=headers(key), timeout=httpx2.Timeout(None, connect=CONNECT, pool=CONNECT)
+        base = Base(
+            "STT", settings.stt_base_url, settings.stt_api_key, model=self.model, example="http://127.0.0.1:8000/v1"
         )
+        self._endpoint, self._url, self._client = base.endpoint, base.at("audio/transcriptions"), base.client()
         self._ears = Ears()
 
     async def warm_up(self) -> None:

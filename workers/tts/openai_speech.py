@@ -12,8 +12,8 @@ import numpy as np
 
 from schemas.errors import Permanent, Transient
 from schemas.settings import Settings
-from workers._http import CONNECT, TROUBLE, base_url, explained, headers, key_of, read_some, send
-from workers._refusals import Endpoint, error_event, public
+from workers._http import TROUBLE, Base, explained, read_some, send
+from workers._refusals import error_event
 from workers.providers import Pcm, Sound, Speaking
 from workers.tts._estimate import Estimate
 from workers.tts._opening import NoSound, opening
@@ -41,18 +41,14 @@ class OpenAiTts:
                 "TTS_BASE_URL is empty; TTS_PROVIDER=openai wants a speech endpoint, such as http://127.0.0.1:8880/v1",
                 "url_missing",
             )
-        url = base_url("TTS_BASE_URL", settings.tts_base_url, "http://127.0.0.1:8880/v1")
         self.model = settings.tts_model
         self._voice = _DEFAULT_VOICE if settings.tts_voice == _PIPER_DEFAULT else settings.tts_voice
         self._rate = settings.tts_rate
         self._timeout = settings.tts_timeout
-        key = key_of("TTS_API_KEY", settings.tts_api_key)
-        self._endpoint = Endpoint(public("TTS_BASE_URL", url), "TTS", self.model, key)
-        address = httpx2.URL(url)
-        self._url = address.copy_with(path=f"{address.path.rstrip('/')}/audio/speech")
-        self._client = httpx2.AsyncClient(
-            headers=headers(key), timeout=httpx2.Timeout(None, connect=CONNECT, pool=CONNECT)
+        base = Base(
+            "TTS", settings.tts_base_url, settings.tts_api_key, model=self.model, example="http://127.0.0.1:8880/v1"
         )
+        self._endpoint, self._url, self._client = base.endpoint, base.at("audio/speech"), base.client()
 
     async def warm_up(self) -> None:
         async for _ in self.synthesize(Speaking("Hello.")):

@@ -30,7 +30,8 @@ class LlmContract:
         assert text_of(await read(provider, request)) == text_of(await read(provider, request))
 
     async def test_prefill_goes_on(self, provider: Llm) -> None:
-        """A provider that says it prefills answers what follows the given beginning, without repeating it."""
+        """A provider that says so, once it is warm, answers what follows the given beginning, without repeating it."""
+        await provider.warm_up()
         assert provider.prefills, "a provider that cannot prefill is tested through the stage: it is asked again"
         whole = text_of(await read(provider, ChatRequest(QUESTION, max_tokens=40, temperature=0.0, seed=7)))
         words = whole.split(" ")
