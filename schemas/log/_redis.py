@@ -339,7 +339,7 @@ class RedisBus(Bus):
         told = {consumer: msgpack.unpackb(row) for consumer, row in zip(rows[::2], rows[1::2], strict=True)}
         if gone := [consumer for consumer, (until, *_) in told.items() if until <= now]:
             await self._server.command(name, "HDEL", name, *gone)
-        return [Announced(stage, *what) for consumer, (_, *what) in told.items() if consumer not in gone]
+        return [Announced(stage, *what[:3]) for consumer, (_, *what) in told.items() if consumer not in gone]
 
     async def queued(self, stage: Stage) -> int:
         names = [keys.queue(partition, stage) for partition in range(self.partitions)]
