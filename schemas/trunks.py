@@ -3,6 +3,7 @@
 Nobody is accepted until a trunk says so. Secrets are named here and stand in the environment.
 """
 
+import difflib
 import os
 import re
 import tomllib
@@ -168,7 +169,9 @@ def _explain(name: str, text: str, item: dict[str, object]) -> str:
     if item["type"] == "extra_forbidden":
         sections: dict[int, type[BaseModel]] = {1: Trunks, 2: Trunk}
         section = sections.get(len(keys), User if "users" in keys else Provider)
-        message = f"unknown key; allowed: {', '.join(section.model_fields)}"
+        near = difflib.get_close_matches(keys[-1] if keys else "", list(section.model_fields), n=1)
+        hint = f'did you mean "{near[0]}"? ' if near else ""
+        message = f"unknown key; {hint}allowed: {', '.join(section.model_fields)}"
     return f"{where}{'.'.join(keys) or 'it'} = {shown(item.get('input'))}: {message}"
 
 

@@ -386,6 +386,7 @@ def test_all_ways_to_hold(line: str, held: bool) -> None:
     ("text", "said"),
     [
         ('[[trunk]]\nname = "a"\naddress = ["1.2.3.4"]', "trunks.toml, line 3: trunk.address"),
+        ('[[trunk]]\nname = "a"\nadresses = ["1.2.3.4"]', 'unknown key; did you mean "addresses"? allowed: name,'),
         ('[[trunk]]\nname = "a"\naddresses = ["1.2.3.4.5"]', "line 3: trunk.addresses"),
         ('[[trunk]]\nname = "a"\naddresses = ["0.0.0.0/0"]', "lets everybody call; name users too"),
         (
