@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from schemas.errors import EventError, FutureEvent
 from schemas.events import Event, SessionStarted
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
-from schemas.text import well_formed
+from schemas.text import mended
 from schemas.upcast import UPCASTERS, Registry, upcast
 
 EVENT_TYPES: dict[str, type[Event]] = {cls.model_fields["type"].default: cls for cls in get_args(get_args(Event)[0])}
@@ -114,25 +114,10 @@ def _pack(body: dict[str, Any], what: str) -> bytes:
 
 def _pack_mended(body: dict[str, Any], what: str) -> bytes:
     try:
-        packed: bytes = msgpack.packb(_mended(body))
+        packed: bytes = msgpack.packb(mended(body))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise EventError(f"{what} can't be written ({error}); the log takes numbers, text, lists, dicts") from None
     return packed
-
-
-def _mended(value: Any) -> Any:
-    """`value` with text that UTF-8 can hold, and whole numbers of more than 64 bits as text."""
-    match value:
-        case str():
-            return well_formed(value)
-        case dict():
-            return {_mended(key): _mended(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_mended(one) for one in value]
-        case int() if not -(1 << 63) <= value < 1 << 64:
-            return str(value)
-        case _:
-            return value
 
 
 def _unpack(body: bytes, what: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 import re
 from typing import Any
 
-__all__ = ["identity", "json_line", "one_line", "plain", "printable", "well_formed"]
+__all__ = ["identity", "json_line", "mended", "one_line", "plain", "printable", "well_formed"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -20,6 +20,22 @@ def well_formed(text: str) -> str:
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def mended(value: Any) -> Any:
+    """`value`, lists and dicts and what is in them, with text that UTF-8 can hold, and whole numbers of more than 64 bits as
+    text."""
+    match value:
+        case str():
+            return well_formed(value)
+        case dict():
+            return {mended(key): mended(one) for key, one in value.items()}
+        case list() | tuple():
+            return [mended(one) for one in value]
+        case int() if not -(1 << 63) <= value < 1 << 64:
+            return str(value)
+        case _:
+            return value
 
 
 def one_line(text: str, longest: int) -> str:

@@ -30,6 +30,19 @@ async def goes_on(here: Office, party: Party) -> None:
     assert status(await party.bye()) == "200 OK"
 
 
+def held_back(here: Office, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Calls that come now ring until this is set."""
+    answer = asyncio.Event()
+    opened = here.phones.calls.open_line
+
+    async def slowly(line: object) -> None:
+        await answer.wait()
+        await opened(line)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(here.phones.calls, "open_line", slowly)
+    return answer
+
+
 # ── somebody else's call ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -39,14 +52,7 @@ async def test_a_cancel_of_somebody_else(tmp_path: Path, monkeypatch: pytest.Mon
     async with office(tmp_path, trunks=ANYWHERE) as here, Party(here.phones.port) as party, Party(
         here.phones.port, "127.0.0.5"
     ) as other:  # fmt: skip
-        ringing = asyncio.Event()
-        opened = here.phones.calls.open_line
-
-        async def slowly(line: object) -> None:
-            await ringing.wait()
-            await opened(line)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(here.phones.calls, "open_line", slowly)
+        ringing = held_back(here, monkeypatch)
         party.send(party.message("INVITE", "100", sdp(party.sound.port)))
         branch = party._branch
         assert "180 Ringing" in [status(await party.response(final=False)) for _ in range(2)]
@@ -138,14 +144,7 @@ async def test_methods_are_written_as_they_are(tmp_path: Path, method: str) -> N
 async def test_an_offer_within_a_call_that_is_not_answered_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An INVITE within a call that still rings, by its own caller or by the other wire, is no second call past the door."""
     async with office(tmp_path) as here, Party(here.phones.port) as party:
-        ringing = asyncio.Event()
-        opened = here.phones.calls.open_line
-
-        async def slowly(line: object) -> None:
-            await ringing.wait()
-            await opened(line)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(here.phones.calls, "open_line", slowly)
+        ringing = held_back(here, monkeypatch)
         party.send(party.message("INVITE", "100", sdp(party.sound.port)))
         said = ""
         while not said.startswith("SIP/2.0 180"):

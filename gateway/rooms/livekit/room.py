@@ -36,7 +36,7 @@ from gateway.rooms.livekit.conventions.word_timings import WordTimings
 from gateway.rooms.livekit.facts import Fact, StateChanged
 from schemas.agent import AgentSpec
 from schemas.clock import Clock
-from schemas.text import identity, well_formed
+from schemas.text import identity, mended
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -211,7 +211,7 @@ class LiveKitRoom:
     def send(self, message: dict[str, Any]) -> None:
         if self._closed:
             return
-        message = _fit(message)
+        message = mended(message)
         if "participant" in message:
             message["participant"] = self._identities.get(message["participant"], message["participant"])
         for fact in self._captions.take(message, self._voice.pushed / RATE, self._played()):
@@ -457,19 +457,6 @@ class LiveKitRoom:
             break
         for who in was - self._present.keys():
             self._inputs.append(Left(who, "gone"))
-
-
-def _fit(value: Any) -> Any:
-    """A message whose texts can all be sent."""
-    match value:
-        case str():
-            return well_formed(value)
-        case dict():
-            return {name: _fit(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [_fit(inner) for inner in value]
-        case _:
-            return value
 
 
 def _conventions(agent: AgentSpec, rtvi: Rtvi) -> list[Convention]:

@@ -261,43 +261,20 @@ _EARLIER_NUMERALS = re.compile(r"(?: [IVX]{1,5},){0,4} [IVX]{1,5},? (?:and|or|&|
 _NAME_BEFORE = re.compile(r"([^\W\d_]+(?:'s)?\.?)\s?$")
 
 
+_NUMBERED = listed(
+    "chapter bowl louis henry edward part act section volume psalm george charles pope title article fantasy war class type "
+    "grade rocky"
+)
+"""Before what reads as a word or an abbreviation elsewhere."""
+
+
 def _numeral(match: Match) -> str | None:
     text = match["numeral"]
     value = roman(text)
     leads = _EARLIER_NUMERALS.sub("", before(match))
     found = _NAME_BEFORE.search(leads)
     lead = found.group(1) if found else ""
-    if (
-        value is None
-        or not lead
-        or (
-            text in _NO_NUMERALS
-            and lead.lower()
-            not in (
-                "chapter",
-                "bowl",
-                "louis",
-                "henry",
-                "edward",
-                "part",
-                "act",
-                "section",
-                "volume",
-                "psalm",
-                "george",
-                "charles",
-                "pope",
-                "title",
-                "article",
-                "fantasy",
-                "war",
-                "class",
-                "type",
-                "grade",
-                "rocky",
-            )
-        )
-    ):
+    if value is None or not lead or (text in _NO_NUMERALS and lead.lower() not in _NUMBERED):
         return None
     kind = lead.lower().removesuffix("'s")
     known = kind in _PARTS or kind.rstrip("s") in _PARTS
@@ -306,19 +283,8 @@ def _numeral(match: Match) -> str | None:
     regal = (kind in _RULERS and lead[0].isupper()) or (earlier in _REIGNS and lead[0].isupper() and not known)
     if len(text) == 1 and not (known or regal):
         return None
-    if text == "I":
-        was = re.match(r"\s(?:was|had|did)\b", after(match)) and (known or (regal and earlier in _REIGNS))
-        if _SENTENCE_GOES_ON.match(after(match)) and not was:
-            return None
-        if not _END_OF_NAME.match(after(match)) or not lead[0].isupper():
-            return None
-        if (
-            regal
-            and kind in _GIVEN
-            and earlier not in _REIGNS
-            and not re.match(r"[,.;!?]|$|\s(?:of|ruled|reigned|was|became|died)\b", after(match))
-        ):
-            return None
+    if text == "I" and not _is_the_first(match, lead, earlier, known, regal):
+        return None
     if any(char in "LCDM" for char in text) and not known and not regal:
         return None
     if not known and not lead[0].isupper():
@@ -333,12 +299,20 @@ def _numeral(match: Match) -> str | None:
     return cardinal(value)
 
 
+def _is_the_first(match: Match, lead: str, earlier: str, known: bool, regal: bool) -> bool:
+    """Whether an I behind `lead` is a number, and nobody speaking."""
+    was = re.match(r"\s(?:was|had|did)\b", after(match)) and (known or (regal and earlier in _REIGNS))
+    if _SENTENCE_GOES_ON.match(after(match)) and not was:
+        return False
+    if not _END_OF_NAME.match(after(match)) or not lead[0].isupper():
+        return False
+    given = regal and lead.lower().removesuffix("'s") in _GIVEN and earlier not in _REIGNS
+    return not given or bool(re.match(r"[,.;!?]|$|\s(?:of|ruled|reigned|was|became|died)\b", after(match)))
+
+
 def _dotted_net(match: Match) -> str:
-    return (
-        f"{match['name']} dot {match['tail'] if match['tail'].lower() != 'net' else 'net'}"
-        if match["tail"].lower() == "net"
-        else f"{match['name']} {letters(match['tail'].upper())}"
-    )
+    tail = match["tail"]
+    return f"{match['name']} {'dot net' if tail.lower() == 'net' else letters(tail.upper())}"
 
 
 def _plain_word(match: Match) -> str:
