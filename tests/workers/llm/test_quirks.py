@@ -65,6 +65,7 @@ async def heard(
     own = provider or OpenAiLlm(Settings(_env_file=None, **asked))
     bus = MemoryBus()
     stage = stage or LlmStage(own, Settings(_env_file=None))  # type: ignore[call-arg]
+    stage._folds = None  # those of another log
     stage.warm_up = _nothing  # type: ignore[method-assign]
     worker = Worker(bus, stage, WorkerOptions())
     running = asyncio.create_task(worker.run())

@@ -1,13 +1,14 @@
 """English as it is read aloud: what stands on the page, and what is said of it. Pure: text in, words out.
 
-`addresses`, `codes`, `dates`, `amounts`, `words` and `signs` hold the rules, each for its kinds; here they are put in order.
+`addresses`, `particular`, `codes`, `dates`, `amounts`, `words` and `signs` hold the rules, each for its kinds; here they are put
+in order.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from workers.tts.english import addresses, amounts, codes, dates, signs, words
+from workers.tts.english import addresses, amounts, codes, dates, particular, signs, words
 from workers.tts.english.numbers import spelled
 from workers.tts.english.scan import SEAM, Rule
 
@@ -15,6 +16,7 @@ __all__ = ["SEAM", "Said", "read"]
 
 _DIGITS: list[Rule] = [
     *addresses.ANY,
+    *particular.DIGITS,
     *dates.DIGITS[:2],
     *codes.DIGITS,
     *dates.DIGITS[2:],
@@ -26,6 +28,7 @@ _DIGITS: list[Rule] = [
 ]
 _LETTERS: list[Rule] = [
     *addresses.ANY,
+    *particular.LETTERS,
     *dates.LETTERS,
     *amounts.LETTERS,
     *words.RULES,
@@ -33,7 +36,7 @@ _LETTERS: list[Rule] = [
     *signs.LETTERS,
     words.WORD,
 ]
-_SIGNS: list[Rule] = [*amounts.SIGNS, *dates.SIGNS, *codes.SIGNS, *addresses.SIGNS, *signs.RULES]
+_SIGNS: list[Rule] = [*particular.SIGNS, *amounts.SIGNS, *dates.SIGNS, *codes.SIGNS, *addresses.SIGNS, *signs.RULES]
 
 
 @dataclass(frozen=True, slots=True)

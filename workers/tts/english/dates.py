@@ -50,7 +50,7 @@ def _iso(match: Match) -> str | None:
         return None
     if match["hour"] is None:
         return date
-    time = _clock(int(match["hour"]), int(match["minute"]), None)
+    time = clock(int(match["hour"]), int(match["minute"]), None)
     zone = {"Z": " U T C", None: ""}.get(match["zone"], "")
     return f"{date}{' at' if match['gap'] == 'T' else '|at'} {time}{zone}"
 
@@ -136,14 +136,14 @@ def _lone_day(match: Match) -> str | None:
 _HALF = r"(?P<half>[aA]\.?\s?[mM](?:\.(?!\w)|(?![\w.]\w)(?!\w))|[pP]\.?\s?[mM](?:\.(?!\w)|(?!\w))|[ap](?![\w]))"
 
 
-def _half(match: Match) -> str:
+def half_of_day(match: Match) -> str:
     """AM or PM, with the full stop that its own ends the sentence with."""
     half = match["half"]
     stops = half.endswith(".") and not after(match).strip(" \"')")
     return ("AM" if half[0] in "aA" else "PM") + ("." if stops else "")
 
 
-def _clock(hour: int, minute: int, half: str | None) -> str:
+def clock(hour: int, minute: int, half: str | None) -> str:
     if minute:
         return f"{cardinal(hour)} {minutes(minute)}"
     if half:
@@ -185,10 +185,10 @@ def _time(match: Match) -> str | None:
     elif hour > 24:
         said = f"{cardinal(hour)} {minutes(minute)}"
     else:
-        said = _clock(hour, minute, half)
+        said = clock(hour, minute, half)
         if re.match(r"\s?o'?clock", after(match)):
             said = cardinal(hour)
-    return said.strip() + (f"{'|' if match['gap'] else ' '}{_half(match)}" if half else "")
+    return said.strip() + (f"{'|' if match['gap'] else ' '}{half_of_day(match)}" if half else "")
 
 
 def _hour(match: Match) -> str | None:
@@ -198,12 +198,12 @@ def _hour(match: Match) -> str | None:
     ranged = re.match(r"\s?[-–]\s?[0-9]", after(match)) or re.search(r"[0-9]a?\s?[-–]\s?$", before(match))
     if len(match["half"]) == 1 and not ranged:
         return None  # 2a, 3p: a term, a code
-    return f"{cardinal(hour)}{'|' if match['gap'] else ' '}{_half(match)}"
+    return f"{cardinal(hour)}{'|' if match['gap'] else ' '}{half_of_day(match)}"
 
 
 def _european_hour(match: Match) -> str | None:
     hour, minute = int(match["hour"]), int(match["minute"])
-    return _clock(hour, minute, None) if hour < 24 and minute < 60 else None
+    return clock(hour, minute, None) if hour < 24 and minute < 60 else None
 
 
 def _slashed(match: Match) -> str | None:
