@@ -1,6 +1,11 @@
-"""How much of something one sender may have."""
+"""How much of something one sender may have, and each of many. Pure."""
 
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Sender = TypeVar("Sender", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -26,3 +31,33 @@ class Bucket:
             return False
         self.tokens -= cost
         return True
+
+
+class Buckets(Generic[Sender]):
+    """One for each sender, of `most` at once: who was seen longest ago is forgotten, and begins anew."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Sender, Bucket] = OrderedDict()
+
+    def __contains__(self, sender: object) -> bool:
+        return sender in self._kept
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def take(self, sender: Sender, now: float, rate: float, burst: float = 0.0) -> bool:
+        """As `Bucket.take`; `rate` and `burst` are those of a sender who is new."""
+        bucket = self._kept.get(sender)
+        if bucket is None:
+            bucket = self._kept[sender] = Bucket.full(rate, now, burst)
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(sender)
+        return bucket.take(now)
+
+    def forget(self, which: Callable[[Sender], bool] = lambda _: True) -> None:
+        """All of whom `which` is true."""
+        for sender in [sender for sender in self._kept if which(sender)]:
+            del self._kept[sender]

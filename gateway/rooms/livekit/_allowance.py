@@ -1,9 +1,8 @@
 """How much of each kind one participant may send a room; what is more is dropped. Pure."""
 
-from collections import OrderedDict
 from typing import Literal
 
-from gateway.bucket import Bucket
+from gateway.bucket import Buckets
 from gateway.fairness import KEYS, TYPED
 
 Kind = Literal["typed", "keys", "packet", "request", "sound"]
@@ -25,20 +24,12 @@ class Allowance:
     """Times are seconds."""
 
     def __init__(self) -> None:
-        self._buckets: OrderedDict[tuple[str, Kind], Bucket] = OrderedDict()
+        self._buckets: Buckets[tuple[str, Kind]] = Buckets(_KEPT)
         self._open: dict[str, int] = {}
 
     def take(self, sender: str, kind: Kind, now: float) -> bool:
         """Whether `sender` may; it counts."""
-        key = sender, kind
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            rate, burst = RATES[kind]
-            bucket = self._buckets[key] = Bucket.full(rate, now, burst)
-            while len(self._buckets) > _KEPT:
-                self._buckets.popitem(last=False)
-        self._buckets.move_to_end(key)
-        return bucket.take(now)
+        return self._buckets.take((sender, kind), now, *RATES[kind])
 
     def open(self, sender: str) -> bool:
         """One more stream, unless too many are open; each that was is closed once."""

@@ -31,7 +31,7 @@ from livekit.rtc._ffi_client import FfiClient, FfiHandle
 from livekit.rtc._proto import audio_frame_pb2, ffi_pb2, room_pb2, track_pb2
 from numpy.typing import NDArray
 
-from gateway.bucket import Bucket
+from gateway.bucket import Buckets
 from schemas.audio import HEARING_RATE
 
 Pcm = NDArray[np.int16]
@@ -169,7 +169,7 @@ class Gate:
 
     def __init__(self) -> None:
         self._rooms: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
-        self._buckets: OrderedDict[tuple[int, str, str], Bucket] = OrderedDict()
+        self._buckets: Buckets[tuple[int, str, str]] = Buckets(_KEPT_BUCKETS)
         self._lock = threading.Lock()
 
     def guard(self, room: int, topics: frozenset[str], streams: frozenset[str]) -> None:
@@ -178,8 +178,7 @@ class Gate:
     def leave(self, room: int) -> None:
         with self._lock:
             self._rooms.pop(room, None)
-            for key in [key for key in self._buckets if key[0] == room]:
-                del self._buckets[key]
+            self._buckets.forget(lambda key: key[0] == room)
 
     def stops(self, event: room_pb2.RoomEvent, now: float) -> bool:
         """Whether this goes no further; what the SDK keeps for it is let go."""
@@ -197,15 +196,7 @@ class Gate:
 
     def _allows(self, key: tuple[int, str, str], now: float) -> bool:
         with self._lock:
-            bucket = self._buckets.get(key)
-            if bucket is None:
-                rate, burst = _RATES[key[1]]
-                bucket = self._buckets[key] = Bucket.full(rate, now, burst)
-                while len(self._buckets) > _KEPT_BUCKETS:
-                    self._buckets.popitem(last=False)
-            else:
-                self._buckets.move_to_end(key)
-            return bucket.take(now)
+            return self._buckets.take(key, now, *_RATES[key[1]])
 
 
 def _of(kind: str, event: room_pb2.RoomEvent) -> tuple[str, str, int, int | None]:

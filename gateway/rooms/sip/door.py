@@ -1,7 +1,6 @@
 """Who may call: a new INVITE is let through with its trunk and agent, or told why not. Nothing here waits."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -9,7 +8,7 @@ from urllib.parse import unquote
 from aiosipua.headers import parse_address, parse_uri
 from aiosipua.message import SipRequest
 
-from gateway.bucket import Bucket
+from gateway.bucket import Buckets
 from gateway.rooms.sip.digest import Digest
 from gateway.rooms.sip.gate import allowed
 from gateway.rooms.sip.room import Party
@@ -53,7 +52,7 @@ class Door:
     registrars: dict[str, Trunk] = field(default_factory=dict)
     """Addresses of the servers we are registered with."""
     _digest: Digest = field(init=False)
-    _rates: "OrderedDict[str, Bucket]" = field(default_factory=OrderedDict)
+    _rates: Buckets[str] = field(default_factory=lambda: Buckets(_REMEMBERED))
 
     def __post_init__(self) -> None:
         self._digest = Digest(self.clock)
@@ -104,13 +103,7 @@ class Door:
         return TurnedAway(401, "Unauthorized", {"WWW-Authenticate": challenge})
 
     def _within_rate(self, host: str, trunk: Trunk) -> bool:
-        now = self.clock.now()
-        bucket = self._rates.get(host)
-        if bucket is None:
-            if len(self._rates) >= _REMEMBERED:
-                self._rates.popitem(last=False)
-            bucket = self._rates[host] = Bucket.full(trunk.calls_per_second, now)
-        return bucket.take(now)
+        return self._rates.take(host, self.clock.now(), trunk.calls_per_second)
 
 
 def _party(invite: SipRequest, host: str, trunk: Trunk, called: str) -> Party:

@@ -3,11 +3,10 @@ all of them together one line in the log a minute."""
 
 import logging
 import socket
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Literal
 
-from gateway.bucket import Bucket
+from gateway.bucket import Bucket, Buckets
 from gateway.rooms.sip.sources import Network, within
 from schemas.clock import Clock
 
@@ -49,8 +48,8 @@ class Gate:
         self.networks, self._named = list(networks), list(networks)
         self.refused = 0
         """Packets of strangers so far, answered or not."""
-        self._known: OrderedDict[str, Bucket] = OrderedDict()
-        self._strangers: OrderedDict[str, Bucket] = OrderedDict()
+        self._known: Buckets[str] = Buckets(_REMEMBERED)
+        self._strangers: Buckets[str] = Buckets(_REMEMBERED)
         self._all_strangers = Bucket.full(_STRANGERS, clock.now())
         self._said_at = clock.now() - _SUMMARY
         self._unsaid = 0
@@ -58,27 +57,21 @@ class Gate:
     def admit(self, host: str) -> Verdict:
         """What to do with a packet from `host`."""
         now = self._clock.now()
-        bucket = self._known.get(host)
-        if bucket is None and host not in self._strangers:
-            if allowed(host, self.networks):
-                bucket = self._remember(self._known, host, MESSAGES, now)
-            else:
-                self._remember(self._strangers, host, _STRANGER, now)
-        if bucket is not None:
-            return "known" if bucket.take(now) else "drop"
+        if host in self._known or (host not in self._strangers and allowed(host, self.networks)):
+            return "known" if self._known.take(host, now, MESSAGES) else "drop"
         return self._stranger(host, now)
 
     def add(self, network: Network) -> None:
         """A trunk's registrar has (got) this address."""
         if network not in self.networks:
             self.networks.append(network)
-            self._strangers.clear()
+            self._strangers.forget()
 
     def remove(self, network: Network) -> None:
         """A trunk's registrar has this address no more."""
         if network in self.networks and network not in self._named:
             self.networks.remove(network)
-            self._known.clear()
+            self._known.forget()
 
     def _stranger(self, host: str, now: float) -> Verdict:
         self.refused += 1
@@ -90,10 +83,4 @@ class Gate:
                 host,
             )
             self._said_at, self._unsaid = now, 0
-        return "stranger" if self._strangers[host].take(now) and self._all_strangers.take(now) else "drop"
-
-    def _remember(self, table: OrderedDict[str, Bucket], host: str, rate: float, now: float) -> Bucket:
-        if len(table) >= _REMEMBERED:
-            table.popitem(last=False)
-        table[host] = Bucket.full(rate, now)
-        return table[host]
+        return "stranger" if self._strangers.take(host, now, _STRANGER) and self._all_strangers.take(now) else "drop"
