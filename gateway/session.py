@@ -15,6 +15,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.outbox import Outbox, gone, insist
 from gateway.playback import Playback
 from gateway.room import Attached, Heard, HungUp, Joined, Left, Room
+from gateway.sample_rate import SampleRate
 from gateway.snapshots import Snapshots
 from gateway.turn_taking import (
     Decision,
@@ -36,7 +37,6 @@ from gateway.turn_taking import (
 )
 from gateway.vad import Ear
 from gateway.waiting import Waiting
-from schemas.audio import HEARING_RATE
 from schemas.bus import Bus, Held, Hold, Outcome, Publication, Reply, Seen
 from schemas.clock import Clock
 from schemas.events import ClipReady, Event, SessionEnded, StageFailed, TranscriptFinal, TurnEnded
@@ -46,12 +46,6 @@ log = logging.getLogger("antiphon.gateway")
 
 _RING_BEYOND = 6.0  # seconds of sound kept beyond the longest utterance
 _LAST_WORDS = 1 << 40  # an operation number above any of turn-taking's
-
-
-_SPEECH = {32_000: 0.93, 44_100: 0.75, 48_000: 0.75, 96_000: 0.75}
-"""By the rate sound seems to have: the share of its frames that the VAD takes for speech only where it is 16 kHz after all.
-(Speech of a lower rate is taken for speech, of a higher one hardly ever.)"""
-_ENOUGH = 60  # frames with sound
 
 
 class TurnTaking(Protocol):
@@ -124,7 +118,7 @@ class Session:
         self._queues: Queues | None = None
         self._stopped_at: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._rate_told = False
+        self._sample_rate = SampleRate()
         self.broken = False
 
     @property
@@ -188,22 +182,10 @@ class Session:
             self.feed(late)
         for stream in self.streams.values():
             stream.fill(now)
-        self._look_at_rate()
-
-    def _look_at_rate(self) -> None:
-        """Tell the client, once, if its sound comes as if by another rate than it should. Sound that comes in half the time
-        or less, and is speech all the same, only comes early."""
-        seems: int | None = getattr(self.room, "seems", None)
-        if seems is None or self._rate_told:
-            return
-        loud = sum(stream.loud for stream in self.streams.values())
-        spoken = sum(stream.spoken for stream in self.streams.values())
-        if seems in _SPEECH and loud < _ENOUGH:
-            return
-        self._rate_told = True
-        if seems not in _SPEECH or spoken < _SPEECH[seems] * loud:
-            log.warning("%s: the client's sound seems to have %d samples a second", self.name, seems)
-            self.room.send({"type": "error", "code": "sample_rate", "message": _rate_message(seems), "fatal": False})
+        complaint = self._sample_rate.complaint(getattr(self.room, "seems", None), self.streams.values())
+        if complaint is not None:
+            log.warning("%s: %s", self.name, complaint["message"])
+            self.room.send(complaint)
 
     def advance(self) -> None:
         """Let time pass: sound out, timers, silence when the lease may be gone."""
@@ -478,14 +460,6 @@ class Session:
             await work(*arguments)
         except Exception as error:
             self.fail(error)
-
-
-def _rate_message(seems: int) -> str:
-    other = {32_000: " (or two channels, or samples of 32 bits)", 8_000: " (or samples of 8 bits)"}.get(seems, "")
-    return (
-        f"your sound seems to have {seems} samples a second{other}; expected are {HEARING_RATE}, int16 little-endian, mono: "
-        f"resample it before sending (rate in the start frame is what you want to hear)"
-    )
 
 
 async def _ignore(work: Any) -> None:

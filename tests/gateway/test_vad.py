@@ -9,7 +9,7 @@ import pytest
 
 from gateway.audio_file import read_speech
 from gateway.hearing import LOUD, STARVED, Stream
-from gateway.session import _SPEECH
+from gateway.sample_rate import SPEECH
 from gateway.turn_taking.detector import FRAME, Detector
 from gateway.vad import Vad, model_path
 
@@ -139,4 +139,4 @@ def test_speech_at_another_rate_is_none(vad: Vad, times: int) -> None:
     for pcm, speaks in ((said.astype(np.int16), True), (slow, False)):
         loud = np.abs(pcm[: len(pcm) // FRAME * FRAME].reshape(-1, FRAME)).mean(axis=1) >= LOUD
         spoken = np.array(listen(vad, pcm))[loud] >= 0.5
-        assert bool(spoken.mean() > _SPEECH[16_000 * times]) is speaks
+        assert bool(spoken.mean() > SPEECH[16_000 * times]) is speaks
