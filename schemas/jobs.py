@@ -1,9 +1,10 @@
 """What the stages are asked to do. A job says what it needs, what fences it, which lane it holds and what follows it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.events import Stage
 
@@ -81,6 +82,18 @@ class TtsJob(_Job):
     language: str = ""
     provider: str = ""
     phrase: str | None = None
+
+    @classmethod
+    def of(cls, agent: AgentSpec, **fields: Any) -> "TtsJob":
+        """A job that is spoken as the agent is: by its voice, in its language, in its time."""
+        return cls(
+            deadline=agent.limits.tts_deadline,
+            voice=agent.voice.name,
+            speed=agent.voice.speed,
+            language=agent.language,
+            provider=agent.tts.provider,
+            **fields,
+        )
 
     @property
     def lane(self) -> str | None:

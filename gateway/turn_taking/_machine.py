@@ -71,18 +71,7 @@ def opening_jobs(session: str, agent: AgentSpec) -> list[Job]:
     phrases = {"fallback": agent.fallback, "repeat": agent.repeat}
     phrases |= {"filler": agent.filler} if agent.patience > 0 else {}
     return [
-        TtsJob(
-            id=f"tts/{name}",
-            session=session,
-            deadline=agent.limits.tts_deadline,
-            index=0,
-            text=text,
-            voice=agent.voice.name,
-            speed=agent.voice.speed,
-            language=agent.language,
-            provider=agent.tts.provider,
-            phrase=name,
-        )
+        TtsJob.of(agent, id=f"tts/{name}", session=session, index=0, text=text, phrase=name)
         for name, text in phrases.items()
         if text.strip()
     ]

@@ -227,17 +227,7 @@ def open_own(draft: Draft, own: Own) -> None:
 
 
 def tts_job(state: State, turn: Turn, generation: int, index: int, text: str) -> TtsJob:
-    agent = state.agent
-    return TtsJob(
-        id=f"tts/{turn.id}.{generation}.{index}",
-        session=state.session,
-        turn=turn.id,
-        generation=generation,
-        deadline=agent.limits.tts_deadline,
-        index=index,
-        text=text,
-        voice=agent.voice.name,
-        speed=agent.voice.speed,
-        language=agent.language,
-        provider=agent.tts.provider,
+    name = f"tts/{turn.id}.{generation}.{index}"
+    return TtsJob.of(
+        state.agent, id=name, session=state.session, turn=turn.id, generation=generation, index=index, text=text
     )

@@ -96,23 +96,19 @@ class Reply:
             await self.work.step([sentence], [job])
 
     def _sentence(self, text: str) -> tuple[ReplySentence, TtsJob]:
-        index, job, agent = self.before + len(self.said), self.job, self.agent
+        index, job = self.before + len(self.said), self.job
         text = well_formed(text)
         self.said.append(text)
         sentence = ReplySentence(index=index, text=text, took=self.work.elapsed(), queued=self.work.queued)
-        return sentence, TtsJob(
+        return sentence, TtsJob.of(
+            self.agent,
             id=f"tts/{job.turn}.{job.generation}.{index}",
             session=job.session,
             turn=job.turn,
             generation=job.generation,
-            deadline=agent.limits.tts_deadline,
             trace=job.trace,
             index=index,
             text=text,
-            voice=agent.voice.name,
-            speed=agent.voice.speed,
-            language=agent.language,
-            provider=agent.tts.provider,
         )
 
     async def finish(self, reason: Literal["stop", "length", "tool", "cut"], rest: Sequence[str] = ()) -> None:

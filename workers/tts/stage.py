@@ -65,7 +65,7 @@ class TtsStage:
         for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat), ("filler", agent.filler)):
             with contextlib.suppress(ProviderError):  # whoever asks for it will be told
                 async for _ in self._sounds(
-                    TtsJob(id=f"tts/{name}", session="", index=0, text=text, language=agent.language, phrase=name)
+                    TtsJob.of(agent, id=f"tts/{name}", session="", index=0, text=text, phrase=name)
                 ):
                     pass
 
