@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import ssl
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 from pydantic import SecretStr
 
 from schemas.errors import Permanent, ProviderError, Transient
+from schemas.hosts import is_loopback
 from workers._refusals import Endpoint, public, refusal
 
 __all__ = ["TROUBLE", "Base", "explained", "read_some", "send"]
@@ -27,7 +29,7 @@ class Base:
 
     def __init__(self, stage: str, url: str, key: SecretStr, *, model: str, example: str):
         name = f"{stage}_BASE_URL"
-        self._url = httpx2.URL(_base_url(name, url, example))
+        self._url = _without_path_of_use(httpx2.URL(_base_url(name, url, example)))
         self._key = _key_of(f"{stage}_API_KEY", key)
         self.endpoint = Endpoint(public(name, url.strip()), stage, model, self._key)
         self.secure = self._url.scheme == "https"
@@ -36,12 +38,31 @@ class Base:
         return self._url.copy_with(path=f"{self._url.path.rstrip('/')}/{path}")
 
     def client(self, *, connections: int = 100, kept: int = 20, **headers: str) -> httpx2.AsyncClient:
-        """It shows the key, and waits for as long as it is let. `kept`: connections for further requests."""
+        """It shows the key, and waits for as long as it is let. `kept`: connections for further requests. This machine is never
+        asked through a proxy. Permanent: what the environment says of proxies and certificates can't be made use of."""
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
         limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=kept)
         patient = httpx2.Timeout(None, connect=_CONNECT, pool=_CONNECT)
-        return httpx2.AsyncClient(headers=headers, limits=limits, timeout=patient)
+        ours = is_loopback(self._url.host) and not self.secure
+        try:
+            return httpx2.AsyncClient(headers=headers, limits=limits, timeout=patient, trust_env=not ours)
+        except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
+            raise Permanent(
+                f"{self.endpoint.where}: the environment's proxy or certificates cannot be used "
+                f"({self.endpoint.safe(str(error))}); correct {_PROXIES} or SSL_CERT_FILE",
+                "bad_environment",
+            ) from None
+
+
+_PROXIES = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY"
+_USES = ("/chat/completions", "/audio/transcriptions", "/audio/speech")
+
+
+def _without_path_of_use(url: httpx2.URL) -> httpx2.URL:
+    """The base of a URL that was copied with what is asked of it."""
+    path = url.path.rstrip("/")
+    return url.copy_with(path=next((path.removesuffix(use) for use in _USES if path.endswith(use)), path) or "/")
 
 
 def _base_url(name: str, url: str, example: str) -> str:
@@ -107,14 +128,14 @@ def explained(error: Exception, endpoint: Endpoint, timeout: str) -> ProviderErr
     if isinstance(error, TimeoutError | asyncio.TimeoutError | httpx2.ReadTimeout | httpx2.WriteTimeout):
         return Transient(f"{where}: no answer {timeout}", "timeout")
     if _of_tls(error):
-        hint = (
-            "an http:// address" if "WRONG_VERSION" in str(error) or "RECORD" in str(error) else "another certificate"
-        )
-        return Permanent(f"{where}: no TLS connection ({endpoint.safe(str(error))}); does it want {hint}?", "tls")
+        told = endpoint.safe(str(error)) or "no answer to the handshake"
+        hint = "another certificate" if "CERTIFICATE" in told else "an http:// address"
+        return Permanent(f"{where}: no TLS connection ({told}); does it want {hint}?", "tls")
     if isinstance(error, httpx2.TooManyRedirects):
         return Permanent(f"{where}: is redirected without end; correct the URL", "moved")
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return Transient(f"{where}: cannot be reached; start the endpoint, or correct the URL", "connect")
+        proxied = f", or {_PROXIES}" if _by_proxy(where) else ""
+        return Transient(f"{where}: cannot be reached; start the endpoint, or correct the URL{proxied}", "connect")
     if isinstance(error, httpx2.RemoteProtocolError) and not _hung_up(error):
         told = endpoint.safe(str(error))
         return Permanent(
@@ -125,7 +146,19 @@ def explained(error: Exception, endpoint: Endpoint, timeout: str) -> ProviderErr
     if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | httpx2.LocalProtocolError | ValueError):
         told = type(error).__name__ if isinstance(error, UnicodeError) else endpoint.safe(str(error))
         return Permanent(f"{where}: cannot be asked ({told}); check the URL and {endpoint.stage}_API_KEY", "bad_url")
+    if "without sending a response" in str(error) and "=http://" in where:
+        return Transient(
+            f"{where}: the connection broke without an answer; is it https://, or the wrong port?", "broken_stream"
+        )
     return Transient(f"{where}: the connection broke ({type(error).__name__})", "broken_stream")
+
+
+def _by_proxy(where: str) -> bool:
+    """Whether a proxy of the environment stands between."""
+    url = urlsplit(where.partition("=")[2])
+    host, proxies = url.hostname or "", getproxies()
+    between = url.scheme in proxies or "all" in proxies
+    return between and not proxy_bypass(host) and not (is_loopback(host) and url.scheme == "http")
 
 
 def _of_tls(error: BaseException | None) -> bool:

@@ -18,6 +18,7 @@ from schemas.text import one_line
 __all__ = ["Endpoint", "complaint", "error_event", "public", "refusal", "retry_after"]
 
 _PASSING = frozenset({408, 409, 425, 429})
+_V1 = " (most base URLs end in /v1)"
 _SHOWN = 200
 """Characters of an endpoint's complaint that are passed on."""
 _LONGEST_WAIT = 3600.0
@@ -128,7 +129,8 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: s
         return Permanent(told, "context")
     if status == 404:
         return Permanent(
-            f"{where} answers 404: no such path, or {stage}_MODEL={endpoint.model} is not known there ({said})",
+            f"{where} answers 404: no such path{_V1 if '/v1' not in where else ''}, or {stage}_MODEL={endpoint.model} is not "
+            f"known there ({said})",
             "model_missing",
         )
     if 300 <= status < 400:

@@ -1,0 +1,73 @@
+"""What stands around an endpoint: the URL as it was copied, proxies and certificates of the environment."""
+
+import pytest
+from pydantic import SecretStr
+
+from schemas.errors import Permanent, ProviderError
+from schemas.settings import Settings
+from tests.servers import Misbehaving, misbehaving
+from workers._http import Base
+from workers.llm.openai import OpenAiLlm
+
+__all__ = ["misbehaving"]
+
+
+def base(url: str) -> Base:
+    return Base("LLM", url, SecretStr(""), model="m", example="http://127.0.0.1:8081/v1")
+
+
+async def warmed(url: str) -> str:
+    """What warming up complains of."""
+    provider = OpenAiLlm(Settings(_env_file=None, llm_base_url=url, llm_model="m", llm_timeout=2.0))  # type: ignore[call-arg]
+    try:
+        await provider.warm_up()
+    except ProviderError as error:
+        return str(error)
+    finally:
+        await provider.aclose()
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://h:1/v1", "http://h:1/v1/chat/completions"),
+        ("http://h:1/v1/chat/completions/", "http://h:1/v1/chat/completions"),
+        ("http://h:1", "http://h:1/chat/completions"),
+        (
+            "http://h:1/openai/deployments/m?api-version=1",
+            "http://h:1/openai/deployments/m/chat/completions?api-version=1",
+        ),
+    ],
+)
+def test_a_url_with_the_path_of_its_use(url: str, asked: str) -> None:
+    """The whole address of an API's documentation is as good as its base."""
+    assert str(base(url).at("chat/completions")) == asked
+
+
+async def test_this_machine_is_asked_directly(misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of the environment is for elsewhere."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert await warmed(misbehaving.url) == ""
+    assert "HTTP_PROXY" in await warmed("http://llm.example/v1")
+
+
+@pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "gopher://127.0.0.1:9"), ("SSL_CERT_FILE", "/nowhere.pem")])
+async def test_an_environment_that_cannot_be_used(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence names it, where a traceback was."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Permanent, match=name):
+        base("https://llm.example/v1").client()
+
+
+async def test_a_base_without_v1(misbehaving: Misbehaving) -> None:
+    """Who left it out is told."""
+    misbehaving.fault = 404
+    assert "end in /v1" in await warmed(misbehaving.url.removesuffix("/v1"))
+    assert "end in /v1" not in await warmed(misbehaving.url)
+
+
+async def test_tls_where_none_is(misbehaving: Misbehaving) -> None:
+    """The other scheme is what it takes, not another certificate."""
+    assert "http:// address" in await warmed(misbehaving.url.replace("http://", "https://"))
