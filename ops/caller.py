@@ -95,6 +95,7 @@ class Caller:
         except (aiohttp.ClientError, OSError, TimeoutError, TypeError) as error:
             raise CallError(f"{self.url}: no gateway answers there as expected ({in_words(error)})") from None
         if ready.get("type") != "ready":
+            await self._socket.close()
             raise CallError(f"{self.url}: {ready.get('message') or ready}", str(ready.get("code", "")))
         self.session, self.ticket = ready["session"], ready["ticket"]
         self._note(ready)

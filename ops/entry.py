@@ -3,6 +3,10 @@
 from gateway.tokens import Grant, mint
 from schemas.settings import load
 
+HOW_TO_GET_IN = (
+    "set GATEWAY_TOKEN_SECRET here to the gateway's own, or ANTIPHON_TOKEN to a token of it (antiphon token)"
+)
+
 _GOOD_FOR = 3600.0  # seconds: a caller comes back with it when the line was lost
 
 

@@ -17,6 +17,8 @@ class Dialogue:
         match message:
             case {"type": "ready", "session": session, "resumed": resumed}:
                 self._say("", "the line was lost, and is there again" if resumed else f"session {session}", "dim")
+                for warning in message.get("warnings", []):
+                    self._say("look", str(warning), "yellow")
             case {"type": "transcript", "final": True, "utterance": utterance, "text": text}:
                 self._unanswered.pop(message.get("replaces") or "", None)
                 self._unanswered[utterance] = text

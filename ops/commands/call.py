@@ -13,7 +13,7 @@ from ops import console
 from ops.audio import read_speech, write_stereo
 from ops.caller import Caller, CallError, Pcm
 from ops.commands._dialogue import Dialogue
-from ops.entry import client_token
+from ops.entry import HOW_TO_GET_IN, client_token
 from ops.stack import running
 from schemas.settings import load
 
@@ -53,7 +53,8 @@ async def call(options: Options) -> bool:
     try:
         results = await asyncio.gather(*(_one(options, pcm, number) for number in range(1, options.sessions + 1)))
     except CallError as error:
-        console.fail(str(error), _CODES.get(error.code, console.FAILED))
+        advice = f"; {HOW_TO_GET_IN}" if error.code == "token" else ""
+        console.fail(f"{error}{advice}", _CODES.get(error.code, console.FAILED))
     answered = sum(bool(result["replies"]) for result in results)
     if options.json:
         console.emit(results[0] if options.sessions == 1 else {"sessions": results, "answered": answered})

@@ -8,7 +8,7 @@ import aiohttp
 from gateway.tokens import Grant
 from ops import console
 from ops.commands.call import gateway_url
-from ops.entry import client_token
+from ops.entry import HOW_TO_GET_IN, client_token
 from schemas.errors import AntiphonError, in_words
 
 
@@ -31,6 +31,7 @@ async def ask(method: str, url: str | None, path: str, body: dict[str, Any] | No
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=330)) as client,
             client.request(method, base + path, json=body, headers=headers) as answer,
         ):
+            refused = answer.status == 401  # by the gateway; what the other phone says stands in `found`
             if answer.content_type == "application/json":
                 found: dict[str, Any] = await answer.json()
             else:
@@ -44,7 +45,7 @@ async def ask(method: str, url: str | None, path: str, body: dict[str, Any] | No
             console.UNREACHABLE,
         )
     if "error" in found:
-        raise NotDone(str(found["error"]))
+        raise NotDone(f"{found['error']}{f'; {HOW_TO_GET_IN}' if refused else ''}")
     return found
 
 

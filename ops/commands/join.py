@@ -6,7 +6,7 @@ from gateway.tokens import Grant
 from ops import console
 from ops.caller import CallError
 from ops.commands.dial import door
-from ops.entry import client_token
+from ops.entry import HOW_TO_GET_IN, client_token
 from schemas.errors import in_words
 
 
@@ -24,7 +24,9 @@ async def join(room: str, agent: str, url: str | None, token: str, json: bool) -
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         console.fail(f"{base}: no gateway answers there as expected ({in_words(error)})", console.UNREACHABLE)
     if "session" not in found:
-        raise CallError(str(found.get("error", {}).get("message") or found))
+        refusal = found.get("error", {})
+        advice = f"; {HOW_TO_GET_IN}" if refusal.get("code") == "token" else ""
+        raise CallError(f"{refusal.get('message') or found}{advice}")
     if json:
         console.emit({"session": found["session"], "room": room})
     else:

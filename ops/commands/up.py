@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from ops import console, disk
 from ops.commands import languages
@@ -65,7 +66,7 @@ def _show(stack: Stack, settings: Settings) -> None:
     if stack.livekit is not None:
         console.out.print(f"LiveKit  {stack.livekit.url} (key and secret: {stack.livekit.key_file})", soft_wrap=True)
     for sentence in languages.unspoken_here(settings):
-        console.out.print(sentence, style="yellow", soft_wrap=True)
+        console.hang(Text(), Text(sentence, style="yellow"))
     me = console.me()
     console.out.print()
     console.hang("Try, in another terminal:  ", f"{me} call FILE.wav\n{me} sessions\n{me} doctor")

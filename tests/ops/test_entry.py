@@ -1,15 +1,18 @@
 """The commands let themselves in where the gateway asks for a token."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import typer
 from aiohttp import web
 
 from gateway.tokens import Grant, verify
 from ops.caller import CallError
+from ops.commands._dialogue import Dialogue
 from ops.commands.call import Options, call, gateway_url
+from ops.commands.dial import NotDone, hang_up
 from ops.commands.join import join
 from ops.entry import client_token
 from schemas.errors import SettingsError
@@ -27,13 +30,20 @@ async def asked() -> AsyncIterator[tuple[str, list[str]]]:
         tokens.append(request.headers.get("Authorization", "").removeprefix("Bearer "))
         return web.json_response({"error": {"code": "no", "message": "not today"}}, status=403)
 
+    async with serving(refuse) as url:
+        yield url, tokens
+
+
+@asynccontextmanager
+async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """A server that answers everything so; its URL as a gateway's."""
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", refuse)
+    app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/ws", tokens
+        yield f"ws://127.0.0.1:{runner.addresses[0][1]}/ws"
     finally:
         await runner.cleanup()
 
@@ -56,6 +66,42 @@ async def test_call_and_join_bring_a_token(monkeypatch: pytest.MonkeyPatch) -> N
     assert verify(SECRET, tokens[0]) == Grant(room="lobby", agent="desk", join=True)
     assert tokens[1] == "a token of mine"
     assert [verify(SECRET, token) for token in tokens[2:]] == [Grant(agent="desk")] * 2
+
+
+async def test_who_has_no_token_is_told_how_to_get_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a terminal that hasn't the gateway's secret every command says which setting lets it in."""
+    monkeypatch.delenv("GATEWAY_TOKEN_SECRET")
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        if request.path == "/join":
+            return web.json_response({"error": {"code": "token", "message": "a token is required"}}, status=401)
+        if request.path != "/ws":
+            raise web.HTTPUnauthorized(text="a token is required")
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "error", "code": "token", "message": "a token is required", "fatal": True})
+        await socket.close()
+        return socket
+
+    async with serving(refuse) as url:
+        with pytest.raises(CallError, match="GATEWAY_TOKEN_SECRET"):
+            await join("lobby", "", url, "", False)
+        with pytest.raises(NotDone, match="GATEWAY_TOKEN_SECRET"):
+            await hang_up("x", url, False)
+        with pytest.raises(typer.Exit):
+            await call(Options(QUESTION, url, None, "", "", 1, 1.0, True))
+    assert "GATEWAY_TOKEN_SECRET" in capsys.readouterr().err
+
+
+def test_what_is_not_as_the_agent_wants_it_is_shown() -> None:
+    """The warnings of `ready` are for whoever calls with `antiphon call`, too."""
+    said: list[str] = []
+    Dialogue(lambda _, text, __: said.append(text), "you").message(
+        {"type": "ready", "session": "ws-1", "resumed": False, "warnings": ["the voice speaks en only"]}
+    )
+    assert said == ["session ws-1", "the voice speaks en only"]
 
 
 def test_without_a_secret_there_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
