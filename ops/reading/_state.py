@@ -112,7 +112,8 @@ async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Consol
         max(len(row["session"]) for row in rows),
     )  # to be copied
     for row in rows:
-        state_shown = row["state"] if row["state"] == "closed" else f"open, {row['lease']}"
+        # "held" is a lease's word; beside a phone call it reads as on hold
+        state_shown = "open, orphaned" if row["lease"] == _LEASED[False] else row["state"]
         table.add_row(
             Text(row["session"]),
             state_shown,

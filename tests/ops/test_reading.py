@@ -319,7 +319,8 @@ async def test_sessions_lists_the_open_and_the_closed(capsys: pytest.CaptureFixt
     ]
     out = screen()
     await reading.sessions(bus, out=out)
-    assert "open, held" in text_of(out)
+    assert "open" in text_of(out)
+    assert "held" not in text_of(out)  # as a phone call may be
     nothing = screen()
     await reading.sessions(MemoryBus(), out=nothing)
     assert "antiphon demo" in text_of(nothing)
