@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
+from openai import AsyncOpenAI
 
 from schemas.errors import ProviderError
-from workers._http import TROUBLE, read_some
+from workers._http import TROUBLE, opened, read_some
 from workers.providers import ChatRequest, Llm
 
 __all__ = ["CONTINUING", "Known", "continues", "first_answer", "listed", "models"]
@@ -41,11 +41,12 @@ class Known:
         return ", ".join(name[:80] for name in self.names[:5])
 
 
-async def models(client: httpx2.AsyncClient, url: httpx2.URL) -> Known:
+async def models(client: AsyncOpenAI) -> Known:
     """The list of models, in whichever shape; nothing where there is none: not every endpoint has one."""
-    with contextlib.suppress(TimeoutError, RecursionError, *TROUBLE):
-        async with asyncio.timeout(_LISTING), client.stream("GET", url) as response:
-            if response.status_code == 200:
+    with contextlib.suppress(TimeoutError, RecursionError, ProviderError, *TROUBLE):
+        async with asyncio.timeout(_LISTING):
+            response = await opened(client.models.with_streaming_response.list())
+            async with contextlib.aclosing(response):
                 return listed(json.loads(await read_some(response, _MOST)))
     return Known()
 

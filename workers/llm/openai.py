@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 from dataclasses import replace
 
 import httpx2
@@ -14,7 +15,7 @@ from schemas.errors import Permanent, ProviderError, Transient
 from schemas.events import Usage
 from schemas.settings import Settings
 from schemas.text import well_formed
-from workers._http import TROUBLE, Base, explained, send
+from workers._http import TROUBLE, Base, explained, opened
 from workers._refusals import Endpoint, error_event
 from workers.llm import _learning
 from workers.llm._chunks import Chunk, Finish, chunk
@@ -44,13 +45,13 @@ class OpenAiLlm:
         base = Base(
             "LLM", settings.llm_base_url, settings.llm_api_key, model=self.model, example="http://127.0.0.1:8081/v1"
         )
-        self._endpoint, self._chat, self._models = base.endpoint, base.at("chat/completions"), base.at("models")
+        self._endpoint = base.endpoint
         self._habits: dict[str, Habits] = {}
         # llama.cpp closes the connection behind a streamed answer without announcing it; whoever reuses it at once gets
         # an error instead of an answer. A new one costs nothing there, and a handshake only behind https.
         self._keeps = base.secure if keeps is None else keeps
         kept = 20 if self._keeps else 0
-        self._client = base.client(connections=200, kept=kept, Accept="text/event-stream, application/json")
+        self._client = base.client(connections=200, kept=kept)
 
     async def warm_up(self) -> None:
         """Ask something short: a cold endpoint loads its model now, not in a call, and its habits are known. ProviderError:
@@ -87,7 +88,7 @@ class OpenAiLlm:
         yield Delta(finish="tool" if text.called else finish, usage=usage)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     # ── one request ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,9 +136,11 @@ class OpenAiLlm:
         """The answer to the request, asked once more without what this endpoint turns out not to know."""
         while True:
             body = body_of(request, self.model, habits)
-            sent = self._client.build_request("POST", self._chat, json=body)
+            asked: Any = self._client.chat.completions.with_streaming_response
             try:
-                return await send(self._client, sent, self._endpoint)
+                return await opened(
+                    asked.create(model=body["model"], messages=body["messages"], stream=True, extra_body=body)
+                )
             except Permanent as error:
                 if error.code != "bad_request" or not habits.learn(body, str(error)):
                     raise self._about(request, error) from None
@@ -161,7 +164,7 @@ class OpenAiLlm:
         return self._habits.setdefault(model or self.model, Habits())
 
     async def _learn(self) -> None:
-        known = await _learning.models(self._client, self._models)
+        known = await _learning.models(self._client)
         if known.names and self.model not in known.names:
             log.warning("LLM_MODEL=%s is not among those of %s: %s", self.model, self._endpoint.where, known.shown())
         if self._prefill == "auto":

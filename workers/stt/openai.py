@@ -1,6 +1,7 @@
 """Any endpoint that speaks OpenAI's `/v1/audio/transcriptions`: speaches, vLLM, LocalAI, OpenAI, Groq, …"""
 
 import asyncio
+import contextlib
 import io
 import json
 import wave
@@ -13,7 +14,7 @@ from schemas.audio import HEARING_RATE
 from schemas.errors import Permanent, Transient
 from schemas.settings import Settings
 from schemas.text import well_formed
-from workers._http import TROUBLE, Base, explained, read_some, send
+from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
 from workers.providers import Hearing, Pcm, Transcript
 from workers.stt._ears import Ears
@@ -39,7 +40,7 @@ class OpenAiStt:
         base = Base(
             "STT", settings.stt_base_url, settings.stt_api_key, model=self.model, example="http://127.0.0.1:8000/v1"
         )
-        self._endpoint, self._url, self._client = base.endpoint, base.at("audio/transcriptions"), base.client()
+        self._endpoint, self._client = base.endpoint, base.client()
         self._ears = Ears()
 
     async def warm_up(self) -> None:
@@ -61,25 +62,24 @@ class OpenAiStt:
         return transcripts
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._client.close()
         await self._ears.aclose()
 
     async def _text(self, hearing: Hearing) -> str:
         """Transient also where the answer is empty, or breaks off; Permanent where it is no transcript."""
         if silent(hearing.pcm):
             return ""
-        asked: dict[str, Any] = {"model": self.model, "response_format": "json", "temperature": "0.0"}
+        asked: dict[str, Any] = {"model": self.model, "response_format": "json", "temperature": 0.0}
         if language := hearing.language or self._language:
             asked["language"] = language
         try:
             async with asyncio.timeout(self._timeout):
                 file = ("speech.wav", _wav(hearing.pcm), "audio/wav")
-                sent = self._client.build_request("POST", self._url, data=asked, files={"file": file})
-                response = await send(self._client, sent, self._endpoint)
-                try:
+                response = await opened(
+                    self._client.audio.transcriptions.with_streaming_response.create(file=file, **asked)
+                )
+                async with contextlib.aclosing(response):
                     body = await read_some(response, _MOST)
-                finally:
-                    await response.aclose()
         except TROUBLE as error:
             raise explained(error, self._endpoint, f"within {self._timeout:g} s (STT_TIMEOUT)") from None
         return well_formed(self._read(body)).strip()

@@ -12,7 +12,7 @@ import numpy as np
 
 from schemas.errors import Permanent, Transient
 from schemas.settings import Settings
-from workers._http import TROUBLE, Base, explained, read_some, send
+from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
 from workers.providers import Pcm, Sound, Speaking
 from workers.tts._estimate import Estimate
@@ -48,7 +48,7 @@ class OpenAiTts:
         base = Base(
             "TTS", settings.tts_base_url, settings.tts_api_key, model=self.model, example="http://127.0.0.1:8880/v1"
         )
-        self._endpoint, self._url, self._client = base.endpoint, base.at("audio/speech"), base.client()
+        self._endpoint, self._client = base.endpoint, base.client()
 
     async def warm_up(self) -> None:
         async for _ in self.synthesize(Speaking("Hello.")):
@@ -77,7 +77,7 @@ class OpenAiTts:
             raise explained(error, self._endpoint, f"within {self._timeout:g} s (TTS_TIMEOUT)") from None
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     async def _parts(self, text: str, request: Speaking) -> AsyncGenerator[tuple[Pcm, int, bool]]:
         """PCM in parts, its rate, and whether it is the last: a part is given on when at least one sample after it is there."""
@@ -111,18 +111,16 @@ class OpenAiTts:
     async def _body(self, text: str, request: Speaking) -> AsyncGenerator[tuple[str, bytes]]:
         """The body's type, and its bytes as they come, each within the timeout; cut where they would never end."""
         now = asyncio.get_running_loop().time
-        asked = {
-            "model": self.model,
-            "voice": request.voice or self._voice,
-            "input": text,
-            "speed": request.speed,
-            "response_format": "pcm",
-        }
+        asked = self._client.audio.speech.with_streaming_response.create(
+            model=self.model,
+            voice=request.voice or self._voice,
+            input=text,
+            speed=request.speed,
+            response_format="pcm",
+        )
         left = round((_ENDLESS + _A_LETTER * len(text) / request.speed) * max(self._rate, 48_000) * 2)
         async with asyncio.timeout(self._timeout):
-            response = await send(
-                self._client, self._client.build_request("POST", self._url, json=asked), self._endpoint
-            )
+            response = await opened(asked)
         try:
             kind = await self._check(response)
             body = response.aiter_bytes()
