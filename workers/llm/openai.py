@@ -6,8 +6,8 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
 from dataclasses import replace
+from typing import Any
 
 import httpx2
 
