@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workers.llm._chunks import chunk
@@ -81,6 +81,7 @@ def test_a_repeated_beginning_is_dropped(streamed: str, new: str, size: int) -> 
 
 
 @given(st.binary(max_size=300), st.integers(1, 40))
+@example(b"data:", 8)
 def test_bytes_of_any_kind_are_events_or_none(body: bytes, size: int) -> None:
     """Whatever is sent is read as events, or told to be none; nothing else is ever raised."""
     stream = EventStream()
