@@ -44,8 +44,8 @@ class EventStream:
             if _json(text) is None:
                 raise NotAStream(_beginning(text))
             events.append(text)
-        elif self._data:
-            events.append(self._event())
+        elif event := self._event():
+            events.append(event)
         self._data = []
         return events
 
