@@ -1,6 +1,8 @@
 """What stands around an endpoint: the URL as it was copied, proxies and certificates of the environment."""
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from schemas.errors import Permanent, ProviderError
@@ -29,20 +31,27 @@ async def warmed(url: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("url", "asked"),
+    ("path", "asked"),
     [
-        ("http://h:1/v1", "http://h:1/v1/chat/completions"),
-        ("http://h:1/v1/chat/completions/", "http://h:1/v1/chat/completions"),
-        ("http://h:1", "http://h:1/chat/completions"),
-        (
-            "http://h:1/openai/deployments/m?api-version=1",
-            "http://h:1/openai/deployments/m/chat/completions?api-version=1",
-        ),
+        ("/v1", "/v1/chat/completions"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("", "/chat/completions"),
+        ("/openai/deployments/m?api-version=1", "/openai/deployments/m/chat/completions?api-version=1"),
     ],
 )
-def test_a_url_with_the_path_of_its_use(url: str, asked: str) -> None:
+async def test_a_url_with_the_path_of_its_use(path: str, asked: str) -> None:
     """The whole address of an API's documentation is as good as its base."""
-    assert str(base(url).at("chat/completions")) == asked
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.path_qs)
+        return web.Response(status=401)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    async with TestServer(app) as server:
+        await warmed(f"http://127.0.0.1:{server.port}{path}")
+    assert seen == [asked]
 
 
 async def test_this_machine_is_asked_directly(misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch) -> None:
