@@ -6,8 +6,13 @@ from schemas.settings import Settings
 
 
 def look_at_doors(settings: Settings) -> None:
-    """What a gateway would end with once its models are loaded. SettingsError: whom it lets in, or how phones come, can't be."""
+    """What a gateway would end with once its models are loaded. SettingsError: whom it lets in, or how rooms or phones come,
+    can't be."""
     look_at_clients(settings)
+    if settings.livekit_url:
+        from gateway.rooms.livekit.access import access
+
+        access(settings)
     if settings.sip_listen:
         from gateway.rooms.sip.phones import Listen
         from schemas.trunks import load_trunks

@@ -118,6 +118,7 @@ async def test_agents_that_are_wrong_are_named_before_anything_starts(tmp_path: 
         ({"gateway_token_secret": "short"}, "GATEWAY_TOKEN_SECRET has 5 characters"),
         ({"gateway_host": "0.0.0.0"}, "set GATEWAY_TOKEN_SECRET"),
         ({"gateway_proxies": "nginx"}, "GATEWAY_PROXIES=nginx"),
+        ({"livekit_url": "ws://127.0.0.1:7880", "livekit_api_key": "antiphon"}, "LIVEKIT_API_SECRET"),
         ({"sip_listen": "5060"}, "SIP_LISTEN=5060: expected host:port"),
         ({"sip_listen": "127.0.0.1:5060", "sip_ports": "9"}, "SIP_PORTS=9"),
         ({"sip_listen": "127.0.0.1:5060", "sip_trunks": Path("nowhere.toml")}, "SIP_TRUNKS=nowhere.toml"),
