@@ -22,10 +22,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FIRST_WITHIN = 10.0
 """Seconds for a request's head, from the connection's beginning or the last answer, and for its body."""
 LARGEST_BODY = 65_536
-BYTES = 131_072.0, 524_288.0
+BYTES = 131_072.0, 131_072.0
 """Bytes of one connection that are read, a second and at once: sound is 32,000. It is counted before anything is parsed, for
 parts of a message are no messages yet, however many there are. What is more waits."""
 WEBSOCKET = "/ws"
+_ONE_READ = 16_384
 _OTHER_FILES = 1024
 """Files of ours besides: phones' sound, models, the log."""
 _FULL = (
@@ -220,6 +221,10 @@ class Visitor(web.RequestHandler):
             refused.close()
             return
         self._admitted = True
+        if hasattr(
+            transport, "max_size"
+        ):  # asyncio's bytes of one read, all of which are parsed before anybody else's turn
+            transport.max_size = _ONE_READ
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
