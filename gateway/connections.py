@@ -27,6 +27,7 @@ BYTES = 131_072.0, 131_072.0
 parts of a message are no messages yet, however many there are. What is more waits."""
 WEBSOCKET = "/ws"
 _ONE_READ = 16_384
+"""Bytes that are read, and all of them parsed, before anybody else has a turn. asyncio reads 256 KiB."""
 _OTHER_FILES = 1024
 """Files of ours besides: phones' sound, models, the log."""
 _FULL = (
@@ -221,9 +222,7 @@ class Visitor(web.RequestHandler):
             refused.close()
             return
         self._admitted = True
-        if hasattr(
-            transport, "max_size"
-        ):  # asyncio's bytes of one read, all of which are parsed before anybody else's turn
+        if hasattr(transport, "max_size"):
             transport.max_size = _ONE_READ
         super().connection_made(transport)
 
