@@ -21,7 +21,7 @@ _BACKOFF_FIRST, _BACKOFF_LAST = 0.2, 5.0
 _STEADY = 10.0  # seconds alive after which a death is a new story
 PATIENCE = 12.0
 """Seconds after which what keeps a process from working won't pass by itself, once whatever it needs is there."""
-_FIRST_WORD, _NEXT_WORD = 15.0, 30.0
+_FIRST_WORD, _NEXT_WORD = 10.0, 20.0
 """Seconds after which it is said whom the start waits for, and said again."""
 _LOADING = 600.0
 """Seconds a process that says that it loads may take: its model may come from far away."""

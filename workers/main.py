@@ -60,6 +60,14 @@ def _patience(stage: Stage, settings: Settings) -> float | None:
     return None if getattr(settings, f"{stage}_provider") != _ENDPOINT else getattr(settings, f"{stage}_timeout") + 3.0
 
 
+def what_is_awaited(stage: Stage, settings: Settings) -> str:
+    """`no answer yet, …`, where an endpoint is asked."""
+    if _patience(stage, settings) is None:
+        return ""
+    name = f"{stage}_timeout"
+    return f"no answer yet, one is expected within {getattr(settings, name):g} s ({name.upper()})"
+
+
 async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None) -> None:
     """Serve `stage` until SIGTERM or SIGINT, then drain; a second one hands back what isn't done at once.
 
@@ -72,6 +80,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
         drain=settings.drain,
         warming=what_is_warmed_up(stage, settings),
         warm_up_within=_patience(stage, settings),
+        awaited=what_is_awaited(stage, settings),
     )
     set_up_logging(settings.log_level, settings.log_format, options.consumer)
     bus = bus or connect(settings, holds=True)

@@ -58,6 +58,8 @@ class WorkerOptions:
     """What is warmed up, by the settings that name it: said while nothing better is known."""
     warm_up_within: float | None = None
     """How long one try may take: an endpoint may send for ever. None where a model is loaded, which takes its time."""
+    awaited: str = ""
+    """What is expected of an endpoint meanwhile, and within which time."""
 
 
 class Worker:
@@ -84,7 +86,7 @@ class Worker:
         self._partitions: list[int] = []
         self._last_ids: dict[int, str] = {}
         self._obstacles: dict[str, str] = {
-            "warm-up": f"warming up {self.options.warming}".strip(),
+            "warm-up": ": ".join(filter(None, (f"warming up {self.options.warming}".strip(), self.options.awaited))),
             "log": "connecting to the log",
         }
         self._troubled: set[str] = set()

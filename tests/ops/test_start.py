@@ -65,6 +65,34 @@ async def test_an_endpoint_that_is_none_is_named(stage: str, tmp_path: Path) -> 
         assert "Traceback" not in sentence, (how, sentence)
 
 
+@pytest.mark.timeout(60)
+async def test_an_endpoint_that_is_silent_is_named_while_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start that waits for an endpoint's first answer says so: which setting, nothing yet, and by when it is expected."""
+    monkeypatch.setattr("ops.supervisor._FIRST_WORD", 0.5)
+    monkeypatch.setattr("ops.supervisor._NEXT_WORD", 0.5)
+    told: asyncio.Queue[str] = asyncio.Queue()
+    keeper = Supervisor(tmp_path, BARE, on_wait=told.put_nowait)
+    health = free_port()
+    async with odd_server("hang") as place:
+        environment = {
+            "REDIS_URL": "redis://127.0.0.1:1/0", "HEALTH_PORT": str(health), "ANTIPHON_DATA": str(tmp_path),
+            "LLM_BASE_URL": f"http://{place}/v1", "LLM_TIMEOUT": "30",
+        }  # fmt: skip
+        command = Command("llm-1", [*ANTIPHON, "worker", "llm"], environment, f"http://127.0.0.1:{health}/readyz")
+        starting = asyncio.create_task(keeper.start([command], timeout=40))
+        try:
+            while "LLM_BASE_URL" not in (word := await told.get()):
+                pass
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await keeper.stop(grace=1)
+    assert f"LLM_BASE_URL=http://{place}/v1" in word
+    assert "no answer yet, one is expected within 30 s (LLM_TIMEOUT)" in word
+
+
 @pytest.mark.models
 @pytest.mark.timeout(120)
 async def test_a_model_that_is_broken_is_named(tmp_path: Path) -> None:
