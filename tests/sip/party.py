@@ -203,8 +203,21 @@ class Party:
             self.remote_port = int(found[1])
 
     async def bye(self) -> str:
-        self.send(self.message("BYE"))
-        return await self.response()
+        """Hang up; sent again as RFC 3261 §17.1.2 has it, for a datagram may be lost where many come at once."""
+        message = self.message("BYE")
+
+        async def again() -> None:
+            interval = 0.5
+            while True:
+                self.send(message)
+                await asyncio.sleep(interval)
+                interval = min(2 * interval, 4.0)
+
+        sending = asyncio.create_task(again())
+        try:
+            return await self.response()
+        finally:
+            sending.cancel()
 
 
 def status(response: str) -> str:

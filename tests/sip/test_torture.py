@@ -12,9 +12,12 @@ from tests.sip.torture import INVALID, VALID
 
 
 async def still_well(here: Office) -> None:
-    """Somebody else can call and hang up."""
+    """Somebody else can call, be heard and hang up."""
+    before = set(here.gateway.engine.sessions)
     async with Party(here.phones.port) as party:
         assert status(await party.invite("100")) == "200 OK"
+        while not here.gateway.engine.sessions.keys() - before:  # a session begins with the ACK
+            await asyncio.sleep(0.01)
         assert status(await party.bye()) == "200 OK"
 
 
