@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from gateway.hearing import Pcm, Stream
-from gateway.session import House, Session
-from gateway.turn_taking.detector import FRAME
+from gateway.sessions.session import House, Session
+from gateway.sound.detector import FRAME
+from gateway.sound.ring import Pcm, Stream
 from schemas.audio import HEARING_RATE
 
 log = logging.getLogger("antiphon.gateway.engine")

@@ -12,27 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.agents import Agents
-from gateway.connections import DoorLimits, open_files
 from gateway.engine import Engine
-from gateway.reception import Reception, new_session
-from gateway.rooms.file import FileRoom, rejoin_file
+from gateway.http.connections import DoorLimits, open_files
+from gateway.http.server import Server
+from gateway.rooms.file.room import FileRoom, rejoin_file
 from gateway.rooms.sip.desk import Desk
-from gateway.rooms.sip.phones import Phones, start_phones
-from gateway.rooms.websocket import rejoin_websocket
-from gateway.server import Server
-from gateway.session import House
-from gateway.vad import Vad
+from gateway.rooms.sip.door import Phones, start_phones
+from gateway.rooms.websocket.room import rejoin_websocket
+from gateway.sessions.reception import Reception, new_session
+from gateway.sessions.session import House
+from gateway.sound.vad import Vad
 from schemas.bus import Bus
 from schemas.clock import Clock, MonotonicClock
+from schemas.config.agents import Agents
+from schemas.config.settings import Settings
 from schemas.errors import BusFull, BusUnavailable
-from schemas.health import Health
 from schemas.log import connect
-from schemas.process_log import set_up_logging
-from schemas.settings import Settings
+from schemas.process.health import Health
+from schemas.process.logging import set_up_logging
 
 if TYPE_CHECKING:
-    from gateway.rooms.livekit.dispatch import Dispatch
+    from gateway.rooms.livekit.door import Dispatch
 
 log = logging.getLogger("antiphon.gateway")
 
@@ -133,8 +133,8 @@ def _livekit(settings: Settings, reception: Reception) -> "Dispatch | None":
     """LiveKit rooms, where the settings name a server; its library is loaded only then."""
     if not settings.livekit_url:
         return None
-    from gateway.rooms.livekit.access import access
-    from gateway.rooms.livekit.dispatch import Dispatch
+    from gateway.rooms.livekit.door import Dispatch
+    from schemas.access.livekit import access
 
     logging.getLogger("livekit").setLevel(logging.WARNING)  # the SDK tells each of its steps
     return Dispatch(

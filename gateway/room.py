@@ -3,7 +3,7 @@
 A room never blocks and owns no timer: the gateway's tick drains what came in and pushes what goes out.
 
 What a room says is made fit here, as it is said: identities and names are one line, texts are well-formed, without controls, and
-all are bounded (`schemas/text`). No room can forget it, and nothing behind it need think of it.
+all are bounded (`schemas/text/clean`). No room can forget it, and nothing behind it need think of it.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.text import identity, one_line, plain
+from schemas.text.clean import identity, one_line, plain
 
 Pcm = NDArray[np.int16]
 

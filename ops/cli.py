@@ -8,7 +8,7 @@ import typer
 
 from ops import console
 from ops.commands.sip import app as sip
-from ops.private import MASK
+from ops.stack.private import MASK
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -90,7 +90,7 @@ def gateway(
     Example: SIP_TRUNKS=trunks.toml antiphon gateway --sip 0.0.0.0:5060
     """
     from gateway.main import run_gateway
-    from ops.stack import settings_here
+    from ops.stack.stack import settings_here
 
     given = _given(gateway_host=host, gateway_port=port, sip_listen=sip)
     console.run(lambda: run_gateway(settings_here(**given, **_log(json))))
@@ -108,7 +108,7 @@ def worker(
 
     Example: antiphon worker stt --batch 8
     """
-    from ops.stack import settings_here
+    from ops.stack.stack import settings_here
     from workers.main import run_worker
 
     devices = {} if device is None else {"stt": {"stt_device": device}, "tts": {"tts_device": device}}.get(stage, {})
@@ -127,7 +127,7 @@ def llm_server(
 
     Example: antiphon llm-server --port 8081
     """
-    from ops.embedded.llm_server import serve
+    from ops.stack.embedded.llm_server import serve
     from schemas.errors import SettingsError
 
     try:

@@ -23,7 +23,7 @@ from schemas.errors import (
     Permanent,
     SettingsError,
 )
-from schemas.text import json_line, printable
+from schemas.text.clean import json_line, printable
 
 T = TypeVar("T")
 

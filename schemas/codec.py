@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from schemas.errors import EventError, FutureEvent
 from schemas.events import Event, SessionStarted
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
-from schemas.text import mended
+from schemas.text.clean import mended
 from schemas.upcast import UPCASTERS, Registry, upcast
 
 EVENT_TYPES: dict[str, type[Event]] = {cls.model_fields["type"].default: cls for cls in get_args(get_args(Event)[0])}

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
+from schemas.config.agent import AgentSpec
 
 Stage = Literal["stt", "llm", "tts"]
 

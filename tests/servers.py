@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ops.embedded.livekit import LiveKit, LiveKitError, find_binary
-from ops.embedded.valkey import Valkey
+from ops.stack.embedded.livekit import LiveKit, LiveKitError, find_binary
+from ops.stack.embedded.valkey import Valkey
 from tests.quirks import MODELS, QUIRKS, Answer, refused
 
 BINARY = os.environ.get("TEST_REDIS_SERVER") or None

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from schemas.errors import Permanent, ProviderError, Transient
-from schemas.text import one_line
+from schemas.text.clean import one_line
 
 __all__ = ["Endpoint", "complaint", "error_event", "public", "refusal", "retry_after"]
 

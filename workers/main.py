@@ -5,11 +5,11 @@ import logging
 import signal
 
 from schemas.bus import Bus
+from schemas.config.settings import Settings, without_password
 from schemas.errors import Permanent
 from schemas.events import Stage
-from schemas.health import Health
-from schemas.process_log import set_up_logging
-from schemas.settings import Settings, without_password
+from schemas.process.health import Health
+from schemas.process.logging import set_up_logging
 from workers import registry
 from workers._announcing import announce, announcement
 from workers._metrics import WorkerMetrics

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from typing import Any, Literal, overload
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.events import Stage
-from schemas.settings import Settings
 from workers.providers import Llm, Stt, Tts
 
 __all__ = ["languages", "locate_models", "provider", "provider_class", "provider_names"]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from schemas.bus import Bus, Delivery
 from schemas.clock import Clock, MonotonicClock
 from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
-from schemas.lease import Lease
+from schemas.process.lease import Lease
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers._work import TakenJob, backoff

@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage, Usage, Viseme, Word
-from schemas.settings import Settings
 from workers.providers import ChatRequest, Delta, Hearing, Sound, Speaking, Transcript
 
 __all__ = ["SimulatedLlm", "SimulatedStt", "SimulatedTts", "Simulation", "pitch"]

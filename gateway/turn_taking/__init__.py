@@ -1,9 +1,6 @@
 """Turn-taking: one pure state machine. `(state, input, now) -> (state, decisions)`. No I/O, no tasks, no clock of its own."""
 
-from gateway.turn_taking._machine import opening_jobs, start, step
-from gateway.turn_taking._recovery import resume, rewound
-from gateway.turn_taking._state import State
-from gateway.turn_taking._types import (
+from gateway.turn_taking.interface import (
     Capture,
     Decision,
     EdgeKind,
@@ -24,6 +21,9 @@ from gateway.turn_taking._types import (
     Tell,
     Tick,
 )
+from gateway.turn_taking.machine import opening_jobs, start, step
+from gateway.turn_taking.recovery import resume, rewound
+from gateway.turn_taking.state import State
 
 __all__ = [
     "Capture",

@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.turn_taking._state import Reply, State, Turn
-from schemas.sentences import ENDS, QUESTION_MARKS
+from gateway.turn_taking.state import Reply, State, Turn
+from schemas.text.sentences import ENDS, QUESTION_MARKS
 
 _MARKS = re.compile(f"[{QUESTION_MARKS}]")
 _ENDS = re.compile(f"[{ENDS}]")

@@ -11,9 +11,9 @@ from dataclasses import replace
 from functools import lru_cache
 
 from gateway.turn_taking import answers
-from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import NEVER, Own, Speaking, State, Turn
-from gateway.turn_taking._types import Pause
+from gateway.turn_taking.draft import Draft
+from gateway.turn_taking.interface import Pause
+from gateway.turn_taking.state import NEVER, Own, Speaking, State, Turn
 from schemas.events import PlaybackPaused
 
 LATE = 0.5

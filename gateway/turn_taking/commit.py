@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.agent import TurnTaking
-from schemas.endings import OVER, Ending, ending
+from schemas.config.agent import TurnTaking
+from schemas.text.endings import OVER, Ending, ending
 
 _SHARE: dict[Ending, tuple[float, float]] = {
     "question": (0.0, 0.0),

@@ -7,9 +7,9 @@ under way is void, and whoever goes on speaking takes that turn back as if there
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import Committed, Own, Phrase, State, Turn
+from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.replying import open_own
+from gateway.turn_taking.state import Committed, Own, Phrase, State, Turn
 
 
 def settle(draft: Draft) -> bool:

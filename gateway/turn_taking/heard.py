@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.turn_taking._state import Clip, Sentence
+from gateway.turn_taking.state import Clip, Sentence
 
 
 def heard(sentences: Sequence[Sentence]) -> str:

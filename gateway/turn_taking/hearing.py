@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gateway.turn_taking import answers, barge_in
-from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import (
+from gateway.turn_taking.draft import Draft
+from gateway.turn_taking.interface import Capture, SpeechEdge
+from gateway.turn_taking.state import (
     Committed,
     Hearing,
     Onset,
@@ -22,7 +23,6 @@ from gateway.turn_taking._state import (
     Turn,
     Utterance,
 )
-from gateway.turn_taking._types import Capture, SpeechEdge
 from schemas.audio import HEARING_RATE
 from schemas.events import (
     CommitReason,

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from gateway.turn_taking import barge_in
-from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import Committed, Playback, Playing, Sentence, State, Turn
-from gateway.turn_taking._types import Play, Played, Resume
+from gateway.turn_taking.draft import Draft
+from gateway.turn_taking.interface import Play, Played, Resume
 from gateway.turn_taking.replying import phrase
+from gateway.turn_taking.state import Committed, Playback, Playing, Sentence, State, Turn
 from schemas.events import PlaybackFinished, PlaybackPaused, PlaybackResumed, PlaybackStarted
 
 

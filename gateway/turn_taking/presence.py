@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from gateway.room import Digits, Joined, Left, PushToTalk
 from gateway.turn_taking import barge_in, replying
-from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import Own, Person, State
+from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.hearing import finish_speech
+from gateway.turn_taking.state import Own, Person, State
 from schemas.events import DtmfReceived, ParticipantChanged, ParticipantJoined, ParticipantLeft, SessionEnded
 
 # ── participants ─────────────────────────────────────────────────────────────────────────────────────────────────────

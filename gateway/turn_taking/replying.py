@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.turn_taking import barge_in, commit
-from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import Committed, Hearing, Letter, Own, Playing, Reply, Sentence, State, Turn, Utterance
+from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.hearing import llm_job, speculates
-from schemas.agent import AgentSpec
+from gateway.turn_taking.state import Committed, Hearing, Letter, Own, Playing, Reply, Sentence, State, Turn, Utterance
+from schemas.config.agent import AgentSpec
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import TtsJob
-from schemas.sentences import sentences
+from schemas.text.sentences import sentences
 
 RESUMES = 8
 """Continuations after tools in one reply, beyond which the LLM is going in circles."""

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from gateway.turn_taking._draft import Draft
-from gateway.turn_taking._state import Bundle, Clip, Own, Phrase, Reply, Sent, Sentence, State, Turn, Utterance
-from gateway.turn_taking._types import NoMoreParts
+from gateway.turn_taking.draft import Draft
+from gateway.turn_taking.interface import NoMoreParts
 from gateway.turn_taking.playing import apologize
 from gateway.turn_taking.replying import phrase, tts_job
+from gateway.turn_taking.state import Bundle, Clip, Own, Phrase, Reply, Sent, Sentence, State, Turn, Utterance
 from schemas.events import (
     ClipReady,
     PlaybackStarted,

@@ -14,11 +14,11 @@ from typing import Any
 
 from gateway.main import Gateway, start_gateway
 from ops.bench._figures import milliseconds
-from ops.embedded.valkey import Valkey
-from ops.processes import KeptProcess, Kind, Role
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.processes import KeptProcess, Kind, Role
+from schemas.config.settings import Settings
 from schemas.errors import AntiphonError
 from schemas.log import connect
-from schemas.settings import Settings
 
 _STAGES: tuple[Kind, ...] = ("stt", "llm", "tts")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Hold, Outcome, Publication
+from schemas.config.agent import AgentSpec
 from schemas.events import Event, SessionStarted, TurnCommitted, TurnEnded, UtteranceCaptured
 from schemas.jobs import LlmJob, SttJob
 

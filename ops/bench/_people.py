@@ -16,8 +16,8 @@ import soundfile
 from livekit import api
 
 from gateway.room import Pcm
-from ops.embedded.livekit import LiveKit, build
-from ops.system import dying_with_parent
+from ops.stack.embedded.livekit import LiveKit, build
+from ops.stack.system import dying_with_parent
 from schemas.audio import HEARING_RATE
 from schemas.errors import AntiphonError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.audio_file import read_speech
-from ops.recordings import packaged
+from gateway.sound.audio_file import read_speech
+from ops.people.recordings import packaged
 from schemas.audio import HEARING_RATE
 
 Pcm = NDArray[np.int16]

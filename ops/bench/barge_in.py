@@ -12,15 +12,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway.tokens import Grant
 from ops.bench import machine
 from ops.bench._figures import milliseconds
 from ops.bench._recordings import turns as recorded_turns
-from ops.caller import Caller
-from ops.entry import client_token
-from ops.livekit_caller import LiveKitCaller
-from ops.stack import Plan, Stack
-from schemas.settings import load
+from ops.people.caller import Caller
+from ops.people.entry import client_token
+from ops.people.livekit_caller import LiveKitCaller
+from ops.stack.stack import Plan, Stack
+from schemas.access.tokens import Grant
+from schemas.config.settings import load
 
 AGENT = """name = "teller"
 greeting = "{story}"

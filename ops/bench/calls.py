@@ -13,7 +13,7 @@ from ops.bench import machine
 from ops.bench._callers import Phone, Sockets
 from ops.bench._core import PinnedGateway, cores_apart, simulated_pools
 from ops.bench._figures import milliseconds
-from ops.processes import preload
+from ops.stack.processes import preload
 
 LIMIT_MS = 20.0
 _WORKERS = {"SIMULATED_LLM_SENTENCES": "1", "SIMULATED_STT_MS": "50"}

@@ -18,16 +18,16 @@ from livekit.protocol import agent as pb
 
 from gateway.main import Gateway, start_gateway
 from gateway.room import Heard, RoomInput
-from gateway.rooms.livekit.dispatch import Dispatch
+from gateway.rooms.livekit.door import Dispatch
 from gateway.rooms.livekit.room import LiveKitRoom
 from ops.bench import machine
 from ops.bench._figures import milliseconds
 from ops.bench._people import People
-from ops.embedded.livekit import LiveKit, build_if_missing
-from ops.embedded.valkey import Valkey
+from ops.stack.embedded.livekit import LiveKit, build_if_missing
+from ops.stack.embedded.valkey import Valkey
 from schemas.audio import HEARING_RATE
+from schemas.config.settings import Settings
 from schemas.log import connect
-from schemas.settings import Settings
 
 _ROOMS = 20
 _WITHIN = 30.0  # seconds

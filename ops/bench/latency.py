@@ -18,19 +18,19 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from gateway.tokens import Grant
 from ops.bench import machine
 from ops.bench._figures import milliseconds, percentile
 from ops.bench._recordings import Turn, folder
 from ops.bench._recordings import turns as recorded_turns
-from ops.caller import Caller
-from ops.entry import client_token
-from ops.livekit_caller import LiveKitCaller
-from ops.stack import Plan, Stack
-from schemas.folding import folded
+from ops.people.caller import Caller
+from ops.people.entry import client_token
+from ops.people.livekit_caller import LiveKitCaller
+from ops.stack.stack import Plan, Stack
+from schemas.access.tokens import Grant
+from schemas.config.settings import Settings, load
 from schemas.log import connect
-from schemas.settings import Settings, load
-from schemas.waterfall import PARTS, waterfall
+from schemas.session.cache import folded
+from schemas.session.waterfall import PARTS, waterfall
 
 _REPLY = 5.0
 """Seconds of a reply that are listened to."""

@@ -15,13 +15,13 @@ from typing import Any, Literal
 from ops.bench import machine
 from ops.bench._driver import Driver
 from ops.bench._figures import milliseconds
-from ops.embedded.valkey import Valkey
+from ops.stack.embedded.valkey import Valkey
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Delivery, Outcome
+from schemas.config.settings import Settings
 from schemas.events import Cause, ClipReady, Event, ReplyFinished, ReplySentence, Stage, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 from schemas.log import connect
-from schemas.settings import Settings
 
 _STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 _SLOTS, _POLL = 16, 0.25

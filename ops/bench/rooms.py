@@ -22,14 +22,14 @@ from ops.bench._core import PinnedGateway, cores_apart, simulated_pools
 from ops.bench._figures import milliseconds
 from ops.bench._people import People
 from ops.demo.script import line
-from ops.embedded.livekit import LiveKit, build, build_if_missing
-from ops.embedded.valkey import Valkey
-from ops.processes import preload
+from ops.stack.embedded.livekit import LiveKit, build, build_if_missing
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.processes import preload
 from schemas.audio import HEARING_RATE
 from schemas.bus import Bus
+from schemas.config.settings import Settings
 from schemas.events import TurnEnded
 from schemas.log import connect
-from schemas.settings import Settings
 
 LIMIT_MS = 20.0
 _SILENCE = 1.5

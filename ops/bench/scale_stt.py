@@ -17,10 +17,10 @@ from typing import Any
 from ops.bench import machine
 from ops.bench._driver import Driver
 from ops.bench._figures import milliseconds
-from ops.embedded.valkey import Valkey
-from ops.processes import KeptProcess, Role, preload
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.processes import KeptProcess, Role, preload
+from schemas.config.settings import Settings
 from schemas.log import connect
-from schemas.settings import Settings
 
 _COST, _BATCH = 0.1, 8
 _POOLS = (1, 2, 4, 8)

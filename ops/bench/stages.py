@@ -17,12 +17,13 @@ from typing import Any
 
 from ops.bench import machine
 from ops.bench._figures import milliseconds
-from ops.recordings import packaged
-from ops.stack import ANTIPHON
-from ops.supervisor import Command, Supervisor
-from ops.system import free_port
-from schemas.agent import AgentSpec
+from ops.people.recordings import packaged
+from ops.stack.stack import ANTIPHON
+from ops.stack.supervisor import Command, Supervisor
+from ops.stack.system import free_port
 from schemas.audio import HEARING_RATE, AudioRef
+from schemas.config.agent import AgentSpec
+from schemas.config.settings import Settings, load
 from schemas.errors import AntiphonError
 from schemas.events import (
     ClipReady,
@@ -38,7 +39,6 @@ from schemas.events import (
 )
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 from schemas.log import MemoryBus
-from schemas.settings import Settings, load
 from workers.main import stage_handler
 from workers.runtime import Worker
 

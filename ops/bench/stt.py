@@ -20,18 +20,18 @@ from typing import Any
 
 import jiwer
 
-from gateway.audio_file import read_speech
+from gateway.sound.audio_file import read_speech
 from ops.bench import machine
 from ops.bench._text import normalized
-from ops.caller import Pcm
-from ops.recordings import packaged
-from schemas.agent import AgentSpec
+from ops.people.caller import Pcm
+from ops.people.recordings import packaged
 from schemas.audio import HEARING_RATE, AudioRef
+from schemas.config.agent import AgentSpec
+from schemas.config.settings import Settings, load
 from schemas.errors import AntiphonError
 from schemas.events import SessionStarted, StageExpired, StageFailed, TranscriptFinal, UtteranceCaptured
 from schemas.jobs import SttJob
 from schemas.log import MemoryBus
-from schemas.settings import Settings, load
 from workers.runtime import Worker
 from workers.stt import SttStage
 from workers.stt.models import plain_model

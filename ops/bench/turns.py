@@ -16,10 +16,10 @@ from redis.asyncio import Redis
 
 from ops.bench import machine
 from ops.bench._driver import Driver
-from ops.embedded.valkey import Valkey
-from ops.processes import KeptProcess, Kind, Role, preload
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.processes import KeptProcess, Kind, Role, preload
+from schemas.config.settings import Settings
 from schemas.log import connect
-from schemas.settings import Settings
 
 _TURNS = 205
 _EARLY, _LATE = range(5, 16), range(195, 206)

@@ -18,15 +18,15 @@ import numpy as np
 
 from gateway.engine import TICK
 from gateway.main import start_gateway
-from gateway.rooms.memory import MemoryRoom
-from gateway.turn_taking.detector import FRAME
+from gateway.rooms.memory.room import MemoryRoom
+from gateway.sound.detector import FRAME
 from ops.bench import machine
 from ops.bench._core import Meter, cores_apart, simulated_pools
 from ops.demo.script import line
-from ops.processes import preload
-from schemas.agent import AgentSpec
+from ops.stack.processes import preload
+from schemas.config.agent import AgentSpec
+from schemas.config.settings import Settings
 from schemas.log import connect
-from schemas.settings import Settings
 
 _LIMIT_MS = 16.0
 _PLAYED = 0.95

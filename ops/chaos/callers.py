@@ -6,8 +6,8 @@ import random
 import time
 from collections.abc import Sequence
 
-from gateway.tokens import Grant, mint
-from ops.caller import Caller, CallError, Pcm
+from ops.people.caller import Caller, CallError, Pcm
+from schemas.access.tokens import Grant, mint
 
 _PATIENCE = 25.0  # seconds a caller waits for a turn to end before it goes on with the next
 _HEARD_WITHIN = 8.0

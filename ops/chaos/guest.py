@@ -9,10 +9,10 @@ import numpy as np
 from livekit import rtc
 
 from gateway.rooms.livekit._names import SESSION_ATTRIBUTE
-from gateway.rooms.livekit.access import Access
-from ops.caller import Message, Pcm
 from ops.chaos.sounds import Sounds, Window
-from ops.livekit_caller import LiveKitCaller
+from ops.people.caller import Message, Pcm
+from ops.people.livekit_caller import LiveKitCaller
+from schemas.access.livekit import Access
 from schemas.bus import Bus
 
 _RATE = 16_000

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from redis.asyncio import Redis
 
 from schemas.bus import Bus
-from schemas.checker import violations
+from schemas.session.promises import violations
 
 _STAGES = ("stt", "llm", "tts")
 _DEPLOYMENT = (":q:", ":lease", ":open", ":dead")

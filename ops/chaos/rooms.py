@@ -17,21 +17,21 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from gateway.audio_file import read_speech
-from gateway.rooms.livekit.access import Access
+from gateway.sound.audio_file import read_speech
 from ops.bench._figures import milliseconds
 from ops.chaos.guest import Guest
 from ops.chaos.judge import judge, settled
 from ops.chaos.run import LINES, listening
 from ops.chaos.sounds import Hit, misheard
-from ops.embedded.livekit import LiveKit, build_if_missing
-from ops.embedded.valkey import Valkey
-from ops.processes import KeptProcess, Kind, Role, preload
-from ops.system import free_port
+from ops.stack.embedded.livekit import LiveKit, build_if_missing
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.processes import KeptProcess, Kind, Role, preload
+from ops.stack.system import free_port
+from schemas.access.livekit import Access
 from schemas.bus import Bus
+from schemas.config.settings import Settings
 from schemas.events import Event
 from schemas.log import connect
-from schemas.settings import Settings
 
 _COSTS = {
     "STT_MS": "100",
@@ -131,7 +131,7 @@ class _Run:
     # ── who takes part ───────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _start(self, environment: dict[str, str]) -> None:
-        preload("gateway.rooms.livekit.dispatch")
+        preload("gateway.rooms.livekit.door")
         shared = environment | {"LOG_LEVEL": "info", "HEALTH_PORT": "0", "DRAIN": "2", "LEASE": str(_LEASE)}
         shared |= {f"{stage}_PROVIDER": "simulated" for stage in ("STT", "LLM", "TTS")}
         shared |= {f"SIMULATED_{name}": value for name, value in _COSTS.items()}

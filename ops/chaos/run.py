@@ -18,17 +18,17 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from gateway.audio_file import read_speech
+from gateway.sound.audio_file import read_speech
 from ops.bench._figures import milliseconds
 from ops.chaos.callers import Crowd
 from ops.chaos.judge import judge, settled
 from ops.chaos.proxy import CuttingProxy
 from ops.chaos.recovery import RecoveryWatch
-from ops.embedded.valkey import Valkey
-from ops.processes import KeptProcess, Kind, Role, preload
-from ops.system import free_port
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.processes import KeptProcess, Kind, Role, preload
+from ops.stack.system import free_port
+from schemas.config.settings import Settings
 from schemas.log import connect
-from schemas.settings import Settings
 
 _FROZEN_AT_ONCE = 2
 LINES = ("capital", "stop")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ops.caller import Message
+from ops.people.caller import Message
 
 
 class Dialogue:

@@ -8,14 +8,14 @@ from typing import Any
 
 from rich.text import Text
 
-from gateway.tokens import Grant
 from ops import console
-from ops.audio import read_speech, write_stereo
-from ops.caller import Caller, CallError, Pcm
 from ops.commands._dialogue import Dialogue
-from ops.entry import HOW_TO_GET_IN, client_token
-from ops.stack import running
-from schemas.settings import load
+from ops.people.audio import read_speech, write_stereo
+from ops.people.caller import Caller, CallError, Pcm
+from ops.people.entry import HOW_TO_GET_IN, client_token
+from ops.stack.stack import running
+from schemas.access.tokens import Grant
+from schemas.config.settings import load
 
 _CODES = {"unreachable": console.UNREACHABLE, "log": console.UNREACHABLE, "agent": console.USAGE}
 _QUIET = 1.5  # seconds after the last sound and the last end of a turn in which nothing came

@@ -10,17 +10,17 @@ from typing import Any
 from rich.status import Status
 from rich.text import Text
 
-from gateway.tokens import Grant
 from ops import console
-from ops.audio import read_speech, write_stereo
-from ops.caller import Caller, Message
 from ops.commands._dialogue import Dialogue
 from ops.commands.call import summary
 from ops.demo.script import Step, script
-from ops.entry import client_token
-from ops.stack import Plan, Stack, data_folder
-from schemas.settings import load
-from schemas.text import printable
+from ops.people.audio import read_speech, write_stereo
+from ops.people.caller import Caller, Message
+from ops.people.entry import client_token
+from ops.stack.stack import Plan, Stack, data_folder
+from schemas.access.tokens import Grant
+from schemas.config.settings import load
+from schemas.text.clean import printable
 
 _AGENTS = Path(__file__).parent.parent / "agents"
 _REPLY = 15.0  # seconds a reply may take to end
@@ -62,9 +62,9 @@ async def _caller(stack: Stack, livekit: bool, screen: "_Screen") -> AsyncIterat
         token = client_token("", Grant(agent="demo"))
         yield Caller(stack.gateways[0], agent="demo", token=token, on_message=screen.message)
         return
-    from ops.livekit_caller import LiveKitCaller
+    from ops.people.livekit_caller import LiveKitCaller
+    from schemas.config.settings import Settings
     from schemas.log import connect
-    from schemas.settings import Settings
 
     bus = connect(Settings(redis_url=stack.redis_url))
     await bus.start()
@@ -139,8 +139,8 @@ class _Screen:
 async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered: list[bool]) -> None:
     """The waterfall of every turn from the log, the recording, and what to try next."""
     from ops.reading import print_waterfalls, waterfalls
+    from schemas.config.settings import Settings
     from schemas.log import connect
-    from schemas.settings import Settings
 
     bus = connect(Settings(redis_url=stack.redis_url))
     await bus.start()

@@ -5,10 +5,10 @@ from typing import Any
 
 import aiohttp
 
-from gateway.tokens import Grant
 from ops import console
 from ops.commands.call import gateway_url
-from ops.entry import HOW_TO_GET_IN, client_token
+from ops.people.entry import HOW_TO_GET_IN, client_token
+from schemas.access.tokens import Grant
 from schemas.errors import AntiphonError, in_words
 
 

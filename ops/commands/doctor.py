@@ -14,14 +14,15 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from rich.text import Text
 
-from ops import console, disk
+from ops import console
 from ops.commands import languages, phones
 from ops.commands.findings import Finding
-from ops.doors import look_at_clients
-from ops.stack import data_folder, running
+from ops.stack import disk
+from ops.stack.doors import look_at_clients
+from ops.stack.stack import data_folder, running
+from schemas.config.settings import Settings, load, without_password
 from schemas.errors import AntiphonError, ProviderError, SettingsError, in_words
 from schemas.log.keys import PARTITIONS
-from schemas.settings import Settings, load, without_password
 from workers.llm._learning import listed
 
 _SIGNS = {"ok": ("ok  ", "green"), "warn": ("look", "yellow"), "bad": ("bad ", "red")}
@@ -74,7 +75,7 @@ async def _examine() -> AsyncIterator[Finding]:
 async def _log(settings: Settings, embedded: str | None) -> AsyncIterator[Finding]:
     url = settings.redis_url if "redis_url" in settings.model_fields_set else embedded
     if url is None:
-        from ops.embedded.valkey import version as bundled
+        from ops.stack.embedded.valkey import version as bundled
 
         yield Finding("log", "ok", f"no REDIS_URL: `antiphon up` starts its own ({await bundled()})")
         return
@@ -224,7 +225,7 @@ def _access(settings: Settings) -> Finding:
 
 async def _livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:
     if not settings.livekit_url and "livekit_url" not in (stack or {}):
-        from ops.embedded.livekit import LiveKitError, find_binary
+        from ops.stack.embedded.livekit import LiveKitError, find_binary
 
         try:
             return Finding("livekit", "ok", f"no LIVEKIT_URL: `antiphon up --livekit` starts its own ({find_binary()})")
@@ -235,7 +236,7 @@ async def _livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:
     from livekit import api
 
     from gateway.rooms.livekit._errors import explain
-    from ops.stack import livekit_access
+    from ops.stack.stack import livekit_access
 
     try:
         server = livekit_access(settings)

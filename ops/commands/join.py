@@ -2,11 +2,11 @@
 
 import aiohttp
 
-from gateway.tokens import Grant
 from ops import console
-from ops.caller import CallError
 from ops.commands.dial import door
-from ops.entry import HOW_TO_GET_IN, client_token
+from ops.people.caller import CallError
+from ops.people.entry import HOW_TO_GET_IN, client_token
+from schemas.access.tokens import Grant
 from schemas.errors import in_words
 
 

@@ -1,11 +1,11 @@
 """What `antiphon doctor` and `antiphon up` say about agents in languages that this machine's models don't speak."""
 
-from gateway.agents import Agents
 from ops.commands.findings import Finding
+from schemas.config.agents import Agents
+from schemas.config.languages import unspoken
+from schemas.config.settings import Settings
 from schemas.errors import AntiphonError
 from schemas.events import Stage
-from schemas.languages import unspoken
-from schemas.settings import Settings
 from workers._announcing import announcement
 
 _HEARD_AND_SPOKEN: tuple[Stage, ...] = ("stt", "tts")

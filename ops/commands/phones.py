@@ -4,12 +4,12 @@ import ipaddress
 import socket
 from collections.abc import Iterator
 
-from gateway.agents import Agents
-from gateway.rooms.sip.phones import Listen
+from gateway.rooms.sip.door import Listen
+from gateway.rooms.sip.trunks import Trunks, load_trunks
 from ops.commands.findings import Finding
+from schemas.config.agents import Agents
+from schemas.config.settings import Settings
 from schemas.errors import AntiphonError, SettingsError
-from schemas.settings import Settings
-from schemas.trunks import Trunks, load_trunks
 
 _EVERYWHERE = ("0.0.0.0", "::")
 

@@ -8,7 +8,7 @@ import typer
 from ops import console
 
 if TYPE_CHECKING:
-    from ops.telephony import Telephony
+    from api.telephony import Telephony
 
 T = TypeVar("T")
 
@@ -27,9 +27,9 @@ Metadata = Annotated[str, typer.Option(help='Of the agent\'s job: {"agent": "rec
 
 
 def _ask(work: "Callable[[Telephony], Awaitable[T]]") -> T:
-    from ops.stack import livekit_access
-    from ops.telephony import Telephony
-    from schemas.settings import load
+    from api.telephony import Telephony
+    from ops.stack.stack import livekit_access
+    from schemas.config.settings import load
 
     async def main() -> T:
         async with Telephony(livekit_access(load())) as phones:
@@ -74,7 +74,7 @@ def inbound(
 
     Example: antiphon sip inbound line --number +15105550100 --allow 203.0.113.0/24
     """
-    from ops.telephony import Login
+    from api.telephony import Login
 
     _made(_ask(lambda phones: phones.add_inbound(name, number, allow, Login(user, password))), json)
 
@@ -93,7 +93,7 @@ def outbound(
 
     Example: SIP_PASSWORD=… antiphon sip outbound provider --address sip.example.com --number +15105550100 --user me
     """
-    from ops.telephony import Login
+    from api.telephony import Login
 
     _made(_ask(lambda phones: phones.add_outbound(name, address, number, Login(user, password), transport)), json)
 
@@ -114,7 +114,7 @@ def rule(
 
     Example: antiphon sip rule calls --metadata '{"agent": "receptionist"}'
     """
-    from ops.telephony import Rule
+    from api.telephony import Rule
 
     made = _ask(lambda phones: phones.add_rule(Rule(name, room, prefix, trunk, pin, agent, metadata, hide_number)))
     _made(made, json)

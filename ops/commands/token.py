@@ -4,10 +4,10 @@ import json as codec
 import secrets
 from datetime import timedelta
 
-from gateway.tokens import Grant, mint
 from ops import console
+from schemas.access.tokens import Grant, mint
+from schemas.config.settings import load
 from schemas.errors import SettingsError
-from schemas.settings import load
 
 
 def token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
@@ -29,7 +29,7 @@ def room_token(agent: str, room: str, participant: str, hours: float, json: bool
     the gateways' LIVEKIT_AGENT_NAME, if they have one) comes along."""
     from livekit import api
 
-    from ops.stack import livekit_access
+    from ops.stack.stack import livekit_access
 
     try:
         if not room:

@@ -8,11 +8,12 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from ops import console, disk
+from ops import console
 from ops.commands import languages
 from ops.commands.phones import address
-from ops.stack import Plan, Stack, data_folder
-from schemas.settings import Settings, load
+from ops.stack import disk
+from ops.stack.stack import Plan, Stack, data_folder
+from schemas.config.settings import Settings, load
 
 
 async def up(gateways: int, stt: int, llm: int, tts: int, free_ports: bool, livekit: bool, json: bool) -> None:

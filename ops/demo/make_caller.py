@@ -11,7 +11,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from schemas.settings import load
+from schemas.config.settings import load
 from workers.providers import Speaking
 from workers.tts.piper import PiperTts
 

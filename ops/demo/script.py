@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gateway.audio_file import read_speech
-from ops.caller import Pcm
-from ops.recordings import packaged
+from gateway.sound.audio_file import read_speech
+from ops.people.caller import Pcm
+from ops.people.recordings import packaged
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ The functions take a started `Bus`, so they read a live deployment and a test's 
 person means at the command line.
 """
 
-from ops.reading._export import export
 from ops.reading._logs import log_of
 from ops.reading._state import sessions, state
 from ops.reading._timeline import print_waterfall, print_waterfalls, show, waterfalls
+from schemas.session.export import export
 
 __all__ = ["export", "log_of", "print_waterfall", "print_waterfalls", "sessions", "show", "state", "waterfalls"]

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ops import console
-from ops.embedded.valkey import Valkey
-from ops.occupied import Occupied
-from ops.stack import data_folder, running
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.occupied import Occupied
+from ops.stack.stack import data_folder, running
 from schemas.bus import Bus
+from schemas.config.settings import Settings, load
 from schemas.log import connect
-from schemas.settings import Settings, load
 
 _LEFT = "appendonlydir"
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from ops import console
 from schemas.bus import Bus, SessionInfo
-from schemas.fold import SessionState, Turn, view
-from schemas.folding import folded
+from schemas.session.cache import folded
+from schemas.session.fold import SessionState, Turn, view
 
 _LEASED = {True: "held", False: "orphaned"}
 

@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.text import Text
 
 from ops import console
-from ops.reading._words import Line, line
 from schemas.bus import Bus
 from schemas.codec import event_to_json
 from schemas.events import Event
-from schemas.fold import SessionState, fold
-from schemas.waterfall import PARTS, Waterfall, waterfall_of
+from schemas.session.fold import SessionState, fold
+from schemas.session.waterfall import PARTS, Waterfall, waterfall_of
+from schemas.session.words import Line, line
 
 _POLL = 0.2
 _PAGE = 500

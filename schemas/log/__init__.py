@@ -4,10 +4,10 @@
 """
 
 from schemas.bus import Bus
+from schemas.config.settings import Settings
 from schemas.log._memory import MemoryBus
 from schemas.log._redis import RedisBus
 from schemas.log.keys import partition_of
-from schemas.settings import Settings
 
 __all__ = ["MemoryBus", "RedisBus", "connect", "partition_of"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from ops.chaos.rooms import RoomChaos, chaos
 from ops.chaos.sounds import Hit, Sounds, Window, misheard
-from ops.embedded.livekit import LiveKitError, find_binary
+from ops.stack.embedded.livekit import LiveKitError, find_binary
 from schemas.events import Event, PlaybackStarted, ReplySentence, SessionResumed
 from workers.simulated import pitch
 

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ops.caller import Caller, Pcm
 from ops.demo.script import line
-from ops.stack import Plan, Stack
+from ops.people.caller import Caller, Pcm
+from ops.stack.stack import Plan, Stack
 from schemas.bus import Bus
+from schemas.config.settings import Settings, load
 from schemas.events import Event
 from schemas.log import connect
-from schemas.settings import Settings, load
 from tests.e2e.llm_proxy import LlmProxy
-from tests.sip.baresip import two_free_ports
+from tests.gateway.rooms.sip.baresip import two_free_ports
 
 AGENTS = Path(__file__).parent / "agents"
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from gateway.tokens import Grant, mint
-from ops.audio import write_stereo
-from ops.caller import Pcm
-from ops.stack import running
+from ops.people.audio import write_stereo
+from ops.people.caller import Pcm
+from ops.stack.stack import running
+from schemas.access.tokens import Grant, mint
+from schemas.config.settings import Settings
 from schemas.log import connect
-from schemas.settings import Settings
 
 Lines = Callable[[str], Pcm]
 

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from ops.caller import Caller, Message, Pcm
-from ops.recordings import packaged
+from ops.people.caller import Caller, Message, Pcm
+from ops.people.recordings import packaged
 from schemas.audio import HEARING_RATE
-from schemas.checker import violations
 from schemas.events import TurnEnded
+from schemas.session.promises import violations
 from tests.e2e.conftest import House
 
 Connect = Callable[..., Awaitable[Caller]]

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ops.caller import Caller, Pcm
-from ops.stack import Plan, Stack
-from schemas.settings import load
+from ops.people.caller import Caller, Pcm
+from ops.stack.stack import Plan, Stack
+from schemas.config.settings import load
 
 SESSIONS = 40
 

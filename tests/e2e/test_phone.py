@@ -7,8 +7,8 @@ import pytest
 
 from ops.demo.script import line
 from tests.e2e.conftest import House
-from tests.sip.baresip import Baresip
-from tests.sip.conftest import needs
+from tests.gateway.rooms.sip.baresip import Baresip
+from tests.gateway.rooms.sip.conftest import needs
 
 
 @pytest.mark.timeout(120)

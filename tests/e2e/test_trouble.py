@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ops.caller import Caller, Pcm
-from schemas.checker import violations
+from ops.people.caller import Caller, Pcm
 from schemas.events import Stage
+from schemas.session.promises import violations
 from tests.e2e.conftest import House
 from tests.e2e.test_conversations import REPLY, ended, say
 

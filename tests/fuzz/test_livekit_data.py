@@ -25,8 +25,8 @@ from gateway.rooms.livekit._people import of_interest
 from gateway.rooms.livekit.conventions import Send, SendBytes, SendData
 from gateway.rooms.livekit.conventions.agent_session import AgentSession
 from gateway.rooms.livekit.conventions.rtvi import Rtvi
-from schemas.agent import AgentSpec, LiveKit
-from schemas.text import identity
+from schemas.config.agent import AgentSpec, LiveKit
+from schemas.text.clean import identity
 from tests.virtual_time import LoopClock, virtually
 
 ROUNDS = 800

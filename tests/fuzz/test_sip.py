@@ -16,9 +16,9 @@ import pytest
 
 from gateway.rooms.sip.tcp import TcpWire
 from ops.demo.script import line
-from tests.sip.conftest import LOOPBACK, Office, office
-from tests.sip.party import Party, Sound, sdp, status
-from tests.sip.torture import INVALID, VALID
+from tests.gateway.rooms.sip.conftest import LOOPBACK, Office, office
+from tests.gateway.rooms.sip.party import Party, Sound, sdp, status
+from tests.gateway.rooms.sip.torture import INVALID, VALID
 
 SEED = int(os.environ.get("FUZZ_SEED", "8"))
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "10"))

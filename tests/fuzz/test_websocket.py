@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.connections import DoorLimits
+from gateway.http.connections import DoorLimits
 from schemas.events import TurnEnded
 from tests.gateway.door import START, Door, door, talk, until
 from tests.gateway.pools import Pools

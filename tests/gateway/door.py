@@ -9,14 +9,14 @@ from typing import Any
 import aiohttp
 import numpy as np
 
-from gateway.agents import Agents
 from gateway.engine import Engine
-from gateway.reception import Reception
-from gateway.rooms.websocket import rejoin_websocket
-from gateway.server import Server
-from gateway.session import House
-from schemas.agent import AgentSpec
+from gateway.http.server import Server
+from gateway.rooms.websocket.room import rejoin_websocket
+from gateway.sessions.reception import Reception
+from gateway.sessions.session import House
 from schemas.clock import MonotonicClock
+from schemas.config.agent import AgentSpec
+from schemas.config.agents import Agents
 from schemas.log import MemoryBus
 from tests.gateway.rig import LoudnessVad
 

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.agents import Agents
 from gateway.engine import TICK, Engine
-from gateway.reception import Reception
-from gateway.rooms.memory import MemoryRoom
-from gateway.session import House, Session
-from schemas.agent import AgentSpec
+from gateway.rooms.memory.room import MemoryRoom
+from gateway.sessions.reception import Reception
+from gateway.sessions.session import House, Session
 from schemas.bus import Bus
+from schemas.config.agent import AgentSpec
+from schemas.config.agents import Agents
 from schemas.events import Event
 from tests.virtual_time import LoopClock
 

@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 
 from gateway.main import run_gateway, start_gateway
-from ops.embedded.valkey import Valkey
-from ops.system import free_port
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.system import free_port
+from schemas.config.settings import Settings
 from schemas.log import MemoryBus
-from schemas.settings import Settings
 
 
 async def test_health_has_a_port_of_its_own() -> None:

@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 import redis.asyncio
 
-from ops.embedded.valkey import Valkey
-from ops.system import free_port
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.system import free_port
 from schemas.bus import Bus
 from schemas.errors import BusError
 from schemas.log import RedisBus

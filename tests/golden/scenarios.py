@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from schemas.agent import AgentSpec, Limits
 from schemas.audio import AudioRef
 from schemas.codec import event_to_json
+from schemas.config.agent import AgentSpec, Limits
 from schemas.events import (
     Cause,
     ClipReady,

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from schemas.checker import violations
 from schemas.codec import event_from_json
 from schemas.events import Event
-from schemas.fold import SessionState, fold, view
-from schemas.waterfall import waterfall
+from schemas.session.fold import SessionState, fold, view
+from schemas.session.promises import violations
+from schemas.session.waterfall import waterfall
 from tests.golden.scenarios import FOLDER, SOUND, broken
 
 NAMES = [scenario.__name__ for scenario in SOUND]

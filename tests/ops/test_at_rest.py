@@ -17,14 +17,14 @@ import soundfile
 from redis.exceptions import AuthenticationError
 
 from gateway.main import start_gateway
-from ops import disk
 from ops.commands.doctor import _disk, _log
-from ops.embedded.livekit import LiveKit, redis_configuration
-from ops.embedded.valkey import Valkey
-from ops.occupied import InUse, Occupied
-from ops.stack import Plan, Stack, StackError, running, settings_here
+from ops.stack import disk
+from ops.stack.embedded.livekit import LiveKit, redis_configuration
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.occupied import InUse, Occupied
+from ops.stack.stack import Plan, Stack, StackError, running, settings_here
+from schemas.config.settings import load
 from schemas.log import connect
-from schemas.settings import load
 
 CALLER = Path(__file__).parents[2] / "ops" / "demo" / "capital.flac"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ops.audio import write_stereo
+from ops.people.audio import write_stereo
 from schemas.errors import AudioFileError
 
 

@@ -1,7 +1,7 @@
 """`antiphon bench stages` measures what the stages' own workers report."""
 
 from ops.bench.stages import bench
-from schemas.settings import Settings
+from schemas.config.settings import Settings
 
 
 async def test_figures_are_the_stages_own() -> None:

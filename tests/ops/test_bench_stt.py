@@ -9,8 +9,8 @@ import soundfile
 from ops.bench import stt
 from ops.bench._text import normalized
 from schemas.audio import HEARING_RATE
+from schemas.config.settings import Settings
 from schemas.errors import AntiphonError
-from schemas.settings import Settings
 
 
 def test_utterances_are_2_to_7_seconds() -> None:

@@ -14,12 +14,12 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
-from gateway.tokens import Grant, verify
 from ops import cli, console
 from ops.commands.doctor import _access, _log
-from ops.embedded.valkey import Valkey
-from ops.system import free_port
-from schemas.settings import Settings, load
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.system import free_port
+from schemas.access.tokens import Grant, verify
+from schemas.config.settings import Settings, load
 
 _APP: Any = typer.main.get_command(cli.app)
 GROUPS = {name: command.commands for name, command in _APP.commands.items() if hasattr(command, "commands")}

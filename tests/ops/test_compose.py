@@ -20,11 +20,11 @@ import redis.asyncio
 import yaml
 from livekit import api
 
-from gateway.rooms.livekit.access import Access
-from ops.embedded.livekit import LiveKit, pinned_version
-from ops.embedded.valkey import Valkey
-from ops.system import free_port, free_udp_port
-from schemas.settings import Settings
+from ops.stack.embedded.livekit import LiveKit, pinned_version
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.system import free_port, free_udp_port
+from schemas.access.livekit import Access
+from schemas.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ANTIPHON = ("gateway", "stt", "llm", "tts", "llm-server")

@@ -8,13 +8,13 @@ import pytest
 import typer
 from aiohttp import web
 
-from gateway.tokens import Grant, verify
-from ops.caller import CallError
 from ops.commands._dialogue import Dialogue
 from ops.commands.call import Options, call, gateway_url
 from ops.commands.dial import NotDone, hang_up
 from ops.commands.join import join
-from ops.entry import client_token
+from ops.people.caller import CallError
+from ops.people.entry import client_token
+from schemas.access.tokens import Grant, verify
 from schemas.errors import SettingsError
 
 SECRET = "0123456789abcdef" * 2

@@ -15,15 +15,15 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from ops import cli, reading
-from ops.embedded.valkey import Valkey
-from ops.reading._words import _LINES
+from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Bus, Publication
 from schemas.codec import EVENT_TYPES, event_from_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, SessionEnded, TurnEnded, UtteranceCaptured
-from schemas.fold import fold_all
 from schemas.log import MemoryBus, RedisBus
-from schemas.waterfall import PARTS, Waterfall
+from schemas.session.fold import fold_all
+from schemas.session.waterfall import PARTS, Waterfall
+from schemas.session.words import _LINES
 from tests.golden import scenarios
 
 RATE = 16_000

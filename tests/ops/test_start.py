@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from ops.commands.doctor import _llm, _log
-from ops.stack import ANTIPHON, Plan, Stack, StackError
-from ops.supervisor import Command, Failed, Supervisor
-from ops.system import free_port
+from ops.stack.stack import ANTIPHON, Plan, Stack, StackError
+from ops.stack.supervisor import Command, Failed, Supervisor
+from ops.stack.system import free_port
+from schemas.config.settings import load
 from schemas.errors import AgentSpecError, BusError, BusUnavailable, SettingsError
-from schemas.settings import load
 from tests.quirks import MODELS, QUIRKS, Answer, Step, fixed
 from tests.servers import ODDITIES, Misbehaving, misbehaving, odd_server
 
@@ -70,8 +70,8 @@ async def test_an_endpoint_that_is_silent_is_named_while_it_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A start that waits for an endpoint's first answer says so: which setting, nothing yet, and by when it is expected."""
-    monkeypatch.setattr("ops.supervisor._FIRST_WORD", 0.5)
-    monkeypatch.setattr("ops.supervisor._NEXT_WORD", 0.5)
+    monkeypatch.setattr("ops.stack.supervisor._FIRST_WORD", 0.5)
+    monkeypatch.setattr("ops.stack.supervisor._NEXT_WORD", 0.5)
     told: asyncio.Queue[str] = asyncio.Queue()
     keeper = Supervisor(tmp_path, BARE, on_wait=told.put_nowait)
     health = free_port()
@@ -165,7 +165,7 @@ async def test_doors_that_cannot_be_are_named_before_anything_starts(
 
 async def test_a_long_start_says_for_whom_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who looks at a start that takes long is told which process isn't ready, and where its log is."""
-    monkeypatch.setattr("ops.supervisor._FIRST_WORD", 0.1)
+    monkeypatch.setattr("ops.stack.supervisor._FIRST_WORD", 0.1)
     told: list[str] = []
     keeper = Supervisor(tmp_path, BARE, on_wait=told.append)
     mute = Command("mute", ["sleep", "600"], ready=f"http://127.0.0.1:{free_port()}/readyz")
@@ -177,7 +177,7 @@ async def test_a_long_start_says_for_whom_it_waits(tmp_path: Path, monkeypatch: 
 
 async def test_many_that_are_waited_for_are_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a slow machine everything is still being loaded at first: that is one line, not one for each process."""
-    monkeypatch.setattr("ops.supervisor._FIRST_WORD", 0.1)
+    monkeypatch.setattr("ops.stack.supervisor._FIRST_WORD", 0.1)
     told: list[str] = []
     keeper = Supervisor(tmp_path, BARE, on_wait=told.append)
     names = ("stt-1", "tts-1")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.supervisor import Command, Failed, Supervisor
-from ops.system import free_port
+from ops.stack.supervisor import Command, Failed, Supervisor
+from ops.stack.system import free_port
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 

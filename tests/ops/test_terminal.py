@@ -13,7 +13,7 @@ from rich.text import Text
 from ops import console, reading
 from ops.commands._dialogue import Dialogue
 from schemas.events import Event
-from schemas.process_log import set_up_logging
+from schemas.process.logging import set_up_logging
 from tests.golden import scenarios
 from tests.ops.test_reading import StoredBus
 

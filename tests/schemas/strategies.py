@@ -6,8 +6,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from schemas.agent import AgentSpec, TurnTaking
 from schemas.codec import EVENT_TYPES
+from schemas.config.agent import AgentSpec, TurnTaking
 from schemas.events import Event
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 

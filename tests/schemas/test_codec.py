@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.agent import AgentSpec
 from schemas.codec import (
     EVENT_TYPES,
     decode_event,
@@ -18,6 +17,7 @@ from schemas.codec import (
     event_from_json,
     event_to_json,
 )
+from schemas.config.agent import AgentSpec
 from schemas.errors import EventError, FutureEvent
 from schemas.events import Event, PlaybackStarted, SessionEnded, SessionStarted, ToolCalled, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob

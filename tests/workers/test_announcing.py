@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from schemas.bus import Bus
-from schemas.languages import Announced
+from schemas.config.languages import Announced
+from schemas.config.settings import load
 from schemas.log import MemoryBus, RedisBus
-from schemas.settings import load
 from tests.servers import Valkey
 from workers._announcing import announce, announcement
 from workers.stt.models import spoken_by

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
-from schemas.settings import Settings
 from tests.quirks import QUIRKS, Answer, Quirk, fixed, json_body, page, refused
 from tests.servers import Misbehaving, misbehaving
 from workers._refusals import retry_after

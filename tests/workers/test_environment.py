@@ -5,8 +5,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError
-from schemas.settings import Settings
 from tests.servers import Misbehaving, misbehaving
 from workers._http import Base
 from workers.llm.openai import OpenAiLlm

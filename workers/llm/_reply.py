@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from schemas.agent import AgentSpec
+from schemas.config.agent import AgentSpec
 from schemas.errors import ProviderError
 from schemas.events import Event, ReplyFinished, ReplySentence, Usage
 from schemas.jobs import LlmJob, TtsJob
-from schemas.sentences import Piece, SentenceSplitter, ends_sentence
-from schemas.text import well_formed
+from schemas.text.clean import well_formed
+from schemas.text.sentences import Piece, SentenceSplitter, ends_sentence
 from workers._stage import Work
 from workers.llm._resume import Diverged, Overlap, Repeat
 from workers.llm._stream import Reading

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.text import well_formed
+from schemas.text.clean import well_formed
 from workers.providers import ChatRequest
 
 __all__ = ["Habits", "body_of"]

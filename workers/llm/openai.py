@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx2
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
 from schemas.events import Usage
-from schemas.settings import Settings
-from schemas.text import well_formed
+from schemas.text.clean import well_formed
 from workers._http import TROUBLE, Base, explained, opened
 from workers._refusals import Endpoint, error_event
 from workers.llm import _learning

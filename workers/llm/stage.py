@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from schemas.agent import AgentSpec
 from schemas.bus import Seen
+from schemas.config.agent import AgentSpec
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage
-from schemas.fold import SessionState
-from schemas.folding import Folds
 from schemas.jobs import LlmJob
-from schemas.settings import Settings
+from schemas.session.cache import Folds
+from schemas.session.fold import SessionState
 from workers import registry
 from workers._stage import Work
 from workers.llm._fitting import shorter, size, trimmed, without_tools

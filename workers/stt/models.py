@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from schemas.settings import Settings
 
 __all__ = ["Loaded", "find_model", "load_model", "plain_model", "spoken_by"]
 

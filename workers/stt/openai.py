@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from schemas.audio import HEARING_RATE
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
-from schemas.settings import Settings
-from schemas.text import well_formed
+from schemas.text.clean import well_formed
 from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
 from workers.providers import Hearing, Pcm, Transcript

@@ -11,10 +11,10 @@ from typing import TypeVar
 import numpy as np
 
 from schemas.audio import HEARING_RATE
+from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.events import Stage, TranscriptFinal, TranscriptPartial
 from schemas.jobs import SttJob
-from schemas.settings import Settings
 from workers import registry
 from workers._stage import Work
 from workers.providers import Hearing, Pcm, Stt, Transcript

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from schemas.endings import OVER, ending
+from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from schemas.settings import Settings
+from schemas.text.endings import OVER, ending
 from workers.providers import Hearing, Pcm, Transcript
 from workers.stt import _guards as guards
 from workers.stt._decoder import Decoder, Utterance

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import httpx2
 import numpy as np
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
-from schemas.settings import Settings
 from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
 from workers.providers import Pcm, Sound, Speaking

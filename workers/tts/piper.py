@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from schemas.settings import Settings
 from workers.providers import Sound, Speaking
 from workers.tts._voice import Scales, Voice
 

@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from weakref import WeakSet
 
-from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.bus import Outcome
+from schemas.config.agent import AgentSpec
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError
 from schemas.events import ClipReady, Stage
 from schemas.jobs import TtsJob
-from schemas.settings import Settings
 from workers import registry
 from workers._stage import Work
 from workers.providers import Sound, Speaking, Tts

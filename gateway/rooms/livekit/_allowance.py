@@ -3,7 +3,7 @@
 from typing import Literal
 
 from gateway.bucket import Buckets
-from gateway.fairness import KEYS, TYPED
+from gateway.sessions.fairness import KEYS, TYPED
 
 Kind = Literal["typed", "keys", "packet", "request", "sound"]
 RATES: dict[Kind, tuple[float, float]] = {

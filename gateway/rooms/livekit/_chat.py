@@ -9,7 +9,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from gateway.room import LONGEST_MESSAGE
-from schemas.text import well_formed
+from schemas.text.clean import well_formed
 
 _KEPT = 8  # messages of a participant that are remembered
 _SENDERS = 256

@@ -21,10 +21,10 @@ from gateway.rooms.livekit._outbox import Outbox
 from gateway.rooms.livekit._sdk import client_protocol
 from gateway.rooms.livekit.conventions.agent_session import AgentSession, wants_rtc_stats
 from gateway.rooms.livekit.conventions.rtvi import LABEL, Answer, Rtvi
-from schemas.agent import AgentSpec
 from schemas.clock import Clock
+from schemas.config.agent import AgentSpec
 from schemas.errors import AudioFileError
-from schemas.text import one_line, printable
+from schemas.text.clean import one_line, printable
 
 log = logging.getLogger("antiphon.gateway.livekit")
 

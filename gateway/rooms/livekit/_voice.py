@@ -8,8 +8,8 @@ import numpy as np
 from livekit import rtc
 
 from gateway.room import Pcm
-from gateway.rooms._playout import Playout
 from gateway.rooms.livekit._sdk import media
+from gateway.sound.playout import Playout
 from schemas.clock import Clock
 
 log = logging.getLogger("antiphon.gateway.livekit")

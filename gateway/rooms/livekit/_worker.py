@@ -18,7 +18,7 @@ from livekit.protocol import agent as pb
 from livekit.protocol import models
 
 from gateway.rooms.livekit._errors import LiveKitError, explain
-from gateway.rooms.livekit.access import Access
+from schemas.access.livekit import Access
 from schemas.errors import in_words
 
 log = logging.getLogger("antiphon.gateway.livekit")

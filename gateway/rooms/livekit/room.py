@@ -34,9 +34,9 @@ from gateway.rooms.livekit.conventions.transcription import Transcription
 from gateway.rooms.livekit.conventions.transcripts import Transcripts
 from gateway.rooms.livekit.conventions.word_timings import WordTimings
 from gateway.rooms.livekit.facts import Fact, StateChanged
-from schemas.agent import AgentSpec
 from schemas.clock import Clock
-from schemas.text import identity, mended
+from schemas.config.agent import AgentSpec
+from schemas.text.clean import identity, mended
 
 log = logging.getLogger("antiphon.gateway.livekit")
 

@@ -14,23 +14,23 @@ from aiosipua.sdp import SdpMessage, parse_sdp
 from aiosipua.uac import SipUAC
 from aiosipua.uas import SipUAS
 
-from gateway.reception import Reception, Refused, new_session
 from gateway.rooms.sip import offers
 from gateway.rooms.sip.codecs import Name, available
-from gateway.rooms.sip.door import Guest
 from gateway.rooms.sip.echo import EchoGate
 from gateway.rooms.sip.line import Line, Metronome, NoPorts
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.room import SipRoom
+from gateway.rooms.sip.screening import Guest
 from gateway.rooms.sip.sources import Address, Sources
+from gateway.rooms.sip.trunks import Trunk
 from gateway.rooms.sip.unacknowledged import Unacknowledged
 from gateway.rooms.sip.wire import Wire, facing
-from gateway.session import Session
-from schemas.agent import AgentSpec
+from gateway.sessions.reception import Reception, Refused, new_session
+from gateway.sessions.session import Session
+from schemas.config.agent import AgentSpec
 from schemas.errors import AgentSpecError, AntiphonError
-from schemas.numbers import numbers_shortened, shortened
-from schemas.text import one_line
-from schemas.trunks import Trunk
+from schemas.process.numbers import numbers_shortened, shortened
+from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.gateway.sip")
 

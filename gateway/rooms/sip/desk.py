@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gateway.rooms.sip.calls import Call, NotMoved
 from gateway.rooms.sip.dialing import NotDialled
-from gateway.rooms.sip.phones import Phones
+from gateway.rooms.sip.door import Phones
 from gateway.rooms.sip.places import is_address, is_number
 
 LetIn = Callable[[web.Request], None]

@@ -9,21 +9,21 @@ from aiosipua.auth import SipDigestAuth
 from aiosipua.headers import parse_uri
 from aiosipua.outgoing_call import OutgoingCall
 
-from gateway.reception import Reception, Refused
 from gateway.rooms.sip import offers
 from gateway.rooms.sip.calls import Agents, Call, Calls
 from gateway.rooms.sip.codecs import available
-from gateway.rooms.sip.door import Guest, clean
 from gateway.rooms.sip.gate import allowed
 from gateway.rooms.sip.line import Line, NoPorts
 from gateway.rooms.sip.places import Place, is_number, problem, resolve
 from gateway.rooms.sip.room import Party
+from gateway.rooms.sip.screening import Guest, clean
 from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.trunks import Provider, Trunk, secret
 from gateway.rooms.sip.wire import facing
+from gateway.sessions.reception import Reception, Refused
 from schemas.errors import AgentSpecError, AntiphonError
-from schemas.numbers import numbers_shortened, shortened
-from schemas.text import one_line
-from schemas.trunks import Provider, Trunk, secret
+from schemas.process.numbers import numbers_shortened, shortened
+from schemas.text.clean import one_line
 
 UNANSWERED = "Unanswered"
 """The reason of the refusal we make up where no answer came at all."""

@@ -1,142 +1,373 @@
-"""Who may call: a new INVITE is let through with its trunk and agent, or told why not. Nothing here waits."""
+"""The phones of a gateway: it listens for SIP, registers with providers, dials, and turns each call into a session."""
 
+import asyncio
+import logging
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import unquote
+from dataclasses import dataclass
+from functools import partial
 
-from aiosipua.headers import parse_address, parse_uri
-from aiosipua.message import SipRequest
+from aiosipua.dialog import DialogState, dialog_matches, remote_cseq_valid
+from aiosipua.headers import parse_address, stringify_uri
+from aiosipua.incoming_call import IncomingCall
+from aiosipua.message import SipRequest, SipResponse
+from aiosipua.sdp import SdpMessage
+from aiosipua.session_timer import DEFAULT_MIN_SE, parse_session_expires
+from aiosipua.uac import SipUAC
+from aiosipua.uas import SipUAS
 
-from gateway.bucket import Buckets
-from gateway.rooms.sip.digest import Digest
-from gateway.rooms.sip.gate import allowed
-from gateway.rooms.sip.room import Party
-from schemas.clock import Clock
-from schemas.text import one_line
-from schemas.trunks import Trunk, secret
+from gateway.bucket import Bucket
+from gateway.rooms.sip import offers
+from gateway.rooms.sip.calls import Agents, Call, Calls
+from gateway.rooms.sip.dialing import UNANSWERED, dial, route
+from gateway.rooms.sip.gate import Gate
+from gateway.rooms.sip.metrics import SipMetrics
+from gateway.rooms.sip.registrations import Registrar
+from gateway.rooms.sip.screening import Door, Guest, TurnedAway
+from gateway.rooms.sip.sources import Address
+from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.transactions import branch_of
+from gateway.rooms.sip.trunks import Trunks, load_trunks
+from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
+from gateway.sessions.reception import Reception
+from schemas.config.settings import Settings
+from schemas.errors import SettingsError
+from schemas.process.numbers import numbers_shortened
+from schemas.text.clean import one_line
 
-_REMEMBERED = 4096
-_READ = 400
-"""Characters of a name that are looked at."""
+log = logging.getLogger("antiphon.gateway.sip")
+
+_METHODS = frozenset(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "UPDATE", "INFO", "NOTIFY", "PRACK", "REFER"))
+ALLOW = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, NOTIFY, PRACK"
+_BOTH = 20
+"""Tries to find a port that is free for UDP and TCP, where any will do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
-    """Let in. `called`: the number that was dialled."""
+class Listen:
+    """`host`, `port`: for SIP by UDP and TCP; `ports`: for sound; `advertised`: our address as the world outside sees it."""
 
-    trunk: Trunk
-    agent: str
-    called: str
-    party: Party
+    host: str
+    port: int
+    ports: range
+    advertised: str = ""
+    most: int = 200
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Listen":
+        """SettingsError: which setting can't be."""
+        host, _, port = settings.sip_listen.rpartition(":")
+        if not host or not port.isdigit():
+            raise SettingsError(f"SIP_LISTEN={settings.sip_listen}: expected host:port, such as 0.0.0.0:5060")
+        first, _, last = settings.sip_ports.partition("-")
+        if not first.isdigit() or not last.isdigit() or not 1024 <= int(first) < int(last) <= 65_535:
+            raise SettingsError(
+                f"SIP_PORTS={settings.sip_ports}: expected first-last from 1024 to 65535, such as 20000-29999"
+            )
+        return cls(
+            host.strip("[]"), int(port), range(int(first), int(last) + 1), settings.sip_address, settings.sip_calls
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
-    """`status`: of SIP; `reason`: for whoever reads the caller's screen or log; `headers`: further ones of the answer."""
+class Phones:
+    """`async start()`, then calls come; `port` is the real one afterwards."""
 
-    status: int
-    reason: str
-    headers: dict[str, str] = field(default_factory=dict)
+    def __init__(self, reception: Reception, trunks: Trunks, listen: Listen):
+        for library in ("aiosipua", "aiortp"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)  # it tells of every scanner; we say what matters
+        self.listen, self.trunks = listen, trunks.trunk
+        self._reception = reception
+        clock = reception.house.clock
+        self.metrics = SipMetrics(reception.house.metrics.registry)
+        self.gate = Gate(clock, [network for trunk in trunks.trunk for network in trunk.addresses])
+        self.calls = Calls(reception, listen.host, listen.ports, listen.advertised, self.metrics)
+        self.door = Door(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
+        self.calls.full = lambda trunk: full.reason if (full := self.door.full(trunk)) is not None else ""
+        self.port = listen.port
+        self._refusals = Bucket.full(1.0, clock.now())  # lines a second, whoever calls however often
+        self.sides: list[Agents] = []
+        self.registrars: list[Registrar] = []
+        self._guests: dict[str, Guest] = {}
+        self._tasks: list[asyncio.Task[None]] = []
 
+    async def start(self) -> None:
+        """SettingsError when the port is taken."""
+        host, port = self.listen.host, self.listen.port
+        for attempt in range(_BOTH):
+            udp = UdpWire(host, port, self.gate, self.listen.advertised)
+            await udp.start()
+            tcp = TcpWire(host, udp.port, self.gate, self.listen.advertised)
+            try:
+                await tcp.start()
+            except SettingsError:
+                await udp.stop()
+                if port or attempt == _BOTH - 1:
+                    raise
+            else:
+                break
+        self.port = udp.port
+        self.sides = [self._side(udp), self._side(tcp)]
+        tcp.in_use = self.calls.by
+        self.calls.metronome.start()
+        log.info("phones: SIP on %s:%d, trunks: %s", host, self.port, ", ".join(t.name for t in self.trunks) or "none")
+        for trunk in self.trunks:
+            if trunk.registration is not None:
+                side = self.sides[1 if trunk.registration.transport == "tcp" else 0]
+                one = Registrar(trunk, trunk.registration, side.uac, side.wire, self.gate, self.door)
+                self.registrars.append(one)
+                self._tasks.append(asyncio.create_task(one.run(), name=f"registration of {trunk.name}"))
+        if not self.trunks:
+            log.warning("SIP: no trunk, so nobody may call; name who may in SIP_TRUNKS (docs/phones.md)")
 
-@dataclass(slots=True)
-class Door:
-    """`busy`: calls a trunk has now (None: all of the gateway); `most`: calls of the gateway; `closed`: why nobody is let in."""
+    async def dial(self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0) -> str:
+        """Ring somebody; answers the session's name once they have answered. NotDialled."""
+        way = await route(to, trunk, self.trunks)
+        return await dial(self.calls, self._reception, self.sides, way, agent, digits=digits, wait=wait)
 
-    clock: Clock
-    trunks: Sequence[Trunk]
-    most: int
-    busy: Callable[[Trunk | None], int]
-    closed: Callable[[], str]
-    registrars: dict[str, Trunk] = field(default_factory=dict)
-    """Addresses of the servers we are registered with."""
-    _digest: Digest = field(init=False)
-    _rates: Buckets[str] = field(default_factory=lambda: Buckets(_REMEMBERED))
+    async def aclose(self) -> None:
+        for registrar in self.registrars:
+            registrar.leave()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.calls.aclose()
+        await asyncio.sleep(0)  # the last BYEs leave
+        for side in self.sides:
+            for call in side.uas.active_calls.values():
+                call._stop_retransmissions()
+            side.uac.close()
+            await side.wire.stop()
 
-    def __post_init__(self) -> None:
-        self._digest = Digest(self.clock)
+    def _side(self, wire: Wire) -> Agents:
+        uac = SipUAC(wire)
+        uas = SipUAS(wire, uac=uac, session_expires=1800)
+        side = Agents(wire, uas, uac)
+        uas.on_invite = partial(self._invited, side)
+        uas.on_reinvite = self._reinvited
+        uas.on_update = self._updated
+        uas.on_bye = lambda call, _: self.calls.left(call.call_id)
+        uas.on_ack_timeout = lambda call: self.calls.left(call.call_id, "client_gone")
+        uas.on_transfer_progress = lambda call_id, status, _: self.calls.moved(call_id, status)
+        uas.on_session_expired = lambda call: self.calls.left(call.call_id, "client_gone")
+        wire.screen = partial(self._screen, side)
+        wire.on_message = partial(self._message, side)
+        wire.passed = self._passed
+        wire.unanswered = self._unanswered
+        return side
 
-    def knock(self, invite: SipRequest, host: str) -> Guest | TurnedAway:
-        """A new INVITE from `host`."""
-        dialled, meant = _user(invite.uri), _user_of(invite, "to")
-        trunks = [trunk for trunk in self.trunks if allowed(host, trunk.addresses)]
-        if host in self.registrars and self.registrars[host] not in trunks:
-            trunks.append(self.registrars[host])
-        if not trunks:
-            return TurnedAway(403, f"Forbidden: no trunk names {host}")
-        trunk = next((one for one in trunks if one.agent_for(dialled, meant) is not None), trunks[0])
-        if trunk.users and host not in self.registrars:
-            refusal = self._ask(invite, host, trunk)
-            if refusal is not None:
-                return refusal
-        if not self._within_rate(host, trunk):
-            return TurnedAway(503, "Service Unavailable: too many calls a second", {"Retry-After": "2"})
-        agent = trunk.agent_for(dialled, meant)
-        if agent is None:
-            return TurnedAway(404, f"Not Found: no agent answers {clean(dialled or meant)[:40] or 'that'}")
-        if closed := self.closed():
-            return TurnedAway(503, f"Service Unavailable: {closed}", {"Retry-After": "10"})
-        if full := self.full(trunk):
-            return full
-        called = clean(dialled if dialled in trunk.numbers or meant not in trunk.numbers else meant)
-        return Guest(trunk, agent, called, _party(invite, host, trunk, called))
+    def _closed(self) -> str:
+        if self._reception.draining:
+            return "shutting down"
+        return "" if self._reception.leases.connected else "the log does not answer"
 
-    def full(self, trunk: Trunk) -> TurnedAway | None:
-        """Why there is no place for one more call of a trunk."""
-        if self.busy(trunk) >= trunk.calls:
-            return TurnedAway(486, f"Busy Here: all {trunk.calls} lines of this trunk are taken")
-        if self.busy(None) >= self.most:
-            return TurnedAway(503, "Service Unavailable: all lines are taken", {"Retry-After": "10"})
-        return None
+    # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ask(self, invite: SipRequest, host: str, trunk: Trunk) -> TurnedAway | None:
-        """The digest: None when the caller has answered for one of the trunk's users."""
-        users = {user.name: secret(user.secret) for user in trunk.users}
-        given = invite.headers.get("authorization")
-        verdict, _ = self._digest.check(given, "INVITE", invite.uri, host, users, trunk.algorithm)
-        if verdict == "right":
+    def _screen(self, side: Agents, wire: Wire, request: SipRequest, source: Address) -> bool:
+        if (
+            request.method not in _METHODS
+        ):  # as they are written: the user agent would take "invite" for INVITE, past the door
+            wire.send_reply(refusal(request, 405, "Method Not Allowed", Allow=ALLOW))
+            return False
+        to = parse_address(request.headers.get_first("to") or "")
+        call = self.calls.by_id.get(request.call_id or "")
+        here = call is not None
+        if request.method == "INVITE" and call is not None and branch_of(request) == branch_of(call.sip.invite):
+            return False  # a repeat of the one it began with, remembered no more; its answer is repeated anyway
+        if request.method == "INVITE" and here is not bool(to.tag):
+            status, reason = (482, "Loop Detected") if here else (481, "Call/Transaction Does Not Exist")
+            wire.send_reply(refusal(request, status, reason))
+            return False
+        if request.method == "INVITE" and call is not None and (unfit := why_not_within(call, side, request)):
+            wire.send_reply(refusal(request, *unfit))
+            return False
+        if request.method == "INVITE" and not to.tag:
+            answer = self.door.knock(request, source[0])
+            if isinstance(answer, TurnedAway):
+                self.metrics.refused.labels(str(answer.status)).inc()
+                if answer.status != 401 and self._refusals.take(self._reception.house.clock.now()):
+                    reason = numbers_shortened(one_line(answer.reason, 200), bare=True)
+                    log.info("refused a call from %s: %d %s", source[0], answer.status, reason)
+                wire.send_reply(refusal(request, answer.status, answer.reason, **answer.headers), once=True)
+                return False
+            self._guests[request.call_id or ""] = answer
+            side.uas.session_expires = answer.trunk.session_expires
+            bound_session(request, answer.trunk.session_expires)
+            return True
+        if request.method == "INFO":
+            self._info(side, request)
+            return False
+        if request.method == "CANCEL":
+            self._cancelled(side, request, source)
+            return False
+        if request.method == "REFER":  # who may call may not have us call others at our cost
+            wire.send_reply(refusal(request, 603, "Decline: the agent calls nobody", Allow=ALLOW))
+            return False
+        return True
+
+    def _invited(self, side: Agents, incoming: IncomingCall) -> None:
+        guest = self._guests.pop(incoming.call_id, None)
+        assert guest is not None  # `_screen` let it in
+        self.calls.invited(guest, side, incoming)
+
+    def _cancelled(self, side: Agents, request: SipRequest, source: Address) -> None:
+        """A caller gives up, if it is the caller, and before we have answered (RFC 3261 §9.2)."""
+        call = self.calls.by_id.get(request.call_id or "")
+        if call is None or not isinstance(call.sip, IncomingCall) or not cancels(request, call.sip, source):
+            side.wire.send_reply(refusal(request, 481, "Call/Transaction Does Not Exist"))
+            return
+        side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
+        if call.sip.dialog.state is DialogState.EARLY:  # else it is too late: they hang up
+            call.sip.reject(487, "Request Terminated")
+            self.calls.left(call.id)
+
+    def _info(self, side: Agents, request: SipRequest) -> None:
+        """A key, from phones that send them so (application/dtmf-relay)."""
+        call = self.calls.by_id.get(request.call_id or "")
+        if call is None or not dialog_matches(call.sip.dialog, request):
+            side.wire.send_reply(refusal(request, 481, "Call/Transaction Does Not Exist"))
+        elif not remote_cseq_valid(call.sip.dialog, request):
+            side.wire.send_reply(refusal(request, 500, "Server Internal Error: CSeq is not higher than the last"))
+        elif request.body and (request.content_type or "").split(";")[0].strip().lower() != _RELAY:
+            side.wire.send_reply(refusal(request, 415, "Unsupported Media Type", Accept=_RELAY))
+        else:
+            key = re.search(r"(?im)^signal\s*=\s*([0-9*#a-d])\s*$", request.text)
+            if key is not None and call.room is not None:
+                call.room.key(key[1].upper())
+            side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
+
+    def _reinvited(self, incoming: IncomingCall) -> None:
+        try:
+            answer = self.calls.reoffered(incoming.invite)
+        except offers.NoDeal as error:
+            side_response = incoming.dialog.create_response(incoming.invite, 488, f"Not Acceptable Here: {error}")
+            if incoming.transport is not None:
+                incoming.transport.send_reply(side_response)
+            return
+        incoming.accept(answer)
+
+    def _updated(self, _: IncomingCall, request: SipRequest) -> SdpMessage | None:
+        if not request.body:
             return None
-        if verdict == "wrong" and not self._within_rate(host, trunk):
-            return TurnedAway(503, "Service Unavailable: too many wrong passwords", {"Retry-After": "30"})
-        challenge = self._digest.challenge(host, trunk.algorithm, stale=verdict == "stale")
-        return TurnedAway(401, "Unauthorized", {"WWW-Authenticate": challenge})
+        try:
+            return self.calls.reoffered(request)
+        except offers.NoDeal:
+            return None
 
-    def _within_rate(self, host: str, trunk: Trunk) -> bool:
-        return self._rates.take(host, self.clock.now(), trunk.calls_per_second)
+    # ── around the user agent ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _message(self, side: Agents, message: SipRequest | SipResponse, source: Address) -> None:
+        if isinstance(message, SipResponse):
+            if self._learn(side, message, source):
+                side.uas._on_message(message, source)
+            return
+        call_id = message.call_id or ""
+        try:
+            side.uas._on_message(message, source)
+        finally:
+            self._guests.pop(call_id, None)  # of an INVITE the user agent refused itself
+            if message.method == "INVITE" and call_id not in self.calls.by_id:
+                side.uas._calls.pop(call_id, None)
+                side.uas._remove_invite_transaction(message)
+
+    def _learn(self, side: Agents, response: SipResponse, source: Address) -> bool:
+        """Where requests within a call of ours go, as its answer says (RFC 3261 §12.1.2). False: the answer of somebody with
+        whom there is no call."""
+        call = side.uac.get_call(response.call_id or "")
+        cseq = response.cseq
+        if cseq is None or cseq.method != "INVITE" or not 200 <= response.status_code < 300:
+            return True
+        tag = (response.to_addr.tag if response.to_addr else None) or ""
+        taken = call is not None and call._answered.is_set()
+        if call is None or (taken and tag != call.dialog.remote_tag):
+            hang_up_late(side.wire, response, source)
+            return False
+        if not taken:
+            call.dialog.remote_tag = tag  # whoever rang before
+        contacts = response.contact
+        if contacts:
+            call.dialog.remote_target = stringify_uri(contacts[0].uri)
+        bound_session(response, _LONGEST)
+        if not call.dialog.route_set:
+            call.dialog.route_set = list(reversed(response.headers.get("record-route")))
+        return True
+
+    def _passed(self, message: SipRequest | SipResponse) -> None:
+        if isinstance(message, SipRequest):
+            if message.method == "ACK":
+                self.calls.acknowledged(message.call_id or "", message)
+            return
+        cseq, call_id = message.cseq, message.call_id or ""
+        if cseq is None:
+            return
+        if cseq.method == "REFER" and message.status_code >= 300:
+            self.calls.moved(call_id, message.status_code)
+        elif cseq.method == "UPDATE" and message.status_code in (408, 481):
+            self.calls.left(call_id, "client_gone")
+
+    def _unanswered(self, request: SipRequest) -> None:
+        """Nobody answered us for half a minute."""
+        call_id = request.call_id or ""
+        match request.method:
+            case "UPDATE":
+                self.calls.left(call_id, "client_gone")
+            case "REFER":
+                self.calls.moved(call_id, 408)
+            case "REGISTER":
+                for registrar in self.registrars:
+                    registrar.unanswered(call_id)
+            case "INVITE":
+                for side in self.sides:
+                    side.uac.handle_response(refusal(request, 408, UNANSWERED), ("", 0))
 
 
-def _party(invite: SipRequest, host: str, trunk: Trunk, called: str) -> Party:
-    """The caller: what the network vouches for (P-Asserted-Identity), else what the caller says."""
-    asserted = invite.headers.get_first("p-asserted-identity")
-    vouched = asserted is not None and not trunk.users
-    address = parse_address((asserted if vouched else invite.headers.get_first("from")) or "")
-    number = clean(unquote(address.uri.user or "")) or "anonymous"
-    attributes = {
-        "sip.phoneNumber": number,
-        "sip.trunkPhoneNumber": called,
-        "sip.callID": one_line(invite.call_id or "", 200),
-        "sip.trunk": trunk.name,
-        "sip.address": host,
-        "sip.direction": "inbound",
-    }
-    return Party(number, shown(address.display_name or ""), attributes)
+def why_not_within(call: Call, side: Agents, invite: SipRequest) -> tuple[int, str] | None:
+    """Why an INVITE can't be one within `call` now; the user agent would take it for a new one, past the door."""
+    if call.side is not side:
+        return 488, f"Not Acceptable Here: this call goes by {call.side.wire.token}"
+    if not dialog_matches(call.sip.dialog, invite):
+        return 481, "Call/Transaction Does Not Exist"
+    return None if call.sip.dialog.state is DialogState.CONFIRMED else (491, "Request Pending")
 
 
-def _user(uri: str) -> str:
-    return unquote(parse_uri(uri).user or "").split(";")[0]
+def bound_session(message: SipRequest | SipResponse, most: int) -> None:
+    """Session-Expires as it says, but no longer than `most` (or their own Min-SE) and no shorter than RFC 4028 allows."""
+    said = message.headers.get_first("session-expires")
+    if said is None:
+        return
+    interval, refresher = parse_session_expires(said)
+    least = message.headers.get_first("min-se") or ""
+    longest = max(most, min(int(least), _LONGEST)) if least.isdecimal() and len(least) < 8 else most
+    bounded = min(interval, longest)
+    if isinstance(message, SipResponse) and interval > 0:
+        bounded = max(bounded, DEFAULT_MIN_SE)
+    if bounded != interval:
+        role = f";refresher={refresher}" if refresher in ("uac", "uas") else ""
+        message.headers.set_single("Session-Expires", f"{bounded}{role}")
 
 
-def _user_of(invite: SipRequest, header: str) -> str:
-    value = invite.headers.get_first(header)
-    return unquote(parse_address(value).uri.user or "").split(";")[0] if value else ""
+def cancels(request: SipRequest, call: IncomingCall, source: Address) -> bool:
+    """Whether a CANCEL is of who sent the INVITE: same machine, branch, number and tag."""
+    invite, theirs = call.invite, request.from_addr
+    numbers = (request.cseq.seq if request.cseq else -1, invite.cseq.seq if invite.cseq else -2)
+    return (
+        source[0] == call.source_addr[0]
+        and branch_of(request) == branch_of(invite)
+        and numbers[0] == numbers[1]
+        and theirs is not None
+        and (theirs.tag or "") == call.dialog.remote_tag
+    )
 
 
-def clean(number: str) -> str:
-    """A number or name as it may stand in a log: no control characters, not long."""
-    return re.sub(r"[^\w+*#.@:-]", "", number[:_READ])[:64]
+_RELAY = "application/dtmf-relay"
+_LONGEST = 86_400
 
 
-def shown(name: str) -> str:
-    """A display name likewise, with its spaces."""
-    return one_line(re.sub(r"[^\w\s+*#.@:,'()&/-]", "", name[:_READ]), 80)
+async def start_phones(settings: Settings, reception: Reception) -> Phones | None:
+    """The phones of a gateway whose settings ask for them. SettingsError: what is to be changed."""
+    if not settings.sip_listen:
+        return None
+    trunks = load_trunks(settings.sip_trunks) if settings.sip_trunks is not None else Trunks()
+    phones = Phones(reception, trunks, Listen.of(settings))
+    await phones.start()
+    for problem in trunks.unanswered(reception.agents.names):
+        log.warning("SIP_TRUNKS: %s", problem)
+    return phones

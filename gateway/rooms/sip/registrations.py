@@ -10,14 +10,14 @@ from aiosipua.message import SipResponse
 from aiosipua.registration import Registration
 from aiosipua.uac import SipUAC
 
-from gateway.rooms.sip.door import Door
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.places import Place, resolve
+from gateway.rooms.sip.screening import Door
 from gateway.rooms.sip.tcp import TcpWire
+from gateway.rooms.sip.trunks import Provider, Trunk, secret
 from gateway.rooms.sip.wire import Wire, facing
-from schemas.numbers import numbers_shortened, shortened
-from schemas.text import one_line
-from schemas.trunks import Provider, Trunk, secret
+from schemas.process.numbers import numbers_shortened, shortened
+from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.gateway.sip")
 

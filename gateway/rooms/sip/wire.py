@@ -19,7 +19,7 @@ from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.transactions import Transactions, branch_of
 from schemas.errors import SettingsError
-from schemas.text import one_line
+from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.gateway.sip")
 

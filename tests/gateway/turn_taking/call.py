@@ -34,9 +34,9 @@ from gateway.turn_taking import (
     start,
     step,
 )
-from schemas.agent import AgentSpec
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.bus import Outcome
+from schemas.config.agent import AgentSpec
 from schemas.events import (
     Cause,
     ClipReady,

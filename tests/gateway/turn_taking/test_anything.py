@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from gateway.room import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import Queues
-from schemas.agent import AgentSpec, Limits, TurnTaking
 from schemas.bus import Outcome
-from schemas.checker import violations
+from schemas.config.agent import AgentSpec, Limits, TurnTaking
 from schemas.events import EndRequested, MessageReceived, SayRequested
+from schemas.session.promises import violations
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.promises import broken
 

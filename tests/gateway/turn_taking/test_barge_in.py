@@ -6,10 +6,10 @@ import pytest
 
 from gateway.room import Left
 from gateway.turn_taking import Pause, Play, Publish, Resume, Stop
-from gateway.turn_taking._state import Reply, Sentence
 from gateway.turn_taking.answers import asks, last_sentence
 from gateway.turn_taking.barge_in import is_backchannel
-from schemas.agent import AgentSpec, Limits, TurnTaking
+from gateway.turn_taking.state import Reply, Sentence
+from schemas.config.agent import AgentSpec, Limits, TurnTaking
 from schemas.events import (
     PlaybackPaused,
     PlaybackResumed,

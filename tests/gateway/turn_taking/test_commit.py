@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.turn_taking.commit import decide
-from schemas.agent import TurnTaking
+from schemas.config.agent import TurnTaking
 
 SETTINGS = TurnTaking()
 

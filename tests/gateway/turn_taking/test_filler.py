@@ -4,9 +4,9 @@ import pytest
 
 from gateway.room import Attached, Detached, Typed
 from gateway.turn_taking import Play
-from schemas.agent import AgentSpec
+from schemas.config.agent import AgentSpec
 from schemas.events import EndRequested, SayRequested, TurnCommitted, TurnEnded
-from schemas.fold import fold_all
+from schemas.session.fold import fold_all
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.promises import broken
 

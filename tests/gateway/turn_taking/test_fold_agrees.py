@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.turn_taking._state import Hearing, State
-from schemas.agent import AgentSpec
-from schemas.fold import SessionState, fold
-from schemas.waterfall import waterfall
+from gateway.turn_taking.state import Hearing, State
+from schemas.config.agent import AgentSpec
+from schemas.session.fold import SessionState, fold
+from schemas.session.waterfall import waterfall
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.test_anything import WHO, agents, happening, play, stages
 

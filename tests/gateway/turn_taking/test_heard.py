@@ -1,7 +1,7 @@
 """What was heard of a reply, to the word."""
 
-from gateway.turn_taking._state import Clip, Sentence
 from gateway.turn_taking.heard import heard, heard_until
+from gateway.turn_taking.state import Clip, Sentence
 from schemas.audio import AudioRef
 from schemas.events import Word
 

@@ -4,8 +4,8 @@ import pytest
 
 from gateway.room import Attached, Detached, HungUp, Joined, Left
 from gateway.turn_taking import End, Play, Publish, Published, Tell
-from schemas.agent import AgentSpec, Limits
 from schemas.bus import Outcome
+from schemas.config.agent import AgentSpec, Limits
 from schemas.events import (
     PlaybackFinished,
     PlaybackStarted,
@@ -17,8 +17,8 @@ from schemas.events import (
     TurnEnded,
     UtteranceCaptured,
 )
-from schemas.fold import fold_all
 from schemas.jobs import LlmJob, SttJob, TtsJob
+from schemas.session.fold import fold_all
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.promises import broken
 

@@ -2,7 +2,7 @@
 
 from gateway.room import PushToTalk, Typed
 from gateway.turn_taking import Play, Publish, Queues, step
-from schemas.agent import AgentSpec, TurnTaking, Voice
+from schemas.config.agent import AgentSpec, TurnTaking, Voice
 from schemas.events import (
     PlaybackStarted,
     ReplySentence,

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import redis
 
-from ops.embedded.valkey import Valkey
+from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Bus
 from schemas.log import MemoryBus, RedisBus, keys
 from tests.servers import BINARY

@@ -14,9 +14,9 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.bus import Delivery, Hold, Outcome, Publication, Seen, Snapshot
+from schemas.config.agent import AgentSpec
 from schemas.events import (
     ClipReady,
     EndRequested,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Delivery, Publication, Reply
+from schemas.config.agent import AgentSpec
 from schemas.events import (
     Event,
     ReplySentence,

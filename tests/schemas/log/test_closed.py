@@ -2,9 +2,9 @@
 
 import pytest
 
-from ops.embedded.valkey import Valkey
-from schemas.agent import AgentSpec
+from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Bus, Publication
+from schemas.config.agent import AgentSpec
 from schemas.events import SessionEnded, SessionStarted
 from schemas.log import MemoryBus, RedisBus
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from ops.embedded.valkey import Valkey, free_port
+from ops.stack.embedded.valkey import Valkey, free_port
 from schemas.bus import Outcome
 from schemas.log import RedisBus, partition_of
 from tests.schemas.log.talk import SAY, SENTENCE, Gateway, llm, take

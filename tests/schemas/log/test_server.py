@@ -7,12 +7,12 @@ import pytest
 import redis.asyncio
 import uvloop
 
-from ops.embedded.valkey import Valkey, free_port
+from ops.stack.embedded.valkey import Valkey, free_port
 from schemas.bus import Outcome, Publication, Snapshot
+from schemas.config.settings import Settings
 from schemas.errors import BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
 from schemas.log import RedisBus, connect
 from schemas.log.library import name_of, renamed, source
-from schemas.settings import Settings
 from tests.schemas.log.proxy import proxied
 from tests.schemas.log.talk import SAY, SENTENCE, STARTED, Gateway, llm, take, take_one
 from tests.servers import BINARY

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from ops.embedded.valkey import Valkey
+from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Outcome, Publication
 from schemas.events import TranscriptPartial
 from schemas.log import RedisBus

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
-from ops.system import free_port
+from ops.stack.system import free_port
 
 _START = 30.0
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from schemas.agent import AgentSpec, Llm, Voice
 from schemas.audio import AudioRef
 from schemas.bus import Publication
+from schemas.config.agent import AgentSpec, Llm, Voice
+from schemas.config.settings import Settings
 from schemas.events import ReplyFinished, ReplySentence, SessionStarted, TranscriptFinal, Usage, UtteranceCaptured
 from schemas.jobs import LlmJob, TtsJob
 from schemas.log import MemoryBus
-from schemas.settings import Settings
 from tests.workers.runtime.pool import Pool
 from workers.llm import LlmStage
 from workers.providers import ChatRequest, Delta

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.agent import AgentSpec, Llm
-from schemas.settings import Settings
+from schemas.config.agent import AgentSpec, Llm
+from schemas.config.settings import Settings
 from tests.quirks import (
     DONE,
     REPLY,

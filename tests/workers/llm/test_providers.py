@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ops.system import free_port
+from ops.stack.system import free_port
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
-from schemas.settings import Settings
 from tests.quirks import DONE, STOP, said
 from tests.servers import Misbehaving
 from tests.workers.llm.contract import QUESTION, LlmContract, read, text_of

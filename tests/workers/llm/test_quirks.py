@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from schemas.agent import AgentSpec, Llm
 from schemas.audio import AudioRef
 from schemas.bus import Publication
+from schemas.config.agent import AgentSpec, Llm
+from schemas.config.settings import Settings
 from schemas.events import (
     Event,
     ReplyFinished,
@@ -24,7 +25,6 @@ from schemas.events import (
 )
 from schemas.jobs import LlmJob, TtsJob
 from schemas.log import MemoryBus
-from schemas.settings import Settings
 from tests.quirks import CHECKING, QUIRKS, SENTENCES, Quirk, context_of, refused
 from tests.servers import Misbehaving
 from workers.llm import LlmStage

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ops.system import free_port
+from ops.stack.system import free_port
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
-from schemas.settings import Settings
 from tests.quirks import MODELS, QUIRKS
 from tests.servers import Misbehaving
 from workers.llm.openai import OpenAiLlm

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
 from schemas.bus import Publication, Reply
+from schemas.config.agent import AgentSpec
 from schemas.errors import BusUnavailable
 from schemas.events import Event, SessionStarted, Stage, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob

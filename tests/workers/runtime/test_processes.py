@@ -12,9 +12,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ops.embedded.valkey import Valkey
-from schemas.agent import AgentSpec
+from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Publication
+from schemas.config.agent import AgentSpec
 from schemas.events import ClipReady, SessionStarted
 from schemas.jobs import TtsJob
 from schemas.log import RedisBus

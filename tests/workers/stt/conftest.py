@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from schemas.settings import Settings
+from schemas.config.settings import Settings
 from workers.stt.whisper import WhisperStt
 
 

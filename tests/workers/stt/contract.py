@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ops.recordings import packaged
+from ops.people.recordings import packaged
 from workers.providers import Hearing, Pcm, Stt
 
 SECOND = 16_000

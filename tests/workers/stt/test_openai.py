@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from aiohttp import BodyPartReader, web
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
-from schemas.settings import Settings
 from tests.workers.stt.contract import SECOND, SttContract, speech
 from workers.providers import Hearing
 from workers.stt.openai import OpenAiStt

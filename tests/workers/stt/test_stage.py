@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schemas.agent import AgentSpec
 from schemas.audio import AudioRef
+from schemas.config.agent import AgentSpec
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Event, SessionStarted, StageFailed, TranscriptFinal, TranscriptPartial, UtteranceCaptured
 from schemas.jobs import LlmJob, SttJob
 from schemas.log import MemoryBus
-from schemas.settings import Settings
 from workers._metrics import WorkerMetrics
 from workers._work import TakenJob
 from workers.providers import Hearing, Stt, Transcript

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from schemas.settings import Settings
 from tests.workers.stt.contract import SECOND, SttContract, speech
 from workers.providers import Hearing, Pcm
 from workers.simulated import SimulatedStt, Simulation

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
-from schemas.settings import Settings
 from tests.workers.tts.contract import Clip, TtsContract, spoken
 from workers.providers import Speaking, Tts
 from workers.tts.openai_speech import OpenAiTts

@@ -16,8 +16,8 @@ import onnx
 import pytest
 import soxr
 
+from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from schemas.settings import Settings
 from tests.workers.tts.contract import SPOKEN, Clip, TtsContract, spoken
 from tests.workers.tts.tiny_voice import LETTERS, Spelling, tiny_voice
 from workers.providers import Tts

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 import pytest
 
-from schemas.agent import AgentSpec
 from schemas.bus import Outcome, Publication
+from schemas.config.agent import AgentSpec
+from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import ClipReady, SessionStarted, Viseme, Word
 from schemas.jobs import TtsJob
 from schemas.log import MemoryBus
-from schemas.settings import Settings
 from workers._metrics import WorkerMetrics
 from workers._work import TakenJob
 from workers.providers import Pcm, Sound, Speaking, Tts

@@ -20,7 +20,7 @@ from gateway.room import LONGEST_MESSAGE, Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendBytes
 from gateway.rooms.livekit.conventions.rtvi import Answer
 from gateway.rooms.livekit.facts import Fact, ReplyEnded, StateChanged, Trouble, UserSpeech, UserText
-from schemas.text import well_formed
+from schemas.text.clean import well_formed
 
 TOPIC = "lk.agent.session"
 _STATES = {

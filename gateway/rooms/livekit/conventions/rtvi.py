@@ -29,7 +29,7 @@ from gateway.rooms.livekit.facts import (
     UserText,
     WordsSounded,
 )
-from schemas.text import one_line, well_formed
+from schemas.text.clean import one_line, well_formed
 
 VERSION = "2.1.0"
 LABEL = "rtvi-ai"

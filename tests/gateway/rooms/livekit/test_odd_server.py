@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.rooms.livekit.access import Access
-from tests.livekit.test_trouble import SECRET, problem_of
+from schemas.access.livekit import Access
+from tests.gateway.rooms.livekit.site.test_trouble import SECRET, problem_of
 from tests.servers import ODDITIES, odd_server
 
 

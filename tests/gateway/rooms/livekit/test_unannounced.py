@@ -5,7 +5,7 @@ from livekit.rtc._proto import participant_pb2
 
 from gateway.room import Joined, Typed
 from gateway.rooms.livekit.room import LiveKitRoom
-from schemas.agent import AgentSpec
+from schemas.config.agent import AgentSpec
 from tests.virtual_time import LoopClock, virtually
 
 

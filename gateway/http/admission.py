@@ -1,0 +1,111 @@
+"""Who gets in by HTTP: by the host it was asked for, the page it comes from, and its token."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import WSCloseCode, web
+
+from schemas.access.hosts import host_names, is_loopback, is_ours
+from schemas.access.tokens import Grant, TokenRefused, check_secret, verify
+from schemas.errors import SettingsError
+
+log = logging.getLogger("antiphon.gateway.admission")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_TOLD_OF = 20  # strange hosts, in the log
+_ANYTHING = Grant(join=True)
+"""Of clients on this machine, where nobody asks for a token."""
+
+
+class TurnedAway(Exception):
+    """`code`: of the error message; `close`: of the WebSocket."""
+
+    def __init__(self, code: str, message: str, close: int = WSCloseCode.POLICY_VIOLATION) -> None:
+        super().__init__(message)
+        self.code, self.close = code, close
+
+
+class Admission:
+    """`host`: what the server listens on; `secret`: GATEWAY_TOKEN_SECRET, asked for of everybody where it is set; `origins`: of
+    pages let in beside the gateway's own host ("*": all); `hosts`: names that, without a secret, count as this machine's.
+
+    SettingsError: a secret too short, or none though strangers can reach us."""
+
+    def __init__(self, host: str, *, secret: str = "", origins: str = "", hosts: str = ""):
+        if secret:
+            check_secret(secret)
+        elif not is_loopback(host):
+            raise SettingsError(
+                f"GATEWAY_HOST={host} can be reached from outside, so clients need tokens: set GATEWAY_TOKEN_SECRET to "
+                "32 characters or more (openssl rand -hex 32), or GATEWAY_HOST to 127.0.0.1"
+            )
+        self._secret = secret
+        self._origins = {origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()}
+        self._hosts = host_names(hosts)
+        self._told: set[str] = set()
+
+    @web.middleware
+    async def check_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Of every route: where nobody asks for a token, nobody comes by a name that is not ours."""
+        asked = request.headers.getall("Host", [])
+        if not self._secret and not is_ours(asked, self._hosts):
+            message = (
+                f"asked for as {', '.join(asked)[:200]!r}, which is not a name of this machine's loopback; add it to "
+                "GATEWAY_ALLOWED_HOSTS, or set GATEWAY_TOKEN_SECRET so that clients need tokens"
+            )
+            if len(self._told) < _TOLD_OF and message not in self._told:  # a page may ask as often as it likes
+                self._told.add(message)
+                log.warning("a request was refused: %s", message)
+            return web.json_response({"error": {"code": "host", "message": message}}, status=403)
+        return await handler(request)
+
+    def let_in(self, request: web.Request) -> Grant:
+        """What this client may. TurnedAway: its page or its token is not one we let in."""
+        origin = request.headers.get("Origin")
+        if not self._is_welcome(origin, request):
+            where = f"pages of {origin[:200]}" if origin else "pages of other sites"
+            raise TurnedAway("origin", f"{where} may not connect; add the origin to GATEWAY_ALLOWED_ORIGINS")
+        if not self._secret:
+            return _ANYTHING
+        token = self.token_of(request)
+        if not token:
+            raise TurnedAway("token", "a token is required: ?token=… or Authorization: Bearer …")
+        try:
+            return verify(self._secret, token)
+        except TokenRefused as error:
+            raise TurnedAway("token", str(error)) from None
+
+    def token_of(self, request: web.Request) -> str:
+        """The client's token; "" where nobody asks for one."""
+        return (_bearer(request) or request.query.get("token", "")) if self._secret else ""
+
+    def let_operator_in(self, request: web.Request) -> None:
+        """Who may have us dial: a program whose token says `operator`; without a secret, any on this machine; no web page."""
+        if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
+            raise web.HTTPForbidden(text="web pages may not ask for this")
+        if not self._secret:
+            return
+        try:
+            grant = verify(self._secret, _bearer(request))
+        except TokenRefused as error:
+            raise web.HTTPUnauthorized(text=str(error)) from None
+        if not grant.operator:
+            raise web.HTTPForbidden(text="this token lacks the claim `operator`: true")
+
+    def _is_welcome(self, origin: str | None, request: web.Request) -> bool:
+        if not origin:  # no page, or one whose browser tells us only so much
+            return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin") or "*" in self._origins
+        if "*" in self._origins or origin.rstrip("/") in self._origins:
+            return True
+        try:
+            page = urlsplit(origin)
+        except ValueError:
+            return False
+        return page.scheme in ("http", "https") and page.netloc != "" and page.netloc == request.host
+
+
+def _bearer(request: web.Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

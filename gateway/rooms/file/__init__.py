@@ -1,0 +1,1 @@
+"""The file room: a recording for a caller."""

@@ -1,0 +1,1 @@
+"""The room in memory, for tests and benchmarks."""

@@ -1,0 +1,1 @@
+"""The WebSocket room, and its door /ws."""

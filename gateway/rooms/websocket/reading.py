@@ -1,0 +1,141 @@
+"""What a WebSocket client sends, frame by frame: read no faster than it may come, obeyed, or answered with what is wrong."""
+
+import asyncio
+import json
+from typing import Any, Literal
+
+import numpy as np
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+
+from gateway.bucket import Bucket
+from gateway.room import LONGEST_MESSAGE, Digits, PushToTalk, Typed
+from gateway.rooms.websocket.room import Connection, WebSocketRoom
+from gateway.sessions.fairness import KEYS, TYPED
+from gateway.sessions.session import House
+from schemas.clock import Clock
+
+LARGEST = 65_536
+"""Bytes of a frame from a client."""
+
+_FRAMES = 300.0, 1000.0
+"""Frames of any kind, a second and at once: sound is 50 or 100. What is more waits to be read."""
+_ASKS: dict[str, Literal["typed", "keys"]] = {"message": "typed", "dtmf": "keys", "talk": "keys"}
+_ASKED = {"typed": TYPED, "keys": KEYS}
+"""What is more is not taken, and the client is told."""
+_TOLD = 1.0, 5.0
+"""Errors that are told, likewise."""
+
+
+class Allowance:
+    """Of one connection."""
+
+    def __init__(self, clock: Clock):
+        self._clock = clock
+        now = clock.now()
+        self._frames = Bucket.full(_FRAMES[0], now, _FRAMES[1])
+        self._asked = {kind: Bucket.full(rate, now, burst) for kind, (rate, burst) in _ASKED.items()}
+        self._told = Bucket.full(_TOLD[0], now, _TOLD[1])
+
+    async def next(self) -> None:
+        """Return when one more frame may be read: not reading is what holds the client back."""
+        while not self._frames.take(self._clock.now()):
+            await asyncio.sleep(10 / _FRAMES[0])
+
+    def may(self, kind: object, message: dict[str, Any]) -> bool:
+        """Whether one more message of this type is taken; who lets go of a button is always heard."""
+        asks = _ASKS.get(kind) if isinstance(kind, str) and message.get("pressed") is not False else None
+        return asks is None or self._asked[asks].take(self._clock.now())
+
+    def tells(self) -> bool:
+        """Whether the client is told of one more mistake."""
+        return self._told.take(self._clock.now())
+
+
+async def read(socket: web.WebSocketResponse, connection: Connection, room: WebSocketRoom, house: House) -> None:
+    """Until the connection ends, from either side."""
+    allowance = Allowance(house.clock)
+    async for frame in socket:
+        if connection.ended is not None:
+            return
+        await allowance.next()
+        if frame.type is WSMsgType.BINARY:
+            if not await _hear(frame, connection, room):
+                return
+        elif frame.type is WSMsgType.PING:
+            await socket.pong(frame.data)
+        elif frame.type is WSMsgType.TEXT and not _heed(frame, connection, room, allowance, house):
+            return
+
+
+async def _hear(frame: WSMessage, connection: Connection, room: WebSocketRoom) -> bool:
+    """Sound; False if it is none."""
+    if len(frame.data) % 2:
+        size = len(frame.data)
+        _complain(connection, "odd_frame", f"a sound frame of {size} bytes: int16 samples take an even number")
+        return False
+    too_far = room.hear(np.frombuffer(frame.data, "<i2"))
+    while too_far > 0 and connection.ended is None:
+        await asyncio.sleep(min(too_far, 0.1))
+        too_far -= 0.1
+    return True
+
+
+def _heed(frame: WSMessage, connection: Connection, room: WebSocketRoom, allowance: Allowance, house: House) -> bool:
+    """A message; False if the connection is over for it."""
+    try:
+        message: dict[str, Any] = json.loads(frame.data)
+        kind: object = message["type"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        _complain(connection, "bad_frame", "a text frame that is no JSON object with a `type`")
+        return False
+    if allowance.may(kind, message):
+        code, error = "bad_message", _obey(room, kind, message)
+    else:
+        house.metrics.unheeded.inc()
+        code, error = "too_many", f"this `{str(kind)[:40]}` was not taken: there are too many a second"
+    if error and allowance.tells():
+        connection.send_text({"type": "error", "code": code, "message": error, "fatal": False})
+    if connection.stuck(room.rate):
+        connection.close(WSCloseCode.TRY_AGAIN_LATER, "the client does not read", now=True)
+        return False
+    return True
+
+
+def _obey(room: WebSocketRoom, kind: object, message: dict[str, Any]) -> str | None:
+    """Do what a client's message says; answers what is wrong with it, in a sentence."""
+    who = room.participant
+    match kind:
+        case "message":
+            text = message.get("text")
+            if not isinstance(text, str) or len(text) > LONGEST_MESSAGE or not (typed := Typed(who, text)).text:
+                return f"`message` needs a `text` of 1 to {LONGEST_MESSAGE} characters"
+            room.put(typed)
+        case "talk":
+            if not isinstance(message.get("pressed"), bool):
+                return "`talk` needs `pressed`: true or false"
+            room.put(PushToTalk(who, message["pressed"]))
+        case "dtmf":
+            digits = message.get("digits")
+            if (
+                not isinstance(digits, str)
+                or not 0 < len(digits) <= 64
+                or set(digits.upper()) - set("0123456789*#ABCD")
+            ):
+                return "`dtmf` needs `digits`: 1 to 64 of 0-9*#A-D"
+            room.put(Digits(who, digits.upper()))
+        case "played":
+            samples = message.get("samples")
+            if not isinstance(samples, int) or isinstance(samples, bool) or not room.played(samples):
+                return "`played` needs `samples`: how many of those sent since `ready` have sounded"
+        case "hang_up":
+            room.hang_up()
+        case "start":
+            return "the session has begun; `start` comes once, as the first frame"
+        case _:
+            return f"there is no message of type {str(kind)[:40]!r}: message, talk, dtmf, played, hang_up"
+    return None
+
+
+def _complain(connection: Connection, code: str, message: str) -> None:
+    connection.send_text({"type": "error", "code": code, "message": message, "fatal": True})
+    connection.close(WSCloseCode.UNSUPPORTED_DATA, message)

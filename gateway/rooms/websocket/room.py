@@ -1,0 +1,294 @@
+"""The WebSocket room: one client, PCM both ways, JSON beside it (docs/websocket.md). It outlives its connection."""
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from aiohttp import WSCloseCode, web
+
+from gateway.room import Attached, Detached, Heard, HungUp, Joined, Pcm, PushToTalk, RoomInput
+from gateway.sound.pace import Pace
+from gateway.sound.playout import Playout
+from schemas.audio import HEARING_RATE
+from schemas.clock import Clock
+from schemas.events import SessionStarted
+from schemas.text.clean import identity
+
+log = logging.getLogger("antiphon.gateway.websocket")
+
+AHEAD = 2.0
+"""Seconds a client's sound may run ahead of real time before we stop reading."""
+_SOUND_BOUND = 5.0  # seconds of sound a client may leave unread
+_TEXT_BOUND = 1000  # messages likewise
+_MISSED = 500  # messages kept for a client that is away
+
+Close = tuple[int, str]
+_CLIENT = "client"
+"""Key in the inputs of `session.started`: who the client is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whom a session was begun for. It stands in the log: who comes back is who the log says, whatever a client says of itself.
+    `agent`: as it was asked for; `rate`: Hz it wants to hear."""
+
+    participant: str = "caller"
+    name: str = ""
+    rate: int = 24_000
+    agent: str = ""
+
+    def inputs(self) -> dict[str, Any]:
+        """What of it stands in `session.started`."""
+        return {_CLIENT: asdict(self)}
+
+
+def client_of(beginning: SessionStarted) -> Client:
+    """Whom a session was begun for, by its log."""
+    known = (beginning.inputs or {}).get(_CLIENT, {})
+    return Client(**{name: known[name] for name in Client.__slots__ if name in known})
+
+
+def come_back(clock: Clock, beginning: SessionStarted, present: Collection[str], rate: int = 0) -> "WebSocketRoom":
+    """The room of a session that goes on at another gateway, without its client yet. `present`: who is there by the log; `rate`:
+    what the client wants to hear now."""
+    client = client_of(beginning)
+    room = WebSocketRoom(clock, beginning.room, client.participant, rate or client.rate, client.agent)
+    if client.participant not in present:
+        room.join(client.name)  # its gateway died before it could say so
+    return room
+
+
+def rejoin_websocket(
+    clock: Clock,
+) -> Callable[[str, SessionStarted, object, Collection[str]], Awaitable["WebSocketRoom"]]:
+    """After a take-over the room waits for its client."""
+
+    async def rejoin(_: str, beginning: SessionStarted, __: object, present: Collection[str]) -> WebSocketRoom:
+        return come_back(clock, beginning, present)
+
+    return rejoin
+
+
+class Connection:
+    """One socket's way out: a bounded queue and the one task that writes. A client that doesn't read is closed with 1013."""
+
+    def __init__(self, socket: web.WebSocketResponse):
+        self.socket = socket
+        self.ended: Close | None = None
+        """Code and reason, once the connection is to be closed."""
+        self._queue: deque[bytes | str] = deque()
+        self._sound = 0
+        self._text = 0
+        self._news = asyncio.Event()
+        self.abandoned = asyncio.Event()
+        """The client does not read: what is queued can't be sent."""
+
+    def send_text(self, message: dict[str, Any]) -> None:
+        self._text += 1
+        self._put(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+
+    def send_sound(self, frame: bytes) -> None:
+        self._sound += len(frame)
+        self._put(frame)
+
+    def _put(self, item: bytes | str) -> None:
+        if self.ended is not None:
+            return
+        self._queue.append(item)
+        self._news.set()
+
+    def drop_sound(self) -> int:
+        """Forget sound that has not left yet; answers its bytes."""
+        dropped, self._sound = self._sound, 0
+        self._queue = deque(item for item in self._queue if isinstance(item, str))
+        return dropped
+
+    def close(self, code: int, reason: str, *, now: bool = False) -> None:
+        """Close after what is queued was sent, or at once."""
+        if self.ended is None:
+            self.ended = (code, reason)
+            if now:
+                self._queue.clear()
+                self.abandoned.set()
+            self._news.set()
+
+    def stuck(self, rate: int) -> bool:
+        """Whether the client has left more unread than we keep."""
+        return self._sound > _SOUND_BOUND * rate * 2 or self._text > _TEXT_BOUND
+
+    async def write(self) -> None:
+        """Send until closed."""
+        try:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                while self._queue:
+                    item = self._queue.popleft()
+                    if isinstance(item, bytes):
+                        self._sound -= len(item)
+                        await self.socket.send_bytes(item)
+                    else:
+                        self._text -= 1
+                        await self.socket.send_str(item)
+                if self.ended is not None:
+                    code, reason = self.ended
+                    await self.socket.close(code=code, message=reason.encode()[:120])
+                    return
+        except (ConnectionError, RuntimeError):
+            pass  # the reader sees the same end
+
+
+class WebSocketRoom:
+    """`participant`: the client; `rate`: Hz it hears, for the whole session; `agent`: as it was asked for. Positions are reckoned
+    by `clock`, and corrected by what the client says it has played."""
+
+    transport: Literal["websocket"] = "websocket"
+
+    def __init__(self, clock: Clock, name: str, participant: str, rate: int, agent: str = ""):
+        self.name, self.participant, self.rate, self.agent = name, identity(participant), rate, agent
+        self._clock = clock
+        self._playout = Playout(clock, rate)
+        self._playout.stop()
+        self._inputs: list[RoomInput] = []
+        self._connection: Connection | None = None
+        self._missed: deque[dict[str, Any]] = deque(maxlen=_MISSED)
+        self._state: dict[str, Any] | None = None
+        self._pushed = 0
+        self._base = 0  # samples pushed before this connection's `ready`
+        self._audio_end = 0.0
+        self._pace = Pace()
+        self._pressed = False
+
+    # ── the connection's side ────────────────────────────────────────────────────────────────────────────────────────
+
+    def join(self, name: str = "") -> None:
+        self._inputs.append(Joined(self.participant, name=name))
+
+    def attach(self, connection: Connection, ready: dict[str, Any]) -> None:
+        """The client is there (again): it is told `ready`, then what it missed."""
+        if self._connection is not None:
+            self._connection.close(WSCloseCode.GOING_AWAY, "the session goes on in another connection", now=True)
+        else:
+            self._playout.go_on()
+        self._connection = connection
+        self._audio_end = self._clock.now()
+        self._pace = Pace()
+        self._base = self._pushed
+        connection.send_text(ready)
+        missed, self._missed = list(self._missed), deque(maxlen=_MISSED)
+        for message in missed:
+            self.send(message)
+        if self._state is not None and self._state not in missed:
+            self.send(self._state)
+        self._inputs.append(Attached())
+
+    def detach(self, connection: Connection) -> None:
+        """The connection is gone; the session waits for its client."""
+        if self._connection is connection:
+            self._connection = None
+            self._playout.stop()
+            if self._pressed:  # nobody holds the button: pressed for good, it would keep the floor
+                self.put(PushToTalk(self.participant, False))
+            self._inputs.append(Detached())
+
+    def hear(self, pcm: Pcm) -> float:
+        """Sound came in; answers the seconds by which it is too far ahead of real time."""
+        if not len(pcm):
+            return 0.0  # no sound, however often it comes
+        now = self._clock.now()
+        self._audio_end = max(self._audio_end, now) + len(pcm) / HEARING_RATE
+        self._inputs.append(Heard(self.participant, pcm))
+        too_far = self._audio_end - now - AHEAD
+        self._pace.take(len(pcm), now)
+        if too_far > 0:
+            self._pace.held_up()
+        return too_far
+
+    @property
+    def seems(self) -> int | None:
+        """Hz at which the client's sound seems to have been recorded, if it comes as if by another rate than ours."""
+        return self._pace.rate
+
+    def put(self, item: RoomInput) -> None:
+        if isinstance(item, PushToTalk):
+            self._pressed = item.pressed
+        self._inputs.append(item)
+
+    def hang_up(self) -> None:
+        self._inputs.append(HungUp("hang_up"))
+
+    def played(self, samples: int) -> bool:
+        """The client says how much has sounded since `ready`; False when that can't be."""
+        queued = self._pushed - self._base - samples
+        if samples < 0 or queued < 0 or queued > 10 * self.rate:
+            return False
+        self._playout.correct(queued / self.rate)
+        return True
+
+    # ── Room ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def drain(self) -> Sequence[RoomInput]:
+        if not self._inputs:
+            return ()
+        inputs, self._inputs = self._inputs, []
+        return inputs
+
+    def push(self, pcm: Pcm) -> None:
+        self._playout.push(len(pcm))
+        self._pushed += len(pcm)
+        if self._connection is None:
+            return
+        data = pcm.astype("<i2", copy=False).tobytes()
+        frame = self.rate // 50 * 2
+        for at in range(0, len(data), frame):
+            self._connection.send_sound(data[at : at + frame])
+        self._watch()
+
+    def queued(self) -> float:
+        return self._playout.queued()
+
+    def clear(self) -> float:
+        dropped = self._playout.clear()
+        if self._connection is not None and dropped:
+            self._pushed -= self._connection.drop_sound() // 2
+            self.send({"type": "clear"})
+        return dropped
+
+    def send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "state":
+            self._state = message
+        if self._connection is None:
+            if message["type"] not in ("state", "words", "clear"):
+                self._missed.append(message)
+            return
+        if message["type"] == "words":
+            message = message | {"offset": message["offset"] + self._pushed - self._base}
+            message = {
+                name: value for name, value in message.items() if name not in ("rest", "whole")
+            }  # they come in time
+        self._connection.send_text(message)
+        self._watch()
+
+    async def aclose(self, reason: str) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if reason in ("lost", "going_away", "moved"):
+            connection.close(
+                WSCloseCode.GOING_AWAY, "the session goes on at another gateway: come back with the ticket"
+            )
+        elif reason == "error":
+            connection.close(WSCloseCode.INTERNAL_ERROR, "the session ended: error")
+        else:
+            connection.close(WSCloseCode.OK, f"the session ended: {reason}")
+
+    def _watch(self) -> None:
+        if self._connection is not None and self._connection.stuck(self.rate):
+            log.warning("%s: the client does not read; its connection is closed", self.name)
+            connection = self._connection
+            connection.close(WSCloseCode.TRY_AGAIN_LATER, "the client does not read", now=True)
+            self.detach(connection)

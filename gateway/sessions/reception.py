@@ -1,0 +1,430 @@
+"""The door: sessions are opened, taken over and handed back here."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from gateway import turn_taking
+from gateway.engine import Engine
+from gateway.room import HungUp, Pcm, Room, RoomInput
+from gateway.sessions.inbox import Inbox
+from gateway.sessions.leases import Leases
+from gateway.sessions.outbox import insist
+from gateway.sessions.session import House, Session
+from gateway.sessions.snapshots import Snapshots
+from gateway.sessions.tongues import Tongues
+from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
+from schemas.config.agent import AgentSpec
+from schemas.config.agents import Agents
+from schemas.errors import AntiphonError, BusError, BusFull, BusReadOnly, EventError
+from schemas.events import ClipReady, Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionStarted
+
+log = logging.getLogger("antiphon.gateway")
+
+Rejoin = Callable[[str, SessionStarted, Mapping[str, Any], Collection[str]], Awaitable[Room | None]]
+"""(session, its beginning, positions last held, participants present) → its room, detached; None: it can't be rejoined.
+RoomOver: there is nothing to come back to."""
+Why = Literal["expired", "ticket", "restart"]
+T = TypeVar("T")
+
+
+class Refused(AntiphonError):
+    """No session for this client. `code`: ticket, moved, over, draining, log, agent."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RoomOver(AntiphonError):
+    """The room of a session is not there any more. `reason`: what the session ends with."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def new_session(prefix: str) -> str:
+    return f"{prefix}-{secrets.token_hex(8)}"
+
+
+@dataclass(slots=True)
+class Reception:
+    """Opens and takes over sessions of one gateway. `rejoin`: by transport, how a room is found again after a take-over."""
+
+    house: House
+    engine: Engine
+    agents: Agents
+    rejoin: dict[str, Rejoin] = field(default_factory=dict)
+    draining: bool = False
+    leases: Leases = field(init=False)
+    inbox: Inbox = field(init=False)
+    tongues: Tongues = field(init=False)
+    _early: dict[str, list[Event]] = field(default_factory=dict)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        house = self.house
+        self.tongues = Tongues(house.bus, house.clock)
+        self.inbox = Inbox(house.bus, house.by, self._deliver, self._catch_up, house.metrics)
+        self.leases = Leases(
+            house.bus, house.clock, house.by, self.engine.sessions, self.adopt, self.engine.broken, house.metrics
+        )
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self.inbox.run(), name="inbox"),
+            asyncio.create_task(self.leases.run(), name="leases"),
+        ]
+
+    async def aclose(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ── open ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def open(
+        self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None
+    ) -> Session:
+        """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over.
+        Refused: draining, it exists already, or the log did not answer within `timeout` s."""
+        if self.draining:
+            raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
+        house = self.house
+        ticket = secrets.token_urlsafe(24)
+        warnings = await self.tongues.warnings(agent)
+        started = SessionStarted(
+            room=room.name,
+            transport=room.transport,
+            agent=agent,
+            gateway=house.by,
+            by=house.by,
+            clock=house.clock.now(),
+            inputs=inputs,
+            warnings=warnings,
+        )
+        jobs = turn_taking.opening_jobs(name, agent)
+        request = secrets.token_hex(8)
+        self._early[name] = []
+        try:
+            sent, claimed = await self._ask(
+                "open", lambda: house.bus.open(name, house.by, request, [started], jobs, _hash(ticket)), timeout
+            )
+            if claimed.reply.outcome not in (Outcome.OK, Outcome.DUP):
+                raise Refused(f"a session {name} exists already; begin one with another name", "exists")
+            reply = claimed.reply
+            state = turn_taking.start(name, agent, _now(room, house), seq=reply.seq)
+            session = Session(
+                house,
+                name,
+                claimed.epoch,
+                state,
+                room,
+                known=0,
+                held_at=sent,
+                seen=Seen(reply.seq, reply.at),
+                ticket=_hash(ticket),
+            )
+            session.secret = ticket
+            session.warnings = warnings
+            session.skip_to(reply.seq)
+            session.waiting.asked(jobs)
+            house.metrics.opened.labels(room.transport).inc()
+            self._enter(session)
+        finally:
+            self._early.pop(name, None)
+        return session
+
+    # ── come back, take over ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def local(self, name: str, ticket: str) -> Session | None:
+        """A session of ours whose client has come back with its ticket; None when we can't tell (ask the log: `resume`)."""
+        session = self.engine.sessions.get(name)
+        if session is None or not session.ticket or not hmac.compare_digest(session.ticket, _hash(ticket)):
+            return None
+        session.secret = ticket
+        return session
+
+    async def resume(
+        self,
+        name: str,
+        ticket: str,
+        may: Callable[[SessionStarted], None],
+        make_room: Callable[[SessionStarted, Collection[str]], Room],
+        *,
+        timeout: float = 5.0,
+    ) -> Session:
+        """Claim a session with its ticket, from whatever gateway has it. `may` raises Refused for a session that this client may
+        not have, before it is taken from anybody; `make_room` is told who is there by the log. Refused: wrong ticket, over,
+        unreadable, or no log."""
+        if self.draining:
+            raise Refused("this gateway shuts down and takes no sessions; try again", "draining")
+        with contextlib.suppress(EventError):  # found out below, by whoever has the ticket
+            beginning = await self._ask("read", lambda: self.house.bus.read(name, 0, 1), timeout)
+            if beginning[1] and isinstance(beginning[1][0], SessionStarted):
+                may(beginning[1][0])
+        request = secrets.token_hex(8)
+        self._early[name] = []
+        try:
+            sent, claimed = await self._ask(
+                "claim", lambda: self.house.bus.claim(name, self.house.by, request, _hash(ticket)), timeout
+            )
+            outcome = claimed.reply.outcome
+            if outcome in (Outcome.CLOSED, Outcome.MISSING):
+                raise Refused(f"session {name} is over; begin a new one (no `session` in `start`)", "over")
+            if outcome not in (Outcome.OK, Outcome.DUP):
+                raise Refused(f"this is not the ticket of session {name}", "ticket")
+            try:
+                events = await insist("read", lambda: self.house.bus.read(name), self.house.metrics)
+            except EventError as error:
+                await self._give_up(name, claimed.epoch, error)
+                raise Refused(f"session {name} can't be gone on with ({error}); begin a new one", "over") from None
+            old = self.engine.sessions.get(name)
+            if old is not None:
+                old.let_go("moved")
+            room = make_room(_beginning(events), _present(events))
+            session = self._continue(name, claimed, events, room, sent, "ticket")
+            session.ticket, session.secret = _hash(ticket), ticket
+        finally:
+            self._early.pop(name, None)
+        return session
+
+    async def adopt(self, name: str) -> None:
+        """Take over a session whose gateway's lease ran out, rejoin its room, go on."""
+        if self.draining or name in self._early or await self._is_for_others(name):
+            return
+        request = secrets.token_hex(8)
+        self._early[name] = []
+        try:
+            sent = self.house.clock.now()
+            claimed = await self.house.bus.claim(name, self.house.by, request)
+            if claimed.reply.outcome is not Outcome.OK:
+                return
+            try:
+                await self._go_on(name, claimed, sent)
+            except BusError:
+                raise  # the lease runs out again
+            except Exception as error:
+                await self._give_up(name, claimed.epoch, error)
+        finally:
+            self._early.pop(name, None)
+
+    async def _is_for_others(self, name: str) -> bool:
+        """A LiveKit session is for gateways that have LiveKit: one without it would only end it."""
+        if "livekit" in self.rejoin:
+            return False
+        first = await self.house.bus.read(name, 0, 1)
+        if not first or not isinstance(first[0], SessionStarted) or first[0].transport != "livekit":
+            return False
+        log.warning("%s: a LiveKit session without its gateway, left to others: LIVEKIT_URL is not set here", name)
+        self.engine.broken.add(name)
+        return True
+
+    async def _go_on(self, name: str, claimed: Claimed, sent: float) -> None:
+        events = await self.house.bus.read(name)
+        beginning = _beginning(events)
+        rejoin = self.rejoin.get(beginning.transport)
+        room: Room | None = None
+        reason = "gateway_lost"
+        async with self._holding(name, claimed) as held:
+            try:
+                room = await rejoin(name, beginning, claimed.positions, _present(events)) if rejoin else None
+            except RoomOver as error:
+                log.info("%s: %s", name, error)
+                reason = error.reason
+            except AntiphonError as error:
+                log.warning("%s: its room can't be rejoined: %s", name, error)
+        if room is not None:
+            events = [*events, *await self.house.bus.read(name, events[-1].seq)]  # what happened while we joined
+        session = self._continue(
+            name, claimed, events, room or _Nowhere(beginning.room), held.get("at", sent), "expired"
+        )
+        if room is None:
+            session.feed(HungUp(reason))
+
+    @asynccontextmanager
+    async def _holding(self, name: str, claimed: Claimed) -> AsyncIterator[dict[str, float]]:
+        """Keep a session's lease while its room is rejoined; gives `at`: when the last successful hold was sent."""
+        held: dict[str, float] = {}
+
+        async def hold() -> None:
+            while True:
+                await asyncio.sleep(self.house.lease.renewed_every)
+                sent = self.house.clock.now()
+                hold = Hold(name, claimed.epoch, claimed.positions)
+                try:
+                    answer = await self.house.bus.hold(self.house.by, self.house.bus.partition(name), [hold])
+                except BusError:
+                    continue
+                if answer.replies[0].outcome is Outcome.OK:
+                    held["at"] = sent
+
+        task = asyncio.create_task(hold())
+        try:
+            yield held
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _give_up(self, name: str, epoch: int, error: Exception) -> None:
+        """Nobody can go on with this log: it ends here, and says so."""
+        self.engine.broken.add(name)
+        log.error("%s: its log can't be gone on with: %s", name, error, exc_info=error)
+        self.house.metrics.broken.inc()
+        ended = SessionEnded(reason="error", detail=f"{type(error).__name__}: {error}"[:500], by=self.house.by)
+        await self.house.bus.close(name, epoch, Publication(1, [ended]))
+
+    def _continue(
+        self, name: str, claimed: Claimed, events: Sequence[Event], room: Room, sent: float, why: Why
+    ) -> Session:
+        house = self.house
+        state, decisions = turn_taking.resume(
+            name, events, claimed.positions, _now(room, house), gateway=house.by, epoch=claimed.epoch, reason=why
+        )
+        last = events[-1]
+        session = Session(
+            house, name, claimed.epoch, state, room, known=last.seq, held_at=sent,
+            seen=Seen(last.seq, last.at), snapshots=Snapshots(events),
+        )  # fmt: skip
+        house.metrics.claims.labels(why).inc()
+        log.info("%s: taken over (%s) at seq %d, epoch %d", name, why, last.seq, claimed.epoch)
+        for event in events:
+            session.remember(
+                event, playable=isinstance(event, ClipReady) and (event.phrase is not None or event.turn in state.turns)
+            )
+        self._enter(session)
+        session.begin(decisions)
+        return session
+
+    def _enter(self, session: Session) -> None:
+        self.engine.add(session)
+        for event in self._early.get(session.name, []):
+            session.receive(event)
+
+    async def _ask(self, what: str, call: Callable[[], Awaitable[T]], timeout: float) -> tuple[float, T]:
+        """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one. Answers when the
+        question was sent, and the answer."""
+        sent = self.house.clock.now()
+        problem = _UNANSWERED
+
+        async def once() -> T:
+            nonlocal sent, problem
+            sent = self.house.clock.now()
+            try:
+                return await call()
+            except BusError as error:
+                problem = _PROBLEMS.get(type(error), _UNANSWERED)
+                raise
+
+        try:
+            return sent, await asyncio.wait_for(insist(what, once, self.house.metrics), timeout)
+        except TimeoutError:
+            raise Refused(f"{problem}, so no session can be begun now; try again", "log") from None
+
+    # ── the inbox ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _deliver(self, entry: InboxEntry) -> None:
+        session = self.engine.sessions.get(entry.session)
+        self.house.delays.note(entry.event, self.house.clock.now())
+        if entry.session in self._early:
+            self._early[entry.session].append(entry.event)
+        elif session is not None:
+            try:
+                session.receive(entry.event)
+            except Exception as error:
+                session.fail(error)
+
+    def _catch_up(self) -> None:
+        for session in list(self.engine.sessions.values()):
+            session.catch_up()
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def drain(self, seconds: float) -> None:
+        """No new sessions; those that are here may end for `seconds`, then they are let go: others take them over."""
+        self.draining = True
+        self.leases.adopting = False
+        end = self.house.clock.now() + seconds
+        while self.engine.sessions and self.house.clock.now() < end:
+            await asyncio.sleep(0.1)
+        phones = [session for session in self.engine.sessions.values() if session.room.transport == "sip"]
+        for session in phones:  # their sound dies with us: nobody could go on with them
+            session.hang_up("gateway_lost")
+        await asyncio.gather(*(_within(session.over.wait(), 2.0) for session in phones))
+        left = list(self.engine.sessions.values())
+        if left:
+            log.info("%d sessions are handed over", len(left))
+        for session in left:
+            session.let_go("going_away")
+        await asyncio.gather(*(session.room.aclose("going_away") for session in left), return_exceptions=True)
+
+
+_UNANSWERED = "the log does not answer"
+_PROBLEMS: dict[type[BusError], str] = {BusFull: "the log is full", BusReadOnly: "the log takes no writes"}
+"""What a caller is told; the gateway's own log says which server, and which setting to change."""
+
+
+async def _within(work: Awaitable[object], seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(work, seconds)
+
+
+class _Nowhere:
+    """The room of a session whose sound died with its gateway."""
+
+    transport: Literal["memory"] = "memory"
+    rate = 16_000
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def drain(self) -> Sequence[RoomInput]:
+        return ()
+
+    def push(self, pcm: Pcm) -> None: ...
+
+    def queued(self) -> float:
+        return 0.0
+
+    def clear(self) -> float:
+        return 0.0
+
+    def send(self, message: dict[str, Any]) -> None: ...
+
+    async def aclose(self, reason: str) -> None: ...
+
+
+def _hash(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode()).hexdigest()
+
+
+def _now(room: Room, house: House) -> float:
+    clock = getattr(room, "clock", None) or house.clock
+    return float(clock.now())
+
+
+def _beginning(events: Sequence[Event]) -> SessionStarted:
+    if not events or not isinstance(events[0], SessionStarted):
+        raise Refused("the session's log does not begin with its beginning; begin a new session", "over")
+    if isinstance(events[-1], SessionEnded):
+        raise Refused("the session is over; begin a new one", "over")
+    return events[0]
+
+
+def _present(events: Sequence[Event]) -> set[str]:
+    """Who was in the room, by the log."""
+    found: set[str] = set()
+    for event in events:
+        if isinstance(event, ParticipantJoined):
+            found.add(event.participant)
+        elif isinstance(event, ParticipantLeft):
+            found.discard(event.participant)
+    return found

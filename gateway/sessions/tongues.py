@@ -1,0 +1,40 @@
+"""Which languages the workers speak, as they announce it: an agent of another one is warned of, in the log and to its callers."""
+
+import asyncio
+import logging
+
+from schemas.bus import Bus
+from schemas.clock import Clock
+from schemas.config.agent import AgentSpec
+from schemas.config.languages import Announced, unspoken
+from schemas.errors import BusError
+
+log = logging.getLogger("antiphon.gateway")
+
+_FRESH = 5.0  # seconds what was heard is believed
+_WITHIN = 0.5  # seconds: no session waits for this
+
+
+class Tongues:
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self._bus, self._clock = bus, clock
+        self._known: list[Announced] = []
+        self._asked_at: float | None = None
+        self._said: set[str] = set()
+
+    async def warnings(self, agent: AgentSpec) -> list[str]:
+        """A sentence for each model that doesn't speak the agent's language; none where nobody has announced anything."""
+        now = self._clock.now()
+        if self._asked_at is None or now - self._asked_at > _FRESH:
+            self._asked_at = now
+            try:
+                async with asyncio.timeout(_WITHIN):
+                    self._known = [*await self._bus.announced("stt"), *await self._bus.announced("tts")]
+            except (BusError, TimeoutError):
+                pass  # whoever opens a session is told of the log's trouble by that
+        found = unspoken(agent, self._known)
+        for sentence in found:
+            if sentence not in self._said:
+                self._said.add(sentence)
+                log.warning("%s", sentence)
+        return found

@@ -1,0 +1,287 @@
+"""The machine's face: `start` and `step`. Each step takes one input, then does whatever is due until nothing is."""
+
+from dataclasses import replace
+
+from gateway.room import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
+from gateway.turn_taking import barge_in, filler, hearing, playing, presence, replying, trouble
+from gateway.turn_taking.draft import KEPT, Draft
+from gateway.turn_taking.interface import (
+    Decision,
+    End,
+    Input,
+    LogEvent,
+    Played,
+    Published,
+    Queues,
+    Refold,
+    SpeechEdge,
+    Stop,
+    Tick,
+)
+from gateway.turn_taking.state import NEVER, Hearing, Load, Own, Sent, State
+from schemas.bus import Outcome
+from schemas.config.agent import AgentSpec
+from schemas.events import (
+    ClipReady,
+    EndRequested,
+    Event,
+    MessageReceived,
+    ReplyFinished,
+    ReplySentence,
+    SayRequested,
+    StageExpired,
+    StageFailed,
+    ToolCalled,
+    ToolReturned,
+    TranscriptFinal,
+    TranscriptPartial,
+)
+from schemas.jobs import Job, TtsJob
+
+RULES = (
+    trouble.settle,
+    hearing.settle,
+    barge_in.settle,
+    replying.settle,
+    playing.settle,
+    filler.settle,
+    presence.settle,
+)
+READ = (
+    TranscriptFinal,
+    TranscriptPartial,
+    ReplySentence,
+    ReplyFinished,
+    ClipReady,
+    StageFailed,
+    StageExpired,
+    ToolCalled,
+    ToolReturned,
+    MessageReceived,
+    SayRequested,
+    EndRequested,
+)
+"""What others have to say. The rest are our own facts, read back."""
+ROUNDS = 200
+"""Rules that fire in one step, beyond which two of them contradict each other."""
+
+
+def opening_jobs(session: str, agent: AgentSpec) -> list[Job]:
+    """The jobs of the session's opening (`Bus.open`): the fixed phrases, synthesized before they are needed."""
+    phrases = {"fallback": agent.fallback, "repeat": agent.repeat}
+    phrases |= {"filler": agent.filler} if agent.patience > 0 else {}
+    return [
+        TtsJob.of(agent, id=f"tts/{name}", session=session, index=0, text=text, phrase=name)
+        for name, text in phrases.items()
+        if text.strip()
+    ]
+
+
+def start(session: str, agent: AgentSpec, now: float, *, seq: int = 1, generation: int = 0) -> State:
+    """A session just opened: `session.started` is its event `seq`. Nobody has joined; no client is attached."""
+    state = State(session, agent, opened=now, generation=generation, saw=seq, away_since=now, active=now)
+    state.wake_at = _wake_at(state)
+    return state
+
+
+def step(state: State, item: Input, now: float) -> tuple[State, list[Decision]]:
+    """Take one input. Pure: the same arguments give the same answer, and `state` is not changed."""
+    if (same := _in_passing(state, item, now)) is not None:
+        return same, []
+    draft = Draft(state.fork(), now)
+    if isinstance(item, Published):
+        _published(draft, item)
+    elif not state.closed:
+        _take(draft, item)
+    return settle(draft)
+
+
+def _in_passing(state: State, item: Input, now: float) -> State | None:
+    """The state after an input that decides nothing, as most do; None for one that may."""
+    match item:
+        case Played(finished=False):
+            return state.at(item.position, now) if playing.sounds(state, item) else state
+        case Queues() if _load(state, item) == state.load:
+            return state
+        case LogEvent(event) if not isinstance(event, READ):
+            return state.after(event.seq)
+        case _:
+            return None
+
+
+def settle(draft: Draft) -> tuple[State, list[Decision]]:
+    """Do what is due, send what may be sent, and say when to be woken."""
+    rounds = 0
+    while not draft.state.closed and any(rule(draft) for rule in RULES):
+        rounds += 1
+        if rounds > ROUNDS:
+            raise AssertionError(f"turn-taking does not come to rest: {draft.state}")
+    draft.seal()
+    _show(draft)
+    draft.state.wake_at = _wake_at(draft.state)
+    return draft.state, draft.decisions
+
+
+# ── inputs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _take(draft: Draft, item: Input) -> None:
+    match item:
+        case SpeechEdge():
+            hearing.edge(draft, item)
+        case Played():
+            playing.played(draft, item)
+        case LogEvent(event):
+            _log_event(draft, event)
+        case Queues():
+            draft.state.load = _load(draft.state, item)
+        case Joined():
+            presence.joined(draft, item)
+        case Left():
+            presence.left(draft, item)
+        case Typed(participant, text):
+            replying.typed(draft, participant, text)
+        case PushToTalk():
+            presence.push_to_talk(draft, item)
+        case Digits():
+            presence.digits(draft, item)
+        case Attached():
+            presence.attached(draft)
+        case Detached(held):
+            presence.detached(draft, held)
+        case HungUp(reason):
+            presence.close(draft, reason)
+        case Tick() | Published():
+            pass
+
+
+def _log_event(draft: Draft, event: Event) -> None:
+    if event.seq <= draft.state.saw:
+        return  # folded already
+    draft.state.saw = event.seq
+    match event:
+        case TranscriptFinal():
+            hearing.transcript_came(draft, event)
+        case TranscriptPartial():
+            hearing.partial_came(draft, event)
+        case ReplySentence():
+            trouble.sentence_came(draft, event)
+        case ReplyFinished():
+            trouble.reply_finished(draft, event)
+        case ClipReady():
+            trouble.clip_came(draft, event)
+        case StageFailed() | StageExpired():
+            trouble.stage_gave_up(draft, event)
+        case ToolCalled() | ToolReturned():
+            _tool_works(draft, event)
+        case MessageReceived(clock=None, participant=participant, text=text):
+            replying.typed(draft, participant, text, logged=True)
+        case SayRequested(text=text, interrupt=interrupt):
+            draft.want(Own("say", text, interrupt=interrupt))
+        case EndRequested(reason=reason):
+            presence.close(draft, "end_requested", reason)
+        case _:
+            pass  # a message we have received ourselves
+
+
+def _tool_works(draft: Draft, event: ToolCalled | ToolReturned) -> None:
+    turn = draft.state.turns.get(event.turn) if event.turn is not None else None
+    if turn is not None and turn.reply is not None and turn.reply.generation == event.generation:
+        draft.put(replace(turn, reply=replace(turn.reply, asked=draft.time), touched=draft.time))
+
+
+def _load(state: State, item: Queues) -> Load:
+    """What of the queues is not this session's own work, and whether they are long."""
+    own = {"stt": 0, "llm": 0, "tts": 0}
+    for turn in state.turns.values():
+        own["stt"] += sum(utterance.waiting for utterance in turn.utterances)
+        if turn.reply is not None:
+            own["llm"] += not turn.reply.complete and not turn.waiting
+            own["tts"] += sum(not sentence.complete and not sentence.failed for sentence in turn.reply.sentences)
+    own["stt"] += sum(person.partial_until > state.turn_time(person.head_at) for person in state.people.values())
+    stt_free = item.stt <= own["stt"]
+    return Load(
+        idle=stt_free and item.llm <= own["llm"] and item.tts <= own["tts"],
+        stt_free=stt_free,
+        short=max(item.llm, item.tts) < state.agent.turn_taking.speculate_below,
+    )
+
+
+# ── answers of the log ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _published(draft: Draft, item: Published) -> None:
+    state = draft.state
+    sent = state.flight
+    if sent is None or sent.operation != item.operation:
+        return
+    state.flight = None
+    if item.outcome is Outcome.FULL:
+        _store(draft, sent, item)
+        trouble.refused(draft, sent)
+    elif item.outcome in (Outcome.OK, Outcome.DUP):
+        _store(draft, sent, item)
+        done = replace(sent, seq=item.seq, answered=draft.now)
+        state.lately = (*(other for other in state.lately if draft.now - other.answered < KEPT), done)
+        if sent.bundle.closes is not None:
+            draft.decisions.append(End(sent.bundle.closes))
+        elif sent.bundle.starts:
+            playing.started(draft)
+    elif item.outcome is Outcome.REWOUND:
+        state.flight = sent
+        draft.decisions.append(Refold())
+    else:
+        _lose(draft, sent, item.outcome)
+
+
+def _store(draft: Draft, sent: Sent, item: Published) -> None:
+    """Remember the blobs of utterances that a further one may carry again."""
+    stored = draft.state.stored
+    live = {utterance.id for turn in draft.state.turns.values() for utterance in turn.utterances}
+    live |= {capture.carries for bundle in draft.state.outbox for capture in bundle.captures if capture.carries}
+    for capture in sent.bundle.captures:
+        if not capture.partial and capture.job in item.audio:
+            stored[capture.utterance] = item.audio[capture.job]
+    for utterance in stored.keys() - live:
+        del stored[utterance]
+
+
+def _lose(draft: Draft, sent: Sent, outcome: Outcome) -> None:
+    """The session is somebody else's, or over: silence."""
+    state = draft.state
+    if state.playback is not None:
+        draft.decisions.append(Stop(state.playback.turn))
+    closed_by_us = sent.bundle.closes is not None and outcome is Outcome.CLOSED
+    draft.decisions.append(End(sent.bundle.closes or "lost", lost=not closed_by_us))
+    state.closed = True
+    state.playback, state.outbox = None, ()
+
+
+# ── for the client and the rim ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _show(draft: Draft) -> None:
+    """Tell the client when it is listened to, thought about, spoken to."""
+    state = draft.state
+    if state.closed:
+        return
+    if state.playback is not None and state.playback.mode in ("sounding", "hushed"):
+        shown = "speaking"
+    elif state.somebody_speaks or all(isinstance(turn.phase, Hearing) for turn in state.turns.values()):
+        shown = "listening"
+    else:
+        shown = "thinking"
+    if shown != state.shown:
+        state.shown = shown
+        draft.tell({"type": "state", "state": shown})
+
+
+def _wake_at(state: State) -> float:
+    if state.closed:
+        return NEVER
+    wake = min(moment for moment, _, _ in presence.ends_at(state))
+    if state.away_since is not None:
+        return wake
+    timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *trouble.timers(state))
+    timers = (*timers, *filler.timers(state))
+    return min((wake, *(moment + state.stood for moment in timers)))

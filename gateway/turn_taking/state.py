@@ -1,0 +1,467 @@
+"""What turn-taking knows: a few small sum types instead of flags. All values are frozen but `State`, which `step` forks.
+
+Two clocks. `now` is the gateway's. *Turn time* is `now` less the time during which nobody was there to hear: it stands
+still while no client is attached, and so do all timers of turns.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
+from typing import Any, Literal
+
+from gateway.turn_taking.interface import Capture
+from schemas.audio import HEARING_RATE, AudioRef
+from schemas.config.agent import AgentSpec
+from schemas.events import CommitReason, Event, Word
+from schemas.jobs import Job
+
+NEVER = float("inf")
+
+# ── hearing: what one participant is doing ───────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """Speech not yet captured. `start`: first sample to store (with some silence before); `voiced`: first sample of speech;
+    `began`: the same in turn time; `utterance`: the id it will have; `partials`: asked for so far."""
+
+    turn: int
+    utterance: str
+    start: int
+    voiced: int
+    began: float
+    over: bool
+    partials: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Silent: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    speech: Speech
+
+
+@dataclass(frozen=True, slots=True)
+class Trailing:
+    """Silence after speech, not long enough to be its soft end. `end`: sample; `ended`: turn time."""
+
+    speech: Speech
+    end: int
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """Perhaps speech: the detector isn't sure yet. `was`: what to go back to if it is noise."""
+
+    was: Silent | Trailing
+
+
+Voice = Silent | Onset | Speaking | Trailing
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`attributes`: as the log has them; `head` and `head_at`: a sample position and the `now` it belongs to; `captured_to`: end
+    of the last capture; `pauses`: this speaker's own pauses inside turns so far, seconds; `partial_until`: a partial is
+    outstanding till then."""
+
+    name: str
+    human: bool
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    voice: Voice = Silent()
+    pressed: bool = False
+    head: int = 0
+    head_at: float = 0.0
+    captured_to: int = 0
+    pauses: tuple[float, ...] = ()
+    partial_until: float = -NEVER
+
+    @property
+    def speech(self) -> Speech | None:
+        """What was said and isn't captured yet."""
+        match self.voice:
+            case Speaking(speech) | Trailing(speech) | Onset(Trailing(speech)):
+                return speech
+            case _:
+                return None
+
+    def position(self, now: float) -> int:
+        """The sample that sounds at `now`."""
+        return self.head + max(0, round((now - self.head_at) * HEARING_RATE))
+
+
+# ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Captured. `text`: None until its transcript is there; `failed`: it will never be; `end`: the sample after its last
+    (None after a take-over: another stream of samples); `duration`: seconds; `asked`: turn time; `before`: words of what it
+    carries, as far as they were transcribed."""
+
+    id: str
+    participant: str
+    end: int | None
+    duration: float
+    asked: float
+    text: str | None = None
+    end_of_turn: float | None = None
+    failed: Literal["failed", "expired"] | None = None
+    before: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is known to have been said, by now."""
+        return self.before if self.text is None else self.text
+
+    @property
+    def waiting(self) -> bool:
+        return self.text is None and self.failed is None
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    audio: AudioRef
+    duration: float
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`clips`: its parts so far; `complete`: the last one is there (or none will follow); `failed`: no sound at all; `at`: turn
+    time of the last news; `heard`: seconds of it that sounded, None before playback.started; `ended`: it is over."""
+
+    text: str
+    at: float
+    clips: tuple[Clip, ...] = ()
+    complete: bool = False
+    failed: bool = False
+    heard: float | None = None
+    ended: bool = False
+    phrase: str | None = None
+
+    @property
+    def duration(self) -> float:
+        return sum(clip.duration for clip in self.clips)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What answers a turn, or may: from the moment an LLM job (or the `then` of an STT job) names its generation.
+
+    `asked`: turn time of the last news from the LLM; `finished`: as in reply.finished; `failed`: the LLM gave up;
+    `resumes`: continuations after tools so far.
+    """
+
+    generation: int
+    asked: float
+    sentences: tuple[Sentence, ...] = ()
+    finished: Literal["stop", "length", "tool", "cut"] | None = None
+    failed: Literal["failed", "expired"] | None = None
+    resumes: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """No further sentence will come."""
+        return self.failed is not None or self.finished in ("stop", "length", "cut")
+
+    def next_index(self) -> int:
+        """Of the first sentence that is not over."""
+        return next((i for i, sentence in enumerate(self.sentences) if not sentence.ended), len(self.sentences))
+
+    def with_sentence(self, index: int, sentence: Sentence) -> "Reply":
+        if index >= len(self.sentences):
+            return replace(self, sentences=(*self.sentences, sentence))
+        return replace(self, sentences=(*self.sentences[:index], sentence, *self.sentences[index + 1 :]))
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """The floor is the users'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The floor is the agent's, but nothing was played: the user may take it back."""
+
+    why: CommitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """Its first playback.started was sent: speech from now on is speech over the agent."""
+
+    why: CommitReason
+
+
+TurnPhase = Hearing | Committed | Playing
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the agent says of its own accord. `why`: of its turn; `phrase`: a fixed phrase whose clips are used; `interrupt`:
+    at once."""
+
+    why: Literal["greeting", "say", "fallback", "repeat", "filler"]
+    text: str
+    phrase: str | None = None
+    interrupt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A typed message that came while nobody was there to hear the answer."""
+
+    participant: str
+    text: str
+    logged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An open turn. `over`: spoken over the agent, and nobody has decided yet whether that interrupts; `late`: it began when the
+    agent had all but finished; `during`: the turn and sentence that was being said when it began; `asked`: the question it was
+    said over, once the agent is done; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress;
+    `spoken`: turn time at which speech last ended; `letters`: typed messages it has; `own`: the agent's own initiative;
+    `committed`: turn time at which the floor last became the agent's; `bridged`: the wait for its answer has been."""
+
+    id: int
+    touched: float
+    phase: TurnPhase = Hearing()
+    over: bool = False
+    late: bool = False
+    during: tuple[int, int] | None = None
+    asked: str = ""
+    utterances: tuple[Utterance, ...] = ()
+    typed: bool = False
+    letters: int = 0
+    sure: CommitReason | None = None
+    spoken: float = -NEVER
+    reply: Reply | None = None
+    own: Own | None = None
+    committed: float = -NEVER
+    bridged: bool = False
+
+    @property
+    def waiting(self) -> bool:
+        """A transcript is still to come."""
+        return any(utterance.waiting for utterance in self.utterances)
+
+    @property
+    def text(self) -> str:
+        return " ".join(utterance.words for utterance in self.utterances if utterance.words and not utterance.waiting)
+
+    @property
+    def last_words(self) -> Utterance | None:
+        return next((utterance for utterance in reversed(self.utterances) if utterance.words), None)
+
+    @property
+    def has_floor(self) -> bool:
+        """The agent's reply is under way, as far as the users are concerned."""
+        return not isinstance(self.phase, Hearing)
+
+    def with_utterance(self, utterance: Utterance) -> "Turn":
+        return replace(self, utterances=tuple(utterance if u.id == utterance.id else u for u in self.utterances))
+
+
+# ── playback and publishing ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """The one sentence that is being played. `starting`: its playback.started is on the way; `sounding`; `hushed`: silent since
+    a frame that may be speech, which the log need not know unless it is; `held`: paused (`begun`: the rim has been told to
+    play it)."""
+
+    turn: int
+    generation: int
+    index: int
+    mode: Literal["starting", "sounding", "hushed", "held"] = "starting"
+    position: float = 0.0
+    begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A publication to be. `made`: the `now` of its first fact; `starts`: holds a playback.started; `closes`: reason of the
+    session's end."""
+
+    made: float
+    events: tuple[Event, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    raises: int | None = None
+    captures: tuple[Capture, ...] = ()
+    starts: bool = False
+    closes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A bundle in flight, or lately answered (then `seq` is the log's last after it)."""
+
+    operation: int
+    bundle: Bundle
+    seq: int = 0
+    answered: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A fixed phrase, synthesized at the session's start."""
+
+    clips: tuple[Clip, ...] = ()
+    complete: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the pools had to do when last asked, as far as it matters. `idle`: nothing for others; `stt_free`: no transcript of
+    others to make; `short`: fewer replies to make than `speculate_below`."""
+
+    idle: bool = True
+    stt_free: bool = True
+    short: bool = True
+
+
+@dataclass(slots=True)
+class State:
+    """A value: `step` answers a new one and never changes the old. What the rim may read of it stands first."""
+
+    session: str
+    agent: AgentSpec
+    opened: float
+    """`now` of the session's opening."""
+    wake_at: float = NEVER
+    """When `now` reaches this, feed a `Tick` (inf: no timer)."""
+    generation: int = 0
+    """The highest one raised, published or about to be."""
+    closed: bool = False
+    """Nothing is decided any more."""
+    saw: int = 0
+    """Seq of the last event fed."""
+    playback: Playback | None = None
+
+    people: dict[str, Person] = field(default_factory=dict)
+    turns: dict[int, Turn] = field(default_factory=dict)
+    """Open ones, in order."""
+    next_turn: int = 1
+    next_utterance: int = 1
+    wanted: tuple[Own, ...] = ()
+    """What the agent will say by itself when the floor is free."""
+    letters: tuple[Letter, ...] = ()
+    greeted: bool = False
+    met: bool = False
+    """Somebody has been there."""
+    deaf: bool = False
+    """The last utterance that was to be transcribed never was."""
+    phrases: dict[str, Phrase] = field(default_factory=dict)
+    load: Load = field(default_factory=Load)
+    away_since: float | None = None
+    """`now` since which no client hears; None while one does."""
+    held: bool = False
+    """On hold: away on purpose."""
+    stood: float = 0.0
+    """Seconds of all such times that are over."""
+    active: float = 0.0
+    """`now` of the last sign of life (speech, text, playback)."""
+    shown: str = ""
+    """The state last told to the client."""
+    stored: dict[str, tuple[AudioRef, ...]] = field(default_factory=dict)
+    """Blobs of the utterances of open turns."""
+    operation: int = 0
+    outbox: tuple[Bundle, ...] = ()
+    flight: Sent | None = None
+    lately: tuple[Sent, ...] = ()
+    """Answered in the last 5 s: what a log that lost its tail may lack."""
+
+    def fork(self) -> "State":
+        """A twin to work on."""
+        twin = self._twin()
+        twin.people, twin.turns = dict(self.people), dict(self.turns)
+        twin.phrases, twin.stored = dict(self.phrases), dict(self.stored)
+        return twin
+
+    def at(self, position: float, now: float) -> "State":
+        """The same, only that playback has come to `position`."""
+        assert self.playback is not None
+        twin = self._twin()  # shares what neither changes
+        twin.playback = replace(self.playback, position=max(self.playback.position, position))
+        twin.active = now
+        return twin
+
+    def after(self, seq: int) -> "State":
+        """The same, only that event `seq`, in which there was no news, has been seen."""
+        twin = self._twin()
+        twin.saw = max(self.saw, seq)
+        return twin
+
+    def _twin(self) -> "State":
+        return State(*_values(self))
+
+    def positions(self) -> dict[str, Any]:
+        """For `hold`: where playback is as last fed, `{"turn": 4, "index": 1, "position": 0.64}`, or `{}`."""
+        if self.playback is None or not self.playback.begun:
+            return {}
+        return {"turn": self.playback.turn, "index": self.playback.index, "position": round(self.playback.position, 3)}
+
+    def turn_time(self, now: float) -> float:
+        return (now if self.away_since is None else self.away_since) - self.stood
+
+    @property
+    def humans(self) -> int:
+        return sum(person.human for person in self.people.values())
+
+    @property
+    def linked(self) -> str | None:
+        """The participant this session is for: the first human who joined and is still there."""
+        return next((person.name for person in self.people.values() if person.human), None)
+
+    @property
+    def somebody_speaks(self) -> bool:
+        """Or may be about to, or holds the floor by a button."""
+        return any(person.pressed or not isinstance(person.voice, Silent) for person in self.people.values())
+
+    def speaks_in(self, turn: Turn) -> bool:
+        """Somebody's speech of this turn is not captured yet."""
+        return any(person.speech is not None and person.speech.turn == turn.id for person in self.people.values())
+
+    @property
+    def users_turn(self) -> Turn | None:
+        """The turn that speech belongs to now: the users' own, as long as nothing of its reply was played."""
+        turns = [turn for turn in self.turns.values() if turn.own is None and not isinstance(turn.phase, Playing)]
+        return turns[-1] if turns else None
+
+    def other_replies(self, turn: Turn) -> bool:
+        """The agent's floor is taken by another turn."""
+        return any(other.has_floor and other.id != turn.id for other in self.turns.values())
+
+    def is_addressed(self, turn: Turn) -> bool:
+        """Whether the agent is meant: always with one human, else as `answer` says."""
+        answer = self.agent.turn_taking.answer
+        if self.humans <= 1 or answer == "anyone" or turn.typed:
+            return True
+        if answer == "linked":
+            return any(utterance.participant == self.linked for utterance in turn.utterances if utterance.words)
+        return self.agent.name.casefold() in turn.text.casefold()
+
+    @property
+    def playing(self) -> Turn | None:
+        """The turn whose reply the users are hearing."""
+        return next((turn for turn in self.turns.values() if isinstance(turn.phase, Playing)), None)
+
+    @property
+    def filler(self) -> Turn | None:
+        """What bridges the wait for the answer to another turn."""
+        return next((turn for turn in self.turns.values() if turn.own is not None and turn.own.why == "filler"), None)
+
+    @property
+    def replying(self) -> Turn | None:
+        """The turn in which the floor is the agent's: what bridges the wait for another comes first."""
+        return self.filler or next((turn for turn in self.turns.values() if turn.has_floor), None)
+
+
+_values: Callable[[State], tuple[Any, ...]] = attrgetter(*(slot.name for slot in fields(State)))

@@ -1,0 +1,303 @@
+"""The whole of Antiphon on one machine: log, LLM server, the three pools and the gateways, each a process of its own.
+
+What a URL names (`REDIS_URL`, `LLM_BASE_URL`, `LIVEKIT_URL`) is used as it is; what no URL names is started beside the rest,
+LiveKit only when it is asked for.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from ops.stack import disk
+from ops.stack.doors import look_at_doors
+from ops.stack.embedded.livekit import LiveKit, Ports, build_if_missing
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.occupied import Occupied
+from ops.stack.private import private_folder, write_private
+from ops.stack.supervisor import Command, Failed, Supervisor
+from ops.stack.system import free_port, free_udp_port
+from schemas.config.agents import Agents
+from schemas.config.settings import Settings, load, without_password
+from schemas.errors import AntiphonError
+from schemas.log import connect
+
+if TYPE_CHECKING:
+    from schemas.access.livekit import Access
+
+ANTIPHON = (sys.executable, "-m", "ops.cli")
+_STATE = "stack.json"
+_LOG_WITHIN = 10.0  # seconds
+
+
+class StackError(AntiphonError):
+    """`exit_code`: as the process that could not be brought up ended, or 3 where something it needs is not reachable."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
+    `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
+    free port of this machine; `on_wait` is told, in a sentence, for what a long start waits."""
+
+    folder: Path
+    gateways: int = 1
+    stt: int = 1
+    llm: int = 1
+    tts: int = 1
+    free_ports: bool = False
+    livekit: bool = False
+    phones: bool = True
+    appendfsync: Literal["always", "everysec"] = "always"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    on_restart: Callable[[str], None] = lambda _: None
+    on_wait: Callable[[str], None] = lambda _: None
+
+
+def data_folder() -> Path:
+    """Where stacks keep their data: ANTIPHON_DATA, else .antiphon in the current folder."""
+    return Path(os.environ.get("ANTIPHON_DATA") or ".antiphon")
+
+
+class Stack:
+    """`async with Stack(plan, settings) as stack:` everything runs and is ready; afterwards everything is stopped."""
+
+    def __init__(self, plan: Plan, settings: Settings, *, llm_front: str | None = None):
+        """`llm_front`: a URL the workers are given instead of the LLM server's own, for a proxy before it."""
+        self.plan = plan
+        self._llm_front = llm_front
+        self._settings = settings
+        own = settings.model_fields_set
+        self.embeds_redis = "redis_url" not in own
+        self.embeds_llm = "llm_base_url" not in own and settings.llm_provider == "openai"
+        self.embeds_livekit = plan.livekit and "livekit_url" not in own
+        self.livekit: LiveKit | None = None
+        self.redis_url = settings.redis_url
+        self.llm_base_url = settings.llm_base_url
+        self.gateways: list[str] = []
+        self.supervisor: Supervisor
+        self._occupied = Occupied(plan.folder)
+
+    async def __aenter__(self) -> "Stack":
+        if trouble := disk.trouble(self.plan.folder):
+            raise StackError(trouble)
+        private_folder(self.plan.folder)
+        await self._occupied.take(self.plan.on_wait)
+        logs = self.plan.folder / "logs"
+        self.supervisor = Supervisor(logs, self._environment(), self.plan.on_restart, self.plan.on_wait)
+        try:
+            await self._look_first()
+            if self.embeds_redis:
+                await self.supervisor.start([self._valkey()])
+            if self.embeds_livekit:
+                await build_if_missing()
+                await self.supervisor.start([self._livekit()])
+            await self.supervisor.start(self._processes())
+        except Failed as error:
+            await self._stop()
+            full = disk.trouble(self.plan.folder)
+            raise StackError(full or str(error), 1 if full else 3 if error.code is None else error.code) from None
+        except BaseException:
+            await self._stop()
+            raise
+        self._write_state()
+        self._occupied.say("running")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        (self.plan.folder / _STATE).unlink(missing_ok=True)
+        await self._stop()
+
+    async def _stop(self) -> None:
+        self._occupied.say("stopping")
+        await self.supervisor.stop()
+        self._occupied.leave()
+
+    async def _look_first(self) -> None:
+        """What can be known before anything is started: is there an agent to speak, a door that opens, a log to write to?
+        AgentSpecError, SettingsError, BusError, StackError."""
+        if self.plan.gateways:
+            agents = self.plan.environment.get("AGENTS") or self._settings.agents
+            Agents(Path(agents) if agents else None)
+            look_at_doors(self._settings)
+        if self.embeds_redis:
+            return
+        bus = connect(self._settings)
+        try:
+            async with asyncio.timeout(_LOG_WITHIN):
+                await bus.start()
+        except TimeoutError:
+            raise StackError(
+                f"REDIS_URL: the log there did not answer within {_LOG_WITHIN:.0f} s; expected Redis 7.0 or Valkey 8 or later",
+                3,
+            ) from None
+        finally:
+            await bus.aclose()
+
+    # ── what is started ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONUNBUFFERED": "1", **self.plan.environment}
+
+    def _valkey(self) -> Command:
+        server = Valkey(self.plan.folder / "valkey", self._port(6379), self.plan.appendfsync)
+        self.redis_url = server.url
+        # It holds our lock, too: should we be killed, nobody begins on its data before it has ended.
+        return Command("valkey", server.arguments(), ready=server.answers, descriptors=[self._occupied.descriptor])
+
+    def _livekit(self) -> Command:
+        free = self.plan.free_ports
+        ports = Ports(self._port(7880), self._port(7881), free_udp_port() if free else self._udp_port(7882))
+        self.livekit = LiveKit(self.plan.folder / "livekit", self.redis_url, ports)
+        return Command("livekit", self.livekit.arguments(), ready=self.livekit.answers)
+
+    def livekit_access(self) -> "Access":
+        """How to get into the LiveKit server: the embedded one, or the settings' own. SettingsError: there is none."""
+        from schemas.access.livekit import Access, access
+
+        if self.livekit is not None:
+            return Access(self.livekit.url, self.livekit.api_key, self.livekit.api_secret)
+        return access(self._settings)
+
+    def _processes(self) -> list[Command]:
+        commands = []
+        if self.embeds_llm:
+            port = self._port(8081)
+            self.llm_base_url = f"http://127.0.0.1:{port}/v1"
+            commands.append(
+                Command(
+                    "llm-server",
+                    # what goes on being written must not keep the first sentence from being spoken
+                    ["nice", "-n", "12", *ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)],
+                    ready=f"http://127.0.0.1:{port}/health",
+                )
+            )
+        shared = {"REDIS_URL": self.redis_url, "LLM_BASE_URL": self._llm_front or self.llm_base_url}
+        rooms = self.livekit.environment if self.livekit else {}
+        for stage, count in (("stt", self.plan.stt), ("llm", self.plan.llm), ("tts", self.plan.tts)):
+            for number in range(1, count + 1):
+                health = free_port()
+                commands.append(
+                    Command(
+                        f"{stage}-{number}",
+                        [*ANTIPHON, "worker", stage],
+                        {**shared, "HEALTH_PORT": str(health)},
+                        f"http://127.0.0.1:{health}/readyz",
+                        needs=["llm-server"] if stage == "llm" else [],
+                    )
+                )
+        for number in range(1, self.plan.gateways + 1):
+            port = self._port(self._settings.gateway_port) if number == 1 else free_port()
+            health = free_port()
+            self.gateways.append(f"ws://127.0.0.1:{port}/ws")
+            phones = (
+                {"SIP_LISTEN": "127.0.0.1:0"}
+                if self._settings.sip_listen and (number > 1 or not self.plan.phones)
+                else {}
+            )
+            commands.append(
+                Command(
+                    f"gateway-{number}",
+                    [*ANTIPHON, "gateway"],
+                    {
+                        **shared,
+                        **rooms,
+                        **phones,
+                        "GATEWAY_PORT": str(port),
+                        "HEALTH_PORT": str(health),
+                        "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}",
+                    },
+                    f"http://127.0.0.1:{health}/readyz",
+                )
+            )
+        return commands
+
+    def _port(self, wanted: int) -> int:
+        """`wanted` if it is free, else any free one; a taken well-known port must not keep anybody from a demo."""
+        if self.plan.free_ports or wanted == 0:
+            return free_port()
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                return free_port()
+        return wanted
+
+    def _udp_port(self, wanted: int) -> int:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                return free_udp_port()
+        return wanted
+
+    # ── one stack per folder, found again by the other commands ──────────────────────────────────────────────────────
+
+    def _write_state(self) -> None:
+        """For this user's other commands only: the log's password is in it."""
+        state = self.endpoints() | {"redis_url": self.redis_url, "pid": os.getpid(), "started": time.time()}
+        write_private(self.plan.folder / _STATE, json.dumps(state))
+
+    def endpoints(self) -> dict[str, Any]:
+        """To be shown."""
+        found: dict[str, Any] = {
+            "redis_url": without_password(self.redis_url),
+            "llm_base_url": without_password(self.llm_base_url),
+            "gateways": self.gateways,
+        }
+        if self._settings.sip_listen and self.plan.phones:
+            found["sip"] = self._settings.sip_listen
+        if self.livekit is not None:  # the key itself stays in its file, which is its owner's only
+            found |= {"livekit_url": self.livekit.url, "livekit_keys": str(self.livekit.key_file)}
+        return found
+
+
+def running(folder: Path | None = None) -> dict[str, Any] | None:
+    """The endpoints of a stack that runs on this machine from our data folder, the latest started first; None if none."""
+    found = []
+    for state in (folder or data_folder()).glob(f"*/{_STATE}"):
+        try:
+            value = json.loads(state.read_text())
+            os.kill(value["pid"], 0)
+        except (OSError, ValueError, KeyError):
+            continue
+        found.append(value)
+    return max(found, key=lambda value: value["started"], default=None)
+
+
+def settings_here(**options: object) -> Settings:
+    """The settings of a process that is to work beside the stack that runs here: where they name no log and no LLM, its."""
+    settings = load(**options)
+    stack = running() if "redis_url" not in settings.model_fields_set else None
+    if stack is None:
+        return settings
+    found = {"redis_url": stack["redis_url"]}
+    if "llm_base_url" not in settings.model_fields_set:
+        found["llm_base_url"] = stack["llm_base_url"]
+    return load(**(found | options))
+
+
+def livekit_access(settings: Settings) -> "Access":
+    """The settings' LiveKit server, else that of the running stack. SettingsError: there is neither."""
+    from schemas.access.livekit import Access, access
+
+    stack = running()
+    if not settings.livekit_url and stack and "livekit_url" in stack:
+        key, _, secret = Path(stack["livekit_keys"]).read_text().strip().partition(": ")
+        return Access(stack["livekit_url"], key, secret)
+    return access(settings)

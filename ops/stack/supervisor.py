@@ -1,0 +1,255 @@
+"""Keeps the processes of one machine alive: starts them, waits until they are ready, restarts what dies, stops them in order."""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from ops.stack.private import private_folder
+from ops.stack.readiness import Ready, look
+from ops.stack.system import dying_with_parent
+
+log = logging.getLogger("antiphon.supervisor")
+
+_BACKOFF_FIRST, _BACKOFF_LAST = 0.2, 5.0
+_STEADY = 10.0  # seconds alive after which a death is a new story
+PATIENCE = 12.0
+"""Seconds after which what keeps a process from working won't pass by itself, once whatever it needs is there."""
+_FIRST_WORD, _NEXT_WORD = 10.0, 20.0
+"""Seconds after which it is said whom the start waits for, and said again."""
+_LOADING = 600.0
+"""Seconds a process that says that it loads may take: its model may come from far away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One process to keep. `environment`: added to ours; `ready`: how it is asked whether it can work; `needs`: names of those it
+    can't work without; `descriptors`: open files of ours that it is to hold, too."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ready: Ready | None = None
+    needs: Sequence[str] = ()
+    descriptors: Sequence[int] = ()
+
+
+class Failed(Exception):
+    """A process that could not be brought up; the message says why, in its own words. `code`: what it ended with; None where it
+    lives and can't work."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Supervised:
+    """One command, kept alive until `stop`."""
+
+    def __init__(self, command: Command, logs: Path, base: Mapping[str, str], *, on_restart: Callable[[str], None]):
+        self.command = command
+        self.log_file = logs / f"{command.name}.log"
+        self.restarts = 0
+        self.process: asyncio.subprocess.Process | None = None
+        self._base = base
+        self._on_restart = on_restart
+        self._stopping = False
+        self._keeper: asyncio.Task[None] | None = None
+        self._early_death = asyncio.Event()
+        self._code: int | None = None
+        self._log_begins = self.log_file.stat().st_size if self.log_file.exists() else 0
+        self.is_ready = False
+        self.keeps_waiting = ""
+        """Why it isn't ready, as far as it says."""
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process and self.process.returncode is None else None
+
+    async def start(self) -> None:
+        await self._spawn()
+        self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.command.name}")
+
+    async def _spawn(self) -> None:
+        with self.log_file.open("ab") as sink:
+            self.process = await asyncio.create_subprocess_exec(
+                *dying_with_parent(self.command.arguments),
+                env={**self._base, **self.command.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,  # Ctrl-C reaches only us: we stop the others in order
+                pass_fds=self.command.descriptors,
+            )
+
+    async def _keep(self) -> None:
+        backoff = _BACKOFF_FIRST
+        while True:
+            assert self.process is not None
+            born = time.monotonic()
+            code = await self.process.wait()
+            if self._stopping:
+                return
+            self._code = code
+            self._early_death.set()
+            if time.monotonic() - born > _STEADY:
+                backoff = _BACKOFF_FIRST
+            log.info("%s ended with %s; starting it again in %.1f s", self.command.name, code, backoff)
+            await asyncio.sleep(backoff)
+            backoff = min(backoff * 2, _BACKOFF_LAST)
+            self.restarts += 1
+            self._on_restart(self.command.name)
+            await self._spawn()
+
+    async def ready(
+        self, http: aiohttp.ClientSession, timeout: float, patience: float, needed: Callable[[], bool]
+    ) -> None:
+        """Wait until the process says it can work. Failed: it died; or it names what keeps it, with all that it needs there
+        (`needed`) for `patience` seconds; or it says nothing for `timeout` seconds."""
+        if self.command.ready is None:
+            self.is_ready = True
+            return
+        began = since = time.monotonic()
+        while True:
+            if self._early_death.is_set():
+                raise Failed(f"{self.command.name} can't start: {self._why_it_died()}", self._code)
+            seen = await look(self.command.ready, http)
+            if seen.ready:
+                self.is_ready, self.keeps_waiting = True, ""
+                return
+            now = time.monotonic()
+            self.keeps_waiting = seen.because
+            if not needed():
+                since = now
+            if seen.because and not seen.starting and now - since > patience:
+                raise Failed(f"{self.command.name} can't work: {seen.because}")
+            if now - began > (_LOADING if seen.because else timeout):
+                why = seen.because or f"the end of {self.log_file}:\n{self.last_words()}"
+                raise Failed(f"{self.command.name} was not ready within {now - began:.0f} s; {why}")
+            await asyncio.sleep(0.05)
+
+    def _why_it_died(self) -> str:
+        """Its own sentence, as a command ends with one; else the end of its log."""
+        said = self._said().rpartition("\nantiphon: ")[2] if "\nantiphon: " in self._said() else ""
+        return said.strip() or f"it ended with {self._code}; the end of {self.log_file}:\n{self.last_words()}"
+
+    def _said(self) -> str:
+        """What it wrote into its log file since it was first started."""
+        try:
+            with self.log_file.open("rb") as file:
+                file.seek(self._log_begins)
+                return "\n" + file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def last_words(self, lines: int = 12) -> str:
+        """The end of its log file."""
+        return "\n".join("  " + line for line in self._said().strip().splitlines()[-lines:])
+
+    def kill(self, sent: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal; the keeper starts the process again if it dies of it."""
+        if self.process and self.process.returncode is None:
+            self.process.send_signal(sent)
+
+    async def stop(self, grace: float) -> None:
+        self._stopping = True
+        if self.process and self.process.returncode is None:
+            self.process.send_signal(signal.SIGCONT)  # a stopped process could not hear SIGTERM
+            self.process.terminate()
+            try:
+                await asyncio.wait_for(self.process.wait(), grace)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+
+class Supervisor:
+    """Several commands. Stopped in the reverse order of their start, those started together at once."""
+
+    def __init__(
+        self,
+        logs: Path,
+        environment: Mapping[str, str],
+        on_restart: Callable[[str], None] = lambda _: None,
+        on_wait: Callable[[str], None] = lambda _: None,
+        patience: float = PATIENCE,
+    ):
+        """`on_restart` is told the name of who died; `on_wait`, in a sentence, for whom a long start waits, and why."""
+        self._patience = patience
+        private_folder(logs)
+        self._on_wait = on_wait
+        self._logs = logs
+        self._environment = environment
+        self._on_restart = on_restart
+        self._groups: list[list[Supervised]] = []
+        self._http: aiohttp.ClientSession | None = None
+
+    @property
+    def processes(self) -> list[Supervised]:
+        return [one for group in self._groups for one in group]
+
+    def __getitem__(self, name: str) -> Supervised:
+        return next(one for one in self.processes if one.command.name == name)
+
+    async def start(self, commands: Sequence[Command], timeout: float = 60.0) -> None:
+        """Start `commands` together and wait until all are ready. Failed: one can't be, and why; `timeout`: seconds one may take
+        that says nothing."""
+        self._http = self._http or aiohttp.ClientSession()
+        group = [
+            Supervised(command, self._logs, self._environment, on_restart=self._on_restart) for command in commands
+        ]
+        self._groups.append(group)
+        for one in group:
+            await one.start()
+        telling = asyncio.create_task(self._tell(group))
+        waiting = [
+            asyncio.create_task(one.ready(self._http, timeout, self._patience, self._needed_by(one))) for one in group
+        ]
+        try:
+            await asyncio.gather(*waiting)
+        finally:
+            for task in (telling, *waiting):
+                task.cancel()
+            await asyncio.gather(telling, *waiting, return_exceptions=True)
+
+    def _needed_by(self, one: Supervised) -> Callable[[], bool]:
+        return lambda: all(other.is_ready for other in self.processes if other.command.name in one.command.needs)
+
+    async def _tell(self, group: Sequence[Supervised]) -> None:
+        """Nobody looks at a start for long without being told what takes so long."""
+        await asyncio.sleep(_FIRST_WORD)
+        while True:
+            waited_for = [one for one in group if not one.is_ready]
+            silent = [one for one in waited_for if not one.keeps_waiting]
+            for one in waited_for:
+                if one.keeps_waiting:
+                    self._on_wait(f"{one.command.name} isn't ready yet: {one.keeps_waiting}")
+            if len(silent) == 1:
+                self._on_wait(
+                    f"{silent[0].command.name} isn't ready yet: it doesn't say why yet; its log: {silent[0].log_file}"
+                )
+            elif silent:  # a slow machine: all of them are still being loaded
+                names = ", ".join(one.command.name for one in silent)
+                self._on_wait(f"not ready yet, and they don't say why yet: {names}; their logs: {self._logs}")
+            await asyncio.sleep(_NEXT_WORD)
+
+    async def stop(self, grace: float = 5.0) -> None:
+        for group in reversed(self._groups):
+            await asyncio.gather(*(one.stop(grace) for one in group))
+        if self._http:
+            await self._http.close()
+
+    def table(self) -> list[dict[str, Any]]:
+        return [
+            {"name": one.command.name, "pid": one.pid, "restarts": one.restarts, "log": str(one.log_file)}
+            for one in self.processes
+        ]

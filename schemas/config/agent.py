@@ -1,0 +1,196 @@
+"""The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.config.explain import explain
+from schemas.errors import AgentSpecError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Voice(_Section):
+    """`name`: a voice of the TTS provider ("" is the worker's TTS_VOICE); `speed`: 1.0 is the voice's own."""
+
+    name: str = ""
+    speed: float = Field(1.0, ge=0.5, le=2.0)
+
+
+class TurnTaking(_Section):
+    """How the floor passes. Seconds; defaults are tuned on recordings of real people (`antiphon bench latency`)."""
+
+    start_speech: float = Field(0.096, ge=0.032, le=1.0)
+    """Speech this long opens a turn."""
+    soft_end: float = Field(0.2, ge=0.064, le=2.0)
+    """Silence after which STT runs."""
+    soft_end_idle: float = Field(0.064, ge=0.064, le=2.0)
+    """The same while the pools are idle: a wasted job costs nothing then."""
+    commit_min: float = Field(0.3, ge=0.0, le=5.0)
+    """Silence after which a surely finished utterance is committed."""
+    commit_max: float = Field(1.4, ge=0.1, le=10.0)
+    """Silence after which anything is committed."""
+    commit_silence: float = Field(0.7, ge=0.1, le=10.0)
+    """Silence that commits when there is no end-of-turn model."""
+    speculate_below: int = Field(4, ge=0)
+    """Queued LLM or TTS jobs from which replies are no longer speculated."""
+    max_utterance: float = Field(20.0, ge=5.0, le=28.0)
+    """Seconds of audio an utterance may carry; unbroken speech is cut there."""
+    barge_in: bool = True
+    interrupt_after: float = Field(1.0, ge=0.2, le=5.0)
+    """Unbroken speech over the agent that interrupts whatever its words."""
+    resume_after: float = Field(1.0, ge=0.2, le=5.0)
+    """Silence after speech over the agent that lets it go on though the words are not there yet, where the transcript before
+    was lost. While hearing works, it waits for them."""
+    backchannels: list[str] = [
+        "mhm", "mm", "mmhm", "mm-hmm", "uh-huh", "uhuh", "hm", "hmm", "yeah", "yes", "yep", "ok", "okay",
+        "right", "sure", "i see", "aha", "ah", "oh", "huh",
+    ]  # fmt: skip
+    """Whole utterances that, spoken over the agent, do not interrupt it."""
+    answer: Literal["anyone", "linked", "addressed"] = "anyone"
+    """Whom the agent answers when several humans are present: anyone, only the linked participant, or whoever says `name`."""
+
+
+class Provider(_Section):
+    """`provider`: entry-point name, "" is the worker's own; the rest is handed to it."""
+
+    provider: str = ""
+    model: str = ""
+    options: dict[str, Any] = {}
+
+
+class Llm(Provider):
+    temperature: float = Field(0.7, ge=0.0, le=2.0)
+    max_tokens: int = Field(200, ge=1, le=8192)
+    seed: int | None = 7
+
+
+class Stt(Provider):
+    end_of_turn: bool = True
+    """Ask the end-of-turn model beside each transcript."""
+    partials: bool = True
+
+
+class LiveKit(_Section):
+    """What the agent tells in a LiveKit room, and what it listens to there. Each convention can be switched off."""
+
+    state: bool = True
+    """The attribute `lk.agent.state`, which LiveKit's UI kits show."""
+    transcription: bool = True
+    """Everybody's words as text streams, topic `lk.transcription`."""
+    old_transcription: bool = True
+    """The same as transcription packets, while a client from before text streams is there."""
+    transcripts: bool = True
+    """The data topic `transcripts`: one JSON message per finished utterance."""
+    words: bool = True
+    """The data topic `antiphon.words`: when each word of a clip sounds."""
+    chat: bool = True
+    """Text typed into `lk.chat` interrupts and is answered."""
+    rtvi: Literal["off", "asked", "always"] = "asked"
+    """RTVI messages: never, once a client has said that it is ready, or always (the agent waits for one with its first word)."""
+    tts_timing: Literal["off", "server_message", "bare"] = "server_message"
+    """`bot-tts-timing` of each clip: inside an RTVI server-message, or bare, at the top level, for clients that look there."""
+    session_events: bool = True
+    """Byte streams `lk.agent.session`, from which LiveKit's playground draws its timeline."""
+    disconnect_bot: bool = False
+    """Whether anybody in the room may end the session for all, by RTVI's `disconnect-bot`."""
+    run_input: bool = False
+    """Whether what comes as a request `run_input` on `lk.agent.session` is answered like chat."""
+
+
+class Limits(_Section):
+    """Seconds, unless the name says otherwise."""
+
+    session: float = Field(3600.0, gt=0)
+    idle: float = Field(600.0, gt=0)
+    """A session in which nobody spoke for so long ends."""
+    client_gone: float = Field(30.0, gt=0)
+    """How long a session waits for a dropped client."""
+    nobody_yet: float = Field(300.0, gt=0)
+    """How long it waits for the first one, in a room made ahead; `client_gone` counts once somebody has been there."""
+    hold: float = Field(600.0, gt=0)
+    """How long a phone call may be on hold."""
+    stt_deadline: float = Field(10.0, gt=0)
+    llm_deadline: float = Field(20.0, gt=0)
+    tts_deadline: float = Field(15.0, gt=0)
+    turn: float = Field(60.0, gt=0)
+    """A turn whose reply doesn't come within this ends as expired, whatever the workers do."""
+    history_turns: int = Field(40, ge=1)
+    """Turns of chat context given to the LLM, so that a turn's cost does not grow with the session."""
+    history_characters: int = Field(24_000, ge=200)
+    """The same in characters (English has about four a token), so that turns of any length fit its context."""
+
+
+class Phone(_Section):
+    """How the agent is on a telephone line."""
+
+    echo_gate: float = Field(15.0, ge=0.0, le=60.0)
+    """Lines have no echo cancellation: sound so many dB below the agent's own, while it speaks, is its echo; 0 hears all."""
+    tell_keys: bool = True
+    """What is keyed in is told to the agent as a message; else it stands in the log only."""
+
+
+class AgentSpec(_Section):
+    """A named configuration of an agent. Every field has a default: an empty file is an agent."""
+
+    name: str = "default"
+    """Of an agent from a file that gives none: the file's, without `.toml`."""
+    instructions: str = (
+        "You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. "
+        "No lists, no markdown, no emoji."
+    )
+    greeting: str = ""
+    """Spoken on join when not empty."""
+    fallback: str = "I'm sorry, I have trouble answering just now. Please try again in a moment."
+    """Spoken when the LLM fails or stays silent."""
+    filler: str = "One moment, please."
+    """Spoken, once a turn, when its answer is not there after `patience`."""
+    patience: float = Field(5.0, ge=0.0, le=60.0)
+    """Seconds from the moment the floor is the agent's; 0: nothing is said meanwhile."""
+    repeat: str = "Sorry, I didn't catch that. Could you say it again?"
+    """Spoken when hearing fails."""
+    prompt_attributes: list[str] = []
+    """Attributes of participants that the LLM is told, by name (`metadata`: LiveKit's participant metadata). What participants or
+    their apps set reaches the prompt in no other way."""
+    language: str = "en"
+    """ISO 639-1; "" detects it."""
+    voice: Voice = Voice()
+    turn_taking: TurnTaking = TurnTaking()
+    stt: Stt = Stt()
+    llm: Llm = Llm()
+    tts: Provider = Provider()
+    phone: Phone = Phone()
+    livekit: LiveKit = LiveKit()
+    limits: Limits = Limits()
+
+
+def load_agent(path: Path) -> AgentSpec:
+    """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
+    what is allowed."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise AgentSpecError(
+            f"{path}: cannot be read ({error.strerror}); give the path of an agent file in TOML"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise AgentSpecError(f"{path}: byte {error.start} is not UTF-8; save the agent file as UTF-8 text") from None
+    return parse_agent(text, str(path), path.stem)
+
+
+def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:
+    """An agent from TOML text; `name`: what errors call it; `called`: what the agent is called where the text does not say."""
+    try:
+        found = tomllib.loads(text)
+        if called and found.get("name", "") == "":
+            found["name"] = called
+        return AgentSpec.model_validate(found)
+    except tomllib.TOMLDecodeError as error:
+        raise AgentSpecError(f"{name}: not TOML: {error}") from None
+    except ValidationError as error:
+        items = [dict(item) for item in error.errors()]
+        raise AgentSpecError("\n".join(explain(AgentSpec, name, text, item) for item in items)) from None

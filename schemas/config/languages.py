@@ -1,0 +1,61 @@
+"""Whether an agent's language is one that its ears understand and its voice speaks. Pure; what is not known is not complained of.
+
+Each STT and TTS worker announces beside the log what its model speaks, as far as its provider tells.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from schemas.config.agent import AgentSpec
+from schemas.events import Stage
+
+__all__ = ["Announced", "unspoken"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a worker says of its model. `languages`: ISO 639-1 ([]: it doesn't tell); `setting`: what to change, with its value;
+    `provider`: its name."""
+
+    stage: Stage
+    languages: Sequence[str]
+    setting: str
+    provider: str
+
+
+def unspoken(agent: AgentSpec, workers: Iterable[Announced]) -> list[str]:
+    """A sentence for each model that doesn't speak the agent's language."""
+    wanted = _primary(agent.language)
+    found = {
+        _sentence(agent, wanted, worker)
+        for worker in workers
+        if wanted and worker.languages and _asked(agent, worker) and wanted not in map(_primary, worker.languages)
+    }
+    return sorted(found)
+
+
+def _asked(agent: AgentSpec, worker: Announced) -> bool:
+    """Whether this agent is heard or spoken by the model that was announced: it may name another provider, or another voice."""
+    if worker.stage == "stt":
+        return agent.stt.provider in ("", worker.provider)
+    return worker.stage == "tts" and agent.tts.provider in ("", worker.provider) and not agent.voice.name
+
+
+def _sentence(agent: AgentSpec, wanted: str, worker: Announced) -> str:
+    known = ", ".join(worker.languages[:_SHOWN]) + (", …" if len(worker.languages) > _SHOWN else "")
+    name = worker.setting.partition("=")[0]
+    if worker.stage == "stt":
+        does, other = "understands", f"set {name} to a multilingual model such as small"
+    else:
+        does, other = "speaks", f'set {name}, or `voice = {{name = "…"}}` of the agent, to a voice of that language'
+    return (
+        f'agent "{agent.name}" is to speak {wanted} (`language`), but {worker.setting} {does} {known} only: {other}, or change '
+        "the agent's `language`"
+    )
+
+
+def _primary(language: str) -> str:
+    """`de` of `de-AT` and `de_DE`."""
+    return language.replace("_", "-").partition("-")[0].strip().lower()

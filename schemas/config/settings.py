@@ -1,0 +1,211 @@
+"""Every environment variable of every process, in one object. `.env.example` documents them; `load()` says which is wrong."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.config.explain import expected, when_left_out
+from schemas.errors import SettingsError
+from schemas.process.lease import LONGEST, SHORTEST
+
+
+class Settings(BaseSettings):
+    """Names are those people already use; durations are seconds. A variable set to nothing counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    # the log
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    blob_url: str = ""
+    """Another Redis for audio; "" is REDIS_URL."""
+    partitions: int | None = Field(None, ge=1, le=4096)
+    """P, fixed at the first start of a deployment; None takes what is stored (1 on a new one)."""
+    redis_cluster: bool = False
+
+    # models
+    llm_base_url: str = "http://127.0.0.1:8081/v1"
+    llm_model: str = "smollm2-135m-instruct"
+    llm_api_key: SecretStr = SecretStr("")
+    llm_prefill: Literal["auto", "on", "off"] = "auto"
+    """Whether the endpoint continues an assistant message it is given (llama.cpp, vLLM do); auto: found out at the start."""
+    llm_timeout: float = Field(10.0, gt=0)
+    llm_provider: str = "openai"
+    stt_provider: str = "faster-whisper"
+    stt_model: str = "tiny.en"
+    """A name faster-whisper knows, or a folder with model.bin; tiny.en comes as a package."""
+    stt_language: str = ""
+    """For jobs that name no language; "" has the model detect it."""
+    stt_device: Literal["auto", "cpu", "cuda"] = "auto"
+    stt_compute_type: str = "default"
+    """CTranslate2's: default (int8 on CPU, float16 on GPU), int8, float16, float32, …"""
+    stt_base_url: str = ""
+    """An OpenAI-compatible transcription endpoint, for STT_PROVIDER=openai: `http://host:port/v1`."""
+    stt_api_key: SecretStr = SecretStr("")
+    stt_timeout: float = Field(10.0, gt=0)
+    """Seconds that endpoint may take for an answer."""
+    tts_provider: str = "piper"
+    tts_voice: str = "en_US-joe-medium"
+    """A voice that comes as a package, or the path of a Piper .onnx with its .onnx.json."""
+    tts_base_url: str = ""
+    """An OpenAI-compatible speech endpoint, for TTS_PROVIDER=openai: `http://host:port/v1`."""
+    tts_model: str = "tts-1"
+    tts_api_key: SecretStr = SecretStr("")
+    tts_rate: int = Field(24_000, ge=8_000, le=48_000)
+    """Hz of the PCM that endpoint sends; OpenAI's is 24000."""
+    tts_timeout: float = Field(10.0, gt=0)
+    """Seconds that endpoint may stay silent."""
+    tts_device: Literal["auto", "cpu", "cuda"] = "auto"
+    model_threads: int = Field(0, ge=0)
+    """CPU threads for a model; 0 chooses by the machine."""
+
+    # workers
+    worker_slots: int = Field(0, ge=0)
+    """Jobs at once; 0 is the stage's own default."""
+    worker_batch: int = Field(0, ge=0)
+    lease: float = Field(2.0, ge=SHORTEST, le=LONGEST)
+    """Seconds a job or session stays owned without being renewed; the same for all processes of a deployment."""
+    max_deliveries: int = Field(4, ge=1)
+    """Deliveries after which a job is a dead letter."""
+    drain: float = Field(20.0, ge=0)
+    """Seconds a process may take to finish its work after SIGTERM."""
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(0, ge=0, le=65535)
+    """/healthz, /readyz and /metrics; 0 takes a free port."""
+
+    # the gateway
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(8765, ge=0, le=65535)
+    gateway_id: str = ""
+    """Its name in the log; "" makes one of host and pid."""
+    gateway_token_secret: SecretStr = SecretStr("")
+    """HS256 secret of ≥ 32 characters for client tokens; required unless GATEWAY_HOST is loopback. Where it is set, everybody
+    needs a token."""
+    gateway_allowed_hosts: str = ""
+    """Without a secret: names, beside loopback's, that clients may ask for the gateway by, comma-separated."""
+    gateway_allowed_origins: str = ""
+    """Browser origins that may connect, comma-separated; "" is none but the same host."""
+    gateway_proxies: str = ""
+    """Addresses or networks of reverse proxies, comma-separated: whom they speak for is read from X-Forwarded-For; "" believes
+    nobody."""
+    gateway_connections: int = Field(2000, ge=1)
+    gateway_connections_per_address: int = Field(100, ge=1)
+    """HTTP and WebSocket connections at once, in all and of one address (IPv6: of one /64)."""
+    gateway_sessions_per_address: int = Field(50, ge=1)
+    gateway_sessions_per_token: int = Field(20, ge=1)
+    """WebSocket sessions at once."""
+    gateway_opens_per_minute: int = Field(120, ge=1)
+    """WebSocket sessions that one address, or one token, may begin within a minute, failed tries included."""
+    agents: Path | None = None
+    """A folder of agent files (<name>.toml) or one file; none serves the built-in default agent."""
+    queue_limit: int = Field(1000, ge=1)
+    """Jobs of one stage in one partition from which new ones are refused (FULL)."""
+
+    # phones
+    sip_listen: str = ""
+    """host:port for SIP by UDP and TCP, such as 0.0.0.0:5060; "" answers no phone."""
+    sip_trunks: Path | None = None
+    """The trunk file: who may call, and which agent answers (docs/phones.md). Without one nobody may."""
+    sip_address: str = ""
+    """The address that peers on the internet reach us at, behind NAT; "" is the machine's own."""
+    sip_ports: str = "20000-29999"
+    """UDP ports for sound: two a call."""
+    sip_calls: int = Field(200, ge=1)
+    """Calls at once on one gateway."""
+
+    # LiveKit rooms
+    livekit_url: str = ""
+    """The LiveKit server as the gateway reaches it, ws://host:7880 or wss://…; "" serves no LiveKit rooms."""
+    livekit_public_url: str = ""
+    """The same server as browsers reach it, wss://rooms.example.com; handed out with tokens. "" is `livekit_url`."""
+    livekit_api_key: str = ""
+    livekit_api_secret: SecretStr = SecretStr("")
+    livekit_agent_name: str = ""
+    """"" offers the agent to every new room; a name waits to be asked for (explicit dispatch)."""
+    livekit_sessions: int = Field(25, ge=1)
+    """LiveKit sessions this gateway takes at once; more are offered to others."""
+    livekit_watch: bool = True
+    """Look after rooms that have a human and no agent: those created while no gateway was there."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("llm_prefill", mode="before")
+    @classmethod
+    def _as_switch(cls, value: Any) -> Any:
+        """It was a yes or no once."""
+        known = str(value).strip().lower()
+        return {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}.get(known, known)
+
+    @field_validator("redis_url", "blob_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        if url and not re.match(r"(rediss?://.|unix:///)", url):
+            raise ValueError("redis://host:port/0 (rediss:// with TLS, unix:///path for a socket)")
+        return url
+
+    @field_validator("livekit_url", "livekit_public_url")
+    @classmethod
+    def _is_livekit(cls, url: str) -> str:
+        if url and not re.match(r"(wss?|https?)://.", url):
+            raise ValueError("ws://host:7880, or wss://… with TLS")
+        return url
+
+    @field_validator("llm_base_url", "stt_base_url", "tts_base_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        if url and not re.match(r"https?://.", url):
+            raise ValueError("http://host:port/v1 or https://…")
+        return url
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Passwords in URLs are not for logs."""
+        for name, value in super().__repr_args__():
+            yield name, without_password(value) if isinstance(value, str) else value
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: `redis://:…@host` instead of its password."""
+    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:…@", url)
+
+
+def load(**overrides: object) -> Settings:
+    """Read the environment and `.env`. SettingsError names each wrong variable, what was found and what is expected."""
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+        typos = list(_typos(Path(".env")))
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(dict(item)) for item in error.errors())) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f".env: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
+    if typos:
+        raise SettingsError("\n".join(typos))
+    return settings
+
+
+def _typos(file: Path) -> Iterator[str]:
+    """Names in `.env` that are none of ours but look like one; what else stands there is somebody else's."""
+    known = [name.upper() for name in Settings.model_fields]
+    text = file.read_text("utf-8") if file.is_file() else ""
+    for name in re.findall(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", text, re.MULTILINE):
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.88)
+        if near and name.upper() not in known:
+            yield f".env: there is no setting {name}; did you mean {near[0]}?"
+
+
+def _explain(item: dict[str, Any]) -> str:
+    name = str(item["loc"][0]).lower()
+    field = Settings.model_fields[name]
+    if field.annotation is SecretStr:
+        found = "(a secret)"
+    else:
+        found = without_password(str(item["input"]))
+    custom = item.get("ctx", {}).get("error")
+    allowed = str(custom) if isinstance(custom, ValueError) else expected(field)
+    return f"{name.upper()}={found}: expected {allowed}{when_left_out(field)}"

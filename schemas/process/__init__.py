@@ -1,0 +1,1 @@
+"""What every process does alike: its health page, its log lines, what follows from its lease."""

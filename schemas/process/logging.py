@@ -1,0 +1,68 @@
+"""What a process says about itself: one line per fact on stderr, as text or as JSON. Phone numbers are shortened."""
+
+import logging
+import sys
+import time
+from typing import Literal
+
+from schemas.process.numbers import numbers_shortened
+from schemas.text.clean import json_line, printable
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+_FURTHER = "\n    "
+"""A record's further lines stand in from the margin: what strangers send can't pose as a record of ours."""
+
+
+class _Json(logging.Formatter):
+    """One JSON object per record; whatever was given as `extra` stands beside the message."""
+
+    def __init__(self, process: str):
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, object] = {
+            "at": f"{stamp}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "process": self._process,
+            "message": numbers_shortened(record.getMessage()),
+        }
+        line.update(_extra(record))
+        if record.exc_info:
+            line["error"] = numbers_shortened(self.formatException(record.exc_info))
+        return json_line(line)
+
+
+class _Text(logging.Formatter):
+    """The same for people: `12:00:00.123 INFO  antiphon.worker: ready (slots=2)`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%H:%M:%S", time.localtime(record.created))
+        extra = ", ".join(f"{name}={value}" for name, value in _extra(record).items())
+        line = f"{stamp}.{int(record.msecs):03d} {record.levelname:<7} {record.name}: "
+        line += numbers_shortened(record.getMessage())
+        if extra:
+            line += f" ({extra})"
+        if record.exc_info:
+            line += "\n" + numbers_shortened(self.formatException(record.exc_info))
+        return printable(line).replace("\n", _FURTHER)
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    given = {name: value for name, value in vars(record).items() if name not in _PLAIN}
+    return {name: numbers_shortened(value) if isinstance(value, str) else value for name, value in given.items()}
+
+
+def set_up_logging(level: str, form: Literal["text", "json"], process: str) -> None:
+    """Send this process's records to stderr. Libraries that print requests (and with them keys) stay at warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json(process) if form == "json" else _Text())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "aiohttp.access", "faster_whisper", "asyncio"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

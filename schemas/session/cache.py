@@ -1,0 +1,95 @@
+"""The fold of a session as the log has it now: snapshot, tail, and a cache that notices when the log lost its tail."""
+
+from collections import OrderedDict
+from weakref import WeakKeyDictionary, ref
+
+from schemas.bus import Bus
+from schemas.errors import EventError
+from schemas.events import Event
+from schemas.session.fold import FOLD_VERSION, fold, load
+from schemas.session.state import SessionState
+
+_PAGE = 500
+
+
+class Folds:
+    """States by session, the latest used kept: an LLM worker that answers a session again reads only what is new."""
+
+    def __init__(self, bus: Bus, size: int = 256):
+        self._bus = ref(bus)  # whoever keeps the cache need not keep the bus
+        self._size = size
+        self._states: OrderedDict[str, SessionState] = OrderedDict()
+
+    async def folded(self, session: str, upto: int | None = None, job: str | None = None) -> SessionState:
+        """The state after event `upto` (None: the last one). A log that ends before `upto` is folded to its end.
+
+        `job`: also fold the later events whose `cause` is this job: what its earlier attempts committed.
+        """
+        bus = self._bus()
+        assert bus is not None, "the bus was closed and forgotten"
+        known = self._states.get(session)
+        base = known if known is not None and (upto is None or known.seq <= upto) else None
+        state, later = await _read(bus, session, base, upto, wants_later=job is not None)
+        if known is None or known is base or state.seq >= known.seq:
+            self._states[session] = state
+            self._states.move_to_end(session)
+            if len(self._states) > self._size:
+                self._states.popitem(last=False)
+        return _and_of_job(state, later, job)
+
+    def forget(self, session: str) -> None:
+        self._states.pop(session, None)
+
+
+_FOLDS: WeakKeyDictionary[Bus, Folds] = WeakKeyDictionary()
+
+
+async def folded(bus: Bus, session: str, upto: int | None = None, job: str | None = None) -> SessionState:
+    """`Folds.folded`, with one cache for each bus of this process."""
+    if bus not in _FOLDS:
+        _FOLDS[bus] = Folds(bus)
+    return await _FOLDS[bus].folded(session, upto, job)
+
+
+async def _read(
+    bus: Bus, session: str, base: SessionState | None, upto: int | None, *, wants_later: bool
+) -> tuple[SessionState, list[Event]]:
+    """The state at `upto`, and the events after it if they are wanted."""
+    if base is None:
+        base = await _snapshot(bus, session, upto)
+    state = base
+    after = max(base.seq - 1, 0)  # from its last event inclusive: is it the one that was folded?
+    later: list[Event] = []
+    while True:
+        page = await bus.read(session, after, _PAGE)
+        full = len(page) == _PAGE
+        if after < base.seq:
+            if not page or (page[0].seq, page[0].at) != (base.seq, base.at):  # the log lost its tail: anew
+                return await _read(bus, session, SessionState(), upto, wants_later=wants_later)
+            after = base.seq
+            page = page[1:]
+        for event in page:
+            if upto is None or event.seq <= upto:
+                state = fold(state, event)
+            else:
+                later.append(event)
+        if not full or (later and not wants_later):
+            return state, later
+        after = page[-1].seq
+
+
+async def _snapshot(bus: Bus, session: str, upto: int | None) -> SessionState:
+    found = await bus.snapshot(session)
+    if found is None or found.version != FOLD_VERSION or (upto is not None and found.seq > upto):
+        return SessionState()
+    try:
+        return load(found.state)
+    except EventError:
+        return SessionState()
+
+
+def _and_of_job(state: SessionState, later: list[Event], job: str | None) -> SessionState:
+    for event in later:
+        if event.cause is not None and event.cause.job == job:
+            state = fold(state, event)
+    return state

@@ -1,0 +1,167 @@
+"""The chat as the LLM is given it: who said what, and of the agent only what was heard.
+
+What comes from strangers (names, attributes, words) is one line and bounded: none of it can pose as an instruction of ours or as
+what somebody else said.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from schemas.text.clean import one_line
+
+if TYPE_CHECKING:
+    from schemas.session.state import Reply, Sentence, SessionState, Turn
+
+Message = dict[str, Any]
+
+_UNSAID = frozenset({"noise", "empty", "backchannel", "replaced", "lost"})
+"""Reasons of dropped turns whose words, if any, were not meant for the chat."""
+_LONGEST_VALUE = 300
+_LONGEST_NAME = 60
+_LONGEST_WORDS = 4000
+"""Characters of a participant's attribute, of a name, and of one message or utterance that the LLM is told."""
+
+
+def counts(turn: "Turn") -> bool:
+    """Whether an ended turn leaves anything in the chat. What bridged a wait would only teach the LLM to say so itself."""
+    if turn.commit is not None and turn.commit.why == "filler":
+        return False
+    if turn.end is None or turn.heard:
+        return True
+    if turn.end.how == "dropped" and turn.end.reason in _UNSAID:
+        return False
+    return bool(turn.text)
+
+
+def messages(state: "SessionState", number: int, generation: int | None) -> list[Message]:
+    chat: list[Message] = []
+    several = _several(state)
+    past = [turn for turn in state.turns.values() if turn.id < number and counts(turn)]
+    for turn in _latest(state, past, several):
+        _add(chat, "user", _users_words(state, turn, several))
+        if turn.reply is not None:
+            chat.extend(_tool_rounds(turn.reply, heard_only=True))
+        _add(chat, "assistant", turn.heard)
+    present = state.turns.get(number)
+    if present is not None:
+        _add(chat, "user", _users_words(state, present, several))
+        if (reply := _standing(present, generation)) is not None:
+            chat.extend(_tool_rounds(reply, heard_only=False))
+    system = "\n\n".join(part for part in (state.instructions, _known(state)) if part)
+    return [{"role": "system", "content": system}, *chat] if system else chat
+
+
+def _latest(state: "SessionState", past: "list[Turn]", several: bool) -> "list[Turn]":
+    """As many of the latest turns as the agent's limits allow, each whole."""
+    limits = state.agent.limits
+    left, kept = limits.history_characters, 0
+    for turn in reversed(past[-limits.history_turns :]):
+        tools = turn.reply.tools if turn.reply is not None else ()
+        left -= len(_users_words(state, turn, several)) + len(turn.heard)
+        left -= sum(len(str(tool.arguments)) + len(tool.result) + len(tool.error) for tool in tools)
+        if left < 0:
+            break
+        kept += 1
+    return past[len(past) - kept :]
+
+
+def said(state: "SessionState", number: int, generation: int | None) -> "list[Sentence]":
+    turn = state.turns.get(number)
+    reply = _standing(turn, generation) if turn else None
+    if reply is None:
+        return []
+    after = max((tool.after for tool in reply.tools if tool.returned), default=0)
+    return [sentence for index, sentence in sorted(reply.sentences.items()) if index >= after]
+
+
+def _standing(turn: "Turn", generation: int | None) -> "Reply | None":
+    reply = turn.reply
+    return reply if reply is not None and generation in (None, reply.generation) else None
+
+
+def _known(state: "SessionState") -> str:
+    """What the agent spec allows to be told of who is present. A value is one line: it cannot pose as an instruction of ours."""
+    lines = []
+    for participant in state.participants.values():
+        allowed = [name for name in state.agent.prompt_attributes if participant.attributes.get(name)]
+        values = [f"{name}: {_value(participant.attributes[name])}" for name in allowed]
+        if participant.present and values:
+            lines.append(f"- {_name(state, participant.identity)}: {'; '.join(values)}")
+    return "\n".join(("What is known of the participants:", *lines)) if lines else ""
+
+
+def _value(text: str) -> str:
+    """An attribute's value; it ends where ours begin."""
+    return one_line(text, _LONGEST_VALUE).replace(";", ",")
+
+
+def _several(state: "SessionState") -> bool:
+    """Whether more than one human takes part: then each line says whose it is."""
+    speakers = {utterance.participant for turn in state.turns.values() for utterance in turn.utterances}
+    present = {p.identity for p in state.participants.values() if p.present and p.kind != "agent"}
+    return len(speakers | present) > 1
+
+
+def _users_words(state: "SessionState", turn: "Turn", several: bool) -> str:
+    said = [(utterance.participant, utterance.words) for utterance in turn.utterances if utterance.words]
+    said += [(letter.participant, letter.text) for letter in turn.letters]
+    said = [(who, one_line(text, _LONGEST_WORDS)) for who, text in said]
+    if not several:
+        return " ".join(text for _, text in said)
+    lines: list[tuple[str, str]] = []
+    for who, text in said:
+        if lines and lines[-1][0] == who:
+            lines[-1] = (who, f"{lines[-1][1]} {text}")
+        else:
+            lines.append((who, text))
+    return "\n".join(f"{_name(state, who)}: {text}" for who, text in lines)
+
+
+def _name(state: "SessionState", identity: str) -> str:
+    """What somebody is called: no colon, since one ends a name; who shares a name with others is told apart by the identity."""
+    participant = state.participants.get(identity)
+    name = _label(participant.name) if participant else ""
+    if not name:
+        return _label(identity)
+    namesakes = [one for one in state.participants.values() if _label(one.name or one.identity).lower() == name.lower()]
+    return f"{name} ({_label(identity)})" if len(namesakes) > 1 else name
+
+
+def _label(text: str) -> str:
+    return one_line(text.replace(":", " "), _LONGEST_NAME)
+
+
+def _add(chat: list[Message], role: str, text: str) -> None:
+    """Two in a row of one side become one message: many chat templates insist that the sides alternate."""
+    if not text:
+        return
+    if chat and chat[-1]["role"] == role and "tool_calls" not in chat[-1]:
+        chat[-1] = {"role": role, "content": f"{chat[-1]['content']}\n{text}"}
+    else:
+        chat.append({"role": role, "content": text})
+
+
+def _tool_rounds(reply: "Reply", *, heard_only: bool) -> Iterator[Message]:
+    """Calls made at one point of the reply and their results. In past turns the words around them stand in `heard`."""
+    tools = [tool for tool in reply.tools if tool.returned]
+    begun = 0
+    for after in sorted({tool.after for tool in tools}):
+        calls = [tool for tool in tools if tool.after == after]
+        words = [s.text for index, s in sorted(reply.sentences.items()) if begun <= index < after]
+        begun = after
+        yield {
+            "role": "assistant",
+            "content": "" if heard_only else " ".join(words),
+            "tool_calls": [
+                {
+                    "id": tool.call,
+                    "type": "function",
+                    "function": {"name": tool.name, "arguments": json.dumps(dict(tool.arguments), ensure_ascii=False)},
+                }
+                for tool in calls
+            ],
+        }
+        for tool in calls:
+            content = f"error: {tool.error}" if tool.error else tool.result
+            yield {"role": "tool", "tool_call_id": tool.call, "content": content}

@@ -1,0 +1,295 @@
+"""What a session's log amounts to: frozen values, shared between one state and the next.
+
+Times ending in `_at` and all bare moments are Redis time in µs; durations and positions are seconds. A turn keeps what its
+waterfall and the chat need after it has ended; references to its audio go with its end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from schemas.audio import AudioRef
+from schemas.config.agent import AgentSpec
+from schemas.events import CommitReason, Stage, Word
+from schemas.session import chat as _chat
+
+Floor = Literal["user", "agent", "none"]
+Lost = Literal["failed", "expired"]
+
+OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler"})
+"""Why a turn without an utterance was committed: the agent speaks of its own accord."""
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    identity: str
+    kind: str = "standard"
+    name: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    present: bool = True
+    speaking: bool = False
+
+    @property
+    def shown(self) -> str:
+        """Its name for a person."""
+        return self.name or self.identity
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A standing utterance (replaced ones are gone). `spoken_at`: end of its last speech frame; `captured_at`: its STT job was
+    enqueued; `text`: None until transcribed; `transcribed_at` with `took` and `queued` of that job; `lost`: no transcript
+    will come; `audio` is empty once its turn has ended; `before`: words of what it carries, which stand for it while it has
+    none."""
+
+    id: str
+    participant: str
+    spoken_at: int
+    captured_at: int
+    duration: float
+    audio: tuple[AudioRef, ...] = ()
+    over: bool = False
+    text: str | None = None
+    end_of_turn: float | None = None
+    transcribed_at: int | None = None
+    took: float = 0.0
+    queued: float = 0.0
+    lost: Lost | None = None
+    before: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is known to have been said."""
+        return self.before if self.text is None else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A typed message."""
+
+    participant: str
+    text: str
+    at: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One part of a sentence's sound."""
+
+    part: int
+    last: bool
+    audio: AudioRef
+    duration: float
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`job`: id of the LLM job that said it ("" for the gateway's own); `clip_at`: its first sound was ready, with
+    `clip_took` and `clip_queued` of that TTS job; `complete`: all parts are there; `started_at`: its playback began;
+    `heard`: seconds of it that sounded, as far as the log tells; `clips` is empty once its turn has ended."""
+
+    index: int
+    text: str
+    job: str
+    at: int
+    took: float = 0.0
+    queued: float = 0.0
+    clips: tuple[Clip, ...] = ()
+    duration: float = 0.0
+    complete: bool = False
+    clip_at: int | None = None
+    clip_took: float = 0.0
+    clip_queued: float = 0.0
+    lost: Lost | None = None
+    started_at: int | None = None
+    paused: bool = False
+    heard: float = 0.0
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool call within a reply. `after`: sentences said before it; `returned`: result or error is there."""
+
+    call: str
+    name: str
+    arguments: Mapping[str, Any]
+    after: int
+    job: str = ""
+    returned: bool = False
+    result: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The reply of a turn, in the generation that stands."""
+
+    generation: int
+    sentences: Mapping[int, Sentence] = field(default_factory=dict)
+    tools: tuple[Tool, ...] = ()
+    finished: Literal["stop", "length", "tool", "cut"] | None = None
+    model: str = ""
+    time_to_first_token: float | None = None
+
+    def said_by(self, job: str) -> list[Sentence]:
+        """What a job has committed already, in order: a redelivered one goes on after it."""
+        return [sentence for _, sentence in sorted(self.sentences.items()) if sentence.job == job]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    why: CommitReason
+    at: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    how: Literal["played", "interrupted", "dropped", "failed", "expired"]
+    reason: str
+    heard: str
+    unheard: tuple[int, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    stage: Stage
+    code: str
+    message: str
+    will_retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Text somebody asked the agent to speak."""
+
+    text: str
+    interrupt: bool = False
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """`partials`: by participant, what is being said and not captured yet; `commit`: None again when the turn is reopened;
+    `say`: the request it speaks."""
+
+    id: int
+    opened_at: int
+    utterances: tuple[Utterance, ...] = ()
+    letters: tuple[Letter, ...] = ()
+    partials: Mapping[str, str] = field(default_factory=dict)
+    commit: Commit | None = None
+    reply: Reply | None = None
+    say: Say | None = None
+    failures: tuple[Failure, ...] = ()
+    end: TurnEnd | None = None
+
+    @property
+    def own(self) -> bool:
+        """The agent speaks of its own accord: greeting, say, fallback, repeat."""
+        return self.commit is not None and self.commit.why in OWN
+
+    @property
+    def text(self) -> str:
+        """What the users said and typed, joined."""
+        said = [utterance.words for utterance in self.utterances if utterance.words]
+        return " ".join(said + [letter.text for letter in self.letters])
+
+    @property
+    def started_at(self) -> int | None:
+        """Its first sound."""
+        starts = [s.started_at for s in self.reply.sentences.values() if s.started_at] if self.reply else []
+        return min(starts, default=None)
+
+    @property
+    def heard(self) -> str:
+        """The reply as it was heard: to the word once the turn has ended, until then by whole sentences."""
+        if self.end is not None:
+            return self.end.heard
+        sentences = self.reply.sentences.values() if self.reply else ()
+        return " ".join(sentence.text for sentence in sentences if sentence.finished)
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A fixed phrase (fallback, repeat), synthesized at the session's start."""
+
+    clips: tuple[Clip, ...] = ()
+    complete: bool = False
+    lost: Lost | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a session used. Seconds: `speech` sent to STT, `sound` made by TTS."""
+
+    turns: int = 0
+    interrupted: int = 0
+    transcripts: int = 0
+    speech: float = 0.0
+    replies: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    clips: int = 0
+    sound: float = 0.0
+    characters: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """A session after event `seq`. `at`: that event's; `turns`: the open ones and the last ended ones, in order
+    (`agent.limits.history_turns` of those that count in the chat); `letters`: typed messages no turn has taken up yet; `says`:
+    what the agent was asked to say and hasn't begun; `end_requested`: somebody asked for the end, with this reason."""
+
+    seq: int = 0
+    at: int = 0
+    agent: AgentSpec = field(default_factory=AgentSpec)
+    instructions: str = ""
+    room: str = ""
+    transport: str = ""
+    gateway: str = ""
+    epoch: int = 1
+    started_at: int = 0
+    generation: int = 0
+    participants: Mapping[str, Participant] = field(default_factory=dict)
+    turns: Mapping[int, Turn] = field(default_factory=dict)
+    letters: tuple[Letter, ...] = ()
+    says: tuple[Say, ...] = ()
+    phrases: Mapping[str, Phrase] = field(default_factory=dict)
+    greeted: bool = False
+    totals: Totals = field(default_factory=Totals)
+    digits: str = ""
+    end_requested: str | None = None
+    ended: str | None = None
+    ended_at: int | None = None
+
+    @property
+    def current(self) -> Turn | None:
+        """The latest open turn."""
+        return next((turn for turn in reversed(tuple(self.turns.values())) if turn.end is None), None)
+
+    @property
+    def floor(self) -> Floor:
+        """Whose turn it is: the agent's from a commit to the turn's end, the users' while they speak or wait to be heard."""
+        open_turns = [turn for turn in self.turns.values() if turn.end is None]
+        if any(turn.commit is not None for turn in open_turns):
+            return "agent"
+        return "user" if open_turns else "none"
+
+    def messages(self, turn: int, generation: int | None = None) -> list[dict[str, Any]]:
+        """The chat an LLM is given to answer `turn` in `generation`: OpenAI messages, system first.
+
+        The agent's side is what was heard. For `turn` itself: what the users said, then the tool rounds of this
+        generation's reply, if it is being continued. What was said since the last tool round is not in it:
+        `said(turn, generation)`.
+        """
+        return _chat.messages(self, turn, generation)
+
+    def said(self, turn: int, generation: int | None = None) -> list[Sentence]:
+        """The reply's sentences of this generation since its last tool round: what a resumed job continues (prefill)."""
+        return _chat.said(self, turn, generation)

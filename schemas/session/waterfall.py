@@ -1,0 +1,133 @@
+"""Why a turn took as long as it did: from the user's last sample to the agent's first, in parts that sum to it exactly.
+
+Only what lies on the critical path is counted, and each stage holds its own queueing. Moments are the log's (Redis time, µs);
+the parts are differences of consecutive moments, so nothing is lost between them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from schemas.session.state import Sentence, SessionState, Turn, Utterance
+
+PARTS = ("soft_end", "stt", "llm", "tts", "commit_wait", "playout")
+"""soft_end: silence until the utterance was captured · stt: until the last transcript · llm: until the first sentence ·
+tts: until its first sound · commit_wait: for the end of the turn to be certain, where that came after the sound, and for
+the reply to be asked for, where it wasn't speculated · playout: from then on to the publish of the first sound."""
+
+Kind = Literal["voice", "text", "own"]
+
+_SAME_CALL = 10_000
+"""µs: a job that seems to have been enqueued this shortly after its predecessor's commit was enqueued in that very call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """Seconds. `kind`: spoken to, typed to, or the agent's own words (counted from the commit); `parts`: by name, all of PARTS;
+    `queued`: of the stages among them, what was spent waiting for a worker; `began_at`: µs, where it is counted from."""
+
+    turn: int
+    kind: Kind
+    began_at: int
+    total: float
+    parts: Mapping[str, float]
+    queued: Mapping[str, float]
+
+    @property
+    def voice_to_voice(self) -> float | None:
+        """Last sample of speech to first sample of the reply; None for a turn nobody spoke in."""
+        return self.total if self.kind == "voice" else None
+
+    def view(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "turn": self.turn,
+            "kind": self.kind,
+            "total": self.total,
+            "parts": dict(self.parts),
+            "queued": dict(self.queued),
+        }
+
+
+def waterfall(state: SessionState, number: int | None) -> Waterfall | None:
+    """The waterfall of a turn; None while nothing of it was played, or if the state has forgotten it."""
+    turn = state.turns.get(number) if number is not None else None
+    return waterfall_of(turn) if turn is not None else None
+
+
+def waterfall_of(turn: Turn) -> Waterfall | None:
+    """The waterfall of a turn; None while nothing of it was played."""
+    first = _first_played(turn)
+    if first is None or first.started_at is None or turn.commit is None:
+        return None
+    moments = _Moments(turn, first, end=first.started_at)
+    return moments.waterfall()
+
+
+def _first_played(turn: Turn) -> Sentence | None:
+    played = [s for s in turn.reply.sentences.values() if s.started_at is not None] if turn.reply else []
+    return min(played, key=lambda sentence: sentence.started_at or 0, default=None)
+
+
+class _Moments:
+    """The turn's moments on the critical path, each no earlier than the one before and no later than the first sound."""
+
+    def __init__(self, turn: Turn, first: Sentence, end: int):
+        self._turn, self._first, self._end = turn, first, end
+        self._parts = dict.fromkeys(PARTS, 0)
+        self._queued = dict.fromkeys(("stt", "llm", "tts"), 0.0)
+
+    def waterfall(self) -> Waterfall:
+        turn, commit = self._turn, self._turn.commit
+        assert commit is not None
+        last = max(turn.utterances, key=lambda one: one.spoken_at, default=None)
+        letter = max((one.at for one in turn.letters), default=None)
+        if turn.own:
+            kind: Kind = "own"
+            self._begin(commit.at)
+        elif last is not None and (letter is None or last.spoken_at > letter):
+            kind = "voice"
+            self._begin(last.spoken_at)
+            self._heard(last)
+        else:
+            kind = "text"
+            self._begin(letter if letter is not None else turn.opened_at)
+        if not turn.own:
+            self._thought(commit.at)
+        self._spoken(commit.at)
+        parts = {name: micros / 1e6 for name, micros in self._parts.items()}
+        total = (self._end - self._began) / 1e6
+        return Waterfall(turn.id, kind, self._began, total, parts, self._queued)
+
+    def _begin(self, moment: int) -> None:
+        self._began = self._now = min(moment, self._end)
+
+    def _until(self, part: str, moment: int | None, queued: float = 0.0) -> None:
+        """What passes up to `moment` belongs to `part`."""
+        moment = self._now if moment is None else min(max(moment, self._now), self._end)
+        passed = moment - self._now
+        self._parts[part] += passed
+        if part in self._queued:
+            self._queued[part] = round(min(queued, passed / 1e6), 6)
+        self._now = moment
+
+    def _heard(self, last: Utterance) -> None:
+        self._until("soft_end", last.captured_at)
+        transcribed = [one for one in self._turn.utterances if one.transcribed_at is not None]
+        latest = max(transcribed, key=lambda one: one.transcribed_at or 0, default=None)
+        if latest is not None:
+            self._until("stt", latest.transcribed_at, latest.queued)
+
+    def _thought(self, committed: int) -> None:
+        """A job enqueued with the transcript waited for nothing; one enqueued at the commit waited for the commit."""
+        first = self._first
+        asked = first.at - round((first.took + first.queued) * 1e6)
+        if asked > self._now + _SAME_CALL:
+            near_commit = abs(committed - asked) < abs(self._now - asked) and committed <= first.at
+            self._until("commit_wait", committed if near_commit else asked)
+        self._until("llm", first.at, first.queued)
+
+    def _spoken(self, committed: int) -> None:
+        self._until("tts", self._first.clip_at, self._first.clip_queued)
+        self._until("commit_wait", committed)
+        self._until("playout", self._end)

@@ -1,0 +1,324 @@
+"""Events in words, for somebody who has not read the code: who did what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from schemas import events as e
+from schemas.session.fold import SessionState
+from schemas.text.clean import printable
+
+Style = Literal["user", "agent", "stage", "system", "trouble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`who`: a participant, the agent, a stage, the gateway or the API; `detail`: figures, may be empty."""
+
+    who: str
+    text: str
+    detail: str = ""
+    style: Style = "system"
+
+
+def line(event: e.Event, state: SessionState) -> Line:
+    """One event in words. `state`: the session after it."""
+    made = _LINES[type(event)](event, state)
+    detail = made.detail
+    if event.raises is not None:
+        note = f"what was prepared so far is void (generation {event.raises})"
+        detail = f"{detail} · {note}" if detail else note
+    return Line(_on_one_line(made.who), _on_one_line(made.text), _on_one_line(detail), made.style)
+
+
+def _on_one_line(text: str) -> str:
+    """What was said or typed can't pose as an event of its own, nor move the cursor."""
+    return printable(text).replace("\n", " ⏎ ").replace("\t", " ")
+
+
+def _person(state: SessionState, identity: str) -> str:
+    participant = state.participants.get(identity)
+    return participant.shown if participant else identity
+
+
+def _times(took: float, queued: float) -> str:
+    """How long a job took, and, apart from that, how long it waited for a worker."""
+    return f"took {_ms(took)}, waited {_ms(queued)}" if took or queued else ""
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.0f} ms"
+
+
+def _quoted(text: str) -> str:
+    return f"“{text}”"
+
+
+def _sentence(state: SessionState, event: e.Event, index: int) -> str:
+    turn = state.turns.get(event.turn or 0)
+    sentence = turn.reply.sentences.get(index) if turn and turn.reply else None
+    return _quoted(sentence.text) if sentence else f"sentence {index + 1}"
+
+
+# ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ENDS = {
+    "hang_up": "they hung up",
+    "client_gone": "the client was gone for too long",
+    "end_requested": "somebody asked for the end",
+    "limit": "a limit was reached",
+    "gateway_lost": "its gateway was lost",
+    "room_closed": "the room was closed",
+    "error": "an error",
+}
+_TAKEN = {
+    "expired": "the last gateway's lease had run out",
+    "ticket": "the client came back with its ticket",
+    "restart": "the gateway was restarted",
+}
+
+
+def _started(event: e.SessionStarted, state: SessionState) -> Line:
+    return Line(
+        "gateway",
+        f'session begins: agent "{event.agent.name}", {event.transport} room {event.room}',
+        " · ".join([event.gateway, *event.warnings]),
+    )
+
+
+def _resumed(event: e.SessionResumed, state: SessionState) -> Line:
+    return Line("gateway", f"{event.gateway} takes over: {_TAKEN[event.reason]}", f"epoch {event.epoch}", "trouble")
+
+
+def _rewound(event: e.SessionRewound, state: SessionState) -> Line:
+    return Line(
+        "gateway", f"the log had lost what came after event {event.after}; it goes on from there", "", "trouble"
+    )
+
+
+def _ended(event: e.SessionEnded, state: SessionState) -> Line:
+    return Line("gateway", f"session ends: {_ENDS.get(event.reason, event.reason)}", event.detail)
+
+
+def _joined(event: e.ParticipantJoined, state: SessionState) -> Line:
+    return Line(_person(state, event.participant), "joins", "" if event.kind == "standard" else event.kind, "user")
+
+
+def _changed(event: e.ParticipantChanged, state: SessionState) -> Line:
+    known = ", ".join(f"{name}: {value}" for name, value in event.attributes.items())
+    return Line(_person(state, event.participant), "is known anew", known, "user")
+
+
+def _left(event: e.ParticipantLeft, state: SessionState) -> Line:
+    return Line(_person(state, event.participant), "leaves", event.reason, "user")
+
+
+# ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _speaks(event: e.SpeechStarted, state: SessionState) -> Line:
+    over = " over the agent" if event.over else ""
+    return Line(_person(state, event.participant), f"begins to speak{over}", "", "user")
+
+
+def _silent(event: e.SpeechPaused, state: SessionState) -> Line:
+    return Line(_person(state, event.participant), "pauses", f"{_ms(event.silence)} of silence so far", "user")
+
+
+def _speaks_on(event: e.SpeechResumed, state: SessionState) -> Line:
+    return Line(_person(state, event.participant), "speaks on", "", "user")
+
+
+def _captured(event: e.UtteranceCaptured, state: SessionState) -> Line:
+    again = f" (with what {event.replaces} held)" if event.replaces else ""
+    text = f"{event.duration:.1f} s of speech are stored as {event.utterance}{again} and go to STT"
+    return Line(_person(state, event.participant), text, "", "user")
+
+
+def _partial(event: e.TranscriptPartial, state: SessionState) -> Line:
+    return Line("STT", f"so far: {_quoted(event.text)} …", _times(event.took, event.queued), "stage")
+
+
+def _final(event: e.TranscriptFinal, state: SessionState) -> Line:
+    who = _person(state, event.participant)
+    text = f"{who} said {_quoted(event.text)}" if event.text else f"{who} said nothing (noise)"
+    sure = [] if event.end_of_turn is None else [f"has finished: {event.end_of_turn:.0%}"]
+    return Line("STT", text, ", ".join([*sure, _times(event.took, event.queued)]), "stage")
+
+
+# ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_WHY = {
+    "end_of_turn": "going by how it sounded",
+    "silence": "going by the silence",
+    "text": "going by the words",
+    "push_to_talk": "the button was released",
+    "interruption": "it interrupted",
+    "greeting": "to greet",
+    "say": "asked to speak",
+    "fallback": "to apologize",
+    "repeat": "to ask again",
+    "filler": "to bridge the wait",
+}
+_HOW = {
+    "played": "was answered",
+    "interrupted": "was interrupted",
+    "dropped": "needs no answer",
+    "failed": "could not be answered",
+    "expired": "took too long",
+}
+_REASON = {
+    "finished": "",
+    "barge_in": "the user spoke",
+    "say": "something else had to be said",
+    "noise": "noise",
+    "empty": "no words",
+    "backchannel": "only “mhm”",
+    "replaced": "the user spoke first",
+    "overload": "too much was waiting",
+    "unaddressed": "somebody else was meant",
+    "lost": "its sound went with its gateway",
+    "rewound": "the log lost its tail",
+    "session": "the session ended",
+    "stt": "hearing",
+    "llm": "the LLM",
+    "tts": "the voice",
+}
+
+
+def _committed(event: e.TurnCommitted, state: SessionState) -> Line:
+    delay = f"{_ms(event.delay)} after the last word" if event.delay else ""
+    turn = state.turns.get(event.turn)
+    why = "it was typed" if event.why == "text" and turn and turn.letters else _WHY[event.why]
+    return Line("gateway", f"turn {event.turn}: the agent has the floor ({why})", delay)
+
+
+def _turn_ended(event: e.TurnEnded, state: SessionState) -> Line:
+    reason = _REASON.get(event.reason, event.reason)
+    how = "was cut off" if event.reason == "session" else _HOW[event.how]
+    text = f"turn {event.turn} {how}" + (f": {reason}" if reason else "")
+    heard = f"the user heard {_quoted(event.heard)}" if event.heard and event.how != "played" else ""
+    trouble = event.how in ("failed", "expired") and event.reason != "session"
+    return Line("gateway", text, heard, "trouble" if trouble else "system")
+
+
+def _message(event: e.MessageReceived, state: SessionState) -> Line:
+    return Line(_person(state, event.participant), f"types {_quoted(event.text)}", "", "user")
+
+
+def _dtmf(event: e.DtmfReceived, state: SessionState) -> Line:
+    return Line(_person(state, event.participant), f"presses {event.digits}", "", "user")
+
+
+def _say(event: e.SayRequested, state: SessionState) -> Line:
+    return Line("API", f"asks the agent to say {_quoted(event.text)}", "at once" if event.interrupt else "")
+
+
+def _instructions(event: e.InstructionsChanged, state: SessionState) -> Line:
+    return Line("API", f"gives new instructions: {_quoted(event.instructions[:80])}")
+
+
+def _end_requested(event: e.EndRequested, state: SessionState) -> Line:
+    return Line("API", "asks for the session's end", event.reason)
+
+
+# ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _reply(event: e.ReplySentence, state: SessionState) -> Line:
+    who = "LLM" if event.cause else "agent"
+    return Line(who, f"sentence {event.index + 1}: {_quoted(event.text)}", _times(event.took, event.queued), "stage")
+
+
+_FINISHED = {"stop": "", "length": ", cut at max_tokens", "tool": ", then a tool", "cut": ", cut after a restart"}
+
+
+def _finished(event: e.ReplyFinished, state: SessionState) -> Line:
+    sentences = "1 sentence" if event.sentences == 1 else f"{event.sentences} sentences"
+    details = []
+    if event.time_to_first_token is not None:
+        details.append(f"first token after {_ms(event.time_to_first_token)}")
+    if event.usage.completion_tokens:
+        details.append(f"{event.usage.prompt_tokens} tokens in, {event.usage.completion_tokens} out")
+    who = "LLM" if event.cause else "agent"
+    return Line(who, f"that was all: {sentences}{_FINISHED[event.reason]}", ", ".join(details), "stage")
+
+
+def _called(event: e.ToolCalled, state: SessionState) -> Line:
+    arguments = ", ".join(f"{name}={value!r}" for name, value in event.arguments.items())
+    return Line("LLM", f"calls {event.name}({arguments})", "", "stage")
+
+
+def _returned(event: e.ToolReturned, state: SessionState) -> Line:
+    if event.error:
+        return Line("LLM", f"{event.name} failed: {event.error}", _times(event.took, 0.0), "trouble")
+    return Line("LLM", f"{event.name} answers {event.result[:80]!r}", _times(event.took, 0.0), "stage")
+
+
+def _clip(event: e.ClipReady, state: SessionState) -> Line:
+    what = f'the phrase "{event.phrase}"' if event.phrase else f"sentence {event.index + 1}"
+    what += "" if event.last and not event.part else f", part {event.part + 1}"
+    return Line("TTS", f"{event.duration:.1f} s of sound for {what}", _times(event.took, event.queued), "stage")
+
+
+def _plays(event: e.PlaybackStarted, state: SessionState) -> Line:
+    return Line("agent", f"says {_sentence(state, event, event.index)}", "", "agent")
+
+
+def _holds(event: e.PlaybackPaused, state: SessionState) -> Line:
+    return Line("agent", "falls silent to listen", f"{event.position:.1f} s into the sentence", "agent")
+
+
+def _goes_on(event: e.PlaybackResumed, state: SessionState) -> Line:
+    return Line("agent", "goes on", f"from {event.position:.1f} s", "agent")
+
+
+def _has_said(event: e.PlaybackFinished, state: SessionState) -> Line:
+    return Line("agent", f"has said sentence {event.index + 1}", f"{event.position:.1f} s", "agent")
+
+
+# ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _failed(event: e.StageFailed, state: SessionState) -> Line:
+    then = "; it is tried again" if event.will_retry else ""
+    return Line(event.stage.upper(), f"{event.message}{then}", event.code, "trouble")
+
+
+def _expired(event: e.StageExpired, state: SessionState) -> Line:
+    return Line(event.stage.upper(), event.message or "the job came too late to be of use", event.job, "trouble")
+
+
+_LINES: dict[type, Callable[[Any, SessionState], Line]] = {
+    e.SessionStarted: _started,
+    e.SessionResumed: _resumed,
+    e.SessionRewound: _rewound,
+    e.SessionEnded: _ended,
+    e.ParticipantJoined: _joined,
+    e.ParticipantChanged: _changed,
+    e.ParticipantLeft: _left,
+    e.SpeechStarted: _speaks,
+    e.SpeechPaused: _silent,
+    e.SpeechResumed: _speaks_on,
+    e.UtteranceCaptured: _captured,
+    e.TranscriptPartial: _partial,
+    e.TranscriptFinal: _final,
+    e.TurnCommitted: _committed,
+    e.TurnEnded: _turn_ended,
+    e.MessageReceived: _message,
+    e.DtmfReceived: _dtmf,
+    e.SayRequested: _say,
+    e.InstructionsChanged: _instructions,
+    e.EndRequested: _end_requested,
+    e.ReplySentence: _reply,
+    e.ReplyFinished: _finished,
+    e.ToolCalled: _called,
+    e.ToolReturned: _returned,
+    e.ClipReady: _clip,
+    e.PlaybackStarted: _plays,
+    e.PlaybackPaused: _holds,
+    e.PlaybackResumed: _goes_on,
+    e.PlaybackFinished: _has_said,
+    e.StageFailed: _failed,
+    e.StageExpired: _expired,
+}

@@ -1,0 +1,161 @@
+"""Phones in LiveKit rooms, on a real server with Redis; the bridge itself is played by a participant of kind SIP."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from livekit import api
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from api.telephony import Login, Rule, Telephony, TelephonyError
+from gateway.rooms.livekit._errors import LiveKitError
+from ops.cli import app
+from ops.commands.doctor import _livekit
+from ops.stack.embedded.livekit import LiveKit
+from schemas.access.livekit import Access
+from schemas.config.settings import Settings
+from schemas.events import ParticipantJoined
+from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
+
+
+@pytest.fixture
+async def phones(livekit: LiveKit) -> AsyncIterator[Telephony]:
+    async with Telephony(Access(livekit.url, livekit.api_key, livekit.api_secret)) as telephony:
+        yield telephony
+
+
+async def test_trunks_and_rules_are_kept(phones: Telephony) -> None:
+    """What is made is listed, without passwords, and is gone once removed."""
+    line = await phones.add_inbound("line", ["+15105550100"], ["203.0.113.0/24"])
+    out = await phones.add_outbound("out", "sip.example.com", ["+15105550100"], Login("me", "s3cret"), "tcp")
+    own = await phones.add_rule(Rule("own", trunks=[line], agent="helper", metadata='{"agent": "desk"}'))
+    shared = await phones.add_rule(Rule("shared", room="meeting", pin="4711"))
+    found = {row["id"]: row for row in await phones.everything()}
+    assert found[line]["from"] == ["203.0.113.0/24"]
+    assert found[out]["by"] == "sip.example.com"
+    assert found[own]["room"] == "call-…"
+    assert found[own]["agents"] == ['helper {"agent": "desk"}']
+    assert (found[shared]["room"], found[shared]["pin"]) == ("meeting", True)
+    assert "s3cret" not in json.dumps(list(found.values()))
+    assert "4711" not in json.dumps(list(found.values()))
+    for identifier in (own, shared, out, line):
+        await phones.remove(identifier)
+    assert await phones.everything() == []
+
+
+async def test_nobody_may_call_until_a_trunk_says_so(phones: Telephony) -> None:
+    """An inbound trunk without addresses and without a login is refused: it would take everybody's calls."""
+    with pytest.raises(TelephonyError, match="who may call in"):
+        await phones.add_inbound("open", ["+15105550100"])
+    assert await phones.everything() == []
+
+
+async def test_a_call_without_a_bridge(site: Site, phones: Telephony) -> None:
+    """Where no bridge runs, a call out says so, and no agent is left waiting in a room made for it."""
+    await site.gateway()
+    out = await phones.add_outbound("out", "127.0.0.1:5999", ["+15105550100"])
+    with pytest.raises(TelephonyError, match=r"no SIP bridge answers.*livekit/sip"):
+        await phones.call(out, "+15105550123", "call-1", wait=0)
+    with pytest.raises(TelephonyError, match="trunk does not exist"):
+        await phones.call("ST_none", "+15105550123", "call-2")
+    assert (await site.api.room.list_rooms(api.ListRoomsRequest())).rooms == []
+
+
+async def test_nobody_is_called_without_an_agent(phones: Telephony, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number is dialled once the agent is in the room; where none comes, the command says which to look for."""
+    monkeypatch.setattr("api.telephony._AGENT_WITHIN", 0.2)
+    with pytest.raises(TelephonyError, match=r"nobody was called.*LIVEKIT_AGENT_NAME=helper"):
+        await phones.call("ST_none", "+15105550123", "call-1", agent="helper")
+
+
+async def test_a_server_without_redis(livekit: LiveKit) -> None:
+    """A LiveKit server without Redis says what is missing."""
+    bare = LiveKit(livekit.folder.parent / "bare")
+    await bare.start()
+    try:
+        async with Telephony(Access(bare.url, bare.api_key, bare.api_secret)) as phones:
+            with pytest.raises(TelephonyError, match="Redis"):
+                await phones.everything()
+    finally:
+        await bare.kill()
+
+
+async def test_a_wrong_secret_is_said(livekit: LiveKit) -> None:
+    """The API's refusal names the setting."""
+    async with Telephony(Access(livekit.url, livekit.api_key, "x" * 40)) as phones:
+        with pytest.raises(LiveKitError, match="LIVEKIT_API_SECRET"):
+            await phones.everything()
+
+
+async def test_a_ringing_phone_is_not_greeted(site: Site) -> None:
+    """The agent greets who has answered: not a phone that still rings."""
+    (site.folder / "default.toml").write_text('name = "default"\ngreeting = "Good morning."\n')
+    await site.gateway(agents=str(site.folder / "default.toml"))
+    heard = asyncio.Event()
+    phone = await site.person("call-1", "phone", kind="sip", attributes={"sip.callStatus": "ringing"})
+    phone.on("track_subscribed", lambda *_: heard.set())
+    session = await until(lambda: session_of(phone), "the agent")
+    await until(lambda: agents(phone)[0].track_publications, "the agent's voice")
+    await asyncio.wait_for(heard.wait(), 5)
+    await phone.local_participant.publish_dtmf(code=1, digit="1")
+
+    async def kinds() -> list[str]:
+        return [event.type for event in await site.events(session)]
+
+    async def keyed() -> bool:
+        return "dtmf.received" in await kinds()
+
+    async def greeted() -> bool:
+        return "turn.committed" in await kinds()
+
+    await eventually(keyed, "the key in the log")
+    await site.api.room.update_participant(
+        api.UpdateParticipantRequest(room="call-1", identity="phone", attributes={"sip.callStatus": "active"})
+    )
+    await eventually(greeted, "the greeting")
+    types = await kinds()
+    assert types.index("participant.joined") < types.index("dtmf.received") < types.index("turn.committed")
+
+
+async def test_a_phone_gets_the_agent(site: Site, phones: Telephony) -> None:
+    """A participant of kind SIP in a new room gets the agent, is a phone with its number in the log, and can be hung up."""
+    await site.gateway()
+    attributes = {"sip.phoneNumber": "+15105550123", "sip.trunkPhoneNumber": "+15105550100", "sip.callStatus": "active"}
+    phone = await site.person("call-1", "phone", kind="sip", attributes=attributes)
+    session = await until(lambda: session_of(phone), "the agent")
+
+    async def joined() -> ParticipantJoined | None:
+        events = await site.events(session)
+        return next((event for event in events if isinstance(event, ParticipantJoined)), None)
+
+    who = await eventually(joined, "the phone in the log")
+    assert who.kind == "sip"
+    assert who.attributes["sip.phoneNumber"] == "+15105550123"
+    (call,) = await phones.calls()
+    assert (call["room"], call["number"], call["called"]) == ("call-1", "+15105550123", "+15105550100")
+    await phones.hang_up("call-1", "phone")
+    await until(lambda: not phone.isconnected(), "it is hung up")
+    with pytest.raises(TelephonyError, match="participant does not exist"):
+        await phones.hang_up("call-1", "phone")
+
+
+def test_the_commands_name_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    """Without a server the command exits with 2 and names the setting."""
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path))
+    monkeypatch.setenv("LIVEKIT_URL", "")
+    result = CliRunner().invoke(app, ["sip", "list"])
+    assert result.exit_code == 2
+    assert "LIVEKIT_URL is not set" in result.output
+
+
+async def test_doctor_asks_the_server(livekit: LiveKit) -> None:
+    """`antiphon doctor` says whether LiveKit takes our key, and which setting is wrong where it does not."""
+    good = Settings(_env_file=None, **{name.lower(): value for name, value in livekit.environment.items()})  # type: ignore[call-arg, arg-type]
+    assert (await _livekit(good, None)).result == "ok"
+    bad = good.model_copy(update={"livekit_api_secret": SecretStr("x" * 40)})
+    finding = await _livekit(bad, None)
+    assert finding.result == "bad"
+    assert "LIVEKIT_API_SECRET" in finding.found
+    assert "x" * 40 not in finding.found

@@ -1,0 +1,252 @@
+"""Rooms whose agent did not come by itself, and sessions whose gateway died."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from livekit import api
+
+from gateway.main import Gateway
+from gateway.rooms.livekit import door as dispatch
+from gateway.rooms.livekit._names import session_name
+from gateway.rooms.livekit.room import LiveKitRoom
+from ops.stack.embedded.livekit import LiveKit
+from schemas.events import Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionResumed
+from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
+
+
+async def test_a_room_older_than_every_gateway_gets_its_agent(site: Site) -> None:
+    """A room made while no gateway was there gets its agent when one arrives: once, though two arrive."""
+    ann = await site.person("early")
+    gateways = [await site.gateway(livekit_watch=True) for _ in range(2)]
+    session = await until(lambda: session_of(ann), "the agent")
+    await asyncio.sleep(1.5)  # as long as three looks take
+    assert len(agents(ann)) == 1
+    assert sum(len(gateway.engine.sessions) for gateway in gateways) == 1
+    assert [info.session for info in await gateways[0].bus.sessions()] == [session]
+
+
+async def test_two_that_come_at_once(site: Site) -> None:
+    """Two gateways that join the same room in the same instant: one comes, nobody ever sees the other."""
+    ann = await site.person("lobby")
+    gateways = [await site.gateway(livekit_agent_name=f"nobody-asks-{number}") for number in range(2)]
+    came = await asyncio.gather(*(gateway.livekit.join("lobby") for gateway in gateways), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in came) == ["Refused", "str"]
+    await until(lambda: len(agents(ann)) == 1, "one agent")
+    await asyncio.sleep(0.5)
+    assert [agent.attributes["antiphon.session"] for agent in agents(ann)] == [
+        one for one in came if isinstance(one, str)
+    ]
+    assert sum(len(gateway.engine.sessions) for gateway in gateways) == 1
+
+
+async def test_an_agent_asked_for_too_early_comes_later(site: Site) -> None:
+    """A dispatch by name that found no gateway is served when one arrives; a room that asked for another agent is left."""
+    asked = api.RoomAgentDispatch(agent_name="helper")
+    ann = await site.person("asked", "ann", agents=[asked])
+    bob = await site.person("other", "bob", agents=[api.RoomAgentDispatch(agent_name="somebody")])
+    await site.gateway(livekit_watch=True, livekit_agent_name="helper")
+    await until(lambda: session_of(ann), "the agent")
+    assert agents(bob) == []
+
+
+async def test_who_had_an_agent_gets_no_second(site: Site) -> None:
+    """When the session of a room has ended, the watcher does not send another agent into it."""
+    gateway = await site.gateway(livekit_watch=True)
+    ann = await site.person("lobby")
+    session = await until(lambda: session_of(ann), "the agent")
+    gateway.engine.sessions[session].hang_up("end_requested")
+    await until(lambda: not agents(ann), "the agent leaves")
+    await asyncio.sleep(1.5)  # three looks
+    assert agents(ann) == []
+
+
+async def test_a_room_made_anew_keeps_its_session(site: Site) -> None:
+    """LiveKit restarted under a call: the same session goes on in the room, with one agent."""
+    gateway = await site.gateway(livekit_watch=True)
+    ann = await site.person("lobby")
+    session = await until(lambda: session_of(ann), "the agent")
+    await site.livekit.kill()
+    await site.livekit.start()
+    again = await site.person("lobby", "ann-again")
+    await until(lambda: session_of(again), "the agent", 20)
+    await asyncio.sleep(1.5)
+    assert session_of(again) == session
+    assert len(agents(again)) == 1
+    assert list(gateway.engine.sessions) == [session]
+
+
+@pytest.fixture
+async def forgetful(site: Site, tmp_path: Path) -> AsyncIterator[Site]:
+    """A site with a LiveKit server without Redis: after a restart it knows none of its rooms, and gives them other ids."""
+    await site.livekit.kill()
+    site.livekit = LiveKit(tmp_path / "forgetful", binary=os.environ.get("TEST_LIVEKIT_SERVER"))
+    await site.livekit.start()
+    yield site
+    await site.livekit.kill()
+
+
+@pytest.mark.parametrize("dies", ["never", "later", "with it"])
+async def test_a_livekit_that_forgot_its_rooms(forgetful: Site, dies: str) -> None:
+    """LiveKit forgot the room; its session's gateway lives, dies later or dies with it: that session goes on there, alone."""
+    site = forgetful
+    first = await site.gateway(livekit_watch=True)
+    ann = await site.person("lobby")
+    session = await until(lambda: session_of(ann), "the agent")
+    (before,) = agents(ann)
+    await eventually(lambda: _has(site, session, ParticipantJoined), "ann is known")
+    second = await site.gateway(livekit_watch=True)
+    await site.livekit.kill()
+    if dies == "with it":
+        await site.stop(first)
+    await ann.disconnect()  # else it comes back, too, and puts out the next
+    await site.livekit.start()
+    ann = await site.person("lobby")
+    if dies == "later":  # and nobody is there just then whom the session would know
+        await until(lambda: agents(ann), "the agent is back", 15)
+        await ann.disconnect()
+        await eventually(lambda: _has(site, session, ParticipantLeft), "ann has left")
+        await _room_is_held(first, session)
+        await site.stop(first)
+    if dies != "never":
+        await until(lambda: session in second.engine.sessions, "the take-over", 15)
+    if dies == "later":
+        ann = await site.person("lobby")
+    await until(lambda: session_of(ann), "the agent", 15)
+    await asyncio.sleep(1.0)  # two looks
+    assert [(one.identity, one.attributes["antiphon.session"]) for one in agents(ann)] == [(before.identity, session)]
+    assert [info.session for info in await second.bus.sessions()] == [session]
+    assert not await second.bus.closed()
+
+
+async def _has(site: Site, session: str, kind: type[Event]) -> bool:
+    return any(isinstance(event, kind) for event in await site.events(session))
+
+
+async def _room_is_held(gateway: Gateway, name: str) -> None:
+    """Until the log holds where the session's room is now."""
+    session = gateway.engine.sessions[name]
+    room = session.room
+    assert isinstance(room, LiveKitRoom)
+    await until(lambda: room.position()["sid"] and session_name(room.position()["sid"]) != name, "the room's new id")
+    known = session.now()
+    await until(lambda: session.held_at > known, "a hold")
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gateways of this process look for lonely rooms more often, and believe sooner that a room is gone."""
+    monkeypatch.setattr(dispatch, "LOOK_EVERY", 0.4)
+    monkeypatch.setattr(dispatch, "MADE_ANEW_WITHIN", 2.0)
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def start_process(site: Site, name: str, folder: Path) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        **site.livekit.environment,
+        "REDIS_URL": site.valkey.url,
+        "GATEWAY_PORT": "0",
+        "GATEWAY_ID": name,
+        "LIVEKIT_WATCH": "false",
+        "LEASE": "1",
+    }
+    with (folder / f"{name}.log").open("wb") as sink:
+        return subprocess.Popen([sys.executable, "-m", "ops.cli", "gateway"], env=environment, stdout=sink, stderr=sink)
+
+
+@pytest.mark.timeout(90)
+async def test_a_dead_gateways_session_goes_on(
+    site: Site, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    """A gateway killed with -9: another has its session, in the same room, as the same participant, and nobody else."""
+    processes.append(start_process(site, "first", tmp_path))
+    ann = await site.person("lobby")  # may be earlier than the gateway: then it is asked for
+    await eventually(lambda: _asked(site), "the first gateway is there")
+    session = await until(lambda: session_of(ann), "the agent")
+    (agent,) = agents(ann)
+    second = await site.gateway(livekit_sessions=1)
+    processes[0].send_signal(signal.SIGKILL)
+
+    async def taken() -> bool:
+        return any(isinstance(event, SessionResumed) for event in await site.events(session))
+
+    await eventually(taken, "the take-over")
+    await until(lambda: [one.identity for one in agents(ann)] == [agent.identity], "the same participant, once")
+    assert second.engine.sessions[session].room.name == "lobby"
+    await site.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
+    await until(lambda: not second.engine.sessions, "the session ends with its room")
+
+
+async def _asked(site: Site) -> bool:
+    """Ask for the agent until there is somebody who comes."""
+    made = await site.api.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room="lobby"))
+    await asyncio.sleep(0.2)
+    found = [d for d in await site.api.agent_dispatch.list_dispatch("lobby") if d.id == made.id]
+    return bool(found and found[0].state.jobs)
+
+
+@pytest.mark.timeout(90)
+async def test_a_zombie_is_put_out(site: Site, tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> None:
+    """A gateway that slept through its lease finds its place in the room taken, and ends nothing when it wakes."""
+    processes.append(start_process(site, "first", tmp_path))
+    ann = await site.person("lobby")
+    await eventually(lambda: _asked(site), "the first gateway is there")
+    session = await until(lambda: session_of(ann), "the agent")
+    second = await site.gateway()
+    processes[0].send_signal(signal.SIGSTOP)
+    await until(lambda: session in second.engine.sessions, "the take-over")
+    processes[0].send_signal(signal.SIGCONT)
+    await asyncio.sleep(1.5)
+    assert len(agents(ann)) == 1
+    assert session in second.engine.sessions
+    assert not any(isinstance(event, SessionEnded) for event in await site.events(session))
+
+
+async def test_a_room_that_is_gone_is_not_made_again(
+    site: Site, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    """A session whose room ended with its gateway ends as room_closed, and nobody stands in an empty room."""
+    processes.append(start_process(site, "first", tmp_path))
+    ann = await site.person("lobby")
+    await eventually(lambda: _asked(site), "the first gateway is there")
+    session = await until(lambda: session_of(ann), "the agent")
+    processes[0].send_signal(signal.SIGSTOP)
+    await site.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
+    processes[0].send_signal(signal.SIGKILL)
+    await site.gateway()
+
+    async def ended() -> bool:
+        return isinstance((await site.events(session))[-1], SessionEnded)
+
+    await eventually(ended, "its end", 15)
+    assert (await site.events(session))[-1].reason == "room_closed"  # type: ignore[union-attr]
+    assert not (await site.api.room.list_rooms(api.ListRoomsRequest(names=["lobby"]))).rooms
+
+
+async def test_a_gateway_without_livekit_leaves_it_alone(
+    site: Site, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    """A gateway that has no LiveKit does not end the session of one that had; one that has it takes it over."""
+    processes.append(start_process(site, "first", tmp_path))
+    ann = await site.person("lobby")
+    await eventually(lambda: _asked(site), "the first gateway is there")
+    session = await until(lambda: session_of(ann), "the agent")
+    other = await site.gateway(livekit_url="")
+    processes[0].send_signal(signal.SIGKILL)
+    await until(lambda: session in other.engine.broken, "it looks away")
+    second = await site.gateway()
+    await until(lambda: session in second.engine.sessions, "the take-over")

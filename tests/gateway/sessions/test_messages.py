@@ -1,0 +1,155 @@
+"""What a client is told: whoever applies the messages in order has on the screen what was said, once."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.sessions.messages import Narrator
+from schemas.config.agent import AgentSpec
+from schemas.events import (
+    Event,
+    SessionEnded,
+    SessionResumed,
+    SessionRewound,
+    StageFailed,
+    TranscriptFinal,
+    TranscriptPartial,
+    TurnEnded,
+    UtteranceCaptured,
+)
+from tests.gateway.turn_taking.call import Call, Stages
+from tests.gateway.turn_taking.test_anything import WHO, agents, happening, play, stages
+
+
+class Screen:
+    """A client. `interim`: it shows words while they are being said."""
+
+    def __init__(self, interim: bool) -> None:
+        self._interim = interim
+        self.lines: dict[str, str] = {}
+
+    def take(self, message: dict[str, Any]) -> None:
+        if message["type"] != "transcript" or not (message["final"] or self._interim):
+            return
+        if message["replaces"] is not None:
+            self.lines.pop(message["replaces"], None)
+        self.lines[message["utterance"]] = message["text"].strip()
+
+    @property
+    def words(self) -> Counter[str]:
+        return Counter(text for text in self.lines.values() if text)
+
+
+def shown(events: Iterable[Event], *, interim: bool = True, narrator: Narrator | None = None) -> list[str]:
+    screen, narrator = Screen(interim), narrator or Narrator()
+    for event in events:
+        for message in narrator.messages(event):
+            screen.take(message)
+    return sorted(screen.words.elements())
+
+
+def captured(name: str, replaces: str | None = None) -> UtteranceCaptured:
+    return UtteranceCaptured(turn=1, utterance=name, participant="ann", audio=[], duration=1.0, replaces=replaces)
+
+
+def final(name: str, text: str) -> TranscriptFinal:
+    return TranscriptFinal(turn=1, utterance=name, participant="ann", text=text)
+
+
+def partial(name: str, text: str) -> TranscriptPartial:
+    return TranscriptPartial(turn=1, utterance=name, participant="ann", text=text)
+
+
+HALF, MORE, ALL = "I would like", "I would like to book", "I would like to book a table."
+CHAIN = [captured("u1"), final("u1", HALF), captured("u2", "u1"), captured("u3", "u2"), final("u3", ALL)]
+
+
+@pytest.mark.parametrize("interim", [True, False])
+@pytest.mark.parametrize(
+    "events",
+    [
+        CHAIN,
+        [captured("u1"), captured("u2", "u1"), final("u2", HALF), captured("u3", "u2"), final("u3", ALL)],
+        [*CHAIN[:2], partial("u2", MORE), *CHAIN[2:]],
+        [*CHAIN[:2], partial("u2", MORE), CHAIN[2], partial("u3", MORE), *CHAIN[3:]],
+        [partial("u1", "I"), captured("u1"), partial("u2", HALF), *CHAIN[2:]],
+        [*CHAIN, partial("u3", MORE)],
+        [*CHAIN, partial("u2", MORE)],
+        [*CHAIN, final("u2", MORE)],
+    ],
+    ids=[
+        "never told",
+        "first never told",
+        "interim only",
+        "interim twice",
+        "nothing but interims",
+        "late interim",
+        "interim of what was replaced",
+        "late final",
+    ],
+)
+def test_what_is_shown_replaces_what_was_shown(events: Sequence[Event], interim: bool) -> None:
+    """However many utterances in between nobody was told of, half of the sentence never stays beside the whole."""
+    assert shown(events, interim=interim) == [ALL]
+
+
+def test_interim_words_are_withdrawn_when_their_final_ones_never_come() -> None:
+    """What the turn then rests on is what stands there."""
+    lost = StageFailed(stage="stt", code="x", message="x", job="stt/u2", utterance="u2", turn=1)
+    events = [*CHAIN[:2], partial("u2", MORE), CHAIN[2], lost, TurnEnded(turn=1, how="played", reason="finished")]
+    assert shown(events) == [HALF]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [SessionResumed(gateway="g2", epoch=2), SessionEnded(reason="hang_up"), SessionRewound(after=1)],
+    ids=lambda e: e.type,
+)
+def test_interim_words_go_with_the_gateway_that_heard_them(end: Event) -> None:
+    """Speech that nobody has captured is lost with its gateway, or its session."""
+    assert shown([*CHAIN, partial("u4", "And also"), end]) == [ALL]
+    assert shown([partial("u1", "I"), captured("u1"), end, final("u1", HALF)]) == [HALF]
+
+
+def words(log: Sequence[Event]) -> list[str]:
+    """What was said, by the log: each standing utterance's words, or those of what it carries while it has none."""
+    replaced = {e.utterance: e.replaces for e in log if isinstance(e, UtteranceCaptured)}
+    texts = {e.utterance: e.text.strip() for e in log if isinstance(e, TranscriptFinal)}
+    said = []
+    for name in replaced.keys() - set(replaced.values()):
+        found: str | None = name
+        while found is not None and found not in texts:
+            found = replaced[found]
+        said.append(texts.get(found or "", ""))
+    return sorted(text for text in said if text)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
+@given(
+    agent=agents,
+    stages=stages,
+    people=st.integers(1, 2),
+    happenings=st.lists(happening.filter(lambda item: item[0] != "rewind"), max_size=14),
+    interim=st.booleans(),
+    dies=st.integers(0, 200),
+)
+def test_whatever_happens_the_screen_shows_the_words_of_the_last_utterances(
+    agent: AgentSpec, stages: Stages, people: int, happenings: list[Any], interim: bool, dies: int
+) -> None:
+    """In any order of events, for clients with and without interim words, and when another gateway goes on telling."""
+    call = Call(agent, stages, people=WHO[:people])
+    play(call, happenings, people)
+    call.run(40.0)
+    screen, narrator = Screen(interim), Narrator()
+    for place, event in enumerate(call.log):
+        if place == dies:
+            narrator = Narrator()
+            for earlier in call.log[:place]:
+                narrator.messages(earlier)
+        for message in narrator.messages(event):
+            screen.take(message)
+    assert sorted(screen.words.elements()) == words(call.log), call.show()

@@ -1,0 +1,50 @@
+"""An agent in a language that its models don't speak is told of in a sentence; what isn't known is not complained of."""
+
+import pytest
+
+from schemas.config.agent import AgentSpec, Provider, Stt, Voice
+from schemas.config.languages import Announced, unspoken
+
+EARS = Announced("stt", ["en"], "STT_MODEL=tiny.en", "faster-whisper")
+VOICE = Announced("tts", ["en"], "TTS_VOICE=en_US-joe-medium", "piper")
+MANY = Announced("stt", ["en", "de", "fr", "pt", "es", "it"], "STT_MODEL=small", "faster-whisper")
+
+
+@pytest.mark.parametrize("language", ["de", "de-AT", "de_DE", "DE"])
+def test_each_model_that_does_not_fit_is_named(language: str) -> None:
+    """One sentence for the ears and one for the voice: the agent, its language, what the model speaks, what to change."""
+    heard, spoken = unspoken(AgentSpec(name="desk", language=language), [EARS, EARS, VOICE])
+    assert heard.startswith(
+        'agent "desk" is to speak de (`language`), but STT_MODEL=tiny.en understands en only: set STT_MODEL'
+    )
+    assert spoken.startswith(
+        'agent "desk" is to speak de (`language`), but TTS_VOICE=en_US-joe-medium speaks en only: set TTS_'
+    )
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        AgentSpec(language="en"),
+        AgentSpec(language="en-GB"),
+        AgentSpec(language=""),
+        AgentSpec(language="de", stt=Stt(provider="openai"), tts=Provider(provider="openai")),
+        AgentSpec(language="de", stt=Stt(provider="openai"), voice=Voice(name="/voices/de_DE-thorsten-medium.onnx")),
+    ],
+)
+def test_what_fits_or_is_not_known_is_no_matter(agent: AgentSpec) -> None:
+    """The models' own language, one to be detected, another provider, another voice: nothing is said."""
+    assert unspoken(agent, [EARS, VOICE]) == []
+
+
+def test_nobody_has_told() -> None:
+    """Without announcements, and of providers that don't tell their languages, nothing is said."""
+    assert unspoken(AgentSpec(language="de"), []) == []
+    assert unspoken(AgentSpec(language="de"), [Announced("stt", [], "STT_MODEL=whisper-1", "openai")]) == []
+    assert unspoken(AgentSpec(language="pt-BR"), [MANY]) == []
+
+
+def test_of_many_languages_some_are_named() -> None:
+    """A multilingual model's languages don't fill the screen."""
+    (sentence,) = unspoken(AgentSpec(language="xx"), [MANY])
+    assert "understands en, de, fr, pt, es, … only" in sentence

@@ -1,0 +1,122 @@
+"""Settings: each variable documented, each wrong one named, no secret shown."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from schemas.config.settings import Settings, load, without_password
+from schemas.errors import SettingsError
+
+EXAMPLE = Path(__file__).parents[3] / ".env.example"
+OF_THE_TOOLS = {"ANTIPHON_DATA", "ANTIPHON_TOKEN"}
+"""Read by `antiphon` alone; no process of the deployment knows them."""
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of ours in the environment, no .env."""
+    for name in set(os.environ) & {field.upper() for field in Settings.model_fields}:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def documented() -> dict[str, str]:
+    return dict(re.findall(r"^#([A-Z_]+)=(.*)$", EXAMPLE.read_text("utf-8"), re.MULTILINE))
+
+
+def test_every_variable_is_documented() -> None:
+    """.env.example holds the settings' names, all of them and no others."""
+    assert set(documented()) - OF_THE_TOOLS == {name.upper() for name in Settings.model_fields}
+
+
+def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
+    """Uncommenting every line of .env.example changes nothing."""
+    lines = [f"{name}={value}" for name, value in documented().items()]
+    (tmp_path / ".env").write_text("\n".join(lines), "utf-8")
+    assert load() == Settings(_env_file=None)
+
+
+def test_a_copy_of_the_example_sets_nothing() -> None:
+    """`cp .env.example .env` leaves `antiphon up` free to start its own log and LLM server."""
+    Path(".env").write_bytes(EXAMPLE.read_bytes())
+    assert load().model_fields_set == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("LLM_TIMEOUT", "abc", "LLM_TIMEOUT=abc: expected a number above 0 (left out: 10.0)"),
+        ("GATEWAY_PORT", "99999", "GATEWAY_PORT=99999: expected a whole number from 0 to 65535 (left out: 8765)"),
+        ("STT_DEVICE", "gpu", 'STT_DEVICE=gpu: expected one of "auto", "cpu", "cuda"'),
+        ("REDIS_CLUSTER", "maybe", "REDIS_CLUSTER=maybe: expected true or false"),
+        ("LEASE", "0.5", "LEASE=0.5: expected a number from 1 to 30 (left out: 2.0)"),
+        ("LEASE", "61", "LEASE=61: expected a number from 1 to 30 (left out: 2.0)"),
+        ("PARTITIONS", "0", "PARTITIONS=0: expected a whole number from 1 to 4096"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL=localhost:6379: expected redis://host:port/0"),
+        ("LLM_BASE_URL", "127.0.0.1:8081", "LLM_BASE_URL=127.0.0.1:8081: expected http://host:port/v1"),
+    ],
+)
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+    """The variable, what was found, what is expected."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_wrong_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for each."""
+    monkeypatch.setenv("LEASE", "-1")
+    monkeypatch.setenv("DRAIN", "soon")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert [line.split("=")[0] for line in str(caught.value).splitlines()] == ["LEASE", "DRAIN"]
+
+
+def test_a_variable_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files hand on empty variables: they leave the default."""
+    for name in Settings.model_fields:
+        monkeypatch.setenv(name.upper(), "")
+    assert load() == Settings(_env_file=None)
+    assert load().model_fields_set == set()
+
+
+def test_a_typo_in_the_env_file_is_found() -> None:
+    """A name that is nearly one of ours is refused; other programs' variables are none of our business."""
+    Path(".env").write_text("COMPOSE_PROJECT_NAME=x\nSTT_MODLE=small.en\n")
+    with pytest.raises(SettingsError, match=r"\.env: there is no setting STT_MODLE; did you mean STT_MODEL\?"):
+        load()
+
+
+def test_an_env_file_in_another_encoding_is_named() -> None:
+    """A broken .env is one sentence."""
+    Path(".env").write_bytes(b"LLM_MODEL=\xff\n")
+    with pytest.raises(SettingsError, match=r"\.env: byte 10 is not UTF-8"):
+        load()
+
+
+def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither settings nor their errors print a key or a password."""
+    monkeypatch.setenv("REDIS_URL", "redis://user:hunter2@host:1/0")
+    monkeypatch.setenv("BLOB_URL", "rediss://:hunter2@host:1/0")
+    for name in ("LLM_API_KEY", "STT_API_KEY", "TTS_API_KEY", "GATEWAY_TOKEN_SECRET"):
+        monkeypatch.setenv(name, "hunter2")
+    settings = load()
+    assert "hunter2" not in repr(settings) + str(settings)
+    assert "redis://user:…@host:1/0" in repr(settings)
+    monkeypatch.setenv("BLOB_URL", "http://user:hunter2@host")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+    assert without_password("redis://host:6379/0") == "redis://host:6379/0"
+
+
+def test_an_option_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command line says holds, and is named like its variable when wrong."""
+    monkeypatch.setenv("GATEWAY_PORT", "1")
+    assert load(gateway_port=2).gateway_port == 2
+    with pytest.raises(SettingsError, match="GATEWAY_PORT=70000"):
+        load(gateway_port=70000)
