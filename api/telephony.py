@@ -14,8 +14,8 @@ import aiohttp
 from google.protobuf.duration_pb2 import Duration
 from livekit import api
 
-from gateway.rooms.livekit._errors import explain
 from schemas.access.livekit import Access
+from schemas.access.livekit_errors import explain
 from schemas.errors import AntiphonError, in_words
 from schemas.process.numbers import numbers_shortened
 

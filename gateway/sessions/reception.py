@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -20,6 +18,7 @@ from gateway.sessions.outbox import insist
 from gateway.sessions.session import House, Session
 from gateway.sessions.snapshots import Snapshots
 from gateway.sessions.tongues import Tongues
+from schemas.access.tickets import hash_of, is_hash_of, new_ticket
 from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
@@ -99,7 +98,7 @@ class Reception:
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         house = self.house
-        ticket = secrets.token_urlsafe(24)
+        ticket = new_ticket()
         warnings = await self.tongues.warnings(agent)
         started = SessionStarted(
             room=room.name,
@@ -116,7 +115,7 @@ class Reception:
         self._early[name] = []
         try:
             sent, claimed = await self._ask(
-                "open", lambda: house.bus.open(name, house.by, request, [started], jobs, _hash(ticket)), timeout
+                "open", lambda: house.bus.open(name, house.by, request, [started], jobs, hash_of(ticket)), timeout
             )
             if claimed.reply.outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
@@ -131,7 +130,7 @@ class Reception:
                 known=0,
                 held_at=sent,
                 seen=Seen(reply.seq, reply.at),
-                ticket=_hash(ticket),
+                ticket=hash_of(ticket),
             )
             session.secret = ticket
             session.warnings = warnings
@@ -148,7 +147,7 @@ class Reception:
     def local(self, name: str, ticket: str) -> Session | None:
         """A session of ours whose client has come back with its ticket; None when we can't tell (ask the log: `resume`)."""
         session = self.engine.sessions.get(name)
-        if session is None or not session.ticket or not hmac.compare_digest(session.ticket, _hash(ticket)):
+        if session is None or not is_hash_of(session.ticket, ticket):
             return None
         session.secret = ticket
         return session
@@ -175,7 +174,7 @@ class Reception:
         self._early[name] = []
         try:
             sent, claimed = await self._ask(
-                "claim", lambda: self.house.bus.claim(name, self.house.by, request, _hash(ticket)), timeout
+                "claim", lambda: self.house.bus.claim(name, self.house.by, request, hash_of(ticket)), timeout
             )
             outcome = claimed.reply.outcome
             if outcome in (Outcome.CLOSED, Outcome.MISSING):
@@ -192,7 +191,7 @@ class Reception:
                 old.let_go("moved")
             room = make_room(_beginning(events), _present(events))
             session = self._continue(name, claimed, events, room, sent, "ticket")
-            session.ticket, session.secret = _hash(ticket), ticket
+            session.ticket, session.secret = hash_of(ticket), ticket
         finally:
             self._early.pop(name, None)
         return session
@@ -400,10 +399,6 @@ class _Nowhere:
     def send(self, message: dict[str, Any]) -> None: ...
 
     async def aclose(self, reason: str) -> None: ...
-
-
-def _hash(ticket: str) -> str:
-    return hashlib.sha256(ticket.encode()).hexdigest()
 
 
 def _now(room: Room, house: House) -> float:

@@ -235,8 +235,8 @@ async def _livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:
             )
     from livekit import api
 
-    from gateway.rooms.livekit._errors import explain
     from ops.stack.stack import livekit_access
+    from schemas.access.livekit_errors import explain
 
     try:
         server = livekit_access(settings)

@@ -1,17 +1,14 @@
 """`antiphon state` and `antiphon sessions`: what a session amounted to at any event, and which sessions there are."""
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ops import console
-from schemas.bus import Bus, SessionInfo
+from schemas.bus import Bus
 from schemas.session.cache import folded
-from schemas.session.fold import SessionState, Turn, view
-
-_LEASED = {True: "held", False: "orphaned"}
+from schemas.session.fold import SessionState, Turn
+from schemas.session.history import list_sessions, whole
 
 
 async def state(
@@ -23,18 +20,9 @@ async def state(
     if at is not None and found.seq != at:
         console.fail(f"{session} has events 1 to {found.seq}; there is no event {at}", console.USAGE)
     if json:
-        console.emit(_whole(found))
+        console.emit(whole(found))
         return
     _print(found, out)
-
-
-def _whole(found: SessionState) -> dict[str, Any]:
-    """Everything, with the chat an LLM would be given now."""
-    last = found.turns[max(found.turns)] if found.turns else None
-    present = (
-        0 if last is None else last.id + (last.end is not None)
-    )  # an ended turn is past, with what was heard of it
-    return view(found) | {"messages": found.messages(present)}
 
 
 def _print(found: SessionState, out: Console) -> None:
@@ -53,7 +41,7 @@ def _print(found: SessionState, out: Console) -> None:
     for say in found.says:
         _fact(out, "to be said", say.text)
     _turns(found, out)
-    chat = _whole(found)["messages"]
+    chat = whole(found)["messages"]
     if chat:
         out.print()
         console.hang(
@@ -96,10 +84,7 @@ def _how(turn: Turn) -> str:
 async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Console | None = None) -> None:
     """Print the sessions: the open ones, then the closed ones whose log is still there; the latest activity first."""
     out = out or console.out
-    now = await bus.now()
-    found = await bus.sessions(count)
-    found += (await bus.closed(count))[: count - len(found)]
-    rows = [_row(info, now) for info in found]
+    rows = await list_sessions(bus, count)
     if json:
         console.emit({"sessions": rows})
         return
@@ -113,7 +98,7 @@ async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Consol
     )  # to be copied
     for row in rows:
         # "held" is a lease's word; beside a phone call it reads as on hold
-        state_shown = "open, orphaned" if row["lease"] == _LEASED[False] else row["state"]
+        state_shown = "open, orphaned" if row["lease"] == "orphaned" else row["state"]
         table.add_row(
             Text(row["session"]),
             state_shown,
@@ -122,19 +107,6 @@ async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Consol
             Text(row["gateway"]),
         )
     out.print(table)
-
-
-def _row(info: SessionInfo, now: int) -> dict[str, Any]:
-    return {
-        "session": info.session,
-        "state": info.state,
-        "events": info.seq,
-        "idle_s": round(max(0, now - info.last_activity) / 1e6, 1),
-        "gateway": info.owner,
-        "lease": _LEASED[info.lease_ends > now] if info.state == "open" else None,
-        "generation": info.generation,
-        "epoch": info.epoch,
-    }
 
 
 def _ago(seconds: float) -> str:

@@ -1,7 +1,5 @@
 """`antiphon show`: a session as a timeline in words, and each answered turn's waterfall."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 from rich.console import Console
@@ -12,11 +10,10 @@ from schemas.bus import Bus
 from schemas.codec import event_to_json
 from schemas.events import Event
 from schemas.session.fold import SessionState, fold
-from schemas.session.waterfall import PARTS, Waterfall, waterfall_of
+from schemas.session.history import answered_turns, events_of, waterfall_after
+from schemas.session.waterfall import PARTS, Waterfall
 from schemas.session.words import Line, line
 
-_POLL = 0.2
-_PAGE = 500
 _BAR, _NARROW_BAR = 36, 18  # columns of a waterfall's bars; the second where the terminal has fewer than 105
 _STYLES = {"user": "cyan", "agent": "green", "stage": "", "system": "dim", "trouble": "red"}
 _NAMES = {
@@ -45,11 +42,11 @@ async def show(bus: Bus, session: str, *, follow: bool = False, json: bool = Fal
     state = SessionState()
     collected: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
-    async for event in _events(bus, session, follow):
+    async for event in events_of(bus, session, follow=follow):
         if event.seq <= state.seq:  # the log lost its tail and is read again
             state = SessionState()
         state = fold(state, event)
-        shape = _shape(state, event)
+        shape = waterfall_after(state, event)
         if not json:
             _print_row(event, state, out)
             if shape is not None:
@@ -67,19 +64,10 @@ async def show(bus: Bus, session: str, *, follow: bool = False, json: bool = Fal
         _print_sum(session, state, out)
 
 
-async def waterfalls(bus: Bus, session: str) -> list[dict[str, Any]]:
-    """Every answered turn's waterfall as JSON values, in order: `turn kind total parts queued text heard`."""
-    found = []
-    for shape, state in await _shapes(bus, session):
-        turn = state.turns[shape.turn]
-        found.append(shape.view() | {"text": turn.text, "heard": turn.heard})
-    return found
-
-
 async def print_waterfalls(bus: Bus, session: str, out: Console | None = None) -> None:
     """Every answered turn: what was said, what was heard, and the bars of its waterfall."""
     out = out or console.out
-    for number, (shape, state) in enumerate(await _shapes(bus, session)):
+    for number, (shape, state) in enumerate(await answered_turns(bus, session)):
         if number:
             out.print()
         turn = state.turns[shape.turn]
@@ -144,40 +132,3 @@ def _print_sum(session: str, state: SessionState, out: Console) -> None:
     )
     hint = Text(f"{console.me()} state {session} --at {max(1, state.seq // 2)}", style="dim")
     console.hang(Text("as it was at any event: ", style="dim"), hint, out)
-
-
-def _shape(state: SessionState, event: Event) -> Waterfall | None:
-    """The waterfall of the turn that ended with this event, if anything of it was played."""
-    turn = state.turns.get(event.turn or 0) if event.type == "turn.ended" else None
-    return waterfall_of(turn) if turn is not None else None
-
-
-async def _shapes(bus: Bus, session: str) -> list[tuple[Waterfall, SessionState]]:
-    state = SessionState()
-    found = []
-    async for event in _events(bus, session, follow=False):
-        state = fold(state, event)
-        if (shape := _shape(state, event)) is not None:
-            found.append((shape, state))
-    return found
-
-
-async def _events(bus: Bus, session: str, follow: bool) -> AsyncIterator[Event]:
-    """The log in pages; following it, from its last event inclusive, so that a lost tail is noticed and all is read again."""
-    last: Event | None = None
-    while True:
-        page = await bus.read(session, last.seq - 1 if last and follow else last.seq if last else 0, _PAGE)
-        if follow and last is not None:
-            if not page or (page[0].seq, page[0].at) != (last.seq, last.at):
-                last = None
-                continue
-            page = page[1:]
-        for event in page:
-            last = event
-            yield event
-        if last is not None and last.type == "session.ended":
-            return
-        if not page:
-            if not follow:
-                return
-            await asyncio.sleep(_POLL)

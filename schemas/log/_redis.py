@@ -49,8 +49,9 @@ class RedisBus(Bus):
     owned without being renewed; `holds`: this process will own some, so its lease must be that of the others who do
     (LeaseMismatch; `mark`: seconds for which it is known of one that it did); `retention`: seconds a closed session's log stays;
     `blob_ttl`: seconds; `settle`: seconds after a restart of the server, or a time in which nobody reached it, in which no job is
-    reclaimed, and in twice that no session is claimed (None: as `schemas/process/lease` says); `patience`: seconds a call is tried
-    again over a broken connection before it raises BusUnavailable; `library`: another function library (the chaos check's mutant).
+    reclaimed, and in twice that no session is claimed (None: as `schemas/process/lease` says); `patience`: seconds a call is
+    tried again over a broken connection before it raises BusUnavailable; `library`: another function library (the chaos
+    check's mutant).
     """
 
     def __init__(

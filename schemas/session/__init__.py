@@ -1,1 +1,1 @@
-"""A session's log, read: what it amounts to (the fold), what the LLM is told of it, how it is told to people. Pure but for `cache`."""
+"""A session, read from its log: what it amounts to, what the LLM is told of it, how people are told. Pure but for `cache`."""

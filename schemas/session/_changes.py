@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.events import Event
-from schemas.session import chat as _chat
+from schemas.session import chat
 from schemas.session.state import Reply, Sentence, SessionState, Totals, Turn
 
 Changes = dict[str, Any]
@@ -74,7 +74,7 @@ def forgotten(state: SessionState, turns: dict[int, Turn]) -> dict[int, Turn]:
     for turn in reversed(tuple(turns.values())):
         if turn.end is None:
             continue
-        counts = _chat.counts(turn)
+        counts = chat.counts(turn)
         kept[counts] += 1
         if kept[counts] > limit:
             old.add(turn.id)

@@ -6,12 +6,10 @@ what somebody else said.
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from schemas.session.state import Reply, Sentence, SessionState, Turn
 from schemas.text.clean import one_line
-
-if TYPE_CHECKING:
-    from schemas.session.state import Reply, Sentence, SessionState, Turn
 
 Message = dict[str, Any]
 
@@ -23,7 +21,7 @@ _LONGEST_WORDS = 4000
 """Characters of a participant's attribute, of a name, and of one message or utterance that the LLM is told."""
 
 
-def counts(turn: "Turn") -> bool:
+def counts(turn: Turn) -> bool:
     """Whether an ended turn leaves anything in the chat. What bridged a wait would only teach the LLM to say so itself."""
     if turn.commit is not None and turn.commit.why == "filler":
         return False
@@ -34,7 +32,12 @@ def counts(turn: "Turn") -> bool:
     return bool(turn.text)
 
 
-def messages(state: "SessionState", number: int, generation: int | None) -> list[Message]:
+def messages(state: SessionState, number: int, generation: int | None = None) -> list[Message]:
+    """The chat an LLM is given to answer turn `number` in `generation`: OpenAI messages, system first.
+
+    The agent's side is what was heard. For the turn itself: what the users said, then the tool rounds of this generation's
+    reply, if it is being continued. What was said since the last tool round is not in it: `said`.
+    """
     chat: list[Message] = []
     several = _several(state)
     past = [turn for turn in state.turns.values() if turn.id < number and counts(turn)]
@@ -52,7 +55,7 @@ def messages(state: "SessionState", number: int, generation: int | None) -> list
     return [{"role": "system", "content": system}, *chat] if system else chat
 
 
-def _latest(state: "SessionState", past: "list[Turn]", several: bool) -> "list[Turn]":
+def _latest(state: SessionState, past: list[Turn], several: bool) -> list[Turn]:
     """As many of the latest turns as the agent's limits allow, each whole."""
     limits = state.agent.limits
     left, kept = limits.history_characters, 0
@@ -66,7 +69,8 @@ def _latest(state: "SessionState", past: "list[Turn]", several: bool) -> "list[T
     return past[len(past) - kept :]
 
 
-def said(state: "SessionState", number: int, generation: int | None) -> "list[Sentence]":
+def said(state: SessionState, number: int, generation: int | None = None) -> list[Sentence]:
+    """The reply's sentences of this generation since its last tool round: what a resumed job continues (prefill)."""
     turn = state.turns.get(number)
     reply = _standing(turn, generation) if turn else None
     if reply is None:
@@ -75,12 +79,12 @@ def said(state: "SessionState", number: int, generation: int | None) -> "list[Se
     return [sentence for index, sentence in sorted(reply.sentences.items()) if index >= after]
 
 
-def _standing(turn: "Turn", generation: int | None) -> "Reply | None":
+def _standing(turn: Turn, generation: int | None) -> Reply | None:
     reply = turn.reply
     return reply if reply is not None and generation in (None, reply.generation) else None
 
 
-def _known(state: "SessionState") -> str:
+def _known(state: SessionState) -> str:
     """What the agent spec allows to be told of who is present. A value is one line: it cannot pose as an instruction of ours."""
     lines = []
     for participant in state.participants.values():
@@ -96,14 +100,14 @@ def _value(text: str) -> str:
     return one_line(text, _LONGEST_VALUE).replace(";", ",")
 
 
-def _several(state: "SessionState") -> bool:
+def _several(state: SessionState) -> bool:
     """Whether more than one human takes part: then each line says whose it is."""
     speakers = {utterance.participant for turn in state.turns.values() for utterance in turn.utterances}
     present = {p.identity for p in state.participants.values() if p.present and p.kind != "agent"}
     return len(speakers | present) > 1
 
 
-def _users_words(state: "SessionState", turn: "Turn", several: bool) -> str:
+def _users_words(state: SessionState, turn: Turn, several: bool) -> str:
     said = [(utterance.participant, utterance.words) for utterance in turn.utterances if utterance.words]
     said += [(letter.participant, letter.text) for letter in turn.letters]
     said = [(who, one_line(text, _LONGEST_WORDS)) for who, text in said]
@@ -118,7 +122,7 @@ def _users_words(state: "SessionState", turn: "Turn", several: bool) -> str:
     return "\n".join(f"{_name(state, who)}: {text}" for who, text in lines)
 
 
-def _name(state: "SessionState", identity: str) -> str:
+def _name(state: SessionState, identity: str) -> str:
     """What somebody is called: no colon, since one ends a name; who shares a name with others is told apart by the identity."""
     participant = state.participants.get(identity)
     name = _label(participant.name) if participant else ""
@@ -142,7 +146,7 @@ def _add(chat: list[Message], role: str, text: str) -> None:
         chat.append({"role": role, "content": text})
 
 
-def _tool_rounds(reply: "Reply", *, heard_only: bool) -> Iterator[Message]:
+def _tool_rounds(reply: Reply, *, heard_only: bool) -> Iterator[Message]:
     """Calls made at one point of the reply and their results. In past turns the words around them stand in `heard`."""
     tools = [tool for tool in reply.tools if tool.returned]
     begun = 0

@@ -1,11 +1,10 @@
-"""`antiphon export`: one zip with everything a session left: its events, its sound, its state."""
+"""One zip with everything a session left: its events, its sound, its state."""
 
 import asyncio
 import json
 import re
 import wave
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,10 @@ from schemas.codec import event_to_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, UtteranceCaptured
 from schemas.session.fold import FOLD_VERSION, SessionState, fold, view
+from schemas.session.history import events_of
 from schemas.session.sound import Pcm, Recording, Score
 from schemas.text.clean import json_line
 
-_PAGE = 500
 _README = """\
 One session of Antiphon.
 
@@ -53,7 +52,7 @@ async def _write(bus: Bus, session: str, archive: zipfile.ZipFile) -> dict[str, 
     state, score = SessionState(), Score()
     refs: dict[str, AudioRef] = {}
     with archive.open("events.jsonl", "w") as lines:
-        async for event in _events(bus, session):
+        async for event in events_of(bus, session):
             lines.write(json_line(event_to_json(event)).encode() + b"\n")
             state = fold(state, event)
             score.add(event)
@@ -73,14 +72,6 @@ async def _write(bus: Bus, session: str, archive: zipfile.ZipFile) -> dict[str, 
     archive.writestr("manifest.json", json.dumps(manifest, ensure_ascii=False, indent=1))
     archive.writestr("README.txt", _README)
     return manifest
-
-
-async def _events(bus: Bus, session: str) -> AsyncIterator[Event]:
-    after = 0
-    while page := await bus.read(session, after, _PAGE):
-        for event in page:
-            yield event
-        after = page[-1].seq
 
 
 def _audio_of(event: Event) -> list[AudioRef]:

@@ -6,7 +6,7 @@ the session is: open turns, the last `history_turns` ended ones and running tota
     state = SessionState()
     for event in events:
         state = fold(state, event)
-    state.messages(turn=4)          # the chat for the LLM
+    messages(state, 4)              # the chat for the LLM (chat.py)
     load(dump(state)) == state      # a snapshot
 """
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from schemas.audio import AudioRef
 from schemas.config.agent import AgentSpec
 from schemas.events import CommitReason, Stage, Word
-from schemas.session import chat as _chat
 
 Floor = Literal["user", "agent", "none"]
 Lost = Literal["failed", "expired"]
@@ -280,16 +279,3 @@ class SessionState:
         if any(turn.commit is not None for turn in open_turns):
             return "agent"
         return "user" if open_turns else "none"
-
-    def messages(self, turn: int, generation: int | None = None) -> list[dict[str, Any]]:
-        """The chat an LLM is given to answer `turn` in `generation`: OpenAI messages, system first.
-
-        The agent's side is what was heard. For `turn` itself: what the users said, then the tool rounds of this
-        generation's reply, if it is being continued. What was said since the last tool round is not in it:
-        `said(turn, generation)`.
-        """
-        return _chat.messages(self, turn, generation)
-
-    def said(self, turn: int, generation: int | None = None) -> list[Sentence]:
-        """The reply's sentences of this generation since its last tool round: what a resumed job continues (prefill)."""
-        return _chat.said(self, turn, generation)

@@ -8,6 +8,7 @@ import pytest
 
 from schemas.codec import event_from_json
 from schemas.events import Event
+from schemas.session.chat import messages
 from schemas.session.fold import SessionState, fold, view
 from schemas.session.promises import violations
 from schemas.session.waterfall import waterfall
@@ -22,7 +23,7 @@ def state_of(events: Sequence[Event]) -> dict[str, Any]:
     chats, waterfalls = {}, {}
     for event in events:
         if event.type == "turn.ended":
-            chats[str(event.turn)] = state.messages(event.turn)
+            chats[str(event.turn)] = messages(state, event.turn)
         state = fold(state, event)
         shape = waterfall(state, event.turn)
         if shape is not None:

@@ -21,6 +21,7 @@ from schemas.codec import EVENT_TYPES, event_from_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, SessionEnded, TurnEnded, UtteranceCaptured
 from schemas.log import MemoryBus, RedisBus
+from schemas.session.chat import messages
 from schemas.session.fold import fold_all
 from schemas.session.waterfall import PARTS, Waterfall
 from schemas.session.words import _LINES
@@ -152,7 +153,7 @@ class GrowingBus(StoredBus):
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.reading._timeline._POLL", 0.0)
+    monkeypatch.setattr("schemas.session.history._POLL", 0.0)
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -191,7 +192,7 @@ async def test_the_state_at_any_event(capsys: pytest.CaptureFixture[str]) -> Non
     await reading.state(bus, "s1", at=place, json=True)
     value = json.loads(capsys.readouterr().out)
     assert value["seq"] == place
-    assert value["messages"] == fold_all(log[:place]).messages(2)
+    assert value["messages"] == messages(fold_all(log[:place]), 2)
 
 
 async def test_what_was_heard_last_stands_in_the_chat() -> None:

@@ -11,6 +11,7 @@ from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage
 from schemas.jobs import LlmJob
+from schemas.session import chat
 from schemas.session.cache import Folds
 from schemas.session.fold import SessionState
 from workers import registry
@@ -64,7 +65,7 @@ class LlmStage:
         state = await self._folds.folded(job.session, job.answers, job.id)
         work.seen = Seen(state.seq, state.at)
         provider = self._provider(state.agent)
-        said = [sentence.text for sentence in state.said(job.turn or 0, job.generation)]
+        said = [sentence.text for sentence in chat.said(state, job.turn or 0, job.generation)]
         reply = Reply(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
         try:
             end = await self._ask(reply, provider, self._request(work, state, provider, reply))
@@ -134,7 +135,7 @@ class LlmStage:
         silent = self._silent.get(work)
         again = silent is not None and not reply.said  # the same seed would be silent again
         return ChatRequest(
-            messages=state.messages(job.turn or 0, job.generation),
+            messages=chat.messages(state, job.turn or 0, job.generation),
             model=spec.model,
             temperature=spec.temperature,
             max_tokens=spec.max_tokens * (_ROOM if again and silent else 1),

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from livekit import rtc
 
-from gateway.rooms.livekit._errors import LiveKitError, explain
 from gateway.rooms.livekit._sdk import GuardedRoom
+from schemas.access.livekit_errors import LiveKitError, explain
 
 AGENT_SESSION = "lk.agent.session"
 CHAT = "lk.chat"

@@ -17,8 +17,8 @@ from google.protobuf.message import DecodeError
 from livekit.protocol import agent as pb
 from livekit.protocol import models
 
-from gateway.rooms.livekit._errors import LiveKitError, explain
 from schemas.access.livekit import Access
+from schemas.access.livekit_errors import LiveKitError, explain
 from schemas.errors import in_words
 
 log = logging.getLogger("antiphon.gateway.livekit")

@@ -18,7 +18,6 @@ from livekit.protocol import models
 
 from gateway import load as loads
 from gateway.room import Room
-from gateway.rooms.livekit._errors import LiveKitError, explain
 from gateway.rooms.livekit._names import agent_named, attributes, new_identity, session_name
 from gateway.rooms.livekit._survivors import FACTS, Survivors, facts_of
 from gateway.rooms.livekit._watcher import Lonely, Watcher
@@ -27,6 +26,7 @@ from gateway.rooms.livekit.room import LiveKitRoom, join
 from gateway.sessions.reception import Reception, Refused, RoomOver
 from gateway.sessions.session import Session
 from schemas.access.livekit import Access
+from schemas.access.livekit_errors import LiveKitError, explain
 from schemas.bus import SessionInfo
 from schemas.config.agent import AgentSpec
 from schemas.errors import AgentSpecError, AntiphonError, in_words

@@ -19,7 +19,6 @@ from gateway.room import Attached, Detached, Digits, HungUp, Left, Pcm, RoomInpu
 from gateway.rooms.livekit import _people
 from gateway.rooms.livekit._connection import Connection, connect
 from gateway.rooms.livekit._ears import Ears
-from gateway.rooms.livekit._errors import LiveKitError
 from gateway.rooms.livekit._incoming import Incoming
 from gateway.rooms.livekit._outbox import Outbox
 from gateway.rooms.livekit._sdk import room_sid
@@ -34,6 +33,7 @@ from gateway.rooms.livekit.conventions.transcription import Transcription
 from gateway.rooms.livekit.conventions.transcripts import Transcripts
 from gateway.rooms.livekit.conventions.word_timings import WordTimings
 from gateway.rooms.livekit.facts import Fact, StateChanged
+from schemas.access.livekit_errors import LiveKitError
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.text.clean import identity, mended

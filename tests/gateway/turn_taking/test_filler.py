@@ -6,6 +6,7 @@ from gateway.room import Attached, Detached, Typed
 from gateway.turn_taking import Play
 from schemas.config.agent import AgentSpec
 from schemas.events import EndRequested, SayRequested, TurnCommitted, TurnEnded
+from schemas.session.chat import messages
 from schemas.session.fold import fold_all
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.promises import broken
@@ -39,7 +40,7 @@ def test_a_slow_answer_is_announced() -> None:
 def test_the_llm_is_never_told() -> None:
     """The chat has the question and its answer, as if there had been silence."""
     call = asked(Stages(llm=8.0)).run(30.0)
-    assert fold_all(call.log).messages(9)[1:] == [
+    assert messages(fold_all(call.log), 9)[1:] == [
         {"role": "user", "content": QUESTION},
         {"role": "assistant", "content": REPLY},
     ]

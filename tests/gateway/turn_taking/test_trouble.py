@@ -18,6 +18,7 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.jobs import LlmJob, SttJob, TtsJob
+from schemas.session.chat import messages
 from schemas.session.fold import fold_all
 from tests.gateway.turn_taking.call import Call, Stages
 from tests.gateway.turn_taking.promises import broken
@@ -64,7 +65,7 @@ def test_what_was_transcribed_of_a_long_speech_is_answered(lost: tuple[int, ...]
     call.says(1.0, 58.0, MINUTE)
     call.run(90.0)
     assert call.ended() == [(1, "played", "finished")]
-    heard = [message["content"] for message in fold_all(call.log).messages(1) if message["role"] == "user"]
+    heard = [message["content"] for message in messages(fold_all(call.log), 1) if message["role"] == "user"]
     assert len(heard[0].split()) == pytest.approx(120 * (3 - len(lost)) / 3, abs=4)
     assert not broken(call.log)
 
@@ -89,7 +90,7 @@ def test_words_that_a_lost_utterance_carried_are_answered() -> None:
             call.at(5.0, call.take_over)
         call.run(30.0)
         assert call.ended() == [(1, "played", "finished")]
-        assert fold_all(call.log).messages(1)[1:] == [{"role": "user", "content": "What is the time?"}]
+        assert messages(fold_all(call.log), 1)[1:] == [{"role": "user", "content": "What is the time?"}]
         assert not broken(call.log)
 
 
@@ -101,7 +102,7 @@ def test_words_before_one_for_which_there_was_no_room_are_answered() -> None:
     call.at(2.6, lambda: call.outcomes.append(Outcome.FULL))
     call.run(20.0)
     assert call.ended() == [(1, "played", "finished")], call.show()
-    assert fold_all(call.log).messages(1)[1:] == [{"role": "user", "content": "What is the time?"}]
+    assert messages(fold_all(call.log), 1)[1:] == [{"role": "user", "content": "What is the time?"}]
     assert not broken(call.log)
 
 

@@ -21,6 +21,7 @@ from schemas.events import (
     TranscriptFinal,
     TranscriptPartial,
 )
+from schemas.session.chat import messages, said
 from schemas.session.fold import _STATE, FOLD_VERSION, SessionState, dump, fold, fold_all, load, view
 from tests.golden import scenarios
 from tests.golden.scenarios import SOUND, Log
@@ -34,7 +35,7 @@ def before(log: list[Event], kind: str, turn: int) -> SessionState:
 
 
 def chat(state: SessionState, turn: int) -> list[tuple[str, str]]:
-    return [(message["role"], message["content"]) for message in state.messages(turn)]
+    return [(message["role"], message["content"]) for message in messages(state, turn)]
 
 
 # ── the chat ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -100,13 +101,13 @@ def test_a_continued_reply_sees_its_tools() -> None:
     log = scenarios.tools()
     returned = next(i for i, event in enumerate(log) if event.type == "tool.returned")
     state = fold_all(log[: returned + 1])
-    call, result = state.messages(1, 0)[-2:]
+    call, result = messages(state, 1, 0)[-2:]
     assert call["content"] == "Let me look."
     assert call["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city": "Rome"}'}
     assert result == {"role": "tool", "tool_call_id": "c1", "content": "sunny, 21 °C"}
-    assert state.said(1, 0) == []
+    assert said(state, 1, 0) == []
     after = fold(state, log[returned + 1])
-    assert [sentence.text for sentence in after.said(1, 0)] == ["It's sunny in Rome."]
+    assert [sentence.text for sentence in said(after, 1, 0)] == ["It's sunny in Rome."]
     assert chat(after, 1)[-1][0] == "tool"
 
 
@@ -283,7 +284,7 @@ def test_a_state_does_not_grow_with_the_session() -> None:
     state = fold_all(log)
     assert len(dump(state)) < len(dump(twenty)) * 1.1
     assert list(state.turns) == [195, 196, 197, 198, 199, 200]
-    assert len(state.messages(201)) == len(twenty.messages(21)) == 13
+    assert len(messages(state, 201)) == len(messages(twenty, 21)) == 13
     assert state.totals.turns == 200
 
 
@@ -292,11 +293,11 @@ def test_the_chat_is_bounded_in_characters() -> None:
     limits = Limits(history_turns=40, history_characters=200)
     log = long_session(30, history=40)
     log[0] = log[0].model_copy(update={"agent": AgentSpec(instructions="Be brief.", limits=limits)})
-    chat = fold_all(log).messages(31)
+    chat = messages(fold_all(log), 31)
     assert sum(len(message["content"]) for message in chat[1:]) <= 200
     assert [message["content"] for message in chat[-2:]] == ["Question 30?", "Answer 30."]
     assert [message["role"] for message in chat[:3]] == ["system", "user", "assistant"]
-    assert fold_all(log).messages(30)[-1]["content"] == "Question 30?"
+    assert messages(fold_all(log), 30)[-1]["content"] == "Question 30?"
 
 
 def test_what_comes_late_for_a_forgotten_turn_opens_none() -> None:
@@ -315,7 +316,7 @@ def test_noise_does_not_push_words_out_of_the_chat() -> None:
         log.end(20_000 + turn, turn, "dropped", "noise") if turn % 2 else log.speak(20_000, turn, f"u{turn}", 0.3)
         log.end(30_000 + turn, turn, "dropped", "empty") if not turn % 2 else None
     state = fold_all(log.events)
-    assert len(state.messages(99)) == 5
+    assert len(messages(state, 99)) == 5
     assert len(state.turns) == 4
 
 
@@ -347,7 +348,7 @@ def test_any_events_at_all_can_be_folded(log: list[Event], strange: Event, cut: 
     assert fold_all(log[cut:], load(dump(fold_all(log[:cut])))) == whole
     json.dumps(view(whole))
     for turn in whole.turns:
-        whole.messages(turn)
+        messages(whole, turn)
 
 
 def test_the_fold_is_pure() -> None:

@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from api.telephony import Login, Rule, Telephony, TelephonyError
-from gateway.rooms.livekit._errors import LiveKitError
 from ops.cli import app
 from ops.commands.doctor import _livekit
 from ops.stack.embedded.livekit import LiveKit
 from schemas.access.livekit import Access
+from schemas.access.livekit_errors import LiveKitError
 from schemas.config.settings import Settings
 from schemas.events import ParticipantJoined
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until

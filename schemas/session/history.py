@@ -1,0 +1,93 @@
+"""A session's log as people read it: in pages, followed while it grows, its answered turns explained. `antiphon show`, `state`,
+`sessions` and `export` print what is here; whoever tells of sessions elsewhere reads the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from schemas.bus import Bus, SessionInfo
+from schemas.events import Event
+from schemas.session.chat import messages
+from schemas.session.fold import SessionState, fold, view
+from schemas.session.waterfall import Waterfall, waterfall_of
+
+_POLL = 0.2
+_PAGE = 500
+
+
+async def events_of(log: Bus, session: str, *, follow: bool = False) -> AsyncIterator[Event]:
+    """The log in pages. `follow`: until the session ends, from the last event inclusive, so that a lost tail is noticed: then all
+    is read again, from event 1."""
+    last: Event | None = None
+    while True:
+        page = await log.read(session, last.seq - 1 if last and follow else last.seq if last else 0, _PAGE)
+        if follow and last is not None:
+            if not page or (page[0].seq, page[0].at) != (last.seq, last.at):
+                last = None
+                continue
+            page = page[1:]
+        for event in page:
+            last = event
+            yield event
+        if last is not None and last.type == "session.ended":
+            return
+        if not page:
+            if not follow:
+                return
+            await asyncio.sleep(_POLL)
+
+
+def waterfall_after(state: SessionState, event: Event) -> Waterfall | None:
+    """The waterfall of the turn that ended with this event, if anything of it was played. `state`: the session after it."""
+    turn = state.turns.get(event.turn or 0) if event.type == "turn.ended" else None
+    return waterfall_of(turn) if turn is not None else None
+
+
+async def answered_turns(log: Bus, session: str) -> list[tuple[Waterfall, SessionState]]:
+    """Every answered turn's waterfall, in order, each with the session as it was when that turn ended."""
+    state = SessionState()
+    found = []
+    async for event in events_of(log, session):
+        state = fold(state, event)
+        if (shape := waterfall_after(state, event)) is not None:
+            found.append((shape, state))
+    return found
+
+
+async def waterfalls(log: Bus, session: str) -> list[dict[str, Any]]:
+    """Every answered turn's waterfall as JSON values, in order: `turn kind total parts queued text heard`."""
+    found = []
+    for shape, state in await answered_turns(log, session):
+        turn = state.turns[shape.turn]
+        found.append(shape.view() | {"text": turn.text, "heard": turn.heard})
+    return found
+
+
+def whole(state: SessionState) -> dict[str, Any]:
+    """The state as JSON values, with the chat an LLM would be given now as `messages`."""
+    last = state.turns[max(state.turns)] if state.turns else None
+    # an ended turn is past, with what was heard of it
+    present = 0 if last is None else last.id + (last.end is not None)
+    return view(state) | {"messages": messages(state, present)}
+
+
+async def list_sessions(log: Bus, count: int) -> list[dict[str, Any]]:
+    """The sessions as JSON values: the open ones, then the closed ones whose log is still there; the latest activity first."""
+    now = await log.now()
+    found = await log.sessions(count)
+    found += (await log.closed(count))[: count - len(found)]
+    return [_row(info, now) for info in found]
+
+
+def _row(info: SessionInfo, now: int) -> dict[str, Any]:
+    lease = "held" if info.lease_ends > now else "orphaned"
+    return {
+        "session": info.session,
+        "state": info.state,
+        "events": info.seq,
+        "idle_s": round(max(0, now - info.last_activity) / 1e6, 1),
+        "gateway": info.owner,
+        "lease": lease if info.state == "open" else None,
+        "generation": info.generation,
+        "epoch": info.epoch,
+    }
