@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from schemas.config.languages import Announced
 from schemas.events import Event, Stage
 from schemas.jobs import Job
+from schemas.languages import Announced
 
 Ending = Literal["step", "final", "dead"]
 
@@ -174,7 +174,7 @@ class Bus(Protocol):
 
     partitions: int
     lease: float
-    """Seconds a job or session stays owned without being renewed; what follows from it stands in `schemas/process/lease`."""
+    """Seconds a job or session stays owned without being renewed; what follows from it stands in `schemas/config/lease`."""
 
     async def start(self) -> None:
         """Connect, check the server's version, load the function library, agree on the number of partitions."""

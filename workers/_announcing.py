@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from schemas.bus import Bus
-from schemas.config.languages import Announced
 from schemas.config.settings import Settings
 from schemas.errors import BusError
 from schemas.events import Stage
+from schemas.languages import Announced
 from workers import registry
 
 AGAIN = 20.0  # seconds

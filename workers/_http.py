@@ -13,8 +13,8 @@ import openai
 from openai import AsyncOpenAI
 from pydantic import SecretStr
 
-from schemas.access.hosts import is_loopback
 from schemas.errors import Permanent, ProviderError, Transient
+from schemas.process.hosts import is_loopback
 from workers._refusals import Endpoint, public, refusal
 
 __all__ = ["TROUBLE", "Base", "explained", "opened", "read_some"]

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 
 from schemas.bus import Bus, Delivery
 from schemas.clock import Clock, MonotonicClock
+from schemas.config.lease import Lease
 from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
-from schemas.process.lease import Lease
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers._work import TakenJob, backoff

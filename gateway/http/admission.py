@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import WSCloseCode, web
 
-from schemas.access.hosts import host_names, is_loopback, is_ours
 from schemas.access.tokens import Grant, TokenRefused, check_secret, verify
 from schemas.errors import SettingsError
+from schemas.process.hosts import host_names, is_loopback, is_ours
 
 log = logging.getLogger("antiphon.gateway.admission")
 

@@ -10,8 +10,8 @@ from gateway.metrics import GatewayMetrics
 from gateway.sessions.session import Session
 from schemas.bus import Bus
 from schemas.clock import Clock
+from schemas.config.lease import Lease
 from schemas.errors import BusError
-from schemas.process.lease import Lease
 
 log = logging.getLogger("antiphon.gateway.leases")
 

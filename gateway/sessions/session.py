@@ -39,8 +39,8 @@ from gateway.turn_taking import (
 )
 from schemas.bus import Bus, Held, Hold, Outcome, Publication, Reply, Seen
 from schemas.clock import Clock
+from schemas.config.lease import Lease
 from schemas.events import ClipReady, Event, SessionEnded, StageFailed, TranscriptFinal, TurnEnded
-from schemas.process.lease import Lease
 
 log = logging.getLogger("antiphon.gateway")
 

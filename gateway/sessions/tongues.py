@@ -6,8 +6,8 @@ import logging
 from schemas.bus import Bus
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
-from schemas.config.languages import Announced, unspoken
 from schemas.errors import BusError
+from schemas.languages import Announced, unspoken
 
 log = logging.getLogger("antiphon.gateway")
 

@@ -2,10 +2,10 @@
 
 from ops.commands.findings import Finding
 from schemas.config.agents import Agents
-from schemas.config.languages import unspoken
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError
 from schemas.events import Stage
+from schemas.languages import unspoken
 from workers._announcing import announcement
 
 _HEARD_AND_SPOKEN: tuple[Stage, ...] = ("stt", "tts")

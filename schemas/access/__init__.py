@@ -1,1 +1,1 @@
-"""Who may do what, and how it is shown: client tokens, LiveKit's tokens, by which hosts this machine is asked."""
+"""Who may do what, and how it is shown: client tokens, tickets, LiveKit's tokens."""

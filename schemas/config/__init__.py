@@ -1,1 +1,1 @@
-"""What is configured: settings from the environment, agents from their files, and what is wrong with either, in a sentence."""
+"""What is configured: settings from the environment and what follows from them, agents from their files, mistakes explained."""

@@ -10,8 +10,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.config.explain import expected, when_left_out
+from schemas.config.lease import LONGEST, SHORTEST
 from schemas.errors import SettingsError
-from schemas.process.lease import LONGEST, SHORTEST
 
 
 class Settings(BaseSettings):

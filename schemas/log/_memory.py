@@ -22,9 +22,9 @@ from schemas.bus import (
     Taken,
 )
 from schemas.clock import Clock, MonotonicClock
-from schemas.config.languages import Announced
 from schemas.events import Event, Stage
 from schemas.jobs import Job
+from schemas.languages import Announced
 from schemas.log import keys
 from schemas.log._fences import STAGES, check_postable
 from schemas.log._twin import Inbox, Partition, Session

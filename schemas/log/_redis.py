@@ -26,14 +26,14 @@ from schemas.bus import (
     Taken,
 )
 from schemas.codec import decode_event, decode_job, encode_event, encode_job
-from schemas.config.languages import Announced
+from schemas.config.lease import Lease
 from schemas.errors import BusError, EventError
 from schemas.events import Event, Stage
 from schemas.jobs import Job
+from schemas.languages import Announced
 from schemas.log import keys
 from schemas.log._fences import STAGES, asked_limits, check_postable, fence_of, perishable, reason_of, replaces
 from schemas.log._server import ClusterServer, Server, SingleServer
-from schemas.process.lease import Lease
 
 _OUTCOMES = {outcome.value.encode(): outcome for outcome in Outcome}
 _logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class RedisBus(Bus):
     owned without being renewed; `holds`: this process will own some, so its lease must be that of the others who do
     (LeaseMismatch; `mark`: seconds for which it is known of one that it did); `retention`: seconds a closed session's log stays;
     `blob_ttl`: seconds; `settle`: seconds after a restart of the server, or a time in which nobody reached it, in which no job is
-    reclaimed, and in twice that no session is claimed (None: as `schemas/process/lease` says); `patience`: seconds a call is
+    reclaimed, and in twice that no session is claimed (None: as `schemas/config/lease` says); `patience`: seconds a call is
     tried again over a broken connection before it raises BusUnavailable; `library`: another function library (the chaos
     check's mutant).
     """

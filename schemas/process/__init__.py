@@ -1,1 +1,1 @@
-"""What every process does alike: its health page, its log lines, what follows from its lease."""
+"""What every process does alike: its health page, its log lines, how it is asked for by name."""

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from schemas.access.hosts import is_loopback, is_ours
 from schemas.errors import SettingsError
+from schemas.process.hosts import is_loopback, is_ours
 
 
 class Health:
@@ -15,7 +15,7 @@ class Health:
 
     `figures`: in Prometheus' exposition format; `obstacles`: what keeps the process from its work now, one phrase each; none
     means ready. `starting`: whether that is no trouble yet, only models that load. On loopback they are told to nobody
-    who came by another name (see `schemas/access/hosts`).
+    who came by another name (see `schemas/process/hosts`).
     """
 
     def __init__(

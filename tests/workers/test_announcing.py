@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from schemas.bus import Bus
-from schemas.config.languages import Announced
 from schemas.config.settings import load
+from schemas.languages import Announced
 from schemas.log import MemoryBus, RedisBus
 from tests.servers import Valkey
 from workers._announcing import announce, announcement

@@ -7,9 +7,9 @@ import pytest
 from gateway.room import Room
 from gateway.sessions.reception import Reception
 from schemas.bus import Held, Hold, Outcome
+from schemas.config.lease import Lease
 from schemas.errors import BusUnavailable
 from schemas.log import MemoryBus
-from schemas.process.lease import Lease
 from tests.gateway.pools import Pools
 from tests.gateway.rig import Rig, rig, silence, speak
 from tests.virtual_time import LoopClock, virtually

@@ -7,9 +7,9 @@ import pytest
 from gateway.sessions.tongues import Tongues
 from schemas.clock import MonotonicClock
 from schemas.config.agent import AgentSpec
-from schemas.config.languages import Announced
 from schemas.errors import BusUnavailable
 from schemas.events import SessionStarted
+from schemas.languages import Announced
 from schemas.log import MemoryBus
 from tests.gateway.rooms.websocket.test_websocket import door
 

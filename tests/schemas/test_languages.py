@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.config.agent import AgentSpec, Provider, Stt, Voice
-from schemas.config.languages import Announced, unspoken
+from schemas.languages import Announced, unspoken
 
 EARS = Announced("stt", ["en"], "STT_MODEL=tiny.en", "faster-whisper")
 VOICE = Announced("tts", ["en"], "TTS_VOICE=en_US-joe-medium", "piper")
