@@ -9,6 +9,8 @@ import platform
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+__all__ = ["BENCHES", "Bench", "find", "machine"]
+
 Bench = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
 BENCHES = {

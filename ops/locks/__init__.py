@@ -1,0 +1,1 @@
+"""What is installed, pinned with hashes, and how."""
