@@ -88,7 +88,7 @@ class Engine:
 
     async def _run(self) -> None:
         now = self.house.clock.now
-        due = now()
+        due: float = now()
         while True:
             due += TICK
             await self._hurry(due)

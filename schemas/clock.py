@@ -1,14 +1,26 @@
-"""Monotonic time as a seam, so that turn-taking and recovery can be tested in virtual time."""
+"""Three kinds of time that no sum makes one, and the monotonic clock as a seam, so that all may run in virtual time.
+
+`Micros`    the log's time: Redis TIME, µs since 1970. What is stored, and what two machines can agree upon.
+`Now`       a gateway's time: seconds of its own monotonic clock. It begins anywhere, and dies with its process.
+`TurnTime`  a session's: `Now` less all the time in which nobody was there to hear. What turns wait by, so that whoever
+            comes back finds them where they were.
+
+A difference of two of one kind is a plain duration: seconds (`float`), or of the log µs (`int`). Which of them is taken for
+which is mypy's to refuse (`tests/schemas/kinds_of_time.py`).
+"""
 
 import time
-from typing import Protocol
+from typing import NewType, Protocol
+
+Micros = NewType("Micros", int)
+Now = NewType("Now", float)
+TurnTime = NewType("TurnTime", float)
 
 
 class Clock(Protocol):
-    def now(self) -> float:
-        """Monotonic seconds."""
+    def now(self) -> Now: ...
 
 
 class MonotonicClock:
-    def now(self) -> float:
-        return time.monotonic()
+    def now(self) -> Now:
+        return Now(time.monotonic())

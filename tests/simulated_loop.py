@@ -6,6 +6,8 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from schemas.clock import Now
+
 T = TypeVar("T")
 
 
@@ -38,8 +40,8 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
-    def now(self) -> float:
-        return self._loop.time()
+    def now(self) -> Now:
+        return Now(self._loop.time())
 
 
 def simulate(seed: int, main: Callable[[SimulatedLoop], Coroutine[Any, Any, T]]) -> T:

@@ -10,6 +10,8 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
 
+from schemas.clock import Now
+
 P = ParamSpec("P")
 
 
@@ -39,8 +41,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class LoopClock:
     """A `Clock` that shows the running loop's time."""
 
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
+    def now(self) -> Now:
+        return Now(asyncio.get_running_loop().time())
 
 
 def virtually(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:

@@ -38,7 +38,7 @@ from gateway.turn_taking import (
     Tick,
 )
 from schemas.bus import Bus, Held, Hold, Outcome, Publication, Reply, Seen
-from schemas.clock import Clock
+from schemas.clock import Clock, Now
 from schemas.config.lease import Lease
 from schemas.events import ClipReady, Event, SessionEnded, StageFailed, TranscriptFinal, TurnEnded
 
@@ -125,7 +125,7 @@ class Session:
     def epoch(self) -> int:
         return self._outbox.epoch
 
-    def now(self) -> float:
+    def now(self) -> Now:
         """The session's own time: the gateway's, or that of a room which runs as fast as it goes."""
         return self._time.now()
 

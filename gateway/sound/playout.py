@@ -8,7 +8,7 @@ class Playout:
 
     def __init__(self, clock: Clock, rate: int):
         self._clock, self._rate = clock, rate
-        self._end = clock.now()
+        self._end: float = clock.now()
         self._stopped: float | None = None
 
     def push(self, samples: int) -> None:

@@ -23,7 +23,7 @@ from gateway.room import Attached, Heard, HungUp, Joined, Pcm, RoomInput
 from gateway.sound.audio_file import describe, frames
 from gateway.sound.detector import FRAME
 from schemas.audio import HEARING_RATE
-from schemas.clock import Clock
+from schemas.clock import Clock, Now
 from schemas.errors import AudioFileError
 from schemas.events import SessionStarted
 
@@ -44,8 +44,8 @@ class _Steps:
     def __init__(self, now: float):
         self.time = now
 
-    def now(self) -> float:
-        return self.time
+    def now(self) -> Now:
+        return Now(self.time)
 
 
 class FileRoom:

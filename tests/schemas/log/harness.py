@@ -10,6 +10,7 @@ import redis
 
 from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Bus
+from schemas.clock import Now
 from schemas.log import MemoryBus, RedisBus, keys
 from tests.servers import BINARY
 
@@ -40,9 +41,9 @@ class StillClock:
     def __init__(self) -> None:
         self.time = 0.0
 
-    def now(self) -> float:
+    def now(self) -> Now:
         self.time += 0.001
-        return self.time
+        return Now(self.time)
 
 
 class MemoryHarness:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from schemas.bus import Outcome, Publication
+from schemas.clock import Now
 from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
@@ -30,8 +31,8 @@ class ManualClock:
     def __init__(self) -> None:
         self.time = 100.0
 
-    def now(self) -> float:
-        return self.time
+    def now(self) -> Now:
+        return Now(self.time)
 
 
 class CutTts:

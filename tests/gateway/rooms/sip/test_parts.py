@@ -27,6 +27,7 @@ from gateway.rooms.sip.trunks import load_trunks, parse_trunks
 from gateway.rooms.sip.wire import facing
 from ops.demo.script import line
 from schemas.audio import HEARING_RATE
+from schemas.clock import Now
 from schemas.errors import SettingsError
 
 
@@ -36,8 +37,8 @@ class Hand:
     def __init__(self) -> None:
         self.time = 1000.0
 
-    def now(self) -> float:
-        return self.time
+    def now(self) -> Now:
+        return Now(self.time)
 
 
 # ── packets ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gateway.rooms.websocket.room import WebSocketRoom
+from schemas.clock import Now
 from schemas.events import MessageReceived, ParticipantJoined
 from schemas.log import MemoryBus
 from tests.gateway.door import START, closing, door, frames, talk, until
@@ -365,8 +366,8 @@ def test_no_sound_is_no_sound() -> None:
     class Clock:
         time = 0.0
 
-        def now(self) -> float:
-            return self.time
+        def now(self) -> Now:
+            return Now(self.time)
 
     clock = Clock()
     room = WebSocketRoom(clock, "room", "ann", 24_000)
