@@ -2,25 +2,17 @@
 
 import asyncio
 import logging
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from schemas.bus import Bus, Delivery, Ending, Outcome, Seen
 from schemas.clock import Clock
 from schemas.errors import BusError
 from schemas.events import Cause, Event, StageExpired, StageFailed
 from schemas.jobs import Job, SttJob, TtsJob
+from schemas.process.backoff import A_POOL, Backoff
 from workers._metrics import WorkerMetrics
 
 log = logging.getLogger("antiphon.worker")
-
-
-def backoff(first: float, last: float) -> Iterator[float]:
-    """Delays in seconds that double from `first` to `last`, each spread over 50-100 % so that a pool doesn't march in step."""
-    delay = first
-    while True:
-        yield delay * random.uniform(0.5, 1.0)
-        delay = min(delay * 2, last)
 
 
 class TakenJob:
@@ -106,7 +98,7 @@ class TakenJob:
         """Ask until there is an answer: an unknown one is asked again and then is DUP, or LOST to whoever took over."""
         async with self._committing:
             decided = self._clock.now()
-            delays = backoff(0.05, 0.5)
+            delays = Backoff(0.05, 0.5, A_POOL)
             while not self.left:
                 late = self._clock.now() - decided
                 try:

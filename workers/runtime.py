@@ -19,9 +19,10 @@ from schemas.bus import Bus, Delivery
 from schemas.clock import Clock, MonotonicClock
 from schemas.config.lease import Lease
 from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
+from schemas.process.backoff import A_POOL, Backoff
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
-from workers._work import TakenJob, backoff
+from workers._work import TakenJob
 
 __all__ = ["Worker", "WorkerOptions", "consumer_id"]
 
@@ -139,7 +140,7 @@ class Worker:
             both.create_task(self._connect())
 
     async def _warm_up(self) -> None:
-        for delay in backoff(0.2, 2.0):
+        for delay in Backoff(0.2, 2.0, A_POOL):
             try:
                 async with asyncio.timeout(self.options.warm_up_within):
                     await self.handler.warm_up()
@@ -169,7 +170,7 @@ class Worker:
         )
 
     async def _connect(self) -> None:
-        for delay in backoff(0.1, 1.0):
+        for delay in Backoff(0.1, 1.0, A_POOL):
             try:
                 await self.bus.start()
                 break
@@ -220,7 +221,7 @@ class Worker:
         A batch is what waits when a slot comes free. Nothing is gained by waiting for more: `take` empties every
         partition first, and while a batch computes, the next one gathers in the log. So a lone job is never delayed.
         """
-        delays = backoff(0.05, 0.5)
+        delays = Backoff(0.05, 0.5, A_POOL)
         due = 0.0  # when to look for leases that ran out; also whenever the log may have more than was handed over
         while not self._stopping.is_set():
             room = (self.handler.slots - len(self._runs)) * self.handler.batch
@@ -240,7 +241,7 @@ class Worker:
                 self._away("take", error)
                 await asyncio.sleep(next(delays))
             else:
-                delays = backoff(0.05, 0.5)
+                delays.reset()
 
     async def _take(self, room: int) -> float:
         """Start what is there, up to `room` jobs. Seconds after which to look again; 0: the log may have more now."""
@@ -366,7 +367,7 @@ class Worker:
     async def _persist(self, work: TakenJob, error: Exception | None) -> None:
         """Try again until it is done, or the error won't pass, or patience or the deadline runs out."""
         since = self._clock.now()
-        delays = backoff(0.1, 2.0)
+        delays = Backoff(0.1, 2.0, A_POOL)
         while error is not None and not work.left and not work.cancelled.is_set():
             asked = error.retry_after if isinstance(error, Transient) else None
             delay = max(next(delays), asked or 0.0)

@@ -14,10 +14,12 @@ import aiohttp
 from ops.stack.private import private_folder
 from ops.stack.readiness import Ready, look
 from ops.stack.system import dying_with_parent
+from schemas.process.backoff import Backoff
 
 log = logging.getLogger("antiphon.supervisor")
 
-_BACKOFF_FIRST, _BACKOFF_LAST = 0.2, 5.0
+_AGAIN = (0.2, 5.0)
+"""Seconds before what died is started again: the first time, and at most."""
 _STEADY = 10.0  # seconds alive after which a death is a new story
 PATIENCE = 12.0
 """Seconds after which what keeps a process from working won't pass by itself, once whatever it needs is there."""
@@ -89,7 +91,7 @@ class Supervised:
             )
 
     async def _keep(self) -> None:
-        backoff = _BACKOFF_FIRST
+        pauses = Backoff(*_AGAIN)
         while True:
             assert self.process is not None
             born = time.monotonic()
@@ -99,10 +101,10 @@ class Supervised:
             self._code = code
             self._early_death.set()
             if time.monotonic() - born > _STEADY:
-                backoff = _BACKOFF_FIRST
-            log.info("%s ended with %s; starting it again in %.1f s", self.command.name, code, backoff)
-            await asyncio.sleep(backoff)
-            backoff = min(backoff * 2, _BACKOFF_LAST)
+                pauses.reset()
+            pause = next(pauses)
+            log.info("%s ended with %s; starting it again in %.1f s", self.command.name, code, pause)
+            await asyncio.sleep(pause)
             self.restarts += 1
             self._on_restart(self.command.name)
             await self._spawn()

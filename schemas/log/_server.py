@@ -23,6 +23,7 @@ from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavail
 from schemas.log import keys
 from schemas.log._wire import Blocking, Wire
 from schemas.log.library import name_of, source
+from schemas.process.backoff import Backoff
 
 Argument = str | bytes | int
 Rows = list[tuple[str, Any]]
@@ -75,7 +76,7 @@ class _Common(ABC):
 
     async def _try(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Again over broken connections: every request bears a mark, or may be repeated."""
-        end, pause = time.monotonic() + self._patience, 0.01
+        end, pauses = time.monotonic() + self._patience, Backoff(0.01, 0.1)
         while True:
             try:
                 return await attempt()
@@ -87,10 +88,10 @@ class _Common(ABC):
                 if not str(error).startswith(_FOR_NOW):
                     raise explained(error, self._url) from None
                 problem = str(error)
+            pause = next(pauses)
             if time.monotonic() + pause > end:
                 raise BusUnavailable(f"the log at {_place(self._url)} does not answer: {problem} (REDIS_URL)") from None
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 0.1)
 
     @abstractmethod
     async def _send(self, key: str, command: tuple[Argument, ...]) -> Any:
