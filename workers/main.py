@@ -11,9 +11,9 @@ from schemas.events import Stage
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
 from workers import registry
-from workers._announcing import announce, announcement
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
+from workers.announcing import announce, announcement
 from workers.runtime import Worker, WorkerOptions
 
 log = logging.getLogger("antiphon.worker")

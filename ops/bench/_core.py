@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.main import Gateway, start_gateway
-from ops.bench._figures import milliseconds
+from ops.bench.figures import milliseconds
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import KeptProcess, Kind, Role
 from schemas.config.settings import Settings

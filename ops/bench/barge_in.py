@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ops.bench import machine
-from ops.bench._figures import milliseconds
 from ops.bench._recordings import turns as recorded_turns
+from ops.bench.figures import milliseconds
 from ops.people.caller import Caller
 from ops.people.entry import client_token
 from ops.people.livekit_caller import LiveKitCaller

@@ -12,7 +12,7 @@ from typing import Any
 from ops.bench import machine
 from ops.bench._callers import Phone, Sockets
 from ops.bench._core import PinnedGateway, cores_apart, simulated_pools
-from ops.bench._figures import milliseconds
+from ops.bench.figures import milliseconds
 from ops.stack.processes import preload
 
 LIMIT_MS = 20.0

@@ -21,8 +21,8 @@ from gateway.room import Heard, RoomInput
 from gateway.rooms.livekit.door import Dispatch
 from gateway.rooms.livekit.room import LiveKitRoom
 from ops.bench import machine
-from ops.bench._figures import milliseconds
 from ops.bench._people import People
+from ops.bench.figures import milliseconds
 from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.valkey import Valkey
 from schemas.audio import HEARING_RATE

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ops.bench import machine
 from ops.bench._driver import Driver
-from ops.bench._figures import milliseconds
+from ops.bench.figures import milliseconds
 from ops.stack.embedded.valkey import Valkey
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Delivery, Outcome

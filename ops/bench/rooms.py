@@ -19,8 +19,8 @@ import numpy as np
 
 from ops.bench import machine
 from ops.bench._core import PinnedGateway, cores_apart, simulated_pools
-from ops.bench._figures import milliseconds
 from ops.bench._people import People
+from ops.bench.figures import milliseconds
 from ops.demo.script import line
 from ops.stack.embedded.livekit import LiveKit, build, build_if_missing
 from ops.stack.embedded.valkey import Valkey

@@ -16,7 +16,7 @@ from typing import Any
 
 from ops.bench import machine
 from ops.bench._driver import Driver
-from ops.bench._figures import milliseconds
+from ops.bench.figures import milliseconds
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import KeptProcess, Role, preload
 from schemas.config.settings import Settings

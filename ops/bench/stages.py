@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.bench import machine
-from ops.bench._figures import milliseconds
+from ops.bench.figures import milliseconds
 from ops.people.recordings import packaged
 from ops.stack.stack import ANTIPHON
 from ops.stack.supervisor import Command, Supervisor

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from livekit import rtc
 
-from gateway.rooms.livekit._names import SESSION_ATTRIBUTE
+from gateway.rooms.livekit.names import SESSION_ATTRIBUTE
 from ops.chaos.sounds import Sounds, Window
 from ops.people.caller import Message, Pcm
 from ops.people.livekit_caller import LiveKitCaller

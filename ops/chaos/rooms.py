@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from gateway.sound.audio_file import read_speech
-from ops.bench._figures import milliseconds
+from ops.bench.figures import milliseconds
 from ops.chaos.guest import Guest
 from ops.chaos.judge import judge, settled
 from ops.chaos.run import LINES, listening

@@ -19,7 +19,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from gateway.sound.audio_file import read_speech
-from ops.bench._figures import milliseconds
+from ops.bench.figures import milliseconds
 from ops.chaos.callers import Crowd
 from ops.chaos.judge import judge, settled
 from ops.chaos.proxy import CuttingProxy

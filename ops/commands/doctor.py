@@ -23,7 +23,7 @@ from ops.stack.stack import data_folder, running
 from schemas.config.settings import Settings, load, without_password
 from schemas.errors import AntiphonError, ProviderError, SettingsError, in_words
 from schemas.log.keys import PARTITIONS
-from workers.llm._learning import listed
+from workers.llm.models import listed
 
 _SIGNS = {"ok": ("ok  ", "green"), "warn": ("look", "yellow"), "bad": ("bad ", "red")}
 

@@ -6,7 +6,7 @@ from schemas.config.settings import Settings
 from schemas.errors import AntiphonError
 from schemas.events import Stage
 from schemas.languages import unspoken
-from workers._announcing import announcement
+from workers.announcing import announcement
 
 _HEARD_AND_SPOKEN: tuple[Stage, ...] = ("stt", "tts")
 

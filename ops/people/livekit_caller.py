@@ -17,7 +17,7 @@ from datetime import timedelta
 import numpy as np
 from livekit import api, rtc
 
-from gateway.rooms.livekit._names import SESSION_ATTRIBUTE
+from gateway.rooms.livekit.names import SESSION_ATTRIBUTE
 from gateway.sessions.messages import Narrator
 from gateway.sound.playout import Playout
 from ops.people.caller import FRAME, Caller, CallError, Message, Pcm, Sounded

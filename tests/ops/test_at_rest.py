@@ -112,7 +112,7 @@ def test_what_a_command_writes_is_its_users_alone(tmp_path: Path) -> None:
     write = (
         "import sys; from ops import cli; sys.argv = ['antiphon', '--help']\ntry: cli.main()\nexcept SystemExit: pass\n"
     )
-    write += "from ops.audio import write_stereo; from pathlib import Path; import numpy as np\n"
+    write += "from ops.people.audio import write_stereo; from pathlib import Path; import numpy as np\n"
     write += "write_stereo(Path('call.wav'), np.zeros(9, 'i2'), np.zeros(9, 'i2'), 16000)"
     subprocess.run([sys.executable, "-c", write], check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
     assert soundfile.info(tmp_path / "call.wav").channels == 2

@@ -11,7 +11,7 @@ from schemas.config.settings import load
 from schemas.languages import Announced
 from schemas.log import MemoryBus, RedisBus
 from tests.servers import Valkey
-from workers._announcing import announce, announcement
+from workers.announcing import announce, announcement
 from workers.stt.models import spoken_by
 
 GERMAN = Announced("tts", ["de"], "TTS_VOICE=de_DE-thorsten-medium", "piper")

@@ -5,16 +5,16 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from openai import AsyncOpenAI
 
 from schemas.errors import ProviderError
 from workers._http import TROUBLE, opened, read_some
+from workers.llm.models import Known, listed
 from workers.providers import ChatRequest, Llm
 
-__all__ = ["CONTINUING", "Known", "continues", "first_answer", "listed", "models"]
+__all__ = ["CONTINUING", "continues", "first_answer", "models"]
 
 CONTINUING: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
 """What vLLM wants beside a prefill."""
@@ -30,17 +30,6 @@ _COUNT = ChatRequest(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """`names`: of the models there; `owners`: who serves them, as far as it is told."""
-
-    names: tuple[str, ...] = ()
-    owners: frozenset[str] = frozenset()
-
-    def shown(self) -> str:
-        return ", ".join(name[:80] for name in self.names[:5])
-
-
 async def models(client: AsyncOpenAI) -> Known:
     """The list of models, in whichever shape; nothing where there is none: not every endpoint has one."""
     with contextlib.suppress(TimeoutError, RecursionError, ProviderError, *TROUBLE):
@@ -49,17 +38,6 @@ async def models(client: AsyncOpenAI) -> Known:
             async with contextlib.aclosing(response):
                 return listed(json.loads(await read_some(response, _MOST)))
     return Known()
-
-
-def listed(value: Any) -> Known:
-    """What a list of models, in whichever shape, tells."""
-    if isinstance(value, dict):
-        value = next((value[name] for name in ("data", "models") if isinstance(value.get(name), list)), [])
-    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-    names = [entry.get(name) for entry in entries for name in ("id", "name", "model")]
-    names += [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
-    owners = {str(entry.get("owned_by", "")).lower() for entry in entries}
-    return Known(tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name)), frozenset(owners))
 
 
 async def first_answer(llm: Llm) -> None:

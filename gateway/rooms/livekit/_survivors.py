@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.rooms.livekit._names import PREFIX
+from gateway.rooms.livekit.names import PREFIX
 from schemas.bus import Bus
 from schemas.events import SessionStarted
 

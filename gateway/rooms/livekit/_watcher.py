@@ -13,7 +13,7 @@ from livekit.protocol import agent as pb
 from livekit.protocol import agent_dispatch as dispatches
 from livekit.protocol import models
 
-from gateway.rooms.livekit._names import session_name
+from gateway.rooms.livekit.names import session_name
 from schemas.access.livekit import Access
 from schemas.bus import SessionInfo
 from schemas.errors import BusError

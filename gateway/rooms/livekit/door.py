@@ -18,10 +18,10 @@ from livekit.protocol import models
 
 from gateway import load as loads
 from gateway.room import Room
-from gateway.rooms.livekit._names import agent_named, attributes, new_identity, session_name
 from gateway.rooms.livekit._survivors import FACTS, Survivors, facts_of
 from gateway.rooms.livekit._watcher import Lonely, Watcher
 from gateway.rooms.livekit._worker import Worker
+from gateway.rooms.livekit.names import agent_named, attributes, new_identity, session_name
 from gateway.rooms.livekit.room import LiveKitRoom, join
 from gateway.sessions.reception import Reception, Refused, RoomOver
 from gateway.sessions.session import Session

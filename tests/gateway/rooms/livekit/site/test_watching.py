@@ -13,7 +13,7 @@ from livekit import api
 
 from gateway.main import Gateway
 from gateway.rooms.livekit import door as dispatch
-from gateway.rooms.livekit._names import session_name
+from gateway.rooms.livekit.names import session_name
 from gateway.rooms.livekit.room import LiveKitRoom
 from ops.stack.embedded.livekit import LiveKit
 from schemas.events import Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionResumed

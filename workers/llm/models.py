@@ -1,0 +1,26 @@
+"""The list of models that an endpoint has, in whichever shape it tells it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`names`: of the models there; `owners`: who serves them, as far as it is told."""
+
+    names: tuple[str, ...] = ()
+    owners: frozenset[str] = frozenset()
+
+    def shown(self) -> str:
+        return ", ".join(name[:80] for name in self.names[:5])
+
+
+def listed(value: Any) -> Known:
+    """What a list of models, in whichever shape, tells."""
+    if isinstance(value, dict):
+        value = next((value[name] for name in ("data", "models") if isinstance(value.get(name), list)), [])
+    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    names = [entry.get(name) for entry in entries for name in ("id", "name", "model")]
+    names += [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+    owners = {str(entry.get("owned_by", "")).lower() for entry in entries}
+    return Known(tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name)), frozenset(owners))
