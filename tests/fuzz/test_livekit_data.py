@@ -27,7 +27,7 @@ from gateway.rooms.livekit.conventions.agent_session import AgentSession
 from gateway.rooms.livekit.conventions.rtvi import Rtvi
 from schemas.config.agent import AgentSpec, LiveKit
 from schemas.text.clean import identity
-from tests.virtual_time import LoopClock, virtually
+from workers.testing import LoopClock, virtually
 
 ROUNDS = 800
 """Things sent in one run."""
@@ -276,7 +276,7 @@ def _what_came_of_it(bench: Bench) -> None:
 
 def test_sound_is_taken_from_who_is_here_alone() -> None:
     """What comes early for somebody who never comes is forgotten."""
-    ears = Ears(LoopClock.__new__(LoopClock))
+    ears = Ears(LoopClock())
     for number in range(100):
         ears.early(f"nobody-{number}", "", np.zeros(16_000, np.int16))
     assert len(ears._before) <= 8

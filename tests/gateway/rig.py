@@ -15,7 +15,7 @@ from schemas.bus import Bus
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.events import Event
-from tests.virtual_time import LoopClock
+from workers.testing import LoopClock
 
 Pcm = NDArray[np.int16]
 FRAME = 512

@@ -9,7 +9,7 @@ from schemas.events import MessageReceived, ParticipantChanged, TurnEnded
 from schemas.log import MemoryBus
 from tests.gateway.pools import Pools
 from tests.gateway.rig import rig, silence, speak
-from tests.virtual_time import LoopClock, virtually
+from workers.testing import LoopClock, virtually
 
 
 @virtually

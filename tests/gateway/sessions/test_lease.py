@@ -12,7 +12,7 @@ from schemas.errors import BusUnavailable
 from schemas.log import MemoryBus
 from tests.gateway.pools import Pools
 from tests.gateway.rig import Rig, rig, silence, speak
-from tests.virtual_time import LoopClock, virtually
+from workers.testing import LoopClock, virtually
 
 LEASES = pytest.mark.parametrize("lease", [1.0, 2.0, 8.0])
 

@@ -24,7 +24,7 @@ from schemas.log import MemoryBus
 from schemas.session.fold import FOLD_VERSION, fold_all, load
 from tests.gateway.pools import Pools
 from tests.gateway.rig import FRAME, Rig, rig, silence, speak
-from tests.virtual_time import LoopClock, virtually
+from workers.testing import LoopClock, virtually
 
 
 def bus() -> MemoryBus:

@@ -13,7 +13,7 @@ from gateway.sound.pace import RATES, Pace
 from schemas.config.agent import AgentSpec
 from schemas.log import MemoryBus
 from tests.gateway.rig import rig
-from tests.virtual_time import LoopClock, virtually
+from workers.testing import LoopClock, virtually
 
 
 def seems(arrivals: Iterator[tuple[float, int]]) -> int | None:

@@ -9,7 +9,7 @@ from gateway.rooms.memory.room import MemoryRoom
 from gateway.sound.playback import LEAD, Playback
 from schemas.audio import AudioRef
 from schemas.events import ClipReady, Word
-from tests.virtual_time import LoopClock, VirtualLoop, virtually
+from workers.testing import LoopClock, VirtualLoop, virtually
 
 RATE = 16_000
 

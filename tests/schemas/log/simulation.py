@@ -21,7 +21,7 @@ from schemas.events import (
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 from schemas.log import MemoryBus
 from tests.schemas.log.talk import SOUND, STARTED
-from tests.simulated_loop import LoopClock, SimulatedLoop
+from workers.testing import LoopClock, VirtualLoop
 
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 LEASE = 2.0
@@ -223,7 +223,7 @@ class Gateway:
         return Publication(operation, facts, [job], raises=raises, seen=seen)
 
 
-async def converse(loop: SimulatedLoop, fenced: bool = True) -> list[str]:
+async def converse(loop: VirtualLoop, fenced: bool = True) -> list[str]:
     """A few conversations to their end; what was broken, in words."""
     clock: Clock = LoopClock(loop)
     bus = MemoryBus(partitions=2, clock=clock, lease=LEASE, fenced=fenced)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.schemas.log.simulation import converse
-from tests.simulated_loop import SimulatedLoop, simulate
+from workers.testing import VirtualLoop, simulate
 
 SEEDS = range(200)
 
@@ -18,7 +18,7 @@ def test_every_interleaving_keeps_the_promises() -> None:
 def test_a_missing_fence_is_found() -> None:
     """Without the ownership check the same simulation finds duplicated work."""
 
-    async def unfenced(loop: SimulatedLoop) -> list[str]:
+    async def unfenced(loop: VirtualLoop) -> list[str]:
         return await converse(loop, fenced=False)
 
     found = [wrong for seed in range(20) for wrong in simulate(seed, unfenced)]
@@ -28,7 +28,7 @@ def test_a_missing_fence_is_found() -> None:
 def test_a_seed_is_one_interleaving() -> None:
     """The same seed gives the same conversation, so that what was found can be looked at."""
 
-    async def trace(loop: SimulatedLoop) -> tuple[list[str], float, float]:
+    async def trace(loop: VirtualLoop) -> tuple[list[str], float, float]:
         return await converse(loop), loop.time(), loop.random.random()
 
     assert simulate(7, trace) == simulate(7, trace)

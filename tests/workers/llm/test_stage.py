@@ -6,10 +6,10 @@ import pytest
 
 from schemas.errors import Permanent, Transient
 from schemas.events import StageFailed
-from tests.virtual_time import LoopClock, virtually
 from tests.workers.llm.scripted import AGENT, STOP, ScriptedLlm, ask, llm_stage, reply_of, spoken
 from tests.workers.runtime.pool import Line, Pool
 from workers.providers import Delta
+from workers.testing import LoopClock, virtually
 
 LONG = ["Paris is the capital of France.", " It lies on the Seine.", " Go and see it."]
 SENTENCES = [text.strip() for text in LONG]

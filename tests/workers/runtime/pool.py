@@ -11,9 +11,9 @@ from schemas.errors import BusUnavailable
 from schemas.events import Event, SessionStarted, Stage, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob
 from schemas.log import MemoryBus
-from tests.virtual_time import LoopClock
 from workers._stage import Work
 from workers.runtime import Worker, WorkerOptions
+from workers.testing import LoopClock
 
 Script = Callable[[Sequence[Work]], Awaitable[None]]
 

@@ -8,9 +8,9 @@ import pytest
 from schemas.bus import Outcome
 from schemas.errors import Permanent, Transient
 from schemas.events import StageFailed
-from tests.virtual_time import LoopClock, virtually
 from tests.workers.runtime.pool import Line, Pool, ScriptedStage, fact, llm_job, stt_job, takes
 from workers._stage import Work
+from workers.testing import LoopClock, virtually
 
 
 def now() -> float:

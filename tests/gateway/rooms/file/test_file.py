@@ -18,7 +18,7 @@ from schemas.events import SpeechPaused, SpeechStarted, TurnCommitted
 from schemas.log import MemoryBus
 from tests.gateway.pools import Pools
 from tests.gateway.rig import rig
-from tests.virtual_time import LoopClock, virtually
+from workers.testing import LoopClock, virtually
 
 
 def recording(path: Path, *stretches: tuple[float, int], rate: int = 16_000) -> Path:

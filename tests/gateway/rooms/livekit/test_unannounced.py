@@ -6,7 +6,7 @@ from livekit.rtc._proto import participant_pb2
 from gateway.room import Joined, Typed
 from gateway.rooms.livekit.room import LiveKitRoom
 from schemas.config.agent import AgentSpec
-from tests.virtual_time import LoopClock, virtually
+from workers.testing import LoopClock, virtually
 
 
 def somebody(identity: str) -> rtc.RemoteParticipant:
