@@ -22,7 +22,7 @@ from gateway.rooms.websocket.room import rejoin_websocket
 from gateway.sessions.reception import Reception, new_session
 from gateway.sessions.session import House
 from gateway.sound.vad import Vad
-from schemas.bus import Bus
+from schemas.bus import Bus, Connecting
 from schemas.clock import Clock, MonotonicClock
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
@@ -202,7 +202,7 @@ async def run_gateway(
         await bus.aclose()
 
 
-async def _connect(bus: Bus, stop: asyncio.Event, settings: Settings) -> None:
+async def _connect(bus: Connecting, stop: asyncio.Event, settings: Settings) -> None:
     """Start the bus; while the server isn't there yet, or takes nothing, say so once, and on the health page, and try again."""
     said = [""]
     waiting: Health | None = None

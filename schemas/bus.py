@@ -1,4 +1,4 @@
-"""The log as everyone sees it: the `Bus` Protocol, its outcomes and replies.
+"""The log as everyone sees it: a Protocol for each role one may play, their sum `Bus`, outcomes and replies.
 
 Two implementations keep one promise and pass one suite: `schemas.log.RedisBus` and `schemas.log.MemoryBus`.
 Outcomes are normal answers, never exceptions; exceptions are `BusError`s, and mean that nothing is known.
@@ -76,8 +76,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """`last_id`: of the stream now, to wait from (`Bus.wait`); `again`: seconds after which somebody's lease may have run out,
-    as far as the log can tell: ask again by then."""
+    """`last_id`: of the stream now, to wait from (`Working.wait`); `again`: seconds after which somebody's lease may have run
+    out, as far as the log can tell: ask again by then."""
 
     deliveries: list[Delivery]
     last_id: str
@@ -169,21 +169,28 @@ class SessionInfo:
     last_activity: int
 
 
-class Bus(Protocol):
-    """The log. All times are the log's own (Redis TIME)."""
+class Deployment(Protocol):
+    """What all who hold something in one log agree upon."""
 
     partitions: int
     lease: float
     """Seconds a job or session stays owned without being renewed; what follows from it stands in `schemas/config/lease`."""
+
+    def partition(self, session: str) -> int:
+        """Where the session lies, 0 to `partitions` - 1."""
+
+
+class Connecting(Deployment, Protocol):
+    """Whoever made the connection to the log opens and closes it."""
 
     async def start(self) -> None:
         """Connect, check the server's version, load the function library, agree on the number of partitions."""
 
     async def aclose(self) -> None: ...
 
-    def partition(self, session: str) -> int: ...
 
-    # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
+class Working(Deployment, Protocol):
+    """Workers: jobs are taken, kept, and done."""
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
         """Up to `count` jobs: those whose lease ran out first (their attempt counts up), then new ones. Void and closed
@@ -220,7 +227,9 @@ class Bus(Protocol):
     async def retire(self, stage: Stage, partition: int, consumer: str) -> bool:
         """Delete a consumer that owns nothing."""
 
-    # ── gateways ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class Gatekeeping(Deployment, Protocol):
+    """Gateways: sessions are opened, held, written, taken over and closed."""
 
     async def open(
         self,
@@ -252,15 +261,25 @@ class Bus(Protocol):
     async def expired(self, partition: int, count: int) -> list[str]:
         """Sessions whose gateway's lease ran out."""
 
-    # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def post(self, session: str, request: str, event: Event) -> Reply:
-        """Append one of say.requested, message.received, instructions.changed, end.requested, without an epoch."""
+class Reading(Protocol):
+    """Sessions as they are kept: all that is needed to tell of one. The log has those of a day, an archive those of years."""
 
     async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
         """Events with seq > `after`, in order."""
 
-    async def snapshot(self, session: str) -> Snapshot | None: ...
+    async def snapshot(self, session: str) -> Snapshot | None:
+        """A fold to go on from, if one is kept: nothing but time is lost without it."""
+
+    async def info(self, session: str) -> SessionInfo | None:
+        """None: no such session is kept here."""
+
+    async def get_blob(self, key: str) -> bytes | None:
+        """The raw PCM an event refers to, None if it is gone."""
+
+
+class Listing(Protocol):
+    """Which sessions are kept."""
 
     async def sessions(self, count: int = 100) -> list[SessionInfo]:
         """Open sessions, the latest activity first."""
@@ -268,7 +287,37 @@ class Bus(Protocol):
     async def closed(self, count: int = 100) -> list[SessionInfo]:
         """Closed sessions whose log is still there, the latest first."""
 
-    async def info(self, session: str) -> SessionInfo | None: ...
+    async def now(self) -> int:
+        """Redis TIME, µs."""
+
+
+class Storing(Protocol):
+    """Sound lies beside the log; events and jobs refer to it."""
+
+    async def put_blob(self, session: str, name: str, pcm: bytes) -> str:
+        """Store raw PCM; answers the whole key, for `Reading.get_blob`."""
+
+    async def put_shared_blob(self, session: str, pcm: bytes) -> str:
+        """The same for sound that other sessions have, too: stored once in a partition, and kept for as long as a blob of its own
+        from each time it is put."""
+
+
+class Counting(Protocol):
+    """How much there is to be done."""
+
+    async def queued(self, stage: Stage) -> int:
+        """Queued + running, all partitions."""
+
+
+class Posting(Protocol):
+    """Anybody may ask something of a session."""
+
+    async def post(self, session: str, request: str, event: Event) -> Reply:
+        """Append one of say.requested, message.received, instructions.changed, end.requested, without an epoch."""
+
+
+class Announcing(Protocol):
+    """What the workers' models speak."""
 
     async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
         """A worker tells what its model speaks; it is believed for `seconds` (0: it is taken back)."""
@@ -276,17 +325,6 @@ class Bus(Protocol):
     async def announced(self, stage: Stage) -> list[Announced]:
         """What the workers of a stage have told, each in its own words."""
 
-    async def queued(self, stage: Stage) -> int:
-        """Queued + running, all partitions."""
 
-    async def put_blob(self, session: str, name: str, pcm: bytes) -> str:
-        """Store raw PCM beside the log; answers the whole key."""
-
-    async def put_shared_blob(self, session: str, pcm: bytes) -> str:
-        """The same for sound that other sessions have, too: stored once in a partition, and kept for as long as a blob of its own
-        from each time it is put."""
-
-    async def get_blob(self, key: str) -> bytes | None: ...
-
-    async def now(self) -> int:
-        """Redis TIME, µs."""
+class Bus(Connecting, Working, Gatekeeping, Reading, Listing, Storing, Counting, Posting, Announcing, Protocol):
+    """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

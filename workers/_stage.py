@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from schemas.bus import Bus, Delivery, Outcome, Seen
+from schemas.bus import Counting, Delivery, Outcome, Reading, Seen, Storing
 from schemas.events import Cause, Event, Stage
 from schemas.jobs import Job
+
+
+class StageBus(Reading, Storing, Counting, Protocol):
+    """The log as a stage knows it. What it appends goes through its `Work`."""
 
 
 class Work(Protocol):
@@ -22,7 +26,7 @@ class Work(Protocol):
     delivery: Delivery
     cancelled: asyncio.Event
     queued: float
-    bus: Bus
+    bus: StageBus
     seen: Seen | None
 
     @property

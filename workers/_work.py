@@ -3,16 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Protocol
 
-from schemas.bus import Bus, Delivery, Ending, Outcome, Seen
+from schemas.bus import Delivery, Ending, Outcome, Seen, Working
 from schemas.clock import Clock
 from schemas.errors import BusError
 from schemas.events import Cause, Event, StageExpired, StageFailed
 from schemas.jobs import Job, SttJob, TtsJob
 from schemas.process.backoff import A_POOL, Backoff
 from workers._metrics import WorkerMetrics
+from workers._stage import StageBus
 
 log = logging.getLogger("antiphon.worker")
+
+
+class JobBus(StageBus, Working, Protocol):
+    """What becomes of a job, and what its stage needs meanwhile."""
 
 
 class TakenJob:
@@ -21,9 +27,10 @@ class TakenJob:
     `left`: "" while it is ours; then done, failed, expired, released, or why it was taken away: lost, stale, closed.
     """
 
-    def __init__(self, bus: Bus, consumer: str, delivery: Delivery, time: int, clock: Clock, metrics: WorkerMetrics):
+    def __init__(self, bus: JobBus, consumer: str, delivery: Delivery, time: int, clock: Clock, metrics: WorkerMetrics):
         """`time`: the log's, µs, when the job was taken."""
-        self.bus = bus
+        self.bus: StageBus = bus
+        self._log: Working = bus
         self.delivery = delivery
         self.cancelled = asyncio.Event()
         self.queued = max(0.0, (time - delivery.enqueued) / 1e6)
@@ -83,7 +90,7 @@ class TakenJob:
         """Hand it back, uncounted. BusError: it stays ours until the lease runs out."""
         async with self._committing:
             if not self.left:
-                await self.bus.release(self.job.stage, self._consumer, self.delivery)
+                await self._log.release(self.job.stage, self._consumer, self.delivery)
                 self._leave("released")
                 self.cancelled.set()
 
@@ -102,7 +109,7 @@ class TakenJob:
             while not self.left:
                 late = self._clock.now() - decided
                 try:
-                    reply = await self.bus.commit(
+                    reply = await self._log.commit(
                         self.job.stage,
                         self._consumer,
                         self.delivery,

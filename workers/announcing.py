@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import PurePath
 
-from schemas.bus import Bus
+from schemas.bus import Announcing
 from schemas.config.settings import Settings
 from schemas.errors import BusError
 from schemas.events import Stage
@@ -27,7 +27,7 @@ def announcement(stage: Stage, settings: Settings) -> Announced | None:
     return Announced(stage, languages, setting, getattr(settings, f"{stage}_provider"))
 
 
-async def announce(bus: Bus, consumer: str, what: Announced, working: Callable[[], bool]) -> None:
+async def announce(bus: Announcing, consumer: str, what: Announced, working: Callable[[], bool]) -> None:
     """Until cancelled; then it is taken back."""
     try:
         while True:
@@ -38,7 +38,7 @@ async def announce(bus: Bus, consumer: str, what: Announced, working: Callable[[
             await _take_back(bus, consumer, what)
 
 
-async def _told(bus: Bus, consumer: str, what: Announced) -> bool:
+async def _told(bus: Announcing, consumer: str, what: Announced) -> bool:
     try:
         await bus.announce(consumer, what, GOOD_FOR)
     except BusError:
@@ -46,7 +46,7 @@ async def _told(bus: Bus, consumer: str, what: Announced) -> bool:
     return True
 
 
-async def _take_back(bus: Bus, consumer: str, what: Announced) -> None:
+async def _take_back(bus: Announcing, consumer: str, what: Announced) -> None:
     try:
         await bus.announce(consumer, what, 0.0)
     except BusError:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 
-from schemas.bus import Bus
+from schemas.bus import Announcing, Bus
 from schemas.config.settings import Settings, without_password
 from schemas.errors import Permanent
 from schemas.events import Stage
@@ -46,7 +46,7 @@ def what_is_warmed_up(stage: Stage, settings: Settings) -> str:
 
 
 def _announcing(
-    stage: Stage, settings: Settings, bus: Bus, consumer: str, worker: Worker
+    stage: Stage, settings: Settings, bus: Announcing, consumer: str, worker: Worker
 ) -> "asyncio.Task[None] | None":
     """Tells gateways what the model speaks, where its provider knows."""
     what = announcement(stage, settings) if stage != "llm" else None

@@ -14,15 +14,16 @@ import secrets
 import socket
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from schemas.bus import Bus, Delivery
+from schemas.bus import Connecting, Delivery
 from schemas.clock import Clock, MonotonicClock
 from schemas.config.lease import Lease
 from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
 from schemas.process.backoff import A_POOL, Backoff
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
-from workers._work import TakenJob
+from workers._work import JobBus, TakenJob
 
 __all__ = ["Worker", "WorkerOptions", "consumer_id"]
 
@@ -63,12 +64,16 @@ class WorkerOptions:
     """What is expected of an endpoint meanwhile, and within which time."""
 
 
+class WorkerBus(Connecting, JobBus, Protocol):
+    """The log as a worker knows it: it opens no sessions, and owns none."""
+
+
 class Worker:
     """Serves one stage. `metrics` and `obstacles` are for the health page."""
 
     def __init__(
         self,
-        bus: Bus,
+        bus: WorkerBus,
         handler: StageHandler,
         options: WorkerOptions | None = None,
         *,

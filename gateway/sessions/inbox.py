@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from gateway.metrics import GatewayMetrics
-from schemas.bus import Bus, InboxEntry
+from schemas.bus import Gatekeeping, InboxEntry
 from schemas.errors import BusError, EventError
 
 log = logging.getLogger("antiphon.gateway.inbox")
@@ -21,7 +21,7 @@ class Inbox:
 
     def __init__(
         self,
-        bus: Bus,
+        bus: Gatekeeping,
         owner: str,
         deliver: Callable[[InboxEntry], None],
         lost: Callable[[], None],

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.metrics import GatewayMetrics
 from gateway.sessions.session import Session
-from schemas.bus import Bus
+from schemas.bus import Gatekeeping
 from schemas.clock import Clock
 from schemas.config.lease import Lease
 from schemas.errors import BusError
@@ -25,7 +25,7 @@ class Leases:
     """`sessions`: ours, by name; `adopt`: tries to take over an orphan; `shunned`: orphans we leave to others."""
 
     def __init__(
-        self, bus: Bus, clock: Clock, owner: str, sessions: Mapping[str, Session],
+        self, bus: Gatekeeping, clock: Clock, owner: str, sessions: Mapping[str, Session],
         adopt: Callable[[str], Awaitable[None]], shunned: set[str], metrics: GatewayMetrics,
     ):  # fmt: skip
         self._bus, self._clock, self._owner = bus, clock, owner

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from gateway.metrics import GatewayMetrics
 from gateway.sound.ring import Pcm
 from gateway.turn_taking import Capture, Publish, Published
 from schemas.audio import HEARING_RATE, AudioRef
-from schemas.bus import Bus, Outcome, Publication, Reply, Seen, Snapshot
+from schemas.bus import Gatekeeping, Outcome, Publication, Reply, Seen, Snapshot, Storing
 from schemas.clock import Clock
 from schemas.codec import encode_event, encode_job
 from schemas.errors import BusError, EventError
@@ -45,11 +45,15 @@ def traceparent(session: str, turn: int | None) -> str:
     return f"00-{digest[:32]}-{digest[32:]}-01"
 
 
+class Publishing(Gatekeeping, Storing, Protocol):
+    """Facts, and the sound they refer to."""
+
+
 class Outbox:
     """`epoch`: our fence; `by`: this process in the log; `limit`: queue length from which a job's stage is FULL."""
 
     def __init__(
-        self, bus: Bus, session: str, epoch: int, *, by: str, limit: int, clock: Clock, metrics: GatewayMetrics
+        self, bus: Publishing, session: str, epoch: int, *, by: str, limit: int, clock: Clock, metrics: GatewayMetrics
     ):
         self.epoch = epoch
         self._bus, self._session, self._by = bus, session, by

@@ -37,7 +37,19 @@ from gateway.turn_taking import (
     Tell,
     Tick,
 )
-from schemas.bus import Bus, Held, Hold, Outcome, Publication, Reply, Seen
+from schemas.bus import (
+    Announcing,
+    Gatekeeping,
+    Held,
+    Hold,
+    Listing,
+    Outcome,
+    Publication,
+    Reading,
+    Reply,
+    Seen,
+    Storing,
+)
 from schemas.clock import Clock, Now
 from schemas.config.lease import Lease
 from schemas.events import ClipReady, Event, SessionEnded, StageFailed, TranscriptFinal, TurnEnded
@@ -56,12 +68,16 @@ class TurnTaking(Protocol):
     def rewound(self, state: State, events: Sequence[Event], now: float) -> tuple[State, list[Decision]]: ...
 
 
+class GatewayBus(Gatekeeping, Reading, Listing, Storing, Announcing, Protocol):
+    """The log as a gateway knows it: it takes no jobs, and asks nothing of sessions by post."""
+
+
 @dataclass(slots=True)
 class House:
     """What all sessions of a gateway share. `by`: its name in the log; `waken`: a session's next wake-up may have changed;
     `ended`: a session is over here."""
 
-    bus: Bus
+    bus: GatewayBus
     clock: Clock
     vad: Ear
     by: str

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from schemas.bus import Bus
+from schemas.bus import Announcing
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusError
@@ -16,7 +16,7 @@ _WITHIN = 0.5  # seconds: no session waits for this
 
 
 class Tongues:
-    def __init__(self, bus: Bus, clock: Clock) -> None:
+    def __init__(self, bus: Announcing, clock: Clock) -> None:
         self._bus, self._clock = bus, clock
         self._known: list[Announced] = []
         self._asked_at: float | None = None

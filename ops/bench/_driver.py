@@ -5,11 +5,12 @@ import contextlib
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from schemas.audio import AudioRef
-from schemas.bus import Bus, Hold, Outcome, Publication
+from schemas.bus import Gatekeeping, Hold, Outcome, Publication, Storing
 from schemas.config.agent import AgentSpec
 from schemas.events import Event, SessionStarted, TurnCommitted, TurnEnded, UtteranceCaptured
 from schemas.jobs import LlmJob, SttJob
@@ -27,10 +28,14 @@ class _Session:
     waiting: dict[str, list[asyncio.Future[Event]]] = field(default_factory=lambda: defaultdict(list))
 
 
+class DriverBus(Gatekeeping, Storing, Protocol):
+    """The log as a gateway without rooms knows it."""
+
+
 class Driver:
     """Opens sessions, publishes turns, and says when their events came back through the inbox."""
 
-    def __init__(self, bus: Bus, agent: AgentSpec | None = None):
+    def __init__(self, bus: DriverBus, agent: AgentSpec | None = None):
         self.bus = bus
         self.owner = f"bench-{secrets.token_hex(3)}"
         self.sessions: dict[str, _Session] = {}

@@ -17,7 +17,7 @@ from ops.bench._driver import Driver
 from ops.bench.figures import milliseconds
 from ops.stack.embedded.valkey import Valkey
 from schemas.audio import AudioRef
-from schemas.bus import Bus, Delivery, Outcome
+from schemas.bus import Delivery, Outcome, Working
 from schemas.config.settings import Settings
 from schemas.events import Cause, ClipReady, Event, ReplyFinished, ReplySentence, Stage, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
@@ -53,7 +53,7 @@ def _instant(delivery: Delivery) -> tuple[list[Event], list[Job]]:
     return [clip], []
 
 
-async def _serve(bus: Bus, stage: Stage) -> None:
+async def _serve(bus: Working, stage: Stage) -> None:
     """A worker with no work: take, wait, commit, again, as `workers.runtime` does."""
     consumer = f"bench-{stage}"
     last_ids = dict.fromkeys(range(bus.partitions), "0")
@@ -78,7 +78,7 @@ async def _serve(bus: Bus, stage: Stage) -> None:
         await asyncio.sleep(0)  # they go out before the next wait
 
 
-async def _commit(bus: Bus, stage: Stage, consumer: str, delivery: Delivery) -> None:
+async def _commit(bus: Working, stage: Stage, consumer: str, delivery: Delivery) -> None:
     events, jobs = _instant(delivery)
     reply = await bus.commit(stage, consumer, delivery, 0, "final", events, jobs)
     assert reply.outcome is Outcome.OK, reply

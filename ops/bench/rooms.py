@@ -26,7 +26,6 @@ from ops.stack.embedded.livekit import LiveKit, build, build_if_missing
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import preload
 from schemas.audio import HEARING_RATE
-from schemas.bus import Bus
 from schemas.config.settings import Settings
 from schemas.events import TurnEnded
 from schemas.log import connect
@@ -136,7 +135,7 @@ def _cycle() -> "np.ndarray[Any, np.dtype[np.int16]]":
 
 async def _turns(log: Valkey) -> Counter[str]:
     """How the turns of all open sessions have ended so far."""
-    bus: Bus = connect(Settings(redis_url=log.url))
+    bus = connect(Settings(redis_url=log.url))
     await bus.start()
     try:
         ended: Counter[str] = Counter()

@@ -11,9 +11,8 @@ from livekit import rtc
 from gateway.rooms.livekit.names import SESSION_ATTRIBUTE
 from ops.chaos.sounds import Sounds, Window
 from ops.people.caller import Message, Pcm
-from ops.people.livekit_caller import LiveKitCaller
+from ops.people.livekit_caller import CallerBus, LiveKitCaller
 from schemas.access.livekit import Access
-from schemas.bus import Bus
 
 _RATE = 16_000
 _WINDOW_MS = 100
@@ -26,7 +25,7 @@ _JUST_NOW = 0.3  # seconds
 class Guest(LiveKitCaller):
     """`converse` until `stop`."""
 
-    def __init__(self, access: Access, bus: Bus, name: str, lines: Sequence[Pcm], seed: int):
+    def __init__(self, access: Access, bus: CallerBus, name: str, lines: Sequence[Pcm], seed: int):
         super().__init__(access, bus, participant=name, rate=_RATE, on_message=self._told_of)
         self.sounds = Sounds()
         self.sessions: set[str] = set()

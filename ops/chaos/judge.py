@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from redis.asyncio import Redis
 
-from schemas.bus import Bus
+from schemas.bus import Reading
 from schemas.session.promises import violations
 
 _STAGES = ("stt", "llm", "tts")
@@ -28,7 +28,7 @@ async def settled(redis: Redis, seconds: float) -> bool:
     return False
 
 
-async def judge(bus: Bus, redis: Redis) -> tuple[int, list[str]]:
+async def judge(bus: Reading, redis: Redis) -> tuple[int, list[str]]:
     """How many sessions there were, and every violation in one line."""
     found = []
     sessions = 0

@@ -23,12 +23,12 @@ from ops.chaos.guest import Guest
 from ops.chaos.judge import judge, settled
 from ops.chaos.run import LINES, listening
 from ops.chaos.sounds import Hit, misheard
+from ops.people.livekit_caller import CallerBus
 from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import KeptProcess, Kind, Role, preload
 from ops.stack.system import free_port
 from schemas.access.livekit import Access
-from schemas.bus import Bus
 from schemas.config.settings import Settings
 from schemas.events import Event
 from schemas.log import connect
@@ -100,7 +100,7 @@ async def chaos(options: RoomChaos, say: Callable[[str], None] = lambda _: None)
 
 
 class _Run:
-    def __init__(self, options: RoomChaos, folder: Path, bus: Bus, redis: Redis, say: Callable[[str], None]):
+    def __init__(self, options: RoomChaos, folder: Path, bus: CallerBus, redis: Redis, say: Callable[[str], None]):
         self._options, self._folder, self._bus, self._redis, self._say = options, folder, bus, redis, say
         self._random = random.Random(options.seed)
         self._gateways: list[KeptProcess] = []

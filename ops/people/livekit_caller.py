@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Protocol
 
 import numpy as np
 from livekit import api, rtc
@@ -23,7 +24,7 @@ from gateway.sound.playout import Playout
 from ops.people.caller import FRAME, Caller, CallError, Message, Pcm, Sounded
 from schemas.access.livekit import Access
 from schemas.audio import HEARING_RATE
-from schemas.bus import Bus
+from schemas.bus import Posting, Reading
 from schemas.clock import MonotonicClock
 from schemas.events import EndRequested, PlaybackStarted, SessionEnded
 
@@ -45,6 +46,10 @@ _STALLED = 0.3
 _LEAVE_WITHIN = 5.0  # seconds
 
 
+class CallerBus(Reading, Posting, Protocol):
+    """What became of a session is read, its end asked for."""
+
+
 class LiveKitCaller(Caller):
     """`room`: a new one gets the agent by dispatch; `bus`: the deployment's log, started, which also lets `hang_up` end the
     session."""
@@ -52,7 +57,7 @@ class LiveKitCaller(Caller):
     def __init__(
         self,
         access: Access,
-        bus: Bus | None = None,
+        bus: CallerBus | None = None,
         *,
         room: str = "",
         participant: str = "caller",
@@ -224,7 +229,7 @@ class LiveKitCaller(Caller):
 
     # ── the log ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _read_log(self, bus: Bus) -> None:
+    async def _read_log(self, bus: Reading) -> None:
         narrator, seen = Narrator(), 0
         while not self.ended.is_set():
             for event in await bus.read(self.session, seen):

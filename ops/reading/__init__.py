@@ -1,7 +1,7 @@
 """Reading sessions from their log: the timeline with its waterfalls, the state at any event, everything in one file.
 
-The functions take a started `Bus`, so they read a live deployment and a test's memory alike; `log_of(session)` finds the log a
-person means at the command line.
+The functions take whatever keeps sessions (`schemas.bus.Reading`, `Listing`): a started log, a test's memory, an archive;
+`log_of(session)` finds the log a person means at the command line.
 """
 
 from ops.reading._logs import log_of

@@ -3,20 +3,25 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 from ops import console
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.occupied import Occupied
 from ops.stack.stack import data_folder, running
-from schemas.bus import Bus
+from schemas.bus import Bus, Listing, Reading
 from schemas.config.settings import Settings, load
 from schemas.log import connect
 
 _LEFT = "appendonlydir"
 
 
+class Sessions(Reading, Listing, Protocol):
+    """Sessions, and which there are."""
+
+
 @asynccontextmanager
-async def log_of(session: str | None) -> AsyncIterator[Bus]:
+async def log_of(session: str | None) -> AsyncIterator[Sessions]:
     """The log that holds `session` (None: the first there is), started; it exits with a sentence if none does."""
     settings = load()
     if "redis_url" in settings.model_fields_set:
@@ -41,7 +46,7 @@ async def log_of(session: str | None) -> AsyncIterator[Bus]:
     console.fail(_unknown(session), console.USAGE)
 
 
-async def _require(bus: Bus, session: str | None, where: str) -> None:
+async def _require(bus: Reading, session: str | None, where: str) -> None:
     if session is not None and await bus.info(session) is None:
         console.fail(_unknown(session), console.USAGE)
 
@@ -71,7 +76,7 @@ def _left_behind() -> list[Path]:
 
 
 @asynccontextmanager
-async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Bus | None]:
+async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Sessions | None]:
     """A stopped stack's log, served for as long as it is read; None while a stack is just using it."""
     occupied = Occupied(folder)
     if not occupied.try_to_take("reading"):

@@ -5,18 +5,18 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import console
-from schemas.bus import Bus
+from schemas.bus import Listing, Reading
 from schemas.session.cache import folded
 from schemas.session.fold import SessionState, Turn
 from schemas.session.history import list_sessions, whole
 
 
 async def state(
-    bus: Bus, session: str, *, at: int | None = None, json: bool = False, out: Console | None = None
+    log: Reading, session: str, *, at: int | None = None, json: bool = False, out: Console | None = None
 ) -> None:
     """Print the session as it was after event `at` (None: as it is now)."""
     out = out or console.out
-    found = await folded(bus, session, at)
+    found = await folded(log, session, at)
     if at is not None and found.seq != at:
         console.fail(f"{session} has events 1 to {found.seq}; there is no event {at}", console.USAGE)
     if json:
@@ -81,10 +81,10 @@ def _how(turn: Turn) -> str:
     return "committed" if turn.commit is not None else "listening"
 
 
-async def sessions(bus: Bus, *, count: int = 50, json: bool = False, out: Console | None = None) -> None:
+async def sessions(log: Listing, *, count: int = 50, json: bool = False, out: Console | None = None) -> None:
     """Print the sessions: the open ones, then the closed ones whose log is still there; the latest activity first."""
     out = out or console.out
-    rows = await list_sessions(bus, count)
+    rows = await list_sessions(log, count)
     if json:
         console.emit({"sessions": rows})
         return

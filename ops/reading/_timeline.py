@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ops import console
-from schemas.bus import Bus
+from schemas.bus import Reading
 from schemas.codec import event_to_json
 from schemas.events import Event
 from schemas.session.fold import SessionState, fold
@@ -32,7 +32,9 @@ _FROM = {
 }
 
 
-async def show(bus: Bus, session: str, *, follow: bool = False, json: bool = False, out: Console | None = None) -> None:
+async def show(
+    log: Reading, session: str, *, follow: bool = False, json: bool = False, out: Console | None = None
+) -> None:
     """Print a session: every event in words, and under each answered turn why it took as long as it did.
 
     `follow`: go on with what is appended, until the session ends; `json`: an object per event while following, else one
@@ -42,7 +44,7 @@ async def show(bus: Bus, session: str, *, follow: bool = False, json: bool = Fal
     state = SessionState()
     collected: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
-    async for event in events_of(bus, session, follow=follow):
+    async for event in events_of(log, session, follow=follow):
         if event.seq <= state.seq:  # the log lost its tail and is read again
             state = SessionState()
         state = fold(state, event)
@@ -64,10 +66,10 @@ async def show(bus: Bus, session: str, *, follow: bool = False, json: bool = Fal
         _print_sum(session, state, out)
 
 
-async def print_waterfalls(bus: Bus, session: str, out: Console | None = None) -> None:
+async def print_waterfalls(log: Reading, session: str, out: Console | None = None) -> None:
     """Every answered turn: what was said, what was heard, and the bars of its waterfall."""
     out = out or console.out
-    for number, (shape, state) in enumerate(await answered_turns(bus, session)):
+    for number, (shape, state) in enumerate(await answered_turns(log, session)):
         if number:
             out.print()
         turn = state.turns[shape.turn]

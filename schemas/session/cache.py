@@ -1,9 +1,8 @@
-"""The fold of a session as the log has it now: snapshot, tail, and a cache that notices when the log lost its tail."""
+"""The fold of a session as it is kept: snapshot, tail, and a cache that notices when the log lost its tail."""
 
 from collections import OrderedDict
-from weakref import WeakKeyDictionary, ref
 
-from schemas.bus import Bus
+from schemas.bus import Reading
 from schemas.errors import EventError
 from schemas.events import Event
 from schemas.session.fold import FOLD_VERSION, fold, load
@@ -15,8 +14,8 @@ _PAGE = 500
 class Folds:
     """States by session, the latest used kept: an LLM worker that answers a session again reads only what is new."""
 
-    def __init__(self, bus: Bus, size: int = 256):
-        self._bus = ref(bus)  # whoever keeps the cache need not keep the bus
+    def __init__(self, log: Reading, size: int = 256):
+        self._log = log
         self._size = size
         self._states: OrderedDict[str, SessionState] = OrderedDict()
 
@@ -25,11 +24,9 @@ class Folds:
 
         `job`: also fold the later events whose `cause` is this job: what its earlier attempts committed.
         """
-        bus = self._bus()
-        assert bus is not None, "the bus was closed and forgotten"
         known = self._states.get(session)
         base = known if known is not None and (upto is None or known.seq <= upto) else None
-        state, later = await _read(bus, session, base, upto, wants_later=job is not None)
+        state, later = await _read(self._log, session, base, upto, wants_later=job is not None)
         if known is None or known is base or state.seq >= known.seq:
             self._states[session] = state
             self._states.move_to_end(session)
@@ -41,31 +38,26 @@ class Folds:
         self._states.pop(session, None)
 
 
-_FOLDS: WeakKeyDictionary[Bus, Folds] = WeakKeyDictionary()
-
-
-async def folded(bus: Bus, session: str, upto: int | None = None, job: str | None = None) -> SessionState:
-    """`Folds.folded`, with one cache for each bus of this process."""
-    if bus not in _FOLDS:
-        _FOLDS[bus] = Folds(bus)
-    return await _FOLDS[bus].folded(session, upto, job)
+async def folded(log: Reading, session: str, upto: int | None = None, job: str | None = None) -> SessionState:
+    """`Folds.folded`, for who asks once."""
+    return await Folds(log).folded(session, upto, job)
 
 
 async def _read(
-    bus: Bus, session: str, base: SessionState | None, upto: int | None, *, wants_later: bool
+    log: Reading, session: str, base: SessionState | None, upto: int | None, *, wants_later: bool
 ) -> tuple[SessionState, list[Event]]:
     """The state at `upto`, and the events after it if they are wanted."""
     if base is None:
-        base = await _snapshot(bus, session, upto)
+        base = await _snapshot(log, session, upto)
     state = base
     after = max(base.seq - 1, 0)  # from its last event inclusive: is it the one that was folded?
     later: list[Event] = []
     while True:
-        page = await bus.read(session, after, _PAGE)
+        page = await log.read(session, after, _PAGE)
         full = len(page) == _PAGE
         if after < base.seq:
             if not page or (page[0].seq, page[0].at) != (base.seq, base.at):  # the log lost its tail: anew
-                return await _read(bus, session, SessionState(), upto, wants_later=wants_later)
+                return await _read(log, session, SessionState(), upto, wants_later=wants_later)
             after = base.seq
             page = page[1:]
         for event in page:
@@ -78,8 +70,8 @@ async def _read(
         after = page[-1].seq
 
 
-async def _snapshot(bus: Bus, session: str, upto: int | None) -> SessionState:
-    found = await bus.snapshot(session)
+async def _snapshot(log: Reading, session: str, upto: int | None) -> SessionState:
+    found = await log.snapshot(session)
     if found is None or found.version != FOLD_VERSION or (upto is not None and found.seq > upto):
         return SessionState()
     try:

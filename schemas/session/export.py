@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from schemas.audio import HEARING_RATE, AudioRef
-from schemas.bus import Bus
+from schemas.bus import Reading
 from schemas.codec import event_to_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, UtteranceCaptured
@@ -31,7 +31,7 @@ manifest.json  counts, and blobs that were gone already
 """
 
 
-async def export(bus: Bus, session: str, file: Path) -> dict[str, Any]:
+async def export(log: Reading, session: str, file: Path) -> dict[str, Any]:
     """Write the session to `file` (zip); answers the manifest. Memory doesn't grow with the session's sound.
 
     AntiphonError if the file can't be written; it appears only when it is complete.
@@ -39,7 +39,7 @@ async def export(bus: Bus, session: str, file: Path) -> dict[str, Any]:
     part = file.with_name(file.name + ".part")
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            manifest = await _write(bus, session, archive)
+            manifest = await _write(log, session, archive)
         part.replace(file)
     except OSError as error:
         raise AntiphonError(f"{file}: cannot be written ({error.strerror}); give another file") from None
@@ -48,17 +48,17 @@ async def export(bus: Bus, session: str, file: Path) -> dict[str, Any]:
     return manifest
 
 
-async def _write(bus: Bus, session: str, archive: zipfile.ZipFile) -> dict[str, Any]:
+async def _write(log: Reading, session: str, archive: zipfile.ZipFile) -> dict[str, Any]:
     state, score = SessionState(), Score()
     refs: dict[str, AudioRef] = {}
     with archive.open("events.jsonl", "w") as lines:
-        async for event in events_of(bus, session):
+        async for event in events_of(log, session):
             lines.write(json_line(event_to_json(event)).encode() + b"\n")
             state = fold(state, event)
             score.add(event)
             refs |= {ref.key: ref for ref in _audio_of(event)}
-    missing = [key for key, ref in refs.items() if not await _write_blob(bus, ref, archive)]
-    await _write_recording(bus, score, archive)
+    missing = [key for key, ref in refs.items() if not await _write_blob(log, ref, archive)]
+    await _write_recording(log, score, archive)
     manifest = {
         "session": session,
         "events": state.seq,
@@ -80,8 +80,8 @@ def _audio_of(event: Event) -> list[AudioRef]:
     return [event.audio] if isinstance(event, ClipReady) else []
 
 
-async def _write_blob(bus: Bus, ref: AudioRef, archive: zipfile.ZipFile) -> bool:
-    pcm = await bus.get_blob(ref.key)
+async def _write_blob(log: Reading, ref: AudioRef, archive: zipfile.ZipFile) -> bool:
+    pcm = await log.get_blob(ref.key)
     if pcm is None:
         return False
     await asyncio.to_thread(_write_wav, archive, f"audio/{_name(ref.key)}.wav", ref.rate, pcm)
@@ -102,9 +102,9 @@ def _head(sound: wave.Wave_write, rate: int, samples: int, *, channels: int) -> 
     sound.setnframes(samples)
 
 
-async def _write_recording(bus: Bus, score: Score, archive: zipfile.ZipFile) -> None:
+async def _write_recording(log: Reading, score: Score, archive: zipfile.ZipFile) -> None:
     async def fetch(ref: AudioRef) -> Pcm | None:
-        pcm = await bus.get_blob(ref.key)
+        pcm = await log.get_blob(ref.key)
         return None if pcm is None else np.frombuffer(pcm, "<i2").astype(np.int16)
 
     recording = Recording(score, fetch)

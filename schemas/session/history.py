@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from schemas.bus import Bus, SessionInfo
+from schemas.bus import Listing, Reading, SessionInfo
 from schemas.events import Event
 from schemas.session.chat import messages
 from schemas.session.fold import SessionState, fold, view
@@ -15,7 +15,7 @@ _POLL = 0.2
 _PAGE = 500
 
 
-async def events_of(log: Bus, session: str, *, follow: bool = False) -> AsyncIterator[Event]:
+async def events_of(log: Reading, session: str, *, follow: bool = False) -> AsyncIterator[Event]:
     """The log in pages. `follow`: until the session ends, from the last event inclusive, so that a lost tail is noticed: then all
     is read again, from event 1."""
     last: Event | None = None
@@ -43,7 +43,7 @@ def waterfall_after(state: SessionState, event: Event) -> Waterfall | None:
     return waterfall_of(turn) if turn is not None else None
 
 
-async def answered_turns(log: Bus, session: str) -> list[tuple[Waterfall, SessionState]]:
+async def answered_turns(log: Reading, session: str) -> list[tuple[Waterfall, SessionState]]:
     """Every answered turn's waterfall, in order, each with the session as it was when that turn ended."""
     state = SessionState()
     found = []
@@ -54,7 +54,7 @@ async def answered_turns(log: Bus, session: str) -> list[tuple[Waterfall, Sessio
     return found
 
 
-async def waterfalls(log: Bus, session: str) -> list[dict[str, Any]]:
+async def waterfalls(log: Reading, session: str) -> list[dict[str, Any]]:
     """Every answered turn's waterfall as JSON values, in order: `turn kind total parts queued text heard`."""
     found = []
     for shape, state in await answered_turns(log, session):
@@ -71,7 +71,7 @@ def whole(state: SessionState) -> dict[str, Any]:
     return view(state) | {"messages": messages(state, present)}
 
 
-async def list_sessions(log: Bus, count: int) -> list[dict[str, Any]]:
+async def list_sessions(log: Listing, count: int) -> list[dict[str, Any]]:
     """The sessions as JSON values: the open ones, then the closed ones whose log is still there; the latest activity first."""
     now = await log.now()
     found = await log.sessions(count)

@@ -3,10 +3,10 @@ back into rooms of the same name with another id, and are offered to everybody a
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.rooms.livekit.names import PREFIX
-from schemas.bus import Bus
+from schemas.bus import Listing, Reading
 from schemas.events import SessionStarted
 
 FACTS = "livekit"
@@ -21,10 +21,14 @@ def facts_of(beginning: SessionStarted) -> Mapping[str, Any]:
     return facts
 
 
+class _Sessions(Reading, Listing, Protocol):
+    """Which sessions there are, and how they began."""
+
+
 class Survivors:
     """`look_again` whenever LiveKit has taken us in: what is opened later bears ids of this server, which the log tells apart."""
 
-    def __init__(self, bus: Bus):
+    def __init__(self, bus: _Sessions):
         self._bus = bus
         self._found: dict[tuple[str, str], tuple[str, str]] = {}  # room, agent's name → session, the room's id
         self._looked = False
