@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 ANTIPHON := .venv/bin/antiphon
 
-.PHONY: help setup demo up test check bench livekit lock licences
+.PHONY: help setup demo up test check bench livekit lock licences schema
 
 help:
 	@echo "make setup   install everything into .venv (about 1.1 GB; only when something changed)"
@@ -12,6 +12,7 @@ help:
 	@echo "make check   format, lint, types, walls"
 	@echo "make livekit build the LiveKit server that demo, up and the tests use (needs Go 1.26)"
 	@echo "make bench   one benchmark: make bench ARGS=latency"
+	@echo "make schema  write the JSON Schema of what clients hear and say anew"
 	@echo "make lock    write the locks anew: make lock UPGRADE=--upgrade"
 
 setup:
@@ -48,3 +49,6 @@ lock: setup
 
 licences: setup
 	@.venv/bin/python ops/locks/licences.py
+
+schema: setup
+	@.venv/bin/python -m schemas.client > schemas/client.schema.json

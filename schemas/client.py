@@ -1,0 +1,357 @@
+"""Every message between a gateway and its client: one class per message, the docstring is the protocol (docs/websocket.md).
+
+Sound travels beside them, in binary frames. Times are seconds (float); positions of sound are samples at the `rate` of the
+`ready`, counted from it. `ToClient` is what a gateway says, `FromClient` what a client says. `make schema` writes both as JSON
+Schema (client.schema.json), from which the web app's types are made.
+"""
+
+import json
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
+
+from schemas.text.clean import one_line, plain, well_formed
+
+LARGEST_FRAME = 65_536
+"""Bytes of a frame from a client, of sound or of text."""
+LONGEST_MESSAGE = 4000
+LONGEST_NAME = 120
+LONGEST_TICKET = 200
+"""Characters of what somebody types, of what somebody or something is called, and of a ticket."""
+MOST_DIGITS = 64
+"""Keys pressed, in one message."""
+
+Line = Annotated[str, AfterValidator(lambda text: one_line(text, len(text)))]
+"""Whatever it was, it is one line now, without controls."""
+Name = Annotated[Line, Field(max_length=LONGEST_NAME)]
+
+TimedWord = tuple[str, float, float]
+"""One word: its text, and when it sounds, from and to, in seconds."""
+
+ErrorCode = Literal[
+    "start",
+    "token",
+    "origin",
+    "agent",
+    "ticket",
+    "over",
+    "moved",
+    "draining",
+    "log",
+    "too_many",
+    "bad_message",
+    "odd_frame",
+    "bad_frame",
+    "sample_rate",
+    "internal",
+]
+"""Besides these `stt_…`, `llm_…` and `tts_…` of a stage that failed."""
+
+
+# ── from the gateway ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _ToClient(BaseModel):
+    """A client leaves out what it doesn't know: a newer gateway may say more."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_serialization_defaults_required=True)
+
+
+class ReadyMessage(_ToClient):
+    """The answer to `start`: go. `session` and `ticket`, a secret, are what to come back with; `warnings`: what is not as the
+    agent wants it, a sentence each, left out where there are none; `rate`: Hz of the sound that comes; `resumed`: the session was
+    there before."""
+
+    type: Literal["ready"] = "ready"
+    version: Literal[1] = 1
+    session: str
+    ticket: str
+    warnings: Annotated[tuple[str, ...], Field(exclude_if=lambda warnings: not warnings)] = ()
+    rate: int
+    resumed: bool
+
+
+class StateMessage(_ToClient):
+    """What the agent does now: it is told when it changes, and to who comes back."""
+
+    type: Literal["state"] = "state"
+    state: Literal["listening", "thinking", "speaking"]
+
+
+class SpeechMessage(_ToClient):
+    """Somebody began or ceased to speak."""
+
+    type: Literal["speech"] = "speech"
+    participant: str
+    speaking: bool
+
+
+class TranscriptMessage(_ToClient):
+    """What was heard. `turn`: where it is known; `replaces`: the utterance, of those the client was told of, whose place this one
+    takes. `final: false`: interim words, shown until the same utterance's final ones; an empty `text` withdraws them."""
+
+    type: Literal["transcript"] = "transcript"
+    participant: str
+    turn: int | None
+    utterance: str
+    text: str
+    final: bool
+    replaces: str | None
+
+
+class SentenceMessage(_ToClient):
+    """What the agent says, sent before its sound. `index`: its place in the reply; `spoken: false`: its sound could not be made,
+    show the text."""
+
+    type: Literal["sentence"] = "sentence"
+    turn: int
+    index: int
+    text: str
+    spoken: bool
+
+
+class WordsMessage(_ToClient):
+    """When the words of one part of a sentence are heard, never later than their sound: in seconds from sample `offset` of the
+    sound sent since `ready`. After a pause a part is told again, at its new place."""
+
+    type: Literal["words"] = "words"
+    turn: int
+    index: int
+    part: int
+    offset: int
+    words: tuple[TimedWord, ...]
+
+
+class ClearMessage(_ToClient):
+    """The agent fell silent: drop the sound that has not been played."""
+
+    type: Literal["clear"] = "clear"
+
+
+class TurnMessage(_ToClient):
+    """A turn ended: `how` and `reason` as in `turn.ended` (schemas/events.py). `heard`: the reply as the user heard it."""
+
+    type: Literal["turn"] = "turn"
+    turn: int
+    how: Literal["played", "interrupted", "dropped", "failed", "expired"]
+    reason: str
+    heard: str
+
+
+_Seconds = Annotated[float | SkipJsonSchema[None], Field(exclude_if=lambda seconds: seconds is None)]
+
+
+class MetricsMessage(_ToClient):
+    """How long an answered turn took, just before its `turn`: seconds from the end of speech to the commit (`end_of_turn`), to
+    the transcript, to the first token, to the first clip; each where it is known, else left out."""
+
+    type: Literal["metrics"] = "metrics"
+    turn: int
+    end_of_turn: _Seconds = None
+    stt: _Seconds = None
+    llm: _Seconds = None
+    tts: _Seconds = None
+
+
+class ErrorMessage(_ToClient):
+    """What was wrong. `code`: for programs; `message`: a sentence for a person; `fatal`: the connection is closed after it."""
+
+    type: Literal["error"] = "error"
+    code: ErrorCode | str
+    message: str
+    fatal: bool
+
+
+class EndedMessage(_ToClient):
+    """The session is over, and the connection is closed. `reason` as in `session.ended` (schemas/events.py)."""
+
+    type: Literal["ended"] = "ended"
+    reason: str
+
+
+ToClient = Annotated[
+    ReadyMessage
+    | StateMessage
+    | SpeechMessage
+    | TranscriptMessage
+    | SentenceMessage
+    | WordsMessage
+    | ClearMessage
+    | TurnMessage
+    | MetricsMessage
+    | ErrorMessage
+    | EndedMessage,
+    Field(discriminator="type"),
+]
+
+
+# ── from the client ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _FromClient(BaseModel):
+    """`needs`: what a client is told whose message of this type is none."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    needs: ClassVar[str] = ""
+
+
+class StartMessage(_FromClient):
+    """The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
+    the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own. `session` and
+    `ticket`, of the `ready`: to come back; then the others but `rate` are not looked at."""
+
+    needs: ClassVar[str] = 'the first frame is to be {"type": "start", "version": 1, …}'
+    type: Literal["start"]
+    version: Literal[1]
+    rate: Literal[16_000, 24_000, 48_000] = 24_000
+    agent: Name = ""
+    participant: Name = ""
+    name: Name = ""
+    room: Name = ""
+    session: Name = ""
+    ticket: Annotated[Line, Field(max_length=LONGEST_TICKET)] = ""
+
+
+def _mended(text: object) -> object:
+    """JSON can hold half a character."""
+    return well_formed(text) if isinstance(text, str) else text
+
+
+def _typed(text: str) -> str:
+    fit = plain(text, LONGEST_MESSAGE).strip()
+    if not fit:
+        raise ValueError("a text that says something is expected")
+    return fit
+
+
+class TypedMessage(_FromClient):
+    """Typed text: it interrupts, and is answered."""
+
+    needs: ClassVar[str] = f"`message` needs a `text` of 1 to {LONGEST_MESSAGE} characters"
+    type: Literal["message"]
+    text: Annotated[
+        str,
+        BeforeValidator(_mended),
+        Field(strict=True, min_length=1, max_length=LONGEST_MESSAGE),
+        AfterValidator(_typed),
+    ]
+
+
+class TalkMessage(_FromClient):
+    """Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once."""
+
+    needs: ClassVar[str] = "`talk` needs `pressed`: true or false"
+    type: Literal["talk"]
+    pressed: Annotated[bool, Field(strict=True)]
+
+
+class DtmfMessage(_FromClient):
+    """Keys pressed, in order."""
+
+    needs: ClassVar[str] = f"`dtmf` needs `digits`: 1 to {MOST_DIGITS} of 0-9*#A-D"
+    type: Literal["dtmf"]
+    digits: Annotated[
+        str,
+        Field(strict=True, min_length=1, max_length=MOST_DIGITS, pattern=r"^[0-9*#A-Da-d]+$"),
+        AfterValidator(str.upper),
+    ]
+
+
+class PlayedMessage(_FromClient):
+    """How many samples have sounded since `ready`: the gateway reckons for itself, but a client knows better."""
+
+    needs: ClassVar[str] = "`played` needs `samples`: how many of those sent since `ready` have sounded"
+    type: Literal["played"]
+    samples: Annotated[int, Field(strict=True, ge=0)]
+
+
+class HangUpMessage(_FromClient):
+    """Ends the session."""
+
+    type: Literal["hang_up"]
+
+
+FromClient = Annotated[
+    StartMessage | TypedMessage | TalkMessage | DtmfMessage | PlayedMessage | HangUpMessage,
+    Field(discriminator="type"),
+]
+
+
+# ── as JSON ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TO_CLIENT: TypeAdapter[ToClient] = TypeAdapter(ToClient)
+FROM_CLIENT: TypeAdapter[FromClient] = TypeAdapter(FromClient)
+
+_FROM_CLIENT: dict[str, type[FromClient]] = {
+    get_args(cls.model_fields["type"].annotation)[0]: cls for cls in get_args(get_args(FromClient)[0])
+}
+
+
+class BadMessage(ValueError):
+    """What a client says is no message of ours; `str(error)` is a sentence for whoever wrote the client."""
+
+
+def to_json(message: ToClient | FromClient) -> str:
+    """`message` as a text frame."""
+    return message.model_dump_json()
+
+
+def from_gateway(frame: str | bytes) -> ToClient | None:
+    """What a text frame of a gateway says; None where this program can't tell: a newer gateway may say what it doesn't know."""
+    try:
+        return TO_CLIENT.validate_json(frame)
+    except ValidationError:
+        return None
+
+
+def from_client(fields: dict[str, Any]) -> FromClient:
+    """The message in `fields`, a client's JSON object. BadMessage: it is none."""
+    kind = fields.get("type")
+    cls = _FROM_CLIENT.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        known = ", ".join(name for name in _FROM_CLIENT if name != "start")
+        raise BadMessage(f"there is no message of type {str(kind)[:40]!r}: {known}")
+    try:
+        return cls.model_validate(fields)
+    except ValidationError:
+        raise BadMessage(cls.needs) from None
+
+
+class _Schema(GenerateJsonSchema):
+    """In the words that makers of TypeScript read."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False  # each would become a type
+
+    def default_schema(self, schema: Any) -> JsonSchemaValue:
+        found = super().default_schema(schema)
+        if self.mode == "serialization":
+            found.pop("default", None)  # what is sent is sent, or left out
+        return found
+
+    def tuple_schema(self, schema: Any) -> JsonSchemaValue:
+        found = super().tuple_schema(schema)
+        if "prefixItems" in found:
+            found["items"] = found.pop("prefixItems")  # as draft 7 has it
+        return found
+
+
+def json_schema() -> dict[str, Any]:
+    """Both unions, as they are on the wire, as one JSON Schema."""
+    unions, schema = TypeAdapter.json_schemas(
+        [("ToClient", "serialization", TO_CLIENT), ("FromClient", "validation", FROM_CLIENT)],
+        schema_generator=_Schema,
+    )
+    names = {name: union for (name, _), union in unions.items()}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "ClientMessage",
+        "description": "A text frame of the WebSocket room, either way (docs/websocket.md).",
+        "anyOf": [{"$ref": f"#/$defs/{name}"} for name in names],
+        "$defs": schema["$defs"] | {name: {"title": name, **union} for name, union in names.items()},
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(json_schema(), indent=2))
