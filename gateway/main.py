@@ -22,6 +22,7 @@ from gateway.rooms.websocket.room import rejoin_websocket
 from gateway.sessions.reception import Reception, new_session
 from gateway.sessions.session import House
 from gateway.sound.vad import Vad
+from gateway.transport import Transport
 from schemas.bus import Bus, Connecting
 from schemas.clock import Clock, MonotonicClock
 from schemas.config.agents import Agents
@@ -86,8 +87,8 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     )
     engine = Engine(house)
     reception = Reception(house, engine, agents)
-    reception.rejoin = {"websocket": rejoin_websocket(house.clock), "file": rejoin_file(house.clock)}
     livekit = _livekit(settings, reception)
+    reception.transports = {one.name: one for one in _transports(house.clock, livekit)}
     server = Server(
         reception,
         settings.gateway_host,
@@ -144,6 +145,20 @@ def _livekit(settings: Settings, reception: Reception) -> "Dispatch | None":
         capacity=settings.livekit_sessions,
         watch=settings.livekit_watch,
     )
+
+
+def _transports(clock: Clock, livekit: "Dispatch | None") -> list[Transport]:
+    """What there is."""
+    without = "a LiveKit session without its gateway, left to others: LIVEKIT_URL is not set here"
+    return [
+        Transport("websocket", rejoin_websocket(clock)),
+        Transport("file", rejoin_file(clock)),
+        Transport("sip", dies_with_us=True),
+        Transport("livekit", livekit.rejoin, remembers=True)
+        if livekit
+        else Transport("livekit", left_to_others=without),
+        Transport("memory"),
+    ]
 
 
 def _collect_seldom() -> None:

@@ -13,6 +13,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.clock import Clock
+from schemas.events import TransportName
 from schemas.text.clean import identity, one_line, plain
 
 Pcm = NDArray[np.int16]
@@ -134,15 +136,25 @@ def _attributes(found: dict[str, str]) -> dict[str, str]:
 
 
 class Room(Protocol):
-    @property
-    def name(self) -> str: ...
+    """Rooms derive from it, so that what most of them do not have is said once."""
+
+    name: str
+    transport: TransportName
+    rate: int
+    """Hz of the audio it takes; the gateway resamples clips to it once, when they arrive."""
+    clock: Clock
+    """The session's time: the gateway's, or one that goes with the sound."""
+    hurries: bool = False
+    """Whether it runs as fast as it goes."""
 
     @property
-    def transport(self) -> Literal["websocket", "file", "livekit", "sip", "memory"]: ...
+    def seems(self) -> int | None:
+        """Hz at which the sound that comes seems to have been recorded, if that is not the rate it should have."""
+        return None
 
-    @property
-    def rate(self) -> int:
-        """Hz of the audio it takes; the gateway resamples clips to it once, when they arrive."""
+    def position(self) -> Any:
+        """What whoever takes the session over must know of the room, as JSON: held with its lease. None: nothing."""
+        return None
 
     def drain(self) -> Sequence[RoomInput]:
         """What came in since the last call, in order."""

@@ -12,6 +12,8 @@ from schemas.audio import AudioRef
 from schemas.config.agent import AgentSpec
 
 Stage = Literal["stt", "llm", "tts"]
+TransportName = Literal["websocket", "file", "livekit", "sip", "memory"]
+"""By which a session reaches its people."""
 
 
 class _Value(BaseModel):
@@ -94,7 +96,7 @@ class SessionStarted(_GatewayEvent):
 
     type: Literal["session.started"] = "session.started"
     room: str
-    transport: Literal["websocket", "file", "livekit", "sip", "memory"]
+    transport: TransportName
     agent: AgentSpec
     gateway: str
     warnings: list[str] = []

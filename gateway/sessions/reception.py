@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -18,18 +18,25 @@ from gateway.sessions.outbox import insist
 from gateway.sessions.session import House, Session
 from gateway.sessions.snapshots import Snapshots
 from gateway.sessions.tongues import Tongues
+from gateway.transport import RoomOver, Transport
 from schemas.access.tickets import hash_of, is_hash_of, new_ticket
 from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
+from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.errors import AntiphonError, BusError, BusFull, BusReadOnly, EventError
-from schemas.events import ClipReady, Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionStarted
+from schemas.events import (
+    ClipReady,
+    Event,
+    ParticipantJoined,
+    ParticipantLeft,
+    SessionEnded,
+    SessionStarted,
+    TransportName,
+)
 
 log = logging.getLogger("antiphon.gateway")
 
-Rejoin = Callable[[str, SessionStarted, Mapping[str, Any], Collection[str]], Awaitable[Room | None]]
-"""(session, its beginning, positions last held, participants present) → its room, detached; None: it can't be rejoined.
-RoomOver: there is nothing to come back to."""
 Why = Literal["expired", "ticket", "restart"]
 T = TypeVar("T")
 
@@ -42,26 +49,18 @@ class Refused(AntiphonError):
         self.code = code
 
 
-class RoomOver(AntiphonError):
-    """The room of a session is not there any more. `reason`: what the session ends with."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
 def new_session(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(8)}"
 
 
 @dataclass(slots=True)
 class Reception:
-    """Opens and takes over sessions of one gateway. `rejoin`: by transport, how a room is found again after a take-over."""
+    """Opens and takes over sessions of one gateway. `transports`: those that there are, by name."""
 
     house: House
     engine: Engine
     agents: Agents
-    rejoin: dict[str, Rejoin] = field(default_factory=dict)
+    transports: dict[TransportName, Transport] = field(default_factory=dict)
     draining: bool = False
     leases: Leases = field(init=False)
     inbox: Inbox = field(init=False)
@@ -120,7 +119,7 @@ class Reception:
             if claimed.reply.outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
             reply = claimed.reply
-            state = turn_taking.start(name, agent, _now(room, house), seq=reply.seq)
+            state = turn_taking.start(name, agent, room.clock.now(), seq=reply.seq)
             session = Session(
                 house,
                 name,
@@ -217,20 +216,25 @@ class Reception:
             self._early.pop(name, None)
 
     async def _is_for_others(self, name: str) -> bool:
-        """A LiveKit session is for gateways that have LiveKit: one without it would only end it."""
-        if "livekit" in self.rejoin:
+        """Some sessions are for gateways that have what this one lacks: here they would only end."""
+        if not any(transport.left_to_others for transport in self.transports.values()):
             return False
         first = await self.house.bus.read(name, 0, 1)
-        if not first or not isinstance(first[0], SessionStarted) or first[0].transport != "livekit":
+        if not first or not isinstance(first[0], SessionStarted):
             return False
-        log.warning("%s: a LiveKit session without its gateway, left to others: LIVEKIT_URL is not set here", name)
+        if not (why := self._transport(first[0].transport).left_to_others):
+            return False
+        log.warning("%s: %s", name, why)
         self.engine.broken.add(name)
         return True
+
+    def _transport(self, name: TransportName) -> Transport:
+        return self.transports.get(name) or Transport(name)
 
     async def _go_on(self, name: str, claimed: Claimed, sent: float) -> None:
         events = await self.house.bus.read(name)
         beginning = _beginning(events)
-        rejoin = self.rejoin.get(beginning.transport)
+        rejoin = self._transport(beginning.transport).rejoin
         room: Room | None = None
         reason = "gateway_lost"
         async with self._holding(name, claimed) as held:
@@ -244,7 +248,7 @@ class Reception:
         if room is not None:
             events = [*events, *await self.house.bus.read(name, events[-1].seq)]  # what happened while we joined
         session = self._continue(
-            name, claimed, events, room or _Nowhere(beginning.room), held.get("at", sent), "expired"
+            name, claimed, events, room or _Nowhere(beginning.room, self.house.clock), held.get("at", sent), "expired"
         )
         if room is None:
             session.feed(HungUp(reason))
@@ -286,7 +290,7 @@ class Reception:
     ) -> Session:
         house = self.house
         state, decisions = turn_taking.resume(
-            name, events, claimed.positions, _now(room, house), gateway=house.by, epoch=claimed.epoch, reason=why
+            name, events, claimed.positions, room.clock.now(), gateway=house.by, epoch=claimed.epoch, reason=why
         )
         last = events[-1]
         session = Session(
@@ -295,10 +299,10 @@ class Reception:
         )  # fmt: skip
         house.metrics.claims.labels(why).inc()
         log.info("%s: taken over (%s) at seq %d, epoch %d", name, why, last.seq, claimed.epoch)
+        again = not self._transport(room.transport).remembers
         for event in events:
-            session.remember(
-                event, playable=isinstance(event, ClipReady) and (event.phrase is not None or event.turn in state.turns)
-            )
+            playable = isinstance(event, ClipReady) and (event.phrase is not None or event.turn in state.turns)
+            session.remember(event, playable=playable, again=again)
         self._enter(session)
         session.begin(decisions)
         return session
@@ -354,10 +358,11 @@ class Reception:
         end = self.house.clock.now() + seconds
         while self.engine.sessions and self.house.clock.now() < end:
             await asyncio.sleep(0.1)
-        phones = [session for session in self.engine.sessions.values() if session.room.transport == "sip"]
-        for session in phones:  # their sound dies with us: nobody could go on with them
+        here = self.engine.sessions.values()
+        dying = [session for session in here if self._transport(session.room.transport).dies_with_us]
+        for session in dying:
             session.hang_up("gateway_lost")
-        await asyncio.gather(*(_within(session.over.wait(), 2.0) for session in phones))
+        await asyncio.gather(*(_within(session.over.wait(), 2.0) for session in dying))
         left = list(self.engine.sessions.values())
         if left:
             log.info("%d sessions are handed over", len(left))
@@ -376,14 +381,14 @@ async def _within(work: Awaitable[object], seconds: float) -> None:
         await asyncio.wait_for(work, seconds)
 
 
-class _Nowhere:
+class _Nowhere(Room):
     """The room of a session whose sound died with its gateway."""
 
-    transport: Literal["memory"] = "memory"
+    transport: TransportName = "memory"
     rate = 16_000
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, clock: Clock) -> None:
+        self.name, self.clock = name, clock
 
     def drain(self) -> Sequence[RoomInput]:
         return ()
@@ -399,11 +404,6 @@ class _Nowhere:
     def send(self, message: dict[str, Any]) -> None: ...
 
     async def aclose(self, reason: str) -> None: ...
-
-
-def _now(room: Room, house: House) -> float:
-    clock = getattr(room, "clock", None) or house.clock
-    return float(clock.now())
 
 
 def _beginning(events: Sequence[Event]) -> SessionStarted:

@@ -103,8 +103,7 @@ class Session:
     ):  # fmt: skip
         self.name = name
         self.room = room
-        self.hurries: bool = getattr(room, "hurries", False)
-        """Whether the room runs as fast as it goes."""
+        self.hurries = room.hurries
         self.state = state
         self.ticket = ticket
         """Hash of the client's ticket, "" when we don't know it."""
@@ -117,7 +116,7 @@ class Session:
         self.streams: dict[str, Stream] = {}
         self.playback = Playback(room, self._fetch, room.send, self._woken)
         self._house = house
-        self._time: Clock = getattr(room, "clock", None) or house.clock
+        self._time = room.clock
         self._outbox = Outbox(
             house.bus, name, epoch, by=house.by, limit=house.queue_limit, clock=house.clock, metrics=house.metrics
         )
@@ -155,12 +154,12 @@ class Session:
         """Turn-taking knows the log up to `seq` (it began with it); only the rest of us reads it."""
         self._fed_to = seq
 
-    def remember(self, event: Event, *, playable: bool) -> None:
-        """An event from before we had the session: turn-taking has it, later messages and sounds refer to it. The words of turns
-        that are still open are told again, for whoever had them may have died before the client was told."""
-        again = isinstance(event, TranscriptFinal) and event.turn in self.state.turns
+    def remember(self, event: Event, *, playable: bool, again: bool) -> None:
+        """An event from before we had the session: turn-taking has it, later messages and sounds refer to it. `again`: words of
+        turns that are still open are told again, for whoever had them may have died before the client was told."""
+        again = again and isinstance(event, TranscriptFinal) and event.turn in self.state.turns
         for message in self._narrator.messages(event):
-            if again and self.room.transport != "livekit":  # there, what is told again would stand there twice
+            if again:
                 self.room.send(message)
         self.waiting.read(event)
         if playable and isinstance(event, ClipReady):
@@ -198,7 +197,7 @@ class Session:
             self.feed(late)
         for stream in self.streams.values():
             stream.fill(now)
-        complaint = self._sample_rate.complaint(getattr(self.room, "seems", None), self.streams.values())
+        complaint = self._sample_rate.complaint(self.room.seems, self.streams.values())
         if complaint is not None:
             log.warning("%s: %s", self.name, complaint["message"])
             self.room.send(complaint)
@@ -310,9 +309,10 @@ class Session:
     # ── the lease ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def to_hold(self) -> Hold:
-        extra = getattr(self.room, "position", None)
         self._report(self.now())
-        positions: dict[str, Any] = self.state.positions() | ({"room": extra()} if extra else {})
+        positions: dict[str, Any] = self.state.positions()
+        if (of_room := self.room.position()) is not None:
+            positions |= {"room": of_room}
         return Hold(self.name, self.epoch, positions, self._seen)
 
     def held(self, reply: Reply, held: Held, sent: float) -> None:

@@ -14,6 +14,7 @@ from gateway.http.server import Server
 from gateway.rooms.websocket.room import rejoin_websocket
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import House
+from gateway.transport import Transport
 from schemas.clock import MonotonicClock
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
@@ -32,7 +33,7 @@ class Door:
         self.bus = bus
         self.engine = Engine(house)
         self.reception = Reception(house, self.engine, Agents())
-        self.reception.rejoin = {"websocket": rejoin_websocket(house.clock)}
+        self.reception.transports = {"websocket": Transport("websocket", rejoin_websocket(house.clock))}
         self.reception.agents.find = lambda name="": (
             AgentSpec(greeting="Good day.") if name == "greeter" else Agents().find(name)
         )  # type: ignore[method-assign]

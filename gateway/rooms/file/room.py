@@ -13,19 +13,19 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 
-from gateway.room import Attached, Heard, HungUp, Joined, Pcm, RoomInput
+from gateway.room import Attached, Heard, HungUp, Joined, Pcm, Room, RoomInput
 from gateway.sound.audio_file import describe, frames
 from gateway.sound.detector import FRAME
 from schemas.audio import HEARING_RATE
 from schemas.clock import Clock, Now
 from schemas.errors import AudioFileError
-from schemas.events import SessionStarted
+from schemas.events import SessionStarted, TransportName
 
 log = logging.getLogger("antiphon.gateway.file")
 
@@ -48,14 +48,14 @@ class _Steps:
         return Now(self.time)
 
 
-class FileRoom:
+class FileRoom(Room):
     """`source`: what the caller says; `target`: what is written, None for nothing; `real_time`: else as fast as it goes; `start`:
     seconds of the recording already heard (after a take-over; `target` is then gone on with).
 
     AudioFileError when the source can't be read. `name` holds both paths, so that another gateway finds them.
     """
 
-    transport: Literal["file"] = "file"
+    transport: TransportName = "file"
     rate = RATE
 
     def __init__(
@@ -69,7 +69,7 @@ class FileRoom:
         self.messages: list[dict[str, Any]] = []
         self.closed = asyncio.Event()
         self._steps = _Steps(clock.now())
-        self.clock: Clock = clock if real_time else self._steps
+        self.clock = clock if real_time else self._steps
         self._real = clock
         self._began = clock.now()
         self._patience = patience

@@ -23,8 +23,9 @@ from gateway.rooms.livekit._watcher import Lonely, Watcher
 from gateway.rooms.livekit._worker import Worker
 from gateway.rooms.livekit.names import agent_named, attributes, new_identity, session_name
 from gateway.rooms.livekit.room import LiveKitRoom, join
-from gateway.sessions.reception import Reception, Refused, RoomOver
+from gateway.sessions.reception import Reception, Refused
 from gateway.sessions.session import Session
+from gateway.transport import RoomOver
 from schemas.access.livekit import Access
 from schemas.access.livekit_errors import LiveKitError, explain
 from schemas.bus import SessionInfo
@@ -83,7 +84,6 @@ class Dispatch:
         self._watch = (
             Watcher(access, self._session_of, self._look_after, agent_name, every=LOOK_EVERY) if watch else None
         )
-        reception.rejoin["livekit"] = self.rejoin
         psutil.cpu_percent()  # the first answer would be 0
 
     def start(self) -> None:

@@ -10,12 +10,12 @@ import secrets
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
-from gateway.room import Attached, Detached, Digits, HungUp, Left, Pcm, RoomInput, Typed
+from gateway.room import Attached, Detached, Digits, HungUp, Left, Pcm, Room, RoomInput, Typed
 from gateway.rooms.livekit import _people
 from gateway.rooms.livekit._connection import Connection, connect
 from gateway.rooms.livekit._ears import Ears
@@ -36,6 +36,7 @@ from gateway.rooms.livekit.facts import Fact, StateChanged
 from schemas.access.livekit_errors import LiveKitError
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
+from schemas.events import TransportName
 from schemas.text.clean import identity, mended
 
 log = logging.getLogger("antiphon.gateway.livekit")
@@ -95,10 +96,10 @@ async def join(
     return room
 
 
-class LiveKitRoom:
+class LiveKitRoom(Room):
     """Use `join`."""
 
-    transport: Literal["livekit"] = "livekit"
+    transport: TransportName = "livekit"
     rate = RATE
 
     def __init__(
@@ -109,7 +110,7 @@ class LiveKitRoom:
         self._sid = ""
         self._url, self._token, self._renew, self._leaving = url, token, renew, leaving
         self._imitated, self._imitations = imitated, 0
-        self._clock = clock
+        self.clock = clock
         self._spec = agent
         self._known = set(known)
         self._connection: Connection | None = None
@@ -188,7 +189,7 @@ class LiveKitRoom:
     def drain(self) -> Sequence[RoomInput]:
         if self._closed:
             return ()
-        if self._give_up_at is not None and self._clock.now() >= self._give_up_at:
+        if self._give_up_at is not None and self.clock.now() >= self._give_up_at:
             self.disconnected(rtc.DisconnectReason.SIGNAL_CLOSE)
         self._look_who_hears()
         self._look_who_changed()
@@ -269,7 +270,7 @@ class LiveKitRoom:
         elif nameless and self._identities:
             self._inputs.append(replace(item, participant=next(iter(self._identities))))
         else:
-            now = self._clock.now()
+            now = self.clock.now()
             self._early = [(until, early) for until, early in self._early if until > now]
             theirs = sum(early.participant == item.participant for _, early in self._early)
             if theirs < _EARLY_EACH and len(self._early) < _EARLY:
@@ -279,9 +280,9 @@ class LiveKitRoom:
         """A human who is here now."""
         early, self._early = self._early, []
         for until, item in early:
-            if self._clock.now() < until and item.participant in (NAMELESS, participant):
+            if self.clock.now() < until and item.participant in (NAMELESS, participant):
                 self._inputs.append(replace(item, participant=participant))
-            elif self._clock.now() < until:
+            elif self.clock.now() < until:
                 self._early.append((until, item))
 
     def _look_who_hears(self) -> None:
@@ -297,17 +298,17 @@ class LiveKitRoom:
             self._wait_until = None
         elif not self._attached:
             if self._wait_until is None:
-                self._wait_until = self._clock.now() + SUBSCRIBED_WITHIN
+                self._wait_until = self.clock.now() + SUBSCRIBED_WITHIN
             expects = self._rtvi.expects_client
             patience = READY_WITHIN if expects else 0.0
-            if (self._subscribed and not expects) or self._clock.now() >= self._wait_until + patience:
+            if (self._subscribed and not expects) or self.clock.now() >= self._wait_until + patience:
                 self._attached, self._waits_for_phone = True, False
                 self._inputs.append(Attached())
 
     def _look_who_changed(self) -> None:
         """At most once a second: what people set, they may set as fast as they like."""
-        if self._changed and self._clock.now() >= self._changes_at:
-            self._changes_at = self._clock.now() + _CHANGES_EVERY
+        if self._changed and self.clock.now() >= self._changes_at:
+            self._changes_at = self.clock.now() + _CHANGES_EVERY
             changed, self._changed = self._changed, {}
             self._inputs.extend(
                 _people.joined(participant, self._spec.prompt_attributes)
@@ -400,7 +401,7 @@ class LiveKitRoom:
 
     def wavering(self, wavering: bool) -> None:
         """The SDK has lost the server and tries to resume, which takes it long; we are quicker to come in anew."""
-        self._give_up_at = self._clock.now() + RESUMED_WITHIN if wavering else None
+        self._give_up_at = self.clock.now() + RESUMED_WITHIN if wavering else None
         if not wavering:
             self._tell(StateChanged(self._state))  # it may have been lost
 

@@ -1,22 +1,23 @@
 """A room in memory, for tests and benchmarks: it is told what is said in it, and remembers what sounded."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from gateway.room import Attached, Heard, Joined, Pcm, RoomInput
+from gateway.room import Attached, Heard, Joined, Pcm, Room, RoomInput
 from gateway.sound.playout import Playout
 from schemas.clock import Clock
+from schemas.events import TransportName
 
 
-class MemoryRoom:
+class MemoryRoom(Room):
     """`messages`: what the client was told; `closed`: the reason, once it is. `keep`: whether the sound is remembered."""
 
-    transport: Literal["memory"] = "memory"
+    transport: TransportName = "memory"
 
     def __init__(self, clock: Clock, name: str = "memory", rate: int = 16_000, *, keep: bool = True):
-        self.name, self.rate = name, rate
+        self.name, self.rate, self.clock = name, rate, clock
         self.messages: list[dict[str, Any]] = []
         self.closed: str | None = None
         self._playout = Playout(clock, rate)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from gateway.bucket import Bucket
-from gateway.room import Attached, Detached, Digits, Heard, HungUp, Joined, Pcm, RoomInput, Typed
+from gateway.room import Attached, Detached, Digits, Heard, HungUp, Joined, Pcm, Room, RoomInput, Typed
 from gateway.rooms.sip.echo import EchoGate
 from gateway.rooms.sip.line import Line
 from schemas.clock import Clock
+from schemas.events import TransportName
 
 _KEYS_WITHIN = 2.0
 """Seconds after the last key until what was keyed in is told to the agent; # ends it at once."""
@@ -27,11 +28,11 @@ class Party:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-class SipRoom:
+class SipRoom(Room):
     """`hang_up`: called once with the session's reason when it ends on our side; `timeout`: seconds without any packet after
     which the call is over; `tells_keys`: what is keyed in is a message to the agent."""
 
-    transport: Literal["sip"] = "sip"
+    transport: TransportName = "sip"
 
     def __init__(
         self, clock: Clock, name: str, party: Party, line: Line, gate: EchoGate, hang_up: Callable[[str], None],
@@ -39,7 +40,7 @@ class SipRoom:
     ):  # fmt: skip
         self.name, self.party, self.line = name, party, line
         self.rate = line.deal.form.send_rate
-        self._clock, self._gate, self._hang_up = clock, gate, hang_up
+        self.clock, self._gate, self._hang_up = clock, gate, hang_up
         self._timeout, self._tells_keys = timeout, tells_keys
         self._inputs: list[RoomInput] = [Joined(party.number, kind="sip", name=party.name, attributes=party.attributes)]
         self._attached = self._over = self._closed = False
@@ -56,7 +57,7 @@ class SipRoom:
         """The call is answered: whoever is there hears."""
         if not self._attached:
             self._attached = True
-            self.line.heard_at = self._clock.now()
+            self.line.heard_at = self.clock.now()
             self._inputs.append(Attached())
 
     def hold(self, held: bool) -> None:
@@ -64,16 +65,16 @@ class SipRoom:
         if held == self._held:
             return
         self._held = self.line.deaf = self.line.mute = held
-        self.line.heard_at = self._clock.now()
+        self.line.heard_at = self.clock.now()
         self.line.reorder.reset()  # what was sent meanwhile is not missing
         if self._attached:
             self._inputs.append(Detached(held=True) if held else Attached())
 
     def key(self, digit: str) -> None:
-        if self._attached and len(self._keyed) < 64 and self._keys.take(self._clock.now()):
+        if self._attached and len(self._keyed) < 64 and self._keys.take(self.clock.now()):
             self._inputs.append(Digits(self.party.number, digit))
             self._keyed += digit
-            self._keyed_at = self._clock.now()
+            self._keyed_at = self.clock.now()
 
     def leave(self, reason: str = "hang_up") -> None:
         """The other side is gone."""
@@ -87,7 +88,7 @@ class SipRoom:
         inputs, self._inputs = self._inputs, []
         if self._over:
             return inputs
-        now = self._clock.now()
+        now = self.clock.now()
         if self._attached and not self._held:
             inputs.extend(Heard(self.party.number, self._gate.heard(pcm)) for pcm in self.line.take())
         done = self._keyed and (self._keyed[-1] == "#" or now - self._keyed_at >= _KEYS_WITHIN)

@@ -6,16 +6,16 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import WSCloseCode, web
 
-from gateway.room import Attached, Detached, Heard, HungUp, Joined, Pcm, PushToTalk, RoomInput
+from gateway.room import Attached, Detached, Heard, HungUp, Joined, Pcm, PushToTalk, Room, RoomInput
 from gateway.sound.pace import Pace
 from gateway.sound.playout import Playout
 from schemas.audio import HEARING_RATE
 from schemas.clock import Clock
-from schemas.events import SessionStarted
+from schemas.events import SessionStarted, TransportName
 from schemas.text.clean import identity
 
 log = logging.getLogger("antiphon.gateway.websocket")
@@ -142,15 +142,15 @@ class Connection:
             pass  # the reader sees the same end
 
 
-class WebSocketRoom:
+class WebSocketRoom(Room):
     """`participant`: the client; `rate`: Hz it hears, for the whole session; `agent`: as it was asked for. Positions are reckoned
     by `clock`, and corrected by what the client says it has played."""
 
-    transport: Literal["websocket"] = "websocket"
+    transport: TransportName = "websocket"
 
     def __init__(self, clock: Clock, name: str, participant: str, rate: int, agent: str = ""):
         self.name, self.participant, self.rate, self.agent = name, identity(participant), rate, agent
-        self._clock = clock
+        self.clock = clock
         self._playout = Playout(clock, rate)
         self._playout.stop()
         self._inputs: list[RoomInput] = []
@@ -175,7 +175,7 @@ class WebSocketRoom:
         else:
             self._playout.go_on()
         self._connection = connection
-        self._audio_end = self._clock.now()
+        self._audio_end = self.clock.now()
         self._pace = Pace()
         self._base = self._pushed
         connection.send_text(ready)
@@ -199,7 +199,7 @@ class WebSocketRoom:
         """Sound came in; answers the seconds by which it is too far ahead of real time."""
         if not len(pcm):
             return 0.0  # no sound, however often it comes
-        now = self._clock.now()
+        now = self.clock.now()
         self._audio_end = max(self._audio_end, now) + len(pcm) / HEARING_RATE
         self._inputs.append(Heard(self.participant, pcm))
         too_far = self._audio_end - now - AHEAD

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.room import Room
 from gateway.sessions.reception import Reception
+from gateway.transport import Transport
 from schemas.bus import Held, Hold, Outcome
 from schemas.config.lease import Lease
 from schemas.errors import BusUnavailable
@@ -135,7 +136,7 @@ async def test_held_while_its_room_is_rejoined(lease: float) -> None:
         return None
 
     def prepared(reception: Reception) -> None:
-        reception.rejoin = {"memory": slowly}
+        reception.transports = {"memory": Transport("memory", slowly)}
 
     async with rig(log, "gateway-b") as second, rig(log, "gateway-c") as third:
         prepared(second.reception)
