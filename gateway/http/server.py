@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gateway.http.admission import Admission, TurnedAway
 from gateway.http.connections import LARGEST_BODY, WEBSOCKET, Connections, DoorLimits, Visitor, caller_of
 from gateway.http.opens import Opens
-from gateway.room import LONGEST_NAME
+from gateway.inputs import LONGEST_NAME
 from gateway.rooms.websocket.reading import LARGEST, read
 from gateway.rooms.websocket.room import Client, Connection, WebSocketRoom, client_of, come_back
 from gateway.sessions.reception import Reception, Refused, new_session

@@ -1,7 +1,7 @@
 """What one participant may say to turn-taking, besides sound. Whatever the room, nobody keeps it from the others."""
 
 from gateway.bucket import Bucket
-from gateway.room import Digits, Joined, Left, PushToTalk, RoomInput, Typed
+from gateway.inputs import Digits, Joined, Left, PushToTalk, RoomInput, Typed
 
 _RATE, _BURST = 10.0, 60.0
 """Messages, keys, presses and changes of one participant: so many a second, and so many at once. A door may ask for less."""

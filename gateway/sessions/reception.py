@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeVar
 
 from gateway import turn_taking
 from gateway.engine import Engine
-from gateway.room import HungUp, Pcm, Room, RoomInput
+from gateway.inputs import HungUp, RoomInput
+from gateway.room import Pcm, Room
 from gateway.sessions.inbox import Inbox
 from gateway.sessions.leases import Leases
 from gateway.sessions.outbox import insist

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway import turn_taking
+from gateway.inputs import Attached, Heard, HungUp, Joined, Left
 from gateway.load import Delays
 from gateway.metrics import GatewayMetrics
-from gateway.room import Attached, Heard, HungUp, Joined, Left, Room
+from gateway.room import Room
 from gateway.sessions.fairness import Fairness
 from gateway.sessions.messages import Narrator
 from gateway.sessions.outbox import Outbox, gone, insist

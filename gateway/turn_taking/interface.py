@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.room import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
+from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from schemas.audio import AudioRef
 from schemas.bus import Outcome
 from schemas.events import Event

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.room import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
+from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import barge_in, filler, hearing, playing, presence, replying, trouble
 from gateway.turn_taking.draft import KEPT, Draft
 from gateway.turn_taking.interface import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.room import Digits, Joined, Left, PushToTalk
+from gateway.inputs import Digits, Joined, Left, PushToTalk
 from gateway.turn_taking import barge_in, replying
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.hearing import finish_speech

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from livekit.protocol import agent as pb
 
+from gateway.inputs import Heard, RoomInput
 from gateway.main import Gateway, start_gateway
-from gateway.room import Heard, RoomInput
 from gateway.rooms.livekit.door import Dispatch
 from gateway.rooms.livekit.room import LiveKitRoom
 from ops.bench import machine

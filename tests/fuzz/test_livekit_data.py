@@ -15,7 +15,7 @@ import pytest
 from livekit import rtc
 from livekit.protocol.agent_pb import agent_session as pb
 
-from gateway.room import Digits, HungUp, RoomInput, Typed
+from gateway.inputs import Digits, HungUp, RoomInput, Typed
 from gateway.rooms.livekit._allowance import OPEN, RATES
 from gateway.rooms.livekit._connection import AGENT_SESSION, CHAT, EARLY_SOUND, OLD_CHAT
 from gateway.rooms.livekit._ears import Ears

@@ -19,7 +19,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from gateway.room import Attached, Heard, HungUp, Joined, Pcm, Room, RoomInput
+from gateway.inputs import Attached, Heard, HungUp, Joined, RoomInput
+from gateway.room import Pcm, Room
 from gateway.sound.audio_file import describe, frames
 from gateway.sound.detector import FRAME
 from schemas.audio import HEARING_RATE

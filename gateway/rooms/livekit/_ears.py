@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from livekit import rtc
 
-from gateway.room import Heard, Pcm
+from gateway.inputs import Heard
+from gateway.room import Pcm
 from gateway.rooms.livekit._sdk import PRECONNECT, media
 from schemas.clock import Clock
 

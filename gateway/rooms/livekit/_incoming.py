@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from livekit import rtc
 
-from gateway.room import LONGEST_MESSAGE, Digits, RoomInput, Typed
+from gateway.inputs import LONGEST_MESSAGE, Digits, RoomInput, Typed
 from gateway.rooms.livekit._allowance import Allowance, Kind
 from gateway.rooms.livekit._chat import Chat, NotAMessage
 from gateway.rooms.livekit._connection import AGENT_SESSION, CHAT, EARLY_SOUND, OLD_CHAT

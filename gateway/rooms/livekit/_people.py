@@ -5,7 +5,7 @@ from typing import Literal
 
 from livekit import rtc
 
-from gateway.room import Joined
+from gateway.inputs import Joined
 
 _NOT_HUMAN = (
     rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,

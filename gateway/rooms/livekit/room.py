@@ -15,7 +15,8 @@ from typing import Any
 from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
-from gateway.room import Attached, Detached, Digits, HungUp, Left, Pcm, Room, RoomInput, Typed
+from gateway.inputs import Attached, Detached, Digits, HungUp, Left, RoomInput, Typed
+from gateway.room import Pcm, Room
 from gateway.rooms.livekit import _people
 from gateway.rooms.livekit._connection import Connection, connect
 from gateway.rooms.livekit._ears import Ears

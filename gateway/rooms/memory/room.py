@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gateway.room import Attached, Heard, Joined, Pcm, Room, RoomInput
+from gateway.inputs import Attached, Heard, Joined, RoomInput
+from gateway.room import Pcm, Room
 from gateway.sound.playout import Playout
 from schemas.clock import Clock
 from schemas.events import TransportName

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.bucket import Bucket
-from gateway.room import Attached, Detached, Digits, Heard, HungUp, Joined, Pcm, Room, RoomInput, Typed
+from gateway.inputs import Attached, Detached, Digits, Heard, HungUp, Joined, RoomInput, Typed
+from gateway.room import Pcm, Room
 from gateway.rooms.sip.echo import EchoGate
 from gateway.rooms.sip.line import Line
 from schemas.clock import Clock

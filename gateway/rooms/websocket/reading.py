@@ -8,7 +8,7 @@ import numpy as np
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from gateway.bucket import Bucket
-from gateway.room import LONGEST_MESSAGE, Digits, PushToTalk, Typed
+from gateway.inputs import LONGEST_MESSAGE, Digits, PushToTalk, Typed
 from gateway.rooms.websocket.room import Connection, WebSocketRoom
 from gateway.sessions.fairness import KEYS, TYPED
 from gateway.sessions.session import House

@@ -10,7 +10,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
-from gateway.room import Attached, Detached, Heard, HungUp, Joined, Pcm, PushToTalk, Room, RoomInput
+from gateway.inputs import Attached, Detached, Heard, HungUp, Joined, PushToTalk, RoomInput
+from gateway.room import Pcm, Room
 from gateway.sound.pace import Pace
 from gateway.sound.playout import Playout
 from schemas.audio import HEARING_RATE

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.room import Digits, Heard, Joined, Left, PushToTalk, RoomInput, Typed
+from gateway.inputs import Digits, Heard, Joined, Left, PushToTalk, RoomInput, Typed
 
 ANYTHING = st.text(st.characters(categories=None, exclude_categories=()))
 

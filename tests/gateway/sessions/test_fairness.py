@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.room import Digits, Joined, Left, PushToTalk, Typed
+from gateway.inputs import Digits, Joined, Left, PushToTalk, Typed
 from gateway.sessions.fairness import Fairness
 from gateway.turn_taking.replying import LETTERS
 from schemas.events import MessageReceived, ParticipantChanged, TurnEnded

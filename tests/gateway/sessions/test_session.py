@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gateway.engine import TICK
-from gateway.room import HungUp, Typed
+from gateway.inputs import HungUp, Typed
 from gateway.sessions.reception import Refused
 from schemas.bus import Claimed, Outcome, Reply
 from schemas.config.agent import AgentSpec

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from gateway.room import Attached, Joined
+from gateway.inputs import Attached, Joined
 from gateway.turn_taking import (
     Decision,
     End,

@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.room import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
+from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import Queues
 from schemas.bus import Outcome
 from schemas.config.agent import AgentSpec, Limits, TurnTaking

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.room import Left
+from gateway.inputs import Left
 from gateway.turn_taking import Pause, Play, Publish, Resume, Stop
 from gateway.turn_taking.answers import asks, last_sentence
 from gateway.turn_taking.barge_in import is_backchannel

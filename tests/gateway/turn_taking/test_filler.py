@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.room import Attached, Detached, Typed
+from gateway.inputs import Attached, Detached, Typed
 from gateway.turn_taking import Play
 from schemas.config.agent import AgentSpec
 from schemas.events import EndRequested, SayRequested, TurnCommitted, TurnEnded

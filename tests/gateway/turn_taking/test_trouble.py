@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.room import Attached, Detached, HungUp, Joined, Left
+from gateway.inputs import Attached, Detached, HungUp, Joined, Left
 from gateway.turn_taking import End, Play, Publish, Published, Tell
 from schemas.bus import Outcome
 from schemas.config.agent import AgentSpec, Limits

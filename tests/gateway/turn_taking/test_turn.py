@@ -1,6 +1,6 @@
 """The life of a turn: soft end, speculation, merged audio, commit, the turn taken back, several humans."""
 
-from gateway.room import PushToTalk, Typed
+from gateway.inputs import PushToTalk, Typed
 from gateway.turn_taking import Play, Publish, Queues, step
 from schemas.config.agent import AgentSpec, TurnTaking, Voice
 from schemas.events import (

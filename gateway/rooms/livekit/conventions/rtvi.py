@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.room import LONGEST_MESSAGE, Digits, HungUp, RoomInput, Typed
+from gateway.inputs import LONGEST_MESSAGE, Digits, HungUp, RoomInput, Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendData
 from gateway.rooms.livekit.facts import (
     ClipWords,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from gateway.room import Heard, Joined
+from gateway.inputs import Heard, Joined
 from gateway.rooms.file.room import RATE, FileRoom, rejoin_file
 from schemas.clock import MonotonicClock
 from schemas.config.agent import AgentSpec

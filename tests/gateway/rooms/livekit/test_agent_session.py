@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from livekit.protocol.agent_pb import agent_session as pb
 from livekit.rtc._proto.stats_pb2 import RtcStats
 
-from gateway.room import Typed
+from gateway.inputs import Typed
 from gateway.rooms.livekit.conventions import Scene, SendBytes
 from gateway.rooms.livekit.conventions.agent_session import AgentSession, wants_rtc_stats
 from gateway.rooms.livekit.facts import ReplyEnded, StateChanged, UserSpeech

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.room import Digits, HungUp, Typed
+from gateway.inputs import Digits, HungUp, Typed
 from gateway.rooms.livekit.conventions import Scene, SendData
 from gateway.rooms.livekit.conventions.rtvi import Answer, Rtvi
 from gateway.rooms.livekit.facts import ClipWords, SentenceWords, StateChanged, Trouble, UserText

@@ -3,7 +3,7 @@
 from livekit import rtc
 from livekit.rtc._proto import participant_pb2
 
-from gateway.room import Joined, Typed
+from gateway.inputs import Joined, Typed
 from gateway.rooms.livekit.room import LiveKitRoom
 from schemas.config.agent import AgentSpec
 from workers.testing import LoopClock, virtually

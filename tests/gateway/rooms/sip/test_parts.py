@@ -13,7 +13,7 @@ from aiosipua.sdp import parse_sdp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.room import Digits, Typed
+from gateway.inputs import Digits, Typed
 from gateway.rooms.sip import offers
 from gateway.rooms.sip.codecs import FORMATS, available, codec
 from gateway.rooms.sip.echo import EchoGate

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from livekit import api, rtc
 
-from gateway.room import Joined, Left
+from gateway.inputs import Joined, Left
 from gateway.rooms.livekit import LiveKitError, join
 from schemas.config.agent import AgentSpec, Limits
 from schemas.events import (
