@@ -16,8 +16,8 @@ import numpy as np
 
 from gateway.sessions.session import House, Session
 from gateway.sound.detector import FRAME
-from gateway.sound.ring import Pcm, Stream
-from schemas.audio import HEARING_RATE
+from gateway.sound.ring import Stream
+from schemas.audio import HEARING_RATE, Pcm
 
 log = logging.getLogger("antiphon.gateway.engine")
 

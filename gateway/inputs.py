@@ -7,12 +7,8 @@ bounded (`schemas/text/clean`). No room can forget it, and nothing behind it nee
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from schemas.audio import Pcm
 from schemas.text.clean import identity, one_line, plain
-
-Pcm = NDArray[np.int16]
 
 LONGEST_NAME = 120
 LONGEST_MESSAGE = 4000

@@ -6,14 +6,10 @@ A room never blocks and owns no timer: the gateway's tick drains what came in an
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from gateway.inputs import RoomInput
+from schemas.audio import Pcm
 from schemas.clock import Clock
 from schemas.events import TransportName
-
-Pcm = NDArray[np.int16]
 
 
 class Room(Protocol):

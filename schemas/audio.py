@@ -1,7 +1,11 @@
 """References to stretches of audio. Sound never travels inside an event; it lies beside the log as a blob."""
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+Pcm = NDArray[np.int16]
+"""Sound in memory: int16 mono, shape (n,)."""
 HEARING_RATE = 16_000
 """Hz of everything the gateway hears and the STT workers read: int16 mono."""
 

@@ -5,12 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from schemas.audio import Pcm
 from schemas.events import Usage, Viseme, Word
-
-Pcm = NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from gateway.metrics import GatewayMetrics
-from gateway.sound.ring import Pcm
 from gateway.turn_taking import Capture, Publish, Published
-from schemas.audio import HEARING_RATE, AudioRef
+from schemas.audio import HEARING_RATE, AudioRef, Pcm
 from schemas.bus import Gatekeeping, Outcome, Publication, Reply, Seen, Snapshot, Storing
 from schemas.clock import Clock
 from schemas.codec import encode_event, encode_job

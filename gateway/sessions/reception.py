@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from gateway import turn_taking
 from gateway.engine import Engine
 from gateway.inputs import HungUp, RoomInput
-from gateway.room import Pcm, Room
+from gateway.room import Room
 from gateway.sessions.inbox import Inbox
 from gateway.sessions.leases import Leases
 from gateway.sessions.outbox import insist
@@ -21,6 +21,7 @@ from gateway.sessions.snapshots import Snapshots
 from gateway.sessions.tongues import Tongues
 from gateway.transport import RoomOver, Transport
 from schemas.access.tickets import hash_of, is_hash_of, new_ticket
+from schemas.audio import Pcm
 from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec

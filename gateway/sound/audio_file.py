@@ -13,12 +13,11 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.errors import AudioFileError
 
 __all__ = ["AudioFile", "AudioFileError", "describe", "frames", "read_speech"]
 
-Pcm = NDArray[np.int16]
 
 _BLOCK = 1.0
 """Seconds read at once."""

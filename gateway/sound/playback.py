@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from gateway.room import Room
 from gateway.turn_taking import Played
-from schemas.audio import AudioRef
+from schemas.audio import AudioRef, Pcm
 from schemas.events import ClipReady, Word
 
 log = logging.getLogger("antiphon.gateway.playback")
 
-Pcm = NDArray[np.int16]
 Fetch = Callable[[str], Awaitable[bytes | None]]
 
 LEAD = 0.2

@@ -3,13 +3,10 @@
 from collections import deque
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.sound.detector import BEGINS, FRAME, Detector
 from gateway.turn_taking import SpeechEdge
-from schemas.audio import HEARING_RATE
-
-Pcm = NDArray[np.int16]
+from schemas.audio import HEARING_RATE, Pcm
 
 LOUD = 100.0
 """Mean amplitude (of 32768) from which a frame holds more than a room's own noise."""

@@ -15,10 +15,9 @@ from typing import Any
 import soundfile
 from livekit import api
 
-from gateway.room import Pcm
 from ops.stack.embedded.livekit import LiveKit, build
 from ops.stack.system import dying_with_parent
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.errors import AntiphonError
 
 _JOINED_WITHIN = 60.0  # seconds

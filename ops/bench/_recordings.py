@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.sound.audio_file import read_speech
 from ops.people.recordings import packaged
-from schemas.audio import HEARING_RATE
-
-Pcm = NDArray[np.int16]
+from schemas.audio import HEARING_RATE, Pcm
 
 
 @dataclass(frozen=True, slots=True)

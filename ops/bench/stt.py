@@ -23,9 +23,8 @@ import jiwer
 from gateway.sound.audio_file import read_speech
 from ops.bench import machine
 from ops.bench._text import normalized
-from ops.people.caller import Pcm
 from ops.people.recordings import packaged
-from schemas.audio import HEARING_RATE, AudioRef
+from schemas.audio import HEARING_RATE, AudioRef, Pcm
 from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings, load
 from schemas.errors import AntiphonError

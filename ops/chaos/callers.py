@@ -6,8 +6,9 @@ import random
 import time
 from collections.abc import Sequence
 
-from ops.people.caller import Caller, CallError, Pcm
+from ops.people.caller import Caller, CallError
 from schemas.access.tokens import Grant, mint
+from schemas.audio import Pcm
 
 _PATIENCE = 25.0  # seconds a caller waits for a turn to end before it goes on with the next
 _HEARD_WITHIN = 8.0

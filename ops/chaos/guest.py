@@ -10,9 +10,10 @@ from livekit import rtc
 
 from gateway.rooms.livekit.names import SESSION_ATTRIBUTE
 from ops.chaos.sounds import Sounds, Window
-from ops.people.caller import Message, Pcm
+from ops.people.caller import Message
 from ops.people.livekit_caller import CallerBus, LiveKitCaller
 from schemas.access.livekit import Access
+from schemas.audio import Pcm
 
 _RATE = 16_000
 _WINDOW_MS = 100

@@ -11,10 +11,11 @@ from rich.text import Text
 from ops import console
 from ops.commands._dialogue import Dialogue
 from ops.people.audio import read_speech, write_stereo
-from ops.people.caller import Caller, CallError, Pcm
+from ops.people.caller import Caller, CallError
 from ops.people.entry import HOW_TO_GET_IN, client_token
 from ops.stack.stack import running
 from schemas.access.tokens import Grant
+from schemas.audio import Pcm
 from schemas.config.settings import load
 
 _CODES = {"unreachable": console.UNREACHABLE, "log": console.UNREACHABLE, "agent": console.USAGE}

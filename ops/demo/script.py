@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.sound.audio_file import read_speech
-from ops.people.caller import Pcm
 from ops.people.recordings import packaged
+from schemas.audio import Pcm
 
 
 @dataclass(frozen=True, slots=True)

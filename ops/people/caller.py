@@ -14,12 +14,10 @@ from typing import Any
 import aiohttp
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.errors import AntiphonError, in_words
 
-Pcm = NDArray[np.int16]
 Message = dict[str, Any]
 
 FRAME = HEARING_RATE // 50  # samples in 20 ms

@@ -21,9 +21,9 @@ from livekit import api, rtc
 from gateway.rooms.livekit.names import SESSION_ATTRIBUTE
 from gateway.sessions.messages import Narrator
 from gateway.sound.playout import Playout
-from ops.people.caller import FRAME, Caller, CallError, Message, Pcm, Sounded
+from ops.people.caller import FRAME, Caller, CallError, Message, Sounded
 from schemas.access.livekit import Access
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.bus import Posting, Reading
 from schemas.clock import MonotonicClock
 from schemas.events import EndRequested, PlaybackStarted, SessionEnded

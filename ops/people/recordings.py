@@ -4,8 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from gateway.sound.audio_file import read_speech
-from ops.people.caller import Pcm
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.errors import AntiphonError
 
 

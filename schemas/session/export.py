@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from schemas.audio import HEARING_RATE, AudioRef
+from schemas.audio import HEARING_RATE, AudioRef, Pcm
 from schemas.bus import Reading
 from schemas.codec import event_to_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, UtteranceCaptured
 from schemas.session.fold import FOLD_VERSION, SessionState, fold, view
 from schemas.session.history import events_of
-from schemas.session.sound import Pcm, Recording, Score
+from schemas.session.sound import Recording, Score
 from schemas.text.clean import json_line
 
 _README = """\

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-from schemas.audio import HEARING_RATE, AudioRef
+from schemas.audio import HEARING_RATE, AudioRef, Pcm
 from schemas.events import (
     ClipReady,
     Event,
@@ -20,7 +19,6 @@ from schemas.events import (
     UtteranceCaptured,
 )
 
-Pcm = NDArray[np.int16]
 Fetch = Callable[[AudioRef], Awaitable[Pcm | None]]
 
 _BLOCK = HEARING_RATE

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 
 from ops.demo.script import line
-from ops.people.caller import Caller, Pcm
+from ops.people.caller import Caller
 from ops.stack.stack import Plan, Stack
+from schemas.audio import Pcm
 from schemas.bus import Bus
 from schemas.config.settings import Settings, load
 from schemas.events import Event

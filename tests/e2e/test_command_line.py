@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ops.people.audio import write_stereo
-from ops.people.caller import Pcm
 from ops.stack.stack import running
 from schemas.access.tokens import Grant, mint
+from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.log import connect
 

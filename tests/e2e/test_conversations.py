@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from ops.people.caller import Caller, Message, Pcm
+from ops.people.caller import Caller, Message
 from ops.people.recordings import packaged
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.events import TurnEnded
 from schemas.session.promises import violations
 from tests.e2e.conftest import House

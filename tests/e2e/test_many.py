@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ops.people.caller import Caller, Pcm
+from ops.people.caller import Caller
 from ops.stack.stack import Plan, Stack
+from schemas.audio import Pcm
 from schemas.config.settings import load
 
 SESSIONS = 40

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ops.people.caller import Caller, Pcm
+from ops.people.caller import Caller
+from schemas.audio import Pcm
 from schemas.events import Stage
 from schemas.session.promises import violations
 from tests.e2e.conftest import House

@@ -5,19 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.engine import TICK, Engine
 from gateway.rooms.memory.room import MemoryRoom
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import House, Session
+from schemas.audio import Pcm
 from schemas.bus import Bus
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.events import Event
 from workers.testing import LoopClock
 
-Pcm = NDArray[np.int16]
 FRAME = 512
 
 

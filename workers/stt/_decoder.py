@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workers.providers import Pcm
+from schemas.audio import Pcm
 from workers.stt._guards import Attempt, token_budget
 from workers.stt._mel import FFT, HOP, RATE, Floats, log_mel, normalized
 from workers.stt._windows import FULL, Window, window

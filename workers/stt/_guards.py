@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from workers.providers import Pcm
+from schemas.audio import Pcm
 
 __all__ = ["Attempt", "Doubt", "collapsed", "confidence", "doubt", "silent", "token_budget", "unspoken"]
 

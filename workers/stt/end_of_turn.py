@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from schemas.audio import Pcm
 from schemas.errors import Permanent
-from workers.providers import Pcm
 from workers.stt._mel import FFT, HOP, RATE, Floats, log_mel, normalized
 
 __all__ = ["SmartTurn", "locate", "turn_features"]

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.text.clean import well_formed
 from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
-from workers.providers import Hearing, Pcm, Transcript
+from workers.providers import Hearing, Transcript
 from workers.stt._ears import Ears
 from workers.stt._guards import silent
 

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.events import Stage, TranscriptFinal, TranscriptPartial
 from schemas.jobs import SttJob
 from workers import registry
 from workers._stage import Work
-from workers.providers import Hearing, Pcm, Stt, Transcript
+from workers.providers import Hearing, Stt, Transcript
 
 __all__ = ["SttStage"]
 

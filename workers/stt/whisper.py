@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.text.endings import OVER, ending
-from workers.providers import Hearing, Pcm, Transcript
+from workers.providers import Hearing, Transcript
 from workers.stt import _guards as guards
 from workers.stt._decoder import Decoder, Utterance
 from workers.stt._ears import Ears

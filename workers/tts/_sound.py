@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.providers import Pcm
+from schemas.audio import Pcm
 
 _LOUDNESS = 0.14
 """Root mean square of the sounding samples (1.0 is full scale); the same for every voice and every part of a clip."""

@@ -10,11 +10,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import httpx2
 import numpy as np
 
+from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
-from workers.providers import Pcm, Sound, Speaking
+from workers.providers import Sound, Speaking
 from workers.tts._estimate import Estimate
 from workers.tts._opening import NoSound, opening
 from workers.tts._sound import leading_silence

@@ -20,10 +20,10 @@ import soundfile
 import soxr
 
 from gateway.inputs import Attached, Heard, HungUp, Joined, RoomInput
-from gateway.room import Pcm, Room
+from gateway.room import Room
 from gateway.sound.audio_file import describe, frames
 from gateway.sound.detector import FRAME
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.clock import Clock, Now
 from schemas.errors import AudioFileError
 from schemas.events import SessionStarted, TransportName

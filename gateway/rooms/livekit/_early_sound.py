@@ -13,9 +13,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from gateway.room import Pcm
 from gateway.rooms.livekit._webm import to_ogg
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.errors import AudioFileError
 
 LARGEST_SOUND = 4 << 20

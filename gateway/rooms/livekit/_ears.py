@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from livekit import rtc
 
 from gateway.inputs import Heard
-from gateway.room import Pcm
 from gateway.rooms.livekit._sdk import PRECONNECT, media
+from schemas.audio import Pcm
 from schemas.clock import Clock
 
 log = logging.getLogger("antiphon.gateway.livekit")

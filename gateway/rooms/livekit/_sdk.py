@@ -29,12 +29,9 @@ from livekit import rtc
 from livekit.rtc import _ffi_client
 from livekit.rtc._ffi_client import FfiClient, FfiHandle
 from livekit.rtc._proto import audio_frame_pb2, ffi_pb2, room_pb2, track_pb2
-from numpy.typing import NDArray
 
 from gateway.bucket import Buckets
-from schemas.audio import HEARING_RATE
-
-Pcm = NDArray[np.int16]
+from schemas.audio import HEARING_RATE, Pcm
 
 PRECONNECT = track_pb2.TF_PRECONNECT_BUFFER
 """The feature of a track of which the first seconds come as a byte stream."""

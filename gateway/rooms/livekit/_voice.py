@@ -7,9 +7,9 @@ from collections import deque
 import numpy as np
 from livekit import rtc
 
-from gateway.room import Pcm
 from gateway.rooms.livekit._sdk import media
 from gateway.sound.playout import Playout
+from schemas.audio import Pcm
 from schemas.clock import Clock
 
 log = logging.getLogger("antiphon.gateway.livekit")

@@ -16,7 +16,7 @@ from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Left, RoomInput, Typed
-from gateway.room import Pcm, Room
+from gateway.room import Room
 from gateway.rooms.livekit import _people
 from gateway.rooms.livekit._connection import Connection, connect
 from gateway.rooms.livekit._ears import Ears
@@ -35,6 +35,7 @@ from gateway.rooms.livekit.conventions.transcripts import Transcripts
 from gateway.rooms.livekit.conventions.word_timings import WordTimings
 from gateway.rooms.livekit.facts import Fact, StateChanged
 from schemas.access.livekit_errors import LiveKitError
+from schemas.audio import Pcm
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.events import TransportName

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from gateway.inputs import Attached, Heard, Joined, RoomInput
-from gateway.room import Pcm, Room
+from gateway.room import Room
 from gateway.sound.playout import Playout
+from schemas.audio import Pcm
 from schemas.clock import Clock
 from schemas.events import TransportName
 

@@ -9,8 +9,8 @@ from aiortp.codecs.g711 import PcmaCodec, PcmuCodec
 from aiortp.codecs.g722 import G722Codec
 from aiortp.plc import PcmConcealer
 
-from gateway.room import Pcm
 from gateway.rooms.sip import opus
+from schemas.audio import Pcm
 
 Name = Literal["opus", "g722", "pcma", "pcmu"]
 FRAME = 0.02

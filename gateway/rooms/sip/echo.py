@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from gateway.room import Pcm
+from schemas.audio import Pcm
 
 _ECHO = 25
 """Frames of 20 ms the echo may take: round trip, jitter buffer and loudspeaker of the far end."""

@@ -14,12 +14,11 @@ from aiortp.dtmf import DTMF_EVENTS, EVENT_TO_DIGIT
 from aiortp.packet import RtcpByePacket, RtcpSdesPacket, RtcpSenderInfo, RtcpSourceInfo, RtcpSrPacket, is_rtcp
 
 from gateway.bucket import Bucket
-from gateway.room import Pcm
 from gateway.rooms.sip.codecs import FORMATS, FRAME, Format, codec
 from gateway.rooms.sip.reorder import Lost, Packet, Reorder
 from gateway.rooms.sip.resample import Doubler
 from gateway.rooms.sip.sources import Address, Sources
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.clock import Clock
 from schemas.errors import AntiphonError
 

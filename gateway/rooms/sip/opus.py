@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from gateway.room import Pcm
+from schemas.audio import Pcm
 
 _VOIP = 2048
 _SET_COMPLEXITY = 4010

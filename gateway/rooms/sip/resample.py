@@ -4,7 +4,7 @@ wait for; whole clips are resampled by soxr, where there is nothing to wait for.
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.room import Pcm
+from schemas.audio import Pcm
 
 _HALF = 12
 """Samples at 8 kHz on each side of a sample made up."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from gateway.bucket import Bucket
 from gateway.inputs import Attached, Detached, Digits, Heard, HungUp, Joined, RoomInput, Typed
-from gateway.room import Pcm, Room
+from gateway.room import Room
 from gateway.rooms.sip.echo import EchoGate
 from gateway.rooms.sip.line import Line
+from schemas.audio import Pcm
 from schemas.clock import Clock
 from schemas.events import TransportName
 

@@ -11,10 +11,10 @@ from typing import Any
 from aiohttp import WSCloseCode, web
 
 from gateway.inputs import Attached, Detached, Heard, HungUp, Joined, PushToTalk, RoomInput
-from gateway.room import Pcm, Room
+from gateway.room import Room
 from gateway.sound.pace import Pace
 from gateway.sound.playout import Playout
-from schemas.audio import HEARING_RATE
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.clock import Clock
 from schemas.events import SessionStarted, TransportName
 from schemas.text.clean import identity

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ops.people.recordings import packaged
-from workers.providers import Hearing, Pcm, Stt
+from schemas.audio import Pcm
+from workers.providers import Hearing, Stt
 
 SECOND = 16_000
 NOTHING = {

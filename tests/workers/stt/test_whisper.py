@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from tests.workers.stt.contract import SECOND, SttContract, speech
-from workers.providers import Hearing, Pcm
+from workers.providers import Hearing
 from workers.simulated import SimulatedStt, Simulation
 from workers.stt._decoder import Decoder
 from workers.stt._guards import Doubt, doubt

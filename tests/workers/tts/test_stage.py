@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 import numpy as np
 import pytest
 
+from schemas.audio import Pcm
 from schemas.bus import Outcome, Publication
 from schemas.clock import Now
 from schemas.config.agent import AgentSpec
@@ -15,7 +16,7 @@ from schemas.jobs import TtsJob
 from schemas.log import MemoryBus
 from workers._metrics import WorkerMetrics
 from workers._work import TakenJob
-from workers.providers import Pcm, Sound, Speaking, Tts
+from workers.providers import Sound, Speaking, Tts
 from workers.tts import TtsStage
 from workers.tts.piper import PiperTts
 

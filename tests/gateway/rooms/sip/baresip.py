@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from gateway.room import Pcm
 from ops.stack.system import free_port
+from schemas.audio import Pcm
 
 _MODULES = Path("/usr/lib/baresip/modules")
 

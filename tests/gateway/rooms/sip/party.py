@@ -8,8 +8,8 @@ import struct
 
 import numpy as np
 
-from gateway.room import Pcm
 from gateway.rooms.sip.codecs import FORMATS, codec
+from schemas.audio import Pcm
 
 SDP = """v=0\r
 o=- 1 1 IN IP4 {host}\r

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.room import Pcm
 from ops.demo.script import line
+from schemas.audio import Pcm
 from schemas.events import EndRequested
 from tests.gateway.rooms.sip.baresip import RATES, Baresip
 from tests.gateway.rooms.sip.conftest import LOOPBACK, Office, needs, office
