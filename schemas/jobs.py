@@ -8,13 +8,16 @@ from schemas.audio import AudioRef
 from schemas.config.agent import AgentSpec
 from schemas.events import Stage
 
+HINT_DEADLINE = 1.0
+"""Seconds after which nobody wants a partial any more."""
+
 
 class _Job(BaseModel):
     """What all jobs share.
 
-    `id`: unique in its session and chosen by whoever enqueues it (`stt/u3`, `llm/4.2`, `tts/4.2.0`), so that a repeat is
-    seen as one; `deadline`: seconds from being enqueued, made absolute inside the log; `answers`: seq of the log when it was
-    enqueued (written by the log); `trace`: W3C traceparent.
+    `id`: unique in its session and made of what the job is for (`stt/u3`, `llm/4.2`, `tts/4.2.0`), here and nowhere else, so
+    that a repeat is seen as one, whoever enqueues it; `deadline`: seconds from being enqueued, made absolute inside the log;
+    `answers`: seq of the log when it was enqueued (written by the log); `trace`: W3C traceparent.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +40,21 @@ class LlmJob(_Job):
     stage: Literal["llm"] = "llm"
     committed: bool = False
     resume: int = 0
+
+    @classmethod
+    def of(
+        cls, agent: AgentSpec, session: str, turn: int, generation: int, *, committed: bool, resume: int = 0
+    ) -> "LlmJob":
+        """The reply to `turn`, in the agent's time."""
+        return cls(
+            id=f"llm/{turn}.{generation}r{resume}" if resume else f"llm/{turn}.{generation}",
+            session=session,
+            turn=turn,
+            generation=generation,
+            deadline=agent.limits.llm_deadline,
+            committed=committed,
+            resume=resume,
+        )
 
     @property
     def lane(self) -> str | None:
@@ -62,6 +80,39 @@ class SttJob(_Job):
     end_of_turn: bool = True
     provider: str = ""
 
+    @classmethod
+    def of(
+        cls, agent: AgentSpec, session: str, turn: int, utterance: str, participant: str, *,
+        replaces: str | None = None, then: LlmJob | None = None,
+    ) -> "SttJob":  # fmt: skip
+        """The transcript of an utterance, in the agent's language and time; without its `audio`, which is stored first."""
+        return cls(
+            id=cls.id_of(utterance),
+            session=session,
+            turn=turn,
+            deadline=agent.limits.stt_deadline,
+            utterance=utterance,
+            participant=participant,
+            audio=[],
+            replaces=replaces,
+            then=then,
+            language=agent.language,
+            end_of_turn=agent.stt.end_of_turn,
+            provider=agent.stt.provider,
+        )
+
+    @classmethod
+    def hint(cls, agent: AgentSpec, session: str, turn: int, utterance: str, participant: str, number: int) -> "SttJob":
+        """Partial `number` (from 1) of an utterance that is still being spoken; without its `audio`."""
+        whole = cls.of(agent, session, turn, utterance, participant)
+        hint = {"id": f"{whole.id}.p{number}", "deadline": HINT_DEADLINE, "partial": True, "end_of_turn": False}
+        return whole.model_copy(update=hint)
+
+    @staticmethod
+    def id_of(utterance: str) -> str:
+        """Of the job that transcribes it to its end."""
+        return f"stt/{utterance}"
+
     @property
     def lane(self) -> str | None:
         return None if self.partial else f"stt:{self.participant}"
@@ -84,8 +135,28 @@ class TtsJob(_Job):
     phrase: str | None = None
 
     @classmethod
-    def of(cls, agent: AgentSpec, **fields: Any) -> "TtsJob":
-        """A job that is spoken as the agent is: by its voice, in its language, in its time."""
+    def sentence(
+        cls, agent: AgentSpec, session: str, turn: int, generation: int, index: int, text: str, trace: str | None = None
+    ) -> "TtsJob":
+        """Sentence `index` of the reply of `turn`, by the agent's voice, in its language and time."""
+        return cls._spoken(
+            agent,
+            id=f"tts/{turn}.{generation}.{index}",
+            session=session,
+            turn=turn,
+            generation=generation,
+            index=index,
+            text=text,
+            trace=trace,
+        )
+
+    @classmethod
+    def fixed(cls, agent: AgentSpec, session: str, phrase: str, text: str) -> "TtsJob":
+        """A fixed phrase, which any turn of the session may play."""
+        return cls._spoken(agent, id=f"tts/{phrase}", session=session, index=0, text=text, phrase=phrase)
+
+    @classmethod
+    def _spoken(cls, agent: AgentSpec, **fields: Any) -> "TtsJob":
         return cls(
             deadline=agent.limits.tts_deadline,
             voice=agent.voice.name,

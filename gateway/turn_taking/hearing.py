@@ -33,7 +33,7 @@ from schemas.events import (
     TranscriptPartial,
     UtteranceCaptured,
 )
-from schemas.jobs import LlmJob, SttJob
+from schemas.jobs import HINT_DEADLINE, LlmJob, SttJob
 
 PREROLL = 0.4
 """Seconds stored before the first frame of speech: soft consonants lie there."""
@@ -42,7 +42,6 @@ SHORTEST = 0.128
 PARTIAL_EVERY = 1.0
 PARTIAL_OVER = 0.5
 """Speech over the agent, after which a first partial is asked for."""
-PARTIAL_DEADLINE = 1.0
 PAUSES_KEPT = 8
 
 # ── edges ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,9 +239,10 @@ def capture(
         ago=silence,
         inputs=inputs,
     )
-    draft.enqueue(_stt_job(state, turn, utterance, carried, then))
     replaced = carried.id if carried else None
-    draft.captures.append(Capture(f"stt/{utterance.id}", utterance.id, name, start, end, carries=replaced))
+    job = SttJob.of(state.agent, state.session, turn.id, utterance.id, name, replaces=replaced, then=then)
+    draft.enqueue(job)
+    draft.captures.append(Capture(job.id, utterance.id, name, start, end, carries=replaced))
     kept = turn.utterances[:-1] if carried else turn.utterances
     draft.person(replace(person, captured_to=end))
     return draft.put(
@@ -285,38 +285,8 @@ def _then(state: State, turn: Turn, *, committed: bool) -> LlmJob | None:
     return llm_job(state, turn, committed=committed)
 
 
-def llm_job(state: State, turn: Turn, *, committed: bool, resume: int = 0) -> LlmJob:
-    again = f"r{resume}" if resume else ""
-    return LlmJob(
-        id=f"llm/{turn.id}.{state.generation}{again}",
-        session=state.session,
-        turn=turn.id,
-        generation=state.generation,
-        deadline=state.agent.limits.llm_deadline,
-        committed=committed,
-        resume=resume,
-    )
-
-
-def _stt_job(
-    state: State, turn: Turn, utterance: Utterance, carried: Utterance | None, then: LlmJob | None, partial: int = 0
-) -> SttJob:
-    agent = state.agent
-    return SttJob(
-        id=f"stt/{utterance.id}.p{partial}" if partial else f"stt/{utterance.id}",
-        session=state.session,
-        turn=turn.id,
-        deadline=PARTIAL_DEADLINE if partial else agent.limits.stt_deadline,
-        utterance=utterance.id,
-        participant=utterance.participant,
-        audio=[],
-        replaces=carried.id if carried and not partial else None,
-        then=then,
-        partial=bool(partial),
-        language=agent.language,
-        end_of_turn=agent.stt.end_of_turn and not partial,
-        provider=agent.stt.provider,
-    )
+def llm_job(state: State, turn: Turn, *, committed: bool) -> LlmJob:
+    return LlmJob.of(state.agent, state.session, turn.id, state.generation, committed=committed)
 
 
 # ── partials and transcripts ─────────────────────────────────────────────────────────────────────────────────────────
@@ -333,12 +303,11 @@ def _partial(draft: Draft, person: Person, speech: Speech) -> None:
         return
     end = person.position(draft.now)
     carried, start = _carried(state, turn, person.name, speech, end)
-    hint = Utterance(speech.utterance, person.name, end, 0.0, draft.time)
-    job = _stt_job(state, turn, hint, carried, None, partial=asked.partials)
-    draft.enqueue(job)
     name, behind = person.name, carried.id if carried else None
-    draft.captures.append(Capture(job.id, hint.id, name, start, end, partial=True, carries=behind))
-    draft.person(replace(person, partial_until=draft.time + PARTIAL_DEADLINE))
+    job = SttJob.hint(state.agent, state.session, turn.id, speech.utterance, name, asked.partials)
+    draft.enqueue(job)
+    draft.captures.append(Capture(job.id, speech.utterance, name, start, end, partial=True, carries=behind))
+    draft.person(replace(person, partial_until=draft.time + HINT_DEADLINE))
 
 
 def partial_came(draft: Draft, event: TranscriptPartial) -> None:

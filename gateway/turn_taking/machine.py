@@ -70,11 +70,7 @@ def opening_jobs(session: str, agent: AgentSpec) -> list[Job]:
     """The jobs of the session's opening (`Bus.open`): the fixed phrases, synthesized before they are needed."""
     phrases = {"fallback": agent.fallback, "repeat": agent.repeat}
     phrases |= {"filler": agent.filler} if agent.patience > 0 else {}
-    return [
-        TtsJob.of(agent, id=f"tts/{name}", session=session, index=0, text=text, phrase=name)
-        for name, text in phrases.items()
-        if text.strip()
-    ]
+    return [TtsJob.fixed(agent, session, name, text) for name, text in phrases.items() if text.strip()]
 
 
 def start(session: str, agent: AgentSpec, now: float, *, seq: int = 1, generation: int = 0) -> State:

@@ -10,7 +10,7 @@ from gateway.turn_taking.hearing import llm_job, speculates
 from gateway.turn_taking.state import Committed, Hearing, Letter, Own, Playing, Reply, Sentence, State, Turn, Utterance
 from schemas.config.agent import AgentSpec
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
-from schemas.jobs import TtsJob
+from schemas.jobs import LlmJob, TtsJob
 from schemas.text.sentences import sentences
 
 RESUMES = 8
@@ -121,10 +121,9 @@ def _go_on_after_tool(draft: Draft, turn: Turn) -> bool:
         draft.put(replace(turn, reply=replace(reply, finished=None, failed="failed")))
         return True
     resumes = reply.resumes + 1
-    job = llm_job(draft.state, turn, committed=True, resume=resumes)
-    draft.enqueue(
-        job.model_copy(update={"generation": reply.generation, "id": f"llm/{turn.id}.{reply.generation}r{resumes}"})
-    )
+    state = draft.state
+    job = LlmJob.of(state.agent, state.session, turn.id, reply.generation, committed=True, resume=resumes)
+    draft.enqueue(job)
     draft.put(replace(turn, reply=replace(reply, finished=None, resumes=resumes, asked=draft.time), touched=draft.time))
     return True
 
@@ -227,7 +226,4 @@ def open_own(draft: Draft, own: Own) -> None:
 
 
 def tts_job(state: State, turn: Turn, generation: int, index: int, text: str) -> TtsJob:
-    name = f"tts/{turn.id}.{generation}.{index}"
-    return TtsJob.of(
-        state.agent, id=name, session=state.session, turn=turn.id, generation=generation, index=index, text=text
-    )
+    return TtsJob.sentence(state.agent, state.session, turn.id, generation, index, text)

@@ -85,7 +85,7 @@ def _stt_gave_up(draft: Draft, event: StageFailed | StageExpired, how: Literal["
     """Of an utterance; a partial that failed is nobody's loss."""
     for turn in tuple(draft.state.turns.values()):
         for utterance in turn.utterances:
-            if utterance.waiting and utterance.id == event.utterance and event.job in ("", f"stt/{utterance.id}"):
+            if utterance.waiting and utterance.id == event.utterance and event.job in ("", SttJob.id_of(utterance.id)):
                 _hearing_failed(draft, turn, utterance, how)
 
 

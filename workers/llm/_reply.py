@@ -100,15 +100,8 @@ class Reply:
         text = well_formed(text)
         self.said.append(text)
         sentence = ReplySentence(index=index, text=text, took=self.work.elapsed(), queued=self.work.queued)
-        return sentence, TtsJob.of(
-            self.agent,
-            id=f"tts/{job.turn}.{job.generation}.{index}",
-            session=job.session,
-            turn=job.turn,
-            generation=job.generation,
-            trace=job.trace,
-            index=index,
-            text=text,
+        return sentence, TtsJob.sentence(
+            self.agent, job.session, job.turn or 0, job.generation or 0, index, text, job.trace
         )
 
     async def finish(self, reason: Literal["stop", "length", "tool", "cut"], rest: Sequence[str] = ()) -> None:

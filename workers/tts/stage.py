@@ -64,9 +64,7 @@ class TtsStage:
         agent = AgentSpec()
         for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat), ("filler", agent.filler)):
             with contextlib.suppress(ProviderError):  # whoever asks for it will be told
-                async for _ in self._sounds(
-                    TtsJob.of(agent, id=f"tts/{name}", session="", index=0, text=text, phrase=name)
-                ):
+                async for _ in self._sounds(TtsJob.fixed(agent, "", name, text)):
                     pass
 
     async def _speak(self, work: Work) -> None:
