@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+from schemas.clock import Micros
 from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.languages import Announced
@@ -44,33 +45,32 @@ class Seen:
     """The last event the caller saw: the log compares this one entry to find out whether it lost its tail."""
 
     seq: int
-    at: int
+    at: Micros
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What every call answers. `seq`: of the session's last event; `time`: Redis TIME, µs; `at`: of that last event."""
+    """What every call answers. `seq`: of the session's last event; `time`: now, by the log's clock; `at`: that last event's."""
 
     outcome: Outcome
     seq: int
-    time: int
-    at: int = 0
+    time: Micros
+    at: Micros = Micros(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """A job in this consumer's hands: (consumer, `attempt`) is its fencing token.
 
-    `entry`: id in the job stream; `enqueued` and `deadline`: Redis TIME, µs; `last_step`: the last step committed by any
-    attempt, -1 for none.
+    `entry`: id in the job stream; `last_step`: the last step committed by any attempt, -1 for none.
     """
 
     entry: str
     partition: int
     job: Job
     attempt: int
-    enqueued: int
-    deadline: int
+    enqueued: Micros
+    deadline: Micros
     last_step: int
 
 
@@ -81,16 +81,16 @@ class Taken:
 
     deliveries: list[Delivery]
     last_id: str
-    time: int
+    time: Micros
     again: float
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """Jobs that came while a worker waited. `time`: the log's, µs, when they did; of no meaning when none came."""
+    """Jobs that came while a worker waited. `time`: the log's when they did; of no meaning when none came."""
 
     deliveries: list[Delivery]
-    time: int
+    time: Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Held:
 
     replies: list[Reply]
     queued: Mapping[Stage, int]
-    time: int
+    time: Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """One row of the open sessions. `lease_ends` in the past: an orphan anyone may claim. Times: Redis TIME, µs."""
+    """One row of the open sessions. `lease_ends` in the past: an orphan anyone may claim."""
 
     session: str
     partition: int
@@ -165,8 +165,8 @@ class SessionInfo:
     owner: str
     epoch: int
     generation: int
-    lease_ends: int
-    last_activity: int
+    lease_ends: Micros
+    last_activity: Micros
 
 
 class Deployment(Protocol):
@@ -287,8 +287,8 @@ class Listing(Protocol):
     async def closed(self, count: int = 100) -> list[SessionInfo]:
         """Closed sessions whose log is still there, the latest first."""
 
-    async def now(self) -> int:
-        """Redis TIME, µs."""
+    async def now(self) -> Micros:
+        """By the log's clock."""
 
 
 class Storing(Protocol):

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import msgpack
 from pydantic import ValidationError
 
+from schemas.clock import Micros
 from schemas.errors import EventError, FutureEvent
 from schemas.events import Event, SessionStarted
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
@@ -37,7 +38,7 @@ def encode_event(event: Event) -> bytes:
     return _pack(body, f"event {event.type}")
 
 
-def decode_event(kind: str, body: bytes, seq: int, at: int, registry: Registry = UPCASTERS) -> Event:
+def decode_event(kind: str, body: bytes, seq: int, at: Micros, registry: Registry = UPCASTERS) -> Event:
     """The event of type `kind` in place `seq`, appended at `at` µs.
 
     FutureEvent: a newer program wrote it; EventError: it is broken.

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from schemas.audio import AudioRef
+from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
 
 Stage = Literal["stt", "llm", "tts"]
@@ -59,7 +60,7 @@ class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seq: int = 0
-    at: int = 0
+    at: Micros = Micros(0)
     ago: float = 0.0
     v: int = 1
     turn: int | None = None
@@ -82,7 +83,7 @@ class _GatewayEvent(_Event):
     `inputs`: whatever else the decision used (queue depth, settings).
     """
 
-    clock: float | None = None
+    clock: Now | None = None
     saw: int | None = None
     inputs: dict[str, Any] | None = None
 

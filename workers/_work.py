@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from schemas.bus import Delivery, Ending, Outcome, Seen, Working
-from schemas.clock import Clock
+from schemas.clock import Clock, Micros
 from schemas.errors import BusError
 from schemas.events import Cause, Event, StageExpired, StageFailed
 from schemas.jobs import Job, SttJob, TtsJob
@@ -27,7 +27,9 @@ class TakenJob:
     `left`: "" while it is ours; then done, failed, expired, released, or why it was taken away: lost, stale, closed.
     """
 
-    def __init__(self, bus: JobBus, consumer: str, delivery: Delivery, time: int, clock: Clock, metrics: WorkerMetrics):
+    def __init__(
+        self, bus: JobBus, consumer: str, delivery: Delivery, time: Micros, clock: Clock, metrics: WorkerMetrics
+    ):
         """`time`: the log's, µs, when the job was taken."""
         self.bus: StageBus = bus
         self._log: Working = bus

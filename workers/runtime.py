@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from schemas.bus import Connecting, Delivery
-from schemas.clock import Clock, MonotonicClock
+from schemas.clock import Clock, Micros, MonotonicClock
 from schemas.config.lease import Lease
 from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
 from schemas.process.backoff import A_POOL, Backoff
@@ -279,7 +279,7 @@ class Worker:
         for start in range(0, len(works), size):
             self._start(works[start : start + size])
 
-    def _taken(self, delivery: Delivery, time: int) -> TakenJob:
+    def _taken(self, delivery: Delivery, time: Micros) -> TakenJob:
         work = TakenJob(self.bus, self._consumer, delivery, time, self._clock, self.metrics)
         self.metrics.taken(work.queued)
         self._works.append(work)

@@ -21,7 +21,7 @@ from schemas.bus import (
     Snapshot,
     Taken,
 )
-from schemas.clock import Clock, MonotonicClock
+from schemas.clock import Clock, Micros, MonotonicClock
 from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.languages import Announced
@@ -262,7 +262,7 @@ class MemoryBus(Bus):
         await asyncio.sleep(0)
         return self.blobs.get(key)
 
-    async def now(self) -> int:
+    async def now(self) -> Micros:
         return self._now()
 
     # ── within ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -270,8 +270,8 @@ class MemoryBus(Bus):
     def _of(self, session: str) -> Partition:
         return self._log[self.partition(session)]
 
-    def _now(self) -> int:
-        return EPOCH + int(self._clock.now() * 1e6)
+    def _now(self) -> Micros:
+        return Micros(EPOCH + int(self._clock.now() * 1e6))
 
     def _ring(self) -> None:
         """Something may have been appended: whoever waits looks again."""

@@ -25,6 +25,7 @@ from schemas.bus import (
     Snapshot,
     Taken,
 )
+from schemas.clock import Micros
 from schemas.codec import decode_event, decode_job, encode_event, encode_job
 from schemas.config.lease import Lease
 from schemas.errors import BusError, EventError
@@ -132,7 +133,7 @@ class RedisBus(Bus):
         if each == 0 or not self._server.hands_over:
             bells = {stream: last_ids[partition] for stream, partition in streams.items()}
             await self._server.read_streams(bells, 1, timeout, doorbell=True)
-            return Handed([], 0)
+            return Handed([], Micros(0))
         asked, rows = await self._server.new_entries(list(streams), keys.GROUP, consumer, each, timeout)
         handed = [_entry(row, streams[name]) for name, entries in rows for row in entries]
         deliveries = [delivery for delivery in handed if delivery]
@@ -282,7 +283,9 @@ class RedisBus(Bus):
         key = keys.events(self.partition(session), session)
         limit: tuple[_Argument, ...] = () if count is None else ("COUNT", count)
         rows = await self._server.command(key, "XRANGE", key, f"{after + 1}-0", "+", *limit)
-        return [decode_event(f[1].decode(), f[5], int(entry.partition(b"-")[0]), int(f[3])) for entry, f in rows]
+        return [
+            decode_event(f[1].decode(), f[5], int(entry.partition(b"-")[0]), Micros(int(f[3]))) for entry, f in rows
+        ]
 
     async def snapshot(self, session: str) -> Snapshot | None:
         partition = self.partition(session)
@@ -321,8 +324,10 @@ class RedisBus(Bus):
         if fields[0] is None:
             return None
         seq, state, owner, epoch, generation, at = (field.decode() for field in fields)
-        ends = int(float(lease or 0))
-        return SessionInfo(session, partition, int(seq), state, owner, int(epoch), int(generation), ends, int(at))
+        ends = Micros(int(float(lease or 0)))
+        return SessionInfo(
+            session, partition, int(seq), state, owner, int(epoch), int(generation), ends, Micros(int(at))
+        )
 
     async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
         name = f"{keys.SPEAKS}:{what.stage}"
@@ -361,9 +366,9 @@ class RedisBus(Bus):
         pcm: bytes | None = await self._blobs.command(key, "GET", key)
         return pcm
 
-    async def now(self) -> int:
+    async def now(self) -> Micros:
         seconds, micros = await self._server.command("", "TIME")
-        return int(seconds) * 1_000_000 + int(micros)
+        return Micros(int(seconds) * 1_000_000 + int(micros))
 
     def _hash(self, session: str) -> str:
         return keys.session_hash(self.partition(session), session)
@@ -418,7 +423,7 @@ def _inbox_entry(fields: Sequence[bytes]) -> InboxEntry | None:
     """None for an event this version can't read: its session alone meets it, by the gap, in its log."""
     _, session, _, seq, _, kind, _, at, _, body = fields
     try:
-        return InboxEntry(session.decode(), decode_event(kind.decode(), body, int(seq), int(at)))
+        return InboxEntry(session.decode(), decode_event(kind.decode(), body, int(seq), Micros(int(at))))
     except EventError as error:
         _logger.warning("session %s: %s", session.decode(), error)
         return None

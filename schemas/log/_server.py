@@ -19,6 +19,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from schemas.clock import Micros
 from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
 from schemas.log import keys
 from schemas.log._wire import Blocking, Wire
@@ -47,7 +48,7 @@ class Server(Protocol):
     ) -> Rows: ...
     async def new_entries(
         self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
-    ) -> tuple[int, Rows]: ...
+    ) -> tuple[Micros, Rows]: ...
 
 
 class _Common(ABC):
@@ -183,7 +184,7 @@ class SingleServer(_Common):
 
     async def new_entries(
         self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
-    ) -> tuple[int, Rows]:
+    ) -> tuple[Micros, Rows]:
         """Entries nobody was given yet, up to `count` of each stream, now `consumer`'s; none after `timeout` seconds, or when
         the group is gone: `take` makes it again. Before them the server's time, µs, when it was asked."""
         block = ("COUNT", count, "BLOCK", max(1, int(timeout * 1000)))
@@ -202,7 +203,7 @@ class SingleServer(_Common):
             return asked, _rows(answer)
         except BusError as error:
             if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
-                return 0, []
+                return Micros(0), []
             raise
 
 
@@ -251,7 +252,7 @@ class ClusterServer(_Common):
 
     async def new_entries(
         self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
-    ) -> tuple[int, Rows]:
+    ) -> tuple[Micros, Rows]:
         raise NotImplementedError("a cluster's bells are apart; see hands_over")
 
     async def _read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool) -> Rows:

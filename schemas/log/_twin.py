@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.bus import Claimed, Delivery, Ending, Hold, Outcome, Publication, Reply, Seen, Snapshot
+from schemas.clock import Micros
 from schemas.codec import decode_event, encode_event
 from schemas.events import Event, Stage
 from schemas.jobs import Job
@@ -27,15 +28,15 @@ class Queued:
     """A job in a stream or parked."""
 
     job: Job
-    deadline: int
-    enqueued: int
+    deadline: Micros
+    enqueued: Micros
 
 
 @dataclass
 class Pending:
     consumer: str
     attempt: int
-    since: int
+    since: Micros
     """µs; long ago when handed back."""
 
 
@@ -45,7 +46,7 @@ class Mark:
     attempt: int = 0
     consumer: str = ""
     seq: int = 0
-    at: int = 0
+    at: Micros = Micros(0)
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Session:
     ticket: str
     events: list[Event] = field(default_factory=list)
     seq: int = 0
-    at: int = 0
+    at: Micros = Micros(0)
     generation: int = 0
     epoch: int = 1
     state: Literal["open", "closed"] = "open"
@@ -91,12 +92,12 @@ class Session:
     parked: list[Queued] = field(default_factory=list)
     marks: dict[str, Mark] = field(default_factory=dict)
     ended: deque[str] = field(default_factory=deque)
-    requests: "OrderedDict[tuple[str, str], tuple[int, int, int]]" = field(default_factory=OrderedDict)
-    operation: tuple[int, int, int, int] = (0, 0, 0, 0)
+    requests: "OrderedDict[tuple[str, str], tuple[int, Micros, int]]" = field(default_factory=OrderedDict)
+    operation: tuple[int, int, int, Micros] = (0, 0, 0, Micros(0))
     """(epoch, operation, seq, at)"""
     positions: Mapping[str, Any] = field(default_factory=dict)
     snapshot: Snapshot | None = None
-    lease_ends: int = 0
+    lease_ends: Micros = Micros(0)
 
     def void(self, job: Job) -> bool:
         fence, value = fence_of(job)
@@ -136,7 +137,7 @@ class Partition:
 
     # ── events, lanes and parking ────────────────────────────────────────────────────────────────────────────────────
 
-    def _append(self, s: Session, events: Sequence[Event], now: int) -> None:
+    def _append(self, s: Session, events: Sequence[Event], now: Micros) -> None:
         if not events:
             return
         bodies = [
@@ -195,7 +196,7 @@ class Partition:
                 return True
         return False
 
-    def _enqueue(self, s: Session, jobs: Sequence[Job], now: int) -> None:
+    def _enqueue(self, s: Session, jobs: Sequence[Job], now: Micros) -> None:
         for job in jobs:
             if job.id in s.marks:
                 continue
@@ -203,7 +204,7 @@ class Partition:
             if fence_of(job)[0] == "gen" and s.void(job):
                 s.forget_later(job.id)
                 continue
-            deadline = now + int(job.deadline * 1e6)
+            deadline = Micros(now + int(job.deadline * 1e6))
             queued = Queued(job.model_copy(update={"answers": s.seq}), deadline, now)
             if not job.lane:
                 self._push(s, queued)
@@ -222,7 +223,7 @@ class Partition:
 
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def take(self, stage: Stage, consumer: str, count: int, reclaim: bool, now: int) -> list[Delivery]:
+    def take(self, stage: Stage, consumer: str, count: int, reclaim: bool, now: Micros) -> list[Delivery]:
         queue, out = self.queues[stage], []
 
         def hand_out(entry: int, attempt: int) -> None:
@@ -246,7 +247,7 @@ class Partition:
                 hand_out(queue.delivered, 1)
         return out
 
-    def again(self, stage: Stage, now: int) -> float:
+    def again(self, stage: Stage, now: Micros) -> float:
         """Seconds until the next lease runs out."""
         ages = [now - held.since for held in self.queues[stage].pending.values() if held.consumer != NOBODY]
         return max(1_000, self.lease - max(ages)) / 1e6 if ages else math.inf
@@ -257,7 +258,7 @@ class Partition:
             return Outcome.CLOSED
         return Outcome.STALE if s.void(job) else Outcome.OK
 
-    def renew(self, stage: Stage, consumer: str, delivery: Delivery, now: int) -> Outcome:
+    def renew(self, stage: Stage, consumer: str, delivery: Delivery, now: Micros) -> Outcome:
         held = self.queues[stage].owned(delivery.entry, consumer, delivery.attempt)
         if not held:
             return Outcome.LOST
@@ -268,7 +269,7 @@ class Partition:
             self._finish(self.sessions.get(delivery.job.session), stage, _number(delivery.entry), delivery.job)
         return outcome
 
-    def release(self, stage: Stage, consumer: str, delivery: Delivery, now: int) -> Outcome:
+    def release(self, stage: Stage, consumer: str, delivery: Delivery, now: Micros) -> Outcome:
         outcome = self.renew(stage, consumer, delivery, now)
         if outcome is Outcome.OK:
             self.queues[stage].pending[_number(delivery.entry)] = Pending(NOBODY, delivery.attempt - 1, now)
@@ -287,7 +288,7 @@ class Partition:
         events: Sequence[Event],
         jobs: Sequence[Job],
         seen: Seen | None,
-        now: int,
+        now: Micros,
     ) -> Reply:
         job, entry = delivery.job, _number(delivery.entry)
         s = self.sessions.get(job.session)
@@ -327,7 +328,14 @@ class Partition:
     # ── gateways and the API ─────────────────────────────────────────────────────────────────────────────────────────
 
     def open(
-        self, name: str, owner: str, request: str, events: Sequence[Event], jobs: Sequence[Job], ticket: str, now: int
+        self,
+        name: str,
+        owner: str,
+        request: str,
+        events: Sequence[Event],
+        jobs: Sequence[Job],
+        ticket: str,
+        now: Micros,
     ) -> Claimed:
         s = self.sessions.get(name)
         if s:
@@ -338,11 +346,11 @@ class Partition:
         s = self.sessions[name] = Session(name, owner, ticket)
         self._append(s, events, now)
         self._enqueue(s, jobs, now)
-        s.lease_ends = now + self.lease
+        s.lease_ends = Micros(now + self.lease)
         s.remember("open", request)
         return Claimed(_reply(s, Outcome.OK, now), 1)
 
-    def publish(self, name: str, epoch: int, publication: Publication, closing: bool, now: int) -> Reply:
+    def publish(self, name: str, epoch: int, publication: Publication, closing: bool, now: Micros) -> Reply:
         s = self.sessions.get(name)
         if s is None:
             return _reply(None, Outcome.MISSING, now)
@@ -360,7 +368,7 @@ class Partition:
         if closing:
             s.state = "closed"
             s.parked.clear()
-            s.lease_ends = 0
+            s.lease_ends = Micros(0)
         return _reply(s, Outcome.OK, now)
 
     def _refusal(self, s: Session, epoch: int, publication: Publication) -> Outcome | None:
@@ -379,7 +387,7 @@ class Partition:
                 return Outcome.FULL
         return None
 
-    def hold(self, owner: str, hold: Hold, now: int) -> Reply:
+    def hold(self, owner: str, hold: Hold, now: Micros) -> Reply:
         s = self.sessions.get(hold.session)
         outcome = Outcome.OK
         if s is None:
@@ -393,10 +401,10 @@ class Partition:
         if outcome is Outcome.OK:
             s.positions = dict(hold.positions)
         if outcome in (Outcome.OK, Outcome.REWOUND):
-            s.lease_ends = now + self.lease
+            s.lease_ends = Micros(now + self.lease)
         return _reply(s, outcome, now)
 
-    def claim(self, name: str, owner: str, request: str, ticket: str, now: int) -> Claimed:
+    def claim(self, name: str, owner: str, request: str, ticket: str, now: Micros) -> Claimed:
         s = self.sessions.get(name)
         if s is None:
             return Claimed(_reply(None, Outcome.MISSING, now))
@@ -411,11 +419,11 @@ class Partition:
             return Claimed(_reply(s, Outcome.HELD, now))
         s.epoch += 1
         s.owner = owner
-        s.lease_ends = now + self.lease
+        s.lease_ends = Micros(now + self.lease)
         s.remember("claim", request)
         return Claimed(_reply(s, Outcome.OK, now), s.epoch, s.positions or _NO_POSITIONS)
 
-    def post(self, name: str, request: str, event: Event, now: int) -> Reply:
+    def post(self, name: str, request: str, event: Event, now: Micros) -> Reply:
         s = self.sessions.get(name)
         if s is None:
             return _reply(None, Outcome.MISSING, now)
@@ -429,7 +437,7 @@ class Partition:
         return _reply(s, Outcome.OK, now)
 
 
-def _reply(s: Session | None, outcome: Outcome, now: int) -> Reply:
+def _reply(s: Session | None, outcome: Outcome, now: Micros) -> Reply:
     return Reply(outcome, s.seq, now, s.at) if s else Reply(outcome, 0, now)
 
 

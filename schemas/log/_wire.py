@@ -17,6 +17,8 @@ from redis.asyncio.connection import parse_url
 from redis.exceptions import AuthenticationError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from schemas.clock import Micros
+
 Answer = Any
 Command = tuple[str | bytes | int | float, ...]
 OnConnect = Callable[[Mapping[str, str]], None]
@@ -231,7 +233,7 @@ class Blocking:
         async with self._lent() as link:
             return await link.send(command, block)
 
-    async def read_dated(self, block: float, *command: str | bytes | int) -> tuple[int, Answer]:
+    async def read_dated(self, block: float, *command: str | bytes | int) -> tuple[Micros, Answer]:
         """The same, after the server's time when it began to wait, µs."""
         async with self._lent() as link:
             first, second = link.send_together(("TIME",), command, block)
@@ -239,7 +241,7 @@ class Blocking:
                 lambda answer: answer.cancelled() or answer.exception()
             )  # if nobody comes that far
             seconds, micros = await first
-            return int(seconds) * 1_000_000 + int(micros), await second
+            return Micros(int(seconds) * 1_000_000 + int(micros)), await second
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[Link]:

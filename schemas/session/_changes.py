@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from schemas.clock import Micros
 from schemas.events import Event
 from schemas.session import chat
 from schemas.session.state import Reply, Sentence, SessionState, Totals, Turn
@@ -16,9 +17,9 @@ def micros(seconds: float) -> int:
     return round(seconds * 1e6)
 
 
-def happened_at(event: Event) -> int:
+def happened_at(event: Event) -> Micros:
     """Redis time, µs, at which it happened. An `ago` that makes no sense counts as none."""
-    return event.at - (micros(event.ago) if 0 <= event.ago <= _LONG_AGO else 0)
+    return Micros(event.at - (micros(event.ago) if 0 <= event.ago <= _LONG_AGO else 0))
 
 
 _LONG_AGO = 1e6

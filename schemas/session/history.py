@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from schemas.bus import Listing, Reading, SessionInfo
+from schemas.clock import Micros
 from schemas.events import Event
 from schemas.session.chat import messages
 from schemas.session.fold import SessionState, fold, view
@@ -79,7 +80,7 @@ async def list_sessions(log: Listing, count: int) -> list[dict[str, Any]]:
     return [_row(info, now) for info in found]
 
 
-def _row(info: SessionInfo, now: int) -> dict[str, Any]:
+def _row(info: SessionInfo, now: Micros) -> dict[str, Any]:
     lease = "held" if info.lease_ends > now else "orphaned"
     return {
         "session": info.session,

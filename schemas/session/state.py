@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.audio import AudioRef
+from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
 from schemas.events import CommitReason, Stage, Word
 
@@ -43,14 +44,14 @@ class Utterance:
 
     id: str
     participant: str
-    spoken_at: int
-    captured_at: int
+    spoken_at: Micros
+    captured_at: Micros
     duration: float
     audio: tuple[AudioRef, ...] = ()
     over: bool = False
     text: str | None = None
     end_of_turn: float | None = None
-    transcribed_at: int | None = None
+    transcribed_at: Micros | None = None
     took: float = 0.0
     queued: float = 0.0
     lost: Lost | None = None
@@ -68,7 +69,7 @@ class Letter:
 
     participant: str
     text: str
-    at: int
+    at: Micros
     seq: int
 
 
@@ -92,17 +93,17 @@ class Sentence:
     index: int
     text: str
     job: str
-    at: int
+    at: Micros
     took: float = 0.0
     queued: float = 0.0
     clips: tuple[Clip, ...] = ()
     duration: float = 0.0
     complete: bool = False
-    clip_at: int | None = None
+    clip_at: Micros | None = None
     clip_took: float = 0.0
     clip_queued: float = 0.0
     lost: Lost | None = None
-    started_at: int | None = None
+    started_at: Micros | None = None
     paused: bool = False
     heard: float = 0.0
     finished: bool = False
@@ -141,7 +142,7 @@ class Reply:
 @dataclass(frozen=True, slots=True)
 class Commit:
     why: CommitReason
-    at: int
+    at: Micros
     delay: float
 
 
@@ -151,7 +152,7 @@ class TurnEnd:
     reason: str
     heard: str
     unheard: tuple[int, ...]
-    at: int
+    at: Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class Turn:
     `say`: the request it speaks."""
 
     id: int
-    opened_at: int
+    opened_at: Micros
     utterances: tuple[Utterance, ...] = ()
     letters: tuple[Letter, ...] = ()
     partials: Mapping[str, str] = field(default_factory=dict)
@@ -199,7 +200,7 @@ class Turn:
         return " ".join(said + [letter.text for letter in self.letters])
 
     @property
-    def started_at(self) -> int | None:
+    def started_at(self) -> Micros | None:
         """Its first sound."""
         starts = [s.started_at for s in self.reply.sentences.values() if s.started_at] if self.reply else []
         return min(starts, default=None)
@@ -246,14 +247,14 @@ class SessionState:
     what the agent was asked to say and hasn't begun; `end_requested`: somebody asked for the end, with this reason."""
 
     seq: int = 0
-    at: int = 0
+    at: Micros = Micros(0)
     agent: AgentSpec = field(default_factory=AgentSpec)
     instructions: str = ""
     room: str = ""
     transport: str = ""
     gateway: str = ""
     epoch: int = 1
-    started_at: int = 0
+    started_at: Micros = Micros(0)
     generation: int = 0
     participants: Mapping[str, Participant] = field(default_factory=dict)
     turns: Mapping[int, Turn] = field(default_factory=dict)
@@ -265,7 +266,7 @@ class SessionState:
     digits: str = ""
     end_requested: str | None = None
     ended: str | None = None
-    ended_at: int | None = None
+    ended_at: Micros | None = None
 
     @property
     def current(self) -> Turn | None:

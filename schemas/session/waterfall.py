@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from schemas.clock import Micros
 from schemas.session.state import Sentence, SessionState, Turn, Utterance
 
 PARTS = ("soft_end", "stt", "llm", "tts", "commit_wait", "playout")
@@ -28,7 +29,7 @@ class Waterfall:
 
     turn: int
     kind: Kind
-    began_at: int
+    began_at: Micros
     total: float
     parts: Mapping[str, float]
     queued: Mapping[str, float]
@@ -72,7 +73,7 @@ def _first_played(turn: Turn) -> Sentence | None:
 class _Moments:
     """The turn's moments on the critical path, each no earlier than the one before and no later than the first sound."""
 
-    def __init__(self, turn: Turn, first: Sentence, end: int):
+    def __init__(self, turn: Turn, first: Sentence, end: Micros):
         self._turn, self._first, self._end = turn, first, end
         self._parts = dict.fromkeys(PARTS, 0)
         self._queued = dict.fromkeys(("stt", "llm", "tts"), 0.0)
@@ -99,10 +100,10 @@ class _Moments:
         total = (self._end - self._began) / 1e6
         return Waterfall(turn.id, kind, self._began, total, parts, self._queued)
 
-    def _begin(self, moment: int) -> None:
+    def _begin(self, moment: Micros) -> None:
         self._began = self._now = min(moment, self._end)
 
-    def _until(self, part: str, moment: int | None, queued: float = 0.0) -> None:
+    def _until(self, part: str, moment: Micros | None, queued: float = 0.0) -> None:
         """What passes up to `moment` belongs to `part`."""
         moment = self._now if moment is None else min(max(moment, self._now), self._end)
         passed = moment - self._now
@@ -118,16 +119,16 @@ class _Moments:
         if latest is not None:
             self._until("stt", latest.transcribed_at, latest.queued)
 
-    def _thought(self, committed: int) -> None:
+    def _thought(self, committed: Micros) -> None:
         """A job enqueued with the transcript waited for nothing; one enqueued at the commit waited for the commit."""
         first = self._first
-        asked = first.at - round((first.took + first.queued) * 1e6)
+        asked = Micros(first.at - round((first.took + first.queued) * 1e6))
         if asked > self._now + _SAME_CALL:
             near_commit = abs(committed - asked) < abs(self._now - asked) and committed <= first.at
             self._until("commit_wait", committed if near_commit else asked)
         self._until("llm", first.at, first.queued)
 
-    def _spoken(self, committed: int) -> None:
+    def _spoken(self, committed: Micros) -> None:
         self._until("tts", self._first.clip_at, self._first.clip_queued)
         self._until("commit_wait", committed)
         self._until("playout", self._end)

@@ -1,7 +1,7 @@
 """Any event and any job the contract allows, for Hypothesis."""
 
 import types
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NewType, Union, get_args, get_origin
 
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -37,6 +37,8 @@ def of(annotation: Any) -> st.SearchStrategy[Any]:
     }
     if annotation in simple:
         return simple[annotation]
+    if isinstance(annotation, NewType):
+        return of(annotation.__supertype__)
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return st.sampled_from(inner)
