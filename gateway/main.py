@@ -24,11 +24,12 @@ from gateway.sessions.session import House
 from gateway.sound.vad import Vad
 from gateway.transport import Transport
 from schemas.bus import Bus, Connecting
-from schemas.clock import Clock, MonotonicClock
+from schemas.clock import Clock
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import BusFull, BusUnavailable
 from schemas.log import connect
+from schemas.process.clock import MonotonicClock
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
 

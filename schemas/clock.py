@@ -1,4 +1,4 @@
-"""Three kinds of time that no sum makes one, and the monotonic clock as a seam, so that all may run in virtual time.
+"""Three kinds of time that no sum makes one, and the clock as a seam, so that all may run in virtual time.
 
 `Micros`    the log's time: Redis TIME, µs since 1970. What is stored, and what two machines can agree upon.
 `Now`       a gateway's time: seconds of its own monotonic clock. It begins anywhere, and dies with its process.
@@ -9,7 +9,6 @@ A difference of two of one kind is a plain duration: seconds (`float`), or of th
 which is mypy's to refuse (`tests/schemas/kinds_of_time.py`).
 """
 
-import time
 from typing import NewType, Protocol
 
 Micros = NewType("Micros", int)
@@ -19,8 +18,3 @@ TurnTime = NewType("TurnTime", float)
 
 class Clock(Protocol):
     def now(self) -> Now: ...
-
-
-class MonotonicClock:
-    def now(self) -> Now:
-        return Now(time.monotonic())

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from schemas.bus import Connecting, Delivery
-from schemas.clock import Clock, Micros, MonotonicClock
+from schemas.clock import Clock, Micros
 from schemas.config.lease import Lease
 from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
 from schemas.process.backoff import A_POOL, Backoff
+from schemas.process.clock import MonotonicClock
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers._work import JobBus, TakenJob

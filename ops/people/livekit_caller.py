@@ -25,8 +25,8 @@ from ops.people.caller import FRAME, Caller, CallError, Message, Sounded
 from schemas.access.livekit import Access
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.bus import Posting, Reading
-from schemas.clock import MonotonicClock
 from schemas.events import EndRequested, PlaybackStarted, SessionEnded
+from schemas.process.clock import MonotonicClock
 
 _AGENT_WITHIN = 20.0  # seconds
 _READ_EVERY = 0.05  # seconds

@@ -21,13 +21,14 @@ from schemas.bus import (
     Snapshot,
     Taken,
 )
-from schemas.clock import Clock, Micros, MonotonicClock
+from schemas.clock import Clock, Micros
 from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.languages import Announced
 from schemas.log import keys
 from schemas.log._fences import STAGES, check_postable
 from schemas.log._twin import Inbox, Partition, Session
+from schemas.process.clock import MonotonicClock
 
 EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""

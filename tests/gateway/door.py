@@ -15,10 +15,10 @@ from gateway.rooms.websocket.room import rejoin_websocket
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import House
 from gateway.transport import Transport
-from schemas.clock import MonotonicClock
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.log import MemoryBus
+from schemas.process.clock import MonotonicClock
 from tests.gateway.rig import LoudnessVad
 
 SECRET = "a secret of at least thirty-two characters"

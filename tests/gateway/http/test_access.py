@@ -10,11 +10,11 @@ from gateway.http.server import Server
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import House
 from schemas.access.tokens import Grant, mint
-from schemas.clock import MonotonicClock
 from schemas.config.agents import Agents
 from schemas.errors import SettingsError
 from schemas.events import ParticipantJoined, SessionStarted
 from schemas.log import MemoryBus
+from schemas.process.clock import MonotonicClock
 from schemas.process.hosts import host_names, is_ours
 from tests.gateway.door import SECRET, START, closing, door
 from tests.gateway.rig import LoudnessVad

@@ -4,10 +4,10 @@ from gateway.metrics import GatewayMetrics
 from gateway.sessions.outbox import Outbox
 from gateway.turn_taking import Publish
 from schemas.bus import Outcome
-from schemas.clock import MonotonicClock
 from schemas.config.agent import AgentSpec
 from schemas.events import DtmfReceived, SessionStarted, TurnCommitted
 from schemas.log import MemoryBus
+from schemas.process.clock import MonotonicClock
 
 
 async def test_an_event_that_cannot_be_written_is_left_out() -> None:

@@ -5,12 +5,12 @@ import logging
 import pytest
 
 from gateway.sessions.tongues import Tongues
-from schemas.clock import MonotonicClock
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusUnavailable
 from schemas.events import SessionStarted
 from schemas.languages import Announced
 from schemas.log import MemoryBus
+from schemas.process.clock import MonotonicClock
 from tests.gateway.rooms.websocket.test_websocket import door
 
 SPANISH = Announced("tts", ["es"], "TTS_VOICE=es_ES-davefx-medium", "piper")

@@ -11,11 +11,11 @@ import soundfile
 
 from gateway.inputs import Heard, Joined
 from gateway.rooms.file.room import RATE, FileRoom, rejoin_file
-from schemas.clock import MonotonicClock
 from schemas.config.agent import AgentSpec
 from schemas.errors import AudioFileError
 from schemas.events import SpeechPaused, SpeechStarted, TurnCommitted
 from schemas.log import MemoryBus
+from schemas.process.clock import MonotonicClock
 from tests.gateway.pools import Pools
 from tests.gateway.rig import rig
 from workers.testing import LoopClock, virtually

@@ -14,12 +14,12 @@ from gateway.sessions.reception import Reception
 from gateway.sessions.session import House, Session
 from ops.stack.embedded.livekit import LiveKit
 from schemas.audio import AudioRef
-from schemas.clock import MonotonicClock
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.events import ClipReady, Event, Word
 from schemas.jobs import TtsJob
 from schemas.log import MemoryBus
+from schemas.process.clock import MonotonicClock
 from tests.gateway.pools import CLIP_RATE, Pools
 from tests.gateway.rig import LoudnessVad
 from tests.gateway.rooms.livekit.site.rooms.human import Human
