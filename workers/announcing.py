@@ -10,6 +10,7 @@ from schemas.errors import BusError
 from schemas.events import Stage
 from schemas.languages import Announced
 from workers import registry
+from workers._settings import StageSettings
 
 AGAIN = 20.0  # seconds
 GOOD_FOR = 60.0
@@ -22,9 +23,11 @@ def announcement(stage: Stage, settings: Settings) -> Announced | None:
     languages = registry.languages(stage, settings)
     if not languages:
         return None
-    name = "stt_model" if stage == "stt" else "tts_voice"
-    setting = f"{name.upper()}={PurePath(str(getattr(settings, name))).name}"  # clients are told, too: no paths of ours
-    return Announced(stage, languages, setting, getattr(settings, f"{stage}_provider"))
+    ours = StageSettings.of(stage, settings)
+    name, value = ours.model
+    return Announced(
+        stage, languages, f"{name}={PurePath(value).name}", ours.provider
+    )  # clients are told, too: no paths of ours
 
 
 async def announce(bus: Announcing, consumer: str, what: Announced, working: Callable[[], bool]) -> None:

@@ -5,21 +5,19 @@ import logging
 import signal
 
 from schemas.bus import Announcing, Bus
-from schemas.config.settings import Settings, without_password
+from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.events import Stage
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
 from workers import registry
 from workers._metrics import WorkerMetrics
+from workers._settings import StageSettings
 from workers._stage import StageHandler
 from workers.announcing import announce, announcement
 from workers.runtime import Worker, WorkerOptions
 
 log = logging.getLogger("antiphon.worker")
-
-_ENDPOINT = "openai"
-"""The providers that ask a server: `<STAGE>_BASE_URL` names it."""
 
 
 def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
@@ -37,14 +35,6 @@ def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
     return TtsStage(registry.provider("tts", "", settings), settings)
 
 
-def what_is_warmed_up(stage: Stage, settings: Settings) -> str:
-    """`STT_PROVIDER=openai (STT_BASE_URL=http://…)`: the settings to look at when it takes long."""
-    name = getattr(settings, f"{stage}_provider")
-    model = "tts_voice" if stage == "tts" else f"{stage}_model"
-    setting = f"{stage}_base_url" if name == _ENDPOINT else model
-    return f"{stage.upper()}_PROVIDER={name} ({setting.upper()}={without_password(str(getattr(settings, setting)))})"
-
-
 def _announcing(
     stage: Stage, settings: Settings, bus: Announcing, consumer: str, worker: Worker
 ) -> "asyncio.Task[None] | None":
@@ -55,19 +45,6 @@ def _announcing(
     return asyncio.create_task(announce(bus, consumer, what, lambda: not worker.obstacles()), name="announce languages")
 
 
-def _patience(stage: Stage, settings: Settings) -> float | None:
-    """Seconds for one try to warm up: None where there is a model to load."""
-    return None if getattr(settings, f"{stage}_provider") != _ENDPOINT else getattr(settings, f"{stage}_timeout") + 3.0
-
-
-def what_is_awaited(stage: Stage, settings: Settings) -> str:
-    """`no answer yet, …`, where an endpoint is asked."""
-    if _patience(stage, settings) is None:
-        return ""
-    name = f"{stage}_timeout"
-    return f"no answer yet, one is expected within {getattr(settings, name):g} s ({name.upper()})"
-
-
 async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None) -> None:
     """Serve `stage` until SIGTERM or SIGINT, then drain; a second one hands back what isn't done at once.
 
@@ -75,12 +52,13 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     """
     from schemas.log import connect
 
+    ours = StageSettings.of(stage, settings)
     options = WorkerOptions(
         max_deliveries=settings.max_deliveries,
         drain=settings.drain,
-        warming=what_is_warmed_up(stage, settings),
-        warm_up_within=_patience(stage, settings),
-        awaited=what_is_awaited(stage, settings),
+        warming=ours.warmed_up,
+        warm_up_within=ours.warm_up_within,
+        awaited=ours.awaited,
     )
     set_up_logging(settings.log_level, settings.log_format, options.consumer)
     bus = bus or connect(settings, holds=True)

@@ -1,12 +1,51 @@
-"""The three seams where models plug in. A provider is a small class found by name through an entry point
-(`antiphon.stt`, `antiphon.llm`, `antiphon.tts`), built with the settings, and passes its stage's contract suite."""
+"""The three seams where models plug in (docs/writing-a-provider.md). A provider is a small class that inherits its stage's
+and is found by name through an entry point (`antiphon.stt`, `antiphon.llm`, `antiphon.tts`). It is built with the settings, and
+passes its stage's contract suite (`workers.testing.contracts`)."""
 
-from collections.abc import AsyncIterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from schemas.audio import Pcm
+from schemas.config.settings import Settings
 from schemas.events import Usage, Viseme, Word
+
+__all__ = ["ChatRequest", "Delta", "Hearing", "Llm", "Provider", "Sound", "Speaking", "Stt", "Transcript", "Tts"]
+
+
+class Provider(ABC):
+    """What all three kinds have in common; what a provider leaves out is as it is here.
+
+    `model`: told with each result, in the log. Errors, wherever they come from: `schemas.errors.Transient` is tried again,
+    Permanent is not; each says in one sentence what was expected, what was found, and which setting to change.
+    """
+
+    model: str
+
+    def __init__(self, settings: Settings) -> None:
+        """Cheap: no model is loaded yet, and nobody asked. Permanent: the settings can't be right."""
+        return
+
+    @staticmethod
+    def locate(settings: Settings) -> tuple[str, Callable[[], str]] | None:
+        """For `antiphon doctor`, where the model is a file: the setting that names it, and what answers where it is or raises
+        Permanent. Loads nothing."""
+        return None
+
+    @staticmethod
+    def languages(settings: Settings) -> list[str]:
+        """ISO 639-1 of what the model understands or speaks, so that agents of other languages are warned of; [] where it isn't
+        known. Loads nothing."""
+        return []
+
+    async def warm_up(self) -> None:
+        """Load what is to be loaded and try it once: only then is the worker ready. May be called again after Transient."""
+        return
+
+    async def aclose(self) -> None:
+        """The worker ends. Nothing is under way any more."""
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +69,10 @@ class Transcript:
     end_of_turn: float | None = None
 
 
-class Stt(Protocol):
-    model: str
-
-    async def warm_up(self) -> None: ...
-
+class Stt(Provider):
+    @abstractmethod
     async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
         """One transcript each, in order; "" for no speech. Transient or Permanent if the whole batch failed."""
-
-    async def aclose(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +104,14 @@ class Delta:
     forget: bool = False
 
 
-class Llm(Protocol):
-    model: str
-    prefills: bool
+class Llm(Provider):
+    prefills: bool = False
     """Whether a reply can be continued from a given beginning."""
 
-    async def warm_up(self) -> None: ...
-
-    def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
-        """Transient on timeouts, 5xx, broken streams; Permanent on a refused request."""
-
-    async def aclose(self) -> None: ...
+    @abstractmethod
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        """The reply as it comes; closed in the middle when nobody wants the rest. Transient on timeouts, 5xx, broken streams;
+        Permanent on a refused request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +135,7 @@ class Sound:
     visemes: list[Viseme] = field(default_factory=list)
 
 
-class Tts(Protocol):
-    model: str
-
-    async def warm_up(self) -> None: ...
-
-    def synthesize(self, request: Speaking) -> AsyncIterator[Sound]: ...
-
-    async def aclose(self) -> None: ...
+class Tts(Provider):
+    @abstractmethod
+    def synthesize(self, request: Speaking) -> AsyncGenerator[Sound, None]:
+        """The clip in parts, as they are ready; closed in the middle when nobody wants the rest."""

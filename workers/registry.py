@@ -6,16 +6,20 @@ mine = "my_package:MyLlm"         # LLM_PROVIDER=mine; built as MyLlm(settings)
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
-from typing import Any, Literal, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.events import Stage
-from workers.providers import Llm, Stt, Tts
+from workers._settings import StageSettings
+from workers.providers import Llm, Provider, Stt, Tts
 
-__all__ = ["languages", "locate_models", "provider", "provider_class", "provider_names"]
+__all__ = ["Opened", "languages", "locate_models", "provider", "provider_class", "provider_names"]
 
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
+_KINDS: dict[Stage, type[Any]] = {"stt": Stt, "llm": Llm, "tts": Tts}
+
+_Kind = TypeVar("_Kind", bound=Provider)
 
 
 def provider_names(stage: Stage) -> list[str]:
@@ -23,20 +27,24 @@ def provider_names(stage: Stage) -> list[str]:
     return sorted({point.name for point in entry_points(group=f"antiphon.{stage}")})
 
 
-def provider_class(stage: Stage, name: str) -> Callable[[Settings], Any]:
-    """The class behind a name. Permanent when there is none, or its package can't be imported."""
+def provider_class(stage: Stage, name: str) -> type[Provider]:
+    """The class behind a name. Permanent when there is none, its package can't be imported, or it is none of ours."""
+    setting = f"{stage.upper()}_PROVIDER={name}"
     found = entry_points(group=f"antiphon.{stage}", name=name)
     if not found:
         names = ", ".join(provider_names(stage)) or "none: run `make setup`"
-        raise Permanent(
-            f"{stage.upper()}_PROVIDER={name}: no such provider is installed; found {names}", "provider_missing"
-        )
+        raise Permanent(f"{setting}: no such provider is installed; found {names}", "provider_missing")
+    point = next(iter(found))
     try:
-        made: Callable[[Settings], Any] = next(iter(found)).load()
+        made = point.load()
     except (ImportError, AttributeError) as error:
+        raise Permanent(f"{setting}: its code cannot be loaded ({error})", "provider_broken") from error
+    kind = _KINDS[stage]
+    if not (isinstance(made, type) and issubclass(made, kind)):
         raise Permanent(
-            f"{stage.upper()}_PROVIDER={name}: its code cannot be loaded ({error})", "provider_broken"
-        ) from error
+            f"{setting}: {point.value} does not inherit workers.providers.{kind.__name__}; see docs/writing-a-provider.md",
+            "provider_broken",
+        )
     return made
 
 
@@ -48,30 +56,48 @@ def provider(stage: Literal["llm"], name: str, settings: Settings) -> Llm: ...
 def provider(stage: Literal["tts"], name: str, settings: Settings) -> Tts: ...
 def provider(stage: Stage, name: str, settings: Settings) -> Any:
     """A provider of `stage`; "" is the one the settings name. Permanent says in one sentence what is missing."""
-    return provider_class(stage, name or getattr(settings, f"{stage}_provider"))(settings)
+    return provider_class(stage, name or StageSettings.of(stage, settings).provider)(settings)
+
+
+class Opened(Generic[_Kind]):
+    """A worker's own provider, and those that jobs name instead of it: each of them is opened once and kept."""
+
+    def __init__(self, own: _Kind, own_name: str, open_other: Callable[[str], _Kind]) -> None:
+        self.own, self.own_name = own, own_name
+        self._open = open_other
+        self._others: dict[str, _Kind] = {}
+
+    def named(self, name: str) -> _Kind:
+        """The provider of that name; "" is the worker's own. Permanent: it can't be opened."""
+        if name in ("", self.own_name):
+            return self.own
+        if name not in self._others:
+            self._others[name] = self._open(name)
+        return self._others[name]
+
+    async def aclose(self) -> None:
+        for each in (self.own, *self._others.values()):
+            await each.aclose()
 
 
 def locate_models(settings: Settings) -> Iterator[tuple[str, str, Callable[[], str]]]:
     """For `antiphon doctor`: (stage, setting, find) of each model that is a file here. `find()` answers where it is, or
-    raises Permanent. A provider takes part by a static `locate(settings) -> (setting, find)`."""
+    raises Permanent."""
     for stage in STAGES:
-        name = getattr(settings, f"{stage}_provider")
         try:
-            found = getattr(provider_class(stage, name), "locate", None)
+            found = provider_class(stage, StageSettings.of(stage, settings).provider).locate(settings)
         except Permanent as error:
             yield stage, f"{stage.upper()}_PROVIDER", _raiser(error)
             continue
         if found is not None:
-            setting, find = found(settings)
+            setting, find = found
             yield stage, setting, find
 
 
 def languages(stage: Stage, settings: Settings) -> list[str]:
-    """ISO 639-1 of what the settings' provider of `stage` understands or speaks; [] where it doesn't tell. A provider tells by a
-    static `languages(settings) -> list[str]`, which loads no model."""
+    """ISO 639-1 of what the settings' provider of `stage` understands or speaks; [] where it doesn't tell."""
     try:
-        told = getattr(provider_class(stage, getattr(settings, f"{stage}_provider")), "languages", None)
-        return list(told(settings)) if told is not None else []
+        return provider_class(stage, StageSettings.of(stage, settings).provider).languages(settings)
     except Permanent:
         return []
 

@@ -6,7 +6,7 @@ sleep, as if a GPU worked: what remains is the price of everything around it.
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage, Usage, Viseme, Word
-from workers.providers import ChatRequest, Delta, Hearing, Sound, Speaking, Transcript
+from workers.providers import ChatRequest, Delta, Hearing, Llm, Sound, Speaking, Stt, Transcript, Tts
 
 __all__ = ["SimulatedLlm", "SimulatedStt", "SimulatedTts", "Simulation", "pitch"]
 
@@ -47,16 +47,16 @@ class Simulation(BaseSettings):
     llm_trouble: Trouble = ""
     tts_trouble: Trouble = ""
 
-    async def trouble(self, stage: Stage) -> bool:
-        """Fail as asked; answers whether the answer is to be empty."""
-        kind: Trouble = getattr(self, f"{stage}_trouble")
-        if kind == "transient":
-            raise Transient(f"SIMULATED_{stage.upper()}_TROUBLE=transient: fails as asked", "simulated")
-        if kind == "permanent":
-            raise Permanent(f"SIMULATED_{stage.upper()}_TROUBLE=permanent: fails as asked", "simulated")
-        if kind == "hang":
-            await asyncio.Event().wait()
-        return kind == "empty"
+
+async def _fails(stage: Stage, trouble: Trouble) -> bool:
+    """Fail as asked; answers whether the answer is to be empty."""
+    if trouble == "transient":
+        raise Transient(f"SIMULATED_{stage.upper()}_TROUBLE=transient: fails as asked", "simulated")
+    if trouble == "permanent":
+        raise Permanent(f"SIMULATED_{stage.upper()}_TROUBLE=permanent: fails as asked", "simulated")
+    if trouble == "hang":
+        await asyncio.Event().wait()
+    return trouble == "empty"
 
 
 class _Simulated:
@@ -65,12 +65,8 @@ class _Simulated:
     def __init__(self, settings: Settings, simulation: Simulation | None = None):
         self._simulation = simulation or Simulation()
 
-    async def warm_up(self) -> None: ...
 
-    async def aclose(self) -> None: ...
-
-
-class SimulatedStt(_Simulated):
+class SimulatedStt(_Simulated, Stt):
     """Hears "sound number N of S seconds": N from the samples. Silence is ""."""
 
     def __init__(self, settings: Settings, simulation: Simulation | None = None):
@@ -78,7 +74,7 @@ class SimulatedStt(_Simulated):
         self._device = asyncio.Lock()
 
     async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
-        empty = await self._simulation.trouble("stt")
+        empty = await _fails("stt", self._simulation.stt_trouble)
         async with self._device:
             await asyncio.sleep(self._simulation.stt_ms / 1e3)
         return [Transcript("") if empty else self._heard(hearing) for hearing in batch]
@@ -100,13 +96,13 @@ class SimulatedStt(_Simulated):
         )
 
 
-class SimulatedLlm(_Simulated):
+class SimulatedLlm(_Simulated, Llm):
     """Says what it was told last and how many messages it was given; then fixed sentences."""
 
     prefills = True
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
-        empty = await self._simulation.trouble("llm")
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        empty = await _fails("llm", self._simulation.llm_trouble)
         await asyncio.sleep(self._simulation.llm_ms / 1e3)
         reply = "" if empty else self._reply(request.messages)
         rest = reply.removeprefix(request.prefill)
@@ -128,11 +124,11 @@ class SimulatedLlm(_Simulated):
         return " ".join(sentences)
 
 
-class SimulatedTts(_Simulated):
+class SimulatedTts(_Simulated, Tts):
     """A quiet tone, as long as the text, of the text's own pitch."""
 
-    async def synthesize(self, request: Speaking) -> AsyncIterator[Sound]:
-        empty = await self._simulation.trouble("tts")
+    async def synthesize(self, request: Speaking) -> AsyncGenerator[Sound, None]:
+        empty = await _fails("tts", self._simulation.tts_trouble)
         await asyncio.sleep(self._simulation.tts_ms / 1e3)
         rate = self._simulation.tts_rate
         seconds = 0.0 if empty else len(request.text) * self._simulation.tts_char_ms / 1e3 / request.speed

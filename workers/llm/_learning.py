@@ -44,7 +44,7 @@ async def first_answer(llm: Llm) -> None:
     """Have a model answer something short, and see whether its reasoning shows. ProviderError: it doesn't answer."""
     now = asyncio.get_running_loop().time
     text, until = "", None
-    async with contextlib.aclosing(llm.stream(_FIRST)) as deltas:  # type: ignore[type-var]
+    async with contextlib.aclosing(llm.stream(_FIRST)) as deltas:
         async for delta in deltas:
             until = until or now() + _LISTEN
             text = delta.text if delta.forget else text + delta.text
@@ -56,7 +56,7 @@ async def continues(llm: Llm) -> bool:
     """Whether an assistant's message at the end is gone on with: the next number comes, not the first."""
     text = ""
     try:
-        async with asyncio.timeout(_LISTEN), contextlib.aclosing(llm.stream(_COUNT)) as deltas:  # type: ignore[type-var]
+        async with asyncio.timeout(_LISTEN), contextlib.aclosing(llm.stream(_COUNT)) as deltas:
             async for delta in deltas:
                 text += delta.text
     except (ProviderError, TimeoutError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 
 from workers.providers import Delta
@@ -12,7 +12,7 @@ class Reading:
     """`async with Reading(stream, cancelled) as deltas:` iterate; it ends early, and the stream is closed at once, when
     `cancelled` is set. The stream is read while the caller is busy with what came before."""
 
-    def __init__(self, stream: AsyncIterator[Delta], cancelled: asyncio.Event):
+    def __init__(self, stream: AsyncGenerator[Delta, None], cancelled: asyncio.Event):
         self._stream = stream
         self._cancelled = cancelled
         self._arrived: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
@@ -48,10 +48,8 @@ class Reading:
         except Exception as error:
             self._arrived.put_nowait(error)
         finally:
-            close = getattr(self._stream, "aclose", None)
-            if close is not None:
-                with contextlib.suppress(Exception):
-                    await close()
+            with contextlib.suppress(Exception):
+                await self._stream.aclose()
 
     async def _watch(self) -> None:
         await self._cancelled.wait()

@@ -22,7 +22,7 @@ from workers.llm._chunks import Chunk, Finish, chunk
 from workers.llm._reasoning import Hidden, Shown
 from workers.llm._request import Habits, body_of
 from workers.llm._sse import EventStream, NotAStream
-from workers.providers import ChatRequest, Delta
+from workers.providers import ChatRequest, Delta, Llm
 
 log = logging.getLogger("antiphon.llm")
 
@@ -33,7 +33,7 @@ _END = 0.05  # seconds that the end of a body may take behind its last event
 _PROBES = 2.0  # seconds for what else is asked while warming up
 
 
-class OpenAiLlm:
+class OpenAiLlm(Llm):
     """Streams chat completions. An agent's `llm.options` go into the request as they are."""
 
     def __init__(self, settings: Settings, *, keeps: bool | None = None):
@@ -68,7 +68,7 @@ class OpenAiLlm:
             async with asyncio.timeout(_PROBES):
                 await self._learn()
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         habits = self._habits_of(request.model)
         hidden = Hidden(held=habits.unopened and not request.prefill)
         text = _Text(hidden)

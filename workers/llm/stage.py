@@ -6,7 +6,6 @@ from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from schemas.bus import Seen
-from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage
@@ -20,6 +19,7 @@ from workers.llm._fitting import shorter, size, trimmed, without_tools
 from workers.llm._reply import End, Reply
 from workers.llm._resume import Diverged
 from workers.providers import ChatRequest, Llm
+from workers.registry import Opened
 
 log = logging.getLogger("antiphon.llm")
 
@@ -38,9 +38,7 @@ class LlmStage:
 
     def __init__(self, provider: Llm, settings: Settings):
         self.slots = settings.worker_slots or _SLOTS
-        self._own = provider
-        self._others: dict[str, Llm] = {}
-        self._settings = settings
+        self._providers = Opened(provider, settings.llm_provider, lambda name: registry.provider("llm", name, settings))
         self._folds: Folds | None = None
         self._silent: WeakKeyDictionary[Work, bool] = WeakKeyDictionary()
         """Jobs answered with nothing so far, and whether reasoning took all there was."""
@@ -48,11 +46,10 @@ class LlmStage:
         """Characters of chat that fitted where more did not, by model."""
 
     async def warm_up(self) -> None:
-        await self._own.warm_up()
+        await self._providers.own.warm_up()
 
     async def aclose(self) -> None:
-        for provider in (self._own, *self._others.values()):
-            await provider.aclose()
+        await self._providers.aclose()
 
     async def run(self, works: Sequence[Work]) -> None:
         for work in works:
@@ -64,7 +61,7 @@ class LlmStage:
         self._folds = self._folds or Folds(work.bus)
         state = await self._folds.folded(job.session, job.answers, job.id)
         work.seen = Seen(state.seq, state.at)
-        provider = self._provider(state.agent)
+        provider = self._providers.named(state.agent.llm.provider)
         said = [sentence.text for sentence in chat.said(state, job.turn or 0, job.generation)]
         reply = Reply(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
         try:
@@ -158,15 +155,6 @@ class LlmStage:
                 "switch reasoning off in its llm.options"
             )
         return Permanent(message, "empty") if again else Transient(message, "empty")
-
-    def _provider(self, agent: AgentSpec) -> Llm:
-        """The agent's own provider, or the worker's."""
-        name = agent.llm.provider
-        if name in ("", self._settings.llm_provider):
-            return self._own
-        if name not in self._others:
-            self._others[name] = registry.provider("llm", name, self._settings)
-        return self._others[name]
 
 
 def _sentences(state: SessionState, job: LlmJob) -> int:

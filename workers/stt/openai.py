@@ -16,7 +16,7 @@ from schemas.errors import Permanent, Transient
 from schemas.text.clean import well_formed
 from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
-from workers.providers import Hearing, Transcript
+from workers.providers import Hearing, Stt, Transcript
 from workers.stt._ears import Ears
 from workers.stt._guards import silent
 
@@ -29,7 +29,7 @@ _MOST = 4 << 20
 """Bytes of an answer that are read."""
 
 
-class OpenAiStt:
+class OpenAiStt(Stt):
     """Provider `openai`: STT_BASE_URL, STT_MODEL, STT_API_KEY, STT_LANGUAGE, STT_TIMEOUT. One request an utterance, a
     batch's side by side; the end of turn is judged here."""
 

@@ -18,6 +18,7 @@ from schemas.jobs import SttJob
 from workers import registry
 from workers._stage import Work
 from workers.providers import Hearing, Stt, Transcript
+from workers.registry import Opened
 
 __all__ = ["SttStage"]
 
@@ -38,14 +39,12 @@ class SttStage:
     def __init__(self, provider: Stt, settings: Settings, open_provider: Callable[[str], Stt] | None = None) -> None:
         self.batch = settings.worker_batch or DEFAULT_BATCH
         self.slots = settings.worker_slots or DEFAULT_SLOTS
-        self._own = provider
-        self._own_name = settings.stt_provider
-        self._open = open_provider or (lambda name: registry.provider("stt", name, settings))
-        self._others: dict[str, Stt] = {}
+        opening = open_provider or (lambda name: registry.provider("stt", name, settings))
+        self._providers = Opened(provider, settings.stt_provider, opening)
         self._in_hand = 0
 
     async def warm_up(self) -> None:
-        await self._own.warm_up()
+        await self._providers.own.warm_up()
 
     async def run(self, works: Sequence[Work]) -> None:
         """Transcribe `works` together; one whose sound is missing or broken fails by itself.
@@ -65,8 +64,7 @@ class SttStage:
             self._in_hand -= len(works)
 
     async def aclose(self) -> None:
-        for provider in (self._own, *self._others.values()):
-            await provider.aclose()
+        await self._providers.aclose()
 
     async def _without_hints_under_load(self, works: Sequence[Work]) -> list[Work]:
         """All but the partials that stand in the way of somebody's reply: those are ended, nothing appended."""
@@ -109,11 +107,11 @@ class SttStage:
         )
 
     async def _transcribe(self, name: str, group: Sequence[tuple[Work, Hearing]]) -> None:
-        provider = self._provider(name)
+        provider = self._providers.named(name)
         transcripts = await provider.transcribe([hearing for _, hearing in group])
         if len(transcripts) != len(group):
             raise Permanent(
-                f"STT_PROVIDER={name or self._own_name}: expected {len(group)} transcripts, got {len(transcripts)}",
+                f"STT_PROVIDER={name or self._providers.own_name}: expected {len(group)} transcripts, got {len(transcripts)}",
                 "bad_answer",
             )
         await _all(
@@ -121,13 +119,6 @@ class SttStage:
             for (work, _), transcript in zip(group, transcripts, strict=True)
             if not work.cancelled.is_set()
         )
-
-    def _provider(self, name: str) -> Stt:
-        if name in ("", self._own_name):
-            return self._own
-        if name not in self._others:
-            self._others[name] = self._open(name)
-        return self._others[name]
 
 
 async def _all(doing: Iterable[Awaitable[_Item]]) -> list[_Item]:

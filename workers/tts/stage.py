@@ -6,7 +6,7 @@ the sound is there, synthesizes again and appends what follows.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from weakref import WeakSet
 
@@ -20,6 +20,7 @@ from schemas.jobs import TtsJob
 from workers import registry
 from workers._stage import Work
 from workers.providers import Sound, Speaking, Tts
+from workers.registry import Opened
 from workers.tts._clips import Repeats, after, joined
 
 __all__ = ["TtsStage"]
@@ -36,16 +37,14 @@ class TtsStage:
 
     def __init__(self, provider: Tts, settings: Settings, open_provider: Callable[[str], Tts] | None = None) -> None:
         self.slots = settings.worker_slots or DEFAULT_SLOTS
-        self._own = provider
-        self._own_name = settings.tts_provider
-        self._open = open_provider or (lambda name: registry.provider("tts", name, settings))
-        self._others: dict[str, Tts] = {}
+        opening = open_provider or (lambda name: registry.provider("tts", name, settings))
+        self._providers = Opened(provider, settings.tts_provider, opening)
         self._repeats = Repeats()
         self._begun: WeakSet[Work] = WeakSet()
         self._rehearsal: asyncio.Task[None] | None = None
 
     async def warm_up(self) -> None:
-        await self._own.warm_up()
+        await self._providers.own.warm_up()
         self._rehearsal = asyncio.create_task(self._rehearse(), name="rehearse phrases")
 
     async def run(self, works: Sequence[Work]) -> None:
@@ -56,8 +55,7 @@ class TtsStage:
         if self._rehearsal is not None:
             self._rehearsal.cancel()
             await asyncio.gather(self._rehearsal, return_exceptions=True)
-        for provider in (self._own, *self._others.values()):
-            await provider.aclose()
+        await self._providers.aclose()
 
     async def _rehearse(self) -> None:
         """Speak the phrases that every session asks for at its beginning: they would keep its greeting waiting."""
@@ -86,7 +84,8 @@ class TtsStage:
                     return
                 part += 1
         raise Permanent(
-            f"TTS_PROVIDER={job.provider or self._own_name}: the sound of a sentence ended without a last part", "empty"
+            f"TTS_PROVIDER={job.provider or self._providers.own_name}: the sound of a sentence ended without a last part",
+            "empty",
         )
 
     async def _delivered(self, work: Work) -> tuple[int, float]:
@@ -119,7 +118,7 @@ class TtsStage:
             phrase=job.phrase,
             took=work.elapsed(),
             queued=work.queued,
-            model=job.voice or self._provider(job.provider).model,
+            model=job.voice or self._providers.named(job.provider).model,
         )
 
     async def _sounds(self, job: TtsJob) -> AsyncGenerator[Sound, None]:
@@ -129,34 +128,15 @@ class TtsStage:
             yield known
             return
         parts: list[Sound] = []
-        provider = self._provider(job.provider)
-        async with aclosing(
-            _closable(provider.synthesize(Speaking(job.text, job.voice, job.speed, job.language)))
-        ) as sounds:
+        provider = self._providers.named(job.provider)
+        request = Speaking(job.text, job.voice, job.speed, job.language)
+        async with aclosing(provider.synthesize(request)) as sounds:
             async for sound in sounds:
                 parts.append(sound)
                 if sound.last:
                     self._repeats.offer(_key(job), joined(parts), fixed=job.phrase is not None)
                 yield sound
 
-    def _provider(self, name: str) -> Tts:
-        if name in ("", self._own_name):
-            return self._own
-        if name not in self._others:
-            self._others[name] = self._open(name)
-        return self._others[name]
-
 
 def _key(job: TtsJob) -> tuple[str, str, float, str, str]:
     return job.provider, job.voice, job.speed, job.language, job.text
-
-
-async def _closable(sounds: AsyncIterator[Sound]) -> AsyncGenerator[Sound, None]:
-    """`sounds` as a generator that ends theirs when it is closed (a plain iterator has nothing to end)."""
-    try:
-        async for sound in sounds:
-            yield sound
-    finally:
-        close = getattr(sounds, "aclose", None)
-        if close is not None:
-            await close()

@@ -1,7 +1,7 @@
 """An LLM that says what the test tells it, and a session in which somebody asked something."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from schemas.audio import AudioRef
@@ -12,6 +12,7 @@ from schemas.events import ReplyFinished, ReplySentence, SessionStarted, Transcr
 from schemas.jobs import LlmJob, TtsJob
 from schemas.log import MemoryBus
 from tests.workers.runtime.pool import Pool
+from workers import providers
 from workers.llm import LlmStage
 from workers.providers import ChatRequest, Delta
 
@@ -20,7 +21,7 @@ AGENT = AgentSpec(language="de", voice=Voice(name="v", speed=1.25), llm=Llm(seed
 STOP = Delta(finish="stop", usage=Usage(prompt_tokens=9, completion_tokens=5))
 
 
-class ScriptedLlm:
+class ScriptedLlm(providers.Llm):
     """`scripts`: one per request, the last for all further ones. Text is streamed, numbers are waited for, errors raised."""
 
     model = "scripted"
@@ -31,9 +32,7 @@ class ScriptedLlm:
         self.closed = 0
         self._scripts = list(scripts)
 
-    async def warm_up(self) -> None: ...
-
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         self.requests.append(request)
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
         try:
@@ -46,8 +45,6 @@ class ScriptedLlm:
                     yield Delta(item) if isinstance(item, str) else item
         finally:
             self.closed += 1
-
-    async def aclose(self) -> None: ...
 
 
 def llm_stage(provider: ScriptedLlm) -> LlmStage:

@@ -30,7 +30,7 @@ class ManualClock:
         return Now(self.time)
 
 
-class CountingStt:
+class CountingStt(Stt):
     """Hears how many samples there are, and the first and the last of them. Less than ten are noise."""
 
     model = "counting"
@@ -40,8 +40,6 @@ class CountingStt:
         self.meanwhile = meanwhile
         self.asked: list[Sequence[Hearing]] = []
         self.closed = 0
-
-    async def warm_up(self) -> None: ...
 
     async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
         self.asked.append(batch)

@@ -1,6 +1,6 @@
 """The tts stage on the log: what it appends, and that a clip is never begun twice."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ class ManualClock:
         return Now(self.time)
 
 
-class CutTts:
+class CutTts(Tts):
     """Says WHOLE in parts of the given lengths; `breaks_after` parts it fails once."""
 
     model = "cut"
@@ -48,9 +48,7 @@ class CutTts:
         self.given = 0
         self.closed = 0
 
-    async def warm_up(self) -> None: ...
-
-    async def synthesize(self, request: Speaking) -> AsyncIterator[Sound]:
+    async def synthesize(self, request: Speaking) -> AsyncGenerator[Sound, None]:
         self.asked.append(request)
         at = 0
         try:
@@ -63,8 +61,6 @@ class CutTts:
                 at += length
         finally:
             self.closed += 1
-
-    async def aclose(self) -> None: ...
 
     def _part(self, low: int, high: int) -> Sound:
         def moved(second: float) -> float:
