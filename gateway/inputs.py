@@ -16,6 +16,8 @@ LONGEST_MESSAGE = 4000
 _ATTRIBUTES, _LONGEST_VALUE, _ATTRIBUTES_LENGTH = 64, 4000, 16_384
 """How many things may be known of a participant; characters of one, and of all of them."""
 _DIGITS = 64
+KEYS = "0123456789*#ABCD"
+"""Those of a phone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,16 @@
 """Who gets in by HTTP: by the host it was asked for, the page it comes from, and its token."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import WSCloseCode, web
+from aiohttp.typedefs import Handler
 
 from schemas.access.tokens import Grant, TokenRefused, check_secret, verify
 from schemas.errors import SettingsError
 from schemas.process.hosts import host_names, is_loopback, is_ours
 
 log = logging.getLogger("antiphon.gateway.admission")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _TOLD_OF = 20  # strange hosts, in the log
 _ANYTHING = Grant(join=True)

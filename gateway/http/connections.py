@@ -7,17 +7,18 @@ more) gives way to one that comes when there are too many: half-open ones, howev
 import asyncio
 import ipaddress
 import resource
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
 
 from schemas.errors import SettingsError
+from schemas.process.hosts import Network, within
 
-Proxies = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Proxies = tuple[Network, ...]
 
 FIRST_WITHIN = 10.0
 """Seconds for a request's head, from the connection's beginning or the last answer, and for its body."""
@@ -73,16 +74,6 @@ def proxies_of(setting: str) -> Proxies:
     return tuple(found)
 
 
-def is_proxy(address: str, proxies: Proxies) -> bool:
-    """Whether it is one of ours."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return any((mapped or found) in network for network in proxies)
-
-
 def neighbourhood(address: str) -> str:
     """Whom an address counts as: IPv4 as itself, IPv6 as its /64, which one household has all of."""
     try:
@@ -99,9 +90,9 @@ def neighbourhood(address: str) -> str:
 def caller_of(request: web.Request, proxies: Proxies) -> str:
     """Whom a request comes from, as `neighbourhood` has it: by our own proxies' word (X-Forwarded-For), nobody else's."""
     peer = request.remote or ""
-    told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",") if is_proxy(peer, proxies) else []
+    told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",") if within(peer, proxies) else []
     for address in reversed([name.strip() for name in told if name.strip()]):
-        if not is_proxy(address, proxies):
+        if not within(address, proxies):
             return neighbourhood(address)
     return neighbourhood(peer)
 
@@ -213,7 +204,7 @@ class Visitor(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         peer = str((transport.get_extra_info("peername") or ("",))[0])
-        self.address, self.proxy = neighbourhood(peer), is_proxy(peer, self._connections.proxies)
+        self.address, self.proxy = neighbourhood(peer), within(peer, self._connections.proxies)
         why = self._connections.admit(self)
         if why:
             body = b'{"error": {"code": "too_many", "message": "%s"}}' % why.encode()

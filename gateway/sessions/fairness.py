@@ -5,7 +5,7 @@ from gateway.inputs import Digits, Joined, Left, PushToTalk, RoomInput, Typed
 
 _RATE, _BURST = 10.0, 60.0
 """Messages, keys, presses and changes of one participant: so many a second, and so many at once. A door may ask for less."""
-TYPED, KEYS = (1.0, 10.0), (5.0, 50.0)
+TYPING, KEYING = (1.0, 10.0), (5.0, 50.0)
 """What the doors that strangers come by ask for: typed messages, and keys and presses, a second and at once."""
 
 

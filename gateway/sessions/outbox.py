@@ -15,27 +15,27 @@ from schemas.codec import encode_event, encode_job
 from schemas.errors import BusError, EventError
 from schemas.events import Event, Stage, UtteranceCaptured
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
+from schemas.process.backoff import Backoff
 
 log = logging.getLogger("antiphon.gateway.log")
 
 Answer = TypeVar("Answer")
 Cut = tuple[Capture, Pcm]
 
-_BACKOFF_FIRST, _BACKOFF_LAST = 0.05, 0.5
-
 
 async def insist(what: str, call: Callable[[], Awaitable[Answer]], metrics: GatewayMetrics) -> Answer:
     """Repeat `call` until the log answers. The first failure is said; an outcome, of whatever kind, is an answer."""
-    backoff = 0.0
+    delays = Backoff(0.05, 0.5)
+    failing = False
     while True:
         try:
             return await call()
         except BusError as error:
             metrics.log_errors.labels(what).inc()
-            if not backoff:
+            if not failing:
                 log.warning("%s: %s", what, error)
-            backoff = min(max(_BACKOFF_FIRST, backoff * 2), _BACKOFF_LAST)
-            await asyncio.sleep(backoff)
+            failing = True
+            await asyncio.sleep(next(delays))
 
 
 def traceparent(session: str, turn: int | None) -> str:

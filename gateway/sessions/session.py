@@ -19,7 +19,7 @@ from gateway.sessions.waiting import Waiting
 from gateway.sound.playback import Playback
 from gateway.sound.ring import Stream
 from gateway.sound.sample_rate import SampleRate
-from gateway.sound.vad import Ear
+from gateway.sound.vad import VoiceActivity
 from gateway.turn_taking import (
     Decision,
     End,
@@ -80,7 +80,7 @@ class House:
 
     bus: GatewayBus
     clock: Clock
-    vad: Ear
+    vad: VoiceActivity
     by: str
     queue_limit: int = 1000
     metrics: GatewayMetrics = field(default_factory=GatewayMetrics)

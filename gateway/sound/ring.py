@@ -33,7 +33,7 @@ _ADAPTS, _FADES = 4.0, 0.1
 somebody else)."""
 
 
-class Voice:
+class VoiceLevel:
     """How loud a participant speaks into their microphone, learnt from what they say: louder at once, more quietly with time.
 
     Nothing is known before somebody has spoken, and no level is too low: a soft voice on a good line is a voice. What speaks far
@@ -84,7 +84,7 @@ class Stream:
         self._starving = False
         self._quiet = 0
         self._level = 0.0
-        self._voice = Voice()
+        self._voice = VoiceLevel()
         self.loud = self.spoken = 0
         """Frames with sound in them so far; those of them that the VAD called speech."""
 

@@ -25,7 +25,7 @@ def model_path() -> Path:
     return path
 
 
-class Ear(Protocol):
+class VoiceActivity(Protocol):
     """What the engine needs of a VAD. `run` may be called in a thread; the rest between two runs."""
 
     def warm_up(self) -> None: ...

@@ -5,6 +5,8 @@ import ipaddress
 import re
 from collections.abc import Collection, Sequence
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\\?#\[\],]+)(?::(\d{1,5}))?")
 
 
@@ -16,6 +18,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def within(host: str, networks: Sequence[Network]) -> bool:
+    """Whether `host` is an address in one of `networks`; a name never is. IPv4 within IPv6 counts as itself."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return any(mapped in network for network in networks)
 
 
 def host_names(setting: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ from gateway.rooms.livekit._allowance import OPEN, RATES
 from gateway.rooms.livekit._connection import AGENT_SESSION, CHAT, EARLY_SOUND, OLD_CHAT
 from gateway.rooms.livekit._ears import Ears
 from gateway.rooms.livekit._incoming import Incoming
-from gateway.rooms.livekit._outbox import Outbox
+from gateway.rooms.livekit._outgoing import Outgoing
 from gateway.rooms.livekit._people import of_interest
 from gateway.rooms.livekit.conventions import Send, SendBytes, SendData
 from gateway.rooms.livekit.conventions.agent_session import AgentSession
@@ -61,7 +61,7 @@ class Heard:
         raise RuntimeError("none here")
 
 
-class Sent(Outbox):
+class Sent(Outgoing):
     def __init__(self) -> None:
         super().__init__()
         self.sends: list[Send] = []
@@ -177,11 +177,11 @@ class Bench:
     def __init__(self, seed: int):
         self.stranger = Stranger(seed)
         self.random = self.stranger.random
-        self.room, self.outbox = Heard(), Sent()
+        self.room, self.outgoing = Heard(), Sent()
         self.clock = LoopClock()
         self.agent = AgentSpec(livekit=LiveKit(run_input=True))
         self.incoming = Incoming(
-            self.room, self.clock, self.agent, Rtvi(), AgentSession("desk", run_input=True), Ears(self.clock), self.outbox,
+            self.room, self.clock, self.agent, Rtvi(), AgentSession("desk", run_input=True), Ears(self.clock), self.outgoing,
             threaded=False,
         )  # fmt: skip
         self.readers: list[Reader] = []
@@ -263,14 +263,14 @@ def _what_came_of_it(bench: Bench) -> None:
             assert len(item.text.encode()) <= 16_000
         if isinstance(item, Digits):
             assert len(item.digits) <= 64
-    for send in bench.outbox.sends:
+    for send in bench.outgoing.sends:
         assert isinstance(send, SendData | SendBytes)
         assert len(send.payload if isinstance(send, SendData) else send.data) < 15 * 1024
     assert [item.text for item in bench.room.inputs if isinstance(item, Typed) and item.participant == "ann"] == [
         "is anybody there?",
         "hello",
     ]
-    answers = [send for send in bench.outbox.sends if isinstance(send, SendData | SendBytes) and send.to == ("ann",)]
+    answers = [send for send in bench.outgoing.sends if isinstance(send, SendData | SendBytes) and send.to == ("ann",)]
     assert [type(send) for send in answers] == [SendData, SendBytes]
 
 

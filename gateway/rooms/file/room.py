@@ -10,7 +10,6 @@ After the recording's end there is silence; the caller hangs up when the agent h
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from gateway.inputs import Attached, Heard, HungUp, Joined, RoomInput
 from gateway.room import Room
 from gateway.sound.audio_file import describe, frames
 from gateway.sound.detector import FRAME
+from gateway.sound.queue import PcmQueue
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.clock import Clock, Now
 from schemas.errors import AudioFileError
@@ -80,12 +80,11 @@ class FileRoom(Room):
         self._ended_at: int | None = None  # frame after the recording's last
         self._quiet_since = self._heard
         self._state = ""
-        self._queue: deque[Pcm] = deque()
-        self._queued = 0
+        self._queue = PcmQueue()
         self._inputs: list[RoomInput] = [Joined(participant)] if joins else []
         self._inputs.append(Attached())
         self._left = soxr.ResampleStream(HEARING_RATE, RATE, 1, dtype="int16")
-        self._out = _Recording(target, self._heard * _OUT) if target else None
+        self._out = _StereoFile(target, self._heard * _OUT) if target else None
 
     def position(self) -> float:
         """Seconds of the recording heard so far; kept with the session's lease."""
@@ -109,16 +108,13 @@ class FileRoom(Room):
         return inputs
 
     def push(self, pcm: Pcm) -> None:
-        self._queue.append(pcm)
-        self._queued += len(pcm)
+        self._queue.push(pcm)
 
     def queued(self) -> float:
-        return self._queued / RATE
+        return self._queue.samples / RATE
 
     def clear(self) -> float:
-        dropped, self._queued = self._queued, 0
-        self._queue.clear()
-        return dropped / RATE
+        return self._queue.clear() / RATE
 
     def send(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
@@ -142,26 +138,12 @@ class FileRoom(Room):
         said = _SILENT_FRAME if frame is None else np.pad(frame, (0, FRAME - len(frame)))
         self._heard += 1
         self._steps.time += FRAME / HEARING_RATE
-        agent = self._sound(_OUT)
+        agent = self._queue.take(_OUT)
         if self._out is not None:
             self._out.write(self._left.resample_chunk(said), agent)
-        if self._queued:
+        if self._queue.samples:
             self._quiet_since = self._heard
         return said
-
-    def _sound(self, samples: int) -> Pcm:
-        """The next of what the agent says; silence where there is none."""
-        out = np.zeros(samples, np.int16)
-        at = 0
-        while at < samples and self._queue:
-            chunk = self._queue.popleft()
-            taken = min(len(chunk), samples - at)
-            out[at : at + taken] = chunk[:taken]
-            at += taken
-            if taken < len(chunk):
-                self._queue.appendleft(chunk[taken:])
-        self._queued -= at
-        return out
 
     def _over(self) -> bool:
         if self._ended_at is None:
@@ -172,7 +154,7 @@ class FileRoom(Room):
         return since_end >= self._patience and (listening or since_end >= _LONGEST_SILENCE)
 
 
-class _Recording:
+class _StereoFile:
     """A stereo WAV that grows. After a take-over it goes on at sample `start`."""
 
     def __init__(self, path: Path, start: int):

@@ -3,12 +3,12 @@
 from typing import Literal
 
 from gateway.bucket import Buckets
-from gateway.sessions.fairness import KEYS, TYPED
+from gateway.sessions.fairness import KEYING, TYPING
 
 Kind = Literal["typed", "keys", "packet", "request", "sound"]
 RATES: dict[Kind, tuple[float, float]] = {
-    "typed": TYPED,
-    "keys": KEYS,
+    "typed": TYPING,
+    "keys": KEYING,
     "packet": (20.0, 100.0),
     "request": (2.0, 20.0),
     "sound": (0.1, 2.0),

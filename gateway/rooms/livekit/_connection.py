@@ -43,7 +43,7 @@ class Listener(Protocol):
     def disconnected(self, reason: int) -> None: ...
 
 
-class Connection:
+class RoomConnection:
     def __init__(self, listener: Listener):
         self.room = GuardedRoom(_PACKETS, _STREAMS)
         self._left = False
@@ -88,9 +88,9 @@ class Connection:
             await asyncio.wait_for(self.room.disconnect(), _LEAVE_WITHIN)
 
 
-async def connect(url: str, token: str, listener: Listener, timeout: float) -> Connection:
+async def connect(url: str, token: str, listener: Listener, timeout: float) -> RoomConnection:
     """LiveKitError: why it can't be, in a sentence."""
-    connection = Connection(listener)
+    connection = RoomConnection(listener)
     options = rtc.RoomOptions(
         auto_subscribe=False,
         single_peer_connection=False,  # in one for both directions, a subscription is lost when we publish just then
@@ -113,7 +113,7 @@ async def connect(url: str, token: str, listener: Listener, timeout: float) -> C
 _undoing: set[asyncio.Task[None]] = set()
 
 
-def _undo(connection: Connection, done: "asyncio.Task[None]") -> None:
+def _undo(connection: RoomConnection, done: "asyncio.Task[None]") -> None:
     if not done.cancelled() and done.exception() is None:
         task = asyncio.ensure_future(connection.aclose())
         _undoing.add(task)

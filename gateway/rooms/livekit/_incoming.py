@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 from livekit import rtc
 
-from gateway.inputs import LONGEST_MESSAGE, Digits, RoomInput, Typed
+from gateway.inputs import KEYS, LONGEST_MESSAGE, Digits, RoomInput, Typed
 from gateway.rooms.livekit._allowance import Allowance, Kind
 from gateway.rooms.livekit._chat import Chat, NotAMessage
 from gateway.rooms.livekit._connection import AGENT_SESSION, CHAT, EARLY_SOUND, OLD_CHAT
 from gateway.rooms.livekit._early_sound import LARGEST_SOUND, decode
 from gateway.rooms.livekit._ears import Ears
-from gateway.rooms.livekit._outbox import Outbox
+from gateway.rooms.livekit._outgoing import Outgoing
 from gateway.rooms.livekit._sdk import client_protocol
 from gateway.rooms.livekit.conventions.agent_session import AgentSession, wants_rtc_stats
 from gateway.rooms.livekit.conventions.rtvi import LABEL, Answer, Rtvi
@@ -49,7 +49,7 @@ class Where(Protocol):
 class Incoming:
     def __init__(
         self, room: Where, clock: Clock, agent: AgentSpec, rtvi: Rtvi, session: AgentSession | None, ears: Ears,
-        outbox: Outbox, *, threaded: bool = True,
+        outgoing: Outgoing, *, threaded: bool = True,
     ):  # fmt: skip
         self._room = room
         self._clock = clock
@@ -57,7 +57,7 @@ class Incoming:
         self._rtvi = rtvi
         self._session = session
         self._ears = ears
-        self._outbox = outbox
+        self._outgoing = outgoing
         self._chat = Chat()
         self._allowance = Allowance()
         self._recording: set[str] = set()  # who is sending sound from before the join
@@ -88,13 +88,7 @@ class Incoming:
                 self._obey(answer, sender)
 
     def dtmf(self, dtmf: rtc.SipDTMF, sender: str) -> None:
-        if (
-            sender
-            and dtmf.digit
-            and len(dtmf.digit) == 1
-            and dtmf.digit in "0123456789*#ABCD"
-            and self._allows(sender, "keys")
-        ):
+        if sender and dtmf.digit and len(dtmf.digit) == 1 and dtmf.digit in KEYS and self._allows(sender, "keys"):
             self._room.put(Digits(sender, dtmf.digit))
 
     def _obey(self, answer: Answer, sender: str) -> None:
@@ -103,7 +97,7 @@ class Incoming:
                 sender, "typed" if isinstance(item, Typed) else "keys"
             ):
                 self._room.put(item)
-        self._outbox.send(answer.sends)
+        self._outgoing.send(answer.sends)
         if answer.complaint:
             self.complain(sender, answer.complaint)
 

@@ -9,7 +9,7 @@ The SDK calls us for everything that happens, in threads of its own. As it comes
   grows with the square of the rooms. Here frames go from the SDK's thread into a deque, where they wait until the tick drains it.
   The same goes for the receipts of frames we send.
 - Each event is shown to each room and to each open stream of the process. So what a participant floods a room with is dropped
-  before that, in the SDK's own thread (`Gate`): one who floods must not be felt in other rooms.
+  before that, in the SDK's own thread (`FloodGate`): one who floods must not be felt in other rooms.
 
 All this takes hold when this module is imported, which must be before the process's first room.
 """
@@ -158,7 +158,7 @@ _RATES = {
 _KEPT_BUCKETS = 4096
 
 
-class Gate:
+class FloodGate:
     """What participants may send the rooms that are guarded, before anybody is told of it. Called in the SDK's threads.
 
     `topics`: of the data packets somebody listens to; `streams`: of text and byte streams; others go no further.
@@ -214,7 +214,7 @@ def _of(kind: str, event: room_pb2.RoomEvent) -> tuple[str, str, int, int | None
     return getattr(event, kind).participant_identity, "", 0, None
 
 
-_gate = Gate()
+_gate = FloodGate()
 
 
 class GuardedRoom(rtc.Room):

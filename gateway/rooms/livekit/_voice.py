@@ -26,7 +26,7 @@ _QUEUE_MS = 1000
 """What the track's queue takes; playback keeps 0.2 s in it."""
 
 
-class Voice:
+class VoiceTrack:
     """Positions are reckoned by `clock`: what was pushed sounds from that moment on, sample after sample."""
 
     def __init__(self, clock: Clock):

@@ -1,4 +1,4 @@
-"""LiveKit's agent worker protocol: one registration, kept for ever; what the server asks goes to a `Desk`.
+"""LiveKit's agent worker protocol: one registration, kept for ever; what the server asks goes to a `JobDecider`.
 
 Binary protobuf frames on a WebSocket: register, then the load every 2.5 s; the server asks whether a job would be taken
 (availability), hands it over (assignment), may end it (termination), and is told how it goes (update_job).
@@ -6,9 +6,7 @@ Binary protobuf frames on a WebSocket: register, then the load every 2.5 s; the 
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
@@ -20,6 +18,7 @@ from livekit.protocol import models
 from schemas.access.livekit import Access
 from schemas.access.livekit_errors import LiveKitError, explain
 from schemas.errors import in_words
+from schemas.process.backoff import Backoff
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -28,13 +27,12 @@ OLDEST = (1, 8)
 _BEAT = 2.5  # seconds
 _HEARTBEAT = 10.0  # seconds until a ping; half of it without an answer, and the connection is gone
 _REGISTER_WITHIN = 10.0
-_FIRST, _LONGEST = 0.25, 10.0  # seconds before another try
 _SKEW = 50.0  # seconds clocks may differ; the server allows a minute
 _BELOW_TARGET = 0.69
 """The server offers nothing to workers above its `target_load` (0.7): whoever takes jobs stays below it."""
 
 
-class Desk(Protocol):
+class JobDecider(Protocol):
     """Who decides about jobs. Nothing here may block. `registered`: LiveKit has taken us in, and may offer jobs from now on."""
 
     def registered(self) -> None: ...
@@ -45,22 +43,21 @@ class Desk(Protocol):
         """0 to 1, where 1 is full; and how many jobs there are."""
 
 
-class Worker:
+class AgentWorker:
     """`run` for ever. `registered` is set once LiveKit has us; `problem` says in a sentence why it has not."""
 
-    def __init__(self, access: Access, agent_name: str, desk: Desk, *, wait: Callable[[int], float] | None = None):
+    def __init__(self, access: Access, agent_name: str, decider: JobDecider, *, delays: Backoff | None = None):
         self.registered = asyncio.Event()
         self.ever = asyncio.Event()
         self.problem = ""
         self.id = ""
-        self._access, self._name, self._desk = access, agent_name, desk
-        self._wait = wait or backoff
+        self._access, self._name, self._decider = access, agent_name, decider
+        self._delays = delays or Backoff(0.25, 10.0, (0.5, 1.5))
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
         """Register, serve, and again when the connection is lost."""
-        tries = 0
         async with aiohttp.ClientSession() as http:
             while True:
                 try:
@@ -71,13 +68,12 @@ class Worker:
                 except LiveKitError as error:
                     problem = str(error)
                 if self.registered.is_set():
-                    tries = 0
+                    self._delays.reset()
                 self.registered.clear()
                 if problem != self.problem:
                     log.error("%s; trying again", problem)
                 self.problem = problem
-                await asyncio.sleep(self._wait(tries))
-                tries += 1
+                await asyncio.sleep(next(self._delays))
 
     def changed(self) -> None:
         """The load is not what was last reported: say so now."""
@@ -129,7 +125,7 @@ class Worker:
                 f"{'.'.join(map(str, OLDEST))} or later is needed: update the server"
             )
         self.id, self.problem = answer.register.worker_id, ""
-        self._desk.registered()
+        self._decider.registered()
         self.registered.set()
         self.ever.set()
         log.info(
@@ -138,7 +134,7 @@ class Worker:
 
     async def _beat(self) -> None:
         while True:
-            load, jobs = self._desk.load()
+            load, jobs = self._decider.load()
             full = load >= 1.0
             status = pb.UpdateWorkerStatus(
                 status=pb.WS_FULL if full else pb.WS_AVAILABLE,
@@ -161,13 +157,13 @@ class Worker:
             return
         match message.WhichOneof("message"):
             case "availability":
-                await self._send(pb.WorkerMessage(availability=self._desk.offered(message.availability.job)))
+                await self._send(pb.WorkerMessage(availability=self._decider.offered(message.availability.job)))
                 self.changed()
             case "assignment":
                 assignment = message.assignment
-                self._desk.assigned(assignment.job, assignment.url or self._access.url, assignment.token)
+                self._decider.assigned(assignment.job, assignment.url or self._access.url, assignment.token)
             case "termination":
-                self._desk.terminated(message.termination.job_id)
+                self._decider.terminated(message.termination.job_id)
             case _:
                 pass
 
@@ -219,8 +215,3 @@ def too_old(version: str, edition: int) -> bool:
         return tuple(int(part) for part in version.split(".")[:2]) < OLDEST
     except ValueError:
         return False
-
-
-def backoff(tries: int) -> float:
-    """Seconds before try number `tries` + 1: doubling, and each worker at a moment of its own."""
-    return min(_LONGEST, _FIRST * float(2 ** min(tries, 10))) * random.uniform(0.5, 1.5)

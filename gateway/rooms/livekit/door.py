@@ -20,7 +20,7 @@ from gateway import load as loads
 from gateway.room import Room
 from gateway.rooms.livekit._survivors import FACTS, Survivors, facts_of
 from gateway.rooms.livekit._watcher import Lonely, Watcher
-from gateway.rooms.livekit._worker import Worker
+from gateway.rooms.livekit._worker import AgentWorker
 from gateway.rooms.livekit.names import agent_named, attributes, new_identity, session_name
 from gateway.rooms.livekit.room import LiveKitRoom, join
 from gateway.sessions.reception import Reception, Refused
@@ -49,7 +49,7 @@ _NOT_FAILED = ("hang_up", "client_gone", "end_requested", "limit", "room_closed"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Seat:
     """What a session needs to know of its room. `session`: its name in the log; `identity`: of the agent in the room."""
 
     room: str
@@ -63,7 +63,7 @@ class Place:
 class _Promise:
     """A job we said yes to. `timer`: gives the slot back when no assignment comes."""
 
-    place: Place
+    seat: Seat
     timer: asyncio.TimerHandle
 
 
@@ -73,7 +73,7 @@ class Dispatch:
     def __init__(
         self, reception: Reception, access: Access, *, agent_name: str = "", capacity: int = 25, watch: bool = True
     ):  # fmt: skip
-        self.worker = Worker(access, agent_name, self)
+        self.worker = AgentWorker(access, agent_name, self)
         self._reception, self._access, self._name, self._capacity = reception, access, agent_name, capacity
         self._promised: dict[str, _Promise] = {}
         self._entering: dict[str, asyncio.Task[None]] = {}
@@ -113,7 +113,7 @@ class Dispatch:
     def readings(self) -> loads.Readings:
         engine, house = self._reception.engine, self._reception.house
         names = {name for name, session in engine.sessions.items() if session.room.transport == "livekit"}
-        names.update(promise.place.session for promise in self._promised.values())
+        names.update(promise.seat.session for promise in self._promised.values())
         names.update(task.get_name() for task in self._entering.values())  # some are open already
         return loads.Readings(
             len(names),
@@ -147,15 +147,15 @@ class Dispatch:
         except AgentSpecError as error:
             log.warning("job %s in room %s is left to others: %s", job.id, job.room.name, error)
             return pb.AvailabilityResponse(job_id=job.id, available=False)
-        place = Place(job.room.name, job.room.sid, name, new_identity(), agent)
+        seat = Seat(job.room.name, job.room.sid, name, new_identity(), agent)
         timer = asyncio.get_running_loop().call_later(_RESERVED, self._give_back, job.id)
-        self._promised[job.id] = _Promise(place, timer)
+        self._promised[job.id] = _Promise(seat, timer)
         return pb.AvailabilityResponse(
             job_id=job.id,
             available=True,
-            participant_identity=place.identity,
+            participant_identity=seat.identity,
             participant_name=agent.name,
-            participant_attributes=attributes(place.session, self._name),
+            participant_attributes=attributes(seat.session, self._name),
         )
 
     def _give_back(self, job: str) -> None:
@@ -170,7 +170,7 @@ class Dispatch:
             self._spawn(self.worker.report(job.id, pb.JS_FAILED, "assigned too late"))
             return
         promise.timer.cancel()
-        self._enter(promise.place, url, token, job.id)
+        self._enter(promise.seat, url, token, job.id)
 
     def terminated(self, job: str) -> None:
         if (entering := self._entering.get(job)) is not None:
@@ -178,18 +178,18 @@ class Dispatch:
         elif (session := self._jobs.get(job)) is not None:
             session.hang_up("end_requested")
 
-    def _enter(self, place: Place, url: str, token: str, job: str = "") -> None:
-        key = job or place.session
-        task = self._entering[key] = asyncio.create_task(self._serve(place, url, token, job), name=place.session)
+    def _enter(self, seat: Seat, url: str, token: str, job: str = "") -> None:
+        key = job or seat.session
+        task = self._entering[key] = asyncio.create_task(self._serve(seat, url, token, job), name=seat.session)
         task.add_done_callback(lambda _: self._entered(key))
 
     def _entered(self, key: str) -> None:
         self._entering.pop(key, None)
         self.worker.changed()
 
-    async def _serve(self, place: Place, url: str, token: str, job: str) -> None:
+    async def _serve(self, seat: Seat, url: str, token: str, job: str) -> None:
         try:
-            session = await self._begin(place, url, token, job)
+            session = await self._begin(seat, url, token, job)
         except AntiphonError as error:
             if isinstance(error, Refused) and error.code == "exists":
                 await self._report(job, pb.JS_SUCCESS)
@@ -198,18 +198,18 @@ class Dispatch:
                 log.info("%s", error)
                 await self._report(job, pb.JS_FAILED, str(error))  # should that session end, the watcher looks again
                 return
-            log.error("room %s: the agent can't come: %s", place.room, error)
+            log.error("room %s: the agent can't come: %s", seat.room, error)
             await self._report(job, pb.JS_FAILED, str(error))
         else:
             if job:
                 self._jobs[job] = session
             await self._report(job, pb.JS_RUNNING)
 
-    async def _begin(self, place: Place, url: str, token: str, job: str = "") -> Session:
+    async def _begin(self, seat: Seat, url: str, token: str, job: str = "") -> Session:
         """Open the session, which settles who comes; then join. LiveKitError, Refused."""
         house = self._reception.house
-        if older := await self._survivors.of(place.room, self._name, place.room_sid):
-            raise Refused(f"room {place.room} was made anew; its session {older} goes on there", "anew")
+        if older := await self._survivors.of(seat.room, self._name, seat.room_sid):
+            raise Refused(f"room {seat.room} was made anew; its session {older} goes on there", "anew")
 
         async def leaving(reason: str) -> None:
             self._jobs.pop(job, None)
@@ -218,17 +218,17 @@ class Dispatch:
             await self._report(job, pb.JS_FAILED if failed else pb.JS_SUCCESS, reason if failed else "")
 
         room = LiveKitRoom(
-            url, token, house.clock, place.agent, renew=self._renew(place), leaving=leaving, imitated=self._imitated(place)
+            url, token, house.clock, seat.agent, renew=self._renew(seat), leaving=leaving, imitated=self._imitated(seat)
         )  # fmt: skip
-        room.name = place.room
+        room.name = seat.room
         facts = {
             "url": self._access.url,
-            "room_sid": place.room_sid,
-            "identity": place.identity,
+            "room_sid": seat.room_sid,
+            "identity": seat.identity,
             "agent_name": self._name,
         }
         try:
-            session = await self._reception.open(place.session, room, place.agent, inputs={FACTS: facts})
+            session = await self._reception.open(seat.session, room, seat.agent, inputs={FACTS: facts})
         except BaseException:
             job = ""  # whoever called reports it
             await room.aclose("lost")
@@ -238,20 +238,20 @@ class Dispatch:
         except LiveKitError:
             session.hang_up("error")
             raise
-        log.info("%s: in room %s as %s", place.session, place.room, place.identity)
+        log.info("%s: in room %s as %s", seat.session, seat.room, seat.identity)
         return session
 
     async def _report(self, job: str, status: "pb.JobStatus", error: str = "") -> None:
         if job:
             await self.worker.report(job, status, error)
 
-    def _renew(self, place: Place) -> Callable[[], str]:
+    def _renew(self, seat: Seat) -> Callable[[], str]:
         return lambda: self._access.agent_token(
-            place.room, place.identity, place.agent.name, attributes(place.session, self._name)
+            seat.room, seat.identity, seat.agent.name, attributes(seat.session, self._name)
         )
 
-    def _imitated(self, place: Place) -> Callable[[], Awaitable[bool]]:
-        request = api.ListParticipantsRequest(room=place.room)
+    def _imitated(self, seat: Seat) -> Callable[[], Awaitable[bool]]:
+        request = api.ListParticipantsRequest(room=seat.room)
 
         async def look() -> bool:
             """Whether nobody in the room who is called like our agent is one. False: there is one, or no room, or no answer."""
@@ -261,7 +261,7 @@ class Dispatch:
                 return False
             agent = models.ParticipantInfo.Kind.AGENT
             return answer is not None and not any(
-                one.identity == place.identity and one.kind == agent for one in answer.participants
+                one.identity == seat.identity and one.kind == agent for one in answer.participants
             )
 
         return look
@@ -279,7 +279,7 @@ class Dispatch:
     def _is_here(self, room: str, name: str) -> bool:
         """Whether this room's session is ours already: it goes on in a room that was made anew, too."""
         sessions = self._reception.engine.sessions
-        if name in sessions or any(promise.place.session == name for promise in self._promised.values()):
+        if name in sessions or any(promise.seat.session == name for promise in self._promised.values()):
             return True
         return not self._name and any(
             isinstance(session.room, LiveKitRoom) and session.room.name == room for session in sessions.values()
@@ -301,8 +301,8 @@ class Dispatch:
             raise Refused(f"room {room} has its agent already, in session {name}", "exists")
         if known is not None:
             name = f"{name}-{new_identity()[-6:]}"
-        place = Place(room, found.sid, name, new_identity(), spec)
-        return (await self._begin(place, self._access.url, self._renew(place)())).name
+        seat = Seat(room, found.sid, name, new_identity(), spec)
+        return (await self._begin(seat, self._access.url, self._renew(seat)())).name
 
     async def _session_of(self, session: str) -> SessionInfo | None:
         return await self._reception.house.bus.info(session)
@@ -321,8 +321,8 @@ class Dispatch:
             log.warning("room %s is left alone: %s", lonely.room, error)
             return
         log.info("room %s has people and no agent: joining", lonely.room)
-        place = Place(lonely.room, lonely.room_sid, lonely.session, new_identity(), agent)
-        self._enter(place, self._access.url, self._renew(place)())
+        seat = Seat(lonely.room, lonely.room_sid, lonely.session, new_identity(), agent)
+        self._enter(seat, self._access.url, self._renew(seat)())
 
     async def rejoin(
         self, session: str, beginning: SessionStarted, positions: Mapping[str, Any], present: Collection[str]
@@ -338,11 +338,11 @@ class Dispatch:
             try:
                 found = await self._look_up(beginning.room)
                 if found is not None and (last in ("", found.sid) or await self._is_anybody_there(found.name, present)):
-                    place = Place(beginning.room, found.sid, session, identity, beginning.agent)
-                    renew = self._renew(place)
+                    seat = Seat(beginning.room, found.sid, session, identity, beginning.agent)
+                    renew = self._renew(seat)
                     return await join(
-                        self._access.url, renew(), clock=clock, agent=place.agent, timeout=_JOIN, known=present,
-                        renew=renew, imitated=self._imitated(place),
+                        self._access.url, renew(), clock=clock, agent=seat.agent, timeout=_JOIN, known=present,
+                        renew=renew, imitated=self._imitated(seat),
                     )  # fmt: skip
                 if not present or clock.now() - began >= MADE_ANEW_WITHIN:
                     raise RoomOver(f"room {beginning.room} is gone", "room_closed")

@@ -18,12 +18,12 @@ from livekit.rtc.participant import PublishTrackError
 from gateway.inputs import Attached, Detached, Digits, HungUp, Left, RoomInput, Typed
 from gateway.room import Room
 from gateway.rooms.livekit import _people
-from gateway.rooms.livekit._connection import Connection, connect
+from gateway.rooms.livekit._connection import RoomConnection, connect
 from gateway.rooms.livekit._ears import Ears
 from gateway.rooms.livekit._incoming import Incoming
-from gateway.rooms.livekit._outbox import Outbox
+from gateway.rooms.livekit._outgoing import Outgoing
 from gateway.rooms.livekit._sdk import room_sid
-from gateway.rooms.livekit._voice import RATE, Voice
+from gateway.rooms.livekit._voice import RATE, VoiceTrack
 from gateway.rooms.livekit.captions import Captions
 from gateway.rooms.livekit.conventions import Convention, Scene
 from gateway.rooms.livekit.conventions.agent_session import AgentSession
@@ -39,6 +39,7 @@ from schemas.audio import Pcm
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.events import TransportName
+from schemas.process.backoff import Backoff
 from schemas.text.clean import identity, mended
 
 log = logging.getLogger("antiphon.gateway.livekit")
@@ -60,7 +61,6 @@ _EARLY = 20  # things that wait for their sender
 _EARLY_EACH = 5  # of one of them
 NAMELESS = identity("")
 """What the session would call somebody who has no identity."""
-_AGAIN = (0.2, 0.5, 1.0, 2.0)  # seconds before each further try to come back; the last one for ever
 
 Leaving = Callable[[str], Awaitable[None]]
 Imitated = Callable[[], Awaitable[bool]]
@@ -115,7 +115,7 @@ class LiveKitRoom(Room):
         self.clock = clock
         self._spec = agent
         self._known = set(known)
-        self._connection: Connection | None = None
+        self._connection: RoomConnection | None = None
         self._inputs: list[RoomInput] = []
         self._early: list[tuple[float, Typed | Digits]] = []  # until when it waits for its sender
         self._present: dict[str, bool] = {}  # humans, and whether their client is an old one
@@ -124,14 +124,14 @@ class LiveKitRoom(Room):
         self._changes_at = 0.0
         self._idle_phones: set[str] = set()  # those among them that ring, so that nobody hears
         self._scene = Scene("")
-        self._voice = Voice(clock)
+        self._voice = VoiceTrack(clock)
         self._ears = Ears(clock)
-        self._outbox = Outbox()
+        self._outgoing = Outgoing()
         self._captions = Captions(secrets.token_hex(4), _wall)
         self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing, disconnect=agent.livekit.disconnect_bot)
         self._conventions = _conventions(agent, self._rtvi)
         agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
-        self._incoming = Incoming(self, clock, agent, self._rtvi, agent_session, self._ears, self._outbox)
+        self._incoming = Incoming(self, clock, agent, self._rtvi, agent_session, self._ears, self._outgoing)
         self._state = "initializing"
         self._attached = self._waits_for_phone = False
         self._wait_until: float | None = None  # for somebody to subscribe to the voice
@@ -165,7 +165,7 @@ class LiveKitRoom(Room):
         room = connection.room
         self.name = self.name or room.name
         self._scene.identity = room.local_participant.identity
-        self._outbox.renew(room.local_participant, self.name)
+        self._outgoing.renew(room.local_participant, self.name)
         self._tell(StateChanged(self._state))
         for participant in list(room.remote_participants.values()):
             self.participant_connected(participant)
@@ -230,13 +230,13 @@ class LiveKitRoom(Room):
         self._ears.close()
         try:
             if reason not in ("lost", "going_away", "moved"):
-                await self._outbox.flush(_GOODBYE)
+                await self._outgoing.flush(_GOODBYE)
             if self._leaving is not None and self.name:  # else we never were in
                 await asyncio.wait_for(self._leaving(reason), _GOODBYE)
         except TimeoutError:
             log.warning("%s: leaving without the last word: it took more than %.0f s", self.name, _GOODBYE)
         finally:
-            self._outbox.close()
+            self._outgoing.close()
             for task in self._tasks:
                 task.cancel()
             if self._connection is not None:
@@ -254,7 +254,7 @@ class LiveKitRoom(Room):
         self._scene.tracks = self._ears.tracks
         for convention in self._conventions:
             try:
-                self._outbox.send(convention.tell(fact, self._scene))
+                self._outgoing.send(convention.tell(fact, self._scene))
             except Exception:  # what is shown of a session must never end it
                 if not self._failed:
                     log.exception(
@@ -416,7 +416,7 @@ class LiveKitRoom(Room):
         connection, self._connection = self._connection, None
         self._give_up_at = None
         self._spawn(connection.aclose())
-        self._outbox.renew(None)
+        self._outgoing.renew(None)
         if name == "DUPLICATE_IDENTITY":
             log.warning("%s: another agent with our identity came in; this one falls silent", self.name)
             self._ears.close()
@@ -444,17 +444,17 @@ class LiveKitRoom(Room):
         self._present.clear()
         self._identities.clear()
         self._idle_phones.clear()
-        tries = 0
+        delays, said = Backoff(0.2, 2.0), False
         while not self._closed:
-            await asyncio.sleep(_AGAIN[min(tries, len(_AGAIN) - 1)])
-            tries += 1
+            await asyncio.sleep(next(delays))
             if self._renew is not None:
                 self._token = self._renew()
             try:
                 await self._enter(5.0)
             except LiveKitError as error:
-                if tries == 1:
+                if not said:
                     log.warning("%s", error)
+                said = True
                 continue
             log.info("%s: back in the room", self.name)
             break

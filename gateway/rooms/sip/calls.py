@@ -15,14 +15,14 @@ from aiosipua.uac import SipUAC
 from aiosipua.uas import SipUAS
 
 from gateway.rooms.sip import offers
-from gateway.rooms.sip.codecs import Name, available
+from gateway.rooms.sip.codecs import available
 from gateway.rooms.sip.echo import EchoGate
 from gateway.rooms.sip.line import Line, Metronome, NoPorts
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.room import SipRoom
 from gateway.rooms.sip.screening import Guest
 from gateway.rooms.sip.sources import Address, Sources
-from gateway.rooms.sip.trunks import Trunk
+from gateway.rooms.sip.trunks import CodecName, Trunk
 from gateway.rooms.sip.unacknowledged import Unacknowledged
 from gateway.rooms.sip.wire import Wire, facing
 from gateway.sessions.reception import Reception, Refused, new_session
@@ -44,7 +44,7 @@ class NotMoved(AntiphonError):
 
 
 @dataclass(slots=True)
-class Agents:
+class UserAgent:
     """One wire and the two halves of its user agent."""
 
     wire: Wire
@@ -58,7 +58,7 @@ class Call:
 
     id: str
     guest: Guest
-    side: Agents
+    side: UserAgent
     sip: IncomingCall | OutgoingCall
     line: Line
     room: SipRoom | None = None
@@ -72,7 +72,7 @@ class Call:
     """The status of a transfer that was asked for."""
 
     @property
-    def codecs(self) -> list[Name]:
+    def codecs(self) -> list[CodecName]:
         return [name for name in available() if name in self.guest.trunk.codecs]
 
 
@@ -106,7 +106,7 @@ class Calls:
 
     # ── coming in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def invited(self, guest: Guest, side: Agents, incoming: IncomingCall) -> None:
+    def invited(self, guest: Guest, side: UserAgent, incoming: IncomingCall) -> None:
         """A caller was let in: answer."""
         host = incoming.source_addr[0]
         signalled = incoming.sdp_offer.rtp_address if incoming.sdp_offer else None
@@ -228,7 +228,7 @@ class Calls:
 
     # ── going out ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def dialled(self, guest: Guest, side: Agents, outgoing: OutgoingCall, line: Line) -> Call:
+    def dialled(self, guest: Guest, side: UserAgent, outgoing: OutgoingCall, line: Line) -> Call:
         """An INVITE of ours is on its way."""
         return self._enter(Call(outgoing.call_id, guest, side, outgoing, line))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from aiortp.codecs.g711 import PcmaCodec, PcmuCodec
@@ -10,9 +10,9 @@ from aiortp.codecs.g722 import G722Codec
 from aiortp.plc import PcmConcealer
 
 from gateway.rooms.sip import opus
+from gateway.rooms.sip.trunks import CodecName
 from schemas.audio import Pcm
 
-Name = Literal["opus", "g722", "pcma", "pcmu"]
 FRAME = 0.02
 """Seconds of a packet we send."""
 
@@ -22,7 +22,7 @@ class Format:
     """How a codec is written in SDP, and what it takes. `clock`: Hz of RTP timestamps (G.722's is 8000 by an old mistake);
     `send_rate`, `hear_rate`: Hz of the sound given to it and taken from it."""
 
-    name: Name
+    name: CodecName
     encoding: str
     payload_type: int
     clock: int
@@ -35,7 +35,7 @@ class Format:
         return f"{self.encoding}/{self.clock}" + (f"/{self.channels}" if self.channels > 1 else "")
 
 
-FORMATS: dict[Name, Format] = {
+FORMATS: dict[CodecName, Format] = {
     "opus": Format("opus", "opus", 111, 48_000, 24_000, 16_000, channels=2),  # RFC 7587: 2 in SDP, whatever is sent
     "g722": Format("g722", "G722", 9, 8_000, 16_000, 16_000),
     "pcma": Format("pcma", "PCMA", 8, 8_000, 8_000, 8_000),
@@ -43,7 +43,7 @@ FORMATS: dict[Name, Format] = {
 }
 
 
-def available() -> tuple[Name, ...]:
+def available() -> tuple[CodecName, ...]:
     """What this machine can speak, best sound first."""
     return ("opus", "g722", "pcma", "pcmu") if opus.library() is not None else ("g722", "pcma", "pcmu")
 

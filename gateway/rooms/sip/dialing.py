@@ -10,7 +10,7 @@ from aiosipua.headers import parse_uri
 from aiosipua.outgoing_call import OutgoingCall
 
 from gateway.rooms.sip import offers
-from gateway.rooms.sip.calls import Agents, Call, Calls
+from gateway.rooms.sip.calls import Call, Calls, UserAgent
 from gateway.rooms.sip.codecs import available
 from gateway.rooms.sip.gate import allowed
 from gateway.rooms.sip.line import Line, NoPorts
@@ -93,7 +93,8 @@ async def _directly(uri: str, trunks: Sequence[Trunk]) -> Route:
 
 
 async def dial(
-    calls: Calls, reception: Reception, sides: Sequence[Agents], way: Route, agent: str, *, digits: str = "", wait: float = 60.0
+    calls: Calls, reception: Reception, sides: Sequence[UserAgent], way: Route, agent: str, *,
+    digits: str = "", wait: float = 60.0,
 ) -> str:  # fmt: skip
     """Ring for up to `wait` seconds; answers the session's name once they have answered. `digits`: keyed in then. NotDialled."""
     side = sides[1] if way.place.transport == "tcp" else sides[0]
@@ -136,7 +137,7 @@ async def dial(
     return session.name
 
 
-async def _ring(calls: Calls, side: Agents, way: Route, agent: str) -> tuple[Line, Call]:
+async def _ring(calls: Calls, side: UserAgent, way: Route, agent: str) -> tuple[Line, Call]:
     """Send the INVITE."""
     address = way.place.address
     if isinstance(side.wire, TcpWire):

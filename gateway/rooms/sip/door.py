@@ -16,13 +16,14 @@ from aiosipua.uac import SipUAC
 from aiosipua.uas import SipUAS
 
 from gateway.bucket import Bucket
+from gateway.inputs import KEYS
 from gateway.rooms.sip import offers
-from gateway.rooms.sip.calls import Agents, Call, Calls
+from gateway.rooms.sip.calls import Call, Calls, UserAgent
 from gateway.rooms.sip.dialing import UNANSWERED, dial, route
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.metrics import SipMetrics
 from gateway.rooms.sip.registrations import Registrar
-from gateway.rooms.sip.screening import Door, Guest, TurnedAway
+from gateway.rooms.sip.screening import CallRefused, Guest, Screening
 from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.transactions import branch_of
@@ -80,11 +81,11 @@ class Phones:
         self.metrics = SipMetrics(reception.house.metrics.registry)
         self.gate = Gate(clock, [network for trunk in trunks.trunk for network in trunk.addresses])
         self.calls = Calls(reception, listen.host, listen.ports, listen.advertised, self.metrics)
-        self.door = Door(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
-        self.calls.full = lambda trunk: full.reason if (full := self.door.full(trunk)) is not None else ""
+        self.screening = Screening(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
+        self.calls.full = lambda trunk: full.reason if (full := self.screening.full(trunk)) is not None else ""
         self.port = listen.port
         self._refusals = Bucket.full(1.0, clock.now())  # lines a second, whoever calls however often
-        self.sides: list[Agents] = []
+        self.sides: list[UserAgent] = []
         self.registrars: list[Registrar] = []
         self._guests: dict[str, Guest] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -112,7 +113,7 @@ class Phones:
         for trunk in self.trunks:
             if trunk.registration is not None:
                 side = self.sides[1 if trunk.registration.transport == "tcp" else 0]
-                one = Registrar(trunk, trunk.registration, side.uac, side.wire, self.gate, self.door)
+                one = Registrar(trunk, trunk.registration, side.uac, side.wire, self.gate, self.screening)
                 self.registrars.append(one)
                 self._tasks.append(asyncio.create_task(one.run(), name=f"registration of {trunk.name}"))
         if not self.trunks:
@@ -137,10 +138,10 @@ class Phones:
             side.uac.close()
             await side.wire.stop()
 
-    def _side(self, wire: Wire) -> Agents:
+    def _side(self, wire: Wire) -> UserAgent:
         uac = SipUAC(wire)
         uas = SipUAS(wire, uac=uac, session_expires=1800)
-        side = Agents(wire, uas, uac)
+        side = UserAgent(wire, uas, uac)
         uas.on_invite = partial(self._invited, side)
         uas.on_reinvite = self._reinvited
         uas.on_update = self._updated
@@ -161,7 +162,7 @@ class Phones:
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _screen(self, side: Agents, wire: Wire, request: SipRequest, source: Address) -> bool:
+    def _screen(self, side: UserAgent, wire: Wire, request: SipRequest, source: Address) -> bool:
         if (
             request.method not in _METHODS
         ):  # as they are written: the user agent would take "invite" for INVITE, past the door
@@ -180,8 +181,8 @@ class Phones:
             wire.send_reply(refusal(request, *unfit))
             return False
         if request.method == "INVITE" and not to.tag:
-            answer = self.door.knock(request, source[0])
-            if isinstance(answer, TurnedAway):
+            answer = self.screening.let_in(request, source[0])
+            if isinstance(answer, CallRefused):
                 self.metrics.refused.labels(str(answer.status)).inc()
                 if answer.status != 401 and self._refusals.take(self._reception.house.clock.now()):
                     reason = numbers_shortened(one_line(answer.reason, 200), bare=True)
@@ -203,12 +204,12 @@ class Phones:
             return False
         return True
 
-    def _invited(self, side: Agents, incoming: IncomingCall) -> None:
+    def _invited(self, side: UserAgent, incoming: IncomingCall) -> None:
         guest = self._guests.pop(incoming.call_id, None)
         assert guest is not None  # `_screen` let it in
         self.calls.invited(guest, side, incoming)
 
-    def _cancelled(self, side: Agents, request: SipRequest, source: Address) -> None:
+    def _cancelled(self, side: UserAgent, request: SipRequest, source: Address) -> None:
         """A caller gives up, if it is the caller, and before we have answered (RFC 3261 §9.2)."""
         call = self.calls.by_id.get(request.call_id or "")
         if call is None or not isinstance(call.sip, IncomingCall) or not cancels(request, call.sip, source):
@@ -219,7 +220,7 @@ class Phones:
             call.sip.reject(487, "Request Terminated")
             self.calls.left(call.id)
 
-    def _info(self, side: Agents, request: SipRequest) -> None:
+    def _info(self, side: UserAgent, request: SipRequest) -> None:
         """A key, from phones that send them so (application/dtmf-relay)."""
         call = self.calls.by_id.get(request.call_id or "")
         if call is None or not dialog_matches(call.sip.dialog, request):
@@ -229,7 +230,7 @@ class Phones:
         elif request.body and (request.content_type or "").split(";")[0].strip().lower() != _RELAY:
             side.wire.send_reply(refusal(request, 415, "Unsupported Media Type", Accept=_RELAY))
         else:
-            key = re.search(r"(?im)^signal\s*=\s*([0-9*#a-d])\s*$", request.text)
+            key = re.search(rf"(?im)^signal\s*=\s*([{KEYS}])\s*$", request.text)
             if key is not None and call.room is not None:
                 call.room.key(key[1].upper())
             side.wire.send_reply(call.sip.dialog.create_response(request, 200, "OK"))
@@ -254,7 +255,7 @@ class Phones:
 
     # ── around the user agent ────────────────────────────────────────────────────────────────────────────────────────
 
-    def _message(self, side: Agents, message: SipRequest | SipResponse, source: Address) -> None:
+    def _message(self, side: UserAgent, message: SipRequest | SipResponse, source: Address) -> None:
         if isinstance(message, SipResponse):
             if self._learn(side, message, source):
                 side.uas._on_message(message, source)
@@ -268,7 +269,7 @@ class Phones:
                 side.uas._calls.pop(call_id, None)
                 side.uas._remove_invite_transaction(message)
 
-    def _learn(self, side: Agents, response: SipResponse, source: Address) -> bool:
+    def _learn(self, side: UserAgent, response: SipResponse, source: Address) -> bool:
         """Where requests within a call of ours go, as its answer says (RFC 3261 §12.1.2). False: the answer of somebody with
         whom there is no call."""
         call = side.uac.get_call(response.call_id or "")
@@ -319,7 +320,7 @@ class Phones:
                     side.uac.handle_response(refusal(request, 408, UNANSWERED), ("", 0))
 
 
-def why_not_within(call: Call, side: Agents, invite: SipRequest) -> tuple[int, str] | None:
+def why_not_within(call: Call, side: UserAgent, invite: SipRequest) -> tuple[int, str] | None:
     """Why an INVITE can't be one within `call` now; the user agent would take it for a new one, past the door."""
     if call.side is not side:
         return 488, f"Not Acceptable Here: this call goes by {call.side.wire.token}"

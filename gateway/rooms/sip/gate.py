@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from gateway.bucket import Bucket, Buckets
-from gateway.rooms.sip.sources import Network, within
 from schemas.clock import Clock
+from schemas.process.hosts import Network, within
 
 log = logging.getLogger("antiphon.gateway.sip")
 

@@ -18,6 +18,7 @@ from gateway.rooms.sip.codecs import FORMATS, FRAME, Format, codec
 from gateway.rooms.sip.reorder import Lost, Packet, Reorder
 from gateway.rooms.sip.resample import Doubler
 from gateway.rooms.sip.sources import Address, Sources
+from gateway.sound.queue import PcmQueue
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.clock import Clock
 from schemas.errors import AntiphonError
@@ -72,8 +73,7 @@ class Line:
         self._clock, self._pressed = clock, pressed
         self._rtp: asyncio.DatagramTransport | None = None
         self._rtcp: asyncio.DatagramTransport | None = None
-        self._queue: deque[Pcm] = deque()
-        self._queued = 0
+        self._queue = PcmQueue()
         self._sent_at = -1.0  # of the last frame with sound in it
         self._sequence = random.getrandbits(16)
         self._timestamp = random.getrandbits(32)
@@ -132,24 +132,20 @@ class Line:
                 transport.close()
         self._rtp = self._rtcp = None
         self._queue.clear()
-        self._queued = 0
 
     # ── out ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def push(self, pcm: Pcm) -> None:
-        self._queue.append(pcm)
-        self._queued += len(pcm)
+        self._queue.push(pcm)
 
     def queued(self) -> float:
         """Seconds that have not sounded: what waits here, and what is left of the frame sent last."""
         sounding = max(0.0, min(FRAME, self._sent_at + FRAME - self._clock.now()))
-        return self._queued / self.deal.form.send_rate + sounding
+        return self._queue.samples / self.deal.form.send_rate + sounding
 
     def clear(self) -> float:
         """Drop what waits; answers its seconds. The frame that left last, 20 ms at most, can't be taken back."""
-        dropped, self._queued = self._queued, 0
-        self._queue.clear()
-        return dropped / self.deal.form.send_rate
+        return self._queue.clear() / self.deal.form.send_rate
 
     def press(self, digits: str) -> None:
         """Send keys, one after the other; what is being said waits meanwhile. `w`: half a second's pause."""
@@ -166,8 +162,8 @@ class Line:
         if self._key is not None:
             self._send_key(self._key)
             self.sounded(None)
-        elif self._queued:
-            frame = self._next_frame()
+        elif self._queue.samples:
+            frame = self._queue.take(self._frame)
             self._sent_at = self._clock.now()
             self._send(self.deal.payload_type, self._codec.encode(frame))
             self.sounded(frame)
@@ -175,24 +171,6 @@ class Line:
             self._send(self.deal.payload_type, self._still or self._codec.encode(self._silence))
             self.sounded(None)
         self._timestamp = (self._timestamp + self._step) & 0xFFFFFFFF
-
-    def _next_frame(self) -> Pcm:
-        first = self._queue[0]
-        if len(first) > self._frame:
-            self._queue[0] = first[self._frame :]
-            self._queued -= self._frame
-            return first[: self._frame]
-        out = self._silence.copy()
-        at = 0
-        while at < self._frame and self._queue:
-            chunk = self._queue.popleft()
-            taken = min(len(chunk), self._frame - at)
-            out[at : at + taken] = chunk[:taken]
-            at += taken
-            if taken < len(chunk):
-                self._queue.appendleft(chunk[taken:])
-        self._queued -= at
-        return out
 
     def _send(self, payload_type: int, payload: bytes, timestamp: int | None = None, marker: int = 0) -> None:
         target = self.sources.target

@@ -6,9 +6,10 @@ from typing import Literal
 
 from aiosipua.sdp import Codec, ConnectionData, MediaDescription, Origin, SdpMessage, TimingField
 
-from gateway.rooms.sip.codecs import FORMATS, Format, Name
+from gateway.rooms.sip.codecs import FORMATS, Format
 from gateway.rooms.sip.line import Deal
 from gateway.rooms.sip.sources import Address
+from gateway.rooms.sip.trunks import CodecName
 from schemas.errors import AntiphonError
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
@@ -42,7 +43,7 @@ class Terms:
         return self.direction in ("sendonly", "inactive")
 
 
-def read(sdp: SdpMessage | None, codecs: Sequence[Name]) -> Terms:
+def read(sdp: SdpMessage | None, codecs: Sequence[CodecName]) -> Terms:
     """The first codec of theirs that is one of `codecs`. NoDeal says what was offered."""
     audio = sdp.audio if sdp is not None else None
     if sdp is None or audio is None:
@@ -67,7 +68,7 @@ def read(sdp: SdpMessage | None, codecs: Sequence[Name]) -> Terms:
     return Terms(Deal(form, payload_type, _keys(audio, form)), address, direction, reports)
 
 
-def _known(codec: Codec, codecs: Sequence[Name]) -> tuple[Format, int] | None:
+def _known(codec: Codec, codecs: Sequence[CodecName]) -> tuple[Format, int] | None:
     for name in codecs:
         form = FORMATS[name]
         if codec.encoding_name.lower() == form.encoding.lower() and codec.clock_rate in (form.clock, 0):
@@ -108,7 +109,7 @@ def answer(offer: SdpMessage, terms: Terms, host: str, port: int, version: int) 
     return _message(host, version, media)
 
 
-def offer(codecs: Sequence[Name], host: str, port: int, version: int) -> SdpMessage:
+def offer(codecs: Sequence[CodecName], host: str, port: int, version: int) -> SdpMessage:
     """All we speak, best first."""
     formats = [(FORMATS[name], FORMATS[name].payload_type) for name in codecs]
     return _message(host, version, [_stream(port, formats, (_KEYS, 8_000), "sendrecv")])

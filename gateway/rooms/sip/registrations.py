@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from ipaddress import ip_network
 
 from aiosipua.auth import SipDigestAuth
@@ -12,10 +11,11 @@ from aiosipua.uac import SipUAC
 
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.places import Place, resolve
-from gateway.rooms.sip.screening import Door
+from gateway.rooms.sip.screening import Screening
 from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.trunks import Provider, Trunk, secret
 from gateway.rooms.sip.wire import Wire, facing
+from schemas.process.backoff import Backoff
 from schemas.process.numbers import numbers_shortened, shortened
 from schemas.text.clean import one_line
 
@@ -23,7 +23,6 @@ log = logging.getLogger("antiphon.gateway.sip")
 
 _SHORTEST, _LONGEST = 30, 86_400
 """Seconds a registration may be good for, whatever the server says: one of none would be renewed without end."""
-_AGAIN_FIRST, _AGAIN_LAST = 5.0, 300.0
 
 
 class _Bounded(Registration):
@@ -34,16 +33,16 @@ class _Bounded(Registration):
 class Registrar:
     """One trunk's registration, kept up for ever. Its server may call us from then on."""
 
-    def __init__(self, trunk: Trunk, provider: Provider, uac: SipUAC, wire: Wire, gate: Gate, door: Door):
+    def __init__(self, trunk: Trunk, provider: Provider, uac: SipUAC, wire: Wire, gate: Gate, screening: Screening):
         self._trunk, self._provider, self._uac, self._wire = trunk, provider, uac, wire
-        self._gate, self._door = gate, door
+        self._gate, self._screening = gate, screening
         self._news = asyncio.Event()
         self._problem = self._host = ""
         self._registration: Registration | None = None
         self.registered = False
 
     async def run(self) -> None:
-        again = _AGAIN_FIRST
+        delays = Backoff(5.0, 300.0, (0.8, 1.2))
         while True:
             self._news.clear()
             try:
@@ -52,22 +51,21 @@ class Registrar:
             except OSError as error:
                 self._problem = f"{self._provider.server} can't be reached ({error})"
             if self.registered:
-                again = _AGAIN_FIRST
+                delays.reset()
             self.registered = False
             log.warning("trunk %s is not registered: %s; trying again", self._trunk.name, self._problem)
-            await asyncio.sleep(again * random.uniform(0.8, 1.2))
-            again = min(2 * again, _AGAIN_LAST)
+            await asyncio.sleep(next(delays))
 
     async def _register(self) -> None:
         provider = self._provider
         place = await resolve(Place.of(provider.server, provider.transport))
         host = place.address[0]
-        if self._host and self._host != host and self._door.registrars.get(self._host) is self._trunk:
-            del self._door.registrars[self._host]  # somebody else's may it be by now
+        if self._host and self._host != host and self._screening.registrars.get(self._host) is self._trunk:
+            del self._screening.registrars[self._host]  # somebody else's may it be by now
             self._gate.remove(ip_network(self._host))
         self._host = host
         self._gate.add(ip_network(host))
-        self._door.registrars[host] = self._trunk
+        self._screening.registrars[host] = self._trunk
         if isinstance(self._wire, TcpWire):
             await self._wire.connect(place.address)
         self._forget()

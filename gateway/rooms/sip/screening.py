@@ -32,7 +32,7 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedAway:
+class CallRefused:
     """`status`: of SIP; `reason`: for whoever reads the caller's screen or log; `headers`: further ones of the answer."""
 
     status: int
@@ -41,7 +41,7 @@ class TurnedAway:
 
 
 @dataclass(slots=True)
-class Door:
+class Screening:
     """`busy`: calls a trunk has now (None: all of the gateway); `most`: calls of the gateway; `closed`: why nobody is let in."""
 
     clock: Clock
@@ -57,40 +57,40 @@ class Door:
     def __post_init__(self) -> None:
         self._digest = Digest(self.clock)
 
-    def knock(self, invite: SipRequest, host: str) -> Guest | TurnedAway:
+    def let_in(self, invite: SipRequest, host: str) -> Guest | CallRefused:
         """A new INVITE from `host`."""
         dialled, meant = _user(invite.uri), _user_of(invite, "to")
         trunks = [trunk for trunk in self.trunks if allowed(host, trunk.addresses)]
         if host in self.registrars and self.registrars[host] not in trunks:
             trunks.append(self.registrars[host])
         if not trunks:
-            return TurnedAway(403, f"Forbidden: no trunk names {host}")
+            return CallRefused(403, f"Forbidden: no trunk names {host}")
         trunk = next((one for one in trunks if one.agent_for(dialled, meant) is not None), trunks[0])
         if trunk.users and host not in self.registrars:
             refusal = self._ask(invite, host, trunk)
             if refusal is not None:
                 return refusal
         if not self._within_rate(host, trunk):
-            return TurnedAway(503, "Service Unavailable: too many calls a second", {"Retry-After": "2"})
+            return CallRefused(503, "Service Unavailable: too many calls a second", {"Retry-After": "2"})
         agent = trunk.agent_for(dialled, meant)
         if agent is None:
-            return TurnedAway(404, f"Not Found: no agent answers {clean(dialled or meant)[:40] or 'that'}")
+            return CallRefused(404, f"Not Found: no agent answers {clean(dialled or meant)[:40] or 'that'}")
         if closed := self.closed():
-            return TurnedAway(503, f"Service Unavailable: {closed}", {"Retry-After": "10"})
+            return CallRefused(503, f"Service Unavailable: {closed}", {"Retry-After": "10"})
         if full := self.full(trunk):
             return full
         called = clean(dialled if dialled in trunk.numbers or meant not in trunk.numbers else meant)
         return Guest(trunk, agent, called, _party(invite, host, trunk, called))
 
-    def full(self, trunk: Trunk) -> TurnedAway | None:
+    def full(self, trunk: Trunk) -> CallRefused | None:
         """Why there is no place for one more call of a trunk."""
         if self.busy(trunk) >= trunk.calls:
-            return TurnedAway(486, f"Busy Here: all {trunk.calls} lines of this trunk are taken")
+            return CallRefused(486, f"Busy Here: all {trunk.calls} lines of this trunk are taken")
         if self.busy(None) >= self.most:
-            return TurnedAway(503, "Service Unavailable: all lines are taken", {"Retry-After": "10"})
+            return CallRefused(503, "Service Unavailable: all lines are taken", {"Retry-After": "10"})
         return None
 
-    def _ask(self, invite: SipRequest, host: str, trunk: Trunk) -> TurnedAway | None:
+    def _ask(self, invite: SipRequest, host: str, trunk: Trunk) -> CallRefused | None:
         """The digest: None when the caller has answered for one of the trunk's users."""
         users = {user.name: secret(user.secret) for user in trunk.users}
         given = invite.headers.get("authorization")
@@ -98,9 +98,9 @@ class Door:
         if verdict == "right":
             return None
         if verdict == "wrong" and not self._within_rate(host, trunk):
-            return TurnedAway(503, "Service Unavailable: too many wrong passwords", {"Retry-After": "30"})
+            return CallRefused(503, "Service Unavailable: too many wrong passwords", {"Retry-After": "30"})
         challenge = self._digest.challenge(host, trunk.algorithm, stale=verdict == "stale")
-        return TurnedAway(401, "Unauthorized", {"WWW-Authenticate": challenge})
+        return CallRefused(401, "Unauthorized", {"WWW-Authenticate": challenge})
 
     def _within_rate(self, host: str, trunk: Trunk) -> bool:
         return self._rates.take(host, self.clock.now(), trunk.calls_per_second)

@@ -1,24 +1,14 @@
 """Whose sound a line takes, and where its own goes: the signalled address, or where the first packets came from."""
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from schemas.process.hosts import Network, within
+
 Address = tuple[str, int]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SILENT = 1.0
 """Seconds without a packet after which another port of the same party may take over (a router gave the phone a new one)."""
-
-
-def within(host: str, networks: Sequence[Network]) -> bool:
-    """Whether `host` is an address in one of `networks`; a name never is."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return any(mapped in network for network in networks if network.version == mapped.version)
 
 
 @dataclass(slots=True)

@@ -32,14 +32,14 @@ class TcpWire(Wire):
         super().__init__(host, port, gate, advertised)
         self._server: asyncio.Server | None = None
         self.in_use: Callable[[Address], bool] = lambda _: False
-        self.connections: dict[Address, Connection] = {}
-        self.strangers: set[Connection] = set()
+        self.connections: dict[Address, TcpPeer] = {}
+        self.strangers: set[TcpPeer] = set()
 
     async def start(self) -> None:
         self._begin()
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: Connection(self), *self.local_addr)
+            self._server = await loop.create_server(lambda: TcpPeer(self), *self.local_addr)
         except OSError as error:
             raise SettingsError(taken(self.local_addr, "TCP", error)) from None
         self.local_addr = (self.local_addr[0], self._server.sockets[0].getsockname()[1])
@@ -55,7 +55,7 @@ class TcpWire(Wire):
         """Open a connection for what is sent to `to`. OSError when nobody listens."""
         if to not in self.connections:
             async with asyncio.timeout(5):
-                await asyncio.get_running_loop().create_connection(lambda: Connection(self, to), *to)
+                await asyncio.get_running_loop().create_connection(lambda: TcpPeer(self, to), *to)
 
     def full(self, host: str) -> bool:
         """Whether one more connection of `host` is too many. Those we opened ourselves take nobody's place."""
@@ -68,7 +68,7 @@ class TcpWire(Wire):
             connection.write(data)
 
 
-class Connection(asyncio.Protocol):
+class TcpPeer(asyncio.Protocol):
     """One peer: messages are cut by their Content-Length, empty lines between them are nothing."""
 
     def __init__(self, wire: TcpWire, peer: Address | None = None):

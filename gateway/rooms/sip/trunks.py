@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Collection, Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from schemas.config.explain import shown
 from schemas.errors import SettingsError
+from schemas.process.hosts import Network
 
-Network = IPv4Network | IPv6Network
-Codec = Literal["opus", "g722", "pcma", "pcmu"]
+CodecName = Literal["opus", "g722", "pcma", "pcmu"]
 
 
 class _Section(BaseModel):
@@ -59,7 +59,7 @@ class Trunk(_Section):
     """Of the digest; every phone knows MD5."""
     numbers: dict[str, str] = {}
     """Called number → agent; "*" is any other."""
-    codecs: list[Codec] = ["opus", "g722", "pcma", "pcmu"]
+    codecs: list[CodecName] = ["opus", "g722", "pcma", "pcmu"]
     """Those that may be spoken."""
     calls: int = Field(30, ge=1)
     """At once."""

@@ -10,7 +10,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from gateway.bucket import Bucket
 from gateway.inputs import LONGEST_MESSAGE, Digits, PushToTalk, Typed
 from gateway.rooms.websocket.room import Connection, WebSocketRoom
-from gateway.sessions.fairness import KEYS, TYPED
+from gateway.sessions.fairness import KEYING, TYPING
 from gateway.sessions.session import House
 from schemas.clock import Clock
 
@@ -20,7 +20,7 @@ LARGEST = 65_536
 _FRAMES = 300.0, 1000.0
 """Frames of any kind, a second and at once: sound is 50 or 100. What is more waits to be read."""
 _ASKS: dict[str, Literal["typed", "keys"]] = {"message": "typed", "dtmf": "keys", "talk": "keys"}
-_ASKED = {"typed": TYPED, "keys": KEYS}
+_ASKED = {"typed": TYPING, "keys": KEYING}
 """What is more is not taken, and the client is told."""
 _TOLD = 1.0, 5.0
 """Errors that are told, likewise."""

@@ -13,9 +13,10 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from gateway.http import connections, server
-from gateway.http.connections import DoorLimits, caller_of, is_proxy, neighbourhood, proxies_of
+from gateway.http.connections import DoorLimits, caller_of, neighbourhood, proxies_of
 from schemas.access.tokens import Grant, mint
 from schemas.errors import SettingsError
+from schemas.process.hosts import within
 from tests.gateway.door import SECRET, START, Door, closing, door
 
 
@@ -266,5 +267,5 @@ def test_a_proxy_is_an_address_or_a_network() -> None:
     """Anything else is refused by the setting's name; IPv4 in IPv6's clothes is IPv4."""
     with pytest.raises(SettingsError, match="GATEWAY_PROXIES=nginx: expected an address"):
         proxies_of("127.0.0.1, nginx")
-    assert is_proxy("::ffff:10.1.2.3", proxies_of("10.0.0.0/8"))
-    assert not is_proxy("2001:db8::1", proxies_of("10.0.0.0/8"))
+    assert within("::ffff:10.1.2.3", proxies_of("10.0.0.0/8"))
+    assert not within("2001:db8::1", proxies_of("10.0.0.0/8"))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.inputs import LONGEST_MESSAGE, Digits, HungUp, RoomInput, Typed
+from gateway.inputs import KEYS, LONGEST_MESSAGE, Digits, HungUp, RoomInput, Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendData
 from gateway.rooms.livekit.facts import (
     ClipWords,
@@ -35,7 +35,7 @@ VERSION = "2.1.0"
 LABEL = "rtvi-ai"
 LARGEST = 32 * 1024
 """Bytes of a packet that is looked into."""
-_KEYS = frozenset("0123456789*#ABCD")
+_BUTTONS = frozenset(KEYS)
 _LONGEST_ID = 128
 _UNANSWERED = frozenset({
     "ui-event", "ui-snapshot", "ui-cancel-job-group", "llm-function-call-result", "raw-audio", "raw-audio-batch",
@@ -168,7 +168,11 @@ class Rtvi:
                 return self._typed(kind, data.get("content"), id, sender)
             case "dtmf":
                 keys = data.get("buttons") or [data.get("button")]
-                if not isinstance(keys, list) or not 0 < len(keys) <= 64 or not all(str(key) in _KEYS for key in keys):
+                if (
+                    not isinstance(keys, list)
+                    or not 0 < len(keys) <= 64
+                    or not all(str(key) in _BUTTONS for key in keys)
+                ):
                     return self._refuse(sender, id, "`dtmf` needs `buttons`: 1 to 64 of 0-9*#")
                 return Answer([Digits(sender, "".join(str(key) for key in keys))])
             case "client-message":

@@ -31,7 +31,7 @@ async def test_they_take_nobodys_line(tmp_path: Path, host: str) -> None:
     """After more such calls than the trunk and the gateway have lines, a caller from there or elsewhere is answered."""
     trunks = LOOPBACK.replace('"127.0.0.1"', '"127.0.0.0/8"') + "calls = 1\n"
     async with office(tmp_path, trunks=trunks) as here, Party(here.phones.port, host) as attacker:
-        here.phones.door.most = 1
+        here.phones.screening.most = 1
         await silent(attacker, 30)
         assert not here.gateway.engine.sessions
         async with Party(here.phones.port) as party:

@@ -11,18 +11,19 @@ from livekit import api
 from livekit.protocol import agent as pb
 from livekit.protocol import models
 
-from gateway.rooms.livekit._worker import Worker, refused, too_old
+from gateway.rooms.livekit._worker import AgentWorker, refused, too_old
 from ops.stack.embedded.livekit import LiveKit
 from ops.stack.system import free_port
 from schemas.access.livekit import Access, access
 from schemas.config.settings import Settings
 from schemas.errors import SettingsError
 from schemas.events import SessionEnded
+from schemas.process.backoff import Backoff
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, session_of, until
 
 
 class Idle:
-    """A desk nobody asks anything."""
+    """A decider nobody asks anything."""
 
     def registered(self) -> None: ...
 
@@ -41,7 +42,7 @@ class Idle:
 
 async def problem_of(entry: Access) -> str:
     """What a worker with this access finds wrong."""
-    worker = Worker(entry, "", Idle(), wait=lambda _: 0.05)
+    worker = AgentWorker(entry, "", Idle(), delays=Backoff(0.05, 0.05))
     running = asyncio.create_task(worker.run())
     try:
         await until(lambda: worker.problem, "a problem")

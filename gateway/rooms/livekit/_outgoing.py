@@ -27,7 +27,7 @@ _PATIENCE = 5.0
 """Seconds one send may take."""
 
 
-class Outbox:
+class Outgoing:
     """`participant`: the agent's, None while there is no connection (then what is sent is dropped)."""
 
     def __init__(self) -> None:
