@@ -8,14 +8,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from schemas.audio import Pcm
+from schemas.client import LONGEST_MESSAGE, LONGEST_NAME, MOST_DIGITS
 from schemas.text.clean import identity, one_line, plain
 
-LONGEST_NAME = 120
-LONGEST_MESSAGE = 4000
-"""Characters of what somebody is called, and of what somebody types."""
 _ATTRIBUTES, _LONGEST_VALUE, _ATTRIBUTES_LENGTH = 64, 4000, 16_384
 """How many things may be known of a participant; characters of one, and of all of them."""
-_DIGITS = 64
 KEYS = "0123456789*#ABCD"
 """Those of a phone."""
 
@@ -80,7 +77,7 @@ class Digits:
     digits: str
 
     def __post_init__(self) -> None:
-        _set(self, participant=identity(self.participant), digits=one_line(self.digits, _DIGITS))
+        _set(self, participant=identity(self.participant), digits=one_line(self.digits, MOST_DIGITS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,38 @@ A room never blocks and owns no timer: the gateway's tick drains what came in an
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.inputs import RoomInput
 from schemas.audio import Pcm
+from schemas.client import TimedWord, ToClient, WordsMessage
 from schemas.clock import Clock
 from schemas.events import TransportName
+
+
+@dataclass(frozen=True, slots=True)
+class WordsAhead:
+    """When the words of one part of a sentence are heard, whose sound is pushed next. `offset`: samples from the next one pushed
+    to the part's first; `words`: in seconds from that; `rest`: those of the sentence's further parts, as far as they are known
+    already, likewise; `whole`: no others will come."""
+
+    turn: int
+    index: int
+    part: int
+    offset: int
+    words: tuple[TimedWord, ...]
+    rest: tuple[TimedWord, ...]
+    whole: bool
+
+    def message(self, pushed: int) -> WordsMessage:
+        """For a client that was sent `pushed` samples since its `ready`: what is missing comes in time."""
+        return WordsMessage(
+            turn=self.turn, index=self.index, part=self.part, offset=pushed + self.offset, words=self.words
+        )
+
+
+Telling = ToClient | WordsAhead
 
 
 class Room(Protocol):
@@ -45,9 +71,7 @@ class Room(Protocol):
     def clear(self) -> float:
         """Drop what is queued, at once; answers the seconds dropped."""
 
-    def send(self, message: dict[str, Any]) -> None:
-        """A client message (docs/websocket.md); bounded, never blocks. `offset` of a `words` counts from the next sample pushed:
-        the room makes it what its client counts from. `rest` are the words of the sentence's further parts that are known
-        already, in seconds from the same sample; `whole`: no others will come."""
+    def send(self, message: Telling) -> None:
+        """Tell the client; bounded, never blocks."""
 
     async def aclose(self, reason: str) -> None: ...

@@ -190,7 +190,7 @@ ToClient = Annotated[
 
 
 class _FromClient(BaseModel):
-    """`needs`: what a client is told whose message of this type is none."""
+    """`needs`: what a client is told, in a session, whose message of this type can't be taken."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     needs: ClassVar[str] = ""
@@ -201,7 +201,7 @@ class StartMessage(_FromClient):
     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own. `session` and
     `ticket`, of the `ready`: to come back; then the others but `rate` are not looked at."""
 
-    needs: ClassVar[str] = 'the first frame is to be {"type": "start", "version": 1, …}'
+    needs: ClassVar[str] = "the session has begun; `start` comes once, as the first frame"
     type: Literal["start"]
     version: Literal[1]
     rate: Literal[16_000, 24_000, 48_000] = 24_000

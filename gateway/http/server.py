@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from typing import Annotated, Literal
+from typing import Annotated
 
 from aiohttp import WSCloseCode, WSMsgType, web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -12,15 +12,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gateway.http.admission import Admission, TurnedAway
 from gateway.http.connections import LARGEST_BODY, WEBSOCKET, Connections, DoorLimits, Visitor, caller_of
 from gateway.http.opens import Opens
-from gateway.inputs import LONGEST_NAME
-from gateway.rooms.websocket.reading import LARGEST, read
+from gateway.rooms.websocket.reading import read
 from gateway.rooms.websocket.room import Client, Connection, WebSocketRoom, client_of, come_back
 from gateway.sessions.reception import Reception, Refused, new_session
 from gateway.sessions.session import Session
 from schemas.access.tokens import Grant
+from schemas.client import LARGEST_FRAME, ErrorMessage, Name, ReadyMessage, StartMessage, to_json
 from schemas.errors import AgentSpecError, AntiphonError, SettingsError
 from schemas.events import SessionStarted
-from schemas.text.clean import identity, one_line, plain
+from schemas.text.clean import identity, plain
 
 log = logging.getLogger("antiphon.gateway.server")
 
@@ -33,26 +33,6 @@ def _fit(text: str) -> str:
     if plain(text, len(text)) != text or set(text) & {"\n", "\t"}:
         raise ValueError("a name of one line, without controls, is expected")
     return text
-
-
-Line = Annotated[str, AfterValidator(lambda text: one_line(text, len(text)))]
-Name = Annotated[Line, Field(max_length=LONGEST_NAME)]
-
-
-class Start(BaseModel):
-    """The client's first frame."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    type: Literal["start"]
-    version: Literal[1]
-    rate: Literal[16_000, 24_000, 48_000] = 24_000
-    agent: Name = ""
-    participant: Name = ""
-    name: Name = ""
-    room: Name = ""
-    session: Name = ""
-    ticket: Annotated[Line, Field(max_length=200)] = ""
 
 
 class JoinRoom(BaseModel):
@@ -144,7 +124,7 @@ class Server:
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
-            max_msg_size=LARGEST + 1, heartbeat=20.0, compress=False, timeout=_GRACE, autoping=False
+            max_msg_size=LARGEST_FRAME + 1, heartbeat=20.0, compress=False, timeout=_GRACE, autoping=False
         )
         await socket.prepare(request)
         try:
@@ -168,7 +148,7 @@ class Server:
         return socket
 
     async def _begin(
-        self, socket: web.WebSocketResponse, start: Start, grant: Grant, who: tuple[str, ...]
+        self, socket: web.WebSocketResponse, start: StartMessage, grant: Grant, who: tuple[str, ...]
     ) -> tuple[Session, Connection]:
         connection = Connection(socket)
         try:
@@ -186,12 +166,14 @@ class Server:
             raise TurnedAway("agent", str(error)) from None
         room = session.room
         assert isinstance(room, WebSocketRoom)
-        ready: dict[str, object] = {"type": "ready", "version": 1, "session": session.name, "ticket": session.secret}
-        ready |= {"warnings": session.warnings} if session.warnings and not resumed else {}
-        room.attach(connection, ready | {"rate": room.rate, "resumed": resumed})
+        warnings = () if resumed else tuple(session.warnings)
+        ready = ReadyMessage(
+            session=session.name, ticket=session.secret, warnings=warnings, rate=room.rate, resumed=resumed
+        )
+        room.attach(connection, ready)
         return session, connection
 
-    async def _open_counted(self, start: Start, grant: Grant, who: tuple[str, ...]) -> Session:
+    async def _open_counted(self, start: StartMessage, grant: Grant, who: tuple[str, ...]) -> Session:
         self._opens.count(who)
         try:
             session = await self._open(start, grant)
@@ -201,7 +183,7 @@ class Server:
         self._opens.counted(who, session.name)
         return session
 
-    async def _open(self, start: Start, grant: Grant) -> Session:
+    async def _open(self, start: StartMessage, grant: Grant) -> Session:
         agent = self._reception.agents.find(grant.agent or start.agent)
         name = new_session("ws")
         participant = identity(grant.participant or start.participant or "caller")
@@ -210,7 +192,7 @@ class Server:
         room.join(client.name)
         return await self._reception.open(name, room, agent, inputs=client.inputs())
 
-    async def _resume(self, start: Start, grant: Grant) -> Session:
+    async def _resume(self, start: StartMessage, grant: Grant) -> Session:
         """With its ticket, and a token that would have let this very client begin it. Who comes back is who the log says."""
         session = self._reception.local(start.session, start.ticket)
         if session is not None:
@@ -269,7 +251,7 @@ def _sorry(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"error": {"code": code, "message": message}}, status=status)
 
 
-async def _first_frame(socket: web.WebSocketResponse) -> Start:
+async def _first_frame(socket: web.WebSocketResponse) -> StartMessage:
     expected = 'the first frame is to be {"type": "start", "version": 1, …}'
     try:
         async with asyncio.timeout(_START_WITHIN):
@@ -283,7 +265,7 @@ async def _first_frame(socket: web.WebSocketResponse) -> Start:
     if frame.type is not WSMsgType.TEXT:
         raise TurnedAway("start", expected, WSCloseCode.UNSUPPORTED_DATA)
     try:
-        return Start.model_validate_json(frame.data)
+        return StartMessage.model_validate_json(frame.data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
@@ -292,5 +274,5 @@ async def _first_frame(socket: web.WebSocketResponse) -> Start:
 
 async def _refuse(socket: web.WebSocketResponse, code: str, message: str, close: int) -> None:
     with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
-        await socket.send_json({"type": "error", "code": code, "message": message, "fatal": True})
+        await socket.send_str(to_json(ErrorMessage(code=code, message=message, fatal=True)))
         await asyncio.wait_for(socket.close(code=close, message=message.encode()[:120]), _GRACE)

@@ -1,8 +1,15 @@
 """What a client is told of its session's log (docs/websocket.md): events in, messages out. Pure but for what it remembers."""
 
 from collections.abc import Iterable
-from typing import Any
 
+from schemas.client import (
+    MetricsMessage,
+    SentenceMessage,
+    SpeechMessage,
+    ToClient,
+    TranscriptMessage,
+    TurnMessage,
+)
 from schemas.events import (
     ClipReady,
     Event,
@@ -20,8 +27,6 @@ from schemas.events import (
     TurnEnded,
     UtteranceCaptured,
 )
-
-Message = dict[str, Any]
 
 _KEPT = 500
 """Utterances remembered."""
@@ -68,14 +73,14 @@ class Narrator:
             case _:
                 pass
 
-    def messages(self, event: Event) -> list[Message]:
+    def messages(self, event: Event) -> list[ToClient]:
         """What the client is told because of `event`."""
         self.remember(event)
         match event:
             case SpeechStarted() | SpeechResumed():
-                return [{"type": "speech", "participant": event.participant, "speaking": True}]
+                return [SpeechMessage(participant=event.participant, speaking=True)]
             case SpeechPaused():
-                return [{"type": "speech", "participant": event.participant, "speaking": False}]
+                return [SpeechMessage(participant=event.participant, speaking=False)]
             case TranscriptPartial():
                 return self._hint(event)
             case TranscriptFinal():
@@ -83,31 +88,31 @@ class Narrator:
             case TurnEnded():
                 for key in [key for key in self._sentences if key[0] <= event.turn]:
                     del self._sentences[key]
-                ended = {"type": "turn", "turn": event.turn, "how": event.how, "reason": event.reason}
                 of_turn = [name for name in self._utterances if self._utterances[name][0] == event.turn]
-                return [*self._withdrawn(of_turn), *self._metrics(event.turn), ended | {"heard": event.heard}]
+                ended = TurnMessage(turn=event.turn, how=event.how, reason=event.reason, heard=event.heard)
+                return [*self._withdrawn(of_turn), *self._metrics(event.turn), ended]
             case SessionResumed() | SessionRewound() | SessionEnded():
                 return self._withdrawn([name for name in self._interim if name not in self._utterances])
             case _:
                 pass
         return []
 
-    def _metrics(self, turn: int) -> list[Message]:
+    def _metrics(self, turn: int) -> list[ToClient]:
         figures = self._figures.pop(turn, {})
         for old in [other for other in self._figures if other < turn]:
             del self._figures[old]
         if "tts" not in figures:
             return []  # nothing was answered
-        return [{"type": "metrics", "turn": turn} | {name: round(value, 4) for name, value in figures.items()}]
+        return [MetricsMessage(turn=turn, **{name: round(value, 4) for name, value in figures.items()})]
 
-    def sentence(self, turn: int, generation: int, index: int, *, spoken: bool, text: str | None = None) -> Message:
-        """The sentence that is about to sound, or whose sound could not be made."""
-        text = self._sentences.get((turn, generation), {}).get(index, "") if text is None else text
-        return {"type": "sentence", "turn": turn, "index": index, "text": text, "spoken": spoken}
+    def sentence(self, turn: int, generation: int, index: int) -> SentenceMessage:
+        """The sentence that is about to sound."""
+        text = self._sentences.get((turn, generation), {}).get(index, "")
+        return SentenceMessage(turn=turn, index=index, text=text, spoken=True)
 
     # ── transcripts: what is shown takes the place of what was shown ─────────────────────────────────────────────────
 
-    def _hint(self, event: TranscriptPartial) -> list[Message]:
+    def _hint(self, event: TranscriptPartial) -> list[ToClient]:
         """Of speech that goes on. Once that is captured its words are on their way, and a hint is out of date."""
         late = event.utterance in self._utterances or event.utterance in self._past
         if late or not (event.text.strip() or event.utterance in self._interim):
@@ -115,7 +120,7 @@ class Narrator:
         self._interim[event.utterance] = event
         return [self._transcript(event, None)]
 
-    def _words(self, event: TranscriptFinal) -> list[Message]:
+    def _words(self, event: TranscriptFinal) -> list[ToClient]:
         """An utterance stands for all that it carries, of which the client may have been told any part, or nothing."""
         if event.utterance in self._past:
             return []  # it came too late: what carries it is there already
@@ -138,19 +143,18 @@ class Narrator:
             _, earlier = self._utterances.get(earlier, (None, None))
         return carried
 
-    def _withdrawn(self, utterances: Iterable[str]) -> list[Message]:
+    def _withdrawn(self, utterances: Iterable[str]) -> list[ToClient]:
         """Interim words of these, whose final ones will never come: speech that was lost, or went with its gateway or session."""
         lost = [self._interim.pop(name) for name in utterances if name in self._interim]
         return [self._transcript(event.model_copy(update={"text": ""}), None) for event in lost]
 
-    def _transcript(self, event: TranscriptPartial | TranscriptFinal, replaces: str | None) -> Message:
+    def _transcript(self, event: TranscriptPartial | TranscriptFinal, replaces: str | None) -> TranscriptMessage:
         turn, _ = self._utterances.get(event.utterance, (None, None))
-        return {
-            "type": "transcript",
-            "participant": event.participant,
-            "turn": event.turn if event.turn is not None else turn,
-            "utterance": event.utterance,
-            "text": event.text,
-            "final": isinstance(event, TranscriptFinal),
-            "replaces": replaces,
-        }
+        return TranscriptMessage(
+            participant=event.participant,
+            turn=event.turn if event.turn is not None else turn,
+            utterance=event.utterance,
+            text=event.text,
+            final=isinstance(event, TranscriptFinal),
+            replaces=replaces,
+        )

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 from gateway import turn_taking
 from gateway.engine import Engine
 from gateway.inputs import HungUp, RoomInput
-from gateway.room import Room
+from gateway.room import Room, Telling
 from gateway.sessions.inbox import Inbox
 from gateway.sessions.leases import Leases
 from gateway.sessions.outbox import insist
@@ -403,7 +403,7 @@ class _Nowhere(Room):
     def clear(self) -> float:
         return 0.0
 
-    def send(self, message: dict[str, Any]) -> None: ...
+    def send(self, message: Telling) -> None: ...
 
     async def aclose(self, reason: str) -> None: ...
 

@@ -51,6 +51,7 @@ from schemas.bus import (
     Seen,
     Storing,
 )
+from schemas.client import EndedMessage, ErrorMessage
 from schemas.clock import Clock, Now
 from schemas.config.lease import Lease
 from schemas.events import ClipReady, Event, SessionEnded, StageFailed, TranscriptFinal, TurnEnded
@@ -115,7 +116,7 @@ class Session:
         self.held_at = held_at
         self.waiting = Waiting()
         self.streams: dict[str, Stream] = {}
-        self.playback = Playback(room, self._fetch, room.send, self._woken)
+        self.playback = Playback(room, self._fetch, self._woken)
         self._house = house
         self._time = room.clock
         self._outbox = Outbox(
@@ -200,7 +201,7 @@ class Session:
             stream.fill(now)
         complaint = self._sample_rate.complaint(self.room.seems, self.streams.values())
         if complaint is not None:
-            log.warning("%s: %s", self.name, complaint["message"])
+            log.warning("%s: %s", self.name, complaint.message)
             self.room.send(complaint)
 
     def advance(self) -> None:
@@ -299,9 +300,7 @@ class Session:
         elif isinstance(event, TurnEnded):
             self.playback.forget(event.turn)
         elif isinstance(event, StageFailed):
-            self.room.send(
-                {"type": "error", "code": f"{event.stage}_{event.code}", "message": event.message, "fatal": False}
-            )
+            self.room.send(ErrorMessage(code=f"{event.stage}_{event.code}", message=event.message, fatal=False))
         for message in self._narrator.messages(event):
             self.room.send(message)
         if event.seq > self._fed_to:
@@ -355,7 +354,7 @@ class Session:
                 case NoMoreParts():
                     self.playback.no_more_parts((decision.turn, decision.generation, decision.index))
                 case Tell():
-                    self.room.send(self._told(decision.message))
+                    self.room.send(decision.message)
                 case End():
                     self._end(decision)
                 case Refold():
@@ -363,16 +362,11 @@ class Session:
 
     def _play(self, play: Play, now: float) -> None:
         if play.phrase is None or play.index == 0:
-            self.room.send(self._narrator.sentence(play.turn, play.generation, play.index, spoken=True))
+            self.room.send(self._narrator.sentence(play.turn, play.generation, play.index))
         if self._stopped_at is not None:
             self._house.metrics.voice_to_voice.observe(max(0.0, now - self._stopped_at))
             self._stopped_at = None
         self.playback.play(play.turn, play.generation, play.index, play.clips, play.last, play.phrase)
-
-    def _told(self, message: dict[str, Any]) -> dict[str, Any]:
-        if message.get("type") != "unheard":
-            return message
-        return self._narrator.sentence(message["turn"], 0, message["index"], spoken=False, text=message["text"])
 
     def _publish(self, publish: Publish) -> None:
         cuts = [
@@ -425,7 +419,7 @@ class Session:
             if task is not asyncio.current_task():
                 task.cancel()
         if not end.lost:
-            self.room.send({"type": "ended", "reason": end.reason})
+            self.room.send(EndedMessage(reason=end.reason))
         self._house.metrics.ended.labels("lost" if end.lost else end.reason).inc()
         self._house.ended(self)
         closing = asyncio.create_task(self.room.aclose("lost" if end.lost else end.reason))
@@ -450,7 +444,7 @@ class Session:
         self._house.metrics.broken.inc()
         log.error("%s: ended by an error of ours", self.name, exc_info=error)
         message = f"The gateway failed while handling this session ({type(error).__name__}); please call again."
-        self.room.send({"type": "error", "code": "internal", "message": message, "fatal": True})
+        self.room.send(ErrorMessage(code="internal", message=message, fatal=True))
         goodbye: list[Event] = [
             *(TurnEnded(turn=turn, how="failed", reason="gateway") for turn in self.state.turns),
             SessionEnded(reason="error", detail=f"{type(error).__name__}: {error}"[:500]),

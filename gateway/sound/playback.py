@@ -5,14 +5,14 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import soxr
 
-from gateway.room import Room
+from gateway.room import Room, WordsAhead
 from gateway.turn_taking import Played
 from schemas.audio import AudioRef, Pcm
+from schemas.client import TimedWord
 from schemas.events import ClipReady, Word
 
 log = logging.getLogger("antiphon.gateway.playback")
@@ -119,13 +119,12 @@ class _Now:
 class Playback:
     """Plays what turn-taking decides into one room.
 
-    `fetch`: key → PCM; `tell`: a message for the client; `woken`: called when sound that was waited for has arrived.
+    `fetch`: key → PCM; `woken`: called when sound that was waited for has arrived.
     """
 
-    def __init__(self, room: Room, fetch: Fetch, tell: Callable[[dict[str, Any]], None], woken: Callable[[], None]):
+    def __init__(self, room: Room, fetch: Fetch, woken: Callable[[], None]):
         self._room = room
         self._fetch = fetch
-        self._tell = tell
         self._woken = woken
         self._sounds: dict[Key, Sound] = {}
         self._phrases: dict[str, Sound] = {}
@@ -250,10 +249,10 @@ class Playback:
     def _announce(self, now: _Now, part: _Part, begin: int) -> None:
         now.announced.add(part.number)
         if part.words:
-            offset = begin - now.pushed  # of the part's first sample, from the next one pushed
-            words = [[word.text, round(word.start, 3), round(word.end, 3)] for word in part.words]
-            message = {"type": "words", "turn": now.turn, "index": now.index, "part": part.number, "offset": offset}
-            self._tell(message | {"words": words, "rest": _rest(now.sound, part), "whole": now.sound.final})
+            words, rest = _timed(part.words), _rest(now.sound, part)
+            self._room.send(
+                WordsAhead(now.turn, now.index, part.number, begin - now.pushed, words, rest, whole=now.sound.final)
+            )
 
     def _take_back(self, now: _Now) -> None:
         if now.held or not now.pushed:
@@ -301,11 +300,15 @@ class Playback:
         return self._now is not None and not self._now.held and not self._hushed
 
 
-def _rest(sound: Sound, part: _Part) -> list[list[Any]]:
+def _rest(sound: Sound, part: _Part) -> tuple[TimedWord, ...]:
     """Words of the parts behind `part` as far as they are known, in seconds from its first sample."""
-    rest: list[list[Any]] = []
+    rest: list[TimedWord] = []
     begin = part.audio.duration
     for further in sound.parts[part.number + 1 :]:
-        rest += [[word.text, round(begin + word.start, 3), round(begin + word.end, 3)] for word in further.words]
+        rest += _timed(further.words, begin)
         begin += further.audio.duration
-    return rest
+    return tuple(rest)
+
+
+def _timed(words: Sequence[Word], begin: float = 0.0) -> tuple[TimedWord, ...]:
+    return tuple((word.text, round(begin + word.start, 3), round(begin + word.end, 3)) for word in words)

@@ -2,10 +2,10 @@
 (`rooms/_pace`), the VAD knows whether it is speech."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from gateway.sound.ring import Stream
 from schemas.audio import HEARING_RATE
+from schemas.client import ErrorMessage
 
 SPEECH = {32_000: 0.93, 44_100: 0.75, 48_000: 0.75, 96_000: 0.75}
 """By the rate sound seems to have: the share of its frames that the VAD takes for speech only where it is 16 kHz after all.
@@ -20,7 +20,7 @@ class SampleRate:
     def __init__(self) -> None:
         self._told = False
 
-    def complaint(self, seems: int | None, streams: Iterable[Stream]) -> dict[str, Any] | None:
+    def complaint(self, seems: int | None, streams: Iterable[Stream]) -> ErrorMessage | None:
         """What to tell now, if anything. `seems`: Hz, None where nothing is strange. Sound that comes in half the time or less,
         and is speech all the same, only comes early."""
         if seems is None or self._told:
@@ -36,4 +36,4 @@ class SampleRate:
             f"your sound seems to have {seems} samples a second{_OTHERWISE.get(seems, '')}; expected are {HEARING_RATE}, int16 "
             "little-endian, mono: resample it before sending (rate in the start frame is what you want to hear)"
         )
-        return {"type": "error", "code": "sample_rate", "message": message, "fatal": False}
+        return ErrorMessage(code="sample_rate", message=message, fatal=False)

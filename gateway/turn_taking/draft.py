@@ -17,6 +17,7 @@ from gateway.turn_taking.state import (
     State,
     Turn,
 )
+from schemas.client import ToClient
 from schemas.events import (
     CommitReason,
     Event,
@@ -156,7 +157,7 @@ class Draft:
         sentence = replace(turn.reply.sentences[playback.index], heard=playback.position)
         return replace(turn, reply=turn.reply.with_sentence(playback.index, sentence))
 
-    def tell(self, message: dict[str, Any]) -> None:
+    def tell(self, message: ToClient) -> None:
         self.decisions.append(Tell(message))
 
     # ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────

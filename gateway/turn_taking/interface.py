@@ -15,11 +15,12 @@ The rim (tick, rooms, log) keeps these promises, and nothing else, for `step(sta
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from schemas.audio import AudioRef
 from schemas.bus import Outcome
+from schemas.client import ToClient
 from schemas.events import Event
 from schemas.jobs import Job
 
@@ -202,10 +203,9 @@ class NoMoreParts:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A message for the client (data channel): `{"type": "state", "state": "listening" | "thinking" | "speaking"}`,
-    `{"type": "unheard", "turn": 4, "index": 1, "text": "…"}` (text whose sound could not be made)."""
+    """A message for the client: the agent's state, a sentence whose sound could not be made, an error."""
 
-    message: dict[str, Any]
+    message: ToClient
 
 
 @dataclass(frozen=True, slots=True)

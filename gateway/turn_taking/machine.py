@@ -20,6 +20,7 @@ from gateway.turn_taking.interface import (
 )
 from gateway.turn_taking.state import NEVER, Hearing, Load, Own, Sent, State
 from schemas.bus import Outcome
+from schemas.client import StateMessage
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     ClipReady,
@@ -269,7 +270,7 @@ def _show(draft: Draft) -> None:
         shown = "thinking"
     if shown != state.shown:
         state.shown = shown
-        draft.tell({"type": "state", "state": shown})
+        draft.tell(StateMessage(state=shown))
 
 
 def _wake_at(state: State) -> float:

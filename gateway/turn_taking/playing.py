@@ -7,6 +7,7 @@ from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Play, Played, Resume
 from gateway.turn_taking.replying import phrase
 from gateway.turn_taking.state import Committed, Playback, Playing, Sentence, State, Turn
+from schemas.client import SentenceMessage
 from schemas.events import PlaybackFinished, PlaybackPaused, PlaybackResumed, PlaybackStarted
 
 
@@ -152,7 +153,7 @@ def _skip_failed(draft: Draft, turn: Turn) -> bool:
         return False
     sentence = reply.sentences[index]
     draft.put(replace(turn, reply=reply.with_sentence(index, replace(sentence, ended=True)), touched=draft.time))
-    draft.tell({"type": "unheard", "turn": turn.id, "index": index, "text": sentence.text})
+    draft.tell(SentenceMessage(turn=turn.id, index=index, text=sentence.text, spoken=False))
     return True
 
 

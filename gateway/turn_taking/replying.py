@@ -8,6 +8,7 @@ from gateway.turn_taking import barge_in, commit
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.hearing import llm_job, speculates
 from gateway.turn_taking.state import Committed, Hearing, Letter, Own, Playing, Reply, Sentence, State, Turn, Utterance
+from schemas.client import ErrorMessage
 from schemas.config.agent import AgentSpec
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import LlmJob, TtsJob
@@ -157,12 +158,9 @@ def typed(draft: Draft, participant: str, text: str, *, logged: bool = False) ->
     draft.commit(replace(turn, over=False, typed=True, letters=turn.letters + 1), "text")
 
 
-_TOO_MANY = {
-    "type": "error",
-    "code": "too_many",
-    "message": f"{LETTERS} messages wait for their answer; this one was not taken",
-    "fatal": False,
-}
+_TOO_MANY = ErrorMessage(
+    code="too_many", message=f"{LETTERS} messages wait for their answer; this one was not taken", fatal=False
+)
 
 
 # ── the agent's own turns ────────────────────────────────────────────────────────────────────────────────────────────

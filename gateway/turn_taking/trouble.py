@@ -9,6 +9,7 @@ from gateway.turn_taking.interface import NoMoreParts
 from gateway.turn_taking.playing import apologize
 from gateway.turn_taking.replying import phrase, tts_job
 from gateway.turn_taking.state import Bundle, Clip, Own, Phrase, Reply, Sent, Sentence, State, Turn, Utterance
+from schemas.client import SentenceMessage
 from schemas.events import (
     ClipReady,
     PlaybackStarted,
@@ -247,4 +248,4 @@ def _say_sorry(draft: Draft, turn: Turn) -> None:
     elif turn.reply is not None:
         for index, sentence in enumerate(turn.reply.sentences):
             if sentence.heard is None:
-                draft.tell({"type": "unheard", "turn": turn.id, "index": index, "text": sentence.text})
+                draft.tell(SentenceMessage(turn=turn.id, index=index, text=sentence.text, spoken=False))

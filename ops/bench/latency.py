@@ -27,6 +27,7 @@ from ops.people.entry import client_token
 from ops.people.livekit_caller import LiveKitCaller
 from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant
+from schemas.client import SentenceMessage, TurnMessage
 from schemas.config.settings import Settings, load
 from schemas.log import connect
 from schemas.session.cache import folded
@@ -123,11 +124,11 @@ async def _converse(caller: Caller, script: list[Turn], progress: Any) -> list[T
         answer = await _first_sound(caller, began, last_sample)
         cut_in = answer is not None and answer < last_sample
         latency = None if answer is None or cut_in else answer - last_sample
-        sentence = await caller.wait_for("sentence", 0.5, since=began)
-        timed.append(Timed(turn, latency, cut_in, caller.session, sentence["turn"] if sentence else None))
+        sentence = await caller.wait_for(SentenceMessage, 0.5, began)
+        timed.append(Timed(turn, latency, cut_in, caller.session, sentence.turn if sentence else None))
         if progress:
             progress(turn.name, latency, cut_in)
-        if cut_in or not await caller.wait_for(_is_end_of_reply, _REPLY, since=began):
+        if cut_in or not await caller.wait_for(TurnMessage, _REPLY, began, lambda ended: ended.how != "dropped"):
             break
         await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + 0.7)
     await caller.hang_up()
@@ -141,10 +142,6 @@ async def _first_sound(caller: Caller, began: float, last_sample: float) -> floa
             return at
         await asyncio.sleep(0.01)
     return None
-
-
-def _is_end_of_reply(message: dict[str, Any]) -> bool:
-    return message["type"] == "turn" and message["how"] not in ("dropped",)
 
 
 async def _parts(redis_url: str, timed: list[Timed]) -> dict[tuple[str, int | None], dict[str, float]]:

@@ -24,6 +24,7 @@ from ops.bench import machine
 from ops.bench._core import Meter, cores_apart, simulated_pools
 from ops.demo.script import line
 from ops.stack.processes import preload
+from schemas.client import TurnMessage
 from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
 from schemas.log import connect
@@ -115,7 +116,7 @@ async def _listen(url: str, participants: int, seconds: float) -> dict[str, Any]
     await asyncio.sleep(seconds)
     report = meter.report()
     feeding.cancel()
-    turns = Counter(message["how"] for room in rooms for message in room.told("turn"))
+    turns = Counter(turn.how for room in rooms for turn in room.told(TurnMessage))
     await gateway.aclose()
     await bus.aclose()
     return {

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ops.people.caller import Caller, CallError
 from schemas.access.tokens import Grant, mint
 from schemas.audio import Pcm
+from schemas.client import SpeechMessage, TurnMessage, TypedMessage
 
 _PATIENCE = 25.0  # seconds a caller waits for a turn to end before it goes on with the next
 _HEARD_WITHIN = 8.0
@@ -78,7 +79,7 @@ class Crowd:
         began = time.monotonic()
         with contextlib.suppress(ConnectionError, OSError, TimeoutError):
             await asyncio.wait_for(caller.speak(self._lines[0]), 10)
-        heard = await caller.wait_for(lambda message: message["type"] == "speech", _HEARD_WITHIN, began)
+        heard = await caller.wait_for(SpeechMessage, _HEARD_WITHIN, began)
         self.asked += 1
         if heard is None and caller.connected:
             self.not_heard.append(f"{caller.session}: its caller spoke and was not heard")
@@ -92,14 +93,12 @@ class Crowd:
             if chance.random() < 0.5:
                 await asyncio.wait_for(caller.speak(chance.choice(self._lines)), 10)
             else:
-                await caller.send({"type": "message", "text": f"number {chance.randint(1, 999)} please"})
+                await caller.send(TypedMessage(type="message", text=f"number {chance.randint(1, 999)} please"))
         if chance.random() < 0.15:
             await caller.drop()
         end = began + (chance.uniform(0.3, 2.0) if chance.random() < 0.3 else _PATIENCE)
         while time.monotonic() < end and not self._stopping.is_set() and await self._present(caller, chance):
-            if await caller.wait_for(
-                lambda message: message["type"] == "turn", min(1.0, end - time.monotonic()), began
-            ):
+            if await caller.wait_for(TurnMessage, min(1.0, end - time.monotonic()), began):
                 return
 
     async def _present(self, caller: Caller, chance: random.Random) -> bool:

@@ -10,10 +10,10 @@ from livekit import rtc
 
 from gateway.rooms.livekit.names import SESSION_ATTRIBUTE
 from ops.chaos.sounds import Sounds, Window
-from ops.people.caller import Message
 from ops.people.livekit_caller import CallerBus, LiveKitCaller
 from schemas.access.livekit import Access
 from schemas.audio import Pcm
+from schemas.client import SentenceMessage, ToClient, TurnMessage, TypedMessage
 
 _RATE = 16_000
 _WINDOW_MS = 100
@@ -43,8 +43,8 @@ class Guest(LiveKitCaller):
             if self._random.random() < 0.3:
                 await self.speak(self._random.choice(self._lines))
             else:
-                await self.send({"type": "message", "text": f"number {self._random.randint(1, 999)} please"})
-            ended = await self.wait_for(lambda message: message["type"] == "turn", _PATIENCE, began)
+                await self.send(TypedMessage(type="message", text=f"number {self._random.randint(1, 999)} please"))
+            ended = await self.wait_for(TurnMessage, _PATIENCE, began)
             self.turns += ended is not None
             await asyncio.sleep(self._random.uniform(0.1, 0.5))
 
@@ -59,9 +59,9 @@ class Guest(LiveKitCaller):
             return None
         return begins[-1][0]
 
-    def _told_of(self, message: Message) -> None:
-        if message["type"] == "sentence" and message.get("index") == 0:
-            self.sounds.begins.append((time.monotonic(), message["turn"]))
+    def _told_of(self, message: ToClient) -> None:
+        if isinstance(message, SentenceMessage) and message.index == 0:
+            self.sounds.begins.append((time.monotonic(), message.turn))
 
     def _look(self, participant: rtc.RemoteParticipant) -> None:
         super()._look(participant)

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable
 
-from ops.people.caller import Message
+from schemas.client import (
+    EndedMessage,
+    ErrorMessage,
+    ReadyMessage,
+    SentenceMessage,
+    ToClient,
+    TranscriptMessage,
+    TurnMessage,
+)
 
 
 class Dialogue:
@@ -13,25 +21,27 @@ class Dialogue:
         self._say, self._caller = say, caller
         self._unanswered: dict[str, str] = {}
 
-    def message(self, message: Message) -> None:
+    def message(self, message: ToClient) -> None:
         match message:
-            case {"type": "ready", "session": session, "resumed": resumed}:
+            case ReadyMessage(session=session, resumed=resumed):
                 self._say("", "the line was lost, and is there again" if resumed else f"session {session}", "dim")
-                for warning in message.get("warnings", []):
-                    self._say("look", str(warning), "yellow")
-            case {"type": "transcript", "final": True, "utterance": utterance, "text": text}:
-                self._unanswered.pop(message.get("replaces") or "", None)
-                self._unanswered[utterance] = text
-            case {"type": "sentence", "text": text, "spoken": spoken}:
+                for warning in message.warnings:
+                    self._say("look", warning, "yellow")
+            case TranscriptMessage(final=True):
+                self._unanswered.pop(message.replaces or "", None)
+                self._unanswered[message.utterance] = message.text
+            case SentenceMessage(text=text, spoken=spoken):
                 self.flush()
                 self._say("agent", text if spoken else f"{text} (as text: its sound could not be made)", "green")
-            case {"type": "turn", "how": "interrupted", "heard": heard}:
+            case TurnMessage(how="interrupted", heard=heard):
                 had = f"“{heard}”" if heard else "nothing yet"
                 self._say("", f"interrupted; heard so far: {had}", "yellow")
-            case {"type": "turn"} | {"type": "ended"}:
+            case TurnMessage() | EndedMessage():
                 self.flush()
-            case {"type": "error", "message": text}:
+            case ErrorMessage(message=text):
                 self._say("error", text, "red")
+            case _:
+                pass
 
     def flush(self) -> None:
         """Print what the caller said so far."""

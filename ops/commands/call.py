@@ -16,6 +16,7 @@ from ops.people.entry import HOW_TO_GET_IN, client_token
 from ops.stack.stack import running
 from schemas.access.tokens import Grant
 from schemas.audio import Pcm
+from schemas.client import SentenceMessage, TranscriptMessage, TurnMessage, WordsMessage
 from schemas.config.settings import load
 
 _CODES = {"unreachable": console.UNREACHABLE, "log": console.UNREACHABLE, "agent": console.USAGE}
@@ -126,10 +127,12 @@ async def _until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
     while not caller.ended.is_set():
         now = time.monotonic()
         news = [
-            when for when, message in caller.messages if message["type"] in ("turn", "sentence", "transcript", "words")
+            when
+            for when, message in caller.messages
+            if isinstance(message, TurnMessage | SentenceMessage | TranscriptMessage | WordsMessage)
         ]
         last = max([last_sample, caller.silent_at, *news])
-        ended = [when for when, message in caller.messages if message["type"] == "turn" and when > last_sample]
+        ended = [when for when, message in caller.messages if isinstance(message, TurnMessage) and when > last_sample]
         if now - last > (_QUIET if ended else wait):
             return
         await asyncio.sleep(0.05)
@@ -137,18 +140,15 @@ async def _until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
 
 def summary(caller: Caller) -> dict[str, Any]:
     """What was said on both sides, from the messages the gateway sent."""
-    replaced = {message.get("replaces") for _, message in caller.messages if message["type"] == "transcript"}
-    transcripts = [
-        message["text"]
-        for _, message in caller.messages
-        if message["type"] == "transcript" and message.get("final") and message.get("utterance") not in replaced
-    ]
-    turns = [message for _, message in caller.messages if message["type"] == "turn"]
+    heard = [message for _, message in caller.messages if isinstance(message, TranscriptMessage)]
+    replaced = {message.replaces for message in heard}
+    transcripts = [message.text for message in heard if message.final and message.utterance not in replaced]
+    turns = [message for _, message in caller.messages if isinstance(message, TurnMessage)]
     return {
         "session": caller.session,
         "transcripts": [text for text in transcripts if text],
-        "replies": [turn["heard"] for turn in turns if turn.get("heard")],
-        "turns": [{key: turn.get(key) for key in ("turn", "how", "reason", "heard")} for turn in turns],
+        "replies": [turn.heard for turn in turns if turn.heard],
+        "turns": [turn.model_dump(exclude={"type"}) for turn in turns],
         "error": caller.error,
     }
 

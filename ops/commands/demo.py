@@ -15,10 +15,11 @@ from ops.commands._dialogue import Dialogue
 from ops.commands.call import summary
 from ops.demo.script import Step, script
 from ops.people.audio import read_speech, write_stereo
-from ops.people.caller import Caller, Message
+from ops.people.caller import Caller
 from ops.people.entry import client_token
 from ops.stack.stack import Plan, Stack, data_folder
 from schemas.access.tokens import Grant
+from schemas.client import StateMessage, ToClient, TranscriptMessage, TurnMessage
 from schemas.config.settings import load
 from schemas.text.clean import printable
 
@@ -93,16 +94,14 @@ async def _take(caller: Caller, step: Step, screen: "_Screen") -> bool:
 
 
 async def _speaking(caller: Caller, since: float) -> None:
-    await caller.wait_for(lambda message: message.get("state") == "speaking", _REPLY, since)
+    await caller.wait_for(StateMessage, _REPLY, since, lambda message: message.state == "speaking")
 
 
 async def _finished(caller: Caller, since: float) -> bool:
     """Wait for the end of the reply, in the log and in the ear."""
-    ended = await caller.wait_for(
-        lambda message: message["type"] == "turn" and message["how"] in ("played", "failed", "expired"), _REPLY, since
-    )
+    ended = await caller.wait_for(TurnMessage, _REPLY, since, lambda turn: turn.how in ("played", "failed", "expired"))
     await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + _MANNERS)
-    return ended is not None and ended["how"] == "played"
+    return ended is not None and ended.how == "played"
 
 
 class _Screen:
@@ -127,13 +126,15 @@ class _Screen:
         if self._status:
             self._status.stop()
 
-    def message(self, message: Message) -> None:
+    def message(self, message: ToClient) -> None:
         self._dialogue.message(message)
         match message:
-            case {"type": "transcript", "text": text} if text:
+            case TranscriptMessage(text=text) if text:
                 self.status(f"caller: {text} …")
-            case {"type": "state", "state": state}:
+            case StateMessage(state=state):
                 self.status(f"the agent is {state} …")
+            case _:
+                pass
 
 
 async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered: list[bool]) -> None:

@@ -9,16 +9,29 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import aiohttp
 import numpy as np
 import soxr
+from pydantic import ValidationError
 
 from schemas.audio import HEARING_RATE, Pcm
+from schemas.client import (
+    ClearMessage,
+    EndedMessage,
+    ErrorMessage,
+    FromClient,
+    HangUpMessage,
+    ReadyMessage,
+    StartMessage,
+    ToClient,
+    from_gateway,
+    to_json,
+)
 from schemas.errors import AntiphonError, in_words
 
-Message = dict[str, Any]
+M = TypeVar("M")
 
 FRAME = HEARING_RATE // 50  # samples in 20 ms
 _WAITED_FOR = 30.0  # seconds a session waits for its client (limits.client_gone)
@@ -55,12 +68,12 @@ class Caller:
         participant: str = "caller",
         rate: int = 24_000,
         token: str = "",
-        on_message: Callable[[Message], None] | None = None,
+        on_message: Callable[[ToClient], None] | None = None,
     ):
         self.url, self.agent, self.participant, self.rate, self.token = url, agent, participant, rate, token
         self.session = ""
         self.ticket = ""
-        self.messages: list[tuple[float, Message]] = []
+        self.messages: list[tuple[float, ToClient]] = []
         self.heard: list[Sounded] = []
         self.spoken: list[Pcm] = []
         self.microphone_began = 0.0
@@ -83,22 +96,28 @@ class Caller:
         self.url = url or self.url
         self._http = self._http or aiohttp.ClientSession()
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        start: Message = {"type": "start", "version": 1, "rate": self.rate, "participant": self.participant}
-        start |= {"agent": self.agent} if self.agent else {}
-        start |= {"session": self.session, "ticket": self.ticket} if self.session else {}
         try:
+            start = StartMessage(
+                type="start", version=1, rate=self.rate, agent=self.agent, participant=self.participant,
+                session=self.session, ticket=self.ticket,
+            )  # fmt: skip
             self._socket = await self._http.ws_connect(self.url, headers=headers, max_msg_size=1 << 20, heartbeat=20)
-            await self._socket.send_json(start)
-            ready = await self._socket.receive_json(timeout=15)
+            await self.send(start)
+            answer = await self._socket.receive_str(timeout=15)
         except (aiohttp.ClientError, OSError, TimeoutError, TypeError) as error:
             raise CallError(f"{self.url}: no gateway answers there as expected ({in_words(error)})") from None
-        if ready.get("type") != "ready":
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise CallError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "start") from None
+        ready = from_gateway(answer)
+        if not isinstance(ready, ReadyMessage):
             await self._socket.close()
-            raise CallError(f"{self.url}: {ready.get('message') or ready}", str(ready.get("code", "")))
-        self.session, self.ticket = ready["session"], ready["ticket"]
+            why, code = (ready.message, ready.code) if isinstance(ready, ErrorMessage) else (answer, "")
+            raise CallError(f"{self.url}: {why}", code)
+        self.session, self.ticket = ready.session, ready.ticket
         self._note(ready)
         self._tasks = [asyncio.create_task(self._listen(self._socket)), asyncio.create_task(self._microphone())]
-        return bool(ready.get("resumed"))
+        return ready.resumed
 
     async def keep(self) -> None:
         """Come back with the ticket whenever the line is lost, until the session ends. CallError: nobody let us in again."""
@@ -131,7 +150,7 @@ class Caller:
         """End the session and the connection."""
         if self._socket is not None and not self._socket.closed:
             with contextlib.suppress(Exception):
-                await self._socket.send_json({"type": "hang_up"})
+                await self.send(HangUpMessage(type="hang_up"))
                 await asyncio.wait_for(self.ended.wait(), 5)
         await self.aclose()
 
@@ -165,10 +184,9 @@ class Caller:
         await self._said.wait()
         return self._last_spoken
 
-    async def send(self, message: Message) -> None:
-        """A text frame, such as {"type": "message", "text": "hello"}."""
+    async def send(self, message: FromClient) -> None:
         assert self._socket is not None
-        await self._socket.send_json(message)
+        await self._socket.send_str(to_json(message))
 
     async def _microphone(self) -> None:
         """20 ms frames on an absolute schedule; a late one is made up for, so the stream keeps real time."""
@@ -217,22 +235,24 @@ class Caller:
                 async with self._news:
                     self._news.notify_all()
             elif frame.type is aiohttp.WSMsgType.TEXT:
-                message = frame.json()
-                if message["type"] == "clear":
+                message = from_gateway(frame.data)
+                if message is None:
+                    continue
+                if isinstance(message, ClearMessage):
                     self._forget_unplayed(time.monotonic())
-                if message["type"] == "error" and message.get("fatal"):
-                    self.error = message["message"]
+                if isinstance(message, ErrorMessage) and message.fatal:
+                    self.error = message.message
                 self._note(message)
                 async with self._news:
                     self._news.notify_all()
-                if message["type"] == "ended":
+                if isinstance(message, EndedMessage):
                     break
-        if any(message["type"] == "ended" for _, message in self.messages):
+        if any(isinstance(message, EndedMessage) for _, message in self.messages):
             self.ended.set()
         async with self._news:
             self._news.notify_all()
 
-    def _note(self, message: Message) -> None:
+    def _note(self, message: ToClient) -> None:
         self.messages.append((time.monotonic(), message))
         if self._on_message:
             self._on_message(message)
@@ -247,16 +267,15 @@ class Caller:
         self._playout_end = min(self._playout_end, now)
 
     async def wait_for(
-        self, condition: Callable[[Message], bool] | str, timeout: float, since: float = 0.0
-    ) -> Message | None:
-        """The first message after `since` (monotonic s) that fits a type or a condition; None after `timeout` s."""
-        fits = condition if callable(condition) else lambda message: message["type"] == condition
+        self, kind: type[M], timeout: float, since: float = 0.0, fits: Callable[[M], bool] = lambda _: True
+    ) -> M | None:
+        """The first message of a type after `since` (monotonic s) that fits a condition; None after `timeout` s."""
         end = time.monotonic() + timeout
         seen = 0
         while True:
             for when, message in self.messages[seen:]:
                 seen += 1
-                if when >= since and fits(message):
+                if when >= since and isinstance(message, kind) and fits(message):
                     return message
             left = end - time.monotonic()
             if left <= 0 or self._gone:

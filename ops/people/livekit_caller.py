@@ -21,10 +21,19 @@ from livekit import api, rtc
 from gateway.rooms.livekit.names import SESSION_ATTRIBUTE
 from gateway.sessions.messages import Narrator
 from gateway.sound.playout import Playout
-from ops.people.caller import FRAME, Caller, CallError, Message, Sounded
+from ops.people.caller import FRAME, Caller, CallError, Sounded
 from schemas.access.livekit import Access
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.bus import Posting, Reading
+from schemas.client import (
+    EndedMessage,
+    FromClient,
+    SentenceMessage,
+    StateMessage,
+    ToClient,
+    TurnMessage,
+    TypedMessage,
+)
 from schemas.events import EndRequested, PlaybackStarted, SessionEnded
 from schemas.process.clock import MonotonicClock
 
@@ -62,7 +71,7 @@ class LiveKitCaller(Caller):
         room: str = "",
         participant: str = "caller",
         rate: int = 24_000,
-        on_message: Callable[[Message], None] | None = None,
+        on_message: Callable[[ToClient], None] | None = None,
     ):
         super().__init__(access.url, participant=participant, rate=rate, on_message=on_message)
         self.room_name = room or f"room-{secrets.token_hex(4)}"
@@ -115,11 +124,11 @@ class LiveKitCaller(Caller):
         await self._stop_tasks()
         await self._room.disconnect()
 
-    async def send(self, message: Message) -> None:
-        """{"type": "message", "text": …} is typed into the room's chat."""
-        if message.get("type") != "message":
-            raise CallError(f"a LiveKit room has no {message.get('type')!r}; only `message` can be sent")
-        await self._room.local_participant.send_text(message["text"], topic="lk.chat")
+    async def send(self, message: FromClient) -> None:
+        """What is typed goes into the room's chat."""
+        if not isinstance(message, TypedMessage):
+            raise CallError(f"a LiveKit room has no {message.type!r}; only `message` can be sent")
+        await self._room.local_participant.send_text(message.text, topic="lk.chat")
 
     async def hang_up(self) -> None:
         """Leave; with a log, end the session first: one whose last human just leaves is kept for a while."""
@@ -184,8 +193,9 @@ class LiveKitCaller(Caller):
     def _changed(self, participant: rtc.Participant) -> None:
         if isinstance(participant, rtc.RemoteParticipant):
             self._look(participant)
-            if state := participant.attributes.get("lk.agent.state", ""):
-                self._note({"type": "state", "state": state})
+            state = participant.attributes.get("lk.agent.state", "")
+            if state in ("listening", "thinking", "speaking"):  # others know more
+                self._note(StateMessage(state=state))
 
     def _hear(self, track: rtc.Track, participant: rtc.RemoteParticipant) -> None:
         if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and isinstance(track, rtc.RemoteAudioTrack):
@@ -223,9 +233,10 @@ class LiveKitCaller(Caller):
         told = json.loads(packet.data)
         turn = str(told.get("segment_id", "")).rpartition("-agent-")[2]
         if turn.isdigit() and told["type"] == "words":
-            self._note({"type": "sentence", "turn": int(turn), "text": told["text"]})
+            index = sum(isinstance(one, SentenceMessage) and one.turn == int(turn) for _, one in self.messages)
+            self._note(SentenceMessage(turn=int(turn), index=index, text=told["text"], spoken=True))
         elif turn.isdigit() and told["type"] == "transcript":
-            self._note({"type": "turn", "turn": int(turn), "how": "played", "heard": told["text"]})
+            self._note(TurnMessage(turn=int(turn), how="played", reason="", heard=told["text"]))
 
     # ── the log ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -237,9 +248,9 @@ class LiveKitCaller(Caller):
                 for message in narrator.messages(event):
                     self._note(message)
                 if isinstance(event, PlaybackStarted) and event.turn is not None:
-                    self._note(narrator.sentence(event.turn, event.generation or 0, event.index, spoken=True))
+                    self._note(narrator.sentence(event.turn, event.generation or 0, event.index))
                 if isinstance(event, SessionEnded):
-                    self._note({"type": "ended", "reason": event.reason})
+                    self._note(EndedMessage(reason=event.reason))
                     self.ended.set()
                 await self._tell()
             await asyncio.sleep(_READ_EVERY)

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from ops.people.caller import Caller, Message
+from ops.people.caller import Caller
 from ops.people.recordings import packaged
 from schemas.audio import HEARING_RATE, Pcm
+from schemas.client import SentenceMessage, StateMessage, TalkMessage, TranscriptMessage, TurnMessage, TypedMessage
 from schemas.events import TurnEnded
 from schemas.session.promises import violations
 from tests.e2e.conftest import House
@@ -23,15 +24,19 @@ def silence(seconds: float) -> Pcm:
     return np.zeros(int(seconds * HEARING_RATE), np.int16)
 
 
-def ended(*how: str) -> Callable[[Message], bool]:
-    return lambda message: message["type"] == "turn" and message["how"] in how
+def ended(*how: str) -> Callable[[TurnMessage], bool]:
+    return lambda turn: turn.how in how
 
 
-async def say(caller: Caller, pcm: Pcm) -> Message:
+def is_speaking(message: StateMessage) -> bool:
+    return message.state == "speaking"
+
+
+async def say(caller: Caller, pcm: Pcm) -> TurnMessage:
     """Speak, and hear the whole answer."""
     began = time.monotonic()
     await caller.speak(pcm)
-    turn = await caller.wait_for(ended("played", "failed", "expired"), REPLY, began)
+    turn = await caller.wait_for(TurnMessage, REPLY, began, ended("played", "failed", "expired"))
     assert turn is not None, f"no reply: {[message for when, message in caller.messages if when > began]}"
     await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + 0.3)
     return turn
@@ -45,17 +50,17 @@ def heard_between(caller: Caller, start: float, end: float) -> Pcm:
 
 def text_heard(caller: Caller) -> str:
     """The final transcripts of the caller's own words, those that were replaced left out."""
-    finals = [message for _, message in caller.messages if message["type"] == "transcript" and message["final"]]
-    replaced = {message.get("replaces") for message in finals}
-    return " ".join(message["text"] for message in finals if message["utterance"] not in replaced).lower()
+    finals = [one for _, one in caller.messages if isinstance(one, TranscriptMessage) and one.final]
+    replaced = {one.replaces for one in finals}
+    return " ".join(one.text for one in finals if one.utterance not in replaced).lower()
 
 
 async def test_a_plain_turn(house: House, call: Connect, lines: Lines) -> None:
     """A question that is spoken is understood, answered with sound, and ends as played with the text that sounded."""
     caller = await call()
     turn = await say(caller, lines("capital"))
-    assert turn["how"] == "played"
-    assert turn["heard"]
+    assert turn.how == "played"
+    assert turn.heard
     assert "capital of france" in text_heard(caller)
     sound = np.concatenate([sounded.pcm for sounded in caller.heard])
     assert np.abs(sound.astype(int)).max() > 1000
@@ -69,8 +74,8 @@ async def test_the_tenth_turn_refers_to_the_first(house: House, call: Connect, l
     await say(caller, lines("capital"))
     for number in range(2, 10):
         began = time.monotonic()
-        await caller.send({"type": "message", "text": f"This is message number {number}."})
-        assert await caller.wait_for(ended("played"), REPLY, began), number
+        await caller.send(TypedMessage(type="message", text=f"This is message number {number}."))
+        assert await caller.wait_for(TurnMessage, REPLY, began, ended("played")), number
     await say(caller, lines("first"))
     given = house.llm.context_of_last()
     assert "capital of France" in given
@@ -97,7 +102,7 @@ async def test_a_pause_in_mid_sentence_does_not_end_the_turn(house: House, call:
     """A pause of 0.6 s after an unfinished phrase is waited out: one turn, with both halves."""
     caller = await call()
     await say(caller, lines("pause"))
-    spoken_turns = {message["turn"] for _, message in caller.messages if message["type"] == "transcript"}
+    spoken_turns = {message.turn for _, message in caller.messages if isinstance(message, TranscriptMessage)}
     assert len(spoken_turns) == 1
     assert "like to know" in text_heard(caller)
     assert "spider" in text_heard(caller)
@@ -108,16 +113,18 @@ async def test_an_interruption_leaves_what_was_heard(house: House, call: Connect
     caller = await call("talker")
     began = time.monotonic()
     await caller.speak(lines("story"))
-    assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
+    assert await caller.wait_for(StateMessage, REPLY, began, is_speaking)
     await asyncio.sleep(1.5)
     interrupted_at = time.monotonic()
     await caller.speak(lines("stop"))
-    cut = await caller.wait_for(ended("interrupted"), REPLY, interrupted_at)
+    cut = await caller.wait_for(TurnMessage, REPLY, interrupted_at, ended("interrupted"))
     assert cut is not None
-    heard = cut["heard"]
-    assert await caller.wait_for(ended("played"), REPLY, interrupted_at)
+    heard = cut.heard
+    assert await caller.wait_for(TurnMessage, REPLY, interrupted_at, ended("played"))
     said = [
-        message["text"] for when, message in caller.messages if message["type"] == "sentence" and when < interrupted_at
+        message.text
+        for when, message in caller.messages
+        if isinstance(message, SentenceMessage) and when < interrupted_at
     ]
     assert heard
     assert " ".join(said).startswith(heard.rstrip(". …"))
@@ -131,12 +138,12 @@ async def test_yeah_over_the_agent_does_not_interrupt_it(house: House, call: Con
     caller = await call("talker")
     began = time.monotonic()
     await caller.speak(lines("story"))
-    assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
+    assert await caller.wait_for(StateMessage, REPLY, began, is_speaking)
     await asyncio.sleep(1.0)
     await caller.speak(lines("yeah"))
-    played = await caller.wait_for(ended("played", "interrupted"), 60.0, began)
+    played = await caller.wait_for(TurnMessage, 60.0, began, ended("played", "interrupted"))
     assert played is not None
-    assert played["how"] == "played", await house.told(caller.session)
+    assert played.how == "played", await house.told(caller.session)
 
 
 async def test_a_lost_socket_resumes_in_mid_reply(house: House, call: Connect, lines: Lines) -> None:
@@ -144,13 +151,13 @@ async def test_a_lost_socket_resumes_in_mid_reply(house: House, call: Connect, l
     caller = await call("talker")
     began = time.monotonic()
     await caller.speak(lines("story"))
-    assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
+    assert await caller.wait_for(StateMessage, REPLY, began, is_speaking)
     await asyncio.sleep(1.0)
     await caller.drop()
     await asyncio.sleep(1.5)
     back = time.monotonic()
     assert await caller.connect()
-    turn = await caller.wait_for(ended("played"), 60.0, began)
+    turn = await caller.wait_for(TurnMessage, 60.0, began, ended("played"))
     assert turn is not None
     assert len(heard_between(caller, back, time.monotonic())) > caller.rate // 2
     await caller.hang_up()
@@ -160,21 +167,21 @@ async def test_a_lost_socket_resumes_in_mid_reply(house: House, call: Connect, l
 async def test_a_greeting_is_spoken_on_join(house: House, call: Connect) -> None:
     """An agent with a greeting speaks first."""
     caller = await call("greeter")
-    turn = await caller.wait_for(ended("played"), REPLY)
+    turn = await caller.wait_for(TurnMessage, REPLY, fits=ended("played"))
     assert turn is not None
-    assert turn["heard"] == "Good morning, this is the greeter."
+    assert turn.heard == "Good morning, this is the greeter."
 
 
 async def test_push_to_talk_commits_on_release(house: House, call: Connect, lines: Lines) -> None:
     """While the key is pressed no pause ends the turn; its release does."""
     caller = await call()
     began = time.monotonic()
-    await caller.send({"type": "talk", "pressed": True})
+    await caller.send(TalkMessage(type="talk", pressed=True))
     await caller.speak(np.concatenate((lines("capital"), silence(2.5))))
-    assert await caller.wait_for(ended("played"), 0.01, began) is None
+    assert await caller.wait_for(TurnMessage, 0.01, began, ended("played")) is None
     assert not [sound for sound in caller.heard if sound.start > began]
-    await caller.send({"type": "talk", "pressed": False})
-    assert await caller.wait_for(ended("played"), REPLY, began)
+    await caller.send(TalkMessage(type="talk", pressed=False))
+    assert await caller.wait_for(TurnMessage, REPLY, began, ended("played"))
     committed = await house.event(caller.session, lambda event: event.type == "turn.committed")
     assert committed.type == "turn.committed"
     assert committed.why == "push_to_talk"

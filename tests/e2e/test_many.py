@@ -8,6 +8,7 @@ from pathlib import Path
 from ops.people.caller import Caller
 from ops.stack.stack import Plan, Stack
 from schemas.audio import Pcm
+from schemas.client import TurnMessage
 from schemas.config.settings import load
 
 SESSIONS = 40
@@ -28,7 +29,5 @@ async def test_forty_sessions_at_once_and_none_is_starved(tmp_path: Path, lines:
 async def _ask(caller: Caller, question: Pcm) -> str:
     began = time.monotonic()
     await caller.speak(question)
-    turn = await caller.wait_for(
-        lambda message: message["type"] == "turn" and message["how"] in ("played", "failed", "expired"), 60.0, began
-    )
-    return "no answer" if turn is None else str(turn["how"])
+    turn = await caller.wait_for(TurnMessage, 60.0, began, lambda turn: turn.how in ("played", "failed", "expired"))
+    return "no answer" if turn is None else turn.how

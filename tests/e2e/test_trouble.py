@@ -9,10 +9,11 @@ import pytest
 
 from ops.people.caller import Caller
 from schemas.audio import Pcm
+from schemas.client import SentenceMessage, StateMessage, TurnMessage
 from schemas.events import Stage
 from schemas.session.promises import violations
 from tests.e2e.conftest import House
-from tests.e2e.test_conversations import REPLY, ended, say
+from tests.e2e.test_conversations import REPLY, ended, is_speaking, say
 
 Connect = Callable[..., Awaitable[Caller]]
 Lines = Callable[[str], Pcm]
@@ -28,7 +29,7 @@ async def test_a_worker_killed_in_mid_turn_is_survived(house: House, call: Conne
     await asyncio.sleep(len(lines("first")) / 16_000 - 0.05)
     house.stack.supervisor[f"{stage}-1"].kill(signal.SIGKILL)
     await speaking
-    turn = await caller.wait_for(ended("played"), 40.0, began)
+    turn = await caller.wait_for(TurnMessage, 40.0, began, ended("played"))
     assert turn is not None, [message for when, message in caller.messages if when > began]
     await caller.hang_up()
     assert violations(await house.log(caller.session)) == []
@@ -43,12 +44,10 @@ async def test_a_failing_llm_becomes_the_fallback_sentence(
     house.llm.mode = mode  # type: ignore[assignment]
     began = time.monotonic()
     await caller.speak(lines("capital"))
-    fallback = await caller.wait_for(
-        lambda message: message["type"] == "turn" and "trouble answering" in message.get("heard", ""), 40.0, began
-    )
+    fallback = await caller.wait_for(TurnMessage, 40.0, began, lambda turn: "trouble answering" in turn.heard)
     assert fallback is not None, [message for when, message in caller.messages if when > began]
     house.llm.mode = "pass"
-    assert (await say(caller, lines("capital")))["how"] == "played"
+    assert (await say(caller, lines("capital"))).how == "played"
     await caller.hang_up()
     assert violations(await house.log(caller.session)) == []
 
@@ -64,20 +63,16 @@ async def test_a_stage_that_stays_down_is_told(house: House, call: Connect, line
         began = time.monotonic()
         await caller.speak(lines("capital"))
         if stage == "stt":
-            asked = await caller.wait_for(
-                lambda message: message["type"] == "turn" and "say it again" in message.get("heard", ""), 40.0, began
-            )
+            asked = await caller.wait_for(TurnMessage, 40.0, began, lambda turn: "say it again" in turn.heard)
             assert asked is not None, [message for when, message in caller.messages if when > began]
         else:
-            shown = await caller.wait_for(
-                lambda message: message["type"] == "sentence" and not message["spoken"], 40.0, began
-            )
+            shown = await caller.wait_for(SentenceMessage, 40.0, began, lambda sentence: not sentence.spoken)
             assert shown is not None, [message for when, message in caller.messages if when > began]
-            assert shown["text"]
+            assert shown.text
     finally:
         process.kill(signal.SIGCONT)
     await asyncio.sleep(1.0)
-    assert (await say(caller, lines("capital")))["how"] == "played"
+    assert (await say(caller, lines("capital"))).how == "played"
     await caller.hang_up()
     assert violations(await house.log(caller.session)) == []
 
@@ -87,7 +82,7 @@ async def test_the_gateway_dies_in_mid_reply(house: House, call: Connect, lines:
     caller = await call("talker")
     began = time.monotonic()
     await caller.speak(lines("story"))
-    assert await caller.wait_for(lambda message: message.get("state") == "speaking", REPLY, began)
+    assert await caller.wait_for(StateMessage, REPLY, began, is_speaking)
     await asyncio.sleep(1.0)
     house.stack.supervisor["gateway-1"].kill(signal.SIGKILL)
     await caller.drop()
@@ -98,8 +93,8 @@ async def test_the_gateway_dies_in_mid_reply(house: House, call: Connect, lines:
         except Exception:
             await asyncio.sleep(0.1)
     assert caller.connected
-    assert await caller.wait_for(lambda message: message["type"] == "turn", 60.0, began)
-    assert (await say(caller, lines("stop")))["how"] == "played", await house.told(caller.session)
+    assert await caller.wait_for(TurnMessage, 60.0, began)
+    assert (await say(caller, lines("stop"))).how == "played", await house.told(caller.session)
     await caller.hang_up()
     assert violations(await house.log(caller.session)) == []
 

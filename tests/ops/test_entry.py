@@ -15,6 +15,7 @@ from ops.commands.join import join
 from ops.people.caller import CallError
 from ops.people.entry import client_token
 from schemas.access.tokens import Grant, verify
+from schemas.client import ReadyMessage
 from schemas.errors import SettingsError
 
 SECRET = "0123456789abcdef" * 2
@@ -99,7 +100,7 @@ def test_what_is_not_as_the_agent_wants_it_is_shown() -> None:
     """The warnings of `ready` are for whoever calls with `antiphon call`, too."""
     said: list[str] = []
     Dialogue(lambda _, text, __: said.append(text), "you").message(
-        {"type": "ready", "session": "ws-1", "resumed": False, "warnings": ["the voice speaks en only"]}
+        ReadyMessage(session="ws-1", ticket="t", warnings=("the voice speaks en only",), rate=24_000, resumed=False)
     )
     assert said == ["session ws-1", "the voice speaks en only"]
 

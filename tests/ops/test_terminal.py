@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ops import console, reading
 from ops.commands._dialogue import Dialogue
+from schemas.client import SentenceMessage
 from schemas.events import Event
 from schemas.process.logging import set_up_logging
 from tests.golden import scenarios
@@ -78,7 +79,7 @@ def test_whatever_is_printed_is_shown_as_text() -> None:
     out.print(table)
     out.print(EVIL, "[bold]plain[/nothing]")
     Dialogue(lambda who, text, style: console.hang(Text(who), text, out), "you").message(
-        {"type": "sentence", "text": EVIL, "spoken": True}
+        SentenceMessage(turn=1, index=0, text=EVIL, spoken=True)
     )
     assert harmless(file.getvalue())
     assert "[bold]plain[/nothing]" in file.getvalue()

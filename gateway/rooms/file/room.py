@@ -19,11 +19,12 @@ import soundfile
 import soxr
 
 from gateway.inputs import Attached, Heard, HungUp, Joined, RoomInput
-from gateway.room import Room
+from gateway.room import Room, Telling
 from gateway.sound.audio_file import describe, frames
 from gateway.sound.detector import FRAME
 from gateway.sound.queue import PcmQueue
 from schemas.audio import HEARING_RATE, Pcm
+from schemas.client import StateMessage
 from schemas.clock import Clock, Now
 from schemas.errors import AudioFileError
 from schemas.events import SessionStarted, TransportName
@@ -67,7 +68,7 @@ class FileRoom(Room):
         self.name = f"{source.resolve()}|{target.resolve() if target else ''}|{'real' if real_time else 'fast'}"
         self.participant = participant
         self.hurries = not real_time
-        self.messages: list[dict[str, Any]] = []
+        self.messages: list[Telling] = []
         self.closed = asyncio.Event()
         self._steps = _Steps(clock.now())
         self.clock = clock if real_time else self._steps
@@ -116,10 +117,10 @@ class FileRoom(Room):
     def clear(self) -> float:
         return self._queue.clear() / RATE
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: Telling) -> None:
         self.messages.append(message)
-        if message["type"] == "state":
-            self._state = message["state"]
+        if isinstance(message, StateMessage):
+            self._state = message.state
             self._quiet_since = self._heard
 
     async def aclose(self, reason: str) -> None:

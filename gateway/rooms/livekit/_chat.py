@@ -8,7 +8,7 @@ import json
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from gateway.inputs import LONGEST_MESSAGE
+from schemas.client import LONGEST_MESSAGE
 from schemas.text.clean import well_formed
 
 _KEPT = 8  # messages of a participant that are remembered

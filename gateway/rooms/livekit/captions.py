@@ -4,11 +4,11 @@ Two things need care. A transcript may be replaced as long as its turn can be re
 is answered or over. And the agent's words are told as they sound, by the clips' timings and the position of the sound.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from gateway.room import Telling, WordsAhead
 from gateway.rooms.livekit.facts import (
     ClipWords,
     Fact,
@@ -25,9 +25,19 @@ from gateway.rooms.livekit.facts import (
     UserText,
     WordsSounded,
 )
+from schemas.client import (
+    EndedMessage,
+    ErrorMessage,
+    MetricsMessage,
+    SentenceMessage,
+    SpeechMessage,
+    StateMessage,
+    TimedWord,
+    TranscriptMessage,
+    TurnMessage,
+)
 
-Message = dict[str, Any]
-Timings = tuple[tuple[str, float, float], ...]
+Timings = tuple[TimedWord, ...]
 
 PACE = 15.0
 """Characters a second at which a sentence without timings is told."""
@@ -114,14 +124,15 @@ class _Reply:
 
 
 class Captions:
-    """`prefix`: makes segment ids unique in the room; `wall`: the time of day.
+    """`prefix`: makes segment ids unique in the room; `rate`: Hz of its sound; `wall`: the time of day.
 
     Positions are seconds of the stream pushed into the room: `pushed`, what was, less what was taken back; `played`, what has
     sounded.
     """
 
-    def __init__(self, prefix: str, wall: Callable[[], datetime]):
+    def __init__(self, prefix: str, rate: int, wall: Callable[[], datetime]):
         self._prefix = prefix
+        self._rate = rate
         self._wall = wall
         self._segments: dict[str, _Segment] = {}  # by utterance
         self._open: list[_Segment] = []
@@ -132,28 +143,28 @@ class Captions:
         self._clips: dict[tuple[int, int, int], int] = {}
         self._next_clip = 0
 
-    def take(self, message: Message, pushed: float, played: float) -> list[Fact]:
+    def take(self, message: Telling, pushed: float, played: float) -> list[Fact]:
         """What the session says."""
-        match message["type"]:
-            case "state":
-                return self._changed(message["state"])
-            case "speech":
-                return [UserSpeech(message["participant"], message["speaking"])]
-            case "transcript":
+        match message:
+            case StateMessage():
+                return self._changed(message.state)
+            case SpeechMessage():
+                return [UserSpeech(message.participant, message.speaking)]
+            case TranscriptMessage():
                 return list(self._transcript(message))
-            case "sentence":
+            case SentenceMessage():
                 return list(self._sentence(message, pushed))
-            case "words":
+            case WordsAhead():
                 return list(self._words(message, pushed, played))
-            case "turn":
-                ended = [*self._end_reply(message), *self._settle(message["turn"])]
+            case TurnMessage():
+                ended = [*self._end_reply(message), *self._settle(message.turn)]
                 return [*ended, *self._changed(self._state)]
-            case "metrics":
-                return [Figures({name: value for name, value in message.items() if name not in ("type", "turn")})]
-            case "error":
-                return [Trouble(message["code"], message["message"], message["fatal"])]
-            case "ended":
-                return [*self._abandon(), *self._settle(None), Over(message["reason"])]
+            case MetricsMessage():
+                return [Figures(message.model_dump(exclude={"type", "turn"}))]
+            case ErrorMessage():
+                return [Trouble(message.code, message.message, message.fatal)]
+            case EndedMessage():
+                return [*self._abandon(), *self._settle(None), Over(message.reason)]
             case _:
                 return []
 
@@ -178,10 +189,10 @@ class Captions:
 
     # ── what people say ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _transcript(self, message: Message) -> Iterator[Fact]:
-        utterance, participant, text = message["utterance"], message["participant"], message["text"].strip()
+    def _transcript(self, message: TranscriptMessage) -> Iterator[Fact]:
+        utterance, participant, text = message.utterance, message.participant, message.text.strip()
         segment = self._segments.get(utterance)
-        if message["final"] and segment is not None and utterance in self._guessed and message["replaces"] is None:
+        if message.final and segment is not None and utterance in self._guessed and message.replaces is None:
             yield self._text(segment)  # it did not carry the earlier words after all
             segment = None
         if segment is None:
@@ -189,8 +200,8 @@ class Captions:
             self._segments[utterance] = segment
         if segment not in self._open:
             return  # final already
-        segment.turn = message["turn"] if message["turn"] is not None else segment.turn
-        if message["final"]:
+        segment.turn = message.turn if message.turn is not None else segment.turn
+        if message.final:
             self._guessed.discard(utterance)
             segment.text = text
             if not text:
@@ -201,7 +212,7 @@ class Captions:
         if not text and not segment.shown:
             return  # noise of which nobody was told
         segment.shown = True
-        yield UserText(participant, segment.id, text, bool(message["final"]) and not text, self._wall())
+        yield UserText(participant, segment.id, text, message.final and not text, self._wall())
 
     def _withdraw(self, utterance: str, segment: _Segment) -> Iterator[Fact]:
         """Interim words whose final ones will not come: what stood there before stands there again, or nothing."""
@@ -213,13 +224,13 @@ class Captions:
         if segment.shown:
             yield self._text(segment, final=not guessed)
 
-    def _segment(self, message: Message) -> _Segment:
+    def _segment(self, message: TranscriptMessage) -> _Segment:
         """The segment an utterance belongs to: that of the one it replaces; a new one's interim is taken to carry the last."""
-        utterance, participant, turn = message["utterance"], message["participant"], message["turn"]
-        replaced = self._segments.get(message["replaces"] or "")
+        utterance, participant, turn = message.utterance, message.participant, message.turn
+        replaced = self._segments.get(message.replaces or "")
         if replaced is not None and replaced in self._open:
             return replaced
-        if not message["final"]:
+        if not message.final:
             for segment in reversed(self._open):
                 if segment.participant == participant and segment.turn == turn and segment.text:
                     self._guessed.add(utterance)
@@ -244,8 +255,8 @@ class Captions:
 
     # ── what the agent says ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _sentence(self, message: Message, pushed: float) -> Iterator[Fact]:
-        turn = message["turn"]
+    def _sentence(self, message: SentenceMessage, pushed: float) -> Iterator[Fact]:
+        turn = message.turn
         yield from self._settle(turn)
         if self._reply is not None and self._reply.turn != turn:
             yield from self._abandon()
@@ -255,17 +266,16 @@ class Captions:
         reply = self._reply
         yield from _complete(reply)
         self._sentences += 1
-        text = message["text"]
-        sentence = _Sentence(self._sentences, message["index"], text, message["spoken"], pushed, text.split())
+        text = message.text
+        sentence = _Sentence(self._sentences, message.index, text, message.spoken, pushed, text.split())
         reply.sentences.append(sentence)
         yield SentenceBegan(reply.segment, sentence.number, text, sentence.spoken)
         if not sentence.spoken:
             yield from _complete(reply)
 
-    def _words(self, message: Message, pushed: float, played: float) -> Iterator[Fact]:
-        turn, index, part = message["turn"], message["index"], message["part"]
-        start = pushed + message["offset"]
-        words = _timings(message["words"])
+    def _words(self, message: WordsAhead, pushed: float, played: float) -> Iterator[Fact]:
+        turn, index, part, words = message.turn, message.index, message.part, message.words
+        start = pushed + message.offset / self._rate
         sentence = None
         reply = self._reply
         if reply is not None and reply.turn == turn:
@@ -284,21 +294,21 @@ class Captions:
         segment = f"{self._prefix}-agent-{turn}"
         if reply is not None and sentence is not None:
             late = max(0.0, start - sentence.begin) if part else 0.0  # of parts before it nothing was known
-            known = _timings([*message["words"], *message["rest"]], late)
-            yield from _time(reply, sentence, known, complete=message["whole"])
+            known = tuple((word, begin + late, end + late) for word, begin, end in (*words, *message.rest))
+            yield from _time(reply, sentence, known, complete=message.whole)
         yield ClipWords(self._clips[key], segment, text, round(start - played, 3), words)
 
-    def _end_reply(self, message: Message) -> Iterator[Fact]:
+    def _end_reply(self, message: TurnMessage) -> Iterator[Fact]:
         reply = self._reply
-        if reply is None or reply.turn != message["turn"]:
+        if reply is None or reply.turn != message.turn:
             return
         self._reply = None
-        cut = message["how"] != "played"
+        cut = message.how != "played"
         if not cut:
             yield from _complete(reply)
-        elif message["heard"].startswith(reply.said) and len(message["heard"]) > len(reply.said):
-            delta = message["heard"][len(reply.said) :]
-            reply.said = message["heard"]
+        elif message.heard.startswith(reply.said) and len(message.heard) > len(reply.said):
+            delta = message.heard[len(reply.said) :]
+            reply.said = message.heard
             yield WordsSounded(reply.segment, delta, reply.said)
         yield ReplyEnded(reply.segment, reply.said, cut, self._wall())
 
@@ -339,10 +349,6 @@ def _complete(reply: _Reply) -> Iterator[Fact]:
     yield from _release(reply, sentence, len(sentence.tokens))
     sentence.ended = True
     yield SentenceEnded(reply.segment, sentence.number, sentence.text, sentence.spoken)
-
-
-def _timings(words: Iterable[Any], shift: float = 0.0) -> Timings:
-    return tuple((str(text), float(begin) + shift, float(end) + shift) for text, begin, end in words)
 
 
 def _bare(word: str) -> str:

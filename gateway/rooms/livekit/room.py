@@ -16,7 +16,7 @@ from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Left, RoomInput, Typed
-from gateway.room import Room
+from gateway.room import Room, Telling
 from gateway.rooms.livekit import _people
 from gateway.rooms.livekit._connection import RoomConnection, connect
 from gateway.rooms.livekit._ears import Ears
@@ -36,11 +36,12 @@ from gateway.rooms.livekit.conventions.word_timings import WordTimings
 from gateway.rooms.livekit.facts import Fact, StateChanged
 from schemas.access.livekit_errors import LiveKitError
 from schemas.audio import Pcm
+from schemas.client import SpeechMessage, TranscriptMessage
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.events import TransportName
 from schemas.process.backoff import Backoff
-from schemas.text.clean import identity, mended
+from schemas.text.clean import identity
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -127,7 +128,7 @@ class LiveKitRoom(Room):
         self._voice = VoiceTrack(clock)
         self._ears = Ears(clock)
         self._outgoing = Outgoing()
-        self._captions = Captions(secrets.token_hex(4), _wall)
+        self._captions = Captions(secrets.token_hex(4), RATE, _wall)
         self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing, disconnect=agent.livekit.disconnect_bot)
         self._conventions = _conventions(agent, self._rtvi)
         agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
@@ -211,12 +212,12 @@ class LiveKitRoom(Room):
     def clear(self) -> float:
         return self._voice.clear()
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: Telling) -> None:
         if self._closed:
             return
-        message = mended(message)
-        if "participant" in message:
-            message["participant"] = self._identities.get(message["participant"], message["participant"])
+        if isinstance(message, SpeechMessage | TranscriptMessage):
+            who = self._identities.get(message.participant, message.participant)
+            message = message.model_copy(update={"participant": who})
         for fact in self._captions.take(message, self._voice.pushed / RATE, self._played()):
             self._tell(fact)
 

@@ -1,16 +1,18 @@
 """A room in memory, for tests and benchmarks: it is told what is said in it, and remembers what sounded."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from gateway.inputs import Attached, Heard, Joined, RoomInput
-from gateway.room import Room
+from gateway.room import Room, Telling
 from gateway.sound.playout import Playout
 from schemas.audio import Pcm
 from schemas.clock import Clock
 from schemas.events import TransportName
+
+M = TypeVar("M")
 
 
 class MemoryRoom(Room):
@@ -20,7 +22,7 @@ class MemoryRoom(Room):
 
     def __init__(self, clock: Clock, name: str = "memory", rate: int = 16_000, *, keep: bool = True):
         self.name, self.rate, self.clock = name, rate, clock
-        self.messages: list[dict[str, Any]] = []
+        self.messages: list[Telling] = []
         self.closed: str | None = None
         self._playout = Playout(clock, rate)
         self._inputs: list[RoomInput] = []
@@ -43,9 +45,9 @@ class MemoryRoom(Room):
         """Everything pushed and not taken back, in order, without the silence between."""
         return np.concatenate(self._sound) if self._sound else np.zeros(0, np.int16)
 
-    def told(self, kind: str) -> list[dict[str, Any]]:
+    def told(self, kind: type[M]) -> list[M]:
         """The messages of one type."""
-        return [message for message in self.messages if message["type"] == kind]
+        return [message for message in self.messages if isinstance(message, kind)]
 
     # ── Room ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -71,7 +73,7 @@ class MemoryRoom(Room):
             samples = max(0, samples - len(last))
         return dropped
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: Telling) -> None:
         self.messages.append(message)
 
     async def aclose(self, reason: str) -> None:

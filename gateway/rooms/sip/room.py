@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from gateway.bucket import Bucket
 from gateway.inputs import Attached, Detached, Digits, Heard, HungUp, Joined, RoomInput, Typed
-from gateway.room import Room
+from gateway.room import Room, Telling
 from gateway.rooms.sip.echo import EchoGate
 from gateway.rooms.sip.line import Line
 from schemas.audio import Pcm
@@ -112,7 +111,7 @@ class SipRoom(Room):
     def clear(self) -> float:
         return self.line.clear()
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: Telling) -> None:
         """A phone shows nothing."""
 
     async def aclose(self, reason: str) -> None:

@@ -8,14 +8,22 @@ import numpy as np
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from gateway.bucket import Bucket
-from gateway.inputs import LONGEST_MESSAGE, Digits, PushToTalk, Typed
+from gateway.inputs import Digits, PushToTalk, Typed
 from gateway.rooms.websocket.room import Connection, WebSocketRoom
 from gateway.sessions.fairness import KEYING, TYPING
 from gateway.sessions.session import House
+from schemas.client import (
+    BadMessage,
+    DtmfMessage,
+    ErrorMessage,
+    HangUpMessage,
+    PlayedMessage,
+    StartMessage,
+    TalkMessage,
+    TypedMessage,
+    from_client,
+)
 from schemas.clock import Clock
-
-LARGEST = 65_536
-"""Bytes of a frame from a client."""
 
 _FRAMES = 300.0, 1000.0
 """Frames of any kind, a second and at once: sound is 50 or 100. What is more waits to be read."""
@@ -41,9 +49,9 @@ class Allowance:
         while not self._frames.take(self._clock.now()):
             await asyncio.sleep(10 / _FRAMES[0])
 
-    def may(self, kind: object, message: dict[str, Any]) -> bool:
+    def may(self, kind: object, fields: dict[str, Any]) -> bool:
         """Whether one more message of this type is taken; who lets go of a button is always heard."""
-        asks = _ASKS.get(kind) if isinstance(kind, str) and message.get("pressed") is not False else None
+        asks = _ASKS.get(kind) if isinstance(kind, str) and fields.get("pressed") is not False else None
         return asks is None or self._asked[asks].take(self._clock.now())
 
     def tells(self) -> bool:
@@ -83,59 +91,46 @@ async def _hear(frame: WSMessage, connection: Connection, room: WebSocketRoom) -
 def _heed(frame: WSMessage, connection: Connection, room: WebSocketRoom, allowance: Allowance, house: House) -> bool:
     """A message; False if the connection is over for it."""
     try:
-        message: dict[str, Any] = json.loads(frame.data)
-        kind: object = message["type"]
+        fields: dict[str, Any] = json.loads(frame.data)
+        kind: object = fields["type"]
     except (ValueError, TypeError, KeyError, RecursionError):
         _complain(connection, "bad_frame", "a text frame that is no JSON object with a `type`")
         return False
-    if allowance.may(kind, message):
-        code, error = "bad_message", _obey(room, kind, message)
+    if allowance.may(kind, fields):
+        code, error = "bad_message", _obey(room, fields)
     else:
         house.metrics.unheeded.inc()
         code, error = "too_many", f"this `{str(kind)[:40]}` was not taken: there are too many a second"
     if error and allowance.tells():
-        connection.send_text({"type": "error", "code": code, "message": error, "fatal": False})
+        connection.send_text(ErrorMessage(code=code, message=error, fatal=False))
     if connection.stuck(room.rate):
         connection.close(WSCloseCode.TRY_AGAIN_LATER, "the client does not read", now=True)
         return False
     return True
 
 
-def _obey(room: WebSocketRoom, kind: object, message: dict[str, Any]) -> str | None:
+def _obey(room: WebSocketRoom, fields: dict[str, Any]) -> str | None:
     """Do what a client's message says; answers what is wrong with it, in a sentence."""
-    who = room.participant
-    match kind:
-        case "message":
-            text = message.get("text")
-            if not isinstance(text, str) or len(text) > LONGEST_MESSAGE or not (typed := Typed(who, text)).text:
-                return f"`message` needs a `text` of 1 to {LONGEST_MESSAGE} characters"
-            room.put(typed)
-        case "talk":
-            if not isinstance(message.get("pressed"), bool):
-                return "`talk` needs `pressed`: true or false"
-            room.put(PushToTalk(who, message["pressed"]))
-        case "dtmf":
-            digits = message.get("digits")
-            if (
-                not isinstance(digits, str)
-                or not 0 < len(digits) <= 64
-                or set(digits.upper()) - set("0123456789*#ABCD")
-            ):
-                return "`dtmf` needs `digits`: 1 to 64 of 0-9*#A-D"
-            room.put(Digits(who, digits.upper()))
-        case "played":
-            samples = message.get("samples")
-            if not isinstance(samples, int) or isinstance(samples, bool) or not room.played(samples):
-                return "`played` needs `samples`: how many of those sent since `ready` have sounded"
-        case "hang_up":
+    try:
+        message = from_client(fields)
+    except BadMessage as error:
+        return str(error)
+    match message:
+        case TypedMessage():
+            room.put(Typed(room.participant, message.text))
+        case TalkMessage():
+            room.put(PushToTalk(room.participant, message.pressed))
+        case DtmfMessage():
+            room.put(Digits(room.participant, message.digits))
+        case PlayedMessage():
+            return None if room.played(message.samples) else message.needs
+        case HangUpMessage():
             room.hang_up()
-        case "start":
-            return "the session has begun; `start` comes once, as the first frame"
-        case _:
-            return f"there is no message of type {str(kind)[:40]!r}: message, talk, dtmf, played, hang_up"
+        case StartMessage():
+            return message.needs
     return None
 
 
 def _complain(connection: Connection, code: str, message: str) -> None:
-    connection.send_text({"type": "error", "code": code, "message": message, "fatal": True})
+    connection.send_text(ErrorMessage(code=code, message=message, fatal=True))
     connection.close(WSCloseCode.UNSUPPORTED_DATA, message)

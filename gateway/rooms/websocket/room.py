@@ -1,7 +1,6 @@
 """The WebSocket room: one client, PCM both ways, JSON beside it (docs/websocket.md). It outlives its connection."""
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -11,10 +10,11 @@ from typing import Any
 from aiohttp import WSCloseCode, web
 
 from gateway.inputs import Attached, Detached, Heard, HungUp, Joined, PushToTalk, RoomInput
-from gateway.room import Room
+from gateway.room import Room, Telling, WordsAhead
 from gateway.sound.pace import Pace
 from gateway.sound.playout import Playout
 from schemas.audio import HEARING_RATE, Pcm
+from schemas.client import ClearMessage, ReadyMessage, StateMessage, ToClient, WordsMessage, to_json
 from schemas.clock import Clock
 from schemas.events import SessionStarted, TransportName
 from schemas.text.clean import identity
@@ -88,9 +88,9 @@ class Connection:
         self.abandoned = asyncio.Event()
         """The client does not read: what is queued can't be sent."""
 
-    def send_text(self, message: dict[str, Any]) -> None:
+    def send_text(self, message: ToClient) -> None:
         self._text += 1
-        self._put(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+        self._put(to_json(message))
 
     def send_sound(self, frame: bytes) -> None:
         self._sound += len(frame)
@@ -156,8 +156,8 @@ class WebSocketRoom(Room):
         self._playout.stop()
         self._inputs: list[RoomInput] = []
         self._connection: Connection | None = None
-        self._missed: deque[dict[str, Any]] = deque(maxlen=_MISSED)
-        self._state: dict[str, Any] | None = None
+        self._missed: deque[ToClient] = deque(maxlen=_MISSED)
+        self._state: StateMessage | None = None
         self._pushed = 0
         self._base = 0  # samples pushed before this connection's `ready`
         self._audio_end = 0.0
@@ -169,7 +169,7 @@ class WebSocketRoom(Room):
     def join(self, name: str = "") -> None:
         self._inputs.append(Joined(self.participant, name=name))
 
-    def attach(self, connection: Connection, ready: dict[str, Any]) -> None:
+    def attach(self, connection: Connection, ready: ReadyMessage) -> None:
         """The client is there (again): it is told `ready`, then what it missed."""
         if self._connection is not None:
             self._connection.close(WSCloseCode.GOING_AWAY, "the session goes on in another connection", now=True)
@@ -256,21 +256,18 @@ class WebSocketRoom(Room):
         dropped = self._playout.clear()
         if self._connection is not None and dropped:
             self._pushed -= self._connection.drop_sound() // 2
-            self.send({"type": "clear"})
+            self.send(ClearMessage())
         return dropped
 
-    def send(self, message: dict[str, Any]) -> None:
-        if message["type"] == "state":
+    def send(self, message: Telling) -> None:
+        if isinstance(message, StateMessage):
             self._state = message
         if self._connection is None:
-            if message["type"] not in ("state", "words", "clear"):
+            if not isinstance(message, StateMessage | WordsAhead | WordsMessage | ClearMessage):
                 self._missed.append(message)
             return
-        if message["type"] == "words":
-            message = message | {"offset": message["offset"] + self._pushed - self._base}
-            message = {
-                name: value for name, value in message.items() if name not in ("rest", "whole")
-            }  # they come in time
+        if isinstance(message, WordsAhead):
+            message = message.message(self._pushed - self._base)
         self._connection.send_text(message)
         self._watch()
 

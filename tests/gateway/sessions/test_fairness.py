@@ -5,6 +5,7 @@ import asyncio
 from gateway.inputs import Digits, Joined, Left, PushToTalk, Typed
 from gateway.sessions.fairness import Fairness
 from gateway.turn_taking.replying import LETTERS
+from schemas.client import ErrorMessage
 from schemas.events import MessageReceived, ParticipantChanged, TurnEnded
 from schemas.log import MemoryBus
 from tests.gateway.pools import Pools
@@ -45,7 +46,7 @@ async def test_letters_that_wait_for_a_client_are_bounded() -> None:
         for number in range(LETTERS + 10):
             session.feed(Typed("caller", f"number {number}"))
         assert len(session.state.letters) == LETTERS
-        assert [message["code"] for message in room.told("error")] == ["too_many"] * 10
+        assert [error.code for error in room.told(ErrorMessage)] == ["too_many"] * 10
 
 
 def test_the_first_of_a_flood_count() -> None:

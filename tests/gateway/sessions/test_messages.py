@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.sessions.messages import Narrator
+from schemas.client import ToClient, TranscriptMessage
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     Event,
@@ -32,12 +33,12 @@ class Screen:
         self._interim = interim
         self.lines: dict[str, str] = {}
 
-    def take(self, message: dict[str, Any]) -> None:
-        if message["type"] != "transcript" or not (message["final"] or self._interim):
+    def take(self, message: ToClient) -> None:
+        if not isinstance(message, TranscriptMessage) or not (message.final or self._interim):
             return
-        if message["replaces"] is not None:
-            self.lines.pop(message["replaces"], None)
-        self.lines[message["utterance"]] = message["text"].strip()
+        if message.replaces is not None:
+            self.lines.pop(message.replaces, None)
+        self.lines[message.utterance] = message.text.strip()
 
     @property
     def words(self) -> Counter[str]:

@@ -9,6 +9,7 @@ from gateway.engine import TICK
 from gateway.inputs import HungUp, Typed
 from gateway.sessions.reception import Refused
 from schemas.bus import Claimed, Outcome, Reply
+from schemas.client import EndedMessage, SentenceMessage
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusError, BusFull, BusReadOnly, BusUnavailable
 from schemas.events import (
@@ -86,7 +87,7 @@ async def test_greeting() -> None:
         _, room = await gateway.open(AgentSpec(greeting="Good day."))
         await silence(room, 2)
         assert len(room.sound) == 8_000
-        assert [message["text"] for message in room.told("sentence")] == ["Good day."]
+        assert [sentence.text for sentence in room.told(SentenceMessage)] == ["Good day."]
 
 
 @virtually
@@ -275,7 +276,7 @@ async def test_hang_up_closes() -> None:
         assert session.over.is_set()
         assert room.closed == "hang_up"
         assert gateway.engine.sessions == {}
-        assert room.messages[-1] == {"type": "ended", "reason": "hang_up"}
+        assert room.messages[-1] == EndedMessage(reason="hang_up")
 
 
 @virtually
@@ -298,7 +299,7 @@ async def test_say_from_outside() -> None:
         await silence(room, 0.5)
         await log.post("s1", "r1", SayRequested(text="Attention please."))
         await silence(room, 2)
-        assert "Attention please." in [message["text"] for message in room.told("sentence")]
+        assert "Attention please." in [sentence.text for sentence in room.told(SentenceMessage)]
         assert len(room.sound) == 16_000
 
 
@@ -310,8 +311,8 @@ async def test_tts_down_becomes_text() -> None:
         _, room = await gateway.open()
         await speak(room, 1.0)
         await silence(room, 6)
-        unspoken = [message for message in room.told("sentence") if not message["spoken"]]
-        assert "Read me." in [message["text"] for message in unspoken]
+        unspoken = [sentence for sentence in room.told(SentenceMessage) if not sentence.spoken]
+        assert "Read me." in [sentence.text for sentence in unspoken]
         assert len(room.sound) == 0
         assert any(isinstance(event, TurnEnded) and event.how == "failed" for event in await gateway.log())
 
@@ -379,7 +380,7 @@ async def test_error_harms_one() -> None:
         broken.playback.pump = explode  # type: ignore[method-assign]
         await speak(other, 1.0)
         await silence(other, 4)
-        assert room.messages[-2]["fatal"]
+        assert room.messages[-2].fatal
         assert (await gateway.types("broken"))[-1] == "session.ended"
         assert len(other.sound) == 2 * 16_000
 

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.rooms.websocket.room import Connection, WebSocketRoom
 from gateway.sound.pace import RATES, Pace
+from schemas.client import ReadyMessage
 from schemas.config.agent import AgentSpec
 from schemas.log import MemoryBus
 from tests.gateway.rig import rig
@@ -101,7 +102,7 @@ async def told(rate: int, loudness: int, seconds: float) -> list[dict[str, Any]]
         client, room = Client(), WebSocketRoom(clock, "s1", "ann", 16_000)
         await gateway.reception.open("s1", room, AgentSpec())
         room.join()
-        room.attach(client, {"type": "ready"})
+        room.attach(client, ReadyMessage(session="s1", ticket="", rate=16_000, resumed=False))
         end = clock.now() + seconds
         while clock.now() < end:
             await asyncio.sleep(0.02)

@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from gateway.room import WordsAhead
 from gateway.rooms.memory.room import MemoryRoom
 from gateway.sound.playback import LEAD, Playback
 from schemas.audio import AudioRef
@@ -21,7 +22,7 @@ class Bench:
         self.room = MemoryRoom(LoopClock(), rate=rate)
         self.blobs: dict[str, bytes] = {}
         self.delay = delay
-        self.playback = Playback(self.room, self._fetch, self.room.send, lambda: None)
+        self.playback = Playback(self.room, self._fetch, lambda: None)
         self.count = 0
 
     async def _fetch(self, key: str) -> bytes | None:
@@ -235,12 +236,12 @@ async def test_words_offset() -> None:
     clip = bench.clip(1.0)
     await bench.run(0.032)
     bench.play(clip)
-    assert [message["offset"] for message in bench.room.told("words")] == [0]
+    assert [words.offset for words in bench.room.told(WordsAhead)] == [0]
     await bench.run(0.32)
     bench.playback.pause()
     heard = len(bench.room.sound)
     bench.playback.resume(heard / RATE)
-    assert [message["offset"] for message in bench.room.told("words")] == [0, -heard]
+    assert [words.offset for words in bench.room.told(WordsAhead)] == [0, -heard]
 
 
 @virtually
@@ -252,6 +253,6 @@ async def test_words_of_parts_to_come() -> None:
     await bench.run(0.6)
     bench.clip(0.25, part=2)
     await bench.run(0.6)
-    told = bench.room.told("words")
-    assert [message["rest"] for message in told] == [[["word", 0.6, 0.7]], [], []]
-    assert [message["whole"] for message in told] == [False, False, True]
+    told = bench.room.told(WordsAhead)
+    assert [words.rest for words in told] == [(("word", 0.6, 0.7),), (), ()]
+    assert [words.whole for words in told] == [False, False, True]

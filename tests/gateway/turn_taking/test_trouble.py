@@ -5,6 +5,7 @@ import pytest
 from gateway.inputs import Attached, Detached, HungUp, Joined, Left
 from gateway.turn_taking import End, Play, Publish, Published, Tell
 from schemas.bus import Outcome
+from schemas.client import SentenceMessage
 from schemas.config.agent import AgentSpec, Limits
 from schemas.events import (
     PlaybackFinished,
@@ -142,15 +143,15 @@ def test_a_sentence_without_sound_goes_out_as_text_and_the_next_is_played() -> N
     call = asked(Call(stages=Stages(tts_fails=lambda index: index == 0))).run(10.0)
     ended = call.of(TurnEnded)[0]
     assert (ended.how, ended.heard, ended.unheard) == ("played", "And here is the second one.", [0])
-    told = [d.message for _, d in call.did(Tell) if d.message["type"] == "unheard"]
-    assert told == [{"type": "unheard", "turn": 1, "index": 0, "text": "This is the first sentence."}]
+    told = [d.message for _, d in call.did(Tell) if isinstance(d.message, SentenceMessage)]
+    assert told == [SentenceMessage(turn=1, index=0, text="This is the first sentence.", spoken=False)]
 
 
 def test_tts_that_stays_down_becomes_text_and_the_fallback_plays_from_the_sessions_start() -> None:
     """The phrase was synthesized while TTS was up."""
     call = asked(Call(stages=Stages(tts_fails=lambda index: True))).run(10.0)
     assert call.ended() == [(1, "failed", "tts"), (2, "played", "finished")]
-    assert len([d for _, d in call.did(Tell) if d.message["type"] == "unheard"]) == 2
+    assert [d.message.spoken for _, d in call.did(Tell) if isinstance(d.message, SentenceMessage)] == [False, False]
 
 
 def test_with_no_sound_at_all_everything_becomes_text() -> None:
@@ -158,7 +159,7 @@ def test_with_no_sound_at_all_everything_becomes_text() -> None:
     stages = Stages(tts_fails=lambda index: True, phrases_fail=True)
     call = asked(Call(stages=stages)).run(10.0)
     assert call.ended() == [(1, "failed", "tts"), (2, "failed", "tts")]
-    assert [d.message["text"] for _, d in call.did(Tell) if d.message["type"] == "unheard"][-1] == APOLOGY
+    assert [d.message.text for _, d in call.did(Tell) if isinstance(d.message, SentenceMessage)][-1] == APOLOGY
 
 
 def test_a_full_queue_drops_the_turn_with_its_facts_and_an_apology() -> None:

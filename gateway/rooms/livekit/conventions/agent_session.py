@@ -16,10 +16,11 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from livekit.protocol.agent_pb import agent_session as pb
 
-from gateway.inputs import LONGEST_MESSAGE, Typed
+from gateway.inputs import Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendBytes
 from gateway.rooms.livekit.conventions.rtvi import Answer
 from gateway.rooms.livekit.facts import Fact, ReplyEnded, StateChanged, Trouble, UserSpeech, UserText
+from schemas.client import LONGEST_MESSAGE
 from schemas.text.clean import well_formed
 
 TOPIC = "lk.agent.session"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.inputs import KEYS, LONGEST_MESSAGE, Digits, HungUp, RoomInput, Typed
+from gateway.inputs import KEYS, Digits, HungUp, RoomInput, Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendData
 from gateway.rooms.livekit.facts import (
     ClipWords,
@@ -29,6 +29,7 @@ from gateway.rooms.livekit.facts import (
     UserText,
     WordsSounded,
 )
+from schemas.client import LONGEST_MESSAGE
 from schemas.text.clean import one_line, well_formed
 
 VERSION = "2.1.0"

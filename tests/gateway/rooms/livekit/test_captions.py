@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from gateway.room import WordsAhead
 from gateway.rooms.livekit.captions import Captions
 from gateway.rooms.livekit.facts import (
     ClipWords,
@@ -16,43 +17,42 @@ from gateway.rooms.livekit.facts import (
     UserText,
     WordsSounded,
 )
+from schemas.client import EndedMessage, SentenceMessage, StateMessage, TranscriptMessage, TurnMessage
 
+RATE = 24_000
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def captions() -> Captions:
-    return Captions("x", lambda: NOON)
+    return Captions("x", RATE, lambda: NOON)
 
 
 def transcript(
     utterance: str, text: str, *, turn: int = 1, final: bool = True, who: str = "ann", replaces: str | None = None
-) -> Any:
-    return {
-        "type": "transcript", "participant": who, "turn": turn, "utterance": utterance, "text": text, "final": final,
-        "replaces": replaces,
-    }  # fmt: skip
+) -> TranscriptMessage:
+    return TranscriptMessage(participant=who, turn=turn, utterance=utterance, text=text, final=final, replaces=replaces)
 
 
-def sentence(index: int, text: str, *, turn: int = 1, spoken: bool = True) -> Any:
-    return {"type": "sentence", "turn": turn, "index": index, "text": text, "spoken": spoken}
+def sentence(index: int, text: str, *, turn: int = 1, spoken: bool = True) -> SentenceMessage:
+    return SentenceMessage(turn=turn, index=index, text=text, spoken=spoken)
 
 
 def words(
     index: int, timings: list[list[Any]], *, turn: int = 1, part: int = 0, offset: float = 0.0,
     rest: Any = (), whole: bool = True,
-) -> Any:  # fmt: skip
-    return {
-        "type": "words", "turn": turn, "index": index, "part": part, "offset": offset, "words": timings,
-        "rest": list(rest), "whole": whole,
-    }  # fmt: skip
+) -> WordsAhead:  # fmt: skip
+    """`offset`: seconds."""
+    known = tuple((word, float(begin), float(end)) for word, begin, end in timings)
+    further = tuple((word, float(begin), float(end)) for word, begin, end in rest)
+    return WordsAhead(turn, index, part, round(offset * RATE), known, further, whole)
 
 
 def timed(facts: list[Fact]) -> list[SentenceWords]:
     return [fact for fact in facts if isinstance(fact, SentenceWords)]
 
 
-def ended(turn: int, how: str = "played", heard: str = "") -> Any:
-    return {"type": "turn", "turn": turn, "how": how, "reason": "", "heard": heard}
+def ended(turn: int, how: str = "played", heard: str = "") -> TurnMessage:
+    return TurnMessage(turn=turn, how=how, reason="", heard=heard)
 
 
 def texts(facts: list[Fact]) -> list[tuple[str, str, bool]]:
@@ -223,9 +223,7 @@ def test_the_state_does_not_flicker() -> None:
     one = captions()
 
     def tell(state: str) -> list[str]:
-        return [
-            fact.state for fact in one.take({"type": "state", "state": state}, 0, 0) if isinstance(fact, StateChanged)
-        ]
+        return [fact.state for fact in one.take(StateMessage(state=state), 0, 0) if isinstance(fact, StateChanged)]
 
     assert tell("thinking") == ["thinking"]
     one.take(sentence(0, "One."), 0, 0)
@@ -246,6 +244,6 @@ def test_the_end_leaves_nothing_open() -> None:
     one.take(words(0, [["one", 0, 1], ["two", 1, 2]]), 0.0, 0.0)
     one.advance(0.6)
     one.take(transcript("u2", "Bye.", turn=2), 0, 0)
-    facts = one.take({"type": "ended", "reason": "hang_up"}, 1.0, 1.0)
+    facts = one.take(EndedMessage(reason="hang_up"), 1.0, 1.0)
     assert ReplyEnded("x-agent-1", "one", True, NOON) in facts
     assert texts(facts) == [("x-u2", "Bye.", True)]

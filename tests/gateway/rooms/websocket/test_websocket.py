@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gateway.rooms.websocket.room import WebSocketRoom
+from schemas.client import TranscriptMessage
 from schemas.clock import Now
 from schemas.events import MessageReceived, ParticipantJoined
 from schemas.log import MemoryBus
@@ -299,7 +300,11 @@ async def test_never_reads() -> None:
         (session,) = gateway.engine.sessions.values()
         other, _ = await gateway.begin()
         for number in range(20_000):  # far more than a socket and our bound hold
-            session.room.send({"type": "transcript", "text": "x" * 1000, "number": number})
+            session.room.send(
+                TranscriptMessage(
+                    participant="ann", turn=1, utterance=f"u{number}", text="x" * 1000, final=True, replaces=None
+                )
+            )
             if number % 200 == 0:
                 await asyncio.sleep(0)
         for _ in range(100):
