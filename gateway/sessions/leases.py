@@ -12,6 +12,7 @@ from schemas.bus import Gatekeeping
 from schemas.clock import Clock
 from schemas.config.lease import Lease
 from schemas.errors import BusError
+from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.leases")
 
@@ -34,6 +35,7 @@ class Leases:
         self._lease = Lease(bus.lease)
         self._connected_at = clock.now()
         self._coming: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
         self._failing = False
         self.connected = True
         """Whether the last call to the log was answered."""
@@ -46,8 +48,7 @@ class Leases:
         try:
             await asyncio.gather(self._every(self.hold), self._every(self.watch))
         finally:
-            for task in self._coming.values():
-                task.cancel()
+            self._tasks.cancel()
 
     async def _every(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -94,7 +95,7 @@ class Leases:
             random.shuffle(strangers)
             for name in strangers:
                 if name not in self._coming:
-                    self._coming[name] = asyncio.create_task(self._take_over(name))
+                    self._coming[name] = self._tasks.spawn(self._take_over(name))
             if self._coming:
                 await asyncio.wait(self._coming.values(), timeout=_UNHURRIED)  # a room may take a while to rejoin
 

@@ -36,6 +36,7 @@ from schemas.events import (
     SessionStarted,
     TransportName,
 )
+from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway")
 
@@ -68,7 +69,7 @@ class Reception:
     inbox: Inbox = field(init=False)
     tongues: Tongues = field(init=False)
     _early: dict[str, list[Event]] = field(default_factory=dict)
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _tasks: Tasks = field(default_factory=Tasks)
 
     def __post_init__(self) -> None:
         house = self.house
@@ -79,15 +80,11 @@ class Reception:
         )
 
     def start(self) -> None:
-        self._tasks = [
-            asyncio.create_task(self.inbox.run(), name="inbox"),
-            asyncio.create_task(self.leases.run(), name="leases"),
-        ]
+        self._tasks.spawn(self.inbox.run(), "inbox")
+        self._tasks.spawn(self.leases.run(), "leases")
 
     async def aclose(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
 
     # ── open ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -272,12 +269,12 @@ class Reception:
                 if answer.replies[0].outcome is Outcome.OK:
                     held["at"] = sent
 
-        task = asyncio.create_task(hold())
+        tasks = Tasks()
+        tasks.spawn(hold(), f"hold {name}")
         try:
             yield held
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await tasks.aclose()
 
     async def _give_up(self, name: str, epoch: int, error: Exception) -> None:
         """Nobody can go on with this log: it ends here, and says so."""

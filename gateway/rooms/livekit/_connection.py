@@ -8,6 +8,7 @@ from livekit import rtc
 
 from gateway.rooms.livekit._sdk import GuardedRoom
 from schemas.access.livekit_errors import LiveKitError, explain
+from schemas.process.tasks import Tasks
 
 AGENT_SESSION = "lk.agent.session"
 CHAT = "lk.chat"
@@ -110,11 +111,9 @@ async def connect(url: str, token: str, listener: Listener, timeout: float) -> R
     return connection
 
 
-_undoing: set[asyncio.Task[None]] = set()
+_undoing = Tasks()
 
 
 def _undo(connection: RoomConnection, done: "asyncio.Task[None]") -> None:
     if not done.cancelled() and done.exception() is None:
-        task = asyncio.ensure_future(connection.aclose())
-        _undoing.add(task)
-        task.add_done_callback(_undoing.discard)
+        _undoing.spawn(connection.aclose())

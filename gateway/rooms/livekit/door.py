@@ -32,6 +32,7 @@ from schemas.bus import SessionInfo
 from schemas.config.agent import AgentSpec
 from schemas.errors import AgentSpecError, AntiphonError, in_words
 from schemas.events import SessionStarted
+from schemas.process.tasks import Tasks
 from schemas.text.clean import identity as called
 
 log = logging.getLogger("antiphon.gateway.livekit")
@@ -78,8 +79,7 @@ class Dispatch:
         self._promised: dict[str, _Promise] = {}
         self._entering: dict[str, asyncio.Task[None]] = {}
         self._jobs: dict[str, Session] = {}
-        self._tasks: list[asyncio.Task[None]] = []
-        self._calls: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._survivors = Survivors(reception.house.bus)
         self._watch = (
             Watcher(access, self._session_of, self._look_after, agent_name, every=LOOK_EVERY) if watch else None
@@ -87,9 +87,9 @@ class Dispatch:
         psutil.cpu_percent()  # the first answer would be 0
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self.worker.run(), name="livekit worker")]
+        self._tasks.spawn(self.worker.run(), "livekit worker")
         if self._watch is not None:
-            self._tasks.append(asyncio.create_task(self._watch.run(), name="livekit watcher"))
+            self._tasks.spawn(self._watch.run(), "livekit watcher")
 
     def drain(self) -> None:
         """The reception takes no more sessions: say so to LiveKit at once. Calls go on."""
@@ -97,10 +97,7 @@ class Dispatch:
 
     async def aclose(self) -> None:
         """Stop asking for jobs. Whoever is still joining is left."""
-        tasks = [*self._tasks, *self._entering.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.aclose()
 
     @property
     def obstacle(self) -> str:
@@ -167,7 +164,7 @@ class Dispatch:
         promise = self._promised.pop(job.id, None)
         if promise is None:
             log.warning("job %s was assigned to us later than %.0f s after the offer", job.id, _RESERVED)
-            self._spawn(self.worker.report(job.id, pb.JS_FAILED, "assigned too late"))
+            self._tasks.spawn(self.worker.report(job.id, pb.JS_FAILED, "assigned too late"))
             return
         promise.timer.cancel()
         self._enter(promise.seat, url, token, job.id)
@@ -180,7 +177,7 @@ class Dispatch:
 
     def _enter(self, seat: Seat, url: str, token: str, job: str = "") -> None:
         key = job or seat.session
-        task = self._entering[key] = asyncio.create_task(self._serve(seat, url, token, job), name=seat.session)
+        task = self._entering[key] = self._tasks.spawn(self._serve(seat, url, token, job), seat.session)
         task.add_done_callback(lambda _: self._entered(key))
 
     def _entered(self, key: str) -> None:
@@ -374,8 +371,3 @@ class Dispatch:
             raise explain(f"{error.status} {error.message}", self._access.url) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise explain(f"IO error: {in_words(error)}", self._access.url) from None
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)

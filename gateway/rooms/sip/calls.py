@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from aiosipua.dialog import DialogState, dialog_matches
 from aiosipua.incoming_call import IncomingCall
@@ -30,6 +29,7 @@ from gateway.sessions.session import Session
 from schemas.config.agent import AgentSpec
 from schemas.errors import AgentSpecError, AntiphonError
 from schemas.process.numbers import numbers_shortened, shortened
+from schemas.process.tasks import Tasks
 from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -88,7 +88,7 @@ class Calls:
         self.unacknowledged = Unacknowledged(metrics.half_open.set)
         self.full: Callable[[Trunk], str] = lambda _: ""
         """Why a trunk has no place for one more call, "" when it has."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._answering = Tasks(_failed)
 
     def busy(self, trunk: Trunk | None) -> int:
         """How many calls a trunk has, or all of them together; without those nobody has acknowledged."""
@@ -113,7 +113,7 @@ class Calls:
         line = self.new_line(guest, host, signalled)
         self.unacknowledged.enter(incoming.call_id, host, guest.trunk.name)
         call = self._enter(Call(incoming.call_id, guest, side, incoming, line))
-        self._spawn(self._answer(call, incoming))
+        self._answering.spawn(self._answer(call, incoming))
 
     def new_line(self, guest: Guest, party: str, signalled: Address | None = None) -> Line:
         """`party`: host of the other side; `signalled`: its address for sound, None as long as that isn't known."""
@@ -382,24 +382,15 @@ class Calls:
         for call in list(self.by_id.values()):
             self._bye(call)
             self._leave(call)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._answering.aclose()
         await self.metronome.aclose()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(_guarded(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-
-async def _guarded(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except AntiphonError as error:
+def _failed(error: BaseException) -> None:
+    if isinstance(error, AntiphonError):
         log.warning("a call could not be answered: %s", error)
-    except Exception:
-        log.exception("a call could not be answered")
+    else:
+        log.error("a call could not be answered", exc_info=error)
 
 
 def _peer(call: Call) -> Address:

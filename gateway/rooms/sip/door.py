@@ -33,6 +33,7 @@ from gateway.sessions.reception import Reception
 from schemas.config.settings import Settings
 from schemas.errors import SettingsError
 from schemas.process.numbers import numbers_shortened
+from schemas.process.tasks import Tasks
 from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.gateway.sip")
@@ -88,7 +89,7 @@ class Phones:
         self.sides: list[UserAgent] = []
         self.registrars: list[Registrar] = []
         self._guests: dict[str, Guest] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._registering = Tasks()
 
     async def start(self) -> None:
         """SettingsError when the port is taken."""
@@ -115,7 +116,7 @@ class Phones:
                 side = self.sides[1 if trunk.registration.transport == "tcp" else 0]
                 one = Registrar(trunk, trunk.registration, side.uac, side.wire, self.gate, self.screening)
                 self.registrars.append(one)
-                self._tasks.append(asyncio.create_task(one.run(), name=f"registration of {trunk.name}"))
+                self._registering.spawn(one.run(), f"registration of {trunk.name}")
         if not self.trunks:
             log.warning("SIP: no trunk, so nobody may call; name who may in SIP_TRUNKS (docs/phones.md)")
 
@@ -127,9 +128,7 @@ class Phones:
     async def aclose(self) -> None:
         for registrar in self.registrars:
             registrar.leave()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._registering.aclose()
         await self.calls.aclose()
         await asyncio.sleep(0)  # the last BYEs leave
         for side in self.sides:

@@ -392,8 +392,7 @@ async def test_the_call_of_a_gateway_that_died(tmp_path: Path) -> None:
     async with office(tmp_path) as here, Party(here.phones.port) as party:
         session = await answered(here, party)
         here.gateway.reception.leases.adopting = False
-        for task in here.gateway.reception._tasks:  # it holds nothing any more, as after SIGKILL
-            task.cancel()
+        here.gateway.reception._tasks.cancel()  # it holds nothing any more, as after SIGKILL
         other = await start_gateway(Settings(gateway_port=0, _env_file=None), here.gateway.bus)  # type: ignore[call-arg]
         try:
             assert await ended(here, session) == "gateway_lost"
