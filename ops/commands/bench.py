@@ -1,15 +1,36 @@
 """`antiphon bench NAME`: run one benchmark and print its figures."""
 
 from inspect import signature
-from typing import Any
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
 from ops import console
 from ops.bench import BENCHES, find
+from ops.commands._options import Json, given
 
 
-def bench(name: str, options: dict[str, Any], json: bool) -> None:
+def bench(
+    name: Annotated[str, typer.Argument(help="Which benchmark; `antiphon bench list` names them.")],
+    count: Annotated[int | None, typer.Argument(min=1, help="How many at once; the same as --sessions.")] = None,
+    sessions: Annotated[int | None, typer.Option(min=1, help="Sessions at once (log, vad, calls, rooms).")] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long to measure.")] = None,
+    wav: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A folder of recordings of your own (latency, stt)."),
+    ] = None,
+    livekit: Annotated[
+        bool, typer.Option("--livekit", help="Through a room of a real LiveKit server (latency, barge-in, rooms).")
+    ] = False,
+    turns: Annotated[int | None, typer.Option(min=1, help="At most so many (latency, barge-in).")] = None,
+    json: Json = False,
+) -> None:
+    """Run one benchmark.
+
+    Example: antiphon bench log --sessions 50 --json
+    """
     if name == "list":
         if json:
             console.emit({known: what for known, (_, what) in BENCHES.items()})
@@ -20,6 +41,7 @@ def bench(name: str, options: dict[str, Any], json: bool) -> None:
     if name not in BENCHES:
         console.fail(f"no benchmark {name!r}; there are {', '.join(BENCHES)}", console.USAGE)
     measure = find(name)
+    options = given(sessions=sessions or count, seconds=seconds, wav=wav, livekit=livekit or None, turns=turns)
     unknown = sorted(set(options) - set(signature(measure).parameters))
     if unknown:
         console.fail(f"bench {name} has no option {', '.join(f'--{option}' for option in unknown)}", console.USAGE)

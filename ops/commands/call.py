@@ -4,20 +4,24 @@ import asyncio
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.text import Text
 
 from ops import console
 from ops.commands._dialogue import Dialogue
+from ops.commands._options import GatewayUrl, Json
 from ops.people.audio import read_speech, write_stereo
 from ops.people.caller import Caller, CallError
-from ops.people.entry import HOW_TO_GET_IN, client_token
-from ops.stack.stack import running
+from ops.people.entry import HOW_TO_GET_IN, client_token, gateway_url
 from schemas.access.tokens import Grant
 from schemas.audio import Pcm
 from schemas.client import SentenceMessage, TranscriptMessage, TurnMessage, WordsMessage
-from schemas.config.settings import load
+
+Sound = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="What the caller says: WAV or FLAC, any rate.")
+]
 
 _CODES = {"unreachable": console.UNREACHABLE, "log": console.UNREACHABLE, "agent": console.USAGE}
 _QUIET = 1.5  # seconds after the last sound and the last end of a turn in which nothing came
@@ -37,19 +41,29 @@ class Options:
     json: bool
 
 
-def gateway_url(given: str | None) -> str:
-    """The URL given, else the running stack's first gateway, else the configured one."""
-    if given:
-        return given
-    stack = running()
-    if stack:
-        return str(stack["gateways"][0])
-    settings = load()
-    host = "127.0.0.1" if settings.gateway_host in ("0.0.0.0", "::") else settings.gateway_host
-    return f"ws://{f'[{host}]' if ':' in host else host}:{settings.gateway_port}/ws"
+def call(
+    wav: Sound,
+    url: GatewayUrl = None,
+    out: Annotated[Path | None, typer.Option(help="Write a stereo WAV: caller left, agent right.")] = None,
+    agent: Annotated[str, typer.Option(help="Agent to speak with.")] = "",
+    token: Annotated[
+        str, typer.Option(envvar="ANTIPHON_TOKEN", help="Client token, where the gateway asks for one.")
+    ] = "",
+    sessions: Annotated[int, typer.Option(min=1, help="Callers at once.")] = 1,
+    wait: Annotated[float, typer.Option(min=0.5, help="Seconds to wait for a first reply.")] = 15.0,
+    json: Json = False,
+) -> None:
+    """Call a gateway with a recording.
+
+    A line that is lost is picked up again. Exit code 1 when a session got no answer, 3 when no gateway is there.
+
+    Example: antiphon call question.wav --out conversation.wav
+    """
+    if not console.run(lambda: hold(Options(wav, url, out, agent, token, sessions, wait, json))):
+        raise typer.Exit(console.FAILED)
 
 
-async def call(options: Options) -> bool:
+async def hold(options: Options) -> bool:
     """Of one session what is said is printed as it is; of several, how many were answered. True when all were."""
     pcm = await asyncio.to_thread(read_speech, options.wav)
     try:

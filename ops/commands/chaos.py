@@ -1,28 +1,54 @@
 """`antiphon chaos`: print what was killed and what the judge found."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import typer
 from rich.table import Table
 
 from ops import console
-from ops.chaos.rooms import RoomChaos
-from ops.chaos.rooms import chaos as run_rooms
-from ops.chaos.run import Chaos
-from ops.chaos.run import chaos as run
+from ops.commands._options import Json
 
 
-async def chaos(options: Chaos, json: bool) -> bool:
-    """True when there is no violation."""
-    return await _tell(lambda say: run(options, say), json)
+def chaos(
+    seconds: Annotated[float, typer.Option(min=1, help="How long to kill.")] = 60.0,
+    callers: Annotated[int, typer.Option(min=1, help="Callers at a time.")] = 12,
+    seed: Annotated[int, typer.Option(help="Of everything that is chosen at random.")] = 1,
+    models: Annotated[bool, typer.Option("--models", help="Real models, a tenth of the kills.")] = False,
+    mutant: Annotated[
+        Literal["no-fence"] | None, typer.Option(help="Break the log on purpose: this run must find violations.")
+    ] = None,
+    keep: Annotated[Path | None, typer.Option(help="Keep the processes' logs and the server's data here.")] = None,
+    rooms: Annotated[
+        bool, typer.Option("--rooms", help="Gateways only, in LiveKit rooms, in the middle of replies.")
+    ] = False,
+    kills: Annotated[int, typer.Option(min=1, help="With --rooms: how many.")] = 20,
+    json: Json = False,
+) -> None:
+    """Kill everything all the time, then check every log.
 
+    Workers, gateways and Redis are killed and stopped at random, connections are cut; with --rooms a gateway that speaks in a
+    LiveKit room is killed, and another has to go on there. Exit code 1 on any violation.
 
-async def rooms(options: RoomChaos, json: bool) -> bool:
-    """The same in LiveKit rooms."""
-    return await _tell(lambda say: run_rooms(options, say), json)
+    Example: antiphon chaos --seconds 120
+    """
+    if rooms:
+        from ops.chaos import rooms as in_rooms
+
+        plan = in_rooms.RoomChaos(kills=kills, seed=seed, keep=keep)
+        sound = console.run(lambda: _tell(lambda say: in_rooms.chaos(plan, say), json))
+    else:
+        from ops.chaos import run as everywhere
+
+        options = everywhere.Chaos(seconds=seconds, callers=callers, seed=seed, models=models, mutant=mutant, keep=keep)
+        sound = console.run(lambda: _tell(lambda say: everywhere.chaos(options, say), json))
+    if not sound:
+        raise typer.Exit(console.FAILED)
 
 
 async def _tell(work: Callable[[Callable[[str], None]], Awaitable[dict[str, Any]]], json: bool) -> bool:
+    """True when there is no violation."""
     figures = await work((lambda _: None) if json else console.out.print)
     if json:
         console.emit(figures)

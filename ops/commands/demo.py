@@ -5,13 +5,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.status import Status
 from rich.text import Text
 
 from ops import console
 from ops.commands._dialogue import Dialogue
+from ops.commands._options import Json
 from ops.commands.call import summary
 from ops.demo.script import Step, script
 from ops.people.audio import read_speech, write_stereo
@@ -29,7 +31,25 @@ _OVER = 1.2  # seconds of the agent's speech before it is interrupted
 _MANNERS = 0.5  # seconds between the agent's last sample and the caller's next word
 
 
-async def demo(wav: Path | None, out: Path | None, livekit: bool, json: bool) -> bool:
+def demo(
+    wav: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Converse with a recording of your own instead.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the stereo recording goes.")] = None,
+    livekit: Annotated[bool, typer.Option("--livekit", help="Through a room of a real LiveKit server.")] = False,
+    json: Json = False,
+) -> None:
+    """Hold a spoken conversation, and explain it.
+
+    It goes through the whole stack in real time; afterwards it is shown how long every part of every turn took.
+
+    Example: antiphon demo --wav my-question.wav
+    """
+    if not console.run(lambda: _converse(wav, out, livekit, json)):
+        raise typer.Exit(console.FAILED)
+
+
+async def _converse(wav: Path | None, out: Path | None, livekit: bool, json: bool) -> bool:
     """Hold the conversation, through a WebSocket or (`livekit`) a LiveKit room; True when every step was answered."""
     steps = [Step(wav.name, await asyncio.to_thread(read_speech, wav))] if wav else script()
     began = time.monotonic()

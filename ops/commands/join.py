@@ -1,16 +1,35 @@
 """`antiphon join`: a gateway goes into a LiveKit room that somebody names."""
 
+from typing import Annotated
+
 import aiohttp
+import typer
 
 from ops import console
-from ops.commands.dial import door
+from ops.commands._options import GatewayUrl, Json
 from ops.people.caller import CallError
-from ops.people.entry import HOW_TO_GET_IN, client_token
+from ops.people.entry import HOW_TO_GET_IN, client_token, door
 from schemas.access.tokens import Grant
 from schemas.errors import in_words
 
 
-async def join(room: str, agent: str, url: str | None, token: str, json: bool) -> None:
+def join(
+    room: Annotated[str, typer.Argument(help="A LiveKit room that exists.")],
+    agent: Annotated[str, typer.Option(help="Which agent goes there.")] = "",
+    url: GatewayUrl = None,
+    token: Annotated[
+        str, typer.Option(envvar="ANTIPHON_TOKEN", help="Client token with `join`, where the gateway asks for one.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Send the agent into a LiveKit room, without a dispatch.
+
+    Example: antiphon join lobby --agent receptionist
+    """
+    console.run(lambda: send_agent(room, agent, url, token, json))
+
+
+async def send_agent(room: str, agent: str, url: str | None, token: str, json: bool) -> None:
     """Ask the gateway; CallError says why it doesn't go. Ends with 3 where no gateway is."""
     base = door(url)
     token = client_token(token, Grant(room=room, agent=agent, join=True))

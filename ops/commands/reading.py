@@ -1,27 +1,70 @@
-"""`antiphon show | state | export | sessions`: find the log, read it, print."""
+"""`antiphon sessions | show | state | export`: find the log, read it, print."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, TypeVar
+
+import typer
 
 from ops import console, reading
+from ops.commands._options import Json, Session
+
+T = TypeVar("T")
 
 
-async def show(session: str, follow: bool, json: bool) -> None:
-    async with reading.log_of(session) as bus:
-        await reading.show(bus, session, follow=follow, json=json)
+def sessions(
+    count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    json: Json = False,
+) -> None:
+    """List the sessions.
+
+    The open ones first, then those that ended, as long as their log is kept.
+
+    Example: antiphon sessions --count 10
+    """
+    _read(None, lambda log: reading.sessions(log, count=count, json=json))
 
 
-async def state(session: str, at: int | None, json: bool) -> None:
-    async with reading.log_of(session) as bus:
-        await reading.state(bus, session, at=at, json=json)
+def show(
+    session: Session,
+    follow: Annotated[bool, typer.Option(help="Go on with what happens, until the session ends.")] = False,
+    json: Json = False,
+) -> None:
+    """Tell a session event by event, with each turn's timing.
+
+    Under each answered turn stands why it took as long as it did: who waited for what, in parts that sum.
+
+    Example: antiphon show SESSION --follow
+    """
+    _read(session, lambda log: reading.show(log, session, follow=follow, json=json))
 
 
-def export(session: str, file: Path, json: bool) -> None:
-    async def write() -> dict[str, Any]:
-        async with reading.log_of(session) as bus:
-            return await reading.export(bus, session, file)
+def state(
+    session: Session,
+    at: Annotated[int | None, typer.Option(min=1, help="The event after which; the last when not given.")] = None,
+    json: Json = False,
+) -> None:
+    """Show a session as it was after any event.
 
-    manifest = console.run(write)
+    Who had the floor, the turns, and the chat as the LLM is given it.
+
+    Example: antiphon state SESSION --at 20
+    """
+    _read(session, lambda log: reading.state(log, session, at=at, json=json))
+
+
+def export(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="The zip to write.")],
+    json: Json = False,
+) -> None:
+    """Write a session into one file.
+
+    A zip with its events, its sound (each piece, and the whole in stereo) and its state.
+
+    Example: antiphon export SESSION conversation.zip
+    """
+    manifest = _read(session, lambda log: reading.export(log, session, file))
     size = file.stat().st_size / 2**20
     if json:
         console.emit(manifest | {"file": str(file), "mib": round(size, 2)})
@@ -32,6 +75,11 @@ def export(session: str, file: Path, json: bool) -> None:
     )
 
 
-async def sessions(count: int, json: bool) -> None:
-    async with reading.log_of(None) as bus:
-        await reading.sessions(bus, count=count, json=json)
+def _read(session: str | None, work: Callable[[reading.Sessions], Awaitable[T]]) -> T:
+    """With the log that holds `session`; None: the first there is."""
+
+    async def main() -> T:
+        async with reading.log_of(session) as log:
+            return await work(log)
+
+    return console.run(main)

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from ops import console
+from ops.commands._options import Json
 
 if TYPE_CHECKING:
     from api.telephony import Telephony
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="Phones in LiveKit rooms: trunks, rules, calls.", rich_markup_mode=None)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON; the last line is one object.")]
 Number = Annotated[list[str], typer.Option("--number", help="A number of yours, +15105550100; may be given again.")]
 User = Annotated[str, typer.Option(help="User of the SIP login.")]
 Password = Annotated[
@@ -59,7 +57,6 @@ def _table(rows: list[dict[str, Any]], json: bool, nothing: str) -> None:
         console.out.print(nothing)
 
 
-@app.command()
 def inbound(
     name: Annotated[str, typer.Argument(help="What to call the trunk.")],
     number: Number = [],  # noqa: B006 (typer's way)
@@ -79,7 +76,6 @@ def inbound(
     _made(_ask(lambda phones: phones.add_inbound(name, number, allow, Login(user, password))), json)
 
 
-@app.command()
 def outbound(
     name: Annotated[str, typer.Argument(help="What to call the trunk.")],
     address: Annotated[str, typer.Option(help="The provider's SIP host, sip.example.com or host:port.")],
@@ -98,7 +94,6 @@ def outbound(
     _made(_ask(lambda phones: phones.add_outbound(name, address, number, Login(user, password), transport)), json)
 
 
-@app.command()
 def rule(
     name: Annotated[str, typer.Argument(help="What to call the rule.")],
     room: Annotated[str, typer.Option(help="One room for all callers; empty: a room for each call.")] = "",
@@ -120,7 +115,6 @@ def rule(
     _made(made, json)
 
 
-@app.command("list")
 def list_all(json: Json = False) -> None:
     """Trunks and rules.
 
@@ -129,7 +123,6 @@ def list_all(json: Json = False) -> None:
     _table(_ask(lambda phones: phones.everything()), json, "no trunks and no rules: antiphon sip inbound --help")
 
 
-@app.command()
 def remove(identifier: Annotated[str, typer.Argument(help="ST_… or SDR_…")], json: Json = False) -> None:
     """Delete a trunk or a rule.
 
@@ -139,7 +132,6 @@ def remove(identifier: Annotated[str, typer.Argument(help="ST_… or SDR_…")],
     _done(json)
 
 
-@app.command()
 def call(
     trunk: Annotated[str, typer.Argument(help="An outbound trunk's id.")],
     number: Annotated[str, typer.Argument(help="Whom to call.")],
@@ -163,7 +155,6 @@ def call(
         console.out.print(f"{number} is in room {room} as {identity}", soft_wrap=True)
 
 
-@app.command()
 def calls(json: Json = False) -> None:
     """The phones that are in rooms now.
 
@@ -172,7 +163,6 @@ def calls(json: Json = False) -> None:
     _table(_ask(lambda phones: phones.calls()), json, "no phone is in any room")
 
 
-@app.command("hang-up")
 def hang_up(room: Room, identity: Identity, json: Json = False) -> None:
     """End one call.
 
@@ -182,7 +172,6 @@ def hang_up(room: Room, identity: Identity, json: Json = False) -> None:
     _done(json)
 
 
-@app.command()
 def transfer(
     room: Room,
     identity: Identity,

@@ -3,14 +3,38 @@
 import json as codec
 import secrets
 from datetime import timedelta
+from typing import Annotated
+
+import typer
 
 from ops import console
+from ops.commands._options import Json
 from schemas.access.tokens import Grant, mint
 from schemas.config.settings import load
 from schemas.errors import SettingsError
 
 
-def token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
+def token(
+    agent: Annotated[str, typer.Option(help="The only agent it is for; left to the client when not given.")] = "",
+    room: Annotated[str, typer.Option(help="The only room it is for.")] = "",
+    participant: Annotated[str, typer.Option(help="Who its bearer is.")] = "",
+    livekit: Annotated[
+        bool, typer.Option("--livekit", help="For a room of the LiveKit server; prints its address too.")
+    ] = False,
+    hours: Annotated[float, typer.Option(min=0.001, help="How long it is good for.")] = 1.0,
+    json: Json = False,
+) -> None:
+    """Make a client's token, with --livekit for a LiveKit room.
+
+    The gateway's is signed with GATEWAY_TOKEN_SECRET, which must be its own; a gateway on loopback asks for none. A room's is
+    signed with LIVEKIT_API_SECRET, or the key of `antiphon up --livekit`; any LiveKit client takes it.
+
+    Example: antiphon token --livekit --room lobby --participant ann
+    """
+    (_room_token if livekit else _client_token)(agent, room, participant, hours, json)
+
+
+def _client_token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
     try:
         secret = load().gateway_token_secret.get_secret_value()
         if not secret:
@@ -24,7 +48,7 @@ def token(agent: str, room: str, participant: str, hours: float, json: bool) -> 
         print(made)
 
 
-def room_token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
+def _room_token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
     """The address for browsers on one line, the token on the next. Where the room is made by coming in with it, `agent` (else
     the gateways' LIVEKIT_AGENT_NAME, if they have one) comes along."""
     from livekit import api

@@ -4,24 +4,44 @@ import asyncio
 import contextlib
 import signal
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
 from ops import console
-from ops.commands import languages
-from ops.commands.phones import address
+from ops.commands._options import Json
+from ops.commands.doctor import languages, phones
 from ops.stack import disk
 from ops.stack.stack import Plan, Stack, data_folder
 from schemas.config.settings import Settings, load
 
 
-async def up(gateways: int, stt: int, llm: int, tts: int, free_ports: bool, livekit: bool, json: bool) -> None:
+def up(
+    gateways: Annotated[int, typer.Option(min=1, help="Gateway processes.")] = 1,
+    stt: Annotated[int, typer.Option(min=0, help="STT worker processes.")] = 1,
+    llm: Annotated[int, typer.Option(min=0, help="LLM worker processes.")] = 1,
+    tts: Annotated[int, typer.Option(min=0, help="TTS worker processes.")] = 1,
+    free_ports: Annotated[bool, typer.Option(help="Use free ports instead of the well-known ones.")] = False,
+    livekit: Annotated[bool, typer.Option("--livekit", help="A LiveKit server too; its rooms get the agent.")] = False,
+    json: Json = False,
+) -> None:
+    """Start everything on this machine, until Ctrl-C.
+
+    What dies is started again. What REDIS_URL and LLM_BASE_URL name is used; what they don't name is started beside the rest.
+
+    Example: antiphon up --stt 2
+    """
     folder = data_folder() / "up"
     plan = Plan(
         folder, gateways, stt, llm, tts, free_ports, livekit,
-        on_restart=lambda name: _tell_restart(name, folder), on_wait=tell_wait,
+        on_restart=lambda name: _tell_restart(name, folder), on_wait=_tell_wait,
     )  # fmt: skip
+    console.run(lambda: _until_told(plan, json))
+
+
+async def _until_told(plan: Plan, json: bool) -> None:
     settings = load()
     if not json:
         console.out.print("Starting the log, the models and the gateway …", style="dim")
@@ -63,7 +83,7 @@ def _show(stack: Stack, settings: Settings) -> None:
         console.out.print(f"gateway  {url}")
     if "sip" in shown:
         who = "no SIP_TRUNKS, so nobody may call" if settings.sip_trunks is None else str(settings.sip_trunks)
-        console.out.print(f"phones   sip:NUMBER@{address(settings)} (who may call: {who})", soft_wrap=True)
+        console.out.print(f"phones   sip:NUMBER@{phones.address(settings)} (who may call: {who})", soft_wrap=True)
     if stack.livekit is not None:
         console.out.print(f"LiveKit  {stack.livekit.url} (key and secret: {stack.livekit.key_file})", soft_wrap=True)
     for sentence in languages.unspoken_here(settings):
@@ -81,6 +101,6 @@ def _tell_restart(name: str, folder: Path) -> None:
     )
 
 
-def tell_wait(sentence: str) -> None:
+def _tell_wait(sentence: str) -> None:
     """For what a long start waits."""
     console.err.print(sentence, style="yellow", markup=False, soft_wrap=True)

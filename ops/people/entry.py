@@ -1,5 +1,7 @@
-"""How our own clients get into a gateway: with the token they are given, else with one that GATEWAY_TOKEN_SECRET signs."""
+"""How our own clients get into a gateway: which one it is, and with what they are let in: the token they are given, else one that
+GATEWAY_TOKEN_SECRET signs."""
 
+from ops.stack.stack import running
 from schemas.access.tokens import Grant, mint
 from schemas.config.settings import load
 
@@ -15,3 +17,21 @@ def client_token(given: str, grant: Grant, seconds: float = _GOOD_FOR) -> str:
     secret is too short."""
     secret = "" if given else load().gateway_token_secret.get_secret_value()
     return given or (mint(secret, grant, seconds) if secret else "")
+
+
+def gateway_url(given: str | None) -> str:
+    """The URL given, else the running stack's first gateway, else the configured one."""
+    if given:
+        return given
+    stack = running()
+    if stack:
+        return str(stack["gateways"][0])
+    settings = load()
+    host = "127.0.0.1" if settings.gateway_host in ("0.0.0.0", "::") else settings.gateway_host
+    return f"ws://{f'[{host}]' if ':' in host else host}:{settings.gateway_port}/ws"
+
+
+def door(url: str | None) -> str:
+    """http://host:port of the gateway to ask: `url`, else the running stack's first, else GATEWAY_HOST and GATEWAY_PORT."""
+    url = gateway_url(url)
+    return url.replace("ws://", "http://", 1).replace("wss://", "https://", 1).removesuffix("/ws").rstrip("/")

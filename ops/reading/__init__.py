@@ -4,10 +4,20 @@ The functions take whatever keeps sessions (`schemas.bus.Reading`, `Listing`): a
 `log_of(session)` finds the log a person means at the command line.
 """
 
-from ops.reading._logs import log_of
+from ops.reading._logs import Sessions, log_of
 from ops.reading._state import sessions, state
 from ops.reading._timeline import print_waterfall, print_waterfalls, show
 from schemas.session.export import export
 from schemas.session.history import waterfalls
 
-__all__ = ["export", "log_of", "print_waterfall", "print_waterfalls", "sessions", "show", "state", "waterfalls"]
+__all__ = [
+    "Sessions",
+    "export",
+    "log_of",
+    "print_waterfall",
+    "print_waterfalls",
+    "sessions",
+    "show",
+    "state",
+    "waterfalls",
+]

@@ -17,7 +17,8 @@ import soundfile
 from redis.exceptions import AuthenticationError
 
 from gateway.main import start_gateway
-from ops.commands.doctor import _disk, _log
+from ops.commands.doctor import machine
+from ops.commands.doctor.log import examine as examine_log
 from ops.stack import disk
 from ops.stack.embedded.livekit import LiveKit, redis_configuration
 from ops.stack.embedded.valkey import Valkey
@@ -252,7 +253,7 @@ async def test_a_log_that_lives_on_with_a_full_disk_is_named_as_that(small_disk:
         ):
             assert answer.status == 503
             (said,) = (await answer.json())["because"]
-        found = {finding.check: finding async for finding in _log(settings, None)}
+        found = {finding.check: finding async for finding in examine_log(settings, None)}
         (small_disk / "ballast").unlink()
         while gateway.reception.leases.problem:
             await asyncio.sleep(0.02)
@@ -267,9 +268,9 @@ async def test_a_log_that_lives_on_with_a_full_disk_is_named_as_that(small_disk:
 
 def test_doctor_looks_at_the_disk(small_disk: Path) -> None:
     """The disk on which a stack keeps its data is a finding of its own: little left is a warning, nothing left is bad."""
-    assert (_disk(small_disk / "not" / "there").result, _disk(small_disk).result) == ("warn", "warn")
+    assert (machine.disk(small_disk / "not" / "there").result, machine.disk(small_disk).result) == ("warn", "warn")
     fill(small_disk)
-    full = _disk(small_disk / "not" / "there")
+    full = machine.disk(small_disk / "not" / "there")
     assert full.result == "bad"
     assert "is full" in full.found
     assert not (small_disk / "not").exists()

@@ -1,8 +1,12 @@
 """The command line: what a person or a script can rely on, command by command."""
 
+import importlib
+import inspect
 import json
 import os
+import pkgutil
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,13 +18,15 @@ import soundfile
 import typer
 from typer.testing import CliRunner
 
-from ops import cli, console
-from ops.commands.doctor import _access, _log
+from ops import cli, commands, console
+from ops.commands.doctor.log import examine as examine_log
+from ops.commands.doctor.machine import access
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port
 from schemas.access.tokens import Grant, verify
 from schemas.config.settings import Settings, load
 
+ROWS = cli.COMMANDS | {f"sip {name}": row for name, row in cli.SIP.items()}
 _APP: Any = typer.main.get_command(cli.app)
 GROUPS = {name: command.commands for name, command in _APP.commands.items() if hasattr(command, "commands")}
 COMMANDS = sorted(_APP.commands)
@@ -65,6 +71,46 @@ def test_every_command_is_told_in_a_line_of_the_overview(command: str) -> None:
     (line,) = [line for line in invoke("--help")[1].splitlines() if line.startswith(f"  {command} ")]
     assert line.endswith(".")
     assert "..." not in line
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_table_tells_what_the_command_tells(row: str) -> None:
+    """A command's line in the table is the first of its own help, and stands under its own name."""
+    place, line = ROWS[row]
+    module, _, function = place.partition(":")
+    command = getattr(importlib.import_module(module), function)
+    assert inspect.getdoc(command).splitlines()[0] == line
+    assert f"antiphon {row}" in inspect.getdoc(command)
+
+
+def test_every_file_of_commands_stands_in_the_table() -> None:
+    """Whatever is in `ops/commands` and no helper's is a command, or a family of them, and can be called."""
+    files = {f"ops.commands.{name}" for _, name, _ in pkgutil.iter_modules(commands.__path__) if name[0] != "_"}
+    assert files == {place.partition(":")[0] for place, _ in ROWS.values()}
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Which modules a process has loaded when it was asked so."""
+    ask = "try: cli.app(sys.argv[1:])\nexcept SystemExit: print(*sys.modules)"
+    command = [sys.executable, "-c", f"import sys; from ops import cli\n{ask}", *arguments]
+    return {*subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], [], ["sesions"], ["sip", "--help"], ["sip"], ["sip", "cal"]])
+def test_an_overview_loads_no_command(arguments: list[str]) -> None:
+    """Who asks which commands there are, or mistypes one, waits for none of them to be loaded, nor for what prints them."""
+    modules = loaded(*arguments)
+    assert "ops.cli" in modules
+    assert not [
+        name for name in modules if re.match(r"(ops\.(?!cli|stack)|gateway|workers|schemas|rich|pydantic)\b", name)
+    ]
+
+
+def test_a_command_is_loaded_alone() -> None:
+    """Who calls one command waits for no other."""
+    assert {name for name in loaded("token", "--help") if re.match(r"ops\.commands\.[a-z]", name)} == {
+        "ops.commands.token"
+    }
 
 
 @pytest.mark.parametrize(
@@ -188,7 +234,7 @@ def test_doctor_says_who_gets_in(
     """Whether clients need a token is a finding; a gateway that would not start for its settings is a bad one."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    finding = _access(load())
+    finding = access(load())
     assert finding.result == result
     assert says in finding.found
 
@@ -201,7 +247,7 @@ async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: 
     await raw.replicaof("127.0.0.1", free_port())  # type: ignore[no-untyped-call]
     monkeypatch.setenv("REDIS_URL", valkey.url)
     monkeypatch.setenv("PARTITIONS", "4")
-    findings = {finding.check: finding async for finding in _log(load(), None)}
+    findings = {finding.check: finding async for finding in examine_log(load(), None)}
     assert {check for check, finding in findings.items() if finding.result == "bad"} == {
         "log", "partitions", "persistence", "memory",
     }  # fmt: skip
@@ -210,7 +256,7 @@ async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: 
     assert "raise maxmemory" in findings["memory"].advice
     await raw.config_set("maxmemory", "1gb", "maxmemory-policy", "allkeys-lru", "appendonly", "yes")
     await raw.replicaof("NO", "ONE")  # type: ignore[no-untyped-call]
-    findings = {finding.check: finding async for finding in _log(load(partitions=2), None)}
+    findings = {finding.check: finding async for finding in examine_log(load(partitions=2), None)}
     assert {check: finding.result for check, finding in findings.items()} == {
         "log": "ok", "persistence": "ok", "memory": "bad", "clock": "ok",
     }  # fmt: skip

@@ -9,11 +9,11 @@ import typer
 from aiohttp import web
 
 from ops.commands._dialogue import Dialogue
-from ops.commands.call import Options, call, gateway_url
-from ops.commands.dial import NotDone, hang_up
-from ops.commands.join import join
+from ops.commands.call import Options, hold
+from ops.commands.join import send_agent
+from ops.commands.phone import NotDone, hang_up
 from ops.people.caller import CallError
-from ops.people.entry import client_token
+from ops.people.entry import client_token, gateway_url
 from schemas.access.tokens import Grant, verify
 from schemas.client import ReadyMessage
 from schemas.errors import SettingsError
@@ -59,11 +59,11 @@ async def test_call_and_join_bring_a_token(monkeypatch: pytest.MonkeyPatch) -> N
     """With GATEWAY_TOKEN_SECRET set, `call` and `join` sign a token for just what they want; one that is given goes before."""
     async with asked() as (url, tokens):
         with pytest.raises(CallError, match="not today"):
-            await join("lobby", "desk", url, "", False)
+            await send_agent("lobby", "desk", url, "", False)
         with pytest.raises(CallError, match="not today"):
-            await join("lobby", "desk", url, "a token of mine", False)
+            await send_agent("lobby", "desk", url, "a token of mine", False)
         options = Options(QUESTION, url, None, "desk", "", 2, 1.0, True)
-        await call(options)
+        await hold(options)
     assert verify(SECRET, tokens[0]) == Grant(room="lobby", agent="desk", join=True)
     assert tokens[1] == "a token of mine"
     assert [verify(SECRET, token) for token in tokens[2:]] == [Grant(agent="desk")] * 2
@@ -88,11 +88,11 @@ async def test_who_has_no_token_is_told_how_to_get_in(
 
     async with serving(refuse) as url:
         with pytest.raises(CallError, match="GATEWAY_TOKEN_SECRET"):
-            await join("lobby", "", url, "", False)
+            await send_agent("lobby", "", url, "", False)
         with pytest.raises(NotDone, match="GATEWAY_TOKEN_SECRET"):
             await hang_up("x", url, False)
         with pytest.raises(typer.Exit):
-            await call(Options(QUESTION, url, None, "", "", 1, 1.0, True))
+            await hold(Options(QUESTION, url, None, "", "", 1, 1.0, True))
     assert "GATEWAY_TOKEN_SECRET" in capsys.readouterr().err
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.commands.doctor import _llm, _log
+from ops.commands.doctor import endpoints
+from ops.commands.doctor.log import examine as examine_log
 from ops.stack.stack import ANTIPHON, Plan, Stack, StackError
 from ops.stack.supervisor import Command, Failed, Supervisor
 from ops.stack.system import free_port
@@ -251,11 +252,11 @@ def test_where_phones_are_answered_is_as_it_was_set(
 @pytest.mark.parametrize("how", ODDITIES)
 async def test_doctor_names_what_is_odd(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """doctor's findings say what an odd endpoint or log did, and never end in nothing or in a password."""
-    monkeypatch.setattr("ops.commands.doctor._ANSWERS_WITHIN", 0.3)
+    monkeypatch.setattr("ops.commands.doctor.endpoints._ANSWERS_WITHIN", 0.3)
     async with odd_server(how) as place:
         settings = load(llm_base_url=f"http://me:secret@{place}/v1", redis_url=f"redis://:secret@{place}/0")
-        llm = await _llm(settings, None)
-        (log,) = [finding async for finding in _log(settings, None)]
+        llm = await endpoints.llm(settings, None)
+        (log,) = [finding async for finding in examine_log(settings, None)]
     assert (llm.result, log.result) == ("warn" if how == "page not found" else "bad", "bad")
     for finding in (llm, log):
         assert "secret" not in finding.found + finding.advice
@@ -271,7 +272,7 @@ async def test_doctor_reads_a_long_list_of_models(misbehaving: Misbehaving, monk
         pieces += [models[start : start + 10_000], 0.001]
     monkeypatch.setitem(QUIRKS, "long list", fixed(Answer(pieces, kind="application/json")))
     misbehaving.models = "long list"
-    finding = await _llm(load(llm_base_url=misbehaving.url, llm_model="model-4999"), None)
+    finding = await endpoints.llm(load(llm_base_url=misbehaving.url, llm_model="model-4999"), None)
     assert finding.result == "ok", finding
 
 
@@ -279,6 +280,6 @@ async def test_doctor_reads_a_long_list_of_models(misbehaving: Misbehaving, monk
 async def test_doctor_reads_a_list_of_models_of_any_shape(misbehaving: Misbehaving, models: str) -> None:
     """Where the worker gets along with an endpoint's list of models, doctor finds nothing bad in it."""
     misbehaving.models = models
-    finding = await _llm(load(llm_base_url=misbehaving.url, llm_model="m"), None)
+    finding = await endpoints.llm(load(llm_base_url=misbehaving.url, llm_model="m"), None)
     assert finding.result == ("ok" if models in ("", "names", "nulls") else "warn"), finding
     assert finding.found.removeprefix(misbehaving.url).strip()

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from gateway.rooms.sip.dialing import NotDialled
-from ops.commands import dial as commands
+from ops.commands import phone as commands
 from schemas.access.tokens import Grant, mint
 from tests.gateway.rooms.sip.conftest import LOOPBACK, Office, office
 from tests.gateway.rooms.sip.party import Party, sdp, status
@@ -338,6 +338,6 @@ async def test_the_command_says_what_went_wrong(tmp_path: Path) -> None:
     """`antiphon dial` hands on the gateway's sentence."""
     async with office(tmp_path) as here:
         with pytest.raises(commands.NotDone, match="is in no trunk's addresses"):
-            await commands.dial(
+            await commands.ring(
                 "sip:x@127.0.0.77", "", "", "", 5.0, f"ws://127.0.0.1:{here.gateway.server.port}/ws", True
             )

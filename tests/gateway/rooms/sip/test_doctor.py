@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.commands import phones
-from ops.commands.findings import Finding
+from ops.commands.doctor import phones
+from ops.commands.doctor.findings import Finding
 from ops.stack.system import free_port
 from schemas.config.settings import Settings
 from tests.gateway.rooms.sip.conftest import AGENTS, LOOPBACK

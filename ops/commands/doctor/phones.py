@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gateway.rooms.sip.door import Listen
 from gateway.rooms.sip.trunks import Trunks, load_trunks
-from ops.commands.findings import Finding
+from ops.commands.doctor.findings import Finding
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError, SettingsError

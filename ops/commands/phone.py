@@ -1,24 +1,77 @@
-"""`antiphon dial`, `transfer`, `keys`, `hangup`: ask the running gateway that answers phones."""
+"""`antiphon dial | transfer | keys | hangup`: ask the running gateway that answers phones."""
 
 import os
-from typing import Any
+from typing import Annotated, Any
 
 import aiohttp
+import typer
 
 from ops import console
-from ops.commands.call import gateway_url
-from ops.people.entry import HOW_TO_GET_IN, client_token
+from ops.commands._options import Json, Session
+from ops.people.entry import HOW_TO_GET_IN, client_token, door
 from schemas.access.tokens import Grant
 from schemas.errors import AntiphonError, in_words
+
+CallsGateway = Annotated[
+    str | None, typer.Option("--url", help="Gateway that has the call; the running stack's when not given.")
+]
 
 
 class NotDone(AntiphonError): ...
 
 
-def door(url: str | None) -> str:
-    """http://host:port of the gateway to ask: `url`, else the running stack's first, else GATEWAY_HOST and GATEWAY_PORT."""
-    url = gateway_url(url)
-    return url.replace("ws://", "http://", 1).replace("wss://", "https://", 1).removesuffix("/ws").rstrip("/")
+def dial(
+    to: Annotated[str, typer.Argument(help="sip:user@host, or a number a trunk dials.")],
+    agent: Annotated[str, typer.Option(help="Agent that speaks.")] = "",
+    trunk: Annotated[str, typer.Option(help="Trunk to dial by; the one that fits when not given.")] = "",
+    digits: Annotated[str, typer.Option(help="Keys to press once answered; w waits half a second.")] = "",
+    wait: Annotated[float, typer.Option(min=1, max=300, help="Seconds to let it ring.")] = 60.0,
+    url: Annotated[str | None, typer.Option(help="Gateway to ask; the running stack's when not given.")] = None,
+    json: Json = False,
+) -> None:
+    """Have a running gateway call somebody.
+
+    Example: antiphon dial sip:alice@192.0.2.10 --agent receptionist
+    """
+    console.run(lambda: ring(to, agent, trunk, digits, wait, url, json))
+
+
+def transfer(
+    session: Session,
+    to: Annotated[str, typer.Argument(help="sip:user@host or tel:number the phone is to call instead.")],
+    url: CallsGateway = None,
+    json: Json = False,
+) -> None:
+    """Hand a caller on to somebody else.
+
+    Example: antiphon transfer SESSION sip:bob@192.0.2.10
+    """
+    console.run(lambda: hand_on(session, to, url, json))
+
+
+def keys(
+    session: Session,
+    digits: Annotated[str, typer.Argument(help="0-9 * # A-D; w waits half a second.")],
+    url: CallsGateway = None,
+    json: Json = False,
+) -> None:
+    """Press keys in a phone call, as the agent's phone.
+
+    Example: antiphon keys SESSION 1w42#
+    """
+    console.run(lambda: press(session, digits, url, json))
+
+
+def hangup(
+    session: Session,
+    url: CallsGateway = None,
+    json: Json = False,
+) -> None:
+    """Hang up a phone call.
+
+    Example: antiphon hangup SESSION
+    """
+    console.run(lambda: hang_up(session, url, json))
 
 
 async def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -49,7 +102,7 @@ async def ask(method: str, url: str | None, path: str, body: dict[str, Any] | No
     return found
 
 
-async def dial(
+async def ring(
     to: str, agent: str, trunk: str, digits: str, wait: float, url: str | None, json: bool
 ) -> None:  # fmt: skip
     """Have a gateway ring `to`, and say which session it became."""
@@ -64,7 +117,7 @@ async def dial(
         console.out.print(f"answered: {console.me()} show {session} --follow", markup=False, soft_wrap=True)
 
 
-async def transfer(session: str, to: str, url: str | None, json: bool) -> None:
+async def hand_on(session: str, to: str, url: str | None, json: bool) -> None:
     """Have the phone of a session call `to` instead."""
     found = await ask("POST", url, f"/calls/{session}/transfer", {"to": to})
     left = f"{session} has left for {to}, and did not say whether they are there"

@@ -1,6 +1,6 @@
 """What `antiphon doctor` and `antiphon up` say about agents in languages that this machine's models don't speak."""
 
-from ops.commands.findings import Finding
+from ops.commands.doctor.findings import Finding
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError

@@ -1,0 +1,5 @@
+"""Is everything here that a conversation needs? A module for each kind of thing that is looked at; `command` asks them all."""
+
+from ops.commands.doctor.command import doctor
+
+__all__ = ["doctor"]

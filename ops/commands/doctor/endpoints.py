@@ -1,0 +1,90 @@
+"""What `antiphon doctor` says about servers that are asked something: the LLM's, LiveKit."""
+
+import json
+from typing import Any
+
+import aiohttp
+
+from ops.commands.doctor.findings import Finding
+from schemas.config.settings import Settings, without_password
+from schemas.errors import AntiphonError, in_words
+from workers.llm.models import listed
+
+_ANSWERS_WITHIN = 5.0  # seconds
+_LISTED = 4 * 2**20
+"""Bytes of a list of models that are read."""
+
+
+async def llm(settings: Settings, embedded: str | None) -> Finding:
+    """`embedded`: base URL of the LLM server of the stack that runs here, None when none does."""
+    url = settings.llm_base_url if "llm_base_url" in settings.model_fields_set else embedded
+    if url is None:
+        return Finding("llm", "ok", "no LLM_BASE_URL: `antiphon up` starts its own (SmolLM2 135M)")
+    shown = without_password(url)
+    headers = {"Authorization": f"Bearer {settings.llm_api_key.get_secret_value()}"} if settings.llm_api_key else {}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWERS_WITHIN), headers=headers) as http,
+            http.get(url.rstrip("/") + "/models") as answer,
+        ):
+            if answer.status in (404, 405, 501):
+                return Finding(
+                    "llm", "warn", f"{shown} has no list of models", "`antiphon worker llm` says if it answers"
+                )
+            if answer.status != 200:
+                return Finding(
+                    "llm", "bad", f"{shown}/models answers {answer.status}", "check LLM_BASE_URL and LLM_API_KEY"
+                )
+            body = b""
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > _LISTED:
+                    break
+            known = listed(json.loads(body))
+    except (aiohttp.ClientError, TimeoutError) as error:
+        why = f"no answer within {_ANSWERS_WITHIN:.0f} s" if isinstance(error, TimeoutError) else in_words(error)
+        return Finding("llm", "bad", f"{shown}: {why}", "start the endpoint, or correct LLM_BASE_URL")
+    except (ValueError, RecursionError):
+        return Finding(
+            "llm", "bad", f"{shown}/models: expected a list of models in JSON, got something else",
+            "is LLM_BASE_URL the base URL of an OpenAI-compatible API, such as http://127.0.0.1:8081/v1?",
+        )  # fmt: skip
+    if settings.llm_model in known.names or embedded == url:
+        return Finding("llm", "ok", f"{shown} has {known.shown()}")
+    return Finding(
+        "llm",
+        "warn",
+        f"{shown} lists {known.shown() or 'no models'}",
+        f"LLM_MODEL={settings.llm_model} is not among them",
+    )
+
+
+async def livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:
+    """`stack`: the endpoints of the one that runs here."""
+    if not settings.livekit_url and "livekit_url" not in (stack or {}):
+        from ops.stack.embedded.livekit import LiveKitError, find_binary
+
+        try:
+            return Finding("livekit", "ok", f"no LIVEKIT_URL: `antiphon up --livekit` starts its own ({find_binary()})")
+        except LiveKitError:
+            return Finding(
+                "livekit", "ok", "no LIVEKIT_URL and no server here (`make livekit` builds one): no LiveKit rooms"
+            )
+    from livekit import api
+
+    from ops.stack.stack import livekit_access
+    from schemas.access.livekit_errors import explain
+
+    try:
+        server = livekit_access(settings)
+    except AntiphonError as error:
+        return Finding("livekit", "bad", str(error), "see docs/livekit.md")
+    try:
+        async with server.client() as client:
+            rooms = (await client.room.list_rooms(api.ListRoomsRequest())).rooms
+    except api.TwirpError as error:
+        return Finding("livekit", "bad", str(explain(f"{error.status} {error.message}", server.url)))
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        why = explain(f"IO error: {in_words(error)}", server.url)
+        return Finding("livekit", "bad", str(why), "start the server, or unset LIVEKIT_URL")
+    return Finding("livekit", "ok", f"{server.url} takes our key, {len(rooms)} rooms now")

@@ -1,0 +1,27 @@
+"""`antiphon worker`: one worker of a stage, until it is told to stop."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from ops import console
+from ops.commands._options import JsonLog, given, log_format
+
+
+def worker(
+    stage: Annotated[Literal["stt", "llm", "tts"], typer.Argument(help="The stage this worker serves.")],
+    batch: Annotated[int | None, typer.Option(min=1, help="Jobs of different sessions at once (WORKER_BATCH).")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Jobs in hand at once (WORKER_SLOTS).")] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="STT_DEVICE or TTS_DEVICE.")] = None,
+    json: JsonLog = False,
+) -> None:
+    """Run one worker of a stage.
+
+    Example: antiphon worker stt --batch 8
+    """
+    from ops.stack.stack import settings_here
+    from workers.main import run_worker
+
+    devices = {} if device is None else {"stt": {"stt_device": device}, "tts": {"tts_device": device}}.get(stage, {})
+    options = given(worker_batch=batch, worker_slots=slots, **devices)
+    console.run(lambda: run_worker(stage, settings_here(**options, **log_format(json))))
