@@ -1,6 +1,6 @@
-"""The stt stage: its handler and its providers (`faster-whisper`, `openai`), found by name through entry points.
+"""The stt stage: its handler and its providers (`faster-whisper`, `openai`, `simulated`), found by name through entry points.
 
-A provider implements `workers.providers.Stt` and passes `tests/workers/stt/contract.py`.
+A provider inherits `workers.providers.Stt` and passes `workers.testing.contracts.SttContract`.
 """
 
 from workers.stt.stage import SttStage

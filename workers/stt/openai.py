@@ -17,8 +17,8 @@ from schemas.text.clean import well_formed
 from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
 from workers.providers import Hearing, Stt, Transcript
-from workers.stt._ears import Ears
 from workers.stt._guards import silent
+from workers.stt.turn_ends import TurnEnds
 
 __all__ = ["OpenAiStt"]
 
@@ -41,16 +41,16 @@ class OpenAiStt(Stt):
             "STT", settings.stt_base_url, settings.stt_api_key, model=self.model, example="http://127.0.0.1:8000/v1"
         )
         self._endpoint, self._client = base.endpoint, base.client()
-        self._ears = Ears()
+        self._turn_ends = TurnEnds()
 
     async def warm_up(self) -> None:
         """Ask for a second of a low hum: a cold endpoint loads its model now, not in a call."""
-        await self._ears.warm_up()
+        await self._turn_ends.warm_up()
         await self._text(Hearing(_hum()))
 
     async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
         """Transient on timeouts and 5xx; Permanent on a refused request. Silence is not sent."""
-        ends = asyncio.ensure_future(self._ears.judge(batch))
+        ends = asyncio.ensure_future(self._turn_ends.judge(batch))
         answers = await asyncio.gather(*(self._text(h) for h in batch), return_exceptions=True)
         judged = await ends
         transcripts: list[Transcript] = []
@@ -63,7 +63,7 @@ class OpenAiStt(Stt):
 
     async def aclose(self) -> None:
         await self._client.close()
-        await self._ears.aclose()
+        await self._turn_ends.aclose()
 
     async def _text(self, hearing: Hearing) -> str:
         """Transient also where the answer is empty, or breaks off; Permanent where it is no transcript."""

@@ -15,11 +15,11 @@ from schemas.text.endings import OVER, ending
 from workers.providers import Hearing, Stt, Transcript
 from workers.stt import _guards as guards
 from workers.stt._decoder import Decoder, Utterance
-from workers.stt._ears import Ears
 from workers.stt._guards import Attempt, Doubt
 from workers.stt._mel import RATE
 from workers.stt._windows import FULL, LADDER, Window
 from workers.stt.models import find_model, load_model, spoken_by
+from workers.stt.turn_ends import TurnEnds
 
 __all__ = ["WhisperStt"]
 
@@ -39,7 +39,7 @@ class WhisperStt(Stt):
         self._decoder: Decoder | None = None
         self._replicas = 1
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="whisper")
-        self._ears = Ears()
+        self._turn_ends = TurnEnds()
 
     @staticmethod
     def locate(settings: Settings) -> tuple[str, Callable[[], str]]:
@@ -54,7 +54,7 @@ class WhisperStt(Stt):
     async def warm_up(self) -> None:
         """Load both models and hear a second once; Permanent says what is missing."""
         loop = asyncio.get_running_loop()
-        await asyncio.gather(loop.run_in_executor(self._pool, self._load), self._ears.warm_up())
+        await asyncio.gather(loop.run_in_executor(self._pool, self._load), self._turn_ends.warm_up())
         murmur = (np.sin(np.arange(RATE) / 20.0) * 3000).astype(np.int16)
         await self.transcribe([Hearing(murmur, end_of_turn=False)])
 
@@ -71,12 +71,12 @@ class WhisperStt(Stt):
             for n, attempt in zip(share, heard, strict=True)
         }
         # Not beside Whisper: it would slow down the transcripts of those whose words say that they are done.
-        ends = await self._ears.judge([_open(hearing, attempts[n]) for n, hearing in enumerate(batch)])
+        ends = await self._turn_ends.judge([_open(hearing, attempts[n]) for n, hearing in enumerate(batch)])
         return [_transcript(attempts[n], end) for n, end in enumerate(ends)]
 
     async def aclose(self) -> None:
         await asyncio.to_thread(self._pool.shutdown)
-        await self._ears.aclose()
+        await self._turn_ends.aclose()
         self._decoder = None
 
     def _load(self) -> None:

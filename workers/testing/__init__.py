@@ -1,5 +1,7 @@
-"""What whoever writes a provider tests it with (docs/writing-a-provider.md). Needs pytest only where it says so."""
+"""What whoever writes a provider tests it with (docs/writing-a-provider.md): the stages on a log in memory, asyncio in virtual
+time and, in `workers.testing.contracts`, what every provider promises. Only the last needs pytest."""
 
+from workers.testing.stages import answer, hear, speak
 from workers.testing.virtual_time import LoopClock, Stuck, VirtualLoop, simulate, virtually
 
-__all__ = ["LoopClock", "Stuck", "VirtualLoop", "simulate", "virtually"]
+__all__ = ["LoopClock", "Stuck", "VirtualLoop", "answer", "hear", "simulate", "speak", "virtually"]

@@ -1,6 +1,6 @@
-"""The tts stage: its handler and its providers (`piper`, `openai`), found by name through entry points.
+"""The tts stage: its handler and its providers (`piper`, `openai`, `simulated`), found by name through entry points.
 
-A provider implements `workers.providers.Tts` and passes `tests/workers/tts/contract.py`.
+A provider inherits `workers.providers.Tts` and passes `workers.testing.contracts.TtsContract`.
 """
 
 from workers.tts.stage import TtsStage

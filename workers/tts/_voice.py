@@ -20,7 +20,6 @@ from workers.providers import Sound
 from workers.tts import _sound
 from workers.tts._graph import DECODER_CONTEXT, FLOW_CONTEXT, cut
 from workers.tts._sections import Section, sections
-from workers.tts._text import written_words
 from workers.tts._timing import (
     Timed,
     proportional_spans,
@@ -29,6 +28,7 @@ from workers.tts._timing import (
     word_spans,
     words_between,
 )
+from workers.tts.written import written_words
 
 Floats = NDArray[np.float32]
 

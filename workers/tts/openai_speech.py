@@ -16,10 +16,10 @@ from schemas.errors import Permanent, Transient
 from workers._http import TROUBLE, Base, explained, opened, read_some
 from workers._refusals import error_event
 from workers.providers import Sound, Speaking, Tts
-from workers.tts._estimate import Estimate
 from workers.tts._opening import NoSound, opening
 from workers.tts._sound import leading_silence
-from workers.tts._text import written_words
+from workers.tts.estimate import Estimate
+from workers.tts.written import written_words
 
 log = logging.getLogger("antiphon.tts")
 

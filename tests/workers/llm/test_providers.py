@@ -12,12 +12,12 @@ from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
 from tests.quirks import DONE, STOP, said
 from tests.servers import Misbehaving
-from tests.workers.llm.contract import QUESTION, LlmContract, read, text_of
 from tests.workers.llm.endpoints import healthy
 from workers import registry
 from workers.llm.openai import OpenAiLlm
 from workers.providers import ChatRequest
 from workers.simulated import SimulatedLlm
+from workers.testing.contracts.llm import QUESTION, LlmContract, read, text_of
 
 HELLO = [{"role": "user", "content": "Hello"}]
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from tests.workers.stt.contract import SECOND, speech
+from tests.workers.stt.speech import SECOND, speech
 from workers.providers import Hearing
-from workers.stt._ears import Ears
 from workers.stt._mel import log_mel, normalized
 from workers.stt.end_of_turn import SmartTurn, turn_features
+from workers.stt.turn_ends import TurnEnds
 
 
 @pytest.mark.parametrize("mels", [80, 128])
@@ -56,18 +56,18 @@ def test_a_finished_sentence_sounds_finished() -> None:
 @pytest.mark.models
 async def test_a_broken_judge_costs_no_transcript() -> None:
     """An error in the end-of-turn model leaves its answers open."""
-    ears = Ears()
-    await ears.warm_up()
+    turn_ends = TurnEnds()
+    await turn_ends.warm_up()
     stereo = np.zeros((2, 100), np.int16)
-    assert await ears.judge([Hearing(stereo)]) == [None]
-    (judged,) = await ears.judge([Hearing(speech(38.6, 41.8))])
-    await ears.aclose()
+    assert await turn_ends.judge([Hearing(stereo)]) == [None]
+    (judged,) = await turn_ends.judge([Hearing(speech(38.6, 41.8))])
+    await turn_ends.aclose()
 
     assert judged is not None
 
 
 async def test_without_the_model_nobody_knows() -> None:
-    """Ears that could not load their model answer None: turns end by silence."""
-    ears = Ears()
-    assert await ears.judge([Hearing(speech(1.1, 2.9))]) == [None]
-    await ears.aclose()
+    """A judge that could not load its model answers None: turns end by silence."""
+    turn_ends = TurnEnds()
+    assert await turn_ends.judge([Hearing(speech(1.1, 2.9))]) == [None]
+    await turn_ends.aclose()

@@ -12,7 +12,7 @@ from aiohttp import BodyPartReader, web
 
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
-from tests.workers.stt.contract import SECOND, SttContract, speech
+from tests.workers.stt.speech import SECOND, SttContractOnSpeech, speech
 from workers.providers import Hearing
 from workers.stt.openai import OpenAiStt
 
@@ -89,7 +89,7 @@ async def provider(server: ListeningServer) -> AsyncIterator[OpenAiStt]:
 
 
 @pytest.mark.models
-class TestContract(SttContract):
+class TestContract(SttContractOnSpeech):
     @pytest.fixture
     async def provider(self, server: ListeningServer) -> AsyncIterator[OpenAiStt]:
         provider = OpenAiStt(settings(server))

@@ -9,7 +9,7 @@ import pytest
 from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from tests.workers.stt.contract import SECOND, SttContract, speech
+from tests.workers.stt.speech import SECOND, SttContractOnSpeech, speech
 from workers.providers import Hearing
 from workers.simulated import SimulatedStt, Simulation
 from workers.stt._decoder import Decoder
@@ -50,13 +50,13 @@ def noises() -> dict[str, Pcm]:
     return {name: (np.clip(wave, -1, 1) * 32767).astype(np.int16) for name, wave in kinds.items()}
 
 
-class TestContract(SttContract):
+class TestContract(SttContractOnSpeech):
     @pytest.fixture
     def provider(self, whisper: WhisperStt) -> WhisperStt:
         return whisper
 
 
-class TestSimulatedContract(SttContract):
+class TestSimulatedContract(SttContractOnSpeech):
     @pytest.fixture
     def provider(self) -> SimulatedStt:
         return SimulatedStt(settings(), Simulation(stt_ms=0))

@@ -10,8 +10,8 @@ from aiohttp import web
 
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
-from tests.workers.tts.contract import Clip, TtsContract, spoken
 from workers.providers import Speaking, Tts
+from workers.testing.contracts.tts import Clip, TtsContract, spoken
 from workers.tts.openai_speech import OpenAiTts
 
 RATE = 24_000

@@ -18,9 +18,9 @@ import soxr
 
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from tests.workers.tts.contract import SPOKEN, Clip, TtsContract, spoken
 from tests.workers.tts.tiny_voice import LETTERS, Spelling, tiny_voice
 from workers.providers import Tts
+from workers.testing.contracts.tts import SPOKEN, Clip, TtsContract, spoken
 from workers.tts.piper import PiperTts
 
 pytestmark = pytest.mark.models

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from workers.tts import english
-from workers.tts._text import Written, written_words
+from workers.tts.written import Written, written_words
 
 
 def said(text: str, language: str = "en") -> str:

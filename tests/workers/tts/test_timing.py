@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from workers.tts._sections import LONGEST, sections
-from workers.tts._text import written_words
 from workers.tts._timing import MARKS, Timed, assign_words, visemes, visemes_between, word_spans, words_between
 from workers.tts._voice import FIRST_CHUNK, LARGEST_CHUNK, chunks
+from workers.tts.written import written_words
 
 
 def split(phonemes: str, alone: list[str]) -> list[str]:

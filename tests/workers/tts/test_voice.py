@@ -6,8 +6,8 @@ import numpy as np
 import onnx
 import pytest
 
-from tests.workers.tts.contract import Clip
 from tests.workers.tts.tiny_voice import HOP, Spelling, tiny_voice
+from workers.testing.contracts.tts import Clip
 from workers.tts._voice import Scales, Voice
 
 SCALES = Scales(noise=0.6, length=1.0, noise_width=0.8, speaker=0)

@@ -8,6 +8,8 @@ import pytest
 from schemas.events import Viseme, Word
 from workers.providers import Sound, Speaking, Tts
 
+__all__ = ["SPOKEN", "Clip", "TtsContract", "spoken"]
+
 SPOKEN = {
     "plain": "Of course, I can help you with that.",
     "one word": "Hello",
@@ -22,8 +24,8 @@ SPOKEN = {
     "raw phoneme brackets": "[[hello]] there",
     "very long": "The longer a sentence goes on without a stop the more a listener wonders where it will end and " * 6,
 }
-SILENT = {"empty": "", "blanks": " \n\t ", "punctuation": "?! … — ...", "emoji": "🙂 🎉", "markdown": "*** ---"}
-SHAPES = {"sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U"}
+_SILENT = {"empty": "", "blanks": " \n\t ", "punctuation": "?! … — ...", "emoji": "🙂 🎉", "markdown": "*** ---"}
+_SHAPES = {"sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U"}
 
 
 class Clip:
@@ -47,9 +49,11 @@ class Clip:
 
 
 async def spoken(provider: Tts, text: str, voice: str = "", speed: float = 1.0) -> Clip:
+    """The whole clip of `text`."""
     return Clip([sound async for sound in provider.synthesize(Speaking(text, voice, speed))])
 
 
+@pytest.mark.asyncio
 class TtsContract:
     """`mouth`: whether the provider tells mouth shapes."""
 
@@ -57,7 +61,7 @@ class TtsContract:
 
     @pytest.fixture
     def provider(self) -> Tts:
-        raise NotImplementedError
+        raise NotImplementedError("give a fixture `provider`: your provider")
 
     @pytest.mark.parametrize("text", SPOKEN.values(), ids=SPOKEN)
     async def test_clip_is_whole(self, provider: Tts, text: str) -> None:
@@ -92,13 +96,13 @@ class TtsContract:
         if not self.mouth:
             assert clip.visemes == []
             return
-        assert {viseme.shape for viseme in clip.visemes} <= SHAPES
+        assert {viseme.shape for viseme in clip.visemes} <= _SHAPES
         assert clip.visemes[0].start == 0
         assert all(abs(one.end - two.start) < 1e-6 for one, two in pairwise(clip.visemes))
         assert abs(clip.visemes[-1].end - clip.duration) < 1e-6
         assert all(viseme.end > viseme.start for viseme in clip.visemes)
 
-    @pytest.mark.parametrize("text", SILENT.values(), ids=SILENT)
+    @pytest.mark.parametrize("text", _SILENT.values(), ids=_SILENT)
     async def test_nothing_to_say_is_an_empty_clip(self, provider: Tts, text: str) -> None:
         """Text with nothing speakable is one empty last part, not an error."""
         clip = await spoken(provider, text)
@@ -110,7 +114,7 @@ class TtsContract:
         """A listener who leaves after the first part does no harm to the next sentence."""
         sounds = provider.synthesize(Speaking(SPOKEN["very long"]))
         first = await anext(sounds)
-        await sounds.aclose()  # type: ignore[attr-defined]
+        await sounds.aclose()
 
         assert not first.last
         assert (await spoken(provider, "Hello")).duration > 0.2

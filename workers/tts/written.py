@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from workers.tts import english
 from workers.tts._markup import unmarked
 
+__all__ = ["Written", "written_words"]
+
 
 @dataclass(frozen=True, slots=True)
 class Written:

@@ -9,10 +9,12 @@ from schemas.errors import Permanent
 from workers.providers import Hearing
 from workers.stt.end_of_turn import SmartTurn
 
+__all__ = ["TurnEnds"]
+
 log = logging.getLogger("antiphon.stt")
 
 
-class Ears:
+class TurnEnds:
     """Judges who is done. Without the model (said once) or after an error in it, nobody knows: None."""
 
     def __init__(self, threads: int = 1) -> None:

@@ -1,15 +1,21 @@
-"""Word timings for voices that tell none: written words shared out over the sound by their length. Pure."""
+"""Word timings for voices that tell none: written words shared out over the sound by their length. Pure.
+
+estimate = Estimate([word.text for word in written_words(text, language)], speed, rate)
+words = estimate.part(len(pcm), last=last)        # of each part of the sound, in order
+"""
 
 from collections.abc import Sequence
 
 from schemas.events import Word
 from workers.tts._timing import proportional_spans
 
+__all__ = ["Estimate"]
+
 _LETTERS_PER_SECOND = 15.0
 
 
 class Estimate:
-    """Fed a clip's parts in order; answers the words that begin in each."""
+    """Fed a clip's parts in order; answers the words that begin in each. `rate`: Hz of the sound."""
 
     def __init__(self, texts: Sequence[str], speed: float, rate: int) -> None:
         self._waiting = list(texts)
