@@ -6,8 +6,9 @@ from rich.text import Text
 
 from ops import console
 from schemas.bus import Listing, Reading
+from schemas.session import words
 from schemas.session.cache import folded
-from schemas.session.fold import SessionState, Turn
+from schemas.session.fold import SessionState
 from schemas.session.history import list_sessions, whole
 
 
@@ -26,17 +27,12 @@ async def state(
 
 
 def _print(found: SessionState, out: Console) -> None:
-    floor = {"agent": "the agent's", "user": "the users'", "none": "nobody's"}[found.floor]
     since = (found.at - found.started_at) / 1e6
     ended = f", ended ({found.ended})" if found.ended is not None else ""
     console.hang("", Text(f"After event {found.seq}, {since:.2f} s after the beginning{ended}", style="bold"), out)
-    people = ", ".join(
-        p.shown + (" (gone)" if not p.present else " (speaking)" if p.speaking else "")
-        for p in found.participants.values()
-    )
     _fact(out, "agent", f'"{found.agent.name}", by {found.gateway}, epoch {found.epoch}')
-    _fact(out, "people", people or "nobody")
-    _fact(out, "floor", floor)
+    _fact(out, "people", words.people(found) or "nobody")
+    _fact(out, "floor", words.floor(found))
     _fact(out, "generation", str(found.generation))
     for say in found.says:
         _fact(out, "to be said", say.text)
@@ -61,24 +57,9 @@ def _turns(found: SessionState, out: Console) -> None:
         return
     table = Table("turn", "users", "agent (heard)", "how", box=None, pad_edge=False, padding=(0, 1))
     for turn in found.turns.values():
-        table.add_row(str(turn.id), Text(_users(turn)), Text(turn.heard), _how(turn))
+        table.add_row(str(turn.id), Text(words.users(turn)), Text(turn.heard), words.how(turn))
     out.print()
     out.print(table)
-
-
-def _users(turn: Turn) -> str:
-    if turn.own and turn.commit is not None:
-        return f"({turn.commit.why})"
-    partial = " ".join(f"{text} …" for text in turn.partials.values())
-    return " ".join(part for part in (turn.text, partial) if part)
-
-
-def _how(turn: Turn) -> str:
-    if turn.end is not None:
-        return turn.end.how if not turn.end.reason else f"{turn.end.how} ({turn.end.reason})"
-    if turn.started_at is not None:
-        return "the agent speaks"
-    return "committed" if turn.commit is not None else "listening"
 
 
 async def sessions(log: Listing, *, count: int = 50, json: bool = False, out: Console | None = None) -> None:

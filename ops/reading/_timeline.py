@@ -8,28 +8,13 @@ from rich.text import Text
 from ops import console
 from schemas.bus import Reading
 from schemas.codec import event_to_json
-from schemas.events import Event
-from schemas.session.fold import SessionState, fold
-from schemas.session.history import answered_turns, events_of, waterfall_after
-from schemas.session.waterfall import PARTS, Waterfall
-from schemas.session.words import Line, line
+from schemas.session.fold import SessionState
+from schemas.session.history import Step, answered_turns, steps_of
+from schemas.session.waterfall import Waterfall
+from schemas.session.words import totals
 
 _BAR, _NARROW_BAR = 36, 18  # columns of a waterfall's bars; the second where the terminal has fewer than 105
 _STYLES = {"user": "cyan", "agent": "green", "stage": "", "system": "dim", "trouble": "red"}
-_NAMES = {
-    "soft_end": ("pause", "silence that may be the end"),
-    "stt": ("STT", "finding the words"),
-    "llm": ("LLM", "the first sentence"),
-    "tts": ("TTS", "its first sound"),
-    "commit_wait": ("commit", "making sure that it was the end"),
-    "playout": ("playout", "on its way out"),
-}
-_WORTH_TELLING = 0.0045  # seconds a job waited for a worker
-_FROM = {
-    "voice": "from the user's last word to the agent's first sound",
-    "text": "from the typed message to the agent's first sound",
-    "own": "from the agent's decision to speak to its first sound",
-}
 
 
 async def show(
@@ -44,20 +29,17 @@ async def show(
     state = SessionState()
     collected: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
-    async for event in events_of(log, session, follow=follow):
-        if event.seq <= state.seq:  # the log lost its tail and is read again
-            state = SessionState()
-        state = fold(state, event)
-        shape = waterfall_after(state, event)
+    async for step in steps_of(log, session, follow=follow):
+        state, shape = step.state, step.waterfall
         if not json:
-            _print_row(event, state, out)
+            _print_row(step, out)
             if shape is not None:
                 print_waterfall(shape, out)
             continue
         if follow:
-            console.emit(event_to_json(event) | ({"waterfall": shape.view()} if shape else {}))
+            console.emit(event_to_json(step.event) | ({"waterfall": shape.view()} if shape else {}))
         else:
-            collected.append(event_to_json(event))
+            collected.append(event_to_json(step.event))
         if shape is not None:
             shapes.append(shape.view())
     if json and not follow:
@@ -79,27 +61,13 @@ async def print_waterfalls(log: Reading, session: str, out: Console | None = Non
 
 
 def print_waterfall(shape: Waterfall, out: Console) -> None:
-    """A bar for each part, where it lies in time: light while it waited for a worker, full while something was done.
-
-    The milliseconds add up to those of the whole: each is rounded to where the part ends, not by itself.
-    """
-    console.hang("    ", Text(f"turn {shape.turn}: {_ms(shape.total)} {_FROM[shape.kind]}", style="bold"), out)
+    """A bar for each part, where it lies in time: light while it waited for a worker, full while something was done."""
+    console.hang("    ", Text(shape.headline, style="bold"), out)
     columns = _BAR if not out.is_terminal or out.width >= 105 else _NARROW_BAR
     scale = columns / shape.total if shape.total else 0.0
-    passed = 0.0
-    for part in PARTS:
-        seconds, queued = shape.parts[part], shape.queued.get(part, 0.0)
-        if seconds:
-            name, meaning = _NAMES[part]
-            waited = f", {_ms(queued)} of it queued" if queued >= _WORTH_TELLING else ""
-            bar = _bar(passed * scale, queued * scale, seconds * scale, columns)
-            took = round((passed + seconds) * 1e3) - round(passed * 1e3)
-            console.hang(f"    {name:<8}{bar} {took:>5} ms  ", meaning + waited, out)
-        passed += seconds
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1e3:.0f} ms"
+    for bar in shape.bars():
+        drawn = _bar(bar.begins * scale, bar.queued * scale, bar.seconds * scale, columns)
+        console.hang(f"    {bar.name:<8}{drawn} {bar.milliseconds:>5} ms  ", bar.meaning, out)
 
 
 def _bar(before: float, queued: float, whole: float, columns: int) -> str:
@@ -110,10 +78,9 @@ def _bar(before: float, queued: float, whole: float, columns: int) -> str:
     return " " * start + "░" * light + "█" * (end - start - light) + " " * (columns - end)
 
 
-def _print_row(event: Event, state: SessionState, out: Console) -> None:
-    made: Line = line(event, state)
-    since = event.happened - state.started_at / 1e6
-    head = Text(f"{event.seq:>4} {since:>7.2f} s  ", style="dim")
+def _print_row(step: Step, out: Console) -> None:
+    made = step.line
+    head = Text(f"{step.event.seq:>4} {step.since:>7.2f} s  ", style="dim")
     head.append(f"{made.who:<8}  ", style=f"bold {_STYLES[made.style]}")
     text = Text(made.text, style=_STYLES[made.style])
     if made.detail:
@@ -122,15 +89,7 @@ def _print_row(event: Event, state: SessionState, out: Console) -> None:
 
 
 def _print_sum(session: str, state: SessionState, out: Console) -> None:
-    totals = state.totals
     out.print()
-    turns = "1 turn" if totals.turns == 1 else f"{totals.turns} turns"
-    console.hang(
-        f"{session}: ",
-        f"{turns}, {totals.interrupted} interrupted · {totals.speech:.1f} s transcribed · "
-        f"{totals.prompt_tokens} + {totals.completion_tokens} tokens · {totals.sound:.1f} s of voice · "
-        f"{totals.failures} failures · {'ended' if state.ended else 'open'}",
-        out,
-    )
+    console.hang(f"{session}: ", totals(state), out)
     hint = Text(f"{console.me()} state {session} --at {max(1, state.seq // 2)}", style="dim")
     console.hang(Text("as it was at any event: ", style="dim"), hint, out)

@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.bus import Listing, Reading, SessionInfo
@@ -11,6 +12,7 @@ from schemas.events import Event
 from schemas.session.chat import messages
 from schemas.session.fold import SessionState, fold, view
 from schemas.session.waterfall import Waterfall, waterfall_of
+from schemas.session.words import Line, line
 
 _POLL = 0.2
 _PAGE = 500
@@ -38,21 +40,40 @@ async def events_of(log: Reading, session: str, *, follow: bool = False) -> Asyn
             await asyncio.sleep(_POLL)
 
 
-def waterfall_after(state: SessionState, event: Event) -> Waterfall | None:
-    """The waterfall of the turn that ended with this event, if anything of it was played. `state`: the session after it."""
-    turn = state.turns.get(event.turn or 0) if event.type == "turn.ended" else None
-    return waterfall_of(turn) if turn is not None else None
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of a session that is told. `state`: the session after it; `waterfall`: of the turn that ended with it, where
+    anything of that was played."""
+
+    event: Event
+    state: SessionState
+    waterfall: Waterfall | None
+
+    @property
+    def since(self) -> float:
+        """Seconds from the session's beginning to what the event tells."""
+        return self.event.happened - self.state.started_at / 1e6
+
+    @property
+    def line(self) -> Line:
+        """The event in words."""
+        return line(self.event, self.state)
+
+
+async def steps_of(log: Reading, session: str, *, follow: bool = False) -> AsyncIterator[Step]:
+    """The session, event by event; `follow` as with `events_of`: where the log lost its tail, all is told again."""
+    state = SessionState()
+    async for event in events_of(log, session, follow=follow):
+        if event.seq <= state.seq:  # read again
+            state = SessionState()
+        state = fold(state, event)
+        turn = state.turns.get(event.turn or 0) if event.type == "turn.ended" else None
+        yield Step(event, state, waterfall_of(turn) if turn is not None else None)
 
 
 async def answered_turns(log: Reading, session: str) -> list[tuple[Waterfall, SessionState]]:
     """Every answered turn's waterfall, in order, each with the session as it was when that turn ended."""
-    state = SessionState()
-    found = []
-    async for event in events_of(log, session):
-        state = fold(state, event)
-        if (shape := waterfall_after(state, event)) is not None:
-            found.append((shape, state))
-    return found
+    return [(step.waterfall, step.state) async for step in steps_of(log, session) if step.waterfall is not None]
 
 
 async def waterfalls(log: Reading, session: str) -> list[dict[str, Any]]:

@@ -18,8 +18,36 @@ the reply to be asked for, where it wasn't speculated · playout: from then on t
 
 Kind = Literal["voice", "text", "own"]
 
+_TOLD = {
+    "soft_end": ("pause", "silence that may be the end"),
+    "stt": ("STT", "finding the words"),
+    "llm": ("LLM", "the first sentence"),
+    "tts": ("TTS", "its first sound"),
+    "commit_wait": ("commit", "making sure that it was the end"),
+    "playout": ("playout", "on its way out"),
+}
+_FROM: dict[Kind, str] = {
+    "voice": "from the user's last word to the agent's first sound",
+    "text": "from the typed message to the agent's first sound",
+    "own": "from the agent's decision to speak to its first sound",
+}
+_WORTH_TELLING = 0.0045  # seconds a job waited for a worker
 _SAME_CALL = 10_000
 """µs: a job that seems to have been enqueued this shortly after its predecessor's commit was enqueued in that very call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One part, as people are shown it. `begins` and `seconds`: where it lies, from the turn's beginning, and how long it took;
+    `queued`: the first of these seconds, in which it waited for a worker; `milliseconds`: they add up to those of the whole."""
+
+    part: str
+    name: str
+    meaning: str
+    begins: float
+    seconds: float
+    queued: float
+    milliseconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +66,24 @@ class Waterfall:
     def voice_to_voice(self) -> float | None:
         """Last sample of speech to first sample of the reply; None for a turn nobody spoke in."""
         return self.total if self.kind == "voice" else None
+
+    @property
+    def headline(self) -> str:
+        """How long the turn took, and from what to what, in a sentence."""
+        return f"turn {self.turn}: {self.total * 1e3:.0f} ms {_FROM[self.kind]}"
+
+    def bars(self) -> list[Bar]:
+        """The parts that took time, in order. Each is rounded to where it ends, not by itself."""
+        bars, passed = [], 0.0
+        for part in PARTS:
+            seconds, queued = self.parts[part], self.queued.get(part, 0.0)
+            name, meaning = _TOLD[part]
+            waited = f", {queued * 1e3:.0f} ms of it queued" if queued >= _WORTH_TELLING else ""
+            took = round((passed + seconds) * 1e3) - round(passed * 1e3)
+            if seconds:
+                bars.append(Bar(part, name, meaning + waited, passed, seconds, queued, took))
+            passed += seconds
+        return bars
 
     def view(self) -> dict[str, Any]:
         """As JSON values."""

@@ -1,11 +1,11 @@
-"""Events in words, for somebody who has not read the code: who did what."""
+"""Events in words, for somebody who has not read the code: who did what; and what a session amounts to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas import events as e
-from schemas.session.fold import SessionState
+from schemas.session.fold import SessionState, Turn
 from schemas.text.clean import printable
 
 Style = Literal["user", "agent", "stage", "system", "trouble"]
@@ -322,3 +322,49 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.StageFailed: _failed,
     e.StageExpired: _expired,
 }
+
+
+# ── what it amounts to ───────────────────────────────────────────────────────────────────────────────────────────────
+
+_FLOOR = {"agent": "the agent's", "user": "the users'", "none": "nobody's"}
+
+
+def floor(state: SessionState) -> str:
+    """Whose turn it is."""
+    return _FLOOR[state.floor]
+
+
+def people(state: SessionState) -> str:
+    """Who takes or took part."""
+    return ", ".join(
+        one.shown + (" (gone)" if not one.present else " (speaking)" if one.speaking else "")
+        for one in state.participants.values()
+    )
+
+
+def users(turn: Turn) -> str:
+    """What its users said and typed so far; of a turn of the agent's own, why it speaks."""
+    if turn.own and turn.commit is not None:
+        return f"({turn.commit.why})"
+    partial = " ".join(f"{text} …" for text in turn.partials.values())
+    return " ".join(part for part in (turn.text, partial) if part)
+
+
+def how(turn: Turn) -> str:
+    """How it ended, or what has come of it so far."""
+    if turn.end is not None:
+        return turn.end.how if not turn.end.reason else f"{turn.end.how} ({turn.end.reason})"
+    if turn.started_at is not None:
+        return "the agent speaks"
+    return "committed" if turn.commit is not None else "listening"
+
+
+def totals(state: SessionState) -> str:
+    """What the session used, in one line."""
+    used = state.totals
+    turns = "1 turn" if used.turns == 1 else f"{used.turns} turns"
+    return (
+        f"{turns}, {used.interrupted} interrupted · {used.speech:.1f} s transcribed · "
+        f"{used.prompt_tokens} + {used.completion_tokens} tokens · {used.sound:.1f} s of voice · "
+        f"{used.failures} failures · {'ended' if state.ended else 'open'}"
+    )
