@@ -5,6 +5,7 @@ of a spectrum. Here time is the first axis and the batch the second, so that eac
 matrices: the same weights and answers, in a quarter of the time.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ SAMPLES = 576
 STATE = 128
 
 
+@cache
 def for_batches(packaged: Path) -> bytes:
-    """The model in the file `packaged`, rewritten. `input` (n, 576) float32 and `state` (2, n, 128) to `output` (n, 1), the
-    probability of speech, and `stateN` (2, n, 128)."""
+    """The model in the file `packaged`, rewritten once a process. `input` (n, 576) float32 and `state` (2, n, 128) to `output`
+    (n, 1), the probability of speech, and `stateN` (2, n, 128)."""
     tensors = onnx.load(packaged).graph.initializer
     weights = {tensor.name.removeprefix("model."): numpy_helper.to_array(tensor) for tensor in tensors}
     graph = _Graph()

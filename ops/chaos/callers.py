@@ -54,10 +54,12 @@ class Crowd:
             caller = Caller(
                 chance.choice(self._gateways), participant="" if by_token else name, rate=16_000, token=token
             )
-            with contextlib.suppress(CallError, ConnectionError, OSError):
-                await self._converse(caller, chance)
-            with contextlib.suppress(Exception):
-                await caller.aclose()
+            try:
+                with contextlib.suppress(CallError, ConnectionError, OSError):
+                    await self._converse(caller, chance)
+            finally:
+                with contextlib.suppress(Exception):
+                    await caller.aclose()
             if caller.session:
                 self.sessions.add(caller.session)
             await asyncio.sleep(chance.uniform(0.05, 0.3))

@@ -8,6 +8,8 @@ from redis.asyncio import Redis
 from schemas.bus import Reading
 from schemas.session.promises import violations
 
+TWICE = " a second time"
+"""In every violation that names something done twice: what a log without its fence must show."""
 _STAGES = ("stt", "llm", "tts")
 _DEPLOYMENT = (":q:", ":lease", ":open", ":dead")
 """Keys that belong to the deployment, not to a session or a process: they may stay for ever."""
@@ -28,12 +30,18 @@ async def settled(redis: Redis, seconds: float) -> bool:
     return False
 
 
+async def done_twice(bus: Reading, redis: Redis) -> tuple[int, list[str]]:
+    """How many sessions there are, and what their logs show a second time: proven, though they are still being written."""
+    sessions = [session async for session in _sessions(redis)]
+    found = [f"{session}: {line}" for session in sessions for line in violations(await bus.read(session))]
+    return len(sessions), [line for line in found if TWICE in line]
+
+
 async def judge(bus: Reading, redis: Redis) -> tuple[int, list[str]]:
     """How many sessions there were, and every violation in one line."""
     found = []
     sessions = 0
-    async for key in redis.scan_iter(match="{p*}:ev:*", count=1000):
-        session = _text(key).split(":ev:", 1)[1]
+    async for session in _sessions(redis):
         sessions += 1
         events = await bus.read(session)
         found += [f"{session}: {violation}" for violation in violations(events)]
@@ -41,6 +49,11 @@ async def judge(bus: Reading, redis: Redis) -> tuple[int, list[str]]:
             found.append(f"{session}: not ended ({events[-1].type if events else 'empty'})")
     found += [line async for line in _leftovers(redis)]
     return sessions, found
+
+
+async def _sessions(redis: Redis) -> AsyncIterator[str]:
+    async for key in redis.scan_iter(match="{p*}:ev:*", count=1000):
+        yield _text(key).split(":ev:", 1)[1]
 
 
 async def _leftovers(redis: Redis) -> AsyncIterator[str]:

@@ -11,23 +11,26 @@ import secrets
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from gateway.sound.audio_file import read_speech
 from ops.bench.figures import milliseconds
 from ops.chaos.callers import Crowd
-from ops.chaos.judge import judge, settled
+from ops.chaos.judge import done_twice, judge, settled
 from ops.chaos.proxy import CuttingProxy
 from ops.chaos.recovery import RecoveryWatch
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import KeptProcess, Kind, Role, preload
 from ops.stack.system import free_port
+from schemas.bus import Bus
 from schemas.config.settings import Settings
+from schemas.errors import BusUnavailable
 from schemas.log import connect
 
 _FROZEN_AT_ONCE = 2
@@ -38,8 +41,8 @@ _COSTS = {"STT_MS": "150", "LLM_MS": "150", "LLM_TOKEN_MS": "20", "TTS_MS": "150
 
 @dataclass(frozen=True, slots=True)
 class Chaos:
-    """Seconds between kills; `lease`: LEASE, which who is frozen or held back outlasts; `mutant`: run with a broken log, which
-    the judge must notice."""
+    """Seconds between kills; `lease`: LEASE, which who is frozen or held back outlasts; `mutant`: run with a broken log, until
+    its logs show something done twice: the judge must notice."""
 
     seconds: float = 60.0
     callers: int = 12
@@ -102,18 +105,13 @@ class _Run:
             crowd = Crowd(urls, lines, options.callers, options.seed, self._secret)
             crowd.start()
             self._say(f"killing for {options.seconds:.0f} s …")
-            await self._kill_everything(watch)
+            sessions, violations = await self._kill_everything(watch, direct)
             proxy.calm()
-            self._say("no more kills; draining …")
-            await crowd.stop(options.drain)
-            drained = await settled(direct, options.drain)
-            bus = connect(Settings(redis_url=self._server.url))
-            await bus.start()
-            sessions, violations = await judge(bus, direct)
-            await bus.aclose()
-            if not drained:
-                violations.append(f"not drained within {options.drain:.0f} s")
-            violations += crowd.not_heard
+            if violations:
+                await crowd.stop(0.0)
+            else:
+                self._say("no more kills; draining …")
+                sessions, violations = await self._drained(crowd, direct)
         finally:
             await watch.aclose()
             await direct.aclose()
@@ -136,6 +134,26 @@ class _Run:
             "callers_asked_at_the_end": crowd.asked,
             "first_violations": violations[:10],
         }
+
+    async def _drained(self, crowd: Crowd, direct: Redis) -> tuple[int, list[str]]:
+        """How many sessions there were, and everything that is wrong once nothing is left to do."""
+        await crowd.stop(self._options.drain)
+        drained = await settled(direct, self._options.drain)
+        async with self._reader() as bus:
+            sessions, violations = await judge(bus, direct)
+        if not drained:
+            violations.append(f"not drained within {self._options.drain:.0f} s")
+        return sessions, violations + crowd.not_heard
+
+    @contextlib.asynccontextmanager
+    async def _reader(self) -> AsyncIterator[Bus]:
+        """The log, past the proxy."""
+        bus = connect(Settings(redis_url=self._server.url))
+        await bus.start()
+        try:
+            yield bus
+        finally:
+            await bus.aclose()
 
     # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,7 +189,8 @@ class _Run:
             await listening(port)
         return [f"ws://127.0.0.1:{port}/ws" for port in ports]
 
-    async def _kill_everything(self, watch: RecoveryWatch) -> None:
+    async def _kill_everything(self, watch: RecoveryWatch, direct: Redis) -> tuple[int, list[str]]:
+        """For as long as was asked, or until a mutant's logs prove it: then how many sessions there are, and what they show."""
         workers = [process for process in self._processes if process.role.kind != "gateway"]
         gateways = [process for process in self._processes if process.role.kind == "gateway"]
         pace = 10.0 if self._options.models else 1.0
@@ -182,7 +201,7 @@ class _Run:
             self._every(0.5, self._replace_the_dead),
         ]
         tasks = [asyncio.create_task(loop) for loop in loops]
-        await asyncio.sleep(self._options.seconds)
+        proven = await self._proof(direct)
         self._calm.set()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, BaseException):
@@ -190,6 +209,21 @@ class _Run:
         for process in self._processes:
             process.signal(signal.SIGCONT)
         await self._replace_the_dead()
+        return proven
+
+    async def _proof(self, direct: Redis) -> tuple[int, list[str]]:
+        """What the logs of a mutant show, the moment they do; nothing after all the time, or where there is no mutant."""
+        if self._options.mutant is None:
+            await asyncio.sleep(self._options.seconds)
+            return 0, []
+        end = time.monotonic() + self._options.seconds
+        async with self._reader() as bus:
+            while time.monotonic() < end:
+                await asyncio.sleep(0.5)
+                with contextlib.suppress(BusUnavailable, RedisError):
+                    if (proof := await done_twice(bus, direct))[1]:
+                        return proof
+        return 0, []
 
     async def _every(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         loop = asyncio.get_running_loop()
