@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -40,19 +40,44 @@ async def livekit(tmp_path: Path, valkey: Valkey) -> AsyncIterator[LiveKit]:
 
     Where there is no server the test is skipped with the reason; where CI is set, it fails.
     """
-    try:
-        server = LiveKit(
-            tmp_path / "livekit", valkey.url, binary=os.environ.get("TEST_LIVEKIT_SERVER") or find_binary()
-        )
-    except LiveKitError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    server = LiveKit(tmp_path / "livekit", valkey.url, binary=livekit_binary())
     await server.start()
     try:
         yield server
     finally:
         await server.kill()  # it would wait for whoever is still in a room
+
+
+def livekit_binary() -> str:
+    """The LiveKit server to run the tests on; without one they are skipped with the reason, or fail where CI is set."""
+    try:
+        return os.environ.get("TEST_LIVEKIT_SERVER") or find_binary()
+    except LiveKitError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A real server for all tests that neither kill nor configure it. Whoever lends it to a test empties it first."""
+    server = Valkey(tmp_path_factory.mktemp("valkey"), appendfsync=None, binary=BINARY)
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def shared_livekit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKit]:
+    """A real LiveKit server for all tests that don't kill it, with a Valkey of its own: to empty that would end it."""
+    folder, binary = tmp_path_factory.mktemp("livekit"), livekit_binary()
+    behind = Valkey(folder / "valkey", appendfsync=None, binary=BINARY)
+    asyncio.run(behind.start())
+    server = LiveKit(folder / "livekit", behind.url, binary=binary)
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.kill())
+    asyncio.run(behind.stop())
 
 
 ODDITIES = ("hang", "page", "page not found", "endless noise", "no http", "hangs up")

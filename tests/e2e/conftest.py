@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -25,12 +27,23 @@ AGENTS = Path(__file__).parent / "agents"
 
 @dataclass
 class House:
-    """The stack, its log, the proxy before its LLM, and the port on which it answers phones."""
+    """The stack, its log, the proxy before its LLM, the port on which it answers phones, and the folder of its agents."""
 
     stack: Stack
     bus: Bus
     llm: LlmProxy
     phones: int
+    agents: Path
+    callers: int = 0
+
+    def caller(self, agent: str, **options: Any) -> Caller:
+        """Somebody who has an agent of their own: one of ours by another name, which is the `user` of its requests to the LLM."""
+        self.callers += 1
+        name = f"{agent}-{self.callers}"
+        spec = (AGENTS / f"{agent}.toml").read_text() + f'[llm.options]\nuser = "{name}"\n'
+        (self.agents / f"{name}.toml").write_text(spec)
+        named = {"participant": "ann"} | options  # nobody is called as those are who don't say
+        return Caller(self.stack.gateways[0], agent=name, **named)
 
     async def log(self, session: str) -> list[Event]:
         return await self.bus.read(session)
@@ -63,8 +76,9 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     (folder / "trunks.toml").write_text(
         '[[trunk]]\nname = "home"\naddresses = ["127.0.0.1"]\nnumbers = { "*" = "greeter" }\n'
     )
+    agents = Path(shutil.copytree(AGENTS, folder / "agents"))
     environment = {
-        "AGENTS": str(AGENTS),
+        "AGENTS": str(agents),
         "SIP_LISTEN": f"127.0.0.1:{phones}",
         "SIP_TRUNKS": str(folder / "trunks.toml"),
     }
@@ -73,26 +87,22 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
     async with stack:
         bus = connect(Settings(redis_url=stack.redis_url))
         await bus.start()
-        yield House(stack, bus, proxy, phones)
+        yield House(stack, bus, proxy, phones, agents)
         await bus.aclose()
     await proxy.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def call(house: House) -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
-    """Connect callers; whoever is still there at the end of the test is hung up. The LLM behaves again, too."""
+    """Connect callers; whoever is still there at the end of the test is hung up."""
     callers: list[Caller] = []
 
     async def connect_one(agent: str = "plain", **options: object) -> Caller:
-        named = {"participant": "ann"} | options  # nobody is called as those are who don't say
-        caller = Caller(house.stack.gateways[0], agent=agent, **named)  # type: ignore[arg-type]
-        callers.append(caller)
+        callers.append(caller := house.caller(agent, **options))
         await caller.connect()
         return caller
 
-    house.llm.mode = "pass"
     yield connect_one
-    house.llm.mode = "pass"
     await asyncio.gather(*(caller.hang_up() for caller in callers), return_exceptions=True)
 
 

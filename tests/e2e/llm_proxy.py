@@ -1,23 +1,32 @@
-"""An LLM endpoint between the workers and the real one: it remembers what the LLM was given, and misbehaves when told to."""
+"""An LLM endpoint between the workers and the real one: it remembers what the LLM was given, and misbehaves when told to.
+
+Whose request it is says its `user`, an option of the agent's (`llm.options`): each caller of these tests has an agent of its own.
+"""
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Literal
 
 import aiohttp
 from aiohttp import web
 
-Mode = Literal["pass", "500", "hang", "half", "empty"]
+Mode = Literal["pass", "brief", "500", "hang", "half", "empty"]
+
+_SAID: dict[Mode, str] = {"brief": "Yes.", "half": "I was just about to", "empty": ""}
 
 
 class LlmProxy:
-    """OpenAI-compatible at `url`. `requests`: the bodies of all chat completions so far; `mode`: how it behaves now."""
+    """OpenAI-compatible at `url`. By user: `requests`, the bodies of all chat completions so far; `modes`, how it behaves now.
+
+    `brief`: it says yes, at once, and nothing more.
+    """
 
     def __init__(self) -> None:
         self.upstream: Callable[[], str] = lambda: ""
-        self.mode: Mode = "pass"
-        self.requests: list[dict[str, Any]] = []
+        self.modes: dict[str, Mode] = {}
+        self.requests: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.port = 0
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
@@ -43,22 +52,29 @@ class LlmProxy:
         if self._http:
             await self._http.close()
 
-    def context_of_last(self) -> str:
-        """Everything the LLM was given last, as one text."""
-        return "\n".join(str(message["content"]) for message in self.requests[-1]["messages"])
+    def last(self, user: str) -> list[dict[str, Any]]:
+        """The messages the LLM was given last for this user."""
+        given: list[dict[str, Any]] = self.requests[user][-1]["messages"]
+        return given
+
+    def context_of_last(self, user: str) -> str:
+        """The same as one text."""
+        return "\n".join(str(message["content"]) for message in self.last(user))
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": "smollm2-135m-instruct", "object": "model"}]})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        self.requests.append(body)
-        if self.mode == "500":
+        user = body.get("user", "")
+        self.requests[user].append(body)
+        mode = self.modes.get(user, "pass")
+        if mode == "500":
             return web.json_response({"error": {"message": "out of order"}}, status=500)
-        if self.mode == "hang":
+        if mode == "hang":
             await asyncio.sleep(60)
-        if self.mode in ("half", "empty"):
-            return await self._cut_short(request)
+        if mode in _SAID:
+            return await self._say(mode, request)
         assert self._http is not None
         async with self._http.post(f"{self.upstream()}/chat/completions", json=body) as answer:
             response = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
@@ -68,14 +84,13 @@ class LlmProxy:
             await response.write_eof()
             return response
 
-    async def _cut_short(self, request: web.Request) -> web.StreamResponse:
-        """Half a sentence and a broken line, or a reply without a word."""
+    async def _say(self, mode: Mode, request: web.Request) -> web.StreamResponse:
+        """A word, half a sentence and a broken line, or a reply without a word."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        said = "I was just about to" if self.mode == "half" else ""
         for delta, finish in (
-            ({"role": "assistant", "content": said}, None),
-            ({}, "stop" if self.mode == "empty" else None),
+            ({"role": "assistant", "content": _SAID[mode]}, None),
+            ({}, None if mode == "half" else "stop"),
         ):
             chunk = {
                 "id": "x",
@@ -85,7 +100,7 @@ class LlmProxy:
                 "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
             }
             await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
-        if self.mode == "half" and request.transport is not None:
+        if mode == "half" and request.transport is not None:
             request.transport.abort()
         else:
             await response.write(b"data: [DONE]\n\n")

@@ -87,7 +87,7 @@ async def test_a_call_survives_its_gateway_and_can_be_read(tmp_path: Path, lines
     question = recorded(tmp_path, lines("story"))
     secret = secrets.token_hex(16)
     (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "default.toml").write_text("llm.max_tokens = 60\n")  # replies of 15 s are long enough
+    (tmp_path / "agents" / "default.toml").write_text("llm.max_tokens = 24\n")
     (tmp_path / ".env").write_text(f"GATEWAY_TOKEN_SECRET={secret}\nAGENTS=agents\n")
     ann = mint(secret, Grant(participant="ann"))
     async with up(tmp_path) as pids:

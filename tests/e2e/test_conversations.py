@@ -72,14 +72,17 @@ async def test_the_tenth_turn_refers_to_the_first(house: House, call: Connect, l
     """After ten turns in a row the LLM is still given the first question and all answers."""
     caller = await call()
     await say(caller, lines("capital"))
+    house.llm.modes[caller.agent] = "brief"
     for number in range(2, 10):
         began = time.monotonic()
         await caller.send(TypedMessage(type="message", text=f"This is message number {number}."))
         assert await caller.wait_for(TurnMessage, REPLY, began, ended("played")), number
+    del house.llm.modes[caller.agent]
     await say(caller, lines("first"))
-    given = house.llm.context_of_last()
+    given = house.llm.context_of_last(caller.agent)
     assert "capital of France" in given
     assert all(f"message number {number}." in given for number in range(2, 10))
+    assert given.count("Yes.") == 8
     assert "first question" in given.lower()
 
 
@@ -93,7 +96,7 @@ async def test_five_rapid_utterances_are_one_turn_each_word_once(house: House, c
     log = await house.log(caller.session)
     assert violations(log) == []
     assert [event.how for event in log if isinstance(event, TurnEnded)] == ["played"], await house.told(caller.session)
-    given = house.llm.context_of_last().lower()
+    given = house.llm.context_of_last(caller.agent).lower()
     for words in ("best of times", "worst of times", "wisdom", "foolish", "capital of france"):
         assert given.count(words) == 1, given
 
@@ -128,7 +131,7 @@ async def test_an_interruption_leaves_what_was_heard(house: House, call: Connect
     ]
     assert heard
     assert " ".join(said).startswith(heard.rstrip(". …"))
-    given = [message["content"] for message in house.llm.requests[-1]["messages"] if message["role"] == "assistant"]
+    given = [message["content"] for message in house.llm.last(caller.agent) if message["role"] == "assistant"]
     assert given[-1].strip().startswith(heard.strip()[:20])
     assert len(given[-1]) <= len(heard) + 5
 

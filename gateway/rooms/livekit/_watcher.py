@@ -42,7 +42,7 @@ class Lonely:
 class Watcher:
     """`session_of`: what the log knows of a session; `look_after`: joins a lonely room, if there is a place here.
 
-    Twice in a row a room must look lonely: the offer to a worker may be under way.
+    Twice in a row a room must look lonely: the offer to a worker may be under way. `looks`: how often it has looked at all rooms.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Watcher:
         self._suspected: set[str] = set()
         self._settled: dict[str, float] = {}  # room sid → loop time until which it needs no look
         self._failing = False
+        self.looks = 0
 
     async def run(self) -> None:
         """Look for ever; each gateway at moments of its own."""
@@ -83,6 +84,7 @@ class Watcher:
                 if lonely.session in self._suspected:
                     self._look_after(lonely)
         self._suspected = suspected
+        self.looks += 1
 
     async def _lonely(self, livekit: api.LiveKitAPI, room: models.Room, now: float) -> list[Lonely]:
         answer = await livekit.room.list_participants(api.ListParticipantsRequest(room=room.name))

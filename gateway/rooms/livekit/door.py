@@ -81,15 +81,15 @@ class Dispatch:
         self._jobs: dict[str, Session] = {}
         self._tasks = Tasks()
         self._survivors = Survivors(reception.house.bus)
-        self._watch = (
+        self.watcher = (
             Watcher(access, self._session_of, self._look_after, agent_name, every=LOOK_EVERY) if watch else None
         )
         psutil.cpu_percent()  # the first answer would be 0
 
     def start(self) -> None:
         self._tasks.spawn(self.worker.run(), "livekit worker")
-        if self._watch is not None:
-            self._tasks.spawn(self._watch.run(), "livekit watcher")
+        if self.watcher is not None:
+            self._tasks.spawn(self.watcher.run(), "livekit watcher")
 
     def drain(self) -> None:
         """The reception takes no more sessions: say so to LiveKit at once. Calls go on."""

@@ -41,6 +41,8 @@ STAGE = st.sampled_from(STAGES)
 HAPPENS = ["step", "final", "release", "renew", "again", "barge", "replace", "stall", "retire"]
 SUCCESSOR = st.sampled_from(["", "same", "next"])
 Token = tuple[str, int]
+NOT_THE_OWNERS = "a commit went through of somebody who does not own the job, or no longer"
+COMMITTED_TWICE = "the same commit, sent again, was not told DUP and the first answer"
 
 
 @dataclass
@@ -463,7 +465,8 @@ class LogMachine(RuleBasedStateMachine):
             jobs = [self.tts(job.session, generation) if job.stage == "llm" else self.llm(job.session, generation)]
         arguments = (job.stage, consumer, delivery, step, ending, events, jobs)
         reply = self.h.run(self.h.bus.commit(*arguments))
-        assert reply.outcome in self._expected(s, m, (consumer, delivery.attempt))
+        expected = self._expected(s, m, (consumer, delivery.attempt))
+        assert reply.outcome in expected, NOT_THE_OWNERS if expected == {LOST} else (reply.outcome, expected)
         if m and reply.outcome is OK:
             self.appended(job.session, events)
             self.enqueued(s, jobs)
@@ -497,9 +500,9 @@ class LogMachine(RuleBasedStateMachine):
         asks = "someone" if other else consumer
         reply = self.h.run(self.h.bus.commit(stage, asks, delivery, step, ending, events, jobs))
         if other:
-            assert reply.outcome is LOST
+            assert reply.outcome is LOST, NOT_THE_OWNERS
         else:
-            assert (reply.outcome, reply.seq) == (DUP, m.first_seq)
+            assert (reply.outcome, reply.seq) == (DUP, m.first_seq), COMMITTED_TWICE
 
     @precondition(lambda self: self.hands)
     @rule(data=st.data())

@@ -112,23 +112,19 @@ async def test_without_prefill_the_same_beginning_is_skipped() -> None:
 
 
 @pytest.mark.parametrize("second", [["Lyon is the capital, I believe. Or not.", STOP], ["Paris.", STOP]])
-def test_without_prefill_another_beginning_ends_the_reply(second: list[object]) -> None:
+@virtually
+async def test_without_prefill_another_beginning_ends_the_reply(second: list[object]) -> None:
     """Where the reply begins otherwise (or ends sooner), it ends with what was said: reason cut."""
-
-    @virtually
-    async def run() -> None:
-        async with Pool() as pool:
-            first = [LONG[0], LONG[1], " Go", broken()]
-            provider = ScriptedLlm(first, second, prefills=False)  # type: ignore[arg-type]
-            pool.start(llm_stage(provider))  # type: ignore[arg-type]
-            await ask(pool.bus, "a")
-            await asyncio.sleep(3)
-            sentences, finished = await reply_of(pool, "a")
-            assert sentences == SENTENCES[:2]
-            assert finished is not None
-            assert (finished.reason, finished.sentences) == ("cut", 2)
-
-    run()
+    async with Pool() as pool:
+        first = [LONG[0], LONG[1], " Go", broken()]
+        provider = ScriptedLlm(first, second, prefills=False)  # type: ignore[arg-type]
+        pool.start(llm_stage(provider))  # type: ignore[arg-type]
+        await ask(pool.bus, "a")
+        await asyncio.sleep(3)
+        sentences, finished = await reply_of(pool, "a")
+        assert sentences == SENTENCES[:2]
+        assert finished is not None
+        assert (finished.reason, finished.sentences) == ("cut", 2)
 
 
 @virtually

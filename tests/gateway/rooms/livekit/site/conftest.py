@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from livekit import api, rtc
+from redis.asyncio import Redis
 
 from gateway.main import Gateway, start_gateway
 from ops.stack.embedded.livekit import LiveKit
@@ -94,8 +96,23 @@ class Site:
     async def events(self, session: str) -> list[Event]:
         return await self._gateways[0].bus.read(session)
 
+    async def looks(self, gateway: Gateway, count: int) -> None:
+        """Until a gateway has looked for lonely rooms so many times more."""
+        assert gateway.livekit is not None
+        watcher = gateway.livekit.watcher
+        assert watcher is not None
+        enough = watcher.looks + count
+        await until(lambda: watcher.looks >= enough, f"{count} looks", 20.0)
+
+    async def close_rooms(self) -> None:
+        """Nobody of this test is left in a room, nor a room of it."""
+        await self.aclose()
+        for room in (await self.api.room.list_rooms(api.ListRoomsRequest())).rooms:
+            await self.api.room.delete_room(api.DeleteRoomRequest(room=room.name))
+
     async def aclose(self) -> None:
         await asyncio.gather(*(room.disconnect() for room in self._rooms), return_exceptions=True)
+        self._rooms.clear()
         for gateway in list(self._gateways):
             await self.stop(gateway)
 
@@ -110,13 +127,28 @@ def session_of(room: rtc.Room) -> str:
     return next((agent.attributes.get("antiphon.session", "") for agent in agents(room)), "")
 
 
-@pytest.fixture
-async def site(livekit: LiveKit, valkey: Valkey, tmp_path: Path) -> AsyncIterator[Site]:
-    """A site of one's own."""
-    here = Site(livekit, valkey, tmp_path)
-    async with api.LiveKitAPI(livekit.url, livekit.api_key, livekit.api_secret) as client:
+@asynccontextmanager
+async def _opened(here: Site) -> AsyncIterator[Site]:
+    async with api.LiveKitAPI(here.livekit.url, here.livekit.api_key, here.livekit.api_secret) as client:
         here.api = client
         try:
             yield here
         finally:
             await here.aclose()
+
+
+@pytest.fixture
+async def site(shared_livekit: LiveKit, shared_valkey: Valkey, tmp_path: Path) -> AsyncIterator[Site]:
+    """A site on servers that other tests use, too: an empty log, no rooms. Nothing may kill them."""
+    async with Redis.from_url(shared_valkey.url) as log:
+        await log.flushall()
+    async with _opened(Site(shared_livekit, shared_valkey, tmp_path)) as here:
+        yield here
+        await here.close_rooms()
+
+
+@pytest.fixture
+async def mortal(livekit: LiveKit, valkey: Valkey, tmp_path: Path) -> AsyncIterator[Site]:
+    """A site of one's own, whose servers may be killed."""
+    async with _opened(Site(livekit, valkey, tmp_path)) as here:
+        yield here

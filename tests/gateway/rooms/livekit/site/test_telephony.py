@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from livekit import api
@@ -17,12 +18,17 @@ from schemas.access.livekit_errors import LiveKitError
 from schemas.config.settings import Settings
 from schemas.events import ParticipantJoined
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
+from tests.servers import livekit_binary
 
 
 @pytest.fixture
-async def phones(livekit: LiveKit) -> AsyncIterator[Telephony]:
+async def phones(shared_livekit: LiveKit) -> AsyncIterator[Telephony]:
+    """What a test adds is gone after it."""
+    livekit = shared_livekit
     async with Telephony(Access(livekit.url, livekit.api_key, livekit.api_secret)) as telephony:
         yield telephony
+        for row in await telephony.everything():
+            await telephony.remove(row["id"])
 
 
 async def test_trunks_and_rules_are_kept(phones: Telephony) -> None:
@@ -69,9 +75,9 @@ async def test_nobody_is_called_without_an_agent(phones: Telephony, monkeypatch:
         await phones.call("ST_none", "+15105550123", "call-1", agent="helper")
 
 
-async def test_a_server_without_redis(livekit: LiveKit) -> None:
+async def test_a_server_without_redis(tmp_path: Path) -> None:
     """A LiveKit server without Redis says what is missing."""
-    bare = LiveKit(livekit.folder.parent / "bare")
+    bare = LiveKit(tmp_path / "bare", binary=livekit_binary())
     await bare.start()
     try:
         async with Telephony(Access(bare.url, bare.api_key, bare.api_secret)) as phones:
@@ -81,9 +87,9 @@ async def test_a_server_without_redis(livekit: LiveKit) -> None:
         await bare.kill()
 
 
-async def test_a_wrong_secret_is_said(livekit: LiveKit) -> None:
+async def test_a_wrong_secret_is_said(shared_livekit: LiveKit) -> None:
     """The API's refusal names the setting."""
-    async with Telephony(Access(livekit.url, livekit.api_key, "x" * 40)) as phones:
+    async with Telephony(Access(shared_livekit.url, shared_livekit.api_key, "x" * 40)) as phones:
         with pytest.raises(LiveKitError, match="LIVEKIT_API_SECRET"):
             await phones.everything()
 
@@ -149,9 +155,9 @@ def test_the_commands_name_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "LIVEKIT_URL is not set" in result.output
 
 
-async def test_doctor_asks_the_server(livekit: LiveKit) -> None:
+async def test_doctor_asks_the_server(shared_livekit: LiveKit) -> None:
     """`antiphon doctor` says whether LiveKit takes our key, and which setting is wrong where it does not."""
-    good = Settings(_env_file=None, **{name.lower(): value for name, value in livekit.environment.items()})  # type: ignore[call-arg, arg-type]
+    good = Settings(_env_file=None, **{name.lower(): value for name, value in shared_livekit.environment.items()})  # type: ignore[call-arg, arg-type]
     assert (await livekit(good, None)).result == "ok"
     bad = good.model_copy(update={"livekit_api_secret": SecretStr("x" * 40)})
     finding = await livekit(bad, None)

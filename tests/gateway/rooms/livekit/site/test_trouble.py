@@ -40,12 +40,23 @@ class Idle:
         return 0.0, 0
 
 
-async def problem_of(entry: Access) -> str:
-    """What a worker with this access finds wrong."""
-    worker = AgentWorker(entry, "", Idle(), delays=Backoff(0.05, 0.05))
+class Counted(Backoff):
+    """`tries`: how often it was waited for the next."""
+
+    tries = 0
+
+    def __next__(self) -> float:
+        self.tries += 1
+        return super().__next__()
+
+
+async def problem_of(entry: Access, tries: int = 1) -> str:
+    """What a worker with this access finds wrong, after so many tries."""
+    delays = Counted(0.05, 0.05)
+    worker = AgentWorker(entry, "", Idle(), delays=delays)
     running = asyncio.create_task(worker.run())
     try:
-        await until(lambda: worker.problem, "a problem")
+        await until(lambda: worker.problem and delays.tries >= tries, "a problem")
         return worker.problem
     finally:
         running.cancel()
@@ -55,19 +66,18 @@ async def problem_of(entry: Access) -> str:
 SECRET = "a-secret-that-nobody-may-see-in-a-log"
 
 
-async def test_a_wrong_key(livekit: LiveKit) -> None:
+async def test_a_wrong_key(shared_livekit: LiveKit) -> None:
     """The sentence names the setting."""
-    said = await problem_of(Access(livekit.url, "nobody", SECRET))
+    said = await problem_of(Access(shared_livekit.url, "nobody", SECRET))
     assert "LIVEKIT_API_KEY" in said
     assert "knows no such key" in said
 
 
-async def test_a_wrong_secret(livekit: LiveKit, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_wrong_secret(shared_livekit: LiveKit, caplog: pytest.LogCaptureFixture) -> None:
     """The sentence names the setting, and holds neither the secret nor the token; it is logged once, however often it fails."""
-    entry = Access(livekit.url, livekit.api_key, SECRET)
+    entry = Access(shared_livekit.url, shared_livekit.api_key, SECRET)
     with caplog.at_level(logging.DEBUG):
-        said = await problem_of(entry)
-        await asyncio.sleep(0.3)
+        said = await problem_of(entry, tries=4)
     assert "LIVEKIT_API_SECRET" in said
     assert "another secret" in said
     assert SECRET not in caplog.text + repr(entry)
@@ -144,7 +154,9 @@ def test_a_wrong_clock() -> None:
     assert "eyJ" not in str(refused("ws://x", said, date, server))
 
 
-async def test_a_skewed_clock_is_refused_by_the_real_server(livekit: LiveKit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_skewed_clock_is_refused_by_the_real_server(
+    shared_livekit: LiveKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server's own refusal of a token from the future is understood."""
 
     class Ahead(Access):
@@ -155,7 +167,7 @@ async def test_a_skewed_clock_is_refused_by_the_real_server(livekit: LiveKit, mo
             claims = {"iss": self.api_key, "nbf": now, "exp": now + 60, "video": {"agent": True}}
             return jwt.encode(claims, self.api_secret, algorithm="HS256")
 
-    said = await problem_of(Ahead(livekit.url, livekit.api_key, livekit.api_secret))
+    said = await problem_of(Ahead(shared_livekit.url, shared_livekit.api_key, shared_livekit.api_secret))
     assert "not valid yet" in said
     assert "clock" in said
 
@@ -181,8 +193,9 @@ def test_tokens_allow_no_more_than_their_errand() -> None:
     assert not any((agent.room_admin, agent.room_create, agent.room_list, agent.hidden))
 
 
-async def test_the_gateway_says_why_it_is_not_ready(site: Site) -> None:
+async def test_the_gateway_says_why_it_is_not_ready(mortal: Site) -> None:
     """A gateway that LiveKit refuses is not ready and says why; one that had been ready stays so when LiveKit goes."""
+    site = mortal
     gateway = await site.gateway(ready=False, livekit_api_secret=SECRET)
     assert gateway.livekit is not None
     await until(lambda: "LIVEKIT_API_SECRET" in gateway.livekit.obstacle, "the reason")

@@ -1,13 +1,12 @@
 """Rooms whose agent did not come by itself, and sessions whose gateway died."""
 
 import asyncio
-import os
+import re
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import aiohttp
 import pytest
 from livekit import api
 
@@ -16,8 +15,10 @@ from gateway.rooms.livekit import door as dispatch
 from gateway.rooms.livekit.names import session_name
 from gateway.rooms.livekit.room import LiveKitRoom
 from ops.stack.embedded.livekit import LiveKit
+from ops.stack.processes import KeptProcess, Role, preload
 from schemas.events import Event, ParticipantJoined, ParticipantLeft, SessionEnded, SessionResumed
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
+from tests.servers import livekit_binary
 
 
 async def test_a_room_older_than_every_gateway_gets_its_agent(site: Site) -> None:
@@ -25,7 +26,8 @@ async def test_a_room_older_than_every_gateway_gets_its_agent(site: Site) -> Non
     ann = await site.person("early")
     gateways = [await site.gateway(livekit_watch=True) for _ in range(2)]
     session = await until(lambda: session_of(ann), "the agent")
-    await asyncio.sleep(1.5)  # as long as three looks take
+    for gateway in gateways:
+        await site.looks(gateway, 3)
     assert len(agents(ann)) == 1
     assert sum(len(gateway.engine.sessions) for gateway in gateways) == 1
     assert [info.session for info in await gateways[0].bus.sessions()] == [session]
@@ -38,7 +40,8 @@ async def test_two_that_come_at_once(site: Site) -> None:
     came = await asyncio.gather(*(gateway.livekit.join("lobby") for gateway in gateways), return_exceptions=True)
     assert sorted(type(one).__name__ for one in came) == ["Refused", "str"]
     await until(lambda: len(agents(ann)) == 1, "one agent")
-    await asyncio.sleep(0.5)
+    there = await site.api.room.list_participants(api.ListParticipantsRequest(room="lobby"))
+    assert len(there.participants) == 2
     assert [agent.attributes["antiphon.session"] for agent in agents(ann)] == [
         one for one in came if isinstance(one, str)
     ]
@@ -62,12 +65,13 @@ async def test_who_had_an_agent_gets_no_second(site: Site) -> None:
     session = await until(lambda: session_of(ann), "the agent")
     gateway.engine.sessions[session].hang_up("end_requested")
     await until(lambda: not agents(ann), "the agent leaves")
-    await asyncio.sleep(1.5)  # three looks
+    await site.looks(gateway, 3)
     assert agents(ann) == []
 
 
-async def test_a_room_made_anew_keeps_its_session(site: Site) -> None:
+async def test_a_room_made_anew_keeps_its_session(mortal: Site) -> None:
     """LiveKit restarted under a call: the same session goes on in the room, with one agent."""
+    site = mortal
     gateway = await site.gateway(livekit_watch=True)
     ann = await site.person("lobby")
     session = await until(lambda: session_of(ann), "the agent")
@@ -75,17 +79,18 @@ async def test_a_room_made_anew_keeps_its_session(site: Site) -> None:
     await site.livekit.start()
     again = await site.person("lobby", "ann-again")
     await until(lambda: session_of(again), "the agent", 20)
-    await asyncio.sleep(1.5)
+    await site.looks(gateway, 3)
     assert session_of(again) == session
     assert len(agents(again)) == 1
     assert list(gateway.engine.sessions) == [session]
 
 
 @pytest.fixture
-async def forgetful(site: Site, tmp_path: Path) -> AsyncIterator[Site]:
+async def forgetful(mortal: Site, tmp_path: Path) -> AsyncIterator[Site]:
     """A site with a LiveKit server without Redis: after a restart it knows none of its rooms, and gives them other ids."""
+    site = mortal
     await site.livekit.kill()
-    site.livekit = LiveKit(tmp_path / "forgetful", binary=os.environ.get("TEST_LIVEKIT_SERVER"))
+    site.livekit = LiveKit(tmp_path / "forgetful", binary=livekit_binary())
     await site.livekit.start()
     yield site
     await site.livekit.kill()
@@ -118,7 +123,7 @@ async def test_a_livekit_that_forgot_its_rooms(forgetful: Site, dies: str) -> No
     if dies == "later":
         ann = await site.person("lobby")
     await until(lambda: session_of(ann), "the agent", 15)
-    await asyncio.sleep(1.0)  # two looks
+    await site.looks(second, 2)
     assert [(one.identity, one.attributes["antiphon.session"]) for one in agents(ann)] == [(before.identity, session)]
     assert [info.session for info in await second.bus.sessions()] == [session]
     assert not await second.bus.closed()
@@ -145,41 +150,45 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "MADE_ANEW_WITHIN", 2.0)
 
 
+StartProcess = Callable[[str], Awaitable[KeptProcess]]
+
+
 @pytest.fixture
-def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
-    started: list[subprocess.Popen[bytes]] = []
-    yield started
+async def start_process(site: Site, tmp_path: Path) -> AsyncIterator[StartProcess]:
+    """Gateways that are processes, by their names. They are forked from one that has the code loaded: it takes seconds."""
+    preload("gateway.rooms.livekit.door")
+    started: list[KeptProcess] = []
+
+    async def start(name: str) -> KeptProcess:
+        environment = {
+            **site.livekit.environment,
+            "REDIS_URL": site.valkey.url,
+            "GATEWAY_PORT": "0",
+            "GATEWAY_ID": name,
+            "HEALTH_PORT": "0",
+            "LIVEKIT_WATCH": "false",
+            "LEASE": "1",
+        }
+        started.append(
+            await asyncio.to_thread(KeptProcess, Role(name, "gateway", environment, tmp_path / f"{name}.log"))
+        )
+        return started[-1]
+
+    yield start
     for process in started:
-        process.kill()
-        process.wait()
+        process.signal(signal.SIGKILL)
+        await process.stop(5.0)
 
 
-def start_process(site: Site, name: str, folder: Path) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ,
-        **site.livekit.environment,
-        "REDIS_URL": site.valkey.url,
-        "GATEWAY_PORT": "0",
-        "GATEWAY_ID": name,
-        "LIVEKIT_WATCH": "false",
-        "LEASE": "1",
-    }
-    with (folder / f"{name}.log").open("wb") as sink:
-        return subprocess.Popen([sys.executable, "-m", "ops.cli", "gateway"], env=environment, stdout=sink, stderr=sink)
-
-
-@pytest.mark.timeout(90)
-async def test_a_dead_gateways_session_goes_on(
-    site: Site, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
-) -> None:
+async def test_a_dead_gateways_session_goes_on(site: Site, start_process: StartProcess) -> None:
     """A gateway killed with -9: another has its session, in the same room, as the same participant, and nobody else."""
-    processes.append(start_process(site, "first", tmp_path))
+    first = await start_process("first")
     ann = await site.person("lobby")  # may be earlier than the gateway: then it is asked for
     await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
     (agent,) = agents(ann)
     second = await site.gateway(livekit_sessions=1)
-    processes[0].send_signal(signal.SIGKILL)
+    first.signal(signal.SIGKILL)
 
     async def taken() -> bool:
         return any(isinstance(event, SessionResumed) for event in await site.events(session))
@@ -199,34 +208,39 @@ async def _asked(site: Site) -> bool:
     return bool(found and found[0].state.jobs)
 
 
-@pytest.mark.timeout(90)
-async def test_a_zombie_is_put_out(site: Site, tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> None:
+async def test_a_zombie_is_put_out(site: Site, start_process: StartProcess) -> None:
     """A gateway that slept through its lease finds its place in the room taken, and ends nothing when it wakes."""
-    processes.append(start_process(site, "first", tmp_path))
+    first = await start_process("first")
     ann = await site.person("lobby")
     await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
     second = await site.gateway()
-    processes[0].send_signal(signal.SIGSTOP)
+    first.signal(signal.SIGSTOP)
     await until(lambda: session in second.engine.sessions, "the take-over")
-    processes[0].send_signal(signal.SIGCONT)
-    await asyncio.sleep(1.5)
+    first.signal(signal.SIGCONT)
+    await eventually(lambda: _has_lost(first), "it has noticed")
     assert len(agents(ann)) == 1
     assert session in second.engine.sessions
     assert not any(isinstance(event, SessionEnded) for event in await site.events(session))
 
 
-async def test_a_room_that_is_gone_is_not_made_again(
-    site: Site, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
-) -> None:
+async def _has_lost(gateway: KeptProcess) -> bool:
+    """Whether its own figures say that it has lost a session."""
+    page = re.search(r"health page on (http://\S+)", gateway.role.log.read_text())
+    assert page is not None
+    async with aiohttp.ClientSession() as http, http.get(f"{page[1]}/metrics") as answer:
+        return 'antiphon_gateway_sessions_ended_total{reason="lost"} 1.0' in await answer.text()
+
+
+async def test_a_room_that_is_gone_is_not_made_again(site: Site, start_process: StartProcess) -> None:
     """A session whose room ended with its gateway ends as room_closed, and nobody stands in an empty room."""
-    processes.append(start_process(site, "first", tmp_path))
+    first = await start_process("first")
     ann = await site.person("lobby")
     await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
-    processes[0].send_signal(signal.SIGSTOP)
+    first.signal(signal.SIGSTOP)
     await site.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
-    processes[0].send_signal(signal.SIGKILL)
+    first.signal(signal.SIGKILL)
     await site.gateway()
 
     async def ended() -> bool:
@@ -237,16 +251,14 @@ async def test_a_room_that_is_gone_is_not_made_again(
     assert not (await site.api.room.list_rooms(api.ListRoomsRequest(names=["lobby"]))).rooms
 
 
-async def test_a_gateway_without_livekit_leaves_it_alone(
-    site: Site, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
-) -> None:
+async def test_a_gateway_without_livekit_leaves_it_alone(site: Site, start_process: StartProcess) -> None:
     """A gateway that has no LiveKit does not end the session of one that had; one that has it takes it over."""
-    processes.append(start_process(site, "first", tmp_path))
+    first = await start_process("first")
     ann = await site.person("lobby")
     await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
     other = await site.gateway(livekit_url="")
-    processes[0].send_signal(signal.SIGKILL)
+    first.signal(signal.SIGKILL)
     await until(lambda: session in other.engine.broken, "it looks away")
     second = await site.gateway()
     await until(lambda: session in second.engine.sessions, "the take-over")

@@ -1,25 +1,19 @@
 """One LiveKit server for all tests of rooms, and a gateway with scripted pools for each."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from ops.stack.embedded.livekit import LiveKit, LiveKitError, find_binary
+from ops.stack.embedded.livekit import LiveKit
 from tests.gateway.rooms.livekit.site.rooms.house import Rooms
+from tests.servers import livekit_binary
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKit]:
-    """A real LiveKit server; without one the tests are skipped with the reason, and fail where CI is set."""
-    try:
-        binary = os.environ.get("TEST_LIVEKIT_SERVER") or find_binary()
-    except LiveKitError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    one = LiveKit(tmp_path_factory.mktemp("livekit"), binary=binary)
+    """A real LiveKit server, which a test may kill and start again."""
+    one = LiveKit(tmp_path_factory.mktemp("livekit"), binary=livekit_binary())
     asyncio.run(one.start())
     yield one
     asyncio.run(one.kill())

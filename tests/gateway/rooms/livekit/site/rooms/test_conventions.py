@@ -155,15 +155,18 @@ async def test_conventions_can_be_switched_off(rooms: Rooms) -> None:
         tts_timing="bare", session_events=False, chat=False,
     )  # fmt: skip
     async with SpeakingPools(rooms.bus, hears=[QUESTION], says=["I hear you."], seconds=0.6):
-        session, _ = await rooms.agent(spec)
+        session, room = await rooms.agent(spec)
         ann = await rooms.human("ann")
         await ann.send({"label": "rtvi-ai", "type": "client-ready", "id": "r1"})
         await ann.write("not listened to")
         await ann.speak(0.8)
         await rooms.event(session, TurnEnded)
-        await asyncio.sleep(0.3)
+        assert room._connection is not None
+        await room._connection.room.local_participant.publish_data(b'{"type": "that was all"}')
+        await ann.until(lambda: ann.told("", "that was all"), "what was sent last, behind all else")
         assert (ann.states, ann.texts, ann.old) == ([], [], [])
-        assert [(topic, message["type"]) for _, topic, message in ann.packets] == [("", "bot-tts-timing")]
+        assert [message["type"] for message in ann.told("")] == ["bot-tts-timing", "that was all"]
+        assert len(ann.packets) == 2
         assert "message.received" not in [event.type for event in await rooms.log(session)]
 
 
