@@ -117,28 +117,24 @@ async def test_no_more_parts() -> None:
 
 
 @pytest.mark.parametrize("at", [0.0, 0.05, 0.333, 0.9])
-def test_pause_and_resume(at: float) -> None:
+@virtually
+async def test_pause_and_resume(at: float) -> None:
     """Paused anywhere, for however long, it goes on at that very sample."""
-
-    @virtually
-    async def run() -> None:
-        bench = Bench()
-        clip = bench.clip(1.0)
-        await asyncio.sleep(0)
-        bench.play(clip)
-        await bench.run(at)
-        bench.playback.pause()
-        assert bench.room.queued() == 0
-        position = len(bench.room.sound) / RATE
-        await bench.run(3.0)
-        report = bench.playback.report()
-        assert report is None or report.position == pytest.approx(position)
-        bench.playback.resume(position)
-        await bench.run(1.5)
-        assert len(bench.room.sound) == RATE
-        assert counts_up(bench.room.sound)
-
-    run()
+    bench = Bench()
+    clip = bench.clip(1.0)
+    await asyncio.sleep(0)
+    bench.play(clip)
+    await bench.run(at)
+    bench.playback.pause()
+    assert bench.room.queued() == 0
+    position = len(bench.room.sound) / RATE
+    await bench.run(3.0)
+    report = bench.playback.report()
+    assert report is None or report.position == pytest.approx(position)
+    bench.playback.resume(position)
+    await bench.run(1.5)
+    assert len(bench.room.sound) == RATE
+    assert counts_up(bench.room.sound)
 
 
 @virtually
