@@ -28,7 +28,7 @@ from ops.chaos.recovery import RecoveryWatch
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import KeptProcess, Kind, Role, preload
 from ops.stack.system import free_port
-from schemas.bus import Bus
+from schemas.bus import Reading
 from schemas.config.settings import Settings
 from schemas.errors import BusUnavailable
 from schemas.log import connect
@@ -146,7 +146,7 @@ class _Run:
         return sessions, violations + crowd.not_heard
 
     @contextlib.asynccontextmanager
-    async def _reader(self) -> AsyncIterator[Bus]:
+    async def _reader(self) -> AsyncIterator[Reading]:
         """The log, past the proxy."""
         bus = connect(Settings(redis_url=self._server.url))
         await bus.start()

@@ -18,5 +18,5 @@ async def test_nothing_is_lost_and_nothing_happens_twice() -> None:
 
 async def test_the_missing_fence_is_found() -> None:
     """With the ownership check removed from the log, a zombie's commit gets through, and the judge says what is there twice."""
-    figures = await chaos(Chaos(seconds=30.0, mutant="no-fence", gateway_every=1e9, redis_every=1e9))
+    figures = await chaos(Chaos(seconds=90.0, mutant="no-fence", gateway_every=1e9, redis_every=1e9))
     assert [line for line in figures["first_violations"] if TWICE in line], figures["first_violations"]
