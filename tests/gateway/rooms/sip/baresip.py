@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import random
 import socket
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,11 @@ RATES = {"g711": 8_000, "g722": 16_000, "opus": 48_000}
 def two_free_ports() -> int:
     """baresip takes the next one for TLS."""
     while True:
-        port = random.randrange(40_000, 60_000)
+        port = free_port()
         try:
-            for number in (port, port + 1):
-                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                    with socket.socket(socket.AF_INET, kind) as probe:
-                        probe.bind(("127.0.0.1", number))
+            for number, kind in product((port, port + 1), (socket.SOCK_DGRAM, socket.SOCK_STREAM)):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("127.0.0.1", number))
         except OSError:
             continue
         return port

@@ -211,7 +211,7 @@ async def test_sound_cannot_be_turned_on_somebody_else(tmp_path: Path, method: s
         assert status(await party.response()) == "200 OK"
         if method == "INVITE":
             party.send(party.message("ACK", "100"))
-        await asyncio.sleep(0.3)
+        await here.ticks(10)
         assert victim.count == 0
         await party.sound.speak(party.remote_port, 0.1)
         await goes_on(here, party)
@@ -298,7 +298,7 @@ async def test_what_is_kept_for_repeats_is_bounded(tmp_path: Path, monkeypatch: 
         assert kept._bytes <= 60_000
         assert kept._bytes == sum(len(one.reply or b"") for one in kept._came.values())
         party.send(invite)  # the network brings it once more, and nothing is left of its transaction
-        await asyncio.sleep(0.1)
+        await here.ticks(4)
         assert party.quiet()
         await goes_on(here, party)
 
@@ -334,7 +334,7 @@ async def test_a_refusal_is_no_flood(tmp_path: Path) -> None:
         for _ in range(2):
             party.send(invite)
             assert status(await party.response()).startswith("404")
-        await asyncio.sleep(0.8)
+        await here.ticks(25)
         assert party.quiet()
 
 
@@ -366,7 +366,7 @@ async def test_a_registration_nobody_granted(tmp_path: Path, lie: str) -> None:
         made_up = asked.replace(*lies[lie], 1)
         for said in ("200 OK", "403 Forbidden"):
             provider.reply(made_up, said, "Expires: 300\r\n")
-        await asyncio.sleep(0.2)
+        await here.ticks(6)
         assert not here.phones.registrars[0].registered
         assert not here.phones.registrars[0]._news.is_set()
         provider.reply(asked, "200 OK", "Expires: 300\r\n")
@@ -382,7 +382,7 @@ async def test_a_registration_good_for_no_time(tmp_path: Path, expires: str) -> 
         provider.reply(await provider.request("REGISTER"), "200 OK", f"Expires: {expires}\r\n")
         while not here.phones.registrars[0].registered:
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.3)
+        await here.ticks(10)
         assert provider.quiet()
         registration = here.phones.registrars[0]._registration
         assert registration is not None

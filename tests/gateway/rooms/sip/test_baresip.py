@@ -109,7 +109,7 @@ async def test_keys_and_hold(tmp_path: Path) -> None:
             if here.phones.calls.of_session(session).line.deaf:  # type: ignore[union-attr]
                 break
             await asyncio.sleep(0.02)
-        await asyncio.sleep(2.8)
+        await here.ticks(88)
         assert "speech.started" not in await here.types(session)
         await phone.command("resume")
         await here.event(session, lambda event: event.type == "speech.started")

@@ -64,7 +64,7 @@ async def test_the_answer_is_repeated_until_it_is_acknowledged(tmp_path: Path) -
         party.learn(await party.response())
         assert status(await party.response()) == "200 OK"
         party.send(party.message("ACK"))
-        await asyncio.sleep(1.3)
+        await here.ticks(42)
         assert party.quiet()
 
 
@@ -92,7 +92,7 @@ async def test_hanging_up_ends_the_session(tmp_path: Path) -> None:
         assert status(await party.bye()) == "200 OK"
         assert await ended(here, session) == "hang_up"
         party.sound.take()
-        await asyncio.sleep(0.1)
+        await here.ticks(4)
         assert party.sound.count == 0
 
 
@@ -178,7 +178,7 @@ async def test_on_hold_the_agent_has_no_ears_and_no_voice(tmp_path: Path) -> Non
         await party.sound.speak(party.remote_port, 0.8, music)
         assert "speech.started" not in await here.types(session)
         party.sound.take()
-        await asyncio.sleep(0.1)
+        await here.ticks(4)
         assert party.sound.count == 0
         back = await party.invite("100", body=sdp(party.sound.port))
         assert "a=sendrecv" in back
@@ -223,7 +223,7 @@ async def test_an_offer_that_points_at_a_third_party(tmp_path: Path) -> None:
         victim = await Sound().open("127.0.0.3")
         answer = await party.invite(body=sdp(victim.port, "127.0.0.3"))
         assert status(answer) == "200 OK"
-        await asyncio.sleep(0.5)
+        await here.ticks(16)
         assert victim.count == 0
         await party.sound.speak(party.remote_port, 0.3)
         assert victim.count == 0

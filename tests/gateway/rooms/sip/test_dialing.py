@@ -130,7 +130,7 @@ async def test_an_answer_to_what_we_never_sent(tmp_path: Path, lie: str) -> None
                 "Call-ID: never\r\nCSeq: 1 INVITE\r\n\r\n"
             )
             party.reply(invite, "200 OK", contact, sdp(party.sound.port), to_tag="made-up")
-            await asyncio.sleep(0.2)
+            await here.ticks(6)
             assert party.quiet()
             monkey.undo()
             return
@@ -144,7 +144,7 @@ async def test_an_answer_to_what_we_never_sent(tmp_path: Path, lie: str) -> None
         async with Party(here.phones.port, "127.0.0.2") as other:
             liar = other if lie == "host" else party
             liar.reply(invite.replace(*lies[lie], 1), "200 OK", contact, sdp(party.sound.port), to_tag="made-up")
-            await asyncio.sleep(0.2)
+            await here.ticks(6)
             assert liar.quiet()
             assert not dialling.done()
         await taken(party, invite)

@@ -107,7 +107,7 @@ async def test_junk_by_udp(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
             whole[:40],
         ):
             party.send(data)
-        await asyncio.sleep(0.2)
+        await here.ticks(6)
         assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR", "CRITICAL")]
         await still_well(here)
 

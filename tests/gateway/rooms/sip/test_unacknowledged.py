@@ -46,7 +46,7 @@ async def test_nothing_is_kept_or_said_for_them(tmp_path: Path) -> None:
     """Until the ACK no session stands in the log, no speech is asked for and no sound is sent."""
     async with office(tmp_path) as here, Party(here.phones.port) as party:
         await silent(party, 1)
-        await asyncio.sleep(0.3)
+        await here.ticks(10)
         assert not [*await here.gateway.bus.sessions(), *await here.gateway.bus.closed()]
         assert not here.pools.jobs
         assert party.sound.count == 0
@@ -61,7 +61,7 @@ async def test_they_are_over_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         party.reply(await party.request("BYE"))
         assert not here.phones.calls.by_id
         party.send(party.message("ACK"))
-        await asyncio.sleep(0.1)
+        await here.ticks(4)
         assert not here.phones.calls.by_id
         assert not here.gateway.engine.sessions
         assert here.phones.metrics.unacknowledged._value.get() == 1
