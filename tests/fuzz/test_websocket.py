@@ -136,8 +136,12 @@ async def _visit(gateway: Door, seed: int, tickets: list[tuple[str, str]]) -> li
         ]
         for _ in range(who.random.randrange(40)):
             await who.random.choice(acts)()
-        if who.random.random() < 0.3 and client._response.connection is not None:
-            client._response.connection.transport.abort()  # type: ignore[union-attr]
+        if (
+            who.random.random() < 0.3
+            and (line := client._response.connection) is not None
+            and line.transport is not None
+        ):
+            line.transport.abort()
         return await _told(client, tickets)
     except (ConnectionError, aiohttp.ClientError):
         return await _told(client, tickets)

@@ -33,9 +33,10 @@ class Process:
         self.url = ""
 
     async def ready(self) -> None:
+        """Until it listens, or the test's time runs out."""
         assert self.process.stderr is not None
         while not self.url:
-            line = (await asyncio.wait_for(self.process.stderr.readline(), 20)).decode()
+            line = (await self.process.stderr.readline()).decode()
             assert line, self.lines
             self.lines.append(line)
             if found := re.search(r"listening on (ws://\S+)", line):
@@ -50,15 +51,29 @@ class Process:
         return await self.process.wait()
 
 
+_spawned: list[Process] = []
+
+
 async def spawn(**environment: str) -> Process:
-    return Process(
-        await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "ops.cli", "gateway"),
-            env={**os.environ, "GATEWAY_PORT": "0", "DRAIN": "0", **environment},
-            stderr=asyncio.subprocess.PIPE,
+    _spawned.append(
+        Process(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "ops.cli", "gateway"),
+                env={**os.environ, "GATEWAY_PORT": "0", "DRAIN": "0", **environment},
+                stderr=asyncio.subprocess.PIPE,
+            )
         )
     )
+    return _spawned[-1]
+
+
+@pytest.fixture(autouse=True)
+async def _none_is_left() -> AsyncIterator[None]:
+    yield
+    for process in _spawned:
+        await process.end(signal.SIGKILL)
+    _spawned.clear()
 
 
 @asynccontextmanager

@@ -88,10 +88,9 @@ def started(service: Mapping[str, Any], folder: Path) -> Iterator[tuple[subproce
 def becomes_healthy(
     process: subprocess.Popen[bytes], service: Mapping[str, Any], environment: Mapping[str, str], folder: Path
 ) -> None:
-    """Waits until the service's own health check passes."""
+    """Waits until the service's own health check passes, or the test's time runs out."""
     form, program, *arguments = service["healthcheck"]["test"]
     assert (form, program) == ("CMD", "python")
-    until = time.monotonic() + 45
     while True:
         output = (folder / "output").read_text()
         assert process.poll() is None, f"it ended with {process.returncode}:\n{output}"
@@ -100,7 +99,6 @@ def becomes_healthy(
         )
         if check.returncode == 0:
             return
-        assert time.monotonic() < until, f"never healthy:\n{check.stderr[-300:]}\n{output}"
         time.sleep(0.2)
 
 

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from schemas.errors import BusError
 from schemas.log.library import without_ownership
 from tests.schemas.log.harness import Harness, MemoryHarness, RedisHarness, SharedServer
-from tests.schemas.log.machine import LogMachine
+from tests.schemas.log.machine import COMMITTED_TWICE, NOT_THE_OWNERS, LogMachine
 
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
@@ -52,12 +51,15 @@ def test_redis_keeps_the_promises(server: SharedServer) -> None:
 
 @pytest.mark.timeout(120)
 def test_the_suite_finds_a_missing_fence(server: SharedServer) -> None:
-    """With the ownership check removed from the function library, the same suite fails."""
+    """With the ownership check removed from the function library, the same suite sees commits that must not be."""
     url = server.server.url
 
     class OnMutant(LogMachine):
         def harness(self) -> Harness:
             return RedisHarness(url, library=without_ownership())
+
+        def end_in_order(self) -> None:
+            """Not asked for: it would name what came of such a commit, a job lost perhaps."""
 
     quick = settings(
         max_examples=100,
@@ -68,5 +70,5 @@ def test_the_suite_finds_a_missing_fence(server: SharedServer) -> None:
         phases=(Phase.generate,),
         suppress_health_check=QUIET,
     )
-    with pytest.raises((AssertionError, KeyError, BusError)):
+    with pytest.raises(AssertionError, match=f"^({NOT_THE_OWNERS}|{COMMITTED_TWICE})"):
         run_state_machine_as_test(OnMutant, settings=quick)

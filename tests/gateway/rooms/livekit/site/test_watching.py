@@ -155,7 +155,7 @@ StartProcess = Callable[[str], Awaitable[KeptProcess]]
 
 @pytest.fixture
 async def start_process(site: Site, tmp_path: Path) -> AsyncIterator[StartProcess]:
-    """Gateways that are processes, by their names. They are forked from one that has the code loaded: it takes seconds."""
+    """Gateways that are processes, by their names, once they listen: forked from one that has the code loaded."""
     preload("gateway.rooms.livekit.door")
     started: list[KeptProcess] = []
 
@@ -180,6 +180,7 @@ async def start_process(site: Site, tmp_path: Path) -> AsyncIterator[StartProces
         await process.stop(5.0)
 
 
+@pytest.mark.timeout(90)
 async def test_a_dead_gateways_session_goes_on(site: Site, start_process: StartProcess) -> None:
     """A gateway killed with -9: another has its session, in the same room, as the same participant, and nobody else."""
     first = await start_process("first")
@@ -208,6 +209,7 @@ async def _asked(site: Site) -> bool:
     return bool(found and found[0].state.jobs)
 
 
+@pytest.mark.timeout(90)
 async def test_a_zombie_is_put_out(site: Site, start_process: StartProcess) -> None:
     """A gateway that slept through its lease finds its place in the room taken, and ends nothing when it wakes."""
     first = await start_process("first")
