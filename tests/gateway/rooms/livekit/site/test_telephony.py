@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from api.telephony import Login, Rule, Telephony, TelephonyError
 from ops.cli import app
+from ops.commands.doctor import endpoints
 from ops.stack.embedded.livekit import LiveKit
 from schemas.access.livekit import Access
 from schemas.access.livekit_errors import LiveKitError
@@ -158,9 +159,9 @@ def test_the_commands_name_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_
 async def test_doctor_asks_the_server(shared_livekit: LiveKit) -> None:
     """`antiphon doctor` says whether LiveKit takes our key, and which setting is wrong where it does not."""
     good = Settings(_env_file=None, **{name.lower(): value for name, value in shared_livekit.environment.items()})  # type: ignore[call-arg, arg-type]
-    assert (await livekit(good, None)).result == "ok"
+    assert (await endpoints.livekit(good, None)).result == "ok"
     bad = good.model_copy(update={"livekit_api_secret": SecretStr("x" * 40)})
-    finding = await livekit(bad, None)
+    finding = await endpoints.livekit(bad, None)
     assert finding.result == "bad"
     assert "LIVEKIT_API_SECRET" in finding.found
     assert "x" * 40 not in finding.found
