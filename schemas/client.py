@@ -13,6 +13,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSc
 
 from schemas.text.clean import one_line, plain, well_formed
 
+START_WITHIN = 10.0
+"""Seconds a client has for its first frame."""
 LARGEST_FRAME = 65_536
 """Bytes of a frame from a client, of sound or of text."""
 LONGEST_MESSAGE = 4000
@@ -36,7 +38,6 @@ ErrorCode = Literal[
     "agent",
     "ticket",
     "over",
-    "moved",
     "draining",
     "log",
     "too_many",

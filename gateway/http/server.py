@@ -17,14 +17,13 @@ from gateway.rooms.websocket.room import Client, Connection, WebSocketRoom, clie
 from gateway.sessions.reception import Reception, Refused, new_session
 from gateway.sessions.session import Session
 from schemas.access.tokens import Grant
-from schemas.client import LARGEST_FRAME, ErrorMessage, Name, ReadyMessage, StartMessage, to_json
+from schemas.client import LARGEST_FRAME, START_WITHIN, ErrorMessage, Name, ReadyMessage, StartMessage, to_json
 from schemas.errors import AgentSpecError, AntiphonError, SettingsError
 from schemas.events import SessionStarted
 from schemas.text.clean import identity, plain
 
 log = logging.getLogger("antiphon.gateway.server")
 
-_START_WITHIN = 10.0
 _GRACE = 3.0  # seconds a closed client has to take its leave
 
 
@@ -254,12 +253,12 @@ def _sorry(status: int, code: str, message: str) -> web.Response:
 async def _first_frame(socket: web.WebSocketResponse) -> StartMessage:
     expected = 'the first frame is to be {"type": "start", "version": 1, …}'
     try:
-        async with asyncio.timeout(_START_WITHIN):
+        async with asyncio.timeout(START_WITHIN):
             while (frame := await socket.receive()).type in (WSMsgType.PING, WSMsgType.PONG):
                 if frame.type is WSMsgType.PING:
                     await socket.pong(frame.data)
     except TimeoutError:
-        raise TurnedAway("start", f"{expected}; none came within {_START_WITHIN:.0f} s") from None
+        raise TurnedAway("start", f"{expected}; none came within {START_WITHIN:.0f} s") from None
     if frame.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
         raise ConnectionResetError
     if frame.type is not WSMsgType.TEXT:
