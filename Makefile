@@ -8,7 +8,7 @@ help:
 	@echo "make setup   install everything into .venv (about 1.1 GB; only when something changed)"
 	@echo "make demo    hold a conversation: real models, real log, the sound to listen to"
 	@echo "make up      start everything and keep it running; stop with Ctrl-C"
-	@echo "make test    the tests"
+	@echo "make test    the tests, in lanes at once; some of them: make test ARGS=\"tests/golden -k named\""
 	@echo "make check   format, lint, types, walls"
 	@echo "make livekit build the LiveKit server that demo, up and the tests use (needs Go 1.26)"
 	@echo "make bench   one benchmark: make bench ARGS=latency"
@@ -27,11 +27,11 @@ up: setup
 bench: setup
 	@$(ANTIPHON) bench $(ARGS)
 
-# Without a LiveKit server its tests are skipped, and say so; with CI set they fail.
+# Without a LiveKit server its tests are skipped, and say so; with CI set they fail. ARGS make it one ordinary pytest.
 test: setup
 	@ops/locks/phones.sh
 	@ops/livekit/build.sh >/dev/null || command -v livekit-server || [ -n "$$LIVEKIT_URL" ] || [ -z "$$CI" ]
-	.venv/bin/pytest $(ARGS)
+	$(if $(strip $(ARGS)),.venv/bin/pytest $(ARGS),.venv/bin/python -m tests.lanes)
 
 livekit:
 	@ops/livekit/build.sh

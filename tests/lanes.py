@@ -1,8 +1,8 @@
-"""The whole suite in two lanes at once, as `make test` runs it: `python -m tests.lanes`, with options for both, e.g. `-x`.
+"""The whole suite in lanes at once, as `make test` runs it: `python -m tests.lanes`, with options for all of them, e.g. `-x`.
 
-One lane waits in real time and needs its cores when it needs them; the other computes on what is left (nice). A test belongs
-to the first if it is under one of `REAL_TIME`: real models, people in rooms, phones, processes that are killed. Nothing of
-them runs beside another of them.
+What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
+that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in
+two lanes, for there is some waiting in it, too. A new test is in one of the latter unless it lies under `REAL_TIME`.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ REAL_TIME = (
     "tests/chaos",
     "tests/gateway/rooms/livekit/site",
     "tests/gateway/rooms/sip",
+    "tests/workers/runtime/test_processes.py",
 )
-COMPUTING = ("tests", *(f"--ignore={path}" for path in REAL_TIME))
-NICE = 10
+GATEWAY = ("tests/gateway", "tests/fuzz")
+_ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
+_NICE = 10
 
 
 @dataclass
@@ -37,11 +39,19 @@ class Lane:
     async def run(self) -> None:
         began = time.monotonic()
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pytest", "--durations=30", f"--color={'yes' if sys.stdout.isatty() else 'no'}"),
+            *(
+                sys.executable,
+                "-u",
+                "-m",
+                "pytest",
+                "--durations=30",
+                f"--color={'yes' if sys.stdout.isatty() else 'no'}",
+            ),
             *self.arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 24,
             process_group=0,  # Ctrl-C comes to us alone, and we tell it once
             preexec_fn=lambda: os.nice(self.nice),
         )
@@ -70,10 +80,12 @@ class Lane:
 
 
 async def main(options: tuple[str, ...]) -> int:
-    """0 where both lanes end with 0, else the greater of their exit codes."""
+    """0 where every lane ends with 0, else the greatest of their exit codes."""
+    rest = ("tests", *(f"--ignore={path}" for path in GATEWAY))
     lanes = [
         Lane("real time", (*REAL_TIME, *options)),
-        Lane("computing", (*COMPUTING, *options), NICE),
+        Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE),
+        Lane("the rest", (*rest, *_ELSEWHERE, *options), _NICE),
     ]
     for received in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(received, lambda: [lane.interrupt() for lane in lanes])
