@@ -10,7 +10,6 @@ from schemas.errors import BusError
 from schemas.events import Stage
 from schemas.languages import Announced
 from workers import registry
-from workers._settings import StageSettings
 
 AGAIN = 20.0  # seconds
 GOOD_FOR = 60.0
@@ -23,11 +22,10 @@ def announcement(stage: Stage, settings: Settings) -> Announced | None:
     languages = registry.languages(stage, settings)
     if not languages:
         return None
-    ours = StageSettings.of(stage, settings)
-    name, value = ours.model
-    return Announced(
-        stage, languages, f"{name}={PurePath(value).name}", ours.provider
-    )  # clients are told, too: no paths of ours
+    provider = registry.own_name(stage, settings)
+    name, value = registry.provider_class(stage, provider).named_by(settings)
+    setting = f"{name}={PurePath(value).name}"  # clients are told, too: no paths of ours
+    return Announced(stage, languages, setting, provider)
 
 
 async def announce(bus: Announcing, consumer: str, what: Announced, working: Callable[[], bool]) -> None:

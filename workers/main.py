@@ -5,19 +5,21 @@ import logging
 import signal
 
 from schemas.bus import Announcing, Bus
-from schemas.config.settings import Settings
+from schemas.config.settings import Settings, without_password
 from schemas.errors import Permanent
 from schemas.events import Stage
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
 from workers import registry
 from workers._metrics import WorkerMetrics
-from workers._settings import StageSettings
 from workers._stage import StageHandler
 from workers.announcing import announce, announcement
 from workers.runtime import Worker, WorkerOptions
 
 log = logging.getLogger("antiphon.worker")
+
+_MORE = 3.0
+"""Seconds that one try to warm up may take beyond an endpoint's own."""
 
 
 def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
@@ -33,6 +35,21 @@ def stage_handler(stage: Stage, settings: Settings) -> StageHandler:
     from workers.tts import TtsStage
 
     return TtsStage(registry.provider("tts", "", settings), settings)
+
+
+def _options(stage: Stage, settings: Settings) -> WorkerOptions:
+    """Permanent: there is no such provider."""
+    name = registry.own_name(stage, settings)
+    kind = registry.provider_class(stage, name)
+    setting, value = kind.named_by(settings)
+    within = kind.answers_within(settings)
+    return WorkerOptions(
+        max_deliveries=settings.max_deliveries,
+        drain=settings.drain,
+        warming=f"{stage.upper()}_PROVIDER={name} ({setting}={without_password(value)})",
+        warm_up_within=within[1] + _MORE if within else None,
+        awaited=f"no answer yet, one is expected within {within[1]:g} s ({within[0]})" if within else "",
+    )
 
 
 def _announcing(
@@ -52,14 +69,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     """
     from schemas.log import connect
 
-    ours = StageSettings.of(stage, settings)
-    options = WorkerOptions(
-        max_deliveries=settings.max_deliveries,
-        drain=settings.drain,
-        warming=ours.warmed_up,
-        warm_up_within=ours.warm_up_within,
-        awaited=ours.awaited,
-    )
+    options = _options(stage, settings)
     set_up_logging(settings.log_level, settings.log_format, options.consumer)
     bus = bus or connect(settings, holds=True)
     handler = stage_handler(stage, settings)

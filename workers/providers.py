@@ -28,6 +28,17 @@ class Provider(ABC):
         return
 
     @staticmethod
+    @abstractmethod
+    def named_by(settings: Settings) -> tuple[str, str]:
+        """The setting that says which model or endpoint this is, and its value: people are told to look at it."""
+
+    @staticmethod
+    def answers_within(settings: Settings) -> tuple[str, float] | None:
+        """Where an endpoint is asked: the setting of the seconds it has for an answer, and their number. None: a model is loaded,
+        which takes its time."""
+        return None
+
+    @staticmethod
     def locate(settings: Settings) -> tuple[str, Callable[[], str]] | None:
         """For `antiphon doctor`, where the model is a file: the setting that names it, and what answers where it is or raises
         Permanent. Loads nothing."""
@@ -70,6 +81,10 @@ class Transcript:
 
 
 class Stt(Provider):
+    @staticmethod
+    def named_by(settings: Settings) -> tuple[str, str]:
+        return "STT_MODEL", settings.stt_model
+
     @abstractmethod
     async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
         """One transcript each, in order; "" for no speech. Transient or Permanent if the whole batch failed."""
@@ -108,6 +123,10 @@ class Llm(Provider):
     prefills: bool = False
     """Whether a reply can be continued from a given beginning."""
 
+    @staticmethod
+    def named_by(settings: Settings) -> tuple[str, str]:
+        return "LLM_MODEL", settings.llm_model
+
     @abstractmethod
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The reply as it comes; closed in the middle when nobody wants the rest. Transient on timeouts, 5xx, broken streams;
@@ -136,6 +155,10 @@ class Sound:
 
 
 class Tts(Provider):
+    @staticmethod
+    def named_by(settings: Settings) -> tuple[str, str]:
+        return "TTS_VOICE", settings.tts_voice
+
     @abstractmethod
     def synthesize(self, request: Speaking) -> AsyncGenerator[Sound, None]:
         """The clip in parts, as they are ready; closed in the middle when nobody wants the rest."""

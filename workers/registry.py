@@ -11,10 +11,9 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.events import Stage
-from workers._settings import StageSettings
 from workers.providers import Llm, Provider, Stt, Tts
 
-__all__ = ["Opened", "languages", "locate_models", "provider", "provider_class", "provider_names"]
+__all__ = ["Opened", "languages", "locate_models", "own_name", "provider", "provider_class", "provider_names"]
 
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 _KINDS: dict[Stage, type[Any]] = {"stt": Stt, "llm": Llm, "tts": Tts}
@@ -25,6 +24,11 @@ _Kind = TypeVar("_Kind", bound=Provider)
 def provider_names(stage: Stage) -> list[str]:
     """The providers installed for a stage."""
     return sorted({point.name for point in entry_points(group=f"antiphon.{stage}")})
+
+
+def own_name(stage: Stage, settings: Settings) -> str:
+    """Of the provider that a worker of `stage` is started with."""
+    return {"stt": settings.stt_provider, "llm": settings.llm_provider, "tts": settings.tts_provider}[stage]
 
 
 def provider_class(stage: Stage, name: str) -> type[Provider]:
@@ -56,7 +60,7 @@ def provider(stage: Literal["llm"], name: str, settings: Settings) -> Llm: ...
 def provider(stage: Literal["tts"], name: str, settings: Settings) -> Tts: ...
 def provider(stage: Stage, name: str, settings: Settings) -> Any:
     """A provider of `stage`; "" is the one the settings name. Permanent says in one sentence what is missing."""
-    return provider_class(stage, name or StageSettings.of(stage, settings).provider)(settings)
+    return provider_class(stage, name or own_name(stage, settings))(settings)
 
 
 class Opened(Generic[_Kind]):
@@ -85,7 +89,7 @@ def locate_models(settings: Settings) -> Iterator[tuple[str, str, Callable[[], s
     raises Permanent."""
     for stage in STAGES:
         try:
-            found = provider_class(stage, StageSettings.of(stage, settings).provider).locate(settings)
+            found = provider_class(stage, own_name(stage, settings)).locate(settings)
         except Permanent as error:
             yield stage, f"{stage.upper()}_PROVIDER", _raiser(error)
             continue
@@ -97,7 +101,7 @@ def locate_models(settings: Settings) -> Iterator[tuple[str, str, Callable[[], s
 def languages(stage: Stage, settings: Settings) -> list[str]:
     """ISO 639-1 of what the settings' provider of `stage` understands or speaks; [] where it doesn't tell."""
     try:
-        return provider_class(stage, StageSettings.of(stage, settings).provider).languages(settings)
+        return provider_class(stage, own_name(stage, settings)).languages(settings)
     except Permanent:
         return []
 

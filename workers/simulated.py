@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schemas.config.settings import Settings
+from schemas.config.settings import Settings, read
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage, Usage, Viseme, Word
 from workers.providers import ChatRequest, Delta, Hearing, Llm, Sound, Speaking, Stt, Transcript, Tts
@@ -63,7 +63,7 @@ class _Simulated:
     model = "simulated"
 
     def __init__(self, settings: Settings, simulation: Simulation | None = None):
-        self._simulation = simulation or Simulation()
+        self._simulation = simulation or read(Simulation)
 
 
 class SimulatedStt(_Simulated, Stt):

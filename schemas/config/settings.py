@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from schemas.config.explain import expected, when_left_out
 from schemas.config.lease import LONGEST, SHORTEST
 from schemas.errors import SettingsError
+
+_Kind = TypeVar("_Kind", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -175,18 +177,23 @@ def without_password(url: str) -> str:
     return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:…@", url)
 
 
-def load(**overrides: object) -> Settings:
+def load(**overrides: Any) -> Settings:
     """Read the environment and `.env`. SettingsError names each wrong variable, what was found and what is expected."""
-    try:
-        settings = Settings(**overrides)  # type: ignore[arg-type]
-        typos = list(_typos(Path(".env")))
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(dict(item)) for item in error.errors())) from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f".env: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
+    settings = read(Settings, **overrides)
+    typos = list(_typos(Path(".env")))
     if typos:
         raise SettingsError("\n".join(typos))
     return settings
+
+
+def read(kind: type[_Kind], **overrides: Any) -> _Kind:
+    """Settings of a class of its own: a provider's, by its prefix. SettingsError as of `load`."""
+    try:
+        return kind(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(kind, dict(item)) for item in error.errors())) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f".env: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
 
 
 def _typos(file: Path) -> Iterator[str]:
@@ -199,13 +206,14 @@ def _typos(file: Path) -> Iterator[str]:
             yield f".env: there is no setting {name}; did you mean {near[0]}?"
 
 
-def _explain(item: dict[str, Any]) -> str:
+def _explain(kind: type[BaseSettings], item: dict[str, Any]) -> str:
     name = str(item["loc"][0]).lower()
-    field = Settings.model_fields[name]
+    field = kind.model_fields[name]
+    variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
     if field.annotation is SecretStr:
         found = "(a secret)"
     else:
         found = without_password(str(item["input"]))
     custom = item.get("ctx", {}).get("error")
     allowed = str(custom) if isinstance(custom, ValueError) else expected(field)
-    return f"{name.upper()}={found}: expected {allowed}{when_left_out(field)}"
+    return f"{variable}={found}: expected {allowed}{when_left_out(field)}"

@@ -1,6 +1,9 @@
-"""Thinking: from a session's log to the sentences of a reply."""
+"""The llm stage: its handler, from a session's log to the sentences of a reply, and its providers (`openai`, `simulated`), found
+by name through entry points.
 
-from schemas.text.sentences import Piece, SentenceSplitter, speakable
+A provider inherits `workers.providers.Llm` and passes `workers.testing.contracts.LlmContract`.
+"""
+
 from workers.llm.stage import LlmStage
 
-__all__ = ["LlmStage", "Piece", "SentenceSplitter", "speakable"]
+__all__ = ["LlmStage"]

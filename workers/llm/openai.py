@@ -53,6 +53,14 @@ class OpenAiLlm(Llm):
         kept = 20 if self._keeps else 0
         self._client = base.client(connections=200, kept=kept)
 
+    @staticmethod
+    def named_by(settings: Settings) -> tuple[str, str]:
+        return "LLM_BASE_URL", settings.llm_base_url
+
+    @staticmethod
+    def answers_within(settings: Settings) -> tuple[str, float]:
+        return "LLM_TIMEOUT", settings.llm_timeout
+
     async def warm_up(self) -> None:
         """Ask something short: a cold endpoint loads its model now, not in a call, and its habits are known. ProviderError:
         what it did instead of answering, within LLM_TIMEOUT and half a second whatever that was."""

@@ -43,6 +43,14 @@ class OpenAiStt(Stt):
         self._endpoint, self._client = base.endpoint, base.client()
         self._turn_ends = TurnEnds()
 
+    @staticmethod
+    def named_by(settings: Settings) -> tuple[str, str]:
+        return "STT_BASE_URL", settings.stt_base_url
+
+    @staticmethod
+    def answers_within(settings: Settings) -> tuple[str, float]:
+        return "STT_TIMEOUT", settings.stt_timeout
+
     async def warm_up(self) -> None:
         """Ask for a second of a low hum: a cold endpoint loads its model now, not in a call."""
         await self._turn_ends.warm_up()

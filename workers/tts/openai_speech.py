@@ -51,6 +51,14 @@ class OpenAiTts(Tts):
         )
         self._endpoint, self._client = base.endpoint, base.client()
 
+    @staticmethod
+    def named_by(settings: Settings) -> tuple[str, str]:
+        return "TTS_BASE_URL", settings.tts_base_url
+
+    @staticmethod
+    def answers_within(settings: Settings) -> tuple[str, float]:
+        return "TTS_TIMEOUT", settings.tts_timeout
+
     async def warm_up(self) -> None:
         async for _ in self.synthesize(Speaking("Hello.")):
             pass
