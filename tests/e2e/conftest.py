@@ -19,7 +19,7 @@ from schemas.bus import Bus
 from schemas.config.settings import Settings, load
 from schemas.events import Event
 from schemas.log import connect
-from tests.e2e.llm_proxy import LlmProxy
+from tests.e2e.llm_proxy import LlmProxy, Mode
 from tests.gateway.rooms.sip.baresip import two_free_ports
 
 AGENTS = Path(__file__).parent / "agents"
@@ -94,11 +94,13 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def call(house: House) -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
-    """Connect callers; whoever is still there at the end of the test is hung up."""
+    """Connect callers, `llm`: how theirs behaves (brief, where the answer itself is not the point: it takes a second, not five).
+    Whoever is still there at the end of the test is hung up."""
     callers: list[Caller] = []
 
-    async def connect_one(agent: str = "plain", **options: object) -> Caller:
+    async def connect_one(agent: str = "plain", llm: Mode = "pass", **options: object) -> Caller:
         callers.append(caller := house.caller(agent, **options))
+        house.llm.modes[caller.agent] = llm
         await caller.connect()
         return caller
 

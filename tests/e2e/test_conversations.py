@@ -77,7 +77,7 @@ async def test_the_tenth_turn_refers_to_the_first(house: House, call: Connect, l
         began = time.monotonic()
         await caller.send(TypedMessage(type="message", text=f"This is message number {number}."))
         assert await caller.wait_for(TurnMessage, REPLY, began, ended("played")), number
-    del house.llm.modes[caller.agent]
+    house.llm.modes[caller.agent] = "pass"
     await say(caller, lines("first"))
     given = house.llm.context_of_last(caller.agent)
     assert "capital of France" in given
@@ -88,7 +88,7 @@ async def test_the_tenth_turn_refers_to_the_first(house: House, call: Connect, l
 
 async def test_five_rapid_utterances_are_one_turn_each_word_once(house: House, call: Connect, lines: Lines) -> None:
     """Five utterances 300 ms apart are one turn, and the LLM is given each of them once."""
-    caller = await call()
+    caller = await call(llm="brief")
     for start, end in ((1.20, 2.82), (2.99, 4.55), (5.02, 6.20), (6.59, 8.20)):
         await caller.speak(np.concatenate((packaged("two_cities", start - 0.05, end + 0.05), silence(0.2))))
     await say(caller, lines("capital"))
@@ -103,7 +103,7 @@ async def test_five_rapid_utterances_are_one_turn_each_word_once(house: House, c
 
 async def test_a_pause_in_mid_sentence_does_not_end_the_turn(house: House, call: Connect, lines: Lines) -> None:
     """A pause of 0.6 s after an unfinished phrase is waited out: one turn, with both halves."""
-    caller = await call()
+    caller = await call(llm="brief")
     await say(caller, lines("pause"))
     spoken_turns = {message.turn for _, message in caller.messages if isinstance(message, TranscriptMessage)}
     assert len(spoken_turns) == 1

@@ -23,7 +23,7 @@ Lines = Callable[[str], Pcm]
 @pytest.mark.parametrize("stage", ["stt", "llm", "tts"])
 async def test_a_worker_killed_in_mid_turn_is_survived(house: House, call: Connect, lines: Lines, stage: Stage) -> None:
     """SIGKILL of a stage's only worker while a turn is under way: the turn is still answered, by its successor."""
-    caller = await call()
+    caller = await call(llm="brief")
     await say(caller, lines("capital"))
     began = time.monotonic()
     speaking = asyncio.create_task(caller.speak(lines("first")))
@@ -41,13 +41,12 @@ async def test_a_failing_llm_becomes_the_fallback_sentence(house: House, call: C
 
     async def one(mode: Mode, later: float) -> None:
         await asyncio.sleep(later)
-        caller = await call("hasty")
-        house.llm.modes[caller.agent] = mode
+        caller = await call("hasty", llm=mode)
         began = time.monotonic()
         await caller.speak(lines("capital"))
         fallback = await caller.wait_for(TurnMessage, 40.0, began, lambda turn: "trouble answering" in turn.heard)
         assert fallback is not None, (mode, [message for when, message in caller.messages if when > began])
-        del house.llm.modes[caller.agent]
+        house.llm.modes[caller.agent] = "brief"
         assert (await say(caller, lines("capital"))).how == "played", mode
         await caller.hang_up()
         assert violations(await house.log(caller.session)) == [], mode
@@ -61,7 +60,7 @@ async def test_a_failing_llm_becomes_the_fallback_sentence(house: House, call: C
 @pytest.mark.parametrize("stage", ["stt", "tts"])
 async def test_a_stage_that_stays_down_is_told(house: House, call: Connect, lines: Lines, stage: Stage) -> None:
     """Without STT the caller is asked to repeat, by a phrase made in advance; without TTS the reply comes as text."""
-    caller = await call("hasty")
+    caller = await call("hasty", llm="brief")
     await say(caller, lines("capital"))
     process = house.stack.supervisor[f"{stage}-1"]
     process.kill(signal.SIGSTOP)
@@ -107,10 +106,10 @@ async def test_the_gateway_dies_in_mid_reply(house: House, call: Connect, lines:
 
 async def test_redis_is_restarted_in_mid_conversation(house: House, call: Connect, lines: Lines) -> None:
     """SIGKILL of the log's server: it comes back with everything, and the conversation goes on."""
-    caller = await call()
+    caller = await call(llm="brief")
     await say(caller, lines("capital"))
     house.stack.supervisor["valkey"].kill(signal.SIGKILL)
     await asyncio.sleep(1.5)
-    assert (await say(caller, lines("first")))["how"] == "played"
+    assert (await say(caller, lines("first"))).how == "played"
     await caller.hang_up()
     assert violations(await house.log(caller.session)) == []
