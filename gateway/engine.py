@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from gateway.sessions.session import House, Session
+from gateway.sessions.house import House
+from gateway.sessions.session import Session
 from gateway.sound.detector import FRAME
 from gateway.sound.ring import Stream
 from schemas.audio import HEARING_RATE, Pcm

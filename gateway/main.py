@@ -19,8 +19,8 @@ from gateway.rooms.file.room import FileRoom, rejoin_file
 from gateway.rooms.sip.desk import Desk
 from gateway.rooms.sip.door import Phones, start_phones
 from gateway.rooms.websocket.room import rejoin_websocket
+from gateway.sessions.house import House
 from gateway.sessions.reception import Reception, new_session
-from gateway.sessions.session import House
 from gateway.sound.vad import Vad
 from gateway.transport import Transport
 from schemas.bus import Bus, Connecting

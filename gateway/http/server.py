@@ -167,7 +167,7 @@ class Server:
         assert isinstance(room, WebSocketRoom)
         warnings = () if resumed else tuple(session.warnings)
         ready = ReadyMessage(
-            session=session.name, ticket=session.secret, warnings=warnings, rate=room.rate, resumed=resumed
+            session=session.name, ticket=session.ticket, warnings=warnings, rate=room.rate, resumed=resumed
         )
         room.attach(connection, ready)
         return session, connection

@@ -13,22 +13,23 @@ from gateway import turn_taking
 from gateway.engine import Engine
 from gateway.inputs import HungUp, RoomInput
 from gateway.room import Room, Telling
+from gateway.sessions.farewell import last_words
+from gateway.sessions.house import House
 from gateway.sessions.inbox import Inbox
 from gateway.sessions.leases import Leases
 from gateway.sessions.outbox import insist
-from gateway.sessions.session import House, Session
-from gateway.sessions.snapshots import Snapshots
+from gateway.sessions.session import Session
+from gateway.sessions.session_log import Ownership
 from gateway.sessions.tongues import Tongues
 from gateway.transport import RoomOver, Transport
-from schemas.access.tickets import hash_of, is_hash_of, new_ticket
+from schemas.access.tickets import hash_of, new_ticket, same
 from schemas.audio import Pcm
-from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Publication, Seen
+from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Seen
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.errors import AntiphonError, BusError, BusFull, BusReadOnly, EventError
 from schemas.events import (
-    ClipReady,
     Event,
     ParticipantJoined,
     ParticipantLeft,
@@ -119,21 +120,10 @@ class Reception:
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
             reply = claimed.reply
             state = turn_taking.start(name, agent, room.clock.now(), seq=reply.seq)
-            session = Session(
-                house,
-                name,
-                claimed.epoch,
-                state,
-                room,
-                known=0,
-                held_at=sent,
-                seen=Seen(reply.seq, reply.at),
-                ticket=hash_of(ticket),
+            own = Ownership(
+                claimed.epoch, sent, Seen(reply.seq, reply.at), ticket=ticket, warnings=warnings, asked=jobs
             )
-            session.secret = ticket
-            session.warnings = warnings
-            session.skip_to(reply.seq)
-            session.waiting.asked(jobs)
+            session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
             self._enter(session)
         finally:
@@ -145,10 +135,7 @@ class Reception:
     def local(self, name: str, ticket: str) -> Session | None:
         """A session of ours whose client has come back with its ticket; None when we can't tell (ask the log: `resume`)."""
         session = self.engine.sessions.get(name)
-        if session is None or not is_hash_of(session.ticket, ticket):
-            return None
-        session.secret = ticket
-        return session
+        return session if session is not None and session.ticket and same(session.ticket, ticket) else None
 
     async def resume(
         self,
@@ -188,8 +175,7 @@ class Reception:
             if old is not None:
                 old.let_go("moved")
             room = make_room(_beginning(events), _present(events))
-            session = self._continue(name, claimed, events, room, sent, "ticket")
-            session.ticket, session.secret = hash_of(ticket), ticket
+            session = self._continue(name, claimed, events, room, sent, "ticket", ticket)
         finally:
             self._early.pop(name, None)
         return session
@@ -281,35 +267,29 @@ class Reception:
         self.engine.broken.add(name)
         log.error("%s: its log can't be gone on with: %s", name, error, exc_info=error)
         self.house.metrics.broken.inc()
-        ended = SessionEnded(reason="error", detail=f"{type(error).__name__}: {error}"[:500], by=self.house.by)
-        await self.house.bus.close(name, epoch, Publication(1, [ended]))
+        await self.house.bus.close(name, epoch, last_words(error, self.house.by))
 
     def _continue(
-        self, name: str, claimed: Claimed, events: Sequence[Event], room: Room, sent: float, why: Why
+        self, name: str, claimed: Claimed, events: Sequence[Event], room: Room, sent: float, why: Why, ticket: str = ""
     ) -> Session:
-        house = self.house
+        house, now = self.house, room.clock.now()
         state, decisions = turn_taking.resume(
-            name, events, claimed.positions, room.clock.now(), gateway=house.by, epoch=claimed.epoch, reason=why
+            name, events, claimed.positions, now, gateway=house.by, epoch=claimed.epoch, reason=why
         )
         last = events[-1]
-        session = Session(
-            house, name, claimed.epoch, state, room, known=last.seq, held_at=sent,
-            seen=Seen(last.seq, last.at), snapshots=Snapshots(events),
-        )  # fmt: skip
+        own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), events, ticket)
+        session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
         log.info("%s: taken over (%s) at seq %d, epoch %d", name, why, last.seq, claimed.epoch)
-        again = not self._transport(room.transport).remembers
-        for event in events:
-            playable = isinstance(event, ClipReady) and (event.phrase is not None or event.turn in state.turns)
-            session.remember(event, playable=playable, again=again)
+        session.remember(events, again=not self._transport(room.transport).remembers)
         self._enter(session)
-        session.begin(decisions)
+        session.carry_out(decisions, now)
         return session
 
     def _enter(self, session: Session) -> None:
         self.engine.add(session)
         for event in self._early.get(session.name, []):
-            session.receive(event)
+            session.tail.receive(event)
 
     async def _ask(self, what: str, call: Callable[[], Awaitable[T]], timeout: float) -> tuple[float, T]:
         """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one. Answers when the
@@ -340,13 +320,13 @@ class Reception:
             self._early[entry.session].append(entry.event)
         elif session is not None:
             try:
-                session.receive(entry.event)
+                session.tail.receive(entry.event)
             except Exception as error:
                 session.fail(error)
 
     def _catch_up(self) -> None:
         for session in list(self.engine.sessions.values()):
-            session.catch_up()
+            session.tail.catch_up()
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,6 +14,6 @@ def hash_of(ticket: str) -> str:
     return hashlib.sha256(ticket.encode()).hexdigest()
 
 
-def is_hash_of(kept: str, ticket: str) -> bool:
-    """Whether `kept` is the hash of `ticket`; "" is of none."""
-    return bool(kept) and hmac.compare_digest(kept, hash_of(ticket))
+def same(one: str, other: str) -> bool:
+    """Whether two tickets are one; how long that takes tells nothing of them."""
+    return hmac.compare_digest(one.encode(), other.encode())

@@ -12,8 +12,8 @@ import numpy as np
 from gateway.engine import Engine
 from gateway.http.server import Server
 from gateway.rooms.websocket.room import rejoin_websocket
+from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
-from gateway.sessions.session import House
 from gateway.transport import Transport
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents

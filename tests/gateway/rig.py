@@ -8,8 +8,9 @@ import numpy as np
 
 from gateway.engine import TICK, Engine
 from gateway.rooms.memory.room import MemoryRoom
+from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
-from gateway.sessions.session import House, Session
+from gateway.sessions.session import Session
 from schemas.audio import Pcm
 from schemas.bus import Bus
 from schemas.config.agent import AgentSpec

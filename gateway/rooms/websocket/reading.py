@@ -11,7 +11,7 @@ from gateway.bucket import Bucket
 from gateway.inputs import Digits, PushToTalk, Typed
 from gateway.rooms.websocket.room import Connection, WebSocketRoom
 from gateway.sessions.fairness import KEYING, TYPING
-from gateway.sessions.session import House
+from gateway.sessions.house import House
 from schemas.client import (
     BadMessage,
     DtmfMessage,

@@ -7,8 +7,8 @@ import pytest
 
 from gateway.engine import Engine
 from gateway.http.server import Server
+from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
-from gateway.sessions.session import House
 from schemas.access.tokens import Grant, mint
 from schemas.config.agents import Agents
 from schemas.errors import SettingsError

@@ -8,6 +8,7 @@ import pytest
 from gateway.engine import TICK
 from gateway.inputs import HungUp, Typed
 from gateway.sessions.reception import Refused
+from schemas.access.tickets import hash_of
 from schemas.bus import Claimed, Outcome, Reply
 from schemas.client import EndedMessage, SentenceMessage
 from schemas.config.agent import AgentSpec
@@ -252,7 +253,7 @@ async def test_zombie_is_silent() -> None:
         session, room = await gateway.open()
         await speak(room, 1.0)
         await silence(room, 1.0)
-        ticket = session.ticket
+        ticket = hash_of(session.ticket)
         claimed = await log.claim("s1", "gateway-b", "r1", ticket)
         assert claimed.reply.outcome is Outcome.OK
         await silence(room, 0.6)
@@ -339,8 +340,8 @@ async def test_lost_inbox_entry() -> None:
     log = bus()
     async with rig(log) as gateway, Pools(log):
         session, room = await gateway.open()
-        receive = session.receive
-        session.receive = lambda event: None if isinstance(event, ClipReady) else receive(event)  # type: ignore[method-assign]
+        receive = session.tail.receive
+        session.tail.receive = lambda event: None if isinstance(event, ClipReady) else receive(event)  # type: ignore[method-assign]
         await speak(room, 1.0)
         await silence(room, 6)
         assert [e.how for e in await gateway.log() if isinstance(e, TurnEnded)] == ["played"]

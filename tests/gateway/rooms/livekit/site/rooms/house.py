@@ -10,8 +10,9 @@ from livekit import api, rtc
 
 from gateway.engine import Engine
 from gateway.rooms.livekit import LiveKitRoom, join
+from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
-from gateway.sessions.session import House, Session
+from gateway.sessions.session import Session
 from ops.stack.embedded.livekit import LiveKit
 from schemas.audio import AudioRef
 from schemas.config.agent import AgentSpec

@@ -1,0 +1,58 @@
+"""What one session tells its client, besides sound."""
+
+import logging
+from collections.abc import Collection, Iterable
+
+from gateway.room import Room
+from gateway.sessions.messages import Narrator
+from gateway.turn_taking import Play
+from schemas.client import EndedMessage, ErrorMessage, ToClient
+from schemas.events import Event, StageFailed, TranscriptFinal
+
+log = logging.getLogger("antiphon.gateway")
+
+
+class Telling:
+    def __init__(self, session: str, room: Room):
+        self._session, self._room = session, room
+        self._narrator = Narrator()
+
+    def event(self, event: Event) -> None:
+        """The next one of the log."""
+        if isinstance(event, StageFailed):
+            self._send([ErrorMessage(code=f"{event.stage}_{event.code}", message=event.message, fatal=False)])
+        self._send(self._narrator.messages(event))
+
+    def past(self, event: Event, again: Collection[int]) -> None:
+        """One from before we had the session, to which later messages refer. `again`: turns whose words are told once more, for
+        whoever had them may have died before the client was told."""
+        messages = self._narrator.messages(event)
+        if isinstance(event, TranscriptFinal) and event.turn in again:
+            self._send(messages)
+
+    def published(self, events: Iterable[Event]) -> None:
+        """What these name may sound before the inbox brings them."""
+        for event in events:
+            self._narrator.remember(event)
+
+    def sounds(self, play: Play) -> None:
+        """A sentence begins now."""
+        if play.phrase is None or play.index == 0:
+            self._room.send(self._narrator.sentence(play.turn, play.generation, play.index))
+
+    def complaint(self, complaint: ErrorMessage) -> None:
+        """Something is wrong with what the client sends."""
+        log.warning("%s: %s", self._session, complaint.message)
+        self._room.send(complaint)
+
+    def failed(self, error: BaseException) -> None:
+        """An error of ours ends the session."""
+        message = f"The gateway failed while handling this session ({type(error).__name__}); please call again."
+        self._room.send(ErrorMessage(code="internal", message=message, fatal=True))
+
+    def ended(self, reason: str) -> None:
+        self._room.send(EndedMessage(reason=reason))
+
+    def _send(self, messages: Iterable[ToClient]) -> None:
+        for message in messages:
+            self._room.send(message)
