@@ -16,7 +16,9 @@ SESSIONS = 40
 
 async def test_forty_sessions_at_once_and_none_is_starved(tmp_path: Path, lines: Callable[[str], Pcm]) -> None:
     """Forty callers speak at the same moment, with real ears and a real voice and a simulated LLM; each is answered."""
-    agent = tmp_path / "patient.toml"  # how soon is the benchmarks' business: on a busy machine, too, nobody is left out
+    agent = (
+        tmp_path / "patient.toml"
+    )  # how soon is the benchmarks' business: on a busy machine, too, nobody is left out
     agent.write_text("limits = { stt_deadline = 60.0, tts_deadline = 60.0 }\n")
     environment = {"LLM_PROVIDER": "simulated", "SIMULATED_LLM_SENTENCES": "1", "AGENTS": str(agent)}
     plan = Plan(tmp_path / "stack", free_ports=True, environment=environment)
