@@ -95,3 +95,15 @@ async def speak(room: MemoryRoom, seconds: float, participant: str = "caller", l
 
 async def silence(room: MemoryRoom, seconds: float, participant: str = "caller") -> None:
     await speak(room, seconds, participant, 0)
+
+
+async def ticks(house: House, count: int) -> None:
+    """Until a gateway has ticked so often once more, in real time: as many looks at what does not happen, 32 ms apart or more."""
+
+    def ticked() -> float:
+        (lateness,) = house.metrics.lateness.collect()
+        return next(sample.value for sample in lateness.samples if sample.name.endswith("_count"))
+
+    enough = ticked() + count
+    while ticked() < enough:
+        await asyncio.sleep(0.01)

@@ -19,6 +19,7 @@ from schemas.config.settings import Settings
 from schemas.events import Event
 from schemas.log import MemoryBus
 from tests.gateway.pools import CLIP_RATE, Pools
+from tests.gateway.rig import ticks
 
 AGENTS = Path(__file__).parent / "agents"
 
@@ -69,14 +70,7 @@ class Office:
         raise AssertionError(f"it never came; the log has\n{told}")
 
     async def ticks(self, count: int) -> None:
-        """Until the gateway has ticked so many times more, and what it does in that time is done: 32 ms each, or longer."""
-        enough = self._ticked() + count
-        while self._ticked() < enough:
-            await asyncio.sleep(0.01)
-
-    def _ticked(self) -> int:
-        (lateness,) = self.gateway.house.metrics.lateness.collect()
-        return next(int(sample.value) for sample in lateness.samples if sample.name.endswith("_count"))
+        await ticks(self.gateway.house, count)
 
     async def types(self, session: str) -> list[str]:
         return [event.type for event in await self.gateway.bus.read(session)]

@@ -22,6 +22,7 @@ from schemas.events import (
 )
 from schemas.session.chat import messages
 from schemas.session.fold import fold_all
+from tests.gateway.rig import ticks
 from tests.gateway.rooms.livekit.site.rooms.house import Rooms, SpeakingPools
 
 SCREEN = rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO
@@ -95,8 +96,8 @@ async def test_tracks_come_and_go(rooms: Rooms) -> None:
 async def test_who_comes_late_finds_the_agent(rooms: Rooms) -> None:
     """An agent that was sent ahead waits for the room, however short it waits for somebody who left."""
     async with SpeakingPools(rooms.bus, hears=["hello there."], says=["Yes."], seconds=0.3):
-        session, room = await rooms.agent(AgentSpec(limits=Limits(client_gone=2.5)))
-        await asyncio.sleep(3.5)
+        session, room = await rooms.agent(AgentSpec(limits=Limits(client_gone=0.5)))
+        await ticks(rooms.house, 40)
         ann = await rooms.human("ann")
         await ann.speak(0.6)
         await rooms.event(session, TurnEnded, lambda event: event.how == "played")

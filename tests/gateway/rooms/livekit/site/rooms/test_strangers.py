@@ -11,6 +11,7 @@ from gateway.rooms.livekit.room import LiveKitRoom
 from schemas.config.agent import AgentSpec, Limits
 from schemas.events import MessageReceived, ParticipantJoined, SessionEnded, TurnEnded
 from schemas.text.clean import identity
+from tests.gateway.rig import ticks
 from tests.gateway.rooms.livekit.site.rooms.house import Rooms, SpeakingPools
 
 HALF = "\\ud83d"
@@ -112,7 +113,7 @@ async def test_who_comes_late_is_served(rooms: Rooms) -> None:
     spec = AgentSpec(greeting="Good day.", limits=Limits(client_gone=0.5, nobody_yet=30.0))
     async with SpeakingPools(rooms.bus, hears=["hello there."], says=["Yes."], seconds=0.3):
         session, _ = await rooms.agent(spec)
-        await asyncio.sleep(2.5)
+        await ticks(rooms.house, 40)
         ann = await rooms.human("ann")
         await ann.until(ann.sounding, "the greeting")
         await rooms.event(session, TurnEnded)
