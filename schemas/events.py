@@ -13,6 +13,7 @@ from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
 
 Stage = Literal["stt", "llm", "tts"]
+STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 TransportName = Literal["websocket", "file", "livekit", "sip", "memory"]
 """By which a session reaches its people."""
 

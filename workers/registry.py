@@ -10,12 +10,11 @@ from typing import Any, Generic, Literal, TypeVar, overload
 
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
-from schemas.events import Stage
+from schemas.events import STAGES, Stage
 from workers.providers import Llm, Provider, Stt, Tts
 
 __all__ = ["Opened", "languages", "locate_models", "own_name", "provider", "provider_class", "provider_names"]
 
-STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 _KINDS: dict[Stage, type[Any]] = {"stt": Stt, "llm": Llm, "tts": Tts}
 
 _Kind = TypeVar("_Kind", bound=Provider)

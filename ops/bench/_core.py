@@ -12,15 +12,35 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gateway.main import Gateway, start_gateway
 from ops.bench.figures import milliseconds
+from ops.demo.script import line
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.processes import KeptProcess, Kind, Role
+from ops.stack.processes import Role, kept, simulated
+from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError
+from schemas.events import STAGES
 from schemas.log import connect
 
-_STAGES: tuple[Kind, ...] = ("stt", "llm", "tts")
+SHORT_ANSWERS = {
+    "STT_MS": "20",
+    "STT_TEXT": "What is the capital of France?",
+    "LLM_SENTENCES": "1",
+    "TTS_CHAR_MS": "40",  # an answer of 1.9 s: as long as the question
+}
+"""What the pools cost while everybody asks `question_and_silence` over and over; they take 32 jobs at once (WORKER_BATCH)."""
+SILENCE = 1.5
+"""Of the question's length: 40 % of the time somebody speaks."""
+
+
+def question_and_silence() -> Pcm:
+    """A question and the silence of a quiet room: not zeros, which a gateway would not even show to its VAD."""
+    speech = line("capital")
+    silence = np.random.default_rng(1).integers(-40, 41, int(SILENCE * len(speech))).astype(np.int16)
+    return np.concatenate((speech, silence))
 
 
 class GatewayGone(AntiphonError):
@@ -39,8 +59,8 @@ async def cores_apart() -> AsyncIterator[set[int]]:
 
 
 @asynccontextmanager
-async def simulated_pools(environment: Mapping[str, str]) -> AsyncIterator[tuple[Valkey, Path]]:
-    """A log and a worker of fixed cost for each stage, in a folder that is gone afterwards. `environment`: what they cost."""
+async def simulated_pools(costs: Mapping[str, str], **settings: str) -> AsyncIterator[tuple[Valkey, Path]]:
+    """A log and a worker of fixed cost for each stage, in a folder that is gone afterwards. `costs`: see `simulated`."""
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as data:
         folder = Path(data)
         async with Valkey(folder / "valkey") as server:
@@ -49,15 +69,11 @@ async def simulated_pools(environment: Mapping[str, str]) -> AsyncIterator[tuple
                 "HEALTH_PORT": "0",
                 "WORKER_SLOTS": "64",
                 "LOG_LEVEL": "warning",
-                **environment,
+                **settings,
+                **simulated(costs),
             }
-            every |= {f"{stage.upper()}_PROVIDER": "simulated" for stage in _STAGES}
-            roles = [Role(stage, stage, every, folder / f"{stage}.log") for stage in _STAGES]
-            workers = [await asyncio.to_thread(KeptProcess, role) for role in roles]
-            try:
+            async with kept([Role(stage, stage, every, folder / f"{stage}.log") for stage in STAGES]):
                 yield server, folder
-            finally:
-                await asyncio.gather(*(worker.stop(3.0) for worker in workers))
 
 
 class PinnedGateway:

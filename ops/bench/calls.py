@@ -16,7 +16,7 @@ from ops.bench.figures import milliseconds
 from ops.stack.processes import preload
 
 LIMIT_MS = 20.0
-_WORKERS = {"SIMULATED_LLM_SENTENCES": "1", "SIMULATED_STT_MS": "50"}
+_WORKERS = {"LLM_SENTENCES": "1", "STT_MS": "50"}
 _TRUNKS = """
 [[trunk]]
 name = "bench"

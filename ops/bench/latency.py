@@ -29,7 +29,7 @@ from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant
 from schemas.client import SentenceMessage, TurnMessage
 from schemas.config.settings import Settings, load
-from schemas.log import connect
+from schemas.log import connected
 from schemas.session.cache import folded
 from schemas.session.waterfall import PARTS, waterfall
 
@@ -146,18 +146,17 @@ async def _first_sound(caller: Caller, began: float, last_sample: float) -> floa
 
 async def _parts(redis_url: str, timed: list[Timed]) -> dict[tuple[str, int | None], dict[str, float]]:
     """The parts of every answered turn in ms, by session and turn."""
-    bus = connect(Settings(redis_url=redis_url))
-    await bus.start()
     found: dict[tuple[str, int | None], dict[str, float]] = {}
-    for one in timed:
-        if one.latency is None or one.number is None:
-            continue
-        shape = waterfall(await folded(bus, one.session), one.number)
-        if shape is not None:
-            parts = {name: round(shape.parts[name] * 1e3, 1) for name in PARTS if name != "playout"}
-            total = round(one.latency * 1e3, 1)
-            found[one.session, one.number] = {**parts, "playout": round(total - sum(parts.values()), 1), "total": total}
-    await bus.aclose()
+    async with connected(Settings(redis_url=redis_url)) as log:
+        for one in timed:
+            if one.latency is None or one.number is None:
+                continue
+            shape = waterfall(await folded(log, one.session), one.number)
+            if shape is not None:
+                parts = {name: round(shape.parts[name] * 1e3, 1) for name in PARTS if name != "playout"}
+                total = round(one.latency * 1e3, 1)
+                playout = round(total - sum(parts.values()), 1)
+                found[one.session, one.number] = {**parts, "playout": playout, "total": total}
     return found
 
 

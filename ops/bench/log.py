@@ -19,11 +19,10 @@ from ops.stack.embedded.valkey import Valkey
 from schemas.audio import AudioRef
 from schemas.bus import Delivery, Outcome, Working
 from schemas.config.settings import Settings
-from schemas.events import Cause, ClipReady, Event, ReplyFinished, ReplySentence, Stage, TranscriptFinal
+from schemas.events import STAGES, Cause, ClipReady, Event, ReplyFinished, ReplySentence, Stage, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
-from schemas.log import connect
+from schemas.log import connect, connected
 
-_STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 _SLOTS, _POLL = 16, 0.25
 _SILENCE = AudioRef(key="{p00}:blob:none", rate=16_000, samples=16_000)
 
@@ -88,13 +87,9 @@ async def bench(
     sessions: int = 50, seconds: float = 15.0, appendfsync: Literal["always", "everysec"] = "always", **_: Any
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
-        server = Valkey(Path(folder), appendfsync=appendfsync)
-        await server.start()
-        try:
+        async with Valkey(Path(folder), appendfsync=appendfsync) as server:
             turns = await _turns(server.url, sessions, seconds)
             rate = await _commits_per_second(server.url)
-        finally:
-            await server.stop()
     return {
         "overhead_p50_ms": milliseconds(turns, 50),
         "overhead_p99_ms": milliseconds(turns, 99),
@@ -112,7 +107,7 @@ async def _turns(url: str, sessions: int, seconds: float) -> list[float]:
     buses = [connect(settings) for _ in range(4)]
     for bus in buses:
         await bus.start()
-    servers = [asyncio.create_task(_serve(bus, stage)) for bus, stage in zip(buses, _STAGES, strict=False)]
+    servers = [asyncio.create_task(_serve(bus, stage)) for bus, stage in zip(buses, STAGES, strict=False)]
     times: list[float] = []
     async with Driver(buses[3]) as driver:
 
@@ -142,9 +137,7 @@ async def _turns(url: str, sessions: int, seconds: float) -> list[float]:
 async def _commits_per_second(url: str, sessions: int = 256, commits: int = 100) -> float:
     """Steps of jobs in hand, each fenced by ownership and utterance: as many sessions at once as a busy pool has, each
     one step after another."""
-    bus = connect(Settings(redis_url=url))
-    await bus.start()
-    async with Driver(bus) as driver:
+    async with connected(Settings(redis_url=url)) as bus, Driver(bus) as driver:
         for name in await asyncio.gather(*(driver.open() for _ in range(sessions))):
             await driver.capture(name, reply=False)
         taken = await bus.take("stt", 0, "bench", sessions, reclaim=False)
@@ -157,6 +150,4 @@ async def _commits_per_second(url: str, sessions: int = 256, commits: int = 100)
 
         start = time.perf_counter()
         await asyncio.gather(*(commit(delivery) for delivery in taken.deliveries))
-        rate = len(taken.deliveries) * commits / (time.perf_counter() - start)
-    await bus.aclose()
-    return rate
+        return len(taken.deliveries) * commits / (time.perf_counter() - start)

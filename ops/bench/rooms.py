@@ -15,35 +15,23 @@ import time
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from ops.bench import machine
-from ops.bench._core import PinnedGateway, cores_apart, simulated_pools
+from ops.bench._core import SHORT_ANSWERS, PinnedGateway, cores_apart, question_and_silence, simulated_pools
 from ops.bench._people import People
 from ops.bench.figures import milliseconds
-from ops.demo.script import line
 from ops.stack.embedded.livekit import LiveKit, build, build_if_missing
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import preload
 from schemas.audio import HEARING_RATE
 from schemas.config.settings import Settings
 from schemas.events import TurnEnded
-from schemas.log import connect
+from schemas.log import connected
 
 LIMIT_MS = 20.0
-_SILENCE = 1.5
-"""Of the question's length: 40 % of the time it is asked."""
 _PLAYED = 0.9
 """Of the turns that ended: below, what was measured is not a conversation."""
 _SETTLED = 8.0  # seconds until everybody has asked and been answered once
 _JOINED_WITHIN = 60.0
-_WORKERS = {
-    "WORKER_BATCH": "32",
-    "SIMULATED_STT_MS": "20",
-    "SIMULATED_STT_TEXT": "What is the capital of France?",
-    "SIMULATED_LLM_SENTENCES": "1",
-    "SIMULATED_TTS_CHAR_MS": "40",  # an answer of 1.9 s: as long as the question
-}
 _OURS = {"event loop", "python"}
 """Threads that run our code (`python`: the VAD's and the pools'); the others are the SDK's, which calls us from some of them."""
 
@@ -80,7 +68,7 @@ def _kept_up(row: dict[str, Any]) -> bool:
 async def _run(rooms: int, seconds: float) -> dict[str, Any]:
     async with (
         cores_apart() as own,
-        simulated_pools(_WORKERS) as (log, folder),
+        simulated_pools(SHORT_ANSWERS, WORKER_BATCH="32") as (log, folder),
         LiveKit(folder / "livekit", log.url) as server,
     ):
         settings = {
@@ -93,7 +81,7 @@ async def _run(rooms: int, seconds: float) -> dict[str, Any]:
 
 async def _measure(rooms: int, seconds: float, gateway: PinnedGateway, server: LiveKit, log: Valkey) -> dict[str, Any]:
     names = [f"room-{number}" for number in range(rooms)]
-    cycle = _cycle()
+    cycle = question_and_silence()
     shift = len(cycle) / HEARING_RATE / rooms  # all of them are always at different places
     async with People(server, names, cycle, shift=shift, every=0.2) as people:
         await people.joined()
@@ -126,21 +114,10 @@ def _limit(report: dict[str, Any]) -> str:
     )
 
 
-def _cycle() -> "np.ndarray[Any, np.dtype[np.int16]]":
-    """A question and the silence of a quiet room."""
-    speech = line("capital")
-    silence = np.random.default_rng(1).integers(-40, 41, int(_SILENCE * len(speech))).astype(np.int16)
-    return np.concatenate((speech, silence))
-
-
 async def _turns(log: Valkey) -> Counter[str]:
     """How the turns of all open sessions have ended so far."""
-    bus = connect(Settings(redis_url=log.url))
-    await bus.start()
-    try:
+    async with connected(Settings(redis_url=log.url)) as bus:
         ended: Counter[str] = Counter()
         for session in await bus.sessions(1000):
             ended.update(event.how for event in await bus.read(session.session) if isinstance(event, TurnEnded))
         return ended
-    finally:
-        await bus.aclose()

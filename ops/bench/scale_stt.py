@@ -10,7 +10,7 @@ import itertools
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from ops.bench import machine
 from ops.bench._driver import Driver
 from ops.bench.figures import milliseconds
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.processes import KeptProcess, Role, preload
+from ops.stack.processes import KeptProcess, Role, kept, preload, simulated
 from schemas.config.settings import Settings
-from schemas.log import connect
+from schemas.log import connected
 
 _COST, _BATCH = 0.1, 8
 _POOLS = (1, 2, 4, 8)
@@ -31,15 +31,14 @@ async def bench(seconds: float = 8.0) -> dict[str, Any]:
     rows = {}
     for workers in _POOLS:
         with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
-            server = Valkey(Path(folder) / "valkey")
-            await server.start()
-            try:
-                async with _pool(server.url, Path(folder), workers), _driver(server.url) as driver:
-                    full = workers * _BATCH / _COST
-                    rate = await _throughput(driver, full, seconds)
-                    waits = await _at_half_load(driver, full / 2, seconds)
-            finally:
-                await server.stop()
+            async with (
+                Valkey(Path(folder) / "valkey") as server,
+                _pool(server.url, Path(folder), workers),
+                _driver(server.url) as driver,
+            ):
+                full = workers * _BATCH / _COST
+                rate = await _throughput(driver, full, seconds)
+                waits = await _at_half_load(driver, full / 2, seconds)
         rows[workers] = {"per_s": round(rate, 1), "p50_ms": milliseconds(waits, 50), "p95_ms": milliseconds(waits, 95)}
     last = _POOLS[-1]
     return {
@@ -52,32 +51,19 @@ async def bench(seconds: float = 8.0) -> dict[str, Any]:
     }
 
 
-@asynccontextmanager
-async def _pool(url: str, folder: Path, count: int) -> AsyncIterator[None]:
-    environment = {
-        "REDIS_URL": url,
-        "STT_PROVIDER": "simulated",
-        "SIMULATED_STT_MS": str(_COST * 1e3),
-        "WORKER_BATCH": str(_BATCH),
-        "HEALTH_PORT": "0",
-    }
+def _pool(url: str, folder: Path, count: int) -> AbstractAsyncContextManager[list[KeptProcess]]:
+    environment = {"REDIS_URL": url, "WORKER_BATCH": str(_BATCH), "HEALTH_PORT": "0"}
+    environment |= simulated({"STT_MS": str(_COST * 1e3)})
     roles = [Role(f"stt-{number}", "stt", environment, folder / f"stt-{number}.log") for number in range(count)]
-    workers = [await asyncio.to_thread(KeptProcess, role) for role in roles]
-    try:
-        yield
-    finally:
-        await asyncio.gather(*(worker.stop(5.0) for worker in workers))
+    return kept(roles, 5.0)
 
 
 @asynccontextmanager
 async def _driver(url: str) -> AsyncIterator[Driver]:
-    bus = connect(Settings(redis_url=url))
-    await bus.start()
-    async with Driver(bus) as driver:
+    async with connected(Settings(redis_url=url)) as bus, Driver(bus) as driver:
         await asyncio.gather(*(driver.open() for _ in range(4 * _BATCH * _POOLS[-1])))
         await _hear(driver, next(iter(driver.sessions)))  # the pool is ready
         yield driver
-    await bus.aclose()
 
 
 async def _hear(driver: Driver, session: str) -> float:

@@ -6,7 +6,6 @@ answer. TTS: the whole clip of a sentence of about ten words; beside it the firs
 sentence. An LLM server is started when LLM_BASE_URL names none.
 """
 
-import asyncio
 import contextlib
 import os
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.bench import machine
+from ops.bench._warm import warm
 from ops.bench.figures import milliseconds
 from ops.people.recordings import packaged
 from ops.stack.stack import ANTIPHON
@@ -200,19 +200,8 @@ async def _stage(stage: Stage, settings: Settings) -> AsyncIterator[_Alone]:
     """A warm worker of `stage`, stopped afterwards."""
     alone = _Alone(stage)
     handler = stage_handler(stage, settings)
-    worker = Worker(alone.bus, handler)
-    running = asyncio.create_task(worker.run())
-    try:
-        while worker.obstacles() and not running.done():
-            await asyncio.sleep(0.02)
-        if running.done():
-            running.result()
+    async with contextlib.aclosing(handler), warm(Worker(alone.bus, handler)):
         yield alone
-    finally:
-        worker.stop()
-        with contextlib.suppress(AntiphonError):
-            await running
-        await handler.aclose()
 
 
 @asynccontextmanager

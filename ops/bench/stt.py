@@ -23,6 +23,7 @@ import jiwer
 from gateway.sound.audio_file import read_speech
 from ops.bench import machine
 from ops.bench._text import normalized
+from ops.bench._warm import warm
 from ops.people.recordings import packaged
 from schemas.audio import HEARING_RATE, AudioRef, Pcm
 from schemas.config.agent import AgentSpec
@@ -130,19 +131,8 @@ async def _worker(settings: Settings, utterances: Utterances, seconds: float, te
     """Transcripts a second of one warm worker whose queue is never empty, over at least one pass of all utterances."""
     bus = MemoryBus()
     handler = SttStage(WhisperStt(settings), settings)
-    worker = Worker(bus, handler)
-    running = asyncio.create_task(worker.run())
-    try:
-        while worker.obstacles() and not running.done():
-            await asyncio.sleep(0.02)
-        if running.done():
-            running.result()
+    async with contextlib.aclosing(handler), warm(Worker(bus, handler)):
         return await _load(bus, utterances, seconds, texts)
-    finally:
-        worker.stop()
-        with contextlib.suppress(AntiphonError):
-            await running
-        await handler.aclose()
 
 
 async def _load(bus: MemoryBus, utterances: Utterances, seconds: float, texts: dict[int, str]) -> float:

@@ -17,31 +17,25 @@ from redis.asyncio import Redis
 from ops.bench import machine
 from ops.bench._driver import Driver
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.processes import KeptProcess, Kind, Role, preload
+from ops.stack.processes import Role, kept, preload, simulated
 from schemas.config.settings import Settings
-from schemas.log import connect
+from schemas.events import STAGES
+from schemas.log import connected
 
 _TURNS = 205
 _EARLY, _LATE = range(5, 16), range(195, 206)
-_STAGES: tuple[Kind, ...] = ("stt", "llm", "tts")
+_INSTANT = dict.fromkeys(("STT_MS", "LLM_MS", "LLM_TOKEN_MS", "TTS_MS"), "0")
 
 
 async def bench() -> dict[str, Any]:
     preload()
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
-        server = Valkey(Path(folder) / "valkey")
-        await server.start()
-        environment = {"REDIS_URL": server.url, "HEALTH_PORT": "0"}
-        environment |= {f"{stage.upper()}_PROVIDER": "simulated" for stage in _STAGES}
-        environment |= {f"SIMULATED_{name}": "0" for name in ("STT_MS", "LLM_MS", "LLM_TOKEN_MS", "TTS_MS")}
-        roles = [Role(stage, stage, environment, Path(folder) / f"{stage}.log") for stage in _STAGES]
-        workers = [await asyncio.to_thread(KeptProcess, role) for role in roles]
-        try:
-            pids = [os.getpid(), server.pid or 0, *(worker.pid for worker in workers)]
-            cpu, moved = await _converse(server.url, pids)
-        finally:
-            await asyncio.gather(*(worker.stop(5.0) for worker in workers))
-            await server.stop()
+        async with Valkey(Path(folder) / "valkey") as server:
+            environment = {"REDIS_URL": server.url, "HEALTH_PORT": "0", **simulated(_INSTANT)}
+            roles = [Role(stage, stage, environment, Path(folder) / f"{stage}.log") for stage in STAGES]
+            async with kept(roles, 5.0) as workers:
+                pids = [os.getpid(), server.pid or 0, *(worker.pid for worker in workers)]
+                cpu, moved = await _converse(server.url, pids)
     cpu_ratio, bytes_ratio = _ratio(cpu), _ratio(moved)
     return {
         "ratio": round(max(cpu_ratio, bytes_ratio), 3),
@@ -56,11 +50,9 @@ async def bench() -> dict[str, Any]:
 
 async def _converse(url: str, pids: list[int]) -> tuple[dict[int, float], dict[int, float]]:
     """CPU ns and bytes of each turn."""
-    bus, server = connect(Settings(redis_url=url)), Redis.from_url(url)
-    await bus.start()
     cpu: dict[int, float] = {}
     moved: dict[int, float] = {}
-    async with Driver(bus) as driver:
+    async with connected(Settings(redis_url=url)) as bus, Redis.from_url(url) as server, Driver(bus) as driver:
         session = await driver.open()
         for turn in range(1, _TURNS + 1):
             cpu_before, moved_before = _cpu(pids), await _bytes(server)
@@ -69,8 +61,6 @@ async def _converse(url: str, pids: list[int]) -> tuple[dict[int, float], dict[i
             await asyncio.wait_for(asyncio.gather(finished, clip), 60)
             await driver.end_turn(session, turn, "That is what I was asked to say.")
             cpu[turn], moved[turn] = _cpu(pids) - cpu_before, await _bytes(server) - moved_before
-    await bus.aclose()
-    await server.aclose()
     return cpu, moved
 
 

@@ -14,33 +14,21 @@ from collections import Counter
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
-
 from gateway.engine import TICK
-from gateway.main import start_gateway
+from gateway.main import Gateway, start_gateway
 from gateway.rooms.memory.room import MemoryRoom
 from gateway.sound.detector import FRAME
 from ops.bench import machine
-from ops.bench._core import Meter, cores_apart, simulated_pools
-from ops.demo.script import line
+from ops.bench._core import SHORT_ANSWERS, SILENCE, Meter, cores_apart, question_and_silence, simulated_pools
 from ops.stack.processes import preload
 from schemas.client import TurnMessage
 from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
-from schemas.log import connect
+from schemas.log import connected
 
 _LIMIT_MS = 16.0
 _PLAYED = 0.95
 """Of the turns that ended: below, what was measured is not a conversation."""
-_SILENCE = 1.5
-"""Of the question's length: 40 % of the time somebody speaks."""
-_WORKERS = {
-    "WORKER_BATCH": "32",
-    "SIMULATED_STT_MS": "20",
-    "SIMULATED_STT_TEXT": "What is the capital of France?",
-    "SIMULATED_LLM_SENTENCES": "1",
-    "SIMULATED_TTS_CHAR_MS": "40",  # an answer of 1.9 s
-}
 
 
 async def bench(seconds: float = 60.0, sessions: int = 0, **_: Any) -> dict[str, Any]:
@@ -67,7 +55,7 @@ async def bench(seconds: float = 60.0, sessions: int = 0, **_: Any) -> dict[str,
         "participants": last["participants"] if _kept_up(last) else 0,
         "lateness_p99_ms": last["p99_ms"],
         "tried": tried,
-        "speaking": 1 / (1 + _SILENCE),
+        "speaking": 1 / (1 + SILENCE),
         **machine(),
     }
 
@@ -79,7 +67,7 @@ def _kept_up(row: dict[str, Any]) -> bool:
 
 async def _run(participants: int, seconds: float) -> dict[str, Any]:
     """One gateway process on the first core, everything else on the others."""
-    async with cores_apart() as own, simulated_pools(_WORKERS) as (log, _):
+    async with cores_apart() as own, simulated_pools(SHORT_ANSWERS, WORKER_BATCH="32") as (log, _):
         here, there = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(
             target=_gateway, args=(there, log.url, participants, seconds, own)
@@ -99,9 +87,15 @@ def _gateway(out: Connection, url: str, participants: int, seconds: float, cores
 
 async def _listen(url: str, participants: int, seconds: float) -> dict[str, Any]:
     settings = Settings(redis_url=url, gateway_port=0, log_level="warning")
-    bus = connect(settings)
-    await bus.start()
-    gateway = await start_gateway(settings, bus)
+    async with connected(settings) as bus:
+        gateway = await start_gateway(settings, bus)
+        try:
+            return await _measure(gateway, participants, seconds)
+        finally:
+            await gateway.aclose()
+
+
+async def _measure(gateway: Gateway, participants: int, seconds: float) -> dict[str, Any]:
     rooms = []
     for number in range(participants):
         room = MemoryRoom(gateway.house.clock, keep=False)
@@ -117,8 +111,6 @@ async def _listen(url: str, participants: int, seconds: float) -> dict[str, Any]
     report = meter.report()
     feeding.cancel()
     turns = Counter(turn.how for room in rooms for turn in room.told(TurnMessage))
-    await gateway.aclose()
-    await bus.aclose()
     return {
         "participants": participants,
         "p50_ms": report["lateness_p50_ms"],
@@ -131,10 +123,7 @@ async def _listen(url: str, participants: int, seconds: float) -> dict[str, Any]
 
 async def _feed(rooms: list[MemoryRoom]) -> None:
     """A frame to everybody each 32 ms; each is at another place of the same cycle of speech and silence."""
-    speech = line("capital")
-    # a quiet room, not zeros: those the gateway would not even show to the VAD
-    silence = np.random.default_rng(1).integers(-40, 41, int(_SILENCE * len(speech))).astype(np.int16)
-    cycle = np.concatenate((speech, silence))
+    cycle = question_and_silence()
     frames = cycle[: len(cycle) // FRAME * FRAME].reshape(-1, FRAME)
     places = [random.randrange(len(frames)) for _ in rooms]
     loop = asyncio.get_running_loop()

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from redis.asyncio import Redis
 
 from schemas.bus import Reading
+from schemas.events import STAGES
 from schemas.session.promises import violations
 
 TWICE = " a second time"
 """In every violation that names something done twice: what a log without its fence must show."""
-_STAGES = ("stt", "llm", "tts")
 _DEPLOYMENT = (":q:", ":lease", ":open", ":dead")
 """Keys that belong to the deployment, not to a session or a process: they may stay for ever."""
 
@@ -21,7 +21,7 @@ async def settled(redis: Redis, seconds: float) -> bool:
         left = 0
         async for key in redis.scan_iter(match="{p*}:open", count=500):
             left += await redis.zcard(key)
-        for stage in _STAGES:
+        for stage in STAGES:
             async for key in redis.scan_iter(match=f"{{p*}}:q:{stage}", count=500):
                 left += await redis.xlen(key)
         if left == 0:

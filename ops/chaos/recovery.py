@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-_STAGES = ("stt", "llm", "tts")
+from schemas.events import STAGES
+
 _GROUP = "workers"
 
 
@@ -18,7 +19,7 @@ class RecoveryWatch:
     def __init__(self, redis: Redis, partitions: int = 1):
         self.seconds: list[float] = []
         self._redis = redis
-        self._streams = [f"{{p{number:02d}}}:q:{stage}" for number in range(partitions) for stage in _STAGES]
+        self._streams = [f"{{p{number:02d}}}:q:{stage}" for number in range(partitions) for stage in STAGES]
         self._outages: list[tuple[float, float]] = []
         self._watches: set[asyncio.Task[None]] = set()
 

@@ -26,12 +26,12 @@ from ops.chaos.sounds import Hit, misheard
 from ops.people.livekit_caller import CallerBus
 from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.processes import KeptProcess, Kind, Role, preload
+from ops.stack.processes import KeptProcess, Kind, Role, preload, simulated
 from ops.stack.system import free_port
 from schemas.access.livekit import Access
 from schemas.config.settings import Settings
-from schemas.events import Event
-from schemas.log import connect
+from schemas.events import STAGES, Event
+from schemas.log import connected
 
 _COSTS = {
     "STT_MS": "100",
@@ -86,17 +86,14 @@ async def chaos(options: RoomChaos, say: Callable[[str], None] = lambda _: None)
         async with (
             Valkey(folder / "valkey", free_port(), "always") as log,
             LiveKit(folder / "livekit", log.url) as server,
+            connected(Settings(redis_url=log.url)) as bus,
+            Redis.from_url(log.url) as redis,
         ):
-            bus = connect(Settings(redis_url=log.url))
-            await bus.start()
-            redis = Redis.from_url(log.url)
             run = _Run(options, folder, bus, redis, say)
             try:
                 return await run.run({"REDIS_URL": log.url, **server.environment}, server)
             finally:
                 await run.stop()
-                await redis.aclose()
-                await bus.aclose()
 
 
 class _Run:
@@ -133,16 +130,14 @@ class _Run:
     async def _start(self, environment: dict[str, str]) -> None:
         preload("gateway.rooms.livekit.door")
         shared = environment | {"LOG_LEVEL": "info", "HEALTH_PORT": "0", "DRAIN": "2", "LEASE": str(_LEASE)}
-        shared |= {f"{stage}_PROVIDER": "simulated" for stage in ("STT", "LLM", "TTS")}
-        shared |= {f"SIMULATED_{name}": value for name, value in _COSTS.items()}
+        shared |= simulated(_COSTS)
 
         async def begin(name: str, kind: Kind, **more: str) -> KeptProcess:
             return await asyncio.to_thread(
                 KeptProcess, Role(name, kind, shared | more, self._folder / "logs" / f"{name}.log")
             )
 
-        stages: tuple[Kind, ...] = ("stt", "llm", "tts")
-        self._workers = [await begin(stage, stage) for stage in stages]
+        self._workers = [await begin(stage, stage) for stage in STAGES]
         ports = [free_port() for _ in range(self._options.gateways)]
         for number, port in enumerate(ports):
             self._gateways.append(await begin(f"gateway-{number}", "gateway", GATEWAY_PORT=str(port)))

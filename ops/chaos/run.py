@@ -11,7 +11,7 @@ import secrets
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,12 @@ from ops.chaos.judge import done_twice, judge, settled
 from ops.chaos.proxy import CuttingProxy
 from ops.chaos.recovery import RecoveryWatch
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.processes import KeptProcess, Kind, Role, preload
+from ops.stack.processes import KeptProcess, Kind, Role, preload, simulated
 from ops.stack.system import free_port
 from schemas.bus import Reading
 from schemas.config.settings import Settings
 from schemas.errors import BusUnavailable
-from schemas.log import connect
+from schemas.log import connected
 
 _FROZEN_AT_ONCE = 2
 LINES = ("capital", "stop")
@@ -145,15 +145,9 @@ class _Run:
             violations.append(f"not drained within {self._options.drain:.0f} s")
         return sessions, violations + crowd.not_heard
 
-    @contextlib.asynccontextmanager
-    async def _reader(self) -> AsyncIterator[Reading]:
+    def _reader(self) -> contextlib.AbstractAsyncContextManager[Reading]:
         """The log, past the proxy."""
-        bus = connect(Settings(redis_url=self._server.url))
-        await bus.start()
-        try:
-            yield bus
-        finally:
-            await bus.aclose()
+        return connected(Settings(redis_url=self._server.url))
 
     # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,8 +159,7 @@ class _Run:
         agent.write_text("limits = { client_gone = 6.0 }\n")  # who never comes back must not outlast the drain
         shared["AGENTS"] = str(agent)
         if not self._options.models:
-            shared |= {f"{stage}_PROVIDER": "simulated" for stage in ("STT", "LLM", "TTS")}
-            shared |= {f"SIMULATED_{name}": value for name, value in _COSTS.items()}
+            shared |= simulated(_COSTS)
         mutant = self._options.mutant is not None
         roles = [
             Role(f"{kind}-{number}", kind, shared, self._folder / "logs" / f"{kind}-{number}.log", mutant)

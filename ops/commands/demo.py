@@ -19,10 +19,12 @@ from ops.demo.script import Step, script
 from ops.people.audio import read_speech, write_stereo
 from ops.people.caller import Caller
 from ops.people.entry import client_token
+from ops.reading import print_waterfalls, waterfalls
 from ops.stack.stack import Plan, Stack, data_folder
 from schemas.access.tokens import Grant
 from schemas.client import StateMessage, ToClient, TranscriptMessage, TurnMessage
-from schemas.config.settings import load
+from schemas.config.settings import Settings, load
+from schemas.log import connected
 from schemas.text.clean import printable
 
 _AGENTS = Path(__file__).parent.parent / "agents"
@@ -84,15 +86,9 @@ async def _caller(stack: Stack, livekit: bool, screen: "_Screen") -> AsyncIterat
         yield Caller(stack.gateways[0], agent="demo", token=token, on_message=screen.message)
         return
     from ops.people.livekit_caller import LiveKitCaller
-    from schemas.config.settings import Settings
-    from schemas.log import connect
 
-    bus = connect(Settings(redis_url=stack.redis_url))
-    await bus.start()
-    try:
-        yield LiveKitCaller(stack.livekit_access(), bus, on_message=screen.message)
-    finally:
-        await bus.aclose()
+    async with connected(Settings(redis_url=stack.redis_url)) as log:
+        yield LiveKitCaller(stack.livekit_access(), log, on_message=screen.message)
 
 
 def _parts(stack: Stack) -> str:
@@ -159,18 +155,12 @@ class _Screen:
 
 async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered: list[bool]) -> None:
     """The waterfall of every turn from the log, the recording, and what to try next."""
-    from ops.reading import print_waterfalls, waterfalls
-    from schemas.config.settings import Settings
-    from schemas.log import connect
-
-    bus = connect(Settings(redis_url=stack.redis_url))
-    await bus.start()
-    try:
+    async with connected(Settings(redis_url=stack.redis_url)) as log:
         if json:
             result: dict[str, Any] = summary(caller) | {
                 "answered": sum(answered),
                 "steps": len(answered),
-                "waterfalls": await waterfalls(bus, caller.session),
+                "waterfalls": await waterfalls(log, caller.session),
                 "recording": str(wav),
             }
             console.emit(result)
@@ -178,9 +168,7 @@ async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered
         console.out.print()
         console.hang("", "How long every part took, from the caller's last sample to the agent's first:")
         console.out.print()
-        await print_waterfalls(bus, caller.session)
-    finally:
-        await bus.aclose()
+        await print_waterfalls(log, caller.session)
     me = console.me()
     console.out.print()
     console.hang("Listen     ", f"{wav} (left the caller, right the agent)")

@@ -9,9 +9,9 @@ from ops import console
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.occupied import Occupied
 from ops.stack.stack import data_folder, running
-from schemas.bus import Bus, Listing, Reading
+from schemas.bus import Listing, Reading
 from schemas.config.settings import Settings, load
-from schemas.log import connect
+from schemas.log import connected
 
 _LEFT = "appendonlydir"
 
@@ -25,13 +25,13 @@ async def log_of(session: str | None) -> AsyncIterator[Sessions]:
     """The log that holds `session` (None: the first there is), started; it exits with a sentence if none does."""
     settings = load()
     if "redis_url" in settings.model_fields_set:
-        async with _connected(settings) as bus:
+        async with connected(settings) as bus:
             await _require(bus, session, settings.redis_url)
             yield bus
         return
     stack = running()
     if stack is not None:
-        async with _connected(_at(settings, stack["redis_url"])) as bus:
+        async with connected(_at(settings, stack["redis_url"])) as bus:
             if session is None or await bus.info(session) is not None:
                 yield bus
                 return
@@ -59,16 +59,6 @@ def _at(settings: Settings, url: str) -> Settings:
     return settings.model_copy(update={"redis_url": url})
 
 
-@asynccontextmanager
-async def _connected(settings: Settings) -> AsyncIterator[Bus]:
-    bus = connect(settings)
-    try:
-        await bus.start()
-        yield bus
-    finally:
-        await bus.aclose()
-
-
 def _left_behind() -> list[Path]:
     """Folders of stacks that kept a log, the latest first."""
     kept = [path.parent.parent for path in data_folder().glob(f"*/valkey/{_LEFT}")]
@@ -83,7 +73,7 @@ async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Sessions | N
         yield None
         return
     try:
-        async with Valkey(folder / "valkey") as server, _connected(_at(settings, server.url)) as bus:
+        async with Valkey(folder / "valkey") as server, connected(_at(settings, server.url)) as bus:
             yield bus
     finally:
         occupied.leave()

@@ -7,10 +7,13 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from schemas.events import STAGES
 
 Kind = Literal["stt", "llm", "tts", "gateway"]
 
@@ -31,6 +34,12 @@ class Role:
     environment: Mapping[str, str]
     log: Path
     mutant: bool = False
+
+
+def simulated(costs: Mapping[str, str]) -> dict[str, str]:
+    """Settings of workers that load no model. `costs`: what they take and say, `{"STT_MS": "20"}` for SIMULATED_STT_MS=20."""
+    providers = {f"{stage.upper()}_PROVIDER": "simulated" for stage in STAGES}
+    return providers | {f"SIMULATED_{name}": value for name, value in costs.items()}
 
 
 class KeptProcess:
@@ -78,6 +87,18 @@ class KeptProcess:
         if self._process.is_alive():
             self.signal(signal.SIGKILL)
             await asyncio.to_thread(self._process.join)
+
+
+@asynccontextmanager
+async def kept(roles: Sequence[Role], grace: float = 3.0) -> AsyncIterator[list[KeptProcess]]:
+    """All of them, stopped afterwards within `grace` seconds."""
+    processes: list[KeptProcess] = []
+    try:
+        for role in roles:
+            processes += [await asyncio.to_thread(KeptProcess, role)]
+        yield processes
+    finally:
+        await asyncio.gather(*(process.stop(grace) for process in processes))
 
 
 def _become(role: Role) -> None:

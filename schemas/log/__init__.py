@@ -1,11 +1,12 @@
 """The log: one ordered stream of events per session, the job queues between stages, and the leases on both.
 
-`connect(settings)` gives the Redis implementation; `MemoryBus` keeps the same promises in one process, for tests and demos.
+`connect(settings)` gives the Redis implementation, `async with connected(settings)` a started one; `MemoryBus` keeps the same
+promises in one process, for tests and demos.
 """
 
-from schemas.log._connect import connect
+from schemas.log._connect import connect, connected
 from schemas.log._memory import MemoryBus
 from schemas.log._redis import RedisBus
 from schemas.log.keys import partition_of
 
-__all__ = ["MemoryBus", "RedisBus", "connect", "partition_of"]
+__all__ = ["MemoryBus", "RedisBus", "connect", "connected", "partition_of"]

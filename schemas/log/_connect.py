@@ -1,5 +1,8 @@
 """Which log a process uses: the one its settings name."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from schemas.bus import Bus
 from schemas.config.settings import Settings
 from schemas.log._redis import RedisBus
@@ -16,3 +19,14 @@ def connect(settings: Settings, *, holds: bool = False) -> Bus:
         lease=settings.lease,
         holds=holds,
     )
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Bus]:
+    """The deployment's log, started, for whoever looks into it for a while. BusError: it can't be reached, or is none of ours."""
+    log = connect(settings)
+    try:
+        await log.start()
+        yield log
+    finally:
+        await log.aclose()

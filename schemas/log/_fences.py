@@ -6,7 +6,6 @@ from schemas.events import Event, Stage
 from schemas.jobs import Job, SttJob
 
 POSTABLE = frozenset({"say.requested", "message.received", "instructions.changed", "end.requested"})
-STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 
 
 def fence_of(job: Job) -> tuple[str, str]:

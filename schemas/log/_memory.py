@@ -22,11 +22,11 @@ from schemas.bus import (
     Taken,
 )
 from schemas.clock import Clock, Micros
-from schemas.events import Event, Stage
+from schemas.events import STAGES, Event, Stage
 from schemas.jobs import Job
 from schemas.languages import Announced
 from schemas.log import keys
-from schemas.log._fences import STAGES, check_postable
+from schemas.log._fences import check_postable
 from schemas.log._twin import Inbox, Partition, Session
 from schemas.process.clock import MonotonicClock
 

@@ -29,11 +29,11 @@ from schemas.clock import Micros
 from schemas.codec import decode_event, decode_job, encode_event, encode_job
 from schemas.config.lease import Lease
 from schemas.errors import BusError, EventError
-from schemas.events import Event, Stage
+from schemas.events import STAGES, Event, Stage
 from schemas.jobs import Job
 from schemas.languages import Announced
 from schemas.log import keys
-from schemas.log._fences import STAGES, asked_limits, check_postable, fence_of, perishable, reason_of, replaces
+from schemas.log._fences import asked_limits, check_postable, fence_of, perishable, reason_of, replaces
 from schemas.log._server import ClusterServer, Server, SingleServer
 
 _OUTCOMES = {outcome.value.encode(): outcome for outcome in Outcome}

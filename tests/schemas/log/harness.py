@@ -11,11 +11,11 @@ import redis
 from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Bus
 from schemas.clock import Now
+from schemas.events import STAGES
 from schemas.log import MemoryBus, RedisBus, keys
 from tests.servers import BINARY
 
 T = TypeVar("T")
-STAGES = ("stt", "llm", "tts")
 LEASE = 600.0
 """Seconds: in these tests nothing lapses unless the harness says so."""
 

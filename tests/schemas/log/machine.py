@@ -18,6 +18,7 @@ from schemas.audio import AudioRef
 from schemas.bus import Delivery, Hold, Outcome, Publication, Seen, Snapshot
 from schemas.config.agent import AgentSpec
 from schemas.events import (
+    STAGES,
     ClipReady,
     EndRequested,
     Event,
@@ -30,7 +31,7 @@ from schemas.events import (
     TranscriptFinal,
 )
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
-from tests.schemas.log.harness import STAGES, Harness
+from tests.schemas.log.harness import Harness
 
 OK, DUP, LOST, STALE, CLOSED = Outcome.OK, Outcome.DUP, Outcome.LOST, Outcome.STALE, Outcome.CLOSED
 SOUND = AudioRef(key="{p00}:blob:x", rate=16000, samples=160)

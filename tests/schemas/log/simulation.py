@@ -8,6 +8,7 @@ from random import Random
 from schemas.bus import Delivery, Hold, Outcome, Publication, Seen
 from schemas.clock import Clock
 from schemas.events import (
+    STAGES,
     Cause,
     ClipReady,
     Event,
@@ -23,7 +24,6 @@ from schemas.log import MemoryBus
 from tests.schemas.log.talk import SOUND, STARTED
 from workers.testing import LoopClock, VirtualLoop
 
-STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 LEASE = 2.0
 SENTENCES = 2
 TURNS = 3
