@@ -15,11 +15,8 @@ from typing import Any
 from ops.bench import machine
 from ops.bench._recordings import turns as recorded_turns
 from ops.bench.figures import milliseconds
-from ops.people.caller import Caller
-from ops.people.entry import client_token
-from ops.people.livekit_caller import LiveKitCaller
+from ops.bench.latency import caller_in
 from ops.stack.stack import Plan, Stack
-from schemas.access.tokens import Grant
 from schemas.config.settings import load
 
 AGENT = """name = "teller"
@@ -65,11 +62,7 @@ def _figures(took: list[float | None]) -> dict[str, Any]:
 
 async def _interrupt(stack: Stack, room: str, speech: Any, number: int) -> float | None:
     """Seconds from the speech's first sample to silence; None: the agent spoke on."""
-    caller = (
-        LiveKitCaller(stack.livekit_access())
-        if room == "livekit"
-        else Caller(stack.gateways[0], rate=24_000, token=client_token("", Grant()))
-    )
+    caller = caller_in(room, stack)
     await caller.connect()
     try:
         end = time.monotonic() + 15

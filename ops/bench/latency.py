@@ -25,6 +25,7 @@ from ops.bench.figures import milliseconds, percentile
 from ops.people.caller import Caller
 from ops.people.entry import client_token
 from ops.people.livekit_caller import LiveKitCaller
+from ops.people.person import Person
 from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant
 from schemas.client import SentenceMessage, TurnMessage
@@ -56,7 +57,7 @@ async def bench(
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as data:
         async with Stack(Plan(Path(data), free_ports=True, livekit=livekit), load()) as stack:
             while len(timed[room := min(timed, key=lambda room: len(timed[room]))]) < len(script):
-                timed[room] += await _converse(_caller(stack, room), script[len(timed[room]) :], progress)
+                timed[room] += await _converse(caller_in(room, stack), script[len(timed[room]) :], progress)
             parts = await _parts(stack.redis_url, [one for every in timed.values() for one in every])
     if not livekit:
         return {**_figures(timed["websocket"], parts), **machine()}
@@ -105,7 +106,8 @@ def _figures(timed: list[Timed], parts: dict[tuple[str, int | None], dict[str, f
     }
 
 
-def _caller(stack: Stack, room: str) -> Caller:
+def caller_in(room: str, stack: Stack) -> Person:
+    """Of a `websocket` or a `livekit` room."""
     return (
         LiveKitCaller(stack.livekit_access())
         if room == "livekit"
@@ -113,7 +115,7 @@ def _caller(stack: Stack, room: str) -> Caller:
     )
 
 
-async def _converse(caller: Caller, script: list[Turn], progress: Any) -> list[Timed]:
+async def _converse(caller: Person, script: list[Turn], progress: Any) -> list[Timed]:
     """One session: the turns of the first speaker of `script` in order, until a reply is too long to be heard out."""
     await caller.connect()
     timed: list[Timed] = []
@@ -135,7 +137,7 @@ async def _converse(caller: Caller, script: list[Turn], progress: Any) -> list[T
     return timed
 
 
-async def _first_sound(caller: Caller, began: float, last_sample: float) -> float | None:
+async def _first_sound(caller: Person, began: float, last_sample: float) -> float | None:
     end = last_sample + 8.0
     while time.monotonic() < end:
         if (at := caller.first_sound_after(began)) is not None:

@@ -6,7 +6,8 @@ import random
 import time
 from collections.abc import Sequence
 
-from ops.people.caller import Caller, CallError
+from ops.people.caller import Caller
+from ops.people.person import CallError
 from schemas.access.tokens import Grant, mint
 from schemas.audio import Pcm
 from schemas.client import SpeechMessage, TurnMessage, TypedMessage

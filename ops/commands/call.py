@@ -9,12 +9,14 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from gateway.sound.audio_file import read_speech
 from ops import console
 from ops.commands._dialogue import Dialogue
 from ops.commands._options import GatewayUrl, Json
-from ops.people.audio import read_speech, write_stereo
-from ops.people.caller import Caller, CallError
+from ops.people.audio import write_stereo
+from ops.people.caller import Caller
 from ops.people.entry import HOW_TO_GET_IN, client_token, gateway_url
+from ops.people.person import CallError, Person
 from schemas.access.tokens import Grant
 from schemas.audio import Pcm
 from schemas.client import SentenceMessage, TranscriptMessage, TurnMessage, WordsMessage
@@ -152,7 +154,7 @@ async def _until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
         await asyncio.sleep(0.05)
 
 
-def summary(caller: Caller) -> dict[str, Any]:
+def summary(caller: Person) -> dict[str, Any]:
     """What was said on both sides, from the messages the gateway sent."""
     heard = [message for _, message in caller.messages if isinstance(message, TranscriptMessage)]
     replaced = {message.replaces for message in heard}

@@ -11,16 +11,19 @@ import typer
 from rich.status import Status
 from rich.text import Text
 
+from gateway.sound.audio_file import read_speech
 from ops import console
 from ops.commands._dialogue import Dialogue
 from ops.commands._options import Json
 from ops.commands.call import summary
 from ops.demo.script import Step, script
-from ops.people.audio import read_speech, write_stereo
+from ops.people.audio import write_stereo
 from ops.people.caller import Caller
 from ops.people.entry import client_token
+from ops.people.person import Person
 from ops.reading import print_waterfalls, waterfalls
-from ops.stack.stack import Plan, Stack, data_folder
+from ops.stack.here import data_folder
+from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant
 from schemas.client import StateMessage, ToClient, TranscriptMessage, TurnMessage
 from schemas.config.settings import Settings, load
@@ -80,7 +83,7 @@ async def _converse(wav: Path | None, out: Path | None, livekit: bool, json: boo
 
 
 @asynccontextmanager
-async def _caller(stack: Stack, livekit: bool, screen: "_Screen") -> AsyncIterator[Caller]:
+async def _caller(stack: Stack, livekit: bool, screen: "_Screen") -> AsyncIterator[Person]:
     if not livekit:
         token = client_token("", Grant(agent="demo"))
         yield Caller(stack.gateways[0], agent="demo", token=token, on_message=screen.message)
@@ -95,7 +98,7 @@ def _parts(stack: Stack) -> str:
     return ", ".join(f"{row['name']} ({row['pid']})" for row in stack.supervisor.table())
 
 
-async def _take(caller: Caller, step: Step, screen: "_Screen") -> bool:
+async def _take(caller: Person, step: Step, screen: "_Screen") -> bool:
     """Say one line when its time has come, and hear the answer out, unless the next line interrupts it."""
     screen.line("  ──", step.title, "dim")
     if step.when == "over":
@@ -109,11 +112,11 @@ async def _take(caller: Caller, step: Step, screen: "_Screen") -> bool:
     return await _finished(caller, began)
 
 
-async def _speaking(caller: Caller, since: float) -> None:
+async def _speaking(caller: Person, since: float) -> None:
     await caller.wait_for(StateMessage, _REPLY, since, lambda message: message.state == "speaking")
 
 
-async def _finished(caller: Caller, since: float) -> bool:
+async def _finished(caller: Person, since: float) -> bool:
     """Wait for the end of the reply, in the log and in the ear."""
     ended = await caller.wait_for(TurnMessage, _REPLY, since, lambda turn: turn.how in ("played", "failed", "expired"))
     await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + _MANNERS)
@@ -153,7 +156,7 @@ class _Screen:
                 pass
 
 
-async def _explain(stack: Stack, caller: Caller, wav: Path, json: bool, answered: list[bool]) -> None:
+async def _explain(stack: Stack, caller: Person, wav: Path, json: bool, answered: list[bool]) -> None:
     """The waterfall of every turn from the log, the recording, and what to try next."""
     async with connected(Settings(redis_url=stack.redis_url)) as log:
         if json:

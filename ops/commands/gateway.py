@@ -19,7 +19,7 @@ def gateway(
     Example: SIP_TRUNKS=trunks.toml antiphon gateway --sip 0.0.0.0:5060
     """
     from gateway.main import run_gateway
-    from ops.stack.stack import settings_here
+    from ops.stack.here import settings_here
 
     options = given(gateway_host=host, gateway_port=port, sip_listen=sip)
     console.run(lambda: run_gateway(settings_here(**options, **log_format(json))))

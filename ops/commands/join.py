@@ -7,8 +7,8 @@ import typer
 
 from ops import console
 from ops.commands._options import GatewayUrl, Json
-from ops.people.caller import CallError
 from ops.people.entry import HOW_TO_GET_IN, client_token, door
+from ops.people.person import CallError
 from schemas.access.tokens import Grant
 from schemas.errors import in_words
 

@@ -26,7 +26,7 @@ Metadata = Annotated[str, typer.Option(help='Of the agent\'s job: {"agent": "rec
 
 def _ask(work: "Callable[[Telephony], Awaitable[T]]") -> T:
     from api.telephony import Telephony
-    from ops.stack.stack import livekit_access
+    from ops.stack.here import livekit_access
     from schemas.config.settings import load
 
     async def main() -> T:

@@ -53,7 +53,7 @@ def _room_token(agent: str, room: str, participant: str, hours: float, json: boo
     the gateways' LIVEKIT_AGENT_NAME, if they have one) comes along."""
     from livekit import api
 
-    from ops.stack.stack import livekit_access
+    from ops.stack.here import livekit_access
 
     try:
         if not room:

@@ -14,7 +14,8 @@ from ops import console
 from ops.commands._options import Json
 from ops.commands.doctor import languages, phones
 from ops.stack import disk
-from ops.stack.stack import Plan, Stack, data_folder
+from ops.stack.here import data_folder
+from ops.stack.stack import Plan, Stack
 from schemas.config.settings import Settings, load
 
 

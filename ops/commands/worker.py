@@ -19,7 +19,7 @@ def worker(
 
     Example: antiphon worker stt --batch 8
     """
-    from ops.stack.stack import settings_here
+    from ops.stack.here import settings_here
     from workers.main import run_worker
 
     devices = {} if device is None else {"stt": {"stt_device": device}, "tts": {"tts_device": device}}.get(stage, {})

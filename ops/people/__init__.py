@@ -1,1 +1,2 @@
-"""Callers of our own: recordings that speak, by WebSocket or in LiveKit rooms."""
+"""Callers of our own: a `person` speaks and hears, by WebSocket (`caller`) or in a LiveKit room (`livekit_caller`); how they find
+and enter a gateway (`entry`); what they say (`recordings`), and the conversation as a file (`audio`)."""

@@ -1,7 +1,7 @@
 """How our own clients get into a gateway: which one it is, and with what they are let in: the token they are given, else one that
 GATEWAY_TOKEN_SECRET signs."""
 
-from ops.stack.stack import running
+from ops.stack.here import running
 from schemas.access.tokens import Grant, mint
 from schemas.config.settings import load
 

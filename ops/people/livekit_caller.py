@@ -1,6 +1,6 @@
 """A person in a LiveKit room: speaks in real time through LiveKit's own client, and hears what the agent's track brings.
 
-The same interface as `ops.caller.Caller`. What is heard comes from the room. Who said what and how each turn ended is read from
+What is heard comes from the room. Who said what and how each turn ended is read from
 the session's log, in the words of docs/websocket.md; without a log the agent's sentences and turns are taken from what the room
 tells.
 """
@@ -21,7 +21,7 @@ from livekit import api, rtc
 from gateway.rooms.livekit.names import SESSION_ATTRIBUTE
 from gateway.sessions.messages import Narrator
 from gateway.sound.playout import Playout
-from ops.people.caller import FRAME, Caller, CallError, Sounded
+from ops.people.person import FRAME, CallError, Person, Sounded
 from schemas.access.livekit import Access
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.bus import Posting, Reading
@@ -59,7 +59,7 @@ class CallerBus(Reading, Posting, Protocol):
     """What became of a session is read, its end asked for."""
 
 
-class LiveKitCaller(Caller):
+class LiveKitCaller(Person):
     """`room`: a new one gets the agent by dispatch; `bus`: the deployment's log, started, which also lets `hang_up` end the
     session."""
 
@@ -73,7 +73,8 @@ class LiveKitCaller(Caller):
         rate: int = 24_000,
         on_message: Callable[[ToClient], None] | None = None,
     ):
-        super().__init__(access.url, participant=participant, rate=rate, on_message=on_message)
+        super().__init__(participant, rate, on_message)
+        self.url = access.url
         self.room_name = room or f"room-{secrets.token_hex(4)}"
         self._access, self._bus = access, bus
         self._room = rtc.Room()
@@ -254,7 +255,3 @@ class LiveKitCaller(Caller):
                     self.ended.set()
                 await self._tell()
             await asyncio.sleep(_READ_EVERY)
-
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from ops import console
 from ops.stack.embedded.valkey import Valkey
+from ops.stack.here import data_folder, running
 from ops.stack.occupied import Occupied
-from ops.stack.stack import data_folder, running
 from schemas.bus import Listing, Reading
 from schemas.config.settings import Settings, load
 from schemas.log import connected

@@ -5,28 +5,26 @@ LiveKit only when it is asked for.
 """
 
 import asyncio
-import json
 import os
 import secrets
 import socket
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from ops.stack import disk
+from ops.stack import disk, here
 from ops.stack.doors import look_at_doors
 from ops.stack.embedded.livekit import LiveKit, Ports, build_if_missing
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.occupied import Occupied
-from ops.stack.private import private_folder, write_private
+from ops.stack.private import private_folder
 from ops.stack.supervisor import Command, Failed, Supervisor
 from ops.stack.system import free_port, free_udp_port
 from schemas.config.agents import Agents
-from schemas.config.settings import Settings, load, without_password
+from schemas.config.settings import Settings, without_password
 from schemas.errors import AntiphonError
 from schemas.log import connect
 
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from schemas.access.livekit import Access
 
 ANTIPHON = (sys.executable, "-m", "ops.cli")
-_STATE = "stack.json"
 _LOG_WITHIN = 10.0  # seconds
 
 
@@ -64,11 +61,6 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
     on_wait: Callable[[str], None] = lambda _: None
-
-
-def data_folder() -> Path:
-    """Where stacks keep their data: ANTIPHON_DATA, else .antiphon in the current folder."""
-    return Path(os.environ.get("ANTIPHON_DATA") or ".antiphon")
 
 
 class Stack:
@@ -112,14 +104,14 @@ class Stack:
         except BaseException:
             await self._stop()
             raise
-        self._write_state()
+        here.tell(self.plan.folder, self.endpoints() | {"redis_url": self.redis_url})
         self._occupied.say("running")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        (self.plan.folder / _STATE).unlink(missing_ok=True)
+        here.take_back(self.plan.folder)
         await self._stop()
 
     async def _stop(self) -> None:
@@ -246,13 +238,6 @@ class Stack:
                 return free_udp_port()
         return wanted
 
-    # ── one stack per folder, found again by the other commands ──────────────────────────────────────────────────────
-
-    def _write_state(self) -> None:
-        """For this user's other commands only: the log's password is in it."""
-        state = self.endpoints() | {"redis_url": self.redis_url, "pid": os.getpid(), "started": time.time()}
-        write_private(self.plan.folder / _STATE, json.dumps(state))
-
     def endpoints(self) -> dict[str, Any]:
         """To be shown."""
         found: dict[str, Any] = {
@@ -265,39 +250,3 @@ class Stack:
         if self.livekit is not None:  # the key itself stays in its file, which is its owner's only
             found |= {"livekit_url": self.livekit.url, "livekit_keys": str(self.livekit.key_file)}
         return found
-
-
-def running(folder: Path | None = None) -> dict[str, Any] | None:
-    """The endpoints of a stack that runs on this machine from our data folder, the latest started first; None if none."""
-    found = []
-    for state in (folder or data_folder()).glob(f"*/{_STATE}"):
-        try:
-            value = json.loads(state.read_text())
-            os.kill(value["pid"], 0)
-        except (OSError, ValueError, KeyError):
-            continue
-        found.append(value)
-    return max(found, key=lambda value: value["started"], default=None)
-
-
-def settings_here(**options: object) -> Settings:
-    """The settings of a process that is to work beside the stack that runs here: where they name no log and no LLM, its."""
-    settings = load(**options)
-    stack = running() if "redis_url" not in settings.model_fields_set else None
-    if stack is None:
-        return settings
-    found = {"redis_url": stack["redis_url"]}
-    if "llm_base_url" not in settings.model_fields_set:
-        found["llm_base_url"] = stack["llm_base_url"]
-    return load(**(found | options))
-
-
-def livekit_access(settings: Settings) -> "Access":
-    """The settings' LiveKit server, else that of the running stack. SettingsError: there is neither."""
-    from schemas.access.livekit import Access, access
-
-    stack = running()
-    if not settings.livekit_url and stack and "livekit_url" in stack:
-        key, _, secret = Path(stack["livekit_keys"]).read_text().strip().partition(": ")
-        return Access(stack["livekit_url"], key, secret)
-    return access(settings)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ops.people.audio import write_stereo
-from ops.stack.stack import running
+from ops.stack.here import running
 from schemas.access.tokens import Grant, mint
 from schemas.audio import Pcm
 from schemas.config.settings import Settings

@@ -22,8 +22,9 @@ from ops.commands.doctor.log import examine as examine_log
 from ops.stack import disk
 from ops.stack.embedded.livekit import LiveKit, redis_configuration
 from ops.stack.embedded.valkey import Valkey
+from ops.stack.here import running, settings_here
 from ops.stack.occupied import InUse, Occupied
-from ops.stack.stack import Plan, Stack, StackError, running, settings_here
+from ops.stack.stack import Plan, Stack, StackError
 from schemas.config.settings import load
 from schemas.log import connect
 

@@ -12,8 +12,8 @@ from ops.commands._dialogue import Dialogue
 from ops.commands.call import Options, hold
 from ops.commands.join import send_agent
 from ops.commands.phone import NotDone, hang_up
-from ops.people.caller import CallError
 from ops.people.entry import client_token, gateway_url
+from ops.people.person import CallError
 from schemas.access.tokens import Grant, verify
 from schemas.client import ReadyMessage
 from schemas.errors import SettingsError

@@ -11,7 +11,7 @@ from ops import console
 from ops.commands._options import Json
 from ops.commands.doctor import endpoints, languages, log, machine, phones
 from ops.commands.doctor.findings import Finding
-from ops.stack.stack import data_folder, running
+from ops.stack.here import data_folder, running
 from schemas.config.settings import load
 from schemas.errors import AntiphonError
 

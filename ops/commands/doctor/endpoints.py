@@ -72,7 +72,7 @@ async def livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:
             )
     from livekit import api
 
-    from ops.stack.stack import livekit_access
+    from ops.stack.here import livekit_access
     from schemas.access.livekit_errors import explain
 
     try:

@@ -6,7 +6,8 @@ import pytest
 
 from ops.people.livekit_caller import LiveKitCaller
 from ops.stack.embedded.livekit import LiveKitError, find_binary
-from ops.stack.stack import Plan, Stack, running
+from ops.stack.here import running
+from ops.stack.stack import Plan, Stack
 from schemas.config.settings import load
 
 
