@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from gateway.http.connections import DoorLimits
+from schemas.client import ErrorMessage, ReadyMessage, TurnMessage
 from schemas.events import TurnEnded
-from tests.gateway.door import START, Door, door, talk, until
+from tests.gateway.door import START, Door, door, talk, told, until
 from tests.gateway.pools import Pools
 
 ROUNDS = 10
@@ -115,7 +116,7 @@ class Stranger:
         return json.dumps(START | fields) if self.random.random() < 0.7 else self.message()
 
 
-async def _visit(gateway: Door, seed: int, tickets: list[tuple[str, str]]) -> list[dict[str, Any]]:
+async def _visit(gateway: Door, seed: int, tickets: list[tuple[str, str]]) -> list[ErrorMessage]:
     """One stranger's stay; answers the errors they were told."""
     who = Stranger(seed)
     client = await gateway.http.ws_connect(gateway.url + "/ws", max_msg_size=0)
@@ -149,17 +150,17 @@ async def _visit(gateway: Door, seed: int, tickets: list[tuple[str, str]]) -> li
         await client.close()
 
 
-async def _told(client: aiohttp.ClientWebSocketResponse, tickets: list[tuple[str, str]]) -> list[dict[str, Any]]:
+async def _told(client: aiohttp.ClientWebSocketResponse, tickets: list[tuple[str, str]]) -> list[ErrorMessage]:
     errors = []
     try:
         while True:
             frame = await client.receive(timeout=0.3)
             if frame.type is aiohttp.WSMsgType.TEXT:
-                message = json.loads(frame.data)
-                if message["type"] == "error":
+                message = told(frame.data)
+                if isinstance(message, ErrorMessage):
                     errors.append(message)
-                elif message["type"] == "ready":
-                    tickets.append((message["session"], message["ticket"]))
+                elif isinstance(message, ReadyMessage):
+                    tickets.append((message.session, message.ticket))
             elif frame.type is not aiohttp.WSMsgType.BINARY:
                 return errors
     except (TimeoutError, ConnectionError, RuntimeError):
@@ -179,9 +180,9 @@ async def test_strangers_harm_nobody(caplog: pytest.LogCaptureFixture) -> None:
             visits = [_visit(gateway, number * STRANGERS + one, tickets) for one in range(STRANGERS)]
             told, _ = await asyncio.gather(asyncio.gather(*visits), _one_turn(honest))
             for errors in told:
-                assert {error["code"] for error in errors} <= CODES
-                assert all(0 < len(error["message"]) < 500 and "Traceback" not in error["message"] for error in errors)
-                assert sum(error["fatal"] for error in errors) <= 1
+                assert {error.code for error in errors} <= CODES
+                assert all(0 < len(error.message) < 500 and "Traceback" not in error.message for error in errors)
+                assert sum(error.fatal for error in errors) <= 1
             if number == ROUNDS // 2:
                 gc.collect()
                 tracemalloc.start()
@@ -189,7 +190,7 @@ async def test_strangers_harm_nobody(caplog: pytest.LogCaptureFixture) -> None:
                 gc.collect()
                 sizes.append(tracemalloc.get_traced_memory()[0])
                 tracemalloc.stop()
-        turns = [event for event in await gateway.bus.read(ready["session"]) if isinstance(event, TurnEnded)]
+        turns = [event for event in await gateway.bus.read(ready.session) if isinstance(event, TurnEnded)]
         assert [event.how for event in turns].count("played") >= ROUNDS
         assert len(tickets) > ROUNDS
         assert b"antiphon_gateway_sessions_broken_total 0.0" in gateway.reception.house.metrics.text()
@@ -201,4 +202,4 @@ async def _one_turn(honest: aiohttp.ClientWebSocketResponse) -> None:
     """Speak, and be answered."""
     await talk(honest, 0.4)
     await talk(honest, 0.3, 0)
-    assert (await until(honest, "turn"))["how"] == "played"
+    assert (await until(honest, TurnMessage)).how == "played"

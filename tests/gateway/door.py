@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import numpy as np
@@ -15,6 +15,7 @@ from gateway.rooms.websocket.room import rejoin_websocket
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.transport import Transport
+from schemas.client import ToClient, from_gateway, to_json
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.log import MemoryBus
@@ -22,6 +23,7 @@ from schemas.process.clock import MonotonicClock
 from tests.gateway.rig import LoudnessVad
 
 SECRET = "a secret of at least thirty-two characters"
+M = TypeVar("M")
 START = {"type": "start", "version": 1}
 
 
@@ -66,10 +68,11 @@ class Door:
         self.clients.append(client)
         return client
 
-    async def begin(self, **fields: Any) -> tuple[aiohttp.ClientWebSocketResponse, dict[str, Any]]:
+    async def begin(self, **fields: Any) -> tuple[aiohttp.ClientWebSocketResponse, Any]:
+        """A client, and the answer to its `start`."""
         client = await self.connect()
         await client.send_json(START | fields)
-        return client, await client.receive_json(timeout=5)
+        return client, told(await client.receive_str(timeout=5))
 
 
 @asynccontextmanager
@@ -78,22 +81,30 @@ async def door(bus: MemoryBus | None = None, owner: str = "gateway-a", **options
         yield one
 
 
-async def until(client: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-    """The next text frame of a type; fails when the connection closes before."""
+def told(frame: str) -> ToClient:
+    """What a text frame says; fails where it says anything else than its class does."""
+    message = from_gateway(frame)
+    assert message is not None, frame
+    assert json.loads(to_json(message)) == json.loads(frame)
+    return message
+
+
+async def until(client: aiohttp.ClientWebSocketResponse, kind: type[M], timeout: float = 10) -> M:
+    """The next message of a type; fails when the connection closes before."""
     while True:
-        frame = await client.receive(timeout=10)
-        if frame.type is aiohttp.WSMsgType.TEXT and (message := json.loads(frame.data))["type"] == kind:
-            return message  # type: ignore[no-any-return]
+        frame = await client.receive(timeout=timeout)
+        if frame.type is aiohttp.WSMsgType.TEXT and isinstance(message := told(frame.data), kind):
+            return message
         assert frame.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), (frame, client.close_code)
 
 
-async def closing(client: aiohttp.ClientWebSocketResponse) -> tuple[list[dict[str, Any]], int | None]:
-    """All text frames up to the close, and its code."""
+async def closing(client: aiohttp.ClientWebSocketResponse) -> tuple[list[ToClient], int | None]:
+    """All messages up to the close, and its code."""
     messages = []
     while True:
         frame = await client.receive(timeout=10)
         if frame.type is aiohttp.WSMsgType.TEXT:
-            messages.append(json.loads(frame.data))
+            messages.append(told(frame.data))
         elif frame.type is aiohttp.WSMsgType.CLOSE:
             return messages, frame.data
         elif frame.type is not aiohttp.WSMsgType.BINARY:

@@ -17,8 +17,10 @@ import redis.asyncio
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port
 from schemas.bus import Bus
+from schemas.client import EndedMessage, ErrorMessage, ReadyMessage, SentenceMessage, TurnMessage, WordsMessage
 from schemas.errors import BusError
 from schemas.log import RedisBus
+from tests.gateway.door import told, until
 from tests.gateway.pools import Pools
 
 pytestmark = pytest.mark.models  # each process loads the VAD
@@ -100,18 +102,10 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def begin(http: aiohttp.ClientSession, url: str, **fields: Any) -> tuple[Any, dict[str, Any]]:
+async def begin(http: aiohttp.ClientSession, url: str, **fields: Any) -> tuple[Any, Any]:
     client = await http.ws_connect(url)
     await client.send_json({"type": "start", "version": 1} | fields)
-    return client, await client.receive_json(timeout=10)
-
-
-async def until(client: Any, kind: str) -> dict[str, Any]:
-    while True:
-        frame = await client.receive(timeout=15)
-        assert frame.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), frame
-        if frame.type is aiohttp.WSMsgType.TEXT and (message := frame.json())["type"] == kind:
-            return dict(message)
+    return client, told(await client.receive_str(timeout=10))
 
 
 async def wait_for(log: Bus, session: str, condition: Callable[[list[str]], bool], seconds: float = 10.0) -> list[str]:
@@ -135,18 +129,18 @@ async def test_killed_in_mid_reply(valkey: Valkey, log: Bus, http: aiohttp.Clien
         await first.ready()
         client, ready = await begin(http, first.url, rate=16_000)
         await client.send_json({"type": "message", "text": "hello"})
-        await until(client, "words")
+        await until(client, WordsMessage, 15)
         await first.end(signal.SIGKILL)
-        again, resumed = await begin(http, second.url, session=ready["session"], ticket=ready["ticket"], rate=16_000)
-        assert resumed["resumed"]
-        assert (await until(again, "sentence"))["text"] == "The second one."
-        turn = await until(again, "turn")
-        assert turn["how"] == "played"
-        types = [event.type for event in await log.read(ready["session"])]
+        again, resumed = await begin(http, second.url, session=ready.session, ticket=ready.ticket, rate=16_000)
+        assert resumed.resumed
+        assert (await until(again, SentenceMessage, 15)).text == "The second one."
+        turn = await until(again, TurnMessage, 15)
+        assert turn.how == "played"
+        types = [event.type for event in await log.read(ready.session)]
         assert types.count("playback.started") == 2
         assert types.count("turn.ended") == 1
         await again.send_json({"type": "hang_up"})
-        await until(again, "ended")
+        await until(again, EndedMessage, 15)
 
 
 async def test_orphan(valkey: Valkey, log: Bus, http: aiohttp.ClientSession, tmp_path: Path) -> None:
@@ -157,12 +151,12 @@ async def test_orphan(valkey: Valkey, log: Bus, http: aiohttp.ClientSession, tmp
         await first.ready()
         client, ready = await begin(http, first.url)
         await client.send_json({"type": "message", "text": "hello"})
-        await wait_for(log, ready["session"], lambda types: "turn.committed" in types)
+        await wait_for(log, ready.session, lambda types: "turn.committed" in types)
         await first.end(signal.SIGKILL)
-        types = await wait_for(log, ready["session"], lambda types: types[-1:] == ["session.ended"], 15)
+        types = await wait_for(log, ready.session, lambda types: types[-1:] == ["session.ended"], 15)
         assert types.count("turn.ended") == 1
         assert types.count("session.resumed") == 1
-        assert (await log.read(ready["session"]))[-1].reason == "client_gone"  # type: ignore[union-attr]
+        assert (await log.read(ready.session))[-1].reason == "client_gone"  # type: ignore[union-attr]
 
 
 async def test_log_restarted(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
@@ -170,17 +164,17 @@ async def test_log_restarted(valkey: Valkey, log: Bus, http: aiohttp.ClientSessi
     async with Pools(log, seconds=0.3) as pools, gateway(valkey) as one, gateway(valkey) as _:
         client, ready = await begin(http, one.url)
         await client.send_json({"type": "message", "text": "hello"})
-        await until(client, "turn")
+        await until(client, TurnMessage, 15)
         await pools.__aexit__()
         await valkey.kill()
         await asyncio.sleep(2.5)
         await valkey.start()
         await pools.__aenter__()
         await client.send_json({"type": "message", "text": "and now?"})
-        assert (await until(client, "turn"))["how"] == "played"
-        assert "session.resumed" not in [event.type for event in await log.read(ready["session"])]
+        assert (await until(client, TurnMessage, 15)).how == "played"
+        assert "session.resumed" not in [event.type for event in await log.read(ready.session)]
         await client.send_json({"type": "hang_up"})
-        await until(client, "ended")
+        await until(client, EndedMessage, 15)
 
 
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
@@ -196,16 +190,16 @@ async def test_log_that_takes_nothing(trouble: str, valkey: Valkey, log: Bus, ht
         else:
             await raw.replicaof("127.0.0.1", free_port())  # type: ignore[no-untyped-call]
         _, refusal = await begin(http, one.url)
-        assert (refusal["type"], refusal["code"], refusal["fatal"]) == ("error", "log", True)
-        assert "try again" in refusal["message"]
+        assert (type(refusal), refusal.code, refusal.fatal) == (ErrorMessage, "log", True)
+        assert "try again" in refusal.message
         await client.send_json({"type": "message", "text": "hello"})
         await asyncio.sleep(0.5)
         await raw.config_set("maxmemory", "0")
         await raw.replicaof("NO", "ONE")  # type: ignore[no-untyped-call]
         await pools.__aenter__()
-        assert (await until(client, "turn"))["how"] == "played"
+        assert (await until(client, TurnMessage, 15)).how == "played"
         _, welcome = await begin(http, one.url)
-        assert welcome["type"] == "ready"
+        assert isinstance(welcome, ReadyMessage)
     said = "".join(one.lines)
     assert ("maxmemory" if trouble == "full" else "REDIS_URL") in said
     assert "Traceback" not in said
@@ -218,21 +212,21 @@ async def test_a_session_of_the_future(valkey: Valkey, log: Bus, http: aiohttp.C
     async with Pools(log, seconds=0.3), gateway(valkey) as one:
         async with gateway(valkey) as two:
             client, ready = await begin(http, two.url)
-            name = ready["session"]
+            name = ready.session
             await wait_for(log, name, lambda types: "participant.joined" in types)
             seq = (await log.info(name)).seq + 1  # type: ignore[union-attr]
             await raw.xadd(f"{{p00}}:ev:{name}", {"t": "dream.begun", "at": 1, "b": b"\x80"}, id=f"{seq}-0")
             await raw.hset(f"{{p00}}:s:{name}", "seq", seq)  # type: ignore[misc]
             await client.close()
             two.process.kill()
-        _, refusal = await begin(http, one.url, session=name, ticket=ready["ticket"])
-        assert refusal["type"] == "error"
-        assert "update this program" in refusal["message"]
+        _, refusal = await begin(http, one.url, session=name, ticket=ready.ticket)
+        assert isinstance(refusal, ErrorMessage)
+        assert "update this program" in refusal.message
         ((_, last),) = await raw.xrevrange(f"{{p00}}:ev:{name}", count=1)
         assert last[b"t"] == b"session.ended"
         other, _ = await begin(http, one.url)
         await other.send_json({"type": "message", "text": "hello"})
-        assert (await until(other, "turn"))["how"] == "played"
+        assert (await until(other, TurnMessage, 15)).how == "played"
     await raw.aclose()
 
 
@@ -243,13 +237,13 @@ async def test_sigterm(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) ->
     async with Pools(log, seconds=1.0):
         client, _ = await begin(http, process.url)
         await client.send_json({"type": "message", "text": "hello"})
-        await until(client, "sentence")
+        await until(client, SentenceMessage, 15)
         process.process.send_signal(signal.SIGTERM)
         await asyncio.sleep(0.2)
-        assert (await begin(http, process.url))[1]["code"] == "draining"
-        assert (await until(client, "turn"))["how"] == "played"
+        assert (await begin(http, process.url))[1].code == "draining"
+        assert (await until(client, TurnMessage, 15)).how == "played"
         await client.send_json({"type": "hang_up"})
-        await until(client, "ended")
+        await until(client, EndedMessage, 15)
         assert await process.process.wait() == 0
     await process.end()
 

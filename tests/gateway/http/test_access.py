@@ -10,13 +10,14 @@ from gateway.http.server import Server
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from schemas.access.tokens import Grant, mint
+from schemas.client import ErrorMessage, ReadyMessage
 from schemas.config.agents import Agents
 from schemas.errors import SettingsError
 from schemas.events import ParticipantJoined, SessionStarted
 from schemas.log import MemoryBus
 from schemas.process.clock import MonotonicClock
 from schemas.process.hosts import host_names, is_ours
-from tests.gateway.door import SECRET, START, closing, door
+from tests.gateway.door import SECRET, START, closing, door, told
 from tests.gateway.rig import LoudnessVad
 
 
@@ -34,9 +35,9 @@ async def test_token_claims() -> None:
     async with door(secret=SECRET) as gateway:
         client = await gateway.connect(f"/ws?token={mint(SECRET, Grant('lobby', 'ann', 'greeter'))}")
         await client.send_json(START | {"participant": "bob", "room": "cellar", "agent": "default"})
-        ready = await client.receive_json(timeout=5)
+        ready = told(await client.receive_str(timeout=5))
         await asyncio.sleep(0.1)
-        events = await gateway.bus.read(ready["session"])
+        events = await gateway.bus.read(ready.session)
         started = next(event for event in events if isinstance(event, SessionStarted))
         joined = next(event for event in events if isinstance(event, ParticipantJoined))
         assert (started.room, started.agent.greeting, joined.participant) == ("lobby", "Good day.", "ann")
@@ -52,8 +53,8 @@ async def test_bad_token(token: str) -> None:
     async with door(secret=SECRET) as gateway:
         client = await gateway.connect("/ws", headers={"Authorization": f"Bearer {value}"} if value else {})
         await client.send_json(START)
-        answer = await client.receive_json(timeout=5)
-        assert (answer["type"], answer["code"]) == ("error", "token")
+        answer = told(await client.receive_str(timeout=5))
+        assert (type(answer), answer.code) == (ErrorMessage, "token")
         assert (await closing(client))[1] == 1008
         headers = {"Authorization": f"Bearer {value}"} if value else {}
         async with gateway.http.post(gateway.url + "/join", headers=headers, json={"room": "lobby"}) as refused:
@@ -71,7 +72,7 @@ async def test_good_token(scheme: str) -> None:
         else:
             client = await gateway.connect(headers={"Authorization": f"{scheme} {token}"})
         await client.send_json(START)
-        assert (await client.receive_json(timeout=5))["type"] == "ready"
+        assert isinstance(told(await client.receive_str(timeout=5)), ReadyMessage)
 
 
 async def test_what_a_token_does_not_allow() -> None:
@@ -97,7 +98,7 @@ async def test_tokens_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
         for token in (good, bad):
             client = await gateway.connect(f"/ws?token={token}")
             await client.send_json(START)
-            await client.receive_json(timeout=5)
+            told(await client.receive_str(timeout=5))
             await client.close()
         async with gateway.http.get(f"{gateway.url}/ws?token={good}") as answer:
             assert answer.status == 400
@@ -136,7 +137,7 @@ async def test_own_names() -> None:
         for host in OURS:
             client = await gateway.connect(headers={"Host": host})
             await client.send_json(START)
-            assert (await client.receive_json(timeout=5))["type"] == "ready", host
+            assert isinstance(told(await client.receive_str(timeout=5)), ReadyMessage), host
             await client.close()
 
 
@@ -152,7 +153,7 @@ async def test_with_a_secret_any_name_will_do() -> None:
     async with door(secret=SECRET) as gateway:
         client = await gateway.connect(f"/ws?token={mint(SECRET, Grant())}", headers={"Host": "voice.example"})
         await client.send_json(START)
-        assert (await client.receive_json(timeout=5))["type"] == "ready"
+        assert isinstance(told(await client.receive_str(timeout=5)), ReadyMessage)
 
 
 # ── from which page ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,8 +184,8 @@ async def test_origin(origin: str | None, let_in: bool) -> None:
         headers = {"Origin": own.get(origin, origin)} if origin else {}
         client = await gateway.connect(headers=headers)
         await client.send_json(START)
-        answer = await client.receive_json(timeout=5)
-        assert (answer["type"] == "ready") is let_in
+        answer = told(await client.receive_str(timeout=5))
+        assert isinstance(answer, ReadyMessage) is let_in
         async with gateway.http.post(gateway.url + "/join", headers=headers, json={"room": "lobby"}) as joined:
             assert joined.status == (409 if let_in else 401)
             assert not [name for name in joined.headers if name.lower().startswith("access-control")]
@@ -195,7 +196,7 @@ async def test_no_origin_and_no_host() -> None:
     async with door(secret=SECRET) as gateway:
         client = await gateway.connect(f"/ws?token={mint(SECRET, Grant())}", headers={"Host": "", "Origin": "null"})
         await client.send_json(START)
-        assert (await client.receive_json(timeout=5))["code"] == "origin"
+        assert told(await client.receive_str(timeout=5)).code == "origin"
 
 
 @pytest.mark.parametrize(

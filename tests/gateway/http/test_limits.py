@@ -15,9 +15,10 @@ from aiohttp.test_utils import make_mocked_request
 from gateway.http import connections, server
 from gateway.http.connections import DoorLimits, caller_of, neighbourhood, proxies_of
 from schemas.access.tokens import Grant, mint
+from schemas.client import EndedMessage, ErrorMessage, ReadyMessage
 from schemas.errors import SettingsError
 from schemas.process.hosts import within
-from tests.gateway.door import SECRET, START, Door, closing, door
+from tests.gateway.door import SECRET, START, Door, closing, door, told
 
 
 @asynccontextmanager
@@ -70,11 +71,11 @@ async def test_half_open_connections_lock_nobody_out(said: bytes, limits: DoorLi
             await asyncio.sleep(0.2)
             assert gateway.server.connections.count <= 50
             _, ready = await gateway.begin()
-            assert ready["type"] == "ready"
+            assert isinstance(ready, ReadyMessage)
             await before.send_json({"type": "message", "text": "still here"})
             await before.send_json({"type": "hang_up"})
             messages, _ = await closing(before)
-            assert messages[-1] == {"type": "ended", "reason": "hang_up"}
+            assert messages[-1] == EndedMessage(reason="hang_up")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ async def test_nonsense_leaves_nothing_in_the_log(said: bytes, caplog: pytest.Lo
         async with half_open(gateway.server.port, 1, said):
             await asyncio.sleep(0.1)
         await asyncio.sleep(0.1)
-        assert (await gateway.begin())[1]["type"] == "ready"
+        assert isinstance((await gateway.begin())[1], ReadyMessage)
     said = [record for record in caplog.records if record.name.startswith("aiohttp") or record.exc_info]
     assert [record.getMessage() for record in said if record.levelno >= logging.WARNING] == []
     assert "secret" not in caplog.text
@@ -160,19 +161,19 @@ async def test_a_head_that_trickles_in_is_cut_off(monkeypatch: pytest.MonkeyPatc
 
 async def test_a_start_comes_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A WebSocket that never begins is closed, whatever it pings."""
-    monkeypatch.setattr(server, "_START_WITHIN", 0.3)
+    monkeypatch.setattr(server, "START_WITHIN", 0.3)
     async with door() as gateway:
         client = await gateway.connect()
         await client.ping()
         messages, code = await closing(client)
-        assert (messages[0]["code"], code) == ("start", 1008)
+        assert (messages[0].code, code) == ("start", 1008)
 
 
 async def test_who_is_too_many_is_told() -> None:
     """Where all connections have something to do, one more is refused in words."""
     async with door(limits=DoorLimits(connections_per_address=3)) as gateway:
         for _ in range(3):
-            assert (await gateway.begin())[1]["type"] == "ready"
+            assert isinstance((await gateway.begin())[1], ReadyMessage)
         async with gateway.http.get(gateway.url + "/ws") as answer:
             assert answer.status == 503
             assert (await answer.json())["error"]["code"] == "too_many"
@@ -182,8 +183,8 @@ async def refused(gateway: Door, path: str = "/ws", **fields: Any) -> str:
     """The code a client is refused with; "" for none."""
     client = await gateway.connect(path)
     await client.send_json(START | fields)
-    answer = await client.receive_json(timeout=5)
-    return answer.get("code", "")  # type: ignore[no-any-return]
+    answer = told(await client.receive_str(timeout=5))
+    return answer.code if isinstance(answer, ErrorMessage) else ""
 
 
 async def test_sessions_of_one_address() -> None:
@@ -213,7 +214,7 @@ async def test_opens_within_a_minute() -> None:
     async with door(limits=DoorLimits(opens_per_minute=5)) as gateway:
         client, ready = await gateway.begin()
         for _ in range(10):
-            assert await refused(gateway, session=ready["session"], ticket=ready["ticket"]) == ""
+            assert await refused(gateway, session=ready.session, ticket=ready.ticket) == ""
         assert [await refused(gateway, agent="nobody") for _ in range(6)] == ["agent"] * 4 + ["too_many"] * 2
         assert await refused(gateway) == "too_many"
         assert client.close_code != 1013

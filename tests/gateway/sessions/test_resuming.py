@@ -7,24 +7,25 @@ import aiohttp
 import pytest
 
 from schemas.access.tokens import Grant, mint
+from schemas.client import EndedMessage, ErrorMessage, ReadyMessage, TurnMessage
 from schemas.events import ParticipantJoined, TranscriptFinal
 from schemas.log import MemoryBus
 from schemas.text.clean import identity
-from tests.gateway.door import SECRET, START, Door, closing, door, talk, until
+from tests.gateway.door import SECRET, START, Door, closing, door, talk, told, until
 from tests.gateway.pools import Pools
 
 
-async def enter(gateway: Door, grant: Grant, **fields: Any) -> tuple[aiohttp.ClientWebSocketResponse, dict[str, Any]]:
+async def enter(gateway: Door, grant: Grant, **fields: Any) -> tuple[aiohttp.ClientWebSocketResponse, Any]:
     client = await gateway.connect(headers={"Authorization": f"Bearer {mint(SECRET, grant)}"})
     await client.send_json(START | fields)
-    return client, await client.receive_json(timeout=5)
+    return client, told(await client.receive_str(timeout=5))
 
 
 async def hears(gateway: Door, client: aiohttp.ClientWebSocketResponse, session: str, participant: str) -> None:
     """What the client says is a turn of `participant`, the only one who ever was in this session, and is answered."""
     await talk(client, 0.6)
     quiet = asyncio.create_task(talk(client, 3, 0))
-    assert (await until(client, "turn"))["how"] == "played"
+    assert (await until(client, TurnMessage)).how == "played"
     quiet.cancel()
     events = await gateway.bus.read(session)
     assert {event.participant for event in events if isinstance(event, TranscriptFinal)} == {participant}
@@ -49,13 +50,13 @@ async def test_who_comes_back_is_who_the_log_says(adopted: bool, again: dict[str
         _, ready = await first.begin(participant="ann", name="Ann", rate=16_000)
         await asyncio.sleep(0.2)  # a few ticks: the log knows her
         await lose(first)
-        while adopted and ready["session"] not in second.engine.sessions:
+        while adopted and ready.session not in second.engine.sessions:
             await asyncio.sleep(0.05)
         client, resumed = await second.begin(
-            **({"session": ready["session"], "ticket": ready["ticket"], "rate": 16_000} | again)
+            **({"session": ready.session, "ticket": ready.ticket, "rate": 16_000} | again)
         )
-        assert (resumed["type"], resumed["resumed"], resumed["rate"]) == ("ready", True, 16_000)
-        await hears(second, client, ready["session"], "ann")
+        assert (type(resumed), resumed.resumed, resumed.rate) == (ReadyMessage, True, 16_000)
+        await hears(second, client, ready.session, "ann")
 
 
 @pytest.mark.parametrize(("adopted", "name"), [(False, "ann"), (True, "ann"), (True, "Ann  von der Tann")])
@@ -70,10 +71,10 @@ async def test_named_by_token(adopted: bool, name: str) -> None:
         _, ready = await enter(first, ann, rate=16_000)
         await asyncio.sleep(0.2)
         await lose(first)
-        while adopted and ready["session"] not in second.engine.sessions:
+        while adopted and ready.session not in second.engine.sessions:
             await asyncio.sleep(0.05)
-        client, _ = await enter(second, ann, session=ready["session"], ticket=ready["ticket"], rate=16_000)
-        await hears(second, client, ready["session"], identity(name))
+        client, _ = await enter(second, ann, session=ready.session, ticket=ready.ticket, rate=16_000)
+        await hears(second, client, ready.session, identity(name))
 
 
 async def test_killed_before_it_could_say_who_came() -> None:
@@ -82,10 +83,10 @@ async def test_killed_before_it_could_say_who_came() -> None:
     async with door(bus) as first, door(bus, "gateway-b") as second, Pools(bus, says=["Yes."], seconds=0.2):
         first.engine.add = lambda session: None  # type: ignore[method-assign]
         _, ready = await first.begin(participant="ann", name="Ann")
-        assert "participant.joined" not in [event.type for event in await bus.read(ready["session"])]
-        client, _ = await second.begin(session=ready["session"], ticket=ready["ticket"])
-        await hears(second, client, ready["session"], "ann")
-        (joined,) = [event for event in await bus.read(ready["session"]) if isinstance(event, ParticipantJoined)]
+        assert "participant.joined" not in [event.type for event in await bus.read(ready.session)]
+        client, _ = await second.begin(session=ready.session, ticket=ready.ticket)
+        await hears(second, client, ready.session, "ann")
+        (joined,) = [event for event in await bus.read(ready.session) if isinstance(event, ParticipantJoined)]
         assert joined.name == "Ann"
 
 
@@ -100,13 +101,11 @@ async def test_a_token_for_somebody_else(grant: Grant, elsewhere: bool) -> None:
     bus = MemoryBus()
     async with door(bus, secret=SECRET) as first, door(bus, "gateway-b", secret=SECRET) as second:
         client, ready = await enter(first, Grant(participant="ann", room="lobby"))
-        thief, answer = await enter(
-            second if elsewhere else first, grant, session=ready["session"], ticket=ready["ticket"]
-        )
-        assert (answer["type"], answer["code"]) == ("error", "token")
+        thief, answer = await enter(second if elsewhere else first, grant, session=ready.session, ticket=ready.ticket)
+        assert (type(answer), answer.code) == (ErrorMessage, "token")
         assert (await closing(thief))[1] == 1008
         await client.send_json({"type": "hang_up"})
-        assert (await until(client, "ended"))["reason"] == "hang_up"
+        assert (await until(client, EndedMessage)).reason == "hang_up"
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "elsewhere"])
@@ -117,9 +116,9 @@ async def test_the_ticket_alone(token: str, elsewhere: bool) -> None:
     async with door(bus, secret=SECRET) as first, door(bus, "gateway-b", secret=SECRET) as second:
         _, ready = await enter(first, Grant(participant="ann"))
         thief = await (second if elsewhere else first).connect(f"/ws?token={token}")
-        await thief.send_json(START | {"session": ready["session"], "ticket": ready["ticket"]})
+        await thief.send_json(START | {"session": ready.session, "ticket": ready.ticket})
         messages, code = await closing(thief)
-        assert ([message["code"] for message in messages], code) == (["token"], 1008)
+        assert ([message.code for message in messages], code) == (["token"], 1008)
 
 
 @pytest.mark.parametrize("ticket", ["wrong", ""])
@@ -130,13 +129,13 @@ async def test_a_dead_gateways_session(ticket: str) -> None:
         second.reception.leases.adopting = False
         _, ready = await first.begin(participant="ann")
         await lose(first)
-        while ready["session"] not in await bus.expired(0, 10):
+        while ready.session not in await bus.expired(0, 10):
             await asyncio.sleep(0.05)
-        thief, answer = await second.begin(session=ready["session"], ticket=ticket)
-        assert (answer["type"], answer["code"]) == ("error", "ticket")
+        thief, answer = await second.begin(session=ready.session, ticket=ticket)
+        assert (type(answer), answer.code) == (ErrorMessage, "ticket")
         assert (await closing(thief))[1] == 1008
-        _, resumed = await second.begin(session=ready["session"], ticket=ready["ticket"])
-        assert resumed["resumed"]
+        _, resumed = await second.begin(session=ready.session, ticket=ready.ticket)
+        assert resumed.resumed
 
 
 async def test_the_button_is_let_go_with_the_line() -> None:
@@ -146,5 +145,5 @@ async def test_the_button_is_let_go_with_the_line() -> None:
         await client.send_json({"type": "talk", "pressed": True})
         await talk(client, 0.6)
         await client.close()
-        again, _ = await gateway.begin(session=ready["session"], ticket=ready["ticket"])
-        assert (await until(again, "turn"))["how"] == "played"
+        again, _ = await gateway.begin(session=ready.session, ticket=ready.ticket)
+        assert (await until(again, TurnMessage)).how == "played"
