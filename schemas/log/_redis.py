@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -26,17 +26,17 @@ from schemas.bus import (
     Taken,
 )
 from schemas.clock import Micros
-from schemas.codec import decode_event, decode_job, encode_event, encode_job
+from schemas.codec import decode_event, decode_job
 from schemas.config.lease import Lease
 from schemas.errors import BusError, EventError
-from schemas.events import STAGES, Event, Stage
+from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.languages import Announced
+from schemas.log import _calls as calls
 from schemas.log import keys
-from schemas.log._fences import asked_limits, check_postable, fence_of, perishable, reason_of, replaces
+from schemas.log._fences import asked_limits, check_postable, reason_of
 from schemas.log._server import ClusterServer, Server, SingleServer
 
-_OUTCOMES = {outcome.value.encode(): outcome for outcome in Outcome}
 _logger = logging.getLogger(__name__)
 _Argument = str | bytes | int
 _DEAD_CONSUMER = 3_600_000
@@ -117,11 +117,10 @@ class RedisBus(Bus):
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
         await self._mark_lease()
-        last_id, time, rows, again = await self._server.function(
-            "take", [keys.queue(partition, stage)], [consumer, count, self._lease, int(reclaim), self._jobs_settle]
-        )
-        deliveries = [delivery for row in rows if (delivery := _delivery(row, partition))]
-        return Taken(deliveries, last_id.decode(), time, again / 1000)
+        call = calls.Take(consumer=consumer, count=count, lease=self._lease, reclaim=reclaim, settle=self._jobs_settle)
+        answer: calls.TakeAnswer = await self._call("take", call, keys.queue(partition, stage))
+        deliveries = [delivery for row in answer["jobs"] if (delivery := _taken(row, partition))]
+        return Taken(deliveries, answer["last_id"], answer["time"], answer["again"] / 1000)
 
     async def wait(
         self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float
@@ -135,7 +134,7 @@ class RedisBus(Bus):
             await self._server.read_streams(bells, 1, timeout, doorbell=True)
             return Handed([], Micros(0))
         asked, rows = await self._server.new_entries(list(streams), keys.GROUP, consumer, each, timeout)
-        handed = [_entry(row, streams[name]) for name, entries in rows for row in entries]
+        handed = [_handed(entry, flat, streams[name]) for name, entries in rows for entry, flat in entries]
         deliveries = [delivery for delivery in handed if delivery]
         if any(delivery.enqueued <= asked for delivery in deliveries):  # they lay there, and may have become void
             outcomes = await self.renew(stage, consumer, deliveries)
@@ -157,11 +156,8 @@ class RedisBus(Bus):
         return [outcomes[delivery.partition, delivery.entry] for delivery in deliveries]
 
     async def _renew(self, stage: Stage, consumer: str, partition: int, deliveries: list[Delivery]) -> list[Outcome]:
-        arguments: list[_Argument] = [consumer]
-        for delivery in deliveries:
-            arguments += _owned(delivery)
-        answer = await self._server.function("renew", [keys.queue(partition, stage)], arguments)
-        return [_OUTCOMES[outcome] for outcome in answer]
+        call = calls.Renew(consumer=consumer, deliveries=[calls.delivery_row(delivery) for delivery in deliveries])
+        return [Outcome(outcome) for outcome in await self._call("renew", call, keys.queue(partition, stage))]
 
     async def commit(
         self,
@@ -174,27 +170,27 @@ class RedisBus(Bus):
         jobs: Sequence[Job] = (),
         seen: Seen | None = None,
     ) -> Reply:
-        job, partition = delivery.job, delivery.partition
-        answer = await self._server.function(
-            "commit",
-            [keys.session_hash(partition, job.session), keys.queue(partition, stage)],
-            [
-                *(consumer, delivery.entry, delivery.attempt, job.id, step, ending, job.lane or "", *fence_of(job)),
-                *_seen(seen),
-                *(stage, reason_of(events) if ending == "dead" else ""),
-                *_events(events),
-                *_jobs(jobs),
-            ],
+        call = calls.Commit(
+            consumer=consumer,
+            delivery=calls.delivery_row(delivery),
+            step=step,
+            ending=ending,
+            seen=calls.seen_row(seen),
+            stage=stage,
+            reason=reason_of(events) if ending == "dead" else "",
+            events=calls.event_rows(events),
+            jobs=calls.job_rows(jobs),
         )
-        return _reply(answer)
+        session = keys.session_hash(delivery.partition, delivery.job.session)
+        return _reply(await self._call("commit", call, session, keys.queue(delivery.partition, stage)))
 
     async def release(self, stage: Stage, consumer: str, delivery: Delivery) -> Outcome:
-        queue = keys.queue(delivery.partition, stage)
-        return _OUTCOMES[await self._server.function("release", [queue], [consumer, *_owned(delivery)])]
+        call = calls.Release(consumer=consumer, delivery=calls.delivery_row(delivery))
+        return Outcome(await self._call("release", call, keys.queue(delivery.partition, stage)))
 
     async def retire(self, stage: Stage, partition: int, consumer: str) -> bool:
-        queue = keys.queue(partition, stage)
-        return bool(await self._server.function("retire", [queue], [consumer, _DEAD_CONSUMER]))
+        call = calls.Retire(consumer=consumer, dead=_DEAD_CONSUMER)
+        return bool(await self._call("retire", call, keys.queue(partition, stage)))
 
     # ── gateways ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -207,48 +203,46 @@ class RedisBus(Bus):
         jobs: Sequence[Job] = (),
         ticket: str = "",
     ) -> Claimed:
-        arguments = [owner, request, ticket, self._lease, *_events(events), *_jobs(jobs)]
-        answer = await self._server.function("open", [self._hash(session)], arguments)
-        return Claimed(_reply(answer), answer[4] if len(answer) > 4 else 0)
+        call = calls.Open(
+            owner=owner,
+            request=request,
+            ticket=ticket,
+            lease=self._lease,
+            events=calls.event_rows(events),
+            jobs=calls.job_rows(jobs),
+        )
+        return _claimed(await self._call("open", call, self._hash(session)))
 
     async def publish(self, session: str, epoch: int, publication: Publication) -> Reply:
-        return await self._publish(session, epoch, publication, "")
+        return await self._publish(session, epoch, publication, None)
 
     async def close(self, session: str, epoch: int, publication: Publication) -> Reply:
         return await self._publish(session, epoch, publication, self._retention)
 
-    async def _publish(self, session: str, epoch: int, publication: Publication, retention: _Argument) -> Reply:
-        limits = asked_limits(publication.jobs, publication.limits)
+    async def _publish(self, session: str, epoch: int, publication: Publication, retention: int | None) -> Reply:
         snapshot = publication.snapshot
-        packed = msgpack.packb((snapshot.seq, snapshot.version, snapshot.state)) if snapshot else b""
-        raises = publication.raises
-        answer = await self._server.function(
-            "publish",
-            [self._hash(session)],
-            [
-                *(epoch, publication.operation, *_seen(publication.seen), "" if raises is None else raises),
-                *(retention, packed, len(limits)),
-                *(part for limit in limits.items() for part in limit),
-                *_events(publication.events),
-                *_jobs(publication.jobs),
-            ],
+        call = calls.Publish(
+            epoch=epoch,
+            operation=publication.operation,
+            seen=calls.seen_row(publication.seen),
+            raises=publication.raises,
+            retention=retention,
+            snapshot=msgpack.packb((snapshot.seq, snapshot.version, snapshot.state)) if snapshot else None,
+            limits=asked_limits(publication.jobs, publication.limits),
+            events=calls.event_rows(publication.events),
+            jobs=calls.job_rows(publication.jobs),
         )
-        return _reply(answer)
+        return _reply(await self._call("publish", call, self._hash(session)))
 
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held:
-        arguments: list[_Argument] = [owner, self._lease]
-        for hold in sessions:
-            arguments += [hold.session, hold.epoch, msgpack.packb(dict(hold.positions)), *_seen(hold.seen)]
-        time, *queued, rows = await self._server.function("hold", [keys.leases(partition)], arguments)
+        call = calls.Hold(owner=owner, lease=self._lease, sessions=[calls.hold_row(hold) for hold in sessions])
+        answer: calls.HoldAnswer = await self._call("hold", call, keys.leases(partition))
         await self._mark_lease()
-        return Held([_reply(row) for row in rows], dict(zip(STAGES, queued, strict=True)), time)
+        return Held([_reply(reply) for reply in answer["replies"]], answer["queued"], answer["time"])
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
-        arguments: list[_Argument] = [owner, request, ticket, self._lease, self._sessions_settle]
-        answer = await self._server.function("claim", [self._hash(session)], arguments)
-        if len(answer) < 6:
-            return Claimed(_reply(answer))
-        return Claimed(_reply(answer), answer[4], msgpack.unpackb(answer[5]) if answer[5] else {})
+        call = calls.Claim(owner=owner, request=request, ticket=ticket, lease=self._lease, settle=self._sessions_settle)
+        return _claimed(await self._call("claim", call, self._hash(session)))
 
     async def inbox(
         self, owner: str, last_ids: Mapping[int, str], timeout: float
@@ -270,14 +264,16 @@ class RedisBus(Bus):
         return rows[0][0].decode() if rows else "0-0"
 
     async def expired(self, partition: int, count: int) -> list[str]:
-        names = await self._server.function("expired", [keys.leases(partition)], [count, self._sessions_settle])
-        return [name.decode() for name in names]
+        call = calls.Expired(count=count, settle=self._sessions_settle)
+        names: list[str] = await self._call("expired", call, keys.leases(partition))
+        return names
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def post(self, session: str, request: str, event: Event) -> Reply:
         check_postable(event)
-        return _reply(await self._server.function("post", [self._hash(session)], [request, *_events([event])]))
+        call = calls.Post(request=request, events=calls.event_rows([event]))
+        return _reply(await self._call("post", call, self._hash(session)))
 
     async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
         key = keys.events(self.partition(session), session)
@@ -373,57 +369,63 @@ class RedisBus(Bus):
     def _hash(self, session: str) -> str:
         return keys.session_hash(self.partition(session), session)
 
-
-def _owned(delivery: Delivery) -> tuple[_Argument, ...]:
-    job = delivery.job
-    return (delivery.entry, delivery.attempt, job.session, job.id, job.lane or "", *fence_of(job))
+    async def _call(self, function: str, call: calls.Call, *names: str) -> Any:
+        return calls.unpacked(await self._server.function(function, names, calls.packed(call)))
 
 
-def _seen(seen: Seen | None) -> tuple[_Argument, _Argument]:
-    return (seen.seq, seen.at) if seen else (0, 0)
+def _reply(answer: calls.Answer) -> Reply:
+    return Reply(Outcome(answer["outcome"]), answer["seq"], answer["time"], answer["at"])
 
 
-def _events(events: Sequence[Event]) -> Iterable[_Argument]:
-    yield len(events)
-    for event in events:
-        yield event.type
-        yield encode_event(event)
+def _claimed(answer: calls.ClaimAnswer) -> Claimed:
+    positions = answer.get("positions")
+    unpacked = msgpack.unpackb(calls.as_bytes(positions)) if positions else {}
+    return Claimed(_reply(answer), answer.get("epoch", 0), unpacked)
 
 
-def _jobs(jobs: Sequence[Job]) -> Iterable[_Argument]:
-    yield len(jobs)
-    for job in jobs:
-        yield from (job.stage, job.id, job.lane or "", *fence_of(job), int(job.deadline * 1e6))
-        yield from (int(perishable(job)), replaces(job), encode_job(job))
+def _taken(row: calls.TakenRow, partition: int) -> Delivery | None:
+    job = _job(calls.as_bytes(row["body"]), row["answers"], row["session"])
+    if job is None:
+        return None
+    return Delivery(row["entry"], partition, job, row["attempt"], row["enqueued"], row["deadline"], row["last_step"])
 
 
-def _reply(answer: Sequence[Any]) -> Reply:
-    return Reply(_OUTCOMES[answer[0]], answer[1], answer[2], answer[3])
-
-
-def _delivery(row: Sequence[Any], partition: int) -> Delivery | None:
+def _job(body: bytes, answers: int, session: str) -> Job | None:
     """None for a job this version can't read: its lease runs out, and a newer worker takes it."""
-    entry, attempt, session, body, answers, deadline, enqueued, last_step = row
     try:
-        job = decode_job(body, answers)
+        return decode_job(body, answers)
     except EventError as error:
-        _logger.warning("session %s: a job is left to other workers: %s", session.decode(), error)
+        _logger.warning("session %s: a job is left to other workers: %s", session, error)
         return None
-    return Delivery(entry.decode(), partition, job, attempt, enqueued, deadline, last_step)
 
 
-def _entry(row: tuple[bytes, Sequence[bytes]], partition: int) -> Delivery | None:
-    """A job as it lies in its stream, just handed out for the first time: no attempt has committed a step of it."""
-    entry, fields = row
-    _, session, _, _, _, _, _, _, _, _, _, deadline, _, enqueued, _, _, _, answers, _, body = fields
-    return _delivery((entry, 1, session, body, int(answers), int(deadline), int(enqueued), -1), partition)
+# ── as it lies in streams, by the short names that `append` and `push` in `antiphon.lua` give ────────────────────────
 
 
-def _inbox_entry(fields: Sequence[bytes]) -> InboxEntry | None:
+def _fields(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _event(seq: int, fields: Mapping[bytes, bytes]) -> Event:
+    return decode_event(fields[b"t"].decode(), fields[b"b"], seq, Micros(int(fields[b"at"])))
+
+
+def _inbox_entry(flat: Sequence[bytes]) -> InboxEntry | None:
     """None for an event this version can't read: its session alone meets it, by the gap, in its log."""
-    _, session, _, seq, _, kind, _, at, _, body = fields
+    fields = _fields(flat)
+    session = fields[b"s"].decode()
     try:
-        return InboxEntry(session.decode(), decode_event(kind.decode(), body, int(seq), Micros(int(at))))
+        return InboxEntry(session, _event(int(fields[b"q"]), fields))
     except EventError as error:
-        _logger.warning("session %s: %s", session.decode(), error)
+        _logger.warning("session %s: %s", session, error)
         return None
+
+
+def _handed(entry: bytes, flat: Sequence[bytes], partition: int) -> Delivery | None:
+    """A job just handed out for the first time: no attempt has committed a step of it."""
+    fields = _fields(flat)
+    job = _job(fields[b"b"], int(fields[b"a"]), fields[b"s"].decode())
+    if job is None:
+        return None
+    enqueued, deadline = Micros(int(fields[b"e"])), Micros(int(fields[b"d"]))
+    return Delivery(entry.decode(), partition, job, 1, enqueued, deadline, -1)

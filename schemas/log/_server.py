@@ -41,7 +41,7 @@ class Server(Protocol):
     async def agree_on_lease(self, lease: int, mark: float) -> None: ...
     async def mark_lease(self, lease: int, mark: float) -> None: ...
     async def aclose(self) -> None: ...
-    async def function(self, name: str, names: Sequence[str], arguments: Sequence[Argument]) -> Any: ...
+    async def function(self, name: str, names: Sequence[str], arguments: bytes) -> Any: ...
     async def command(self, key: str, *command: Argument) -> Any: ...
     async def read_streams(
         self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False
@@ -62,8 +62,8 @@ class _Common(ABC):
         self._timeout = timeout
         self._partitions: int | None = None
 
-    async def function(self, name: str, names: Sequence[str], arguments: Sequence[Argument]) -> Any:
-        command = ("FCALL", f"{self._name}_{name}", len(names), *names, *arguments)
+    async def function(self, name: str, names: Sequence[str], arguments: bytes) -> Any:
+        command: tuple[Argument, ...] = ("FCALL", f"{self._name}_{name}", len(names), *names, arguments)
         try:
             return await self._try(lambda: self._send(names[0], command))
         except BusError as error:

@@ -1,4 +1,4 @@
-#!lua name=antiphon_2
+#!lua name=antiphon_3
 -- The log's function library, part 1 of 3: what all functions share. The parts are joined and loaded as one.
 --
 -- The library's name carries its version, and so does each function's: processes of two versions live side by side.
@@ -6,9 +6,11 @@
 -- Commands are those of Redis 7.0. All keys of a call lie in one slot: KEYS names where it goes, the rest is made from the
 -- tag `{pNN}` it begins with (an undeclared key of the same slot works in cluster mode).
 --
--- Every session function answers {outcome, seq, time, at, ...}: seq and at of the session's last event, time is TIME, µs.
+-- A function is given its arguments by name (`call`), then its keys, and answers by name: `_calls.py` declares both, once, and
+-- `register` unpacks and packs them.
+-- A session function answers {outcome, seq, time, at, ...}: seq and at of the session's last event, time is TIME, µs.
 
-local NAME = 'antiphon_2'
+local NAME = 'antiphon_3'
 local GROUP = 'workers'      -- the one consumer group of each job stream
 local NOBODY = '-'           -- the consumer that owns what was handed back
 local ENDED = 64             -- marks of ended jobs kept per session
@@ -33,7 +35,7 @@ local last_call, calm_since = 0, 0
 -- gateway alone takes over, too. All have the same lease; whoever asks for one says it.
 local silence = 750000
 
-local function leases_last(ms) silence = math.max(tonumber(ms), SHORTEST) * 375 end
+local function leases_last(ms) silence = math.max(ms, SHORTEST) * 375 end
 
 local function heard()
   local now = micros()
@@ -42,57 +44,64 @@ local function heard()
 end
 
 -- How many ms are left until calls have come for so many, and all who live had the time to renew.
-local function unsettled(ms) return math.max(0, math.ceil(tonumber(ms) - (last_call - calm_since) / 1000)) end
+local function unsettled(ms) return math.max(0, math.ceil(ms - (last_call - calm_since) / 1000)) end
 
 local function digits(n) return string.format('%.0f', n) end -- tostring would say 1.79e+15
 
--- The session whose hash is `key`, with up to two more of its fields; nil when there is none.
-local function load_session(key, x, y)
-  local f = rc('HMGET', key, 'seq', 'at', 'gen', 'epoch', 'owner', 'state', x or 'seq', y or 'seq')
-  if not f[1] then return nil end
-  local tag, name = string.match(key, '^(%b{}):s:(.*)$')
-  return {
-    key = key, tag = tag, name = name, seq = tonumber(f[1]), at = tonumber(f[2]), gen = f[3], epoch = f[4],
-    owner = f[5], open = f[6] == 'open', x = f[7], y = f[8], now = micros(),
-  }
+-- A stream's entry, by the names of its fields.
+local function fields_of(entry)
+  local f = {}
+  for k = 1, #entry[2], 2 do f[entry[2][k]] = entry[2][k + 1] end
+  return f
 end
 
-local function answer(s, outcome, ...) return {outcome, s.seq, s.now, s.at, ...} end
+-- The session whose hash is `key`, then the other fields of the hash that were asked for (false: it has none); nil when there
+-- is none.
+local function load_session(key, ...)
+  local f = rc('HMGET', key, 'seq', 'at', 'gen', 'epoch', 'owner', 'state', ...)
+  local seq, at, gen, epoch, owner, state = unpack(f)
+  if not seq then return nil end
+  local tag, name = string.match(key, '^(%b{}):s:(.*)$')
+  local s = {
+    key = key, tag = tag, name = name, seq = tonumber(seq), at = tonumber(at), gen = gen, epoch = tonumber(epoch),
+    owner = owner, open = state == 'open', now = micros(),
+  }
+  return s, unpack(f, 7)
+end
 
-local function missing() return {'MISSING', 0, micros(), 0} end
+local function answer(s, outcome) return {outcome = outcome, seq = s.seq, time = s.now, at = s.at} end
 
--- Whether the event the caller saw last is gone, or another.
-local function rewound(s, seq, at)
-  seq = tonumber(seq)
-  if seq == 0 then return false end
-  if seq > s.seq then return true end
-  if seq == s.seq then return tonumber(at) ~= s.at end
-  local id = digits(seq) .. '-0'
-  local e = rc('XRANGE', s.tag .. ':ev:' .. s.name, id, id)[1]
-  return e == nil or e[2][4] ~= at
+local function missing(outcome) return {outcome = outcome or 'MISSING', seq = 0, time = micros(), at = 0} end
+
+-- The first answer again, from what was kept of it.
+local function repeated(s, seq, at) return {outcome = 'DUP', seq = tonumber(seq), time = s.now, at = tonumber(at)} end
+
+-- Whether the event the caller saw last (nil: none) is gone, or another.
+local function rewound(s, seen)
+  if not seen or seen.seq == 0 then return false end
+  if seen.seq > s.seq then return true end
+  if seen.seq == s.seq then return seen.at ~= s.at end
+  local id = digits(seen.seq) .. '-0'
+  local entry = rc('XRANGE', s.tag .. ':ev:' .. s.name, id, id)[1]
+  return entry == nil or fields_of(entry).at ~= digits(seen.at)
 end
 
 -- ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
--- a[i]: how many, then (type, body) of each. Appends them, adds them to the owner's inbox; answers the index after them.
--- The caller stores seq and at, with whatever else it stores: `keep`.
-local function append(s, a, i)
-  local n = tonumber(a[i])
-  i = i + 1
-  if n == 0 then return i end
+-- Appends them, and adds them to the owner's inbox. The caller stores seq and at, with whatever else it stores: `keep`.
+local function append(s, events)
+  if #events == 0 then return end
   if s.now > s.at then s.at = s.now end -- never going back, whatever the clock does
   local at, log, inbox = digits(s.at), s.tag .. ':ev:' .. s.name, s.tag .. ':in:' .. s.owner
-  for _ = 1, n do
-    local kind, body = a[i], a[i + 1]
+  for _, event in ipairs(events) do
+    local kind, body = event.type, event.body
     s.seq = s.seq + 1
     rc('XADD', log, s.seq .. '-0', 't', kind, 'at', at, 'b', body)
     if not rc('XADD', inbox, 'NOMKSTREAM', 'MAXLEN', '~', INBOX, '*', 's', s.name, 'q', s.seq, 't', kind, 'at', at, 'b', body) then
       rc('XADD', inbox, '*', 's', s.name, 'q', s.seq, 't', kind, 'at', at, 'b', body)
       rc('PEXPIRE', inbox, INBOX_TTL) -- even if its gateway never holds
     end
-    i = i + 2
   end
-  return i
 end
 
 local function keep(s, ...) rc('HSET', s.key, 'seq', s.seq, 'at', digits(s.at), ...) end
@@ -100,8 +109,23 @@ local function keep(s, ...) rc('HSET', s.key, 'seq', s.seq, 'at', digits(s.at), 
 local function active(s) rc('ZADD', s.tag .. ':open', digits(s.at), s.name) end
 
 -- ── jobs, lanes and parking ─────────────────────────────────────────────────────────────────────────────────────────
--- A job: {stage, id, lane, fence, value, deadline, enqueued, perishable, answers, body}. `fence` is a field of the session
--- hash ('gen' or 'hear:<participant>'), '' for none; the job is void when that field no longer says `value`.
+-- A job as it is stored: `fence` is a field of the session hash ('gen' or 'hear:<participant>'), '' for none; the job is void
+-- when that field no longer says `value`. All are texts, perishable '1' or '0'.
+
+-- In this order it lies packed among the parked.
+local PARKED = {'stage', 'id', 'lane', 'fence', 'value', 'deadline', 'enqueued', 'perishable', 'answers', 'body'}
+
+local function packed(stored)
+  local list = {}
+  for i, name in ipairs(PARKED) do list[i] = stored[name] end
+  return cmsgpack.pack(list)
+end
+
+local function unpacked(list)
+  local stored = {}
+  for i, value in ipairs(cmsgpack.unpack(list)) do stored[PARKED[i]] = value end
+  return stored
+end
 
 local function void(s, fence, value)
   if fence == '' then return false end
@@ -122,26 +146,27 @@ local function holder_of(s, lane)
   if h then return string.match(h, '^(.-)\n(.-)\n(.*)$') end -- id, value, fence (last: participants choose their names)
 end
 
-local function push(s, j)
-  rc('XADD', s.tag .. ':q:' .. j[1], '*', 's', s.name, 'id', j[2], 'l', j[3], 'f', j[4], 'v', j[5], 'd', j[6],
-    'e', j[7], 'x', j[8], 'a', j[9], 'b', j[10])
-  if j[3] ~= '' then
-    rc('HSET', s.key, 'lane:' .. j[3], j[2] .. '\n' .. j[5] .. '\n' .. j[4])
-    if j[4] ~= 'gen' and j[4] ~= '' then rc('HSET', s.key, j[4], j[5]) end -- whoever holds the lane is heard
+local function push(s, stored)
+  local lane, fence, value = stored.lane, stored.fence, stored.value
+  rc('XADD', s.tag .. ':q:' .. stored.stage, '*', 's', s.name, 'id', stored.id, 'l', lane, 'f', fence, 'v', value,
+    'd', stored.deadline, 'e', stored.enqueued, 'x', stored.perishable, 'a', stored.answers, 'b', stored.body)
+  if lane ~= '' then
+    rc('HSET', s.key, 'lane:' .. lane, stored.id .. '\n' .. value .. '\n' .. fence)
+    if fence ~= 'gen' and fence ~= '' then rc('HSET', s.key, fence, value) end -- whoever holds the lane is heard
   end
 end
 
 -- Drop void parked jobs; the first that is left for `lane` (nil: none) moves up into it.
 local function move_up(s, lane)
   local key = s.tag .. ':parked:' .. s.name
-  for _, packed in ipairs(rc('LRANGE', key, 0, -1)) do
-    local j = cmsgpack.unpack(packed)
-    if j[4] == 'gen' and j[5] ~= s.gen then -- one parked for hearing is never void: it was replaced or it waits
-      rc('LREM', key, 1, packed)
-      forget_later(s, j[2])
-    elseif j[3] == lane then
-      rc('LREM', key, 1, packed)
-      push(s, j)
+  for _, list in ipairs(rc('LRANGE', key, 0, -1)) do
+    local stored = unpacked(list)
+    if stored.fence == 'gen' and stored.value ~= s.gen then -- one parked for hearing is never void: it was replaced or it waits
+      rc('LREM', key, 1, list)
+      forget_later(s, stored.id)
+    elseif stored.lane == lane then
+      rc('LREM', key, 1, list)
+      push(s, stored)
       lane = nil
     end
   end
@@ -159,50 +184,48 @@ local function finish(s, queue, entry, id, lane)
   end
 end
 
--- Give `j` the place of utterance `replaces` in its lane; false when that has none.
-local function take_place(s, j, replaces)
-  local id, value = holder_of(s, j[3])
+-- Give the job the place of utterance `replaces` in its lane; false when that has none.
+local function take_place(s, stored, replaces)
+  local id, value = holder_of(s, stored.lane)
   if id and value == replaces then
-    push(s, j) -- the replaced job is void from here on: a worker's commit is STALE, take acknowledges it
+    push(s, stored) -- the replaced job is void from here on: a worker's commit is STALE, take acknowledges it
     return true
   end
   local key = s.tag .. ':parked:' .. s.name
-  for at, packed in ipairs(rc('LRANGE', key, 0, -1)) do
-    local old = cmsgpack.unpack(packed)
-    if old[3] == j[3] and old[5] == replaces then
-      rc('LSET', key, at - 1, cmsgpack.pack(j))
-      forget_later(s, old[2])
+  for at, list in ipairs(rc('LRANGE', key, 0, -1)) do
+    local old = unpacked(list)
+    if old.lane == stored.lane and old.value == replaces then
+      rc('LSET', key, at - 1, packed(stored))
+      forget_later(s, old.id)
       return true
     end
   end
   return false
 end
 
--- a[i]: how many, then (stage, id, lane, fence, value, deadline as a duration in µs, perishable, replaces, body) of each.
--- A repeated id and a job void at birth are left out. Answers the index after them.
-local function enqueue(s, a, i)
-  local n = tonumber(a[i])
-  i = i + 1
-  for _ = 1, n do
-    local stage, id, lane, fence, value = a[i], a[i + 1], a[i + 2], a[i + 3], a[i + 4]
-    local new = rc('HSETNX', s.key, 'm:' .. id, '-1 0 0 0 ') == 1
-    if new and fence == 'gen' and value ~= s.gen then
-      forget_later(s, id)
+-- A repeated id and a job void at birth are left out.
+local function enqueue(s, jobs)
+  for _, job in ipairs(jobs) do
+    local new = rc('HSETNX', s.key, 'm:' .. job.id, '-1 0 0 0 ') == 1
+    if new and job.fence == 'gen' and job.value ~= s.gen then
+      forget_later(s, job.id)
     elseif new then
-      local j = {stage, id, lane, fence, value, digits(s.now + tonumber(a[i + 5])), digits(s.now), a[i + 6], digits(s.seq), a[i + 8]}
-      if lane == '' then
-        push(s, j)
-      elseif a[i + 7] == '' or not take_place(s, j, a[i + 7]) then
-        if rc('HEXISTS', s.key, 'lane:' .. lane) == 1 then -- a holder is never void: raising a fence frees its lane
-          rc('RPUSH', s.tag .. ':parked:' .. s.name, cmsgpack.pack(j))
+      local stored = {
+        stage = job.stage, id = job.id, lane = job.lane, fence = job.fence, value = job.value,
+        deadline = digits(s.now + job.deadline), enqueued = digits(s.now), perishable = job.perishable and '1' or '0',
+        answers = digits(s.seq), body = job.body,
+      }
+      if job.lane == '' then
+        push(s, stored)
+      elseif job.replaces == '' or not take_place(s, stored, job.replaces) then
+        if rc('HEXISTS', s.key, 'lane:' .. job.lane) == 1 then -- a holder is never void: raising a fence frees its lane
+          rc('RPUSH', s.tag .. ':parked:' .. s.name, packed(stored))
         else
-          push(s, j)
+          push(s, stored)
         end
       end
     end
-    i = i + 9
   end
-  return i
 end
 
 -- Raise the generation: void parked jobs go, a lane held by a void job is free for the next.
@@ -219,9 +242,10 @@ end
 
 -- ── request ids ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+-- seq, at, epoch of the first answer to that request; nothing when it is new.
 local function answered(key, kind, request)
-  local a = rc('HGET', key, 'q:' .. kind .. ':' .. request)
-  if a then return string.match(a, '^(%d+) (%d+) (%d+)$') end -- seq, at, epoch
+  local kept = rc('HGET', key, 'q:' .. kind .. ':' .. request)
+  if kept then return string.match(kept, '^(%d+) (%d+) (%d+)$') end
 end
 
 local function remember(s, kind, request)

@@ -2,10 +2,17 @@
 -- The pending-entries list is the lease table. (consumer, delivery count), both from XPENDING, is the fencing token; XACK and
 -- XCLAIM look at neither, so nothing here acknowledges or claims before `owns` said yes.
 
-local function owns(queue, entry, consumer, attempt)
+local function owns(queue, consumer, delivery)
+  local entry = delivery.entry
   local p = redis.pcall('XPENDING', queue, GROUP, entry, entry, 1) -- no stream, no group (both lost): nobody's
   p = not p.err and p[1]
-  return p and p[2] == consumer and p[4] == tonumber(attempt)
+  return p and p[2] == consumer and p[4] == delivery.attempt
+end
+
+-- What keeps a delivery from being gone on with: 'OK' nothing.
+local function standing(s, delivery)
+  if not s or not s.open then return 'CLOSED' end
+  return void(s, delivery.fence, delivery.value) and 'STALE' or 'OK'
 end
 
 -- When to look for leases that ran out: those about to are the ones of the dead, as the living renew theirs long before.
@@ -17,33 +24,33 @@ local function again(queue, lease, unsettled)
   return soonest
 end
 
--- take: jobs for the free slots of one consumer.
+-- take: jobs for the free slots of one consumer. Void, closed and ownerless ones are acknowledged, and so is a perishable one
+-- past its deadline.
 -- KEYS  job stream
--- ARGV  consumer, count, lease in ms, reclaim (1 | 0: only what was handed back), settle in ms: nor while it is younger
--- ->    {last id, time, {entry, attempt, session, body, answers, deadline, enqueued, last step}*,
---       ms after which a lease may have run out, at most SOON}
--- Void, closed and ownerless jobs are acknowledged, and so is a perishable one past its deadline.
-local function take(keys, a)
-  local queue, consumer, lease = keys[1], a[1], a[3]
-  local want, out, now = tonumber(a[2]), {}, micros()
-  local reclaim = a[4] == '1' and unsettled(a[5]) == 0
+-- ARGV  consumer, count, lease (ms), reclaim (false: only what was handed back), settle (ms: nor while it is younger)
+-- ->    last_id, time, jobs, again (ms after which a lease may have run out, at most SOON)
+local function take(call, queue)
+  local out, now = {}, micros()
+  local settling = unsettled(call.settle)
+  local reclaim = call.reclaim and settling == 0
   local tag = string.match(queue, '^%b{}')
-  leases_last(lease)
+  leases_last(call.lease)
 
-  local function hand_out(entry, attempt, list)
-    local f = {}
-    for k = 1, #list, 2 do f[list[k]] = list[k + 1] end
-    local s = load_session(tag .. ':s:' .. f.s, 'm:' .. f.id)
+  local function hand_out(entry, attempt)
+    local f = fields_of(entry)
+    local s, mark = load_session(tag .. ':s:' .. f.s, 'm:' .. f.id)
     if not s or not s.open or void(s, f.f, f.v) or (f.x == '1' and now > tonumber(f.d)) then
-      finish(s, queue, entry, f.id, f.l)
+      finish(s, queue, entry[1], f.id, f.l)
     else
-      local step = string.match(s.x or '', '^%-?%d+') or '-1'
-      out[#out + 1] = {entry, attempt, f.s, f.b, tonumber(f.a), tonumber(f.d), tonumber(f.e), tonumber(step)}
+      out[#out + 1] = {
+        entry = entry[1], attempt = attempt, session = f.s, body = f.b, answers = tonumber(f.a), deadline = tonumber(f.d),
+        enqueued = tonumber(f.e), last_step = tonumber(string.match(mark or '', '^%-?%d+') or '-1'),
+      }
     end
   end
 
   local function lapsed(...)
-    local p = redis.pcall('XPENDING', queue, GROUP, 'IDLE', lease, '-', '+', want - #out, ...)
+    local p = redis.pcall('XPENDING', queue, GROUP, 'IDLE', call.lease, '-', '+', call.count - #out, ...)
     if p.err then
       rc('XGROUP', 'CREATE', queue, GROUP, '0', 'MKSTREAM')
       return {}
@@ -53,59 +60,58 @@ local function take(keys, a)
 
   for _ = 1, 64 do -- void jobs make room for others; bounded, the caller asks again
     local pending = reclaim and lapsed() or lapsed(NOBODY)
-    if #pending == 0 or #out >= want then break end
+    if #pending == 0 or #out >= call.count then break end
     for _, p in ipairs(pending) do
-      local got = rc('XCLAIM', queue, GROUP, consumer, 0, p[1])[1]
-      if got then hand_out(p[1], p[4] + 1, got[2]) end
+      local entry = rc('XCLAIM', queue, GROUP, call.consumer, 0, p[1])[1]
+      if entry then hand_out(entry, p[4] + 1) end
     end
   end
   for _ = 1, 64 do
-    if #out >= want then break end
-    local new = rc('XREADGROUP', 'GROUP', GROUP, consumer, 'COUNT', want - #out, 'STREAMS', queue, '>')
+    if #out >= call.count then break end
+    local new = rc('XREADGROUP', 'GROUP', GROUP, call.consumer, 'COUNT', call.count - #out, 'STREAMS', queue, '>')
     if not new or not new[1] then break end
-    for _, e in ipairs(new[1][2]) do hand_out(e[1], 1, e[2]) end
+    for _, entry in ipairs(new[1][2]) do hand_out(entry, 1) end
   end
   local last = rc('XREVRANGE', queue, '+', '-', 'COUNT', 1)[1]
-  return {last and last[1] or '0-0', now, out, a[4] == '1' and again(queue, tonumber(lease), unsettled(a[5])) or SOON}
+  return {
+    last_id = last and last[1] or '0-0', time = now, jobs = out,
+    again = call.reclaim and again(queue, call.lease, settling) or SOON,
+  }
 end
 
 -- renew: keep the leases of one consumer. A void or closed job is acknowledged: its owner is told to stop.
 -- KEYS  job stream
--- ARGV  consumer, then (entry, attempt, session, job id, lane, fence, value) of each
--- ->    {OK | LOST | STALE | CLOSED, ...}
-local function renew(keys, a)
-  local queue, out = keys[1], {}
+-- ARGV  consumer, deliveries
+-- ->    OK | LOST | STALE | CLOSED of each
+local function renew(call, queue)
+  local out = {}
   local tag = string.match(queue, '^%b{}')
-  for i = 2, #a, 7 do
-    local outcome = 'OK'
-    if not owns(queue, a[i], a[1], a[i + 1]) then
-      outcome = 'LOST'
-    else
-      local s = load_session(tag .. ':s:' .. a[i + 2])
-      if not s or not s.open then outcome = 'CLOSED'
-      elseif void(s, a[i + 5], a[i + 6]) then outcome = 'STALE' end
-      if outcome == 'OK' then rc('XCLAIM', queue, GROUP, a[1], 0, a[i], 'JUSTID') -- JUSTID: not another delivery
-      else finish(s, queue, a[i], a[i + 3], a[i + 4]) end
+  for i, delivery in ipairs(call.deliveries) do
+    local outcome = 'LOST'
+    if owns(queue, call.consumer, delivery) then
+      local s = load_session(tag .. ':s:' .. delivery.session)
+      outcome = standing(s, delivery)
+      if outcome == 'OK' then rc('XCLAIM', queue, GROUP, call.consumer, 0, delivery.entry, 'JUSTID') -- not another delivery
+      else finish(s, queue, delivery.entry, delivery.id, delivery.lane) end
     end
-    out[#out + 1] = outcome
+    out[i] = outcome
   end
   return out
 end
 
 -- release: hand a job back, at once takeable, this delivery not counted. A void or closed one is acknowledged.
 -- KEYS  job stream
--- ARGV  consumer, entry, attempt, session, job id, lane, fence, value
+-- ARGV  consumer, delivery
 -- ->    OK | LOST | STALE | CLOSED
-local function release(keys, a)
-  local queue = keys[1]
-  if not owns(queue, a[2], a[1], a[3]) then return 'LOST' end
-  local s = load_session(string.match(queue, '^%b{}') .. ':s:' .. a[4])
-  local outcome = 'OK'
-  if not s or not s.open then outcome = 'CLOSED' elseif void(s, a[7], a[8]) then outcome = 'STALE' end
+local function release(call, queue)
+  local delivery = call.delivery
+  if not owns(queue, call.consumer, delivery) then return 'LOST' end
+  local s = load_session(string.match(queue, '^%b{}') .. ':s:' .. delivery.session)
+  local outcome = standing(s, delivery)
   if outcome == 'OK' then
-    rc('XCLAIM', queue, GROUP, NOBODY, 0, a[2], 'IDLE', 86400000, 'RETRYCOUNT', tonumber(a[3]) - 1, 'JUSTID')
+    rc('XCLAIM', queue, GROUP, NOBODY, 0, delivery.entry, 'IDLE', 86400000, 'RETRYCOUNT', delivery.attempt - 1, 'JUSTID')
   else
-    finish(s, queue, a[2], a[5], a[6])
+    finish(s, queue, delivery.entry, delivery.id, delivery.lane)
   end
   return outcome
 end
@@ -113,19 +119,19 @@ end
 -- retire: delete a consumer that owns nothing (XGROUP DELCONSUMER would delete its pending jobs with it), and those that
 -- died long ago and own nothing either.
 -- KEYS  job stream
--- ARGV  consumer, ms after which a silent one is dead
--- ->    1 retired | 0 it owns jobs
-local function retire(keys, a)
-  local consumers = redis.pcall('XINFO', 'CONSUMERS', keys[1], GROUP)
-  if consumers.err then return 1 end
-  local retired = 1
+-- ARGV  consumer, dead (ms after which a silent one is)
+-- ->    whether it is: false, it owns jobs
+local function retire(call, queue)
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', queue, GROUP)
+  if consumers.err then return true end
+  local retired = true
   for _, c in ipairs(consumers) do
     local f = {}
     for k = 1, #c, 2 do f[c[k]] = c[k + 1] end
-    if f.name == a[1] and f.pending > 0 then
-      retired = 0
-    elseif f.pending == 0 and (f.name == a[1] or f.idle > tonumber(a[2])) then
-      rc('XGROUP', 'DELCONSUMER', keys[1], GROUP, f.name)
+    if f.name == call.consumer and f.pending > 0 then
+      retired = false
+    elseif f.pending == 0 and (f.name == call.consumer or f.idle > call.dead) then
+      rc('XGROUP', 'DELCONSUMER', queue, GROUP, f.name)
     end
   end
   return retired
@@ -133,40 +139,39 @@ end
 
 -- commit: append events and enqueue jobs, if the job is still its caller's and its fence holds.
 -- KEYS  session hash, job stream
--- ARGV  consumer, entry, attempt, job id, step, ending (step | final | dead), lane, fence, value, seen seq, seen at,
---       stage, reason (dead), events (see append), jobs (see enqueue)
+-- ARGV  consumer, delivery, step, ending (step | final | dead), seen, stage, reason (dead), events, jobs
 -- ->    OK | DUP (mine, the first seq and at) | LOST | REWOUND | CLOSED, STALE, MISSING (acknowledged, nothing appended)
-local function commit(keys, a)
-  local queue, entry, id, lane = keys[2], a[2], a[4], a[7]
-  local s = load_session(keys[1], 'm:' .. id)
-  if s and not s.x then return answer(s, 'LOST') end -- a job this log doesn't know: it was rewound
+local function commit(call, session, queue)
+  local delivery, consumer = call.delivery, call.consumer
+  local entry, attempt, id, lane = delivery.entry, delivery.attempt, delivery.id, delivery.lane
+  local s, mark = load_session(session, 'm:' .. id)
+  if s and not mark then return answer(s, 'LOST') end -- a job this log doesn't know: it was rewound
   if s then
-    local step, attempt, seq, at, consumer = string.match(s.x, '^(%-?%d+) (%d+) (%d+) (%d+) (.*)$')
-    local done, mine = tonumber(step) >= tonumber(a[5]), consumer == a[1] and attempt == a[3]
-    if done and mine then -- my reply was lost and I ask again
-      s.seq, s.at = tonumber(seq), tonumber(at)
-      return answer(s, 'DUP')
-    end
+    local step, by_attempt, seq, at, by = string.match(mark, '^(%-?%d+) (%d+) (%d+) (%d+) (.*)$')
+    local done = tonumber(step) >= call.step
+    if done and by == consumer and tonumber(by_attempt) == attempt then return repeated(s, seq, at) end -- my reply was lost
     if done then return answer(s, 'LOST') end -- FENCE
   end
-  if not owns(queue, entry, a[1], a[3]) then return s and answer(s, 'LOST') or {'LOST', 0, micros(), 0} end -- FENCE
+  if not owns(queue, consumer, delivery) then return s and answer(s, 'LOST') or missing('LOST') end -- FENCE
   if not s then
     finish(nil, queue, entry)
     return missing()
   end
-  if rewound(s, a[10], a[11]) then return answer(s, 'REWOUND') end
-  if not s.open or void(s, a[8], a[9]) then
+  if rewound(s, call.seen) then return answer(s, 'REWOUND') end
+  local outcome = standing(s, delivery)
+  if outcome ~= 'OK' then
     finish(s, queue, entry, id, lane)
-    return answer(s, s.open and 'STALE' or 'CLOSED')
+    return answer(s, outcome)
   end
-  enqueue(s, a, append(s, a, 14))
-  keep(s, 'm:' .. id, a[5] .. ' ' .. a[3] .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at) .. ' ' .. a[1])
-  if a[6] == 'step' then
-    rc('XCLAIM', queue, GROUP, a[1], 0, entry, 'JUSTID') -- progress renews the lease
+  append(s, call.events)
+  enqueue(s, call.jobs)
+  keep(s, 'm:' .. id, call.step .. ' ' .. attempt .. ' ' .. digits(s.seq) .. ' ' .. digits(s.at) .. ' ' .. consumer)
+  if call.ending == 'step' then
+    rc('XCLAIM', queue, GROUP, consumer, 0, entry, 'JUSTID') -- progress renews the lease
   else
-    if a[6] == 'dead' then
-      rc('XADD', s.tag .. ':dead', 'MAXLEN', '~', DEAD, '*', 'session', s.name, 'stage', a[12], 'job', id,
-        'attempt', a[3], 'reason', a[13], 'at', digits(s.now))
+    if call.ending == 'dead' then
+      rc('XADD', s.tag .. ':dead', 'MAXLEN', '~', DEAD, '*', 'session', s.name, 'stage', call.stage, 'job', id,
+        'attempt', attempt, 'reason', call.reason, 'at', digits(s.now))
     end
     finish(s, queue, entry, id, lane)
   end

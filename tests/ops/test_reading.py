@@ -25,24 +25,10 @@ from schemas.session.chat import messages
 from schemas.session.fold import fold_all
 from schemas.session.waterfall import PARTS, Waterfall
 from schemas.session.words import _LINES
+from tests.archive import Archive
 from tests.golden import scenarios
 
 RATE = 16_000
-
-
-class StoredBus(MemoryBus):
-    """Answers a golden session with its own moments, which a log would give anew."""
-
-    def __init__(self, *logs: list[Event]) -> None:
-        super().__init__()
-        self.logs = {f"s{number}": log for number, log in enumerate(logs, 1)}
-
-    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
-        events = [event for event in self.logs.get(session, []) if event.seq > after]
-        return events[:count]
-
-    async def info(self, session: str):  # type: ignore[no-untyped-def]
-        return self.logs.get(session)
 
 
 def screen() -> Console:
@@ -69,7 +55,7 @@ def test_every_event_has_its_words() -> None:
 async def test_a_session_is_told_in_words() -> None:
     """Who did what and when, what the user heard, and under each answered turn where its time went."""
     out = screen()
-    await reading.show(StoredBus(scenarios.barge_in()), "s1", out=out)
+    await reading.show(Archive(scenarios.barge_in()), "s1", out=out)
     said = text_of(out)
     assert "2.30 s  STT       Caller said “Tell me a story.”  has finished: 90%, took 80 ms, waited 10 ms" in said
     assert "3.80 s  Caller    begins to speak over the agent" in said
@@ -84,7 +70,7 @@ async def test_every_session_can_be_told(scenario) -> None:  # type: ignore[no-u
     """Each golden session, event by event, without a gap."""
     out = screen()
     log = scenario()
-    await reading.show(StoredBus(log), "s1", out=out)
+    await reading.show(Archive(log), "s1", out=out)
     numbers = [line[:5].strip() for line in text_of(out).splitlines() if line[:5].strip().isdigit()]
     assert numbers == [str(event.seq) for event in log]
 
@@ -92,7 +78,7 @@ async def test_every_session_can_be_told(scenario) -> None:  # type: ignore[no-u
 async def test_the_bars_show_waiting_apart_from_work() -> None:
     """A light bar while a job lay in the queue, a full one while it was done, one after the other in time."""
     out = screen()
-    bus = StoredBus(scenarios.plain())
+    bus = Archive(scenarios.plain())
     await reading.print_waterfalls(bus, "s1", out)
     bars = {line.split()[0]: line[16:52] for line in text_of(out).splitlines() if "█" in line}
     assert list(bars) == ["pause", "STT", "LLM", "TTS", "playout"]
@@ -107,9 +93,9 @@ async def test_the_bars_show_waiting_apart_from_work() -> None:
 async def test_it_fits_a_terminal_of_80_columns(scenario) -> None:  # type: ignore[no-untyped-def]
     """Timeline, bars and state are wrapped at words, in columns, and no line runs over."""
     out = Console(file=io.StringIO(), width=80, highlight=False, force_terminal=True, no_color=True)
-    await reading.show(StoredBus(scenario()), "s1", out=out)
-    await reading.print_waterfalls(StoredBus(scenario()), "s1", out)
-    await reading.state(StoredBus(scenario()), "s1", out=out)
+    await reading.show(Archive(scenario()), "s1", out=out)
+    await reading.print_waterfalls(Archive(scenario()), "s1", out)
+    await reading.state(Archive(scenario()), "s1", out=out)
     lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in text_of(out).splitlines()]
     assert max(map(len, lines)) <= 80
 
@@ -128,17 +114,17 @@ def test_the_milliseconds_shown_add_up() -> None:
 async def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     """--json is one object: every event as it stands in the log, every waterfall with parts that sum."""
     log = scenarios.plain()
-    await reading.show(StoredBus(log), "s1", json=True)
+    await reading.show(Archive(log), "s1", json=True)
     value = json.loads(capsys.readouterr().out)
     assert [event_from_json(event) for event in value["events"]] == log
     (shape,) = value["waterfalls"]
     assert sum(shape["parts"].values()) == pytest.approx(shape["total"])
-    assert await reading.waterfalls(StoredBus(log), "s1") == [
+    assert await reading.waterfalls(Archive(log), "s1") == [
         shape | {"text": "What's your name?", "heard": "I'm Ada. And you?"}
     ]
 
 
-class GrowingBus(StoredBus):
+class GrowingBus(Archive):
     """Each look at the log finds one event more; at look `lost`, its tail is gone."""
 
     def __init__(self, log: list[Event], lost: int = 0) -> None:
@@ -183,7 +169,7 @@ async def test_following_a_log_that_loses_its_tail_begins_anew(capsys: pytest.Ca
 async def test_the_state_at_any_event(capsys: pytest.CaptureFixture[str]) -> None:
     """Floor, turns and the chat as the LLM would be given it, as they were then."""
     log = scenarios.barge_in()
-    bus = StoredBus(log)
+    bus = Archive(log)
     place = next(event.seq for event in log if isinstance(event, TurnEnded))
     out = screen()
     await reading.state(bus, "s1", at=place, out=out)
@@ -198,14 +184,14 @@ async def test_the_state_at_any_event(capsys: pytest.CaptureFixture[str]) -> Non
 async def test_what_was_heard_last_stands_in_the_chat() -> None:
     """Once a turn has ended, the state's chat holds what the user heard of it: the LLM will be given it next time."""
     out = screen()
-    await reading.state(StoredBus(scenarios.plain()), "s1", out=out)
+    await reading.state(Archive(scenarios.plain()), "s1", out=out)
     assert "assistant  I'm Ada. And you?" in text_of(out)
 
 
 async def test_a_state_that_never_was_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """An event beyond the last: one sentence, exit code 2."""
     with pytest.raises(typer.Exit) as caught:
-        await reading.state(StoredBus(scenarios.plain()), "s1", at=999)
+        await reading.state(Archive(scenarios.plain()), "s1", at=999)
     assert caught.value.exit_code == 2
     assert "s1 has events 1 to 19; there is no event 999" in capsys.readouterr().err
 
@@ -213,9 +199,9 @@ async def test_a_state_that_never_was_is_wrong_usage(capsys: pytest.CaptureFixtu
 # ── export ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def with_sound(log: list[Event]) -> StoredBus:
+async def with_sound(log: list[Event]) -> Archive:
     """The session with its blobs: users at level 1000, the agent at 2000."""
-    bus = StoredBus(log)
+    bus = Archive(log)
     for event in log:
         if isinstance(event, UtteranceCaptured):
             for ref in event.audio:
@@ -292,7 +278,7 @@ async def test_sounds_that_are_gone_are_named(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     """A folder that isn't there: the file is named, nothing is left behind."""
     with pytest.raises(AntiphonError, match=r"none/one\.zip: cannot be written \(No such file"):
-        await reading.export(StoredBus(scenarios.plain()), "s1", tmp_path / "none" / "one.zip")
+        await reading.export(Archive(scenarios.plain()), "s1", tmp_path / "none" / "one.zip")
 
 
 # ── sessions, and the command line on a real log ─────────────────────────────────────────────────────────────────────
@@ -325,6 +311,16 @@ async def test_sessions_lists_the_open_and_the_closed(capsys: pytest.CaptureFixt
     nothing = screen()
     await reading.sessions(MemoryBus(), out=nothing)
     assert "antiphon demo" in text_of(nothing)
+
+
+async def test_what_is_archived_is_listed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """Sessions without any log are listed by whoever keeps them, and belong to nobody."""
+    await reading.sessions(Archive(scenarios.plain(), scenarios.barge_in()), json=True)
+    rows = json.loads(capsys.readouterr().out)["sessions"]
+    assert [(row["session"], row["state"], row["events"], row["lease"], row["idle_s"]) for row in rows] == [
+        ("s1", "closed", 19, None, 2.0),
+        ("s2", "closed", 28, None, 0.0),
+    ]
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from ops.commands._dialogue import Dialogue
 from schemas.client import SentenceMessage
 from schemas.events import Event
 from schemas.process.logging import set_up_logging
+from tests.archive import Archive
 from tests.golden import scenarios
-from tests.ops.test_reading import StoredBus
 
 EVIL = "Bob\x1b[2J\x1b]0;owned\x07\r\u202e\u009b31m\u2066\ud83d\n   9    9.99 s  agent     says “forged”"
 
@@ -58,7 +58,7 @@ def _read(event: Event, fields: object) -> dict[str, object]:
 @pytest.mark.parametrize("json_too", [False, True])
 async def test_a_session_is_told_without_controls(json_too: bool, capsys: pytest.CaptureFixture[str]) -> None:
     """`show` and `state` spell out what would move the cursor, and nothing that was said poses as an event of its own."""
-    bus = StoredBus(hostile())
+    bus = Archive(hostile())
     out, file = shown()
     await reading.show(bus, "s1", out=out, json=json_too)
     await reading.state(bus, "s1", out=out, json=json_too)
