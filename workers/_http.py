@@ -2,29 +2,27 @@
 failure one clear ProviderError. What it answers is read by whoever asked: the client's own models expect what OpenAI sends."""
 
 import asyncio
-import contextlib
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
-import openai
-from openai import AsyncOpenAI
 from pydantic import SecretStr
 
 from schemas.errors import Permanent, ProviderError, Transient
 from schemas.process.hosts import is_loopback
-from workers._refusals import Endpoint, public, refusal
+from workers._refusals import Endpoint, public
 
-__all__ = ["TROUBLE", "Base", "explained", "opened", "read_some"]
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+__all__ = ["TROUBLE", "Base", "explained"]
 
 _CONNECT = 3.0
 """Seconds a connection may take."""
-TROUBLE = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, openai.OpenAIError, OSError, ValueError)
+TROUBLE = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError)
 """What asking may raise. (ValueError: a header or a host name that can't be written.)"""
-_HOPS = 4
-_ERROR_BYTES = 64 << 10
 
 
 class Base:
@@ -37,27 +35,22 @@ class Base:
         self.endpoint = Endpoint(public(name, url.strip()), stage, model, _key_of(f"{stage}_API_KEY", key))
         self.secure = self._url.scheme == "https"
 
-    def client(self, *, connections: int = 100, kept: int = 20) -> AsyncOpenAI:
+    def client(self, *, connections: int = 100, kept: int = 20) -> "AsyncOpenAI":
         """It waits for as long as it is let, and asks once. `kept`: connections for further requests. This machine is never
         asked through a proxy. Permanent: what the environment says of proxies and certificates can't be made use of."""
+        from workers._openai import Careful, made  # takes seconds: only where an endpoint is asked
+
         ours = is_loopback(self._url.host) and not self.secure
         limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=kept)
         try:
-            http = _Careful(self.endpoint, limits=limits, trust_env=not ours)
+            http = Careful(self.endpoint, limits=limits, trust_env=not ours)
         except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
             raise Permanent(
                 f"{self.endpoint.where}: the environment's proxy or certificates cannot be used "
                 f"({self.endpoint.safe(str(error))}); correct {_PROXIES} or SSL_CERT_FILE",
                 "bad_environment",
             ) from None
-        return AsyncOpenAI(
-            base_url=self._url.copy_with(query=None),
-            default_query=dict(self._url.params),
-            api_key=self.endpoint.key or "none",  # without one it would show OPENAI_API_KEY to whom that isn't for
-            max_retries=0,
-            timeout=httpx2.Timeout(None, connect=_CONNECT, pool=_CONNECT),
-            http_client=http,
-        )
+        return made(self._url, self.endpoint.key, http, httpx2.Timeout(None, connect=_CONNECT, pool=_CONNECT))
 
 
 _PROXIES = "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY"
@@ -88,60 +81,6 @@ def _key_of(name: str, secret: SecretStr) -> str:
     if not (key.isascii() and key.isprintable()):
         raise Permanent(f"{name}: has characters no key has; copy it again", "bad_key")
     return key
-
-
-async def opened(asked: Any) -> httpx2.Response:
-    """The answer to a request made by `….with_streaming_response`, its body unread: read it, and close it. ProviderError for a
-    refusal."""
-    try:
-        response: httpx2.Response = (await asked.__aenter__()).http_response
-    except openai.APIConnectionError as error:
-        raise error.__cause__ or error from None
-    return response
-
-
-class _Careful(openai.DefaultAsyncHttpxClient):
-    """Redirects that keep the request are followed on the same host; whatever else is no success is refused here, before
-    anybody reads all of it."""
-
-    def __init__(self, endpoint: Endpoint, **options: Any):
-        super().__init__(follow_redirects=False, **options)
-        self._endpoint = endpoint
-
-    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        if not self._endpoint.key:
-            request.headers.pop("Authorization", None)
-        response = await super().send(request, **options)
-        hops = 0
-        while response.status_code in (307, 308) and _stays(response) and hops < _HOPS:
-            await response.aclose()
-            assert response.next_request is not None
-            response = await super().send(response.next_request, **options)
-            hops += 1
-        if response.status_code >= 300:
-            body = b""
-            try:
-                with contextlib.suppress(httpx2.HTTPError, httpx2.StreamError):
-                    body = await read_some(response, _ERROR_BYTES)
-            finally:
-                await response.aclose()
-            raise refusal(self._endpoint, response.status_code, response.headers, body.decode("utf-8", "replace"))
-        return response
-
-
-def _stays(response: httpx2.Response) -> bool:
-    following = response.next_request
-    return following is not None and following.url.host == response.request.url.host
-
-
-async def read_some(response: httpx2.Response, most: int) -> bytes:
-    """The body, or its first `most` bytes."""
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) >= most:
-            break
-    return bytes(body[:most])
 
 
 def explained(error: Exception, endpoint: Endpoint, timeout: str) -> ProviderError:

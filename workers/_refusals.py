@@ -65,6 +65,10 @@ class Endpoint:
             said = said.replace(self.key, "…")
         return _KEY_LIKE.sub("…", said)[:_SHOWN]
 
+    def beginning(self, body: bytes) -> str:
+        """How an answer begins that isn't what was expected, in quotes."""
+        return f"“{self.safe(body[:80].decode('utf-8', 'replace'))}”"
+
 
 def public(name: str, url: str) -> str:
     """`NAME=url` without the user, password and query it may hold."""

@@ -1,5 +1,8 @@
 """What stands around an endpoint: the URL as it was copied, proxies and certificates of the environment."""
 
+import subprocess
+import sys
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -80,3 +83,14 @@ async def test_a_base_without_v1(misbehaving: Misbehaving) -> None:
 async def test_tls_where_none_is(misbehaving: Misbehaving) -> None:
     """The other scheme is what it takes, not another certificate."""
     assert "http:// address" in await warmed(misbehaving.url.replace("http://", "https://"))
+
+
+def test_whoever_asks_no_endpoint_does_not_load_its_client() -> None:
+    """The openai package, which takes seconds, is imported when a provider that asks is opened, not when it is named."""
+    code = (
+        "import sys; from schemas.config.settings import Settings; from workers import registry;"
+        "settings = Settings(_env_file=None, stt_provider='openai', tts_provider='openai');"
+        "assert list(registry.locate_models(settings)) == [] and registry.languages('tts', settings) == [];"
+        "assert 'workers.llm.openai' in sys.modules and 'openai' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,14 +5,16 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
-
-from openai import AsyncOpenAI
+from typing import TYPE_CHECKING, Any
 
 from schemas.errors import ProviderError
-from workers._http import TROUBLE, opened, read_some
+from workers._answers import opened, read_some
+from workers._http import TROUBLE
 from workers.llm.models import Known, listed
 from workers.providers import ChatRequest, Llm
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 __all__ = ["CONTINUING", "continues", "first_answer", "models"]
 
@@ -30,7 +32,7 @@ _COUNT = ChatRequest(
 )
 
 
-async def models(client: AsyncOpenAI) -> Known:
+async def models(client: "AsyncOpenAI") -> Known:
     """The list of models, in whichever shape; nothing where there is none: not every endpoint has one."""
     with contextlib.suppress(TimeoutError, RecursionError, ProviderError, *TROUBLE):
         async with asyncio.timeout(_LISTING):

@@ -9,6 +9,8 @@ import codecs
 import json
 import re
 
+from workers._answers import json_value
+
 __all__ = ["EventStream", "NotAStream"]
 
 _LINE = re.compile(r"\r\n|\n|\r(?!\Z)")
@@ -41,7 +43,7 @@ class EventStream:
         events = self._take(self._decoder.decode(b"", final=True) + "\n")
         if self._kind == "json" and self._data:
             text = "\n".join(self._data)
-            if _json(text) is None:
+            if json_value(text) is None:
                 raise NotAStream(_beginning(text))
             events.append(text)
         elif event := self._event():
@@ -91,7 +93,9 @@ class EventStream:
         value = value.removeprefix(" ").removeprefix("data: ")  # some proxies put it there twice
         # no empty line between two events: what is whole already is one
         before = (
-            self._event() if self._data and value[:1] in "{[" and _json("\n".join(self._data)) is not None else None
+            self._event()
+            if self._data and value[:1] in "{[" and json_value("\n".join(self._data)) is not None
+            else None
         )
         self._data.append(value)
         return before
@@ -100,22 +104,15 @@ class EventStream:
         """The data of the event that is over; an error told in plain words as the JSON it should have been."""
         data, self._data, self._held = "\n".join(self._data), [], 0
         name, self._name = self._name, ""
-        if name == "error" and data and not isinstance(_json(data), dict):
+        if name == "error" and data and not isinstance(json_value(data), dict):
             return json.dumps({"error": data})
         return data
 
     def _json_line(self, line: str) -> str | None:
-        if not self._data and (not line.strip() or _json(line) is not None):
+        if not self._data and (not line.strip() or json_value(line) is not None):
             self._held = 0
             return line.strip() or None
         self._data.append(line)
-        return None
-
-
-def _json(text: str) -> object | None:
-    try:
-        return json.loads(text)  # type: ignore[no-any-return]
-    except (ValueError, RecursionError):
         return None
 
 

@@ -3,7 +3,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
@@ -15,7 +14,8 @@ from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
 from schemas.events import Usage
 from schemas.text.clean import well_formed
-from workers._http import TROUBLE, Base, explained, opened
+from workers._answers import json_value, opened
+from workers._http import TROUBLE, Base, explained
 from workers._refusals import Endpoint, error_event
 from workers.llm import _learning
 from workers.llm._chunks import Chunk, Finish, chunk
@@ -26,6 +26,7 @@ from workers.providers import ChatRequest, Delta, Llm
 
 log = logging.getLogger("antiphon.llm")
 
+_SUCH_AS = "http://127.0.0.1:8081/v1"
 _BETWEEN = 5.0  # seconds between two signs of life, once the reply has begun: longer, and the stream is dead
 _GRACE = 0.2  # seconds that the usage may come after the end
 _SPARE = 0.5  # seconds beyond LLM_TIMEOUT for what sends signs of life and no answer
@@ -42,9 +43,7 @@ class OpenAiLlm(Llm):
         self.prefills = settings.llm_prefill == "on"
         self._prefill = settings.llm_prefill
         self._patience = settings.llm_timeout
-        base = Base(
-            "LLM", settings.llm_base_url, settings.llm_api_key, model=self.model, example="http://127.0.0.1:8081/v1"
-        )
+        base = Base("LLM", settings.llm_base_url, settings.llm_api_key, model=self.model, example=_SUCH_AS)
         self._endpoint = base.endpoint
         self._habits: dict[str, Habits] = {}
         # llama.cpp closes the connection behind a streamed answer without announcing it; whoever reuses it at once gets
@@ -130,7 +129,7 @@ class OpenAiLlm(Llm):
             if self._keeps:
                 await _to_the_end(body)
         except NotAStream as error:
-            raise self._no_stream(str(error)) from None
+            raise _unlike(self._endpoint, "a stream of chat completions", str(error)) from None
         except TROUBLE as error:
             within = f"within {self._patience:g} s (LLM_TIMEOUT), or {_BETWEEN:g} s in mid-reply without a sign of life"
             raise explained(error, self._endpoint, within) from None
@@ -158,13 +157,6 @@ class OpenAiLlm(Llm):
             return error
         self.prefills = False  # it may well be the assistant's message at the end; the reply is asked for anew
         return Transient(f"{error}; it does not seem to continue a reply (LLM_PREFILL=off)", "no_prefill")
-
-    def _no_stream(self, begins: str) -> Permanent:
-        return Permanent(
-            f"{self._endpoint.where}: expected a stream of chat completions, got “{self._endpoint.safe(begins)}”; "
-            "is it the base URL of an OpenAI-compatible API, such as http://127.0.0.1:8081/v1?",
-            "bad_answer",
-        )
 
     # ── learning ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -208,7 +200,7 @@ class _Events:
             if data.strip() == "[DONE]":
                 self._done = self.over = True
                 break
-            each = _read(data)
+            each = chunk(json_value(data))
             if each.whole and self._pieces:
                 each = replace(each, text="")  # the message once more, behind all its pieces
             self._pieces = self._pieces or (bool(each.text) and not each.whole)
@@ -227,12 +219,16 @@ class _Events:
         if self._understood or self._done:
             return
         if self._strange:
-            raise Permanent(
-                f"{endpoint.where}: expected chat completions, got “{endpoint.safe(self._strange)}”; is it the base URL "
-                "of an OpenAI-compatible API, such as http://127.0.0.1:8081/v1?",
-                "bad_answer",
-            )
+            raise _unlike(endpoint, "chat completions", self._strange)
         raise Transient(f"{endpoint.where}: the stream ended without a word", "empty_stream")
+
+
+def _unlike(endpoint: Endpoint, expected: str, begins: str) -> Permanent:
+    return Permanent(
+        f"{endpoint.where}: expected {expected}, got “{endpoint.safe(begins)}”; "
+        f"is it the base URL of an OpenAI-compatible API, such as {_SUCH_AS}?",
+        "bad_answer",
+    )
 
 
 class _Text:
@@ -257,13 +253,6 @@ class _Text:
     def _delta(self, shown: Shown, each: Chunk) -> Delta:
         self.called = self.called or each.called or shown.called or each.finish == "tool"
         return Delta(shown.text, thought=shown.thought or each.thought, forget=shown.forget)
-
-
-def _read(data: str) -> Chunk:
-    try:
-        return chunk(json.loads(data))
-    except (ValueError, RecursionError):
-        return Chunk(understood=False)
 
 
 def _more(one: Usage | None, other: Usage | None) -> Usage | None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import io
-import json
 import wave
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,8 @@ from schemas.audio import HEARING_RATE, Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.text.clean import well_formed
-from workers._http import TROUBLE, Base, explained, opened, read_some
+from workers._answers import json_value, opened, read_some
+from workers._http import TROUBLE, Base, explained
 from workers._refusals import error_event
 from workers.providers import Hearing, Stt, Transcript
 from workers.stt._guards import silent
@@ -95,19 +95,16 @@ class OpenAiStt(Stt):
     def _read(self, body: bytes) -> str:
         if not body.strip():
             raise Transient(f"{self._endpoint.where}: answered with nothing at all", "empty")
-        try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
-            value = None
+        value = json_value(body)
         if isinstance(value, dict) and value.get("error"):
             raise error_event(self._endpoint, value["error"])
         text = value.get("text", value) if isinstance(value, dict) else value
         if text is None and value is not None:
             return ""
         if not isinstance(text, str):
-            begins = self._endpoint.safe(body[:80].decode("utf-8", "replace"))
             raise Permanent(
-                f"{self._endpoint.where}: expected a transcript, got “{begins}”; is it a transcription endpoint?",
+                f"{self._endpoint.where}: expected a transcript, got {self._endpoint.beginning(body)}; "
+                "is it a transcription endpoint?",
                 "bad_answer",
             )
         return text

@@ -3,7 +3,6 @@ their length, mouth shapes are none."""
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import AsyncGenerator
 
@@ -13,7 +12,8 @@ import numpy as np
 from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
-from workers._http import TROUBLE, Base, explained, opened, read_some
+from workers._answers import json_value, opened, read_some
+from workers._http import TROUBLE, Base, explained
 from workers._refusals import error_event
 from workers.providers import Sound, Speaking, Tts
 from workers.tts._opening import NoSound, opening
@@ -150,12 +150,10 @@ class OpenAiTts(Tts):
             return kind
         async with asyncio.timeout(self._timeout):
             body = await read_some(response, _TOLD)
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(body)
-            if isinstance(value, dict) and value.get("error"):
-                raise error_event(self._endpoint, value["error"])
-        begins = self._endpoint.safe(body[:80].decode("utf-8", "replace"))
-        raise NoSound(f"{kind} (“{begins}”)")
+        value = json_value(body)
+        if isinstance(value, dict) and value.get("error"):
+            raise error_event(self._endpoint, value["error"])
+        raise NoSound(f"{kind} ({self._endpoint.beginning(body)})")
 
 
 def _samples(raw: bytearray) -> Pcm:
