@@ -14,7 +14,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Voice(_Section):
+class VoiceSpec(_Section):
     """`name`: a voice of the TTS provider ("" is the worker's TTS_VOICE); `speed`: 1.0 is the voice's own."""
 
     name: str = ""
@@ -55,7 +55,7 @@ class TurnTaking(_Section):
     """Whom the agent answers when several humans are present: anyone, only the linked participant, or whoever says `name`."""
 
 
-class Provider(_Section):
+class ProviderSpec(_Section):
     """`provider`: entry-point name, "" is the worker's own; the rest is handed to it."""
 
     provider: str = ""
@@ -63,13 +63,13 @@ class Provider(_Section):
     options: dict[str, Any] = {}
 
 
-class Llm(Provider):
+class LlmSpec(ProviderSpec):
     temperature: float = Field(0.7, ge=0.0, le=2.0)
     max_tokens: int = Field(200, ge=1, le=8192)
     seed: int | None = 7
 
 
-class Stt(Provider):
+class SttSpec(ProviderSpec):
     end_of_turn: bool = True
     """Ask the end-of-turn model beside each transcript."""
     partials: bool = True
@@ -158,11 +158,11 @@ class AgentSpec(_Section):
     their apps set reaches the prompt in no other way."""
     language: str = "en"
     """ISO 639-1; "" detects it."""
-    voice: Voice = Voice()
+    voice: VoiceSpec = VoiceSpec()
     turn_taking: TurnTaking = TurnTaking()
-    stt: Stt = Stt()
-    llm: Llm = Llm()
-    tts: Provider = Provider()
+    stt: SttSpec = SttSpec()
+    llm: LlmSpec = LlmSpec()
+    tts: ProviderSpec = ProviderSpec()
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()

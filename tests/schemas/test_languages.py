@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.config.agent import AgentSpec, Provider, Stt, Voice
+from schemas.config.agent import AgentSpec, ProviderSpec, SttSpec, VoiceSpec
 from schemas.languages import Announced, unspoken
 
 EARS = Announced("stt", ["en"], "STT_MODEL=tiny.en", "faster-whisper")
@@ -28,8 +28,10 @@ def test_each_model_that_does_not_fit_is_named(language: str) -> None:
         AgentSpec(language="en"),
         AgentSpec(language="en-GB"),
         AgentSpec(language=""),
-        AgentSpec(language="de", stt=Stt(provider="openai"), tts=Provider(provider="openai")),
-        AgentSpec(language="de", stt=Stt(provider="openai"), voice=Voice(name="/voices/de_DE-thorsten-medium.onnx")),
+        AgentSpec(language="de", stt=SttSpec(provider="openai"), tts=ProviderSpec(provider="openai")),
+        AgentSpec(
+            language="de", stt=SttSpec(provider="openai"), voice=VoiceSpec(name="/voices/de_DE-thorsten-medium.onnx")
+        ),
     ],
 )
 def test_what_fits_or_is_not_known_is_no_matter(agent: AgentSpec) -> None:

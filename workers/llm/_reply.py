@@ -12,10 +12,10 @@ from schemas.text.clean import well_formed
 from schemas.text.sentences import Piece, SentenceSplitter, ends_sentence
 from workers._stage import Work
 from workers.llm._resume import Diverged, Overlap, Repeat
-from workers.llm._stream import Reading
+from workers.llm._stream import Leavable
 from workers.providers import ChatRequest, Delta, Llm
 
-__all__ = ["End", "Reply"]
+__all__ = ["AnswerEnd", "ReplyUnderWay"]
 
 _ENDLESS = 4
 """Times max_tokens, beyond which a stream is cut: its endpoint counts no tokens."""
@@ -23,7 +23,7 @@ _LETTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class AnswerEnd:
     """How an answer ended. `rest`: what is left to say; `thought`: there was reasoning; `tools`: it had been given some."""
 
     finish: Literal["stop", "length", "tool", "filter"] = "stop"
@@ -33,7 +33,7 @@ class End:
 
 
 @dataclass
-class Reply:
+class ReplyUnderWay:
     """`said`: the sentences in the log, those of earlier attempts among them, since the last tool call; `before`: how many there
     were before that."""
 
@@ -49,39 +49,39 @@ class Reply:
     def __post_init__(self) -> None:
         self.model = self.agent.llm.model or self.model
 
-    async def follow(self, provider: Llm, request: ChatRequest, *, again: bool) -> End:
+    async def follow(self, provider: Llm, request: ChatRequest, *, again: bool) -> AnswerEnd:
         """Say what streams in, but for what is left at its end. `again`: it is asked for as a whole, and what was said comes
         first. Diverged: it doesn't; ProviderError."""
         asked = self.work.elapsed()
-        voice = _Voice(self.said, again=again, begun=bool(self.said) and not again)
+        sentences = _NewSentences(self.said, again=again, begun=bool(self.said) and not again)
         finish: Literal["stop", "length", "tool", "filter"] = "stop"
         thought = False
         most = _ENDLESS * request.max_tokens
         try:
-            async with Reading(provider.stream(request), self.work.cancelled) as deltas:
+            async with Leavable(provider.stream(request), self.work.cancelled) as deltas:
                 async for delta in deltas:
                     thought = thought or delta.thought
                     if delta.text and self.time_to_first_token is None:
                         self.time_to_first_token = self.work.elapsed() - asked
-                    for text in voice.feed(delta):
+                    for text in sentences.feed(delta):
                         await self._step(text)
                     self.usage = delta.usage or self.usage
                     finish = delta.finish or finish
-                    if voice.tokens > most:
+                    if sentences.tokens > most:
                         finish = "length"
                         break
         except ProviderError:
-            for text in voice.broken():
+            for text in sentences.broken():
                 await self._step(text)
             raise
         if self.work.cancelled.is_set():
-            return End()
-        return End(finish, tuple(self._rest(voice, finish)), thought, bool(request.tools))
+            return AnswerEnd()
+        return AnswerEnd(finish, tuple(self._rest(sentences, finish)), thought, bool(request.tools))
 
-    def _rest(self, voice: "_Voice", finish: str) -> list[str]:
+    def _rest(self, sentences: "_NewSentences", finish: str) -> list[str]:
         if finish == "filter":
-            return voice.broken()
-        rest = voice.flush()
+            return sentences.broken()
+        rest = sentences.flush()
         if finish == "length" and self.said and ends_sentence(self.said[-1]):
             rest = [text for text in rest if ends_sentence(text)]  # max_tokens cut the last sentence: better not begun
         return rest
@@ -120,7 +120,7 @@ class Reply:
         await self.work.finish(events, [job for _, job in spoken])
 
 
-class _Voice:
+class _NewSentences:
     """From deltas to the sentences that are new. `tokens`: of all text so far, a guess."""
 
     def __init__(self, said: Sequence[str], *, again: bool, begun: bool):

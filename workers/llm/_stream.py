@@ -1,4 +1,4 @@
-"""Reading a provider's stream so that it can be left at any moment."""
+"""A provider's stream that can be left at any moment."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,8 @@ from types import TracebackType
 from workers.providers import Delta
 
 
-class Reading:
-    """`async with Reading(stream, cancelled) as deltas:` iterate; it ends early, and the stream is closed at once, when
+class Leavable:
+    """`async with Leavable(stream, cancelled) as deltas:` iterate; it ends early, and the stream is closed at once, when
     `cancelled` is set. The stream is read while the caller is busy with what came before."""
 
     def __init__(self, stream: AsyncGenerator[Delta, None], cancelled: asyncio.Event):
@@ -18,7 +18,7 @@ class Reading:
         self._arrived: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> "Reading":
+    async def __aenter__(self) -> "Leavable":
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._watch())]
         return self
 
@@ -29,7 +29,7 @@ class Reading:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def __aiter__(self) -> "Reading":
+    def __aiter__(self) -> "Leavable":
         return self
 
     async def __anext__(self) -> Delta:

@@ -78,7 +78,7 @@ class OpenAiLlm(Llm):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         habits = self._habits_of(request.model)
         hidden = Hidden(held=habits.unopened and not request.prefill)
-        text = _Text(hidden)
+        text = _ShownText(hidden)
         finish: Finish = "stop"
         usage: Usage | None = None
         async with contextlib.aclosing(self._chunks(request, habits)) as chunks:
@@ -231,7 +231,7 @@ def _unlike(endpoint: Endpoint, expected: str, begins: str) -> Permanent:
     )
 
 
-class _Text:
+class _ShownText:
     """The text of chunks, without what is hidden in it; halves of one character joined. `called`: a tool."""
 
     def __init__(self, hidden: Hidden):

@@ -16,7 +16,7 @@ from schemas.session.fold import SessionState
 from workers import registry
 from workers._stage import Work
 from workers.llm._fitting import shorter, size, trimmed, without_tools
-from workers.llm._reply import End, Reply
+from workers.llm._reply import AnswerEnd, ReplyUnderWay
 from workers.llm._resume import Diverged
 from workers.providers import ChatRequest, Llm
 from workers.registry import Opened
@@ -63,7 +63,7 @@ class LlmStage:
         work.seen = Seen(state.seq, state.at)
         provider = self._providers.named(state.agent.llm.provider)
         said = [sentence.text for sentence in chat.said(state, job.turn or 0, job.generation)]
-        reply = Reply(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
+        reply = ReplyUnderWay(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
         try:
             end = await self._ask(reply, provider, self._request(work, state, provider, reply))
         except Diverged:
@@ -76,7 +76,7 @@ class LlmStage:
             return
         raise self._said_nothing(work, reply, end)
 
-    async def _ask(self, reply: Reply, provider: Llm, request: ChatRequest) -> End:
+    async def _ask(self, reply: ReplyUnderWay, provider: Llm, request: ChatRequest) -> AnswerEnd:
         """The reply's end, whatever it takes: an older turn less, or a word that there are no tools."""
         end = await self._fitting(reply, provider, request, again=not provider.prefills)
         if end.finish != "tool" or request.tools or reply.work.cancelled.is_set():
@@ -96,7 +96,7 @@ class LlmStage:
             )
         return replace(end, finish="stop")
 
-    async def _fitting(self, reply: Reply, provider: Llm, request: ChatRequest, *, again: bool) -> End:
+    async def _fitting(self, reply: ReplyUnderWay, provider: Llm, request: ChatRequest, *, again: bool) -> AnswerEnd:
         """Follow the answer; while the endpoint finds the chat too long, without the older half of it."""
         known = self._fits.get(reply.model)
         messages = trimmed(request.messages, known) if known else list(request.messages)
@@ -127,7 +127,7 @@ class LlmStage:
                 )  # only what was seen to fit: it may have been refused for what it says
             return end
 
-    def _request(self, work: Work, state: SessionState, provider: Llm, reply: Reply) -> ChatRequest:
+    def _request(self, work: Work, state: SessionState, provider: Llm, reply: ReplyUnderWay) -> ChatRequest:
         job, spec = reply.job, state.agent.llm
         silent = self._silent.get(work)
         again = silent is not None and not reply.said  # the same seed would be silent again
@@ -141,7 +141,7 @@ class LlmStage:
             options=spec.options,
         )
 
-    def _said_nothing(self, work: Work, reply: Reply, end: End) -> Exception:
+    def _said_nothing(self, work: Work, reply: ReplyUnderWay, end: AnswerEnd) -> Exception:
         if end.finish == "filter":
             return Permanent(f"the LLM ({reply.model}): a content filter let nothing of the answer through", "filter")
         again = work in self._silent

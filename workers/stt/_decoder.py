@@ -12,13 +12,13 @@ from workers.stt._mel import FFT, HOP, RATE, Floats, log_mel, normalized
 from workers.stt._windows import FULL, Window, window
 from workers.stt.models import Loaded
 
-__all__ = ["Decoder", "Utterance"]
+__all__ = ["Decoder", "Spectrum"]
 
 _SOT, _EOT, _TRANSCRIBE, _NO_TIMES = "<|startoftranscript|>", "<|endoftext|>", "<|transcribe|>", "<|notimestamps|>"
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class Spectrum:
     """`energies`: log-mel, shape (mels, frames); `seconds`: of sound; `language`: ISO 639-1, "" to detect."""
 
     energies: Floats
@@ -46,17 +46,17 @@ class Decoder:
             quiet = np.full((self._mels, FULL), -1.5, np.float32)
             self._silence = self._encoded(quiet[None])[0]
 
-    def utterance(self, pcm: Pcm, language: str) -> Utterance:
+    def spectrum(self, pcm: Pcm, language: str) -> Spectrum:
         """Of `pcm`: int16, 16 kHz, shape (n,); what exceeds 30 s is not heard."""
         wave = pcm[: FULL * HOP].astype(np.float32) / np.float32(32768.0)
         tail = np.zeros(FFT // 2 + HOP, np.float32)  # the last frames fade into silence instead of mirroring speech
         energies = log_mel(np.concatenate([wave, tail]), self._mels)[:, :FULL]
-        return Utterance(energies, len(pcm) / RATE, self._known(language))
+        return Spectrum(energies, len(pcm) / RATE, self._known(language))
 
-    def window(self, utterance: Utterance, rung: int) -> Window:
-        return window(utterance.frames, rung, fit=self._fit)
+    def window(self, spectrum: Spectrum, rung: int) -> Window:
+        return window(spectrum.frames, rung, fit=self._fit)
 
-    def attempt(self, batch: Sequence[tuple[Utterance, Window]]) -> list[Attempt]:
+    def attempt(self, batch: Sequence[tuple[Spectrum, Window]]) -> list[Attempt]:
         """Decode utterances whose windows are remembered at the same length."""
         if self._silence is None:
             memory = self._model.encode(_storage(self._windows(batch)), to_cpu=False)
@@ -68,7 +68,7 @@ class Decoder:
             [self._prompt(language) for language in languages],
             beam_size=1,
             # the model counts half of this for a reply, half for what went before
-            max_length=min(448, 2 * max(token_budget(utterance.seconds) for utterance, _ in batch)),
+            max_length=min(448, 2 * max(token_budget(spectrum.seconds) for spectrum, _ in batch)),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -86,27 +86,27 @@ class Decoder:
             language,
         )
 
-    def _windows(self, batch: Sequence[tuple[Utterance, Window]]) -> Floats:
-        return np.stack([normalized(utterance.energies, window.encoded) for utterance, window in batch])
+    def _windows(self, batch: Sequence[tuple[Spectrum, Window]]) -> Floats:
+        return np.stack([normalized(spectrum.energies, window.encoded) for spectrum, window in batch])
 
-    def _memories(self, batch: Sequence[tuple[Utterance, Window]]) -> Floats:
+    def _memories(self, batch: Sequence[tuple[Spectrum, Window]]) -> Floats:
         """What the decoder looks at: each utterance encoded at its own length (on a CPU a batch is no cheaper than one
         after the other), silence behind. Shape (n, positions, width); a position is two frames."""
         assert self._silence is not None
         length = batch[0][1].remembered // 2
         memories = np.repeat(self._silence[None, :length], len(batch), axis=0)
-        for memory, (utterance, cut) in zip(memories, batch, strict=True):
-            memory[: cut.encoded // 2] = self._encoded(normalized(utterance.energies, cut.encoded)[None])[0]
+        for memory, (spectrum, cut) in zip(memories, batch, strict=True):
+            memory[: cut.encoded // 2] = self._encoded(normalized(spectrum.energies, cut.encoded)[None])[0]
         return memories
 
     def _encoded(self, windows: Floats) -> Floats:
         return np.array(self._model.encode(_storage(windows), to_cpu=True), dtype=np.float32)
 
-    def _languages(self, batch: Sequence[tuple[Utterance, Window]], memory: Any) -> list[str]:
+    def _languages(self, batch: Sequence[tuple[Spectrum, Window]], memory: Any) -> list[str]:
         """Asked for, or what the model hears; a model of English only hears English."""
         if not self.multilingual:
             return ["en"] * len(batch)
-        asked = [utterance.language for utterance, _ in batch]
+        asked = [spectrum.language for spectrum, _ in batch]
         if all(asked):
             return asked
         heard = self._model.detect_language(memory)

@@ -14,7 +14,7 @@ from schemas.errors import Permanent
 from schemas.text.endings import OVER, ending
 from workers.providers import Hearing, Stt, Transcript
 from workers.stt import _guards as guards
-from workers.stt._decoder import Decoder, Utterance
+from workers.stt._decoder import Decoder, Spectrum
 from workers.stt._guards import Attempt, Doubt
 from workers.stt._mel import RATE
 from workers.stt._windows import FULL, LADDER, Window
@@ -103,7 +103,7 @@ class WhisperStt(Stt):
         language = self._settings.stt_language
         believed = _climb(
             self._decoder,
-            [(self._decoder.utterance(pcm, batch[n].language or language), pcm) for n, pcm in pieces],
+            [(self._decoder.spectrum(pcm, batch[n].language or language), pcm) for n, pcm in pieces],
             [1 if batch[n].partial else LADDER for n, _ in pieces],
         )
         heard: list[list[Attempt]] = [[] for _ in batch]
@@ -113,7 +113,7 @@ class WhisperStt(Stt):
         return [_joined(attempts) for attempts in heard]
 
 
-def _climb(decoder: Decoder, pieces: Sequence[tuple[Utterance, Pcm]], rungs: Sequence[int]) -> list[Attempt]:
+def _climb(decoder: Decoder, pieces: Sequence[tuple[Spectrum, Pcm]], rungs: Sequence[int]) -> list[Attempt]:
     """Decode each in the window that fits; those in doubt again in wider ones, up to their number of `rungs`.
 
     What loops even in the last window is kept with its loops cut out.
@@ -129,8 +129,8 @@ def _climb(decoder: Decoder, pieces: Sequence[tuple[Utterance, Pcm]], rungs: Seq
         for group in groups.values():
             attempts = decoder.attempt([(pieces[number][0], cut) for number, cut in group])
             for (number, cut), attempt in zip(group, attempts, strict=True):
-                utterance, pcm = pieces[number]
-                doubt = None if guards.unspoken(attempt, pcm) else guards.doubt(attempt, utterance.seconds)
+                spectrum, pcm = pieces[number]
+                doubt = None if guards.unspoken(attempt, pcm) else guards.doubt(attempt, spectrum.seconds)
                 before = best.get(number)
                 if before is None or doubt is not Doubt.UNSURE or attempt.logprob > before.logprob:
                     best[number] = attempt

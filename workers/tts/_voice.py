@@ -76,7 +76,7 @@ class Encoded:
         return int(self.durations.sum())
 
 
-class Voice:
+class LoadedVoice:
     """`rate`: Hz; `hop`: samples per frame; `cut_depth`: 2 when flow and decoder run apart, 1 decoder, 0 whole sentences."""
 
     def __init__(
@@ -362,4 +362,4 @@ def _session(model: Any, threads: int, device: str) -> Any:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=providers)
 
 
-__all__ = ["Phonemizer", "Scales", "Voice", "chunks"]
+__all__ = ["LoadedVoice", "Phonemizer", "Scales", "chunks"]

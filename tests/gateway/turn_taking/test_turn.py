@@ -2,7 +2,7 @@
 
 from gateway.inputs import PushToTalk, Typed
 from gateway.turn_taking import Play, Publish, Queues, step
-from schemas.config.agent import AgentSpec, TurnTaking, Voice
+from schemas.config.agent import AgentSpec, TurnTaking, VoiceSpec
 from schemas.events import (
     PlaybackStarted,
     ReplySentence,
@@ -403,7 +403,7 @@ def test_own_words_are_cut_as_replies_are_and_spoken_in_the_agents_language() ->
     """The greeting's sentences hold titles together and carry no markdown; their jobs, and those of the fixed phrases, name the
     agent's voice and language."""
     greeting = "Guten Tag bei **Dr. Meyer**. Was kann ich für Sie tun? 您好！"
-    call = Call(AgentSpec(language="de", greeting=greeting, voice=Voice(name="v")))
+    call = Call(AgentSpec(language="de", greeting=greeting, voice=VoiceSpec(name="v")))
     call.run(4.0)
     jobs = [job for job in call.jobs if isinstance(job, TtsJob)]
 

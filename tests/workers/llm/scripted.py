@@ -6,22 +6,21 @@ from typing import Any
 
 from schemas.audio import AudioRef
 from schemas.bus import Publication
-from schemas.config.agent import AgentSpec, Llm, Voice
+from schemas.config.agent import AgentSpec, LlmSpec, VoiceSpec
 from schemas.config.settings import Settings
 from schemas.events import ReplyFinished, ReplySentence, SessionStarted, TranscriptFinal, Usage, UtteranceCaptured
 from schemas.jobs import LlmJob, TtsJob
 from schemas.log import MemoryBus
 from tests.workers.runtime.pool import Pool
-from workers import providers
 from workers.llm import LlmStage
-from workers.providers import ChatRequest, Delta
+from workers.providers import ChatRequest, Delta, Llm
 
 Item = str | float | Exception | Delta
-AGENT = AgentSpec(language="de", voice=Voice(name="v", speed=1.25), llm=Llm(seed=7))
+AGENT = AgentSpec(language="de", voice=VoiceSpec(name="v", speed=1.25), llm=LlmSpec(seed=7))
 STOP = Delta(finish="stop", usage=Usage(prompt_tokens=9, completion_tokens=5))
 
 
-class ScriptedLlm(providers.Llm):
+class ScriptedLlm(Llm):
     """`scripts`: one per request, the last for all further ones. Text is streamed, numbers are waited for, errors raised."""
 
     model = "scripted"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from schemas.config.agent import AgentSpec, Llm
+from schemas.config.agent import AgentSpec, LlmSpec
 from schemas.config.settings import Settings
 from tests.quirks import (
     DONE,
@@ -172,7 +172,7 @@ async def test_longer_replies_than_it_gives(
     """A bound on the reply is kept to, and is not taken for a chat that is too long."""
     with_quirk("bound", lambda body, _: refused(400, words) if body.get("max_tokens", 9999) > 4096 else whole())
     misbehaving.fault = "bound"
-    reply = await heard(misbehaving, agent=AgentSpec(llm=Llm(max_tokens=8000)))
+    reply = await heard(misbehaving, agent=AgentSpec(llm=LlmSpec(max_tokens=8000)))
     assert reply.text == REPLY
     assert misbehaving.bodies[-1]["max_tokens"] == 4096
 

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.audio import AudioRef
 from schemas.bus import Publication
-from schemas.config.agent import AgentSpec, Llm
+from schemas.config.agent import AgentSpec, LlmSpec
 from schemas.config.settings import Settings
 from schemas.events import (
     Event,
@@ -272,7 +272,7 @@ async def test_retry_after_is_honoured(misbehaving: Misbehaving) -> None:
 async def test_an_endless_stream_is_cut(misbehaving: Misbehaving) -> None:
     """An endpoint that counts no tokens is cut at four times max_tokens, and the log says so."""
     misbehaving.fault = "endless"
-    reply = await heard(misbehaving, agent=AgentSpec(llm=Llm(max_tokens=20)))
+    reply = await heard(misbehaving, agent=AgentSpec(llm=LlmSpec(max_tokens=20)))
     assert reply.finished is not None
     assert reply.finished.reason == "length"
     assert 200 < len(reply.text) < 500

@@ -102,10 +102,10 @@ def doubt_of_fitting_window(whisper: WhisperStt, pcm: Pcm) -> Doubt | None:
     """What happens without the remembered silence."""
     decoder = whisper._decoder
     assert isinstance(decoder, Decoder)
-    utterance = decoder.utterance(pcm, "en")
-    fitting = utterance.frames // 2 * 2 + 50
-    (attempt,) = decoder.attempt([(utterance, Window(fitting, fitting))])
-    return doubt(attempt, utterance.seconds)
+    spectrum = decoder.spectrum(pcm, "en")
+    fitting = spectrum.frames // 2 * 2 + 50
+    (attempt,) = decoder.attempt([(spectrum, Window(fitting, fitting))])
+    return doubt(attempt, spectrum.seconds)
 
 
 async def test_more_than_a_window_is_heard_whole(whisper: WhisperStt) -> None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError, Transient
 from workers.providers import Speaking, Tts
-from workers.testing.contracts.tts import Clip, TtsContract, spoken
+from workers.testing.contracts.tts import TtsContract, WholeClip, spoken
 from workers.tts.openai_speech import OpenAiTts
 
 RATE = 24_000
@@ -138,7 +138,7 @@ async def test_the_sound_is_given_on_while_it_comes(server: SpeechServer, openai
     parts = [await first, *[sound async for sound in sounds]]
 
     sent = server.sound("It was a dark and stormy night.", 1.0)
-    clip = Clip(parts)
+    clip = WholeClip(parts)
     assert len(parts) >= 3
     assert np.array_equal(clip.pcm, sent[len(sent) - len(clip.pcm) :])
     assert abs(len(sent) - len(clip.pcm) - RATE // 5) < RATE // 100

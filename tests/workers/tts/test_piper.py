@@ -20,7 +20,7 @@ from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from tests.workers.tts.tiny_voice import LETTERS, Spelling, tiny_voice
 from workers.providers import Tts
-from workers.testing.contracts.tts import SPOKEN, Clip, TtsContract, spoken
+from workers.testing.contracts.tts import SPOKEN, TtsContract, WholeClip, spoken
 from workers.tts.piper import PiperTts
 
 pytestmark = pytest.mark.models
@@ -292,4 +292,4 @@ def test_a_clip_of_parts_is_one_sound() -> None:
         Sound(np.zeros(50, np.int16), 100, True, [Word(text="b", start=0.3, end=0.4)]),
     ]
 
-    assert [(w.start, w.end) for w in Clip(parts).words] == [(0.5, 1.2), (1.3, 1.4)]
+    assert [(w.start, w.end) for w in WholeClip(parts).words] == [(0.5, 1.2), (1.3, 1.4)]

@@ -7,19 +7,19 @@ import onnx
 import pytest
 
 from tests.workers.tts.tiny_voice import HOP, Spelling, tiny_voice
-from workers.testing.contracts.tts import Clip
-from workers.tts._voice import Scales, Voice
+from workers.testing.contracts.tts import WholeClip
+from workers.tts._voice import LoadedVoice, Scales
 
 SCALES = Scales(noise=0.6, length=1.0, noise_width=0.8, speaker=0)
 TEXT = "the voice goes on and on, and on again until the very end of a long story is told."
 
 
-def voice(model: onnx.ModelProto, scales: Scales = SCALES) -> Voice:
-    return Voice(model, Spelling(), scales, rate=1_000, threads=2, device="cpu")
+def voice(model: onnx.ModelProto, scales: Scales = SCALES) -> LoadedVoice:
+    return LoadedVoice(model, Spelling(), scales, rate=1_000, threads=2, device="cpu")
 
 
-def clip(made: Voice) -> Clip:
-    return Clip(list(made.speak(TEXT)))
+def clip(made: LoadedVoice) -> WholeClip:
+    return WholeClip(list(made.speak(TEXT)))
 
 
 @pytest.mark.parametrize(

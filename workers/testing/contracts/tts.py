@@ -8,7 +8,7 @@ import pytest
 from schemas.events import Viseme, Word
 from workers.providers import Sound, Speaking, Tts
 
-__all__ = ["SPOKEN", "Clip", "TtsContract", "spoken"]
+__all__ = ["SPOKEN", "TtsContract", "WholeClip", "spoken"]
 
 SPOKEN = {
     "plain": "Of course, I can help you with that.",
@@ -28,7 +28,7 @@ _SILENT = {"empty": "", "blanks": " \n\t ", "punctuation": "?! … — ...", "em
 _SHAPES = {"sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "I", "O", "U"}
 
 
-class Clip:
+class WholeClip:
     """A clip's parts, and its words and mouth shapes on the clip's own time line."""
 
     def __init__(self, parts: list[Sound]) -> None:
@@ -48,9 +48,9 @@ class Clip:
         return {"start": timing.start + samples / self.rate, "end": timing.end + samples / self.rate}
 
 
-async def spoken(provider: Tts, text: str, voice: str = "", speed: float = 1.0) -> Clip:
+async def spoken(provider: Tts, text: str, voice: str = "", speed: float = 1.0) -> WholeClip:
     """The whole clip of `text`."""
-    return Clip([sound async for sound in provider.synthesize(Speaking(text, voice, speed))])
+    return WholeClip([sound async for sound in provider.synthesize(Speaking(text, voice, speed))])
 
 
 @pytest.mark.asyncio
