@@ -17,6 +17,7 @@ REAL_TIME = (
     "tests/chaos",
     "tests/gateway/rooms/livekit/site",
     "tests/gateway/rooms/sip",
+    "tests/fuzz/test_sip.py",
     "tests/workers/runtime/test_processes.py",
 )
 GATEWAY = ("tests/gateway", "tests/fuzz")
