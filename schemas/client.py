@@ -28,6 +28,10 @@ Line = Annotated[str, AfterValidator(lambda text: one_line(text, len(text)))]
 """Whatever it was, it is one line now, without controls."""
 Name = Annotated[Line, Field(max_length=LONGEST_NAME)]
 
+Rate = Literal[16_000, 24_000, 48_000]
+"""Hz of the sound a client may ask for."""
+Activity = Literal["listening", "thinking", "speaking"]
+"""What an agent does."""
 TimedWord = tuple[str, float, float]
 """One word: its text, and when it sounds, from and to, in seconds."""
 
@@ -77,7 +81,7 @@ class StateMessage(_ToClient):
     """What the agent does now: it is told when it changes, and to who comes back."""
 
     type: Literal["state"] = "state"
-    state: Literal["listening", "thinking", "speaking"]
+    state: Activity
 
 
 class SpeechMessage(_ToClient):
@@ -205,7 +209,7 @@ class StartMessage(_FromClient):
     needs: ClassVar[str] = "the session has begun; `start` comes once, as the first frame"
     type: Literal["start"]
     version: Literal[1]
-    rate: Literal[16_000, 24_000, 48_000] = 24_000
+    rate: Rate = 24_000
     agent: Name = ""
     participant: Name = ""
     name: Name = ""

@@ -103,7 +103,9 @@ class Narrator:
             del self._figures[old]
         if "tts" not in figures:
             return []  # nothing was answered
-        return [MetricsMessage(turn=turn, **{name: round(value, 4) for name, value in figures.items()})]
+        return [
+            MetricsMessage.model_validate({"turn": turn} | {name: round(value, 4) for name, value in figures.items()})
+        ]
 
     def sentence(self, turn: int, generation: int, index: int) -> SentenceMessage:
         """The sentence that is about to sound."""

@@ -20,7 +20,7 @@ from gateway.turn_taking.interface import (
 )
 from gateway.turn_taking.state import NEVER, Hearing, Load, Own, Sent, State
 from schemas.bus import Outcome
-from schemas.client import StateMessage
+from schemas.client import Activity, StateMessage
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     ClipReady,
@@ -262,6 +262,7 @@ def _show(draft: Draft) -> None:
     state = draft.state
     if state.closed:
         return
+    shown: Activity
     if state.playback is not None and state.playback.mode in ("sounding", "hushed"):
         shown = "speaking"
     elif state.somebody_speaks or all(isinstance(turn.phase, Hearing) for turn in state.turns.values()):

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from livekit.protocol import agent as pb
+from pydantic import SecretStr
 
 from gateway.inputs import Heard, RoomInput
 from gateway.main import Gateway, start_gateway
@@ -59,7 +60,7 @@ async def bench(sessions: int = _ROOMS, **_: Any) -> dict[str, Any]:
 async def _gateway(log: Valkey, server: LiveKit, sessions: int) -> Gateway:
     settings = Settings(
         redis_url=log.url, gateway_port=0, livekit_url=server.url, livekit_api_key=server.api_key,
-        livekit_api_secret=server.api_secret, livekit_sessions=sessions, livekit_watch=False,
+        livekit_api_secret=SecretStr(server.api_secret), livekit_sessions=sessions, livekit_watch=False,
     )  # fmt: skip
     bus = connect(settings)
     await bus.start()

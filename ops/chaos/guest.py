@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from livekit import rtc
@@ -15,7 +16,7 @@ from schemas.access.livekit import Access
 from schemas.audio import Pcm
 from schemas.client import SentenceMessage, ToClient, TurnMessage, TypedMessage
 
-_RATE = 16_000
+_RATE: Final = 16_000
 _WINDOW_MS = 100
 _LOUD = 300
 """Amplitude above which the agent sounds; its tones have 2000."""

@@ -17,6 +17,7 @@ from schemas.client import (
     ErrorMessage,
     FromClient,
     HangUpMessage,
+    Rate,
     ReadyMessage,
     StartMessage,
     ToClient,
@@ -37,7 +38,7 @@ class Caller(Person):
         *,
         agent: str = "",
         participant: str = "caller",
-        rate: int = 24_000,
+        rate: Rate = 24_000,
         token: str = "",
         on_message: Callable[[ToClient], None] | None = None,
     ):

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 from livekit import api, rtc
@@ -26,8 +26,10 @@ from schemas.access.livekit import Access
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.bus import Posting, Reading
 from schemas.client import (
+    Activity,
     EndedMessage,
     FromClient,
+    Rate,
     SentenceMessage,
     StateMessage,
     ToClient,
@@ -70,7 +72,7 @@ class LiveKitCaller(Person):
         *,
         room: str = "",
         participant: str = "caller",
-        rate: int = 24_000,
+        rate: Rate = 24_000,
         on_message: Callable[[ToClient], None] | None = None,
     ):
         super().__init__(participant, rate, on_message)
@@ -195,8 +197,8 @@ class LiveKitCaller(Person):
         if isinstance(participant, rtc.RemoteParticipant):
             self._look(participant)
             state = participant.attributes.get("lk.agent.state", "")
-            if state in ("listening", "thinking", "speaking"):  # others know more
-                self._note(StateMessage(state=state))
+            if state in get_args(Activity):  # others know more
+                self._note(StateMessage.model_validate({"state": state}))
 
     def _hear(self, track: rtc.Track, participant: rtc.RemoteParticipant) -> None:
         if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and isinstance(track, rtc.RemoteAudioTrack):

@@ -16,7 +16,7 @@ import numpy as np
 import soxr
 
 from schemas.audio import HEARING_RATE, Pcm
-from schemas.client import FromClient, ToClient
+from schemas.client import FromClient, Rate, ToClient
 from schemas.errors import AntiphonError
 
 M = TypeVar("M")
@@ -48,8 +48,9 @@ class Person(ABC):
     `microphone_began + n / 16000`.
     """
 
-    def __init__(self, participant: str, rate: int, on_message: Callable[[ToClient], None] | None):
-        self.participant, self.rate = participant, rate
+    def __init__(self, participant: str, rate: Rate, on_message: Callable[[ToClient], None] | None):
+        self.participant = participant
+        self.rate: Rate = rate
         self.session = ""
         self.messages: list[tuple[float, ToClient]] = []
         self.heard: list[Sounded] = []

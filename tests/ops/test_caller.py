@@ -1,0 +1,59 @@
+"""A person at the other end of a WebSocket, and gateways that are not of today."""
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from ops.people.caller import Caller
+from ops.people.person import CallError
+from schemas.client import EndedMessage, ReadyMessage, StateMessage
+from tests.ops.test_entry import serving
+
+READY: dict[str, Any] = {
+    "type": "ready",
+    "version": 1,
+    "session": "ws-1",
+    "ticket": "t",
+    "rate": 24000,
+    "resumed": False,
+}
+
+
+async def test_a_newer_gateway_is_understood_as_far_as_it_goes() -> None:
+    """Messages, fields and states a caller does not know are left out, and the call goes on to its end."""
+    asked: list[dict[str, Any]] = []
+
+    async def newer(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        asked.append(await socket.receive_json())
+        await socket.send_json(READY | {"region": "north"})
+        await socket.send_json({"type": "applause", "loud": True})
+        await socket.send_json({"type": "state", "state": "dreaming"})
+        await socket.send_json({"type": "state", "state": "listening", "since": 3.5})
+        await socket.send_json({"type": "ended", "reason": "hang_up"})
+        await socket.close()
+        return socket
+
+    async with serving(newer) as url:
+        caller = Caller(url, agent="greeter")
+        assert not await caller.connect()
+        assert await caller.wait_for(EndedMessage, 5.0)
+        await caller.aclose()
+    ready = ReadyMessage(session="ws-1", ticket="t", rate=24_000, resumed=False)
+    assert [message for _, message in caller.messages] == [
+        ready,
+        StateMessage(state="listening"),
+        EndedMessage(reason="hang_up"),
+    ]
+    assert (asked[0]["type"], asked[0]["agent"], asked[0]["rate"]) == ("start", "greeter", 24_000)
+
+
+async def test_what_no_gateway_takes_is_not_asked_for() -> None:
+    """An agent's name beyond its bounds is an error in words, as the gateway's own refusals are."""
+    caller = Caller("ws://127.0.0.1:1/ws", agent="x" * 121)
+    with pytest.raises(CallError, match="agent: String should have at most 120 characters") as refusal:
+        await caller.connect()
+    assert refusal.value.code == "start"
+    await caller.aclose()
