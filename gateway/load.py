@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from schemas.events import Event
+from schemas.events import Event, StageResult
 
 LATE = 0.05
 """Median lateness of the ticks, seconds, from which a gateway is full: people would hear it."""
@@ -55,9 +55,8 @@ class Delays:
         self._seen: deque[tuple[float, str, float]] = deque(maxlen=512)
 
     def note(self, event: Event, now: float) -> None:
-        waited = getattr(event, "queued", None)
-        if waited is not None:
-            self._seen.append((now, event.type, float(waited)))
+        if isinstance(event, StageResult):
+            self._seen.append((now, event.type, event.queued))
 
     def seconds(self, now: float) -> float:
         """Of the stage that makes wait longest, the mean of the last 10 s."""

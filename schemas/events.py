@@ -77,7 +77,7 @@ class _Event(BaseModel):
         return self.at / 1e6 - self.ago
 
 
-class _GatewayEvent(_Event):
+class GatewayEvent(_Event):
     """A gateway's fact carries what its decision was made from, so that the log alone can take it again.
 
     `clock`: the decision's `now` (the gateway's monotonic seconds); `saw`: seq of the last event it had been fed;
@@ -92,7 +92,7 @@ class _GatewayEvent(_Event):
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class SessionStarted(_GatewayEvent):
+class SessionStarted(GatewayEvent):
     """A conversation began: where, by what transport, with which agent (whole, so that the log stands alone). `warnings`: what is
     not as the agent wants it, a sentence each."""
 
@@ -104,7 +104,7 @@ class SessionStarted(_GatewayEvent):
     warnings: list[str] = []
 
 
-class SessionResumed(_GatewayEvent):
+class SessionResumed(GatewayEvent):
     """Another gateway (or the same, after a loss) has the session. `positions`: playout as last held."""
 
     type: Literal["session.resumed"] = "session.resumed"
@@ -114,14 +114,14 @@ class SessionResumed(_GatewayEvent):
     reason: Literal["expired", "ticket", "restart"] = "expired"
 
 
-class SessionRewound(_GatewayEvent):
+class SessionRewound(GatewayEvent):
     """The log lost its tail (failover or lost write); `after`: the last seq that survived."""
 
     type: Literal["session.rewound"] = "session.rewound"
     after: int
 
 
-class SessionEnded(_GatewayEvent):
+class SessionEnded(GatewayEvent):
     """The last event of a log. `reason`: hang_up, client_gone, end_requested, limit, gateway_lost, room_closed, error."""
 
     type: Literal["session.ended"] = "session.ended"
@@ -129,7 +129,7 @@ class SessionEnded(_GatewayEvent):
     detail: str = ""
 
 
-class ParticipantJoined(_GatewayEvent):
+class ParticipantJoined(GatewayEvent):
     type: Literal["participant.joined"] = "participant.joined"
     participant: str
     kind: Literal["standard", "sip", "agent"] = "standard"
@@ -137,7 +137,7 @@ class ParticipantJoined(_GatewayEvent):
     attributes: dict[str, str] = {}
 
 
-class ParticipantChanged(_GatewayEvent):
+class ParticipantChanged(GatewayEvent):
     """What is known of somebody who is there is not what it was: `attributes` are all of them now."""
 
     type: Literal["participant.changed"] = "participant.changed"
@@ -145,7 +145,7 @@ class ParticipantChanged(_GatewayEvent):
     attributes: dict[str, str] = {}
 
 
-class ParticipantLeft(_GatewayEvent):
+class ParticipantLeft(GatewayEvent):
     type: Literal["participant.left"] = "participant.left"
     participant: str
     reason: str = ""
@@ -154,7 +154,7 @@ class ParticipantLeft(_GatewayEvent):
 # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class SpeechStarted(_GatewayEvent):
+class SpeechStarted(GatewayEvent):
     """VAD heard speech begin, back-dated by `ago` to its first frame. `over`: the agent was speaking."""
 
     type: Literal["speech.started"] = "speech.started"
@@ -162,7 +162,7 @@ class SpeechStarted(_GatewayEvent):
     over: bool = False
 
 
-class SpeechPaused(_GatewayEvent):
+class SpeechPaused(GatewayEvent):
     """The soft end: `silence` seconds of silence so far; `ago` points at the last speech frame's end."""
 
     type: Literal["speech.paused"] = "speech.paused"
@@ -170,14 +170,14 @@ class SpeechPaused(_GatewayEvent):
     silence: float
 
 
-class SpeechResumed(_GatewayEvent):
+class SpeechResumed(GatewayEvent):
     """Speech went on after a soft end, within the same turn."""
 
     type: Literal["speech.resumed"] = "speech.resumed"
     participant: str
 
 
-class UtteranceCaptured(_GatewayEvent):
+class UtteranceCaptured(GatewayEvent):
     """What a participant said between two silences is stored; its STT job was enqueued in the same call.
 
     `audio`: blobs in order, 16 kHz; `replaces`: the utterance whose audio this one carries again; `ago` points at the last
@@ -237,7 +237,7 @@ CommitReason = Literal[
 ]
 
 
-class TurnCommitted(_GatewayEvent):
+class TurnCommitted(GatewayEvent):
     """The floor is the agent's. `delay`: seconds since the last speech; the last one of a turn counts."""
 
     type: Literal["turn.committed"] = "turn.committed"
@@ -246,7 +246,7 @@ class TurnCommitted(_GatewayEvent):
     delay: float = 0.0
 
 
-class TurnEnded(_GatewayEvent):
+class TurnEnded(GatewayEvent):
     """The one end of a turn.
 
     `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound) · dropped (noise, empty, backchannel,
@@ -263,7 +263,7 @@ class TurnEnded(_GatewayEvent):
     unheard: list[int] = []
 
 
-class MessageReceived(_GatewayEvent):
+class MessageReceived(GatewayEvent):
     """A typed message of a participant (chat, API): answered like speech, without hearing."""
 
     type: Literal["message.received"] = "message.received"
@@ -271,13 +271,13 @@ class MessageReceived(_GatewayEvent):
     text: str
 
 
-class DtmfReceived(_GatewayEvent):
+class DtmfReceived(GatewayEvent):
     type: Literal["dtmf.received"] = "dtmf.received"
     participant: str
     digits: str
 
 
-class SayRequested(_GatewayEvent):
+class SayRequested(GatewayEvent):
     """Somebody asks the agent to speak `text` as it stands; `interrupt`: at once, as a barge-in."""
 
     type: Literal["say.requested"] = "say.requested"
@@ -286,13 +286,13 @@ class SayRequested(_GatewayEvent):
     request: str = ""
 
 
-class InstructionsChanged(_GatewayEvent):
+class InstructionsChanged(GatewayEvent):
     type: Literal["instructions.changed"] = "instructions.changed"
     instructions: str
     request: str = ""
 
 
-class EndRequested(_GatewayEvent):
+class EndRequested(GatewayEvent):
     type: Literal["end.requested"] = "end.requested"
     reason: str = ""
     request: str = ""
@@ -361,7 +361,7 @@ class ClipReady(_Event):
     model: str = ""
 
 
-class _Playback(_GatewayEvent):
+class _Playback(GatewayEvent):
     """`index`: the sentence; `position`: seconds of that sentence's sound already heard."""
 
     index: int
@@ -417,6 +417,9 @@ class StageExpired(_Event):
     utterance: str | None = None
     phrase: str | None = None
 
+
+StageResult = TranscriptPartial | TranscriptFinal | ReplySentence | ReplyFinished | ClipReady
+"""What a stage made of a job, and the seconds it `took`, after it was `queued` for some."""
 
 Event = Annotated[
     SessionStarted

@@ -31,8 +31,7 @@ from schemas.events import (
     SessionResumed,
     SessionStarted,
 )
-from schemas.session import _agent as _fold_reply
-from schemas.session import _users as _fold_hearing
+from schemas.session import _agent, _users
 from schemas.session._changes import Changes
 from schemas.session.state import (
     OWN,
@@ -183,8 +182,8 @@ _HANDLERS: dict[type, Callable[[SessionState, Any], Changes]] = {
     DtmfReceived: _dtmf,
     SayRequested: _say_requested,
     EndRequested: _end_requested,
-    **_fold_hearing.HANDLERS,
-    **_fold_reply.HANDLERS,
+    **_users.HANDLERS,
+    **_agent.HANDLERS,
 }
 
 __all__ = [
