@@ -22,6 +22,7 @@ from schemas.config.lease import Lease
 from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
 from schemas.process.backoff import A_POOL, Backoff
 from schemas.process.clock import MonotonicClock
+from schemas.process.tasks import Tasks
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
 from workers._work import JobBus, TakenJob
@@ -90,6 +91,7 @@ class Worker:
         self._stage = handler.stage
         self._works: list[TakenJob] = []
         self._runs: set[asyncio.Task[None]] = set()
+        self._expiring = Tasks()
         self._partitions: list[int] = []
         self._last_ids: dict[int, str] = {}
         self._obstacles: dict[str, str] = {
@@ -137,6 +139,7 @@ class Worker:
             for task in (fetching, renewing, *self._runs):
                 task.cancel()
             await asyncio.gather(fetching, renewing, *self._runs, return_exceptions=True)
+            await self._expiring.aclose()
 
     # ── getting ready ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -435,8 +438,7 @@ class Worker:
     def _expire_overdue(self) -> None:
         for work in self._works:
             if not work.left and not work.cancelled.is_set() and work.remaining() <= 0:
-                run = asyncio.create_task(work.expire(f"not done {work.elapsed():.1f} s after it was taken"))
-                run.add_done_callback(lambda task: task.cancelled() or task.exception())
+                self._expiring.spawn(work.expire(f"not done {work.elapsed():.1f} s after it was taken"))
 
     # ── leaving ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from types import TracebackType
 
+from schemas.process.tasks import Tasks
 from workers.providers import Delta
 
 
@@ -16,18 +17,17 @@ class Leavable:
         self._stream = stream
         self._cancelled = cancelled
         self._arrived: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
 
     async def __aenter__(self) -> "Leavable":
-        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._watch())]
+        pumping = self._tasks.spawn(self._pump())
+        self._tasks.spawn(self._watch(pumping))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.aclose()
 
     def __aiter__(self) -> "Leavable":
         return self
@@ -51,7 +51,7 @@ class Leavable:
             with contextlib.suppress(Exception):
                 await self._stream.aclose()
 
-    async def _watch(self) -> None:
+    async def _watch(self, pumping: asyncio.Task[None]) -> None:
         await self._cancelled.wait()
-        self._tasks[0].cancel()
+        pumping.cancel()
         self._arrived.put_nowait(None)
