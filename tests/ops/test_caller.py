@@ -1,5 +1,6 @@
 """A person at the other end of a WebSocket, and gateways that are not of today."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from aiohttp import web
 
 from ops.people.caller import Caller
 from ops.people.person import CallError
-from schemas.client import EndedMessage, ReadyMessage, StateMessage
+from schemas.client import ReadyMessage, StateMessage
 from tests.ops.test_entry import serving
 
 READY: dict[str, Any] = {
@@ -21,7 +22,7 @@ READY: dict[str, Any] = {
 
 
 async def test_a_newer_gateway_is_understood_as_far_as_it_goes() -> None:
-    """Messages, fields and states a caller does not know are left out, and the call goes on to its end."""
+    """Messages, fields and states a caller does not know are left out, and the call goes on."""
     asked: list[dict[str, Any]] = []
 
     async def newer(request: web.Request) -> web.StreamResponse:
@@ -32,28 +33,26 @@ async def test_a_newer_gateway_is_understood_as_far_as_it_goes() -> None:
         await socket.send_json({"type": "applause", "loud": True})
         await socket.send_json({"type": "state", "state": "dreaming"})
         await socket.send_json({"type": "state", "state": "listening", "since": 3.5})
-        await socket.send_json({"type": "ended", "reason": "hang_up"})
         await socket.close()
         return socket
 
     async with serving(newer) as url:
         caller = Caller(url, agent="greeter")
         assert not await caller.connect()
-        assert await caller.wait_for(EndedMessage, 5.0)
+        while caller.connected:
+            await asyncio.sleep(0.01)
         await caller.aclose()
     ready = ReadyMessage(session="ws-1", ticket="t", rate=24_000, resumed=False)
-    assert [message for _, message in caller.messages] == [
-        ready,
-        StateMessage(state="listening"),
-        EndedMessage(reason="hang_up"),
-    ]
+    assert [message for _, message in caller.messages] == [ready, StateMessage(state="listening")]
     assert (asked[0]["type"], asked[0]["agent"], asked[0]["rate"]) == ("start", "greeter", 24_000)
 
 
 async def test_what_no_gateway_takes_is_not_asked_for() -> None:
     """An agent's name beyond its bounds is an error in words, as the gateway's own refusals are."""
     caller = Caller("ws://127.0.0.1:1/ws", agent="x" * 121)
-    with pytest.raises(CallError, match="agent: String should have at most 120 characters") as refusal:
-        await caller.connect()
-    assert refusal.value.code == "start"
-    await caller.aclose()
+    try:
+        with pytest.raises(CallError, match=r"agent: .* at most 120") as refusal:
+            await caller.connect()
+        assert refusal.value.code == "start"
+    finally:
+        await caller.aclose()
