@@ -1,7 +1,8 @@
 """The `antiphon` command: which commands there are, a line each. What one does is loaded when it is called, not before.
 
 A new command is one file in `ops/commands`: a function with its options and, as its docstring, its help, ending in an example.
-And it is one line here: its name, where the function is, and the first line of that help.
+And it is one line here: its name, where the function is, and the first line of that help. What it does is imported in its
+function, so that nobody's `--help` waits for models and servers.
 """
 
 import importlib

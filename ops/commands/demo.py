@@ -1,39 +1,12 @@
 """`antiphon demo`: the whole stack, a scripted caller in real time, and then everything that can be said about it."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.status import Status
-from rich.text import Text
 
-from gateway.sound.audio_file import read_speech
 from ops import console
-from ops.commands._dialogue import Dialogue
 from ops.commands._options import Json
-from ops.commands.call import summary
-from ops.demo.script import Step, script
-from ops.people.audio import write_stereo
-from ops.people.caller import Caller
-from ops.people.entry import client_token
-from ops.people.person import Person
-from ops.reading import print_waterfalls, waterfalls
-from ops.stack.here import data_folder
-from ops.stack.stack import Plan, Stack
-from schemas.access.tokens import Grant
-from schemas.client import StateMessage, ToClient, TranscriptMessage, TurnMessage
-from schemas.config.settings import Settings, load
-from schemas.log import connected
-from schemas.text.clean import printable
-
-_AGENTS = Path(__file__).parent.parent / "agents"
-_REPLY = 15.0  # seconds a reply may take to end
-_OVER = 1.2  # seconds of the agent's speech before it is interrupted
-_MANNERS = 0.5  # seconds between the agent's last sample and the caller's next word
 
 
 def demo(
@@ -50,133 +23,7 @@ def demo(
 
     Example: antiphon demo --wav my-question.wav
     """
-    if not console.run(lambda: _converse(wav, out, livekit, json)):
+    from ops.demo.conversation import converse
+
+    if not console.run(lambda: converse(wav, out, livekit, json)):
         raise typer.Exit(console.FAILED)
-
-
-async def _converse(wav: Path | None, out: Path | None, livekit: bool, json: bool) -> bool:
-    """Hold the conversation, through a WebSocket or (`livekit`) a LiveKit room; True when every step was answered."""
-    steps = [Step(wav.name, await asyncio.to_thread(read_speech, wav))] if wav else script()
-    began = time.monotonic()
-    screen = _Screen(json)
-    agents = _AGENTS / "demo.toml" if livekit else _AGENTS  # a room's agent is the only one there is
-    plan = Plan(
-        data_folder() / "demo", free_ports=True, livekit=livekit, phones=False, environment={"AGENTS": str(agents)},
-        on_wait=lambda sentence: screen.line("", sentence, "yellow"),
-    )  # fmt: skip
-    screen.status("starting the log, the models and the gateway …")
-    if livekit:
-        screen.line("", "A LiveKit server is built first, where there is none (two minutes, once).", "dim")
-    async with Stack(plan, load()) as stack, _caller(stack, livekit, screen) as caller:
-        screen.line("", f"Everything runs, after {time.monotonic() - began:.1f} s: {_parts(stack)}", "dim")
-        await caller.connect()
-        await _finished(caller, 0.0)  # the greeting
-        answered = [await _take(caller, step, screen) for step in steps]
-        await caller.hang_up()
-        path = out or plan.folder / f"{caller.session}.wav"
-        await asyncio.to_thread(write_stereo, path, *caller.recording(), caller.rate)
-        screen.done()
-        await _explain(stack, caller, path, json, answered)
-    if not json:
-        console.out.print(f"\n{time.monotonic() - began:.0f} s in all.", style="dim")
-    return all(answered)
-
-
-@asynccontextmanager
-async def _caller(stack: Stack, livekit: bool, screen: "_Screen") -> AsyncIterator[Person]:
-    if not livekit:
-        token = client_token("", Grant(agent="demo"))
-        yield Caller(stack.gateways[0], agent="demo", token=token, on_message=screen.message)
-        return
-    from ops.people.livekit_caller import LiveKitCaller
-
-    async with connected(Settings(redis_url=stack.redis_url)) as log:
-        yield LiveKitCaller(stack.livekit_access(), log, on_message=screen.message)
-
-
-def _parts(stack: Stack) -> str:
-    return ", ".join(f"{row['name']} ({row['pid']})" for row in stack.supervisor.table())
-
-
-async def _take(caller: Person, step: Step, screen: "_Screen") -> bool:
-    """Say one line when its time has come, and hear the answer out, unless the next line interrupts it."""
-    screen.line("  ──", step.title, "dim")
-    if step.when == "over":
-        await _speaking(caller, time.monotonic())
-        await asyncio.sleep(_OVER)
-    began = time.monotonic()
-    screen.status("the caller speaks …")
-    await caller.speak(step.pcm)
-    if step.title.endswith("…"):
-        return True  # the next line is spoken into this one's answer, and judged there
-    return await _finished(caller, began)
-
-
-async def _speaking(caller: Person, since: float) -> None:
-    await caller.wait_for(StateMessage, _REPLY, since, lambda message: message.state == "speaking")
-
-
-async def _finished(caller: Person, since: float) -> bool:
-    """Wait for the end of the reply, in the log and in the ear."""
-    ended = await caller.wait_for(TurnMessage, _REPLY, since, lambda turn: turn.how in ("played", "failed", "expired"))
-    await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + _MANNERS)
-    return ended is not None and ended.how == "played"
-
-
-class _Screen:
-    """One changing line for what happens now, and lines that stay for what was said. Nothing at all with --json."""
-
-    def __init__(self, quiet: bool):
-        self._dialogue = Dialogue(self.line, "caller")
-        self._status = None if quiet else Status("", console=console.out, spinner="dots")
-        if self._status:
-            self._status.start()
-
-    def status(self, text: str) -> None:
-        if self._status:
-            self._status.update(Text(printable(text), style="dim"))
-
-    def line(self, who: str, text: str, style: str) -> None:
-        if self._status:
-            console.hang(Text(f"{who:>6}  ", style=style), Text(text, style=style))
-
-    def done(self) -> None:
-        self._dialogue.flush()
-        if self._status:
-            self._status.stop()
-
-    def message(self, message: ToClient) -> None:
-        self._dialogue.message(message)
-        match message:
-            case TranscriptMessage(text=text) if text:
-                self.status(f"caller: {text} …")
-            case StateMessage(state=state):
-                self.status(f"the agent is {state} …")
-            case _:
-                pass
-
-
-async def _explain(stack: Stack, caller: Person, wav: Path, json: bool, answered: list[bool]) -> None:
-    """The waterfall of every turn from the log, the recording, and what to try next."""
-    async with connected(Settings(redis_url=stack.redis_url)) as log:
-        if json:
-            result: dict[str, Any] = summary(caller) | {
-                "answered": sum(answered),
-                "steps": len(answered),
-                "waterfalls": await waterfalls(log, caller.session),
-                "recording": str(wav),
-            }
-            console.emit(result)
-            return
-        console.out.print()
-        console.hang("", "How long every part took, from the caller's last sample to the agent's first:")
-        console.out.print()
-        await print_waterfalls(log, caller.session)
-    me = console.me()
-    console.out.print()
-    console.hang("Listen     ", f"{wav} (left the caller, right the agent)")
-    console.hang("Look in    ", f"{me} show {caller.session}")
-    console.hang("           ", f"{me} state {caller.session} --at 20")
-    console.hang("           ", f"{me} export {caller.session} demo.zip")
-    console.hang("Your turn  ", f"{me} demo --wav YOUR.wav")
-    console.hang("           ", f"{me} up")

@@ -2,14 +2,10 @@
 
 from typing import Annotated
 
-import aiohttp
 import typer
 
 from ops import console
 from ops.commands._options import GatewayUrl, Json
-from ops.people.entry import HOW_TO_GET_IN, client_token, door
-from ops.people.person import CallError
-from schemas.access.tokens import Grant
 from schemas.errors import in_words
 
 
@@ -31,6 +27,12 @@ def join(
 
 async def send_agent(room: str, agent: str, url: str | None, token: str, json: bool) -> None:
     """Ask the gateway; CallError says why it doesn't go. Ends with 3 where no gateway is."""
+    import aiohttp
+
+    from ops.people.entry import HOW_TO_GET_IN, client_token, door
+    from ops.people.person import CallError
+    from schemas.access.tokens import Grant
+
     base = door(url)
     token = client_token(token, Grant(room=room, agent=agent, join=True))
     headers = {"Authorization": f"Bearer {token}"} if token else {}

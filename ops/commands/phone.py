@@ -3,13 +3,10 @@
 import os
 from typing import Annotated, Any
 
-import aiohttp
 import typer
 
 from ops import console
 from ops.commands._options import Json, Session
-from ops.people.entry import HOW_TO_GET_IN, client_token, door
-from schemas.access.tokens import Grant
 from schemas.errors import AntiphonError, in_words
 
 CallsGateway = Annotated[
@@ -76,6 +73,11 @@ def hangup(
 
 async def ask(method: str, url: str | None, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """One request to the gateway's desk. NotDone says what went wrong, in a sentence."""
+    import aiohttp
+
+    from ops.people.entry import HOW_TO_GET_IN, client_token, door
+    from schemas.access.tokens import Grant
+
     base = door(url)
     token = client_token(os.environ.get("ANTIPHON_TOKEN", ""), Grant(operator=True), 300)
     headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -2,12 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from ops import console, reading
+from ops import console
 from ops.commands._options import Json, Session
+
+if TYPE_CHECKING:
+    from ops.reading import Sessions
 
 T = TypeVar("T")
 
@@ -22,6 +25,8 @@ def sessions(
 
     Example: antiphon sessions --count 10
     """
+    from ops import reading
+
     _read(None, lambda log: reading.sessions(log, count=count, json=json))
 
 
@@ -36,6 +41,8 @@ def show(
 
     Example: antiphon show SESSION --follow
     """
+    from ops import reading
+
     _read(session, lambda log: reading.show(log, session, follow=follow, json=json))
 
 
@@ -50,6 +57,8 @@ def state(
 
     Example: antiphon state SESSION --at 20
     """
+    from ops import reading
+
     _read(session, lambda log: reading.state(log, session, at=at, json=json))
 
 
@@ -64,6 +73,8 @@ def export(
 
     Example: antiphon export SESSION conversation.zip
     """
+    from ops import reading
+
     manifest = _read(session, lambda log: reading.export(log, session, file))
     size = file.stat().st_size / 2**20
     if json:
@@ -75,8 +86,9 @@ def export(
     )
 
 
-def _read(session: str | None, work: Callable[[reading.Sessions], Awaitable[T]]) -> T:
+def _read(session: str | None, work: "Callable[[Sessions], Awaitable[T]]") -> T:
     """With the log that holds `session`; None: the first there is."""
+    from ops import reading
 
     async def main() -> T:
         async with reading.log_of(session) as log:

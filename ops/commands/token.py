@@ -9,8 +9,6 @@ import typer
 
 from ops import console
 from ops.commands._options import Json
-from schemas.access.tokens import Grant, mint
-from schemas.config.settings import load
 from schemas.errors import SettingsError
 
 
@@ -35,6 +33,9 @@ def token(
 
 
 def _client_token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
+    from schemas.access.tokens import Grant, mint
+    from schemas.config.settings import load
+
     try:
         secret = load().gateway_token_secret.get_secret_value()
         if not secret:
@@ -54,6 +55,7 @@ def _room_token(agent: str, room: str, participant: str, hours: float, json: boo
     from livekit import api
 
     from ops.stack.here import livekit_access
+    from schemas.config.settings import load
 
     try:
         if not room:

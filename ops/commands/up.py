@@ -4,19 +4,17 @@ import asyncio
 import contextlib
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from ops import console
 from ops.commands._options import Json
-from ops.commands.doctor import languages, phones
-from ops.stack import disk
-from ops.stack.here import data_folder
-from ops.stack.stack import Plan, Stack
-from schemas.config.settings import Settings, load
+
+if TYPE_CHECKING:
+    from ops.stack.stack import Plan, Stack
+    from schemas.config.settings import Settings
 
 
 def up(
@@ -34,6 +32,9 @@ def up(
 
     Example: antiphon up --stt 2
     """
+    from ops.stack.here import data_folder
+    from ops.stack.stack import Plan
+
     folder = data_folder() / "up"
     plan = Plan(
         folder, gateways, stt, llm, tts, free_ports, livekit,
@@ -42,7 +43,9 @@ def up(
     console.run(lambda: _until_told(plan, json))
 
 
-async def _until_told(plan: Plan, json: bool) -> None:
+async def _until_told(plan: "Plan", json: bool) -> None:
+    from schemas.config.settings import load
+
     settings = load()
     if not json:
         console.out.print("Starting the log, the models and the gateway …", style="dim")
@@ -54,7 +57,9 @@ async def _until_told(plan: Plan, json: bool) -> None:
         await running
 
 
-async def _run(plan: Plan, settings: Settings, json: bool) -> None:
+async def _run(plan: "Plan", settings: "Settings", json: bool) -> None:
+    from ops.stack.stack import Stack
+
     async with Stack(plan, settings) as stack:
         if json:
             console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
@@ -71,7 +76,11 @@ def _end(running: "asyncio.Future[None]", json: bool) -> None:
         running.cancel()
 
 
-def _show(stack: Stack, settings: Settings) -> None:
+def _show(stack: "Stack", settings: "Settings") -> None:
+    from rich.table import Table
+
+    from ops.commands.doctor import languages, phones
+
     table = Table(box=None, pad_edge=False)
     for column in ("process", "pid", "log"):
         table.add_column(column)
@@ -96,6 +105,8 @@ def _show(stack: Stack, settings: Settings) -> None:
 
 
 def _tell_restart(name: str, folder: Path) -> None:
+    from ops.stack import disk
+
     why = disk.trouble(folder)
     console.err.print(
         f"{name} died and was started again{f': {why}' if why else ''}", style="yellow", markup=False, soft_wrap=True

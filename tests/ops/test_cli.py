@@ -113,6 +113,16 @@ def test_a_command_is_loaded_alone() -> None:
     }
 
 
+def test_help_loads_nothing_of_the_work() -> None:
+    """No command's `--help` waits for what the command does."""
+    every = "".join(f"\ntry: cli.app({[*name.split(), '--help']})\nexcept SystemExit: pass" for name in DOING)
+    command = [sys.executable, "-c", f"import sys; from ops import cli{every}\nprint(*sys.modules)"]
+    modules = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1].split()
+    assert {place.partition(":")[0] for place, _ in ROWS.values()} <= {*modules}
+    work = r"(gateway|workers|api|numpy|aiohttp|redis|livekit|ops\.(people|reading|stack\.stack)|schemas\.config)\b"
+    assert not [name for name in modules if re.match(work, name)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

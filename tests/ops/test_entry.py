@@ -8,10 +8,10 @@ import pytest
 import typer
 from aiohttp import web
 
-from ops.commands._dialogue import Dialogue
-from ops.commands.call import Options, hold
 from ops.commands.join import send_agent
 from ops.commands.phone import NotDone, hang_up
+from ops.people.call import Options, hold
+from ops.people.dialogue import Dialogue
 from ops.people.entry import client_token, gateway_url
 from ops.people.person import CallError
 from schemas.access.tokens import Grant, verify

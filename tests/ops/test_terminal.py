@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import console, reading
-from ops.commands._dialogue import Dialogue
+from ops.people.dialogue import Dialogue
 from schemas.client import SentenceMessage
 from schemas.events import Event
 from schemas.process.logging import set_up_logging

@@ -1,4 +1,4 @@
-"""Is everything here that a conversation needs? A module for each kind of thing that is looked at; `command` asks them all."""
+"""Is everything here that a conversation needs? A module for each kind of thing that is looked at; `examine` asks them all."""
 
 from ops.commands.doctor.command import doctor
 

@@ -1,7 +1,5 @@
 """`antiphon doctor`: is everything here that a conversation needs? One line each, and what to do about it."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 
 import typer
@@ -9,11 +7,6 @@ from rich.text import Text
 
 from ops import console
 from ops.commands._options import Json
-from ops.commands.doctor import endpoints, languages, log, machine, phones
-from ops.commands.doctor.findings import Finding
-from ops.stack.here import data_folder, running
-from schemas.config.settings import load
-from schemas.errors import AntiphonError
 
 _SIGNS = {"ok": ("ok  ", "green"), "warn": ("look", "yellow"), "bad": ("bad ", "red")}
 
@@ -31,8 +24,10 @@ def doctor(json: Json = False) -> None:
 
 async def _tell(json: bool) -> bool:
     """Print every finding; True when nothing is bad."""
+    from ops.commands.doctor.examine import examine
+
     findings = []
-    async for finding in _examine():
+    async for finding in examine():
         findings.append(finding)
         if not json:
             sign = Text(*_SIGNS[finding.result])
@@ -43,27 +38,3 @@ async def _tell(json: bool) -> bool:
     if json:
         console.emit({"healthy": healthy, "findings": [asdict(finding) for finding in findings]})
     return healthy
-
-
-async def _examine() -> AsyncIterator[Finding]:
-    try:
-        settings = load()
-    except AntiphonError as error:
-        yield Finding("settings", "bad", str(error), "correct it in the environment or in .env")
-        return
-    yield Finding("settings", "ok", "every variable is understood")
-    stack = running()
-    if stack:
-        yield Finding("stack", "ok", f"antiphon up runs here (pid {stack['pid']})")
-    yield await asyncio.to_thread(machine.disk, data_folder())
-    async for finding in log.examine(settings, stack["redis_url"] if stack else None):
-        yield finding
-    yield await endpoints.llm(settings, stack["llm_base_url"] if stack else None)
-    for finding in await asyncio.to_thread(machine.models, settings):
-        yield finding
-    yield await asyncio.to_thread(languages.examine, settings)
-    yield machine.access(settings)
-    yield await endpoints.livekit(settings, stack)
-    for finding in phones.examine(settings, stack.get("sip", "") if stack else ""):
-        yield finding
-    yield machine.port(settings, bool(stack))
