@@ -9,11 +9,27 @@ A difference of two of one kind is a plain duration: seconds (`float`), or of th
 which is mypy's to refuse (`tests/schemas/kinds_of_time.py`).
 """
 
-from typing import NewType, Protocol
+from typing import TYPE_CHECKING, NewType, Protocol
 
 Micros = NewType("Micros", int)
 Now = NewType("Now", float)
-TurnTime = NewType("TurnTime", float)
+
+if TYPE_CHECKING:
+
+    class TurnTime:
+        """No `float` to mypy, so that it is neither compared with a `Now` nor passed for one: only moved by seconds, compared
+        with its like, and subtracted from it. (A NewType of `float` would compare with any.)"""
+
+        def __init__(self, seconds: float) -> None: ...
+        def __add__(self, seconds: float) -> "TurnTime": ...
+        def __sub__(self, other: "TurnTime") -> float: ...
+        def __lt__(self, other: "TurnTime") -> bool: ...
+        def __le__(self, other: "TurnTime") -> bool: ...
+        def __gt__(self, other: "TurnTime") -> bool: ...
+        def __ge__(self, other: "TurnTime") -> bool: ...
+
+else:
+    TurnTime = float
 
 
 class Clock(Protocol):

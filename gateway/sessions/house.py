@@ -10,7 +10,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.sound.vad import VoiceActivity
 from gateway.turn_taking import Decision, Input, State
 from schemas.bus import Announcing, Gatekeeping, Listing, Reading, Storing
-from schemas.clock import Clock
+from schemas.clock import Clock, Now
 from schemas.config.lease import Lease
 from schemas.events import Event
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Machine(Protocol):
     """The pure machine, as `gateway.turn_taking` offers it."""
 
-    def step(self, state: State, item: Input, now: float) -> tuple[State, list[Decision]]: ...
+    def step(self, state: State, item: Input, now: Now) -> tuple[State, list[Decision]]: ...
 
-    def rewound(self, state: State, events: Sequence[Event], now: float) -> tuple[State, list[Decision]]: ...
+    def rewound(self, state: State, events: Sequence[Event], now: Now) -> tuple[State, list[Decision]]: ...
 
 
 class GatewayBus(Gatekeeping, Reading, Listing, Storing, Announcing, Protocol):

@@ -6,14 +6,17 @@ over its question is the answer to it (`answers.py`). Waiting is inaudible, sinc
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any, Literal
 
 from gateway.turn_taking import answers
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Pause
-from gateway.turn_taking.state import NEVER, Own, Speaking, State, Turn
+from gateway.turn_taking.state import NEVER, Speaking, State, Turn, addressed
+from schemas.clock import TurnTime
+from schemas.config.agent import AgentSpec
 from schemas.events import PlaybackPaused
 
 LATE = 0.5
@@ -44,7 +47,15 @@ def pause(draft: Draft) -> None:
         generation=playback.generation,
         index=playback.index,
         position=round(playback.position, 3),
+        inputs=why_silent(draft.state),
     )
+
+
+def why_silent(state: State) -> dict[str, Any]:
+    """For the log: nobody hears, or who speaks."""
+    if state.away_since is not None:
+        return {"away": True}
+    return {"speaking": [person.name for person in state.people.values() if person.floor]}
 
 
 def all_but_finished(state: State) -> bool:
@@ -91,40 +102,87 @@ def _known(backchannels: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(entry) for entry in pieces) | frozenset(("".join(entry),) for entry in pieces if entry)
 
 
+Verdict = Literal["interrupts", "waits", "failed", "empty", "unaddressed", "backchannel", "answered"]
+
+
+def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
+    """What becomes of what was said: a function of nothing but these `inputs`, which the log keeps with the decision.
+
+    `over`: it was said over the agent; `text`: the words looked at; `said`: all words of its turn; `speakers`: whose; `humans`,
+    `linked`: who is there; `late`: it began when the agent had all but finished; `unbroken`: seconds of speech without a pause;
+    `final`: all is transcribed, but for what `failed`; `answers`: the words answer the question they were said over, or may yet.
+    """
+    rules, over, text = agent.turn_taking, inputs["over"], inputs["text"]
+    if over and inputs["unbroken"] >= rules.interrupt_after:
+        return "interrupts"
+    spoken = bool(_pieces(text) if over else text)
+    meant = addressed(agent, inputs["said"], inputs["speakers"], inputs["humans"], inputs["linked"])
+    if over and spoken and meant and (inputs["late"] or not is_backchannel(text, rules.backchannels)):
+        return "interrupts"
+    if not inputs["final"]:
+        return "waits"
+    if inputs["failed"] and (over or not (spoken and meant)):  # what was transcribed is answered
+        return "failed"
+    if not spoken:
+        return "empty"
+    if not meant:
+        return "unaddressed"
+    if over:
+        return "waits" if inputs["answers"] else "backchannel"
+    return "answered"
+
+
+def looked_at(state: State, turn: Turn, text: str, *, unbroken: float = 0.0, final: bool = False) -> dict[str, Any]:
+    """The inputs of a verdict."""
+    return {
+        "over": turn.over,
+        "text": text,
+        "said": turn.text,
+        "speakers": list(turn.speakers),
+        "humans": state.humans,
+        "linked": state.linked,
+        "late": turn.late,
+        "unbroken": round(unbroken, 6),
+        "final": final,
+        "failed": turn.failed,
+        "answers": final and turn.over and answers.may_answer(state, turn),
+    }
+
+
 def words(draft: Draft, turn: Turn, text: str) -> bool:
     """Words spoken over the agent (a transcript, or a partial): True if they interrupt."""
-    state = draft.state
-    if not _pieces(text) or not state.is_addressed(turn):
+    if not text:
         return False
-    if not turn.late and is_backchannel(text, state.agent.turn_taking.backchannels):
+    inputs = looked_at(draft.state, turn, text)
+    if verdict(inputs, draft.state.agent) != "interrupts":
         return False
-    interrupt(draft, turn)
+    interrupt(draft, turn, **inputs)
     return True
 
 
-def interrupt(draft: Draft, turn: Turn) -> None:
+def interrupt(draft: Draft, turn: Turn, **inputs: Any) -> None:
     """`turn`, spoken over the agent, takes the floor; without barge-in it has to wait until the agent is done."""
-    turn = draft.put(replace(turn, over=False, touched=draft.time))
     playing = draft.state.playing
     if playing is not None and draft.state.agent.turn_taking.barge_in:
-        draft.end_turn(playing, "interrupted", "barge_in")
+        draft.end_turn(playing, "interrupted", "barge_in", by=turn.id, **inputs)
+    draft.put_turn(replace(draft.state.turns[turn.id], over=False, touched=draft.time))
 
 
 # ── what time and transcripts bring ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _unbroken(state: State, turn: Turn) -> Iterator[float]:
-    """When speech going on in this turn will have been long enough to interrupt whatever its words."""
+def _unbroken(state: State, turn: Turn) -> Iterator[TurnTime]:
+    """Since when somebody speaks in this turn whose unbroken speech, once long enough, interrupts whatever its words."""
     settings = state.agent.turn_taking
     for person in state.people.values():
         if not isinstance(person.voice, Speaking) or person.voice.speech.turn != turn.id or not settings.barge_in:
             continue
         meant = settings.answer == "anyone" or (settings.answer == "linked" and person.name == state.linked)
         if state.humans <= 1 or meant:
-            yield person.voice.speech.began + settings.interrupt_after
+            yield person.voice.speech.began
 
 
-def _holds_until(state: State, turn: Turn) -> float:
+def _holds_until(state: State, turn: Turn) -> TurnTime:
     """While hearing works, a transcript on its way comes, or is given up for lost: to speak on meanwhile would only be cut short.
     Once one was lost, and none came since, the agent waits for a moment."""
     return turn.spoken + state.agent.turn_taking.resume_after if state.deaf else NEVER
@@ -138,10 +196,10 @@ def holds(draft: Draft) -> bool:
     )
 
 
-def timers(state: State) -> Iterator[float]:
+def timers(state: State) -> Iterator[TurnTime]:
     for turn in state.turns.values():
         if turn.over:
-            yield from _unbroken(state, turn)
+            yield from (began + state.agent.turn_taking.interrupt_after for began in _unbroken(state, turn))
             held = state.playback is not None and state.playback.mode in ("hushed", "held")
             if turn.waiting and held and not state.somebody_speaks:
                 yield _holds_until(state, turn)
@@ -153,28 +211,33 @@ def settle(draft: Draft) -> bool:
 
 
 def _interrupts(draft: Draft, turn: Turn) -> bool:
-    if any(draft.due(moment) for moment in _unbroken(draft.state, turn)):
-        interrupt(draft, turn)
-        return True
+    state = draft.state
+    for began in _unbroken(state, turn):
+        if draft.due(began + state.agent.turn_taking.interrupt_after):
+            unbroken = max(draft.time - began, state.agent.turn_taking.interrupt_after)
+            interrupt(draft, turn, **looked_at(state, turn, turn.text, unbroken=unbroken))
+            return True
     return words(draft, turn, turn.text)
 
 
 def _lets_go(draft: Draft, turn: Turn) -> bool:
     """All was heard, and none of it was meant for the agent."""
-    if turn.waiting or not turn.utterances or draft.state.speaks_in(turn):
+    state = draft.state
+    if turn.waiting or not turn.utterances or state.speaks_in(turn):
         return False
-    failed = next((utterance.failed for utterance in turn.utterances if utterance.failed), None)
-    if failed:
-        draft.end_turn(turn, failed, "stt")
-        draft.want(Own("repeat", draft.state.agent.repeat, phrase="repeat"))
-    elif not _pieces(turn.text):
-        draft.end_turn(turn, "dropped", "empty")
-    elif not draft.state.is_addressed(turn):
-        draft.end_turn(turn, "dropped", "unaddressed")
-    elif answers.may_answer(draft.state, turn):
-        if not turn.asked:
-            return False  # it waits until the agent is done
-        draft.put(replace(turn, over=False, touched=draft.time))
+    inputs = looked_at(state, turn, turn.text, final=True)
+    found = verdict(inputs, state.agent)
+    if found != "waits":
+        end_unanswered(draft, turn, found, inputs)
+        return True
+    if turn.asked:  # the agent is done: here is the answer to its question
+        draft.put_turn(replace(turn, over=False, touched=draft.time))
+    return bool(turn.asked)
+
+
+def end_unanswered(draft: Draft, turn: Turn, found: Verdict, inputs: Mapping[str, Any]) -> None:
+    """There is nothing to answer."""
+    if found == "failed":
+        draft.end_turn(turn, turn.failed or "failed", "stt", **inputs)
     else:
-        draft.end_turn(turn, "dropped", "backchannel")
-    return True
+        draft.end_turn(turn, "dropped", found if turn.utterances else "noise", **inputs)

@@ -4,29 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.turn_taking import answers
+from gateway.turn_taking import facts
 from gateway.turn_taking.heard import heard
 from gateway.turn_taking.interface import Capture, Decision, Publish, Stop, Tell
-from gateway.turn_taking.state import (
-    NEVER,
-    Bundle,
-    Committed,
-    Own,
-    Person,
-    Sent,
-    State,
-    Turn,
-)
+from gateway.turn_taking.state import LONG_AGO, Bundle, Committed, Own, Person, Sent, State, Turn
 from schemas.client import ToClient
-from schemas.events import (
-    CommitReason,
-    Event,
-    SessionResumed,
-    SessionRewound,
-    TurnCommitted,
-    TurnEnded,
-    UtteranceCaptured,
-)
+from schemas.clock import Now, TurnTime
+from schemas.events import CommitReason, Event, TurnCommitted, TurnEnded
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 
 MOST_FACTS = 100
@@ -38,7 +22,7 @@ KEPT = 5.0
 @dataclass(slots=True)
 class Draft:
     state: State
-    now: float
+    now: Now
     decisions: list[Decision] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
@@ -50,105 +34,101 @@ class Draft:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
-    def time(self) -> float:
-        """Turn time."""
+    def time(self) -> TurnTime:
         return self.state.turn_time(self.now)
 
-    def due(self, moment: float) -> bool:
+    def due(self, moment: TurnTime) -> bool:
         """Whether a moment of turn time has come; none does while nobody is there to hear."""
         return self.state.away_since is None and moment <= self.time + 1e-9
 
-    # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── what no log holds ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def put(self, turn: Turn) -> Turn:
+    def put_turn(self, turn: Turn) -> Turn:
         self.state.turns[turn.id] = turn
         return turn
 
-    def person(self, person: Person) -> Person:
+    def put_person(self, person: Person) -> Person:
         self.state.people[person.name] = person
         return person
-
-    def new_turn(self, **fields: Any) -> Turn:
-        turn = Turn(id=self.state.next_turn, touched=self.time, **fields)
-        self.state.next_turn += 1
-        return self.put(turn)
 
     def new_utterance_id(self) -> str:
         self.state.next_utterance += 1
         return f"u{self.state.next_utterance - 1}"
 
     def want(self, own: Own) -> None:
-        """Say this when the floor is free. Of a fixed phrase one is enough."""
-        if own.phrase is None or own not in self.state.wanted:
-            self.state.wanted = (*self.state.wanted, own)
+        """Say this when the floor is free."""
+        facts.want(self.state, own)
 
     # ── the publication ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def fact(self, event: Callable[..., Event], *, ago: float = 0.0, **fields: Any) -> None:
-        """Append an event, with the decision's `clock` and what it `saw`."""
-        made = event(clock=self.now, saw=self.state.saw, ago=max(0.0, round(ago, 4)), **fields)
-        self.events.append(made)
+    def fact(self, event: Callable[..., Event], *, ago: float = 0.0, raises: bool = False, **fields: Any) -> None:
+        """Write a fact, with the decision's `clock` and what it `saw`; and apply it. `raises`: the generation rises with it, for
+        a reply that may be in flight will not be heard."""
+        raised = self.state.generation + 1 if raises else None
+        if raised is not None:
+            self.raises = raised
+            self._drop_jobs_before(raised)
+        self.write(event(clock=self.now, saw=self.state.saw, ago=max(0.0, round(ago, 4)), raises=raised, **fields))
 
-    def append(self, event: Event) -> None:
+    def write(self, event: Event) -> None:
+        """Append a fact as it stands, and apply it."""
         self.events.append(event)
+        facts.apply(self.state, event, self.now)
 
     def enqueue(self, job: Job) -> None:
         self.jobs.append(job)
 
-    def raise_generation(self) -> int:
-        self.state.generation += 1
-        self.raises = self.state.generation
-        return self.state.generation
-
-    def void(self, turn: Turn) -> Turn:
-        """The reply of `turn`, if one may be in flight, will not be heard: the generation rises, unsent jobs are dropped."""
-        if turn.reply is None:
-            return turn
-        dead = turn.reply.generation
-        self.raise_generation()
-        self.jobs = list(_without(self.jobs, turn.id, dead))
+    def _drop_jobs_before(self, generation: int) -> None:
+        """What is not sent yet need not be sent any more."""
+        self.jobs = list(_standing(self.jobs, generation))
         self.state.outbox = tuple(
-            replace(bundle, jobs=tuple(_without(bundle.jobs, turn.id, dead))) for bundle in self.state.outbox
+            replace(bundle, jobs=tuple(_standing(bundle.jobs, generation))) for bundle in self.state.outbox
         )
-        return self.put(replace(turn, reply=None))
 
-    def commit(self, turn: Turn, why: CommitReason, *, spoken: float | None = None, **inputs: Any) -> Turn:
+    def commit(
+        self, turn: Turn, why: CommitReason, *, spoken: TurnTime = LONG_AGO, raises: bool = False, **inputs: Any
+    ) -> None:
         """The floor is the agent's."""
-        delay = 0.0 if spoken is None or spoken == -NEVER else max(0.0, self.time - spoken)
-        generation = turn.reply.generation if turn.reply else self.state.generation
+        delay = 0.0 if spoken == LONG_AGO else max(0.0, self.time - spoken)
+        generation = self.state.generation
+        if raises:
+            generation += 1
+        elif turn.reply is not None:
+            generation = turn.reply.generation
         self.fact(
-            TurnCommitted, turn=turn.id, generation=generation, why=why, delay=round(delay, 4), inputs=inputs or None
-        )
-        return self.put(replace(turn, phase=Committed(why), touched=self.time, committed=self.time))
+            TurnCommitted, turn=turn.id, generation=generation, why=why, delay=round(delay, 4), inputs=inputs or None,
+            raises=raises,
+        )  # fmt: skip
 
-    def end_turn(self, turn: Turn, how: str, reason: str) -> None:
+    def end_turn(self, turn: Turn, how: str, reason: str, **inputs: Any) -> None:
         """The one end of a turn: silence if it was sounding, the generation rises if something of it may still come."""
         turn = self._with_position(turn)
         reply = turn.reply
         in_flight = reply is not None and (
             not reply.complete or any(not s.complete and not s.failed for s in reply.sentences)
         )
-        void = in_flight or how == "interrupted" or (how == "dropped" and reply is not None)
-        generation = reply.generation if reply else None
-        if void:
-            self.void(turn)
         self.fact(
             TurnEnded,
             turn=turn.id,
-            generation=generation,
+            generation=reply.generation if reply else None,
             how=how,
             reason=reason,
             heard=heard(reply.sentences) if reply else "",
             unheard=[i for i, s in enumerate(reply.sentences) if s.failed and s.ended] if reply else [],
+            inputs=inputs or None,
+            raises=reply is not None and (in_flight or how in ("interrupted", "dropped")),
         )
-        del self.state.turns[turn.id]
-        for utterance in turn.utterances:
-            self.state.stored.pop(utterance.id, None)
-        for other in tuple(self.state.turns.values()):
-            self.put(replace(answers.after(turn, other), touched=self.time))  # it has been waiting for this one
         if self.state.playback is not None and self.state.playback.turn == turn.id:
             self.state.playback = None
             self.decisions.append(Stop(turn.id))
+
+    def dismiss_own(self, *, again: bool = False) -> None:
+        """The agent's own words that nobody has heard yet give way; a request waits again, and `again` whatever it was (but for a
+        filler, which has nothing to bridge any more)."""
+        for turn in tuple(self.state.turns.values()):
+            if turn.own is not None and isinstance(turn.phase, Committed):
+                waits = {"again": True} if again and turn.own.why != "filler" else {}
+                self.end_turn(turn, "dropped", "replaced", **waits)
 
     def _with_position(self, turn: Turn) -> Turn:
         playback = self.state.playback
@@ -169,8 +149,6 @@ class Draft:
 
     def seal(self) -> None:
         """This step's facts join the outbox; if nothing is in flight, the next publication goes out."""
-        if self.raises is not None:
-            self._mark_raise()
         if self.events or self.jobs or self.captures or self.raises is not None:
             made = Bundle(
                 self.now,
@@ -205,20 +183,8 @@ class Draft:
         """Blobs an utterance carries again are known only when the publication that stored them has been answered."""
         return replace(capture, behind=self.state.stored.get(capture.carries, ())) if capture.carries else capture
 
-    def _mark_raise(self) -> None:
-        """The event that raises the generation says so: the one that made the reply void."""
-        raising: tuple[type[Event], ...] = (TurnEnded, UtteranceCaptured, TurnCommitted)
-        for recovery in (SessionResumed, SessionRewound):
-            if any(isinstance(event, recovery) for event in self.events):
-                raising = (recovery,)
-        for index, event in enumerate(self.events):
-            if isinstance(event, raising) and event.raises is None:
-                self.events[index] = event.model_copy(update={"raises": self.raises})
-                return
-        raise AssertionError("a generation rises only with a fact that says why")
 
-
-def _older(event: Event, now: float) -> Event:
+def _older(event: Event, now: Now) -> Event:
     """`ago` is as of the sending, however long the fact has waited."""
     clock: float | None = getattr(event, "clock", None)
     return (
@@ -238,15 +204,16 @@ def _joined(first: Bundle, second: Bundle) -> Bundle:
     )
 
 
-def _serves(job: Job, turn: int, generation: int) -> bool:
-    return isinstance(job, LlmJob | TtsJob) and job.turn == turn and job.generation == generation
-
-
-def _without(jobs: Sequence[Job], turn: int, generation: int) -> Iterator[Job]:
+def _standing(jobs: Sequence[Job], generation: int) -> Iterator[Job]:
+    """Without those for a reply of an older generation."""
     for job in jobs:
-        if _serves(job, turn, generation):
+        if _is_before(job, generation):
             continue
-        if isinstance(job, SttJob) and job.then is not None and _serves(job.then, turn, generation):
+        if isinstance(job, SttJob) and job.then is not None and _is_before(job.then, generation):
             yield job.model_copy(update={"then": None})
         else:
             yield job
+
+
+def _is_before(job: Job, generation: int) -> bool:
+    return isinstance(job, LlmJob | TtsJob) and job.generation is not None and job.generation < generation

@@ -5,11 +5,11 @@ under way is void, and whoever goes on speaking takes that turn back as if there
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.replying import open_own
-from gateway.turn_taking.state import Committed, Own, Phrase, State, Turn
+from gateway.turn_taking.state import Committed, Phrase, State, Turn, phrase
+from schemas.clock import TurnTime
 
 
 def settle(draft: Draft) -> bool:
@@ -17,17 +17,16 @@ def settle(draft: Draft) -> bool:
     turn = _waits(draft.state)
     if turn is None or not draft.due(_moment(draft.state, turn)):
         return False
-    draft.put(replace(turn, bridged=True))
-    open_own(draft, Own("filler", draft.state.agent.filler, phrase="filler"))
+    open_own(draft, phrase(draft.state.agent, "filler"))
     return True
 
 
-def timers(state: State) -> Iterator[float]:
+def timers(state: State) -> Iterator[TurnTime]:
     if (turn := _waits(state)) is not None:
         yield _moment(state, turn)
 
 
-def _moment(state: State, turn: Turn) -> float:
+def _moment(state: State, turn: Turn) -> TurnTime:
     return turn.committed + state.agent.patience
 
 

@@ -18,9 +18,10 @@ from gateway.turn_taking.interface import (
     Stop,
     Tick,
 )
-from gateway.turn_taking.state import NEVER, Hearing, Load, Own, Sent, State
+from gateway.turn_taking.state import NO_TIMER, Hearing, Load, Sent, State
 from schemas.bus import Outcome
 from schemas.client import Activity, StateMessage
+from schemas.clock import Now
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     ClipReady,
@@ -48,6 +49,10 @@ RULES = (
     filler.settle,
     presence.settle,
 )
+"""Whichever fires first begins the round anew, so each may rely on those before it having nothing to do: what will not come is
+given up before anybody waits for it; speech is captured before words are judged, and words said over the agent are judged before
+a turn is committed; the floor passes before anything sounds; a wait is bridged only where nothing can sound; and the session ends
+by time only when nothing else is due."""
 READ = (
     TranscriptFinal,
     TranscriptPartial,
@@ -74,14 +79,14 @@ def opening_jobs(session: str, agent: AgentSpec) -> list[Job]:
     return [TtsJob.fixed(agent, session, name, text) for name, text in phrases.items() if text.strip()]
 
 
-def start(session: str, agent: AgentSpec, now: float, *, seq: int = 1, generation: int = 0) -> State:
+def start(session: str, agent: AgentSpec, now: Now, *, seq: int = 1, generation: int = 0) -> State:
     """A session just opened: `session.started` is its event `seq`. Nobody has joined; no client is attached."""
     state = State(session, agent, opened=now, generation=generation, saw=seq, away_since=now, active=now)
     state.wake_at = _wake_at(state)
     return state
 
 
-def step(state: State, item: Input, now: float) -> tuple[State, list[Decision]]:
+def step(state: State, item: Input, now: Now) -> tuple[State, list[Decision]]:
     """Take one input. Pure: the same arguments give the same answer, and `state` is not changed."""
     if (same := _in_passing(state, item, now)) is not None:
         return same, []
@@ -93,7 +98,7 @@ def step(state: State, item: Input, now: float) -> tuple[State, list[Decision]]:
     return settle(draft)
 
 
-def _in_passing(state: State, item: Input, now: float) -> State | None:
+def _in_passing(state: State, item: Input, now: Now) -> State | None:
     """The state after an input that decides nothing, as most do; None for one that may."""
     match item:
         case Played(finished=False):
@@ -156,35 +161,18 @@ def _log_event(draft: Draft, event: Event) -> None:
     if event.seq <= draft.state.saw:
         return  # folded already
     draft.state.saw = event.seq
+    if isinstance(event, MessageReceived) and event.clock is not None:
+        return  # one of our own, read back
+    trouble.read(draft, event)
     match event:
-        case TranscriptFinal():
-            hearing.transcript_came(draft, event)
         case TranscriptPartial():
             hearing.partial_came(draft, event)
-        case ReplySentence():
-            trouble.sentence_came(draft, event)
-        case ReplyFinished():
-            trouble.reply_finished(draft, event)
-        case ClipReady():
-            trouble.clip_came(draft, event)
-        case StageFailed() | StageExpired():
-            trouble.stage_gave_up(draft, event)
-        case ToolCalled() | ToolReturned():
-            _tool_works(draft, event)
-        case MessageReceived(clock=None, participant=participant, text=text):
-            replying.typed(draft, participant, text, logged=True)
-        case SayRequested(text=text, interrupt=interrupt):
-            draft.want(Own("say", text, interrupt=interrupt))
+        case MessageReceived():
+            replying.answer_letters(draft)
         case EndRequested(reason=reason):
             presence.close(draft, "end_requested", reason)
         case _:
-            pass  # a message we have received ourselves
-
-
-def _tool_works(draft: Draft, event: ToolCalled | ToolReturned) -> None:
-    turn = draft.state.turns.get(event.turn) if event.turn is not None else None
-    if turn is not None and turn.reply is not None and turn.reply.generation == event.generation:
-        draft.put(replace(turn, reply=replace(turn.reply, asked=draft.time), touched=draft.time))
+            pass
 
 
 def _load(state: State, item: Queues) -> Load:
@@ -274,12 +262,12 @@ def _show(draft: Draft) -> None:
         draft.tell(StateMessage(state=shown))
 
 
-def _wake_at(state: State) -> float:
+def _wake_at(state: State) -> Now:
     if state.closed:
-        return NEVER
+        return NO_TIMER
     wake = min(moment for moment, _, _ in presence.ends_at(state))
     if state.away_since is not None:
         return wake
     timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *trouble.timers(state))
-    timers = (*timers, *filler.timers(state))
-    return min((wake, *(moment + state.stood for moment in timers)))
+    first = min((*timers, *filler.timers(state)), default=None)
+    return wake if first is None else min(wake, state.now_of(first))

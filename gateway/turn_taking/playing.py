@@ -5,8 +5,7 @@ from dataclasses import replace
 from gateway.turn_taking import barge_in
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Play, Played, Resume
-from gateway.turn_taking.replying import phrase
-from gateway.turn_taking.state import Committed, Playback, Playing, Sentence, State, Turn
+from gateway.turn_taking.state import Playback, Sentence, State, Turn
 from schemas.client import SentenceMessage
 from schemas.events import PlaybackFinished, PlaybackPaused, PlaybackResumed, PlaybackStarted
 
@@ -49,9 +48,6 @@ def _start(draft: Draft) -> bool:
     draft.fact(PlaybackStarted, turn=turn.id, generation=generation, index=index)
     draft.starts = True
     state.playback = Playback(turn.id, generation, index)
-    reply = turn.reply.with_sentence(index, replace(sentence, heard=0.0))
-    phase = Playing(turn.phase.why) if isinstance(turn.phase, Committed) else turn.phase
-    draft.put(replace(turn, phase=phase, reply=reply, touched=draft.time))
     return True
 
 
@@ -64,7 +60,10 @@ def started(draft: Draft) -> None:
         _begin(draft, playback)
     else:
         draft.state.playback = replace(playback, mode="held")
-        draft.fact(PlaybackPaused, turn=playback.turn, generation=playback.generation, index=playback.index)
+        draft.fact(
+            PlaybackPaused, turn=playback.turn, generation=playback.generation, index=playback.index,
+            inputs=barge_in.why_silent(draft.state),
+        )  # fmt: skip
 
 
 def _begin(draft: Draft, playback: Playback) -> None:
@@ -98,8 +97,6 @@ def _go_on(draft: Draft) -> bool:
         index=playback.index,
         position=round(playback.position, 3),
     )
-    turn = draft.state.turns[playback.turn]
-    draft.put(replace(turn, touched=draft.time))
     if playback.begun:
         draft.state.playback = replace(playback, mode="sounding")
         draft.decisions.append(Resume(playback.turn, playback.index, playback.position))
@@ -121,20 +118,11 @@ def played(draft: Draft, item: Played) -> None:
         return
     playback = replace(state.playback, position=max(state.playback.position, item.position))
     state.active = draft.now
-    turn = draft.put(replace(state.turns[item.turn], touched=draft.time))
-    _end_sentence(draft, turn, playback)
-
-
-def _end_sentence(draft: Draft, turn: Turn, playback: Playback) -> None:
-    reply = turn.reply
-    assert reply is not None
-    sentence = replace(reply.sentences[playback.index], heard=playback.position, ended=True)
-    draft.put(replace(turn, reply=reply.with_sentence(playback.index, sentence)))
-    draft.state.playback = None
+    state.playback = None
     draft.fact(
         PlaybackFinished,
-        turn=turn.id,
-        generation=reply.generation,
+        turn=playback.turn,
+        generation=playback.generation,
         index=playback.index,
         position=round(playback.position, 3),
     )
@@ -152,7 +140,7 @@ def _skip_failed(draft: Draft, turn: Turn) -> bool:
     if draft.state.away_since is not None:
         return False
     sentence = reply.sentences[index]
-    draft.put(replace(turn, reply=reply.with_sentence(index, replace(sentence, ended=True)), touched=draft.time))
+    draft.put_turn(replace(turn, reply=reply.with_sentence(index, replace(sentence, ended=True)), touched=draft.time))
     draft.tell(SentenceMessage(turn=turn.id, index=index, text=sentence.text, spoken=False))
     return True
 
@@ -168,12 +156,4 @@ def _finish_turn(draft: Draft, turn: Turn) -> bool:
         draft.end_turn(turn, "failed", "tts")
     else:
         draft.end_turn(turn, "played", "finished")
-        return True
-    apologize(draft, turn)
     return True
-
-
-def apologize(draft: Draft, turn: Turn) -> None:
-    """The fallback's turn follows one that could not be answered; the agent's own turns need none."""
-    if turn.own is None:
-        draft.want(phrase(draft.state.agent, "fallback"))

@@ -7,7 +7,8 @@ from gateway.inputs import Digits, Joined, Left, PushToTalk
 from gateway.turn_taking import barge_in, replying
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.hearing import finish_speech
-from gateway.turn_taking.state import Own, Person, State
+from gateway.turn_taking.state import Own, State
+from schemas.clock import Now
 from schemas.events import DtmfReceived, ParticipantChanged, ParticipantJoined, ParticipantLeft, SessionEnded
 
 # ── participants ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -17,21 +18,18 @@ def joined(draft: Draft, item: Joined) -> None:
     """Somebody came. Who is there already has only reconnected, or changed what is known of them."""
     if (person := draft.state.people.get(item.participant)) is not None:
         if person.attributes != item.attributes:
-            draft.person(replace(person, attributes=item.attributes))
             draft.fact(ParticipantChanged, participant=item.participant, attributes=item.attributes)
         return
     draft.state.active = draft.now
     if item.kind != "agent":
         _meet(draft.state, draft.now)
-    draft.person(Person(item.participant, item.kind != "agent", item.attributes, head_at=draft.now))
     draft.fact(
         ParticipantJoined, participant=item.participant, kind=item.kind, name=item.name, attributes=item.attributes
     )
 
 
-def _meet(state: State, now: float) -> None:
-    """Somebody has been there; who has come but does not hear yet is waited for anew."""
-    state.met = True
+def _meet(state: State, now: Now) -> None:
+    """Who has come but does not hear yet is waited for anew."""
     if state.away_since is not None:
         state.stood += now - state.away_since
         state.away_since = now
@@ -42,7 +40,6 @@ def left(draft: Draft, item: Left) -> None:
     if item.participant not in draft.state.people:
         return
     finish_speech(draft, item.participant)
-    del draft.state.people[item.participant]
     draft.fact(ParticipantLeft, participant=item.participant, reason=item.reason)
 
 
@@ -52,16 +49,17 @@ def push_to_talk(draft: Draft, item: PushToTalk) -> None:
     person = state.people.get(item.participant)
     if person is None or person.pressed == item.pressed:
         return
-    person = draft.person(replace(person, pressed=item.pressed))
+    person = draft.put_person(replace(person, pressed=item.pressed))
     if item.pressed:
         barge_in.pause(draft)
         return
+    over = any(turn.over for turn in state.turns.values())
     turn = finish_speech(draft, item.participant, sure="push_to_talk") or state.users_turn
     if turn is None or turn.has_floor or not turn.utterances:
         return
-    if turn.over:
-        barge_in.interrupt(draft, turn)
-    draft.put(replace(state.turns[turn.id], sure="push_to_talk"))
+    if over:
+        barge_in.interrupt(draft, turn, pressed=True)
+    draft.put_turn(replace(state.turns[turn.id], sure="push_to_talk"))
 
 
 def digits(draft: Draft, item: Digits) -> None:
@@ -79,9 +77,7 @@ def attached(draft: Draft) -> None:
     state.stood += draft.now - state.away_since
     state.away_since, state.held, state.met = None, False, True
     state.active = draft.now
-    letters, state.letters = state.letters, ()
-    for letter in letters:
-        replying.typed(draft, letter.participant, letter.text, logged=letter.logged)
+    replying.answer_letters(draft)
 
 
 def detached(draft: Draft, held: bool = False) -> None:
@@ -99,27 +95,27 @@ def detached(draft: Draft, held: bool = False) -> None:
 # ── beginning and end ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def ends_at(state: State) -> Iterator[tuple[float, str, str]]:
+def ends_at(state: State) -> Iterator[tuple[Now, str, str]]:
     """(`now`, reason, detail) of the ends that time may bring."""
     limits = state.agent.limits
-    yield state.opened + limits.session, "limit", f"the session lasted {limits.session:g} s (limits.session)"
+    yield Now(state.opened + limits.session), "limit", f"the session lasted {limits.session:g} s (limits.session)"
     if state.away_since is not None and state.held:
         held = f"on hold for {limits.hold:g} s (limits.hold)"
-        yield state.away_since + limits.hold, "limit", held
+        yield Now(state.away_since + limits.hold), "limit", held
     elif state.away_since is not None:
         name, wait = ("client_gone", limits.client_gone) if state.met else ("nobody_yet", limits.nobody_yet)
-        yield state.away_since + wait, "client_gone", f"no client for {wait:g} s (limits.{name})"
+        yield Now(state.away_since + wait), "client_gone", f"no client for {wait:g} s (limits.{name})"
     else:
-        yield state.active + limits.idle, "limit", f"nobody spoke for {limits.idle:g} s (limits.idle)"
+        yield Now(state.active + limits.idle), "limit", f"nobody spoke for {limits.idle:g} s (limits.idle)"
 
 
 def settle(draft: Draft) -> bool:
     """The greeting, once there is somebody to hear it; the session's end by time."""
     state = draft.state
-    if not state.greeted and state.away_since is None and state.humans:
-        state.greeted = True
-        if state.agent.greeting.strip():
-            draft.want(Own("greeting", state.agent.greeting))
+    if not state.greeted and state.away_since is None and state.humans and state.agent.greeting.strip():
+        greeting = Own("greeting", state.agent.greeting)
+        if greeting not in state.wanted:
+            draft.want(greeting)
             return True
     for moment, reason, detail in ends_at(state):
         if draft.now >= moment:
@@ -136,4 +132,3 @@ def close(draft: Draft, reason: str, detail: str = "") -> None:
     draft.fact(SessionEnded, reason=reason, detail=detail)
     draft.closes = reason
     state.wanted = ()
-    state.closed = True

@@ -6,10 +6,11 @@ from typing import Any
 
 from gateway.turn_taking import barge_in, commit
 from gateway.turn_taking.draft import Draft
-from gateway.turn_taking.hearing import llm_job, speculates
-from gateway.turn_taking.state import Committed, Hearing, Letter, Own, Playing, Reply, Sentence, State, Turn, Utterance
+from gateway.turn_taking.facts import next_wanted
+from gateway.turn_taking.hearing import speculates
+from gateway.turn_taking.state import LONG_AGO, Committed, Hearing, Own, Playing, Reply, State, Turn, Utterance
 from schemas.client import ErrorMessage
-from schemas.config.agent import AgentSpec
+from schemas.clock import TurnTime
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import LlmJob, TtsJob
 from schemas.text.sentences import sentences
@@ -33,12 +34,14 @@ def settle(draft: Draft) -> bool:
     return _speak_up(draft)
 
 
-def timers(state: State) -> Iterator[float]:
+def timers(state: State) -> Iterator[TurnTime]:
     if state.somebody_speaks:
         return
     for turn in state.turns.values():
         if _may_commit(state, turn) and not turn.waiting:
             yield turn.spoken + _wait(state, turn).wait
+    if state.crowded_until != LONG_AGO:
+        yield state.crowded_until
 
 
 # ── the users' turns ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -47,20 +50,13 @@ def timers(state: State) -> Iterator[float]:
 def _hear_out(draft: Draft, turn: Turn) -> bool:
     """End a turn in which, all being heard, there is nothing to answer."""
     state = draft.state
-    if turn.waiting or state.speaks_in(turn):
+    if turn.waiting or turn.typed or state.speaks_in(turn):
         return False
-    failed = next((utterance.failed for utterance in turn.utterances if utterance.failed), None)
-    understood = bool(turn.text) and state.is_addressed(turn)  # what was transcribed is answered
-    if failed and not turn.typed and not understood:
-        draft.end_turn(turn, failed, "stt")
-        draft.want(phrase(state.agent, "repeat"))
-    elif not turn.text and not turn.typed:
-        draft.end_turn(turn, "dropped", "empty" if turn.utterances else "noise")
-    elif not state.is_addressed(turn):
-        draft.end_turn(turn, "dropped", "unaddressed")
-    else:
-        return False
-    return True
+    inputs = barge_in.looked_at(state, turn, turn.text, final=True)
+    found = barge_in.verdict(inputs, state.agent)
+    if found != "answered":
+        barge_in.end_unanswered(draft, turn, found, inputs)
+    return found != "answered"
 
 
 def _may_commit(state: State, turn: Turn) -> bool:
@@ -108,8 +104,8 @@ def _ask(draft: Draft, turn: Turn) -> bool:
     committed = turn.has_floor
     if not committed and not speculates(state):
         return False
-    draft.enqueue(llm_job(state, turn, committed=committed))
-    draft.put(replace(turn, reply=Reply(state.generation, draft.time), touched=draft.time))
+    draft.enqueue(LlmJob.of(state.agent, state.session, turn.id, state.generation, committed=committed))
+    draft.put_turn(replace(turn, reply=Reply(state.generation, draft.time), touched=draft.time))
     return True
 
 
@@ -119,43 +115,57 @@ def _go_on_after_tool(draft: Draft, turn: Turn) -> bool:
     if reply is None or reply.finished != "tool" or not turn.has_floor:
         return False
     if reply.resumes >= RESUMES:
-        draft.put(replace(turn, reply=replace(reply, finished=None, failed="failed")))
+        draft.put_turn(replace(turn, reply=replace(reply, finished=None, failed="failed")))
         return True
     resumes = reply.resumes + 1
     state = draft.state
     job = LlmJob.of(state.agent, state.session, turn.id, reply.generation, committed=True, resume=resumes)
     draft.enqueue(job)
-    draft.put(replace(turn, reply=replace(reply, finished=None, resumes=resumes, asked=draft.time), touched=draft.time))
+    draft.put_turn(
+        replace(turn, reply=replace(reply, finished=None, resumes=resumes, asked=draft.time), touched=draft.time)
+    )
     return True
 
 
-def typed(draft: Draft, participant: str, text: str, *, logged: bool = False) -> None:
-    """A written message interrupts and is answered at once. `logged`: the log has it already (it came by the API). While
-    nobody is there to hear, it waits."""
+def typed(draft: Draft, participant: str, text: str) -> None:
+    """A written message interrupts and is answered at once; while nobody is there to hear, its turn waits."""
     state = draft.state
     if not text.strip():
         return
-    waiting = state.users_turn
-    if not logged and max(len(state.letters), waiting.letters if waiting else 0) >= LETTERS:
+    turn = state.users_turn
+    if max(len(state.letters), turn.letters if turn else 0) >= LETTERS:
         draft.tell(_TOO_MANY)
         return
+    if state.away_since is None:
+        _give_way_to_writing(draft)
+    turn = state.users_turn
+    number = state.next_turn if turn is None else turn.id
+    in_flight = turn is not None and turn.reply is not None
+    here = state.away_since is None
+    draft.fact(MessageReceived, turn=number, participant=participant, text=text, raises=in_flight and not here)
+    if here:
+        draft.commit(state.turns[number], "text", raises=in_flight)
+
+
+def answer_letters(draft: Draft) -> None:
+    """Answer what was written while nobody was there to hear, or came by the API, now that somebody is."""
+    state = draft.state
     if state.away_since is not None:
-        state.letters = (*state.letters, Letter(participant, text, logged))
         return
-    state.active = draft.now
-    playing = state.playing
+    turn = state.users_turn
+    while state.letters or (turn is not None and turn.typed and not turn.has_floor):
+        _give_way_to_writing(draft)
+        turn = state.users_turn or Turn(state.next_turn, draft.time)
+        draft.commit(turn, "text", raises=turn.reply is not None)
+        turn = state.users_turn
+
+
+def _give_way_to_writing(draft: Draft) -> None:
+    draft.state.active = draft.now
+    playing = draft.state.playing
     if playing is not None:
-        draft.end_turn(playing, "interrupted", "barge_in")
-    for other in tuple(state.turns.values()):
-        if other.own is not None:
-            draft.end_turn(other, "dropped", "replaced")
-            if other.own.why == "say":
-                state.wanted = (other.own, *state.wanted)
-    turn = state.users_turn or draft.new_turn()
-    if not logged:
-        draft.fact(MessageReceived, turn=turn.id, participant=participant, text=text)
-    turn = draft.void(turn)
-    draft.commit(replace(turn, over=False, typed=True, letters=turn.letters + 1), "text")
+        draft.end_turn(playing, "interrupted", "barge_in", typed=True)
+    draft.dismiss_own()
 
 
 _TOO_MANY = ErrorMessage(
@@ -166,28 +176,20 @@ _TOO_MANY = ErrorMessage(
 # ── the agent's own turns ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def phrase(agent: AgentSpec, name: str) -> Own:
-    """A fixed phrase of the agent: `fallback` or `repeat`."""
-    if name == "repeat":
-        return Own("repeat", agent.repeat, phrase="repeat")
-    return Own("fallback", agent.fallback, phrase="fallback")
-
-
 def _speak_up(draft: Draft) -> bool:
     """Open what the agent wants to say when nobody speaks and no reply is in flight; an urgent one takes the floor."""
     state = draft.state
-    if not state.wanted or state.away_since is not None or state.somebody_speaks or barge_in.holds(draft):
+    if draft.due(state.crowded_until):
+        state.crowded_until = LONG_AGO
+    wanted = [own for own in state.wanted if own.phrase or state.crowded_until == LONG_AGO]
+    if not wanted or state.away_since is not None or state.somebody_speaks or barge_in.holds(draft):
         return False
-    own = next((own for own in state.wanted if own.interrupt), state.wanted[0])
+    own = next_wanted(wanted)
     if own.interrupt and not any(_is_about_to_be_said(turn) for turn in state.turns.values()):
         _clear_the_floor(draft)
     elif state.turns:
         return False
-    rest = list(state.wanted)
-    rest.remove(own)
-    state.wanted = tuple(rest)
-    if own.text.strip():
-        open_own(draft, own)
+    open_own(draft, own)
     return True
 
 
@@ -197,31 +199,24 @@ def _is_about_to_be_said(turn: Turn) -> bool:
 
 
 def _clear_the_floor(draft: Draft) -> None:
+    """For something urgent. A users' turn that waits for its answer makes way as the urgent one is committed."""
     for turn in tuple(draft.state.turns.values()):
         if isinstance(turn.phase, Playing):
             draft.end_turn(turn, "interrupted", "say")
-        elif turn.own is not None:
-            draft.end_turn(turn, "dropped", "replaced")
-        else:  # it is answered afterwards
-            turn = draft.void(turn)
-            draft.put(replace(turn, phase=Hearing()))
+    draft.dismiss_own()
 
 
 def open_own(draft: Draft, own: Own) -> None:
     """Opened and committed in one publication, with its sentences and their jobs."""
     state = draft.state
     parts = [own.text] if own.phrase else sentences(own.text)
-    spoken = tuple(Sentence(part, draft.time, phrase=own.phrase) for part in parts)
-    turn = draft.new_turn(own=own, reply=Reply(state.generation, draft.time, spoken, "stop"), phase=Committed(own.why))
-    draft.commit(turn, own.why)
+    number = state.next_turn
+    raises = own.why != "filler" and any(turn.reply is not None for turn in state.turns.values())
+    draft.commit(Turn(number, draft.time), own.why, raises=raises)
     generation = state.generation
     for index, part in enumerate(parts):
-        draft.append(ReplySentence(turn=turn.id, generation=generation, index=index, text=part))
-    draft.append(ReplyFinished(turn=turn.id, generation=generation, sentences=len(parts)))
+        draft.write(ReplySentence(turn=number, generation=generation, index=index, text=part))
+    draft.write(ReplyFinished(turn=number, generation=generation, sentences=len(parts)))
     if own.phrase is None:
         for index, part in enumerate(parts):
-            draft.enqueue(tts_job(state, turn, generation, index, part))
-
-
-def tts_job(state: State, turn: Turn, generation: int, index: int, text: str) -> TtsJob:
-    return TtsJob.sentence(state.agent, state.session, turn.id, generation, index, text)
+            draft.enqueue(TtsJob.sentence(state.agent, state.session, number, generation, index, part))

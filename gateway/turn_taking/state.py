@@ -1,21 +1,27 @@
 """What turn-taking knows: a few small sum types instead of flags. All values are frozen but `State`, which `step` forks.
 
-Two clocks. `now` is the gateway's. *Turn time* is `now` less the time during which nobody was there to hear: it stands
-still while no client is attached, and so do all timers of turns.
+Two clocks (`schemas/clock.py`). `Now` is the gateway's. `TurnTime` is that less the time during which nobody was there to
+hear: it stands still while no client is attached, and so do all timers of turns.
+
+What a fact of the log changes here stands in `facts.py`, and there only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Literal
 
 from gateway.turn_taking.interface import Capture
 from schemas.audio import HEARING_RATE, AudioRef
+from schemas.clock import Now, TurnTime
 from schemas.config.agent import AgentSpec
 from schemas.events import CommitReason, Event, Word
 from schemas.jobs import Job
 
-NEVER = float("inf")
+NEVER = TurnTime(float("inf"))
+LONG_AGO = TurnTime(float("-inf"))
+NO_TIMER = Now(float("inf"))
+_AT_FIRST = Now(0.0)
 
 # ── hearing: what one participant is doing ───────────────────────────────────────────────────────────────────────────
 
@@ -29,7 +35,7 @@ class Speech:
     utterance: str
     start: int
     voiced: int
-    began: float
+    began: TurnTime
     over: bool
     partials: int = 0
 
@@ -49,7 +55,7 @@ class Trailing:
 
     speech: Speech
     end: int
-    ended: float
+    ended: TurnTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +70,21 @@ Voice = Silent | Onset | Speaking | Trailing
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`attributes`: as the log has them; `head` and `head_at`: a sample position and the `now` it belongs to; `captured_to`: end
-    of the last capture; `pauses`: this speaker's own pauses inside turns so far, seconds; `partial_until`: a partial is
-    outstanding till then."""
+    """`kind`, `shown` (their name for people) and `attributes`: as the log has them; `head` and `head_at`: a sample position and
+    the `now` it belongs to; `captured_to`: end of the last capture; `pauses`: this speaker's own pauses inside turns so far,
+    seconds; `partial_until`: a partial is outstanding till then."""
 
     name: str
-    human: bool
+    kind: Literal["standard", "sip", "agent"] = "standard"
+    shown: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     voice: Voice = Silent()
     pressed: bool = False
     head: int = 0
-    head_at: float = 0.0
+    head_at: Now = _AT_FIRST
     captured_to: int = 0
     pauses: tuple[float, ...] = ()
-    partial_until: float = -NEVER
+    partial_until: TurnTime = LONG_AGO
 
     @property
     def speech(self) -> Speech | None:
@@ -88,7 +95,16 @@ class Person:
             case _:
                 return None
 
-    def position(self, now: float) -> int:
+    @property
+    def human(self) -> bool:
+        return self.kind != "agent"
+
+    @property
+    def floor(self) -> bool:
+        """They speak, or may be about to, or hold the floor by a button."""
+        return self.pressed or not isinstance(self.voice, Silent)
+
+    def position(self, now: Now) -> int:
         """The sample that sounds at `now`."""
         return self.head + max(0, round((now - self.head_at) * HEARING_RATE))
 
@@ -106,7 +122,7 @@ class Utterance:
     participant: str
     end: int | None
     duration: float
-    asked: float
+    asked: TurnTime
     text: str | None = None
     end_of_turn: float | None = None
     failed: Literal["failed", "expired"] | None = None
@@ -135,7 +151,7 @@ class Sentence:
     time of the last news; `heard`: seconds of it that sounded, None before playback.started; `ended`: it is over."""
 
     text: str
-    at: float
+    at: TurnTime
     clips: tuple[Clip, ...] = ()
     complete: bool = False
     failed: bool = False
@@ -157,7 +173,7 @@ class Reply:
     """
 
     generation: int
-    asked: float
+    asked: TurnTime
     sentences: tuple[Sentence, ...] = ()
     finished: Literal["stop", "length", "tool", "cut"] | None = None
     failed: Literal["failed", "expired"] | None = None
@@ -211,13 +227,18 @@ class Own:
     interrupt: bool = False
 
 
+def phrase(agent: AgentSpec, name: Literal["fallback", "repeat", "filler"]) -> Own:
+    """A fixed phrase of the agent, as something it wants to say."""
+    texts = {"fallback": agent.fallback, "repeat": agent.repeat, "filler": agent.filler}
+    return Own(name, texts[name], phrase=name)
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A typed message that came while nobody was there to hear the answer."""
+    """A typed message that no turn has taken up: it came by the API while nobody was there to hear the answer."""
 
     participant: str
     text: str
-    logged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +250,7 @@ class Turn:
     `committed`: turn time at which the floor last became the agent's; `bridged`: the wait for its answer has been."""
 
     id: int
-    touched: float
+    touched: TurnTime
     phase: TurnPhase = Hearing()
     over: bool = False
     late: bool = False
@@ -239,10 +260,10 @@ class Turn:
     typed: bool = False
     letters: int = 0
     sure: CommitReason | None = None
-    spoken: float = -NEVER
+    spoken: TurnTime = LONG_AGO
     reply: Reply | None = None
     own: Own | None = None
-    committed: float = -NEVER
+    committed: TurnTime = LONG_AGO
     bridged: bool = False
 
     @property
@@ -255,8 +276,18 @@ class Turn:
         return " ".join(utterance.words for utterance in self.utterances if utterance.words and not utterance.waiting)
 
     @property
+    def speakers(self) -> tuple[str, ...]:
+        """Whose words these are."""
+        return tuple(utterance.participant for utterance in self.utterances if utterance.words)
+
+    @property
     def last_words(self) -> Utterance | None:
         return next((utterance for utterance in reversed(self.utterances) if utterance.words), None)
+
+    @property
+    def failed(self) -> Literal["failed", "expired"] | None:
+        """How the first transcript that will never come was lost."""
+        return next((utterance.failed for utterance in self.utterances if utterance.failed), None)
 
     @property
     def has_floor(self) -> bool:
@@ -289,7 +320,7 @@ class Bundle:
     """A publication to be. `made`: the `now` of its first fact; `starts`: holds a playback.started; `closes`: reason of the
     session's end."""
 
-    made: float
+    made: Now
     events: tuple[Event, ...] = ()
     jobs: tuple[Job, ...] = ()
     raises: int | None = None
@@ -305,7 +336,7 @@ class Sent:
     operation: int
     bundle: Bundle
     seq: int = 0
-    answered: float = 0.0
+    answered: Now = _AT_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,9 +364,9 @@ class State:
 
     session: str
     agent: AgentSpec
-    opened: float
+    opened: Now
     """`now` of the session's opening."""
-    wake_at: float = NEVER
+    wake_at: Now = NO_TIMER
     """When `now` reaches this, feed a `Tick` (inf: no timer)."""
     generation: int = 0
     """The highest one raised, published or about to be."""
@@ -352,21 +383,26 @@ class State:
     next_utterance: int = 1
     wanted: tuple[Own, ...] = ()
     """What the agent will say by itself when the floor is free."""
+    crowded_until: TurnTime = LONG_AGO
+    """There was no room for what the agent wanted to say: till then only what has its sound already is tried."""
     letters: tuple[Letter, ...] = ()
     greeted: bool = False
+    """The greeting had its turn."""
+    end_requested: str | None = None
+    """Somebody asked for the session's end, with this reason."""
     met: bool = False
     """Somebody has been there."""
     deaf: bool = False
     """The last utterance that was to be transcribed never was."""
     phrases: dict[str, Phrase] = field(default_factory=dict)
     load: Load = field(default_factory=Load)
-    away_since: float | None = None
+    away_since: Now | None = None
     """`now` since which no client hears; None while one does."""
     held: bool = False
     """On hold: away on purpose."""
     stood: float = 0.0
     """Seconds of all such times that are over."""
-    active: float = 0.0
+    active: Now = _AT_FIRST
     """`now` of the last sign of life (speech, text, playback)."""
     shown: str = ""
     """The state last told to the client."""
@@ -385,7 +421,7 @@ class State:
         twin.phrases, twin.stored = dict(self.phrases), dict(self.stored)
         return twin
 
-    def at(self, position: float, now: float) -> "State":
+    def at(self, position: float, now: Now) -> "State":
         """The same, only that playback has come to `position`."""
         assert self.playback is not None
         twin = self._twin()  # shares what neither changes
@@ -408,8 +444,12 @@ class State:
             return {}
         return {"turn": self.playback.turn, "index": self.playback.index, "position": round(self.playback.position, 3)}
 
-    def turn_time(self, now: float) -> float:
-        return (now if self.away_since is None else self.away_since) - self.stood
+    def turn_time(self, now: Now) -> TurnTime:
+        return TurnTime((now if self.away_since is None else self.away_since) - self.stood)
+
+    def now_of(self, moment: TurnTime) -> Now:
+        """When a moment of turn time comes, should nobody go."""
+        return Now(moment - TurnTime(0.0) + self.stood)
 
     @property
     def humans(self) -> int:
@@ -423,7 +463,7 @@ class State:
     @property
     def somebody_speaks(self) -> bool:
         """Or may be about to, or holds the floor by a button."""
-        return any(person.pressed or not isinstance(person.voice, Silent) for person in self.people.values())
+        return any(person.floor for person in self.people.values())
 
     def speaks_in(self, turn: Turn) -> bool:
         """Somebody's speech of this turn is not captured yet."""
@@ -441,12 +481,7 @@ class State:
 
     def is_addressed(self, turn: Turn) -> bool:
         """Whether the agent is meant: always with one human, else as `answer` says."""
-        answer = self.agent.turn_taking.answer
-        if self.humans <= 1 or answer == "anyone" or turn.typed:
-            return True
-        if answer == "linked":
-            return any(utterance.participant == self.linked for utterance in turn.utterances if utterance.words)
-        return self.agent.name.casefold() in turn.text.casefold()
+        return turn.typed or addressed(self.agent, turn.text, turn.speakers, self.humans, self.linked)
 
     @property
     def playing(self) -> Turn | None:
@@ -462,6 +497,14 @@ class State:
     def replying(self) -> Turn | None:
         """The turn in which the floor is the agent's: what bridges the wait for another comes first."""
         return self.filler or next((turn for turn in self.turns.values() if turn.has_floor), None)
+
+
+def addressed(agent: AgentSpec, text: str, speakers: Collection[str], humans: int, linked: str | None) -> bool:
+    """Whether words are meant for the agent. `speakers`: whose; `humans`: in the room; `linked`: for whom the session is."""
+    answer = agent.turn_taking.answer
+    if humans <= 1 or answer == "anyone":
+        return True
+    return linked in speakers if answer == "linked" else agent.name.casefold() in text.casefold()
 
 
 _values: Callable[[State], tuple[Any, ...]] = attrgetter(*(slot.name for slot in fields(State)))

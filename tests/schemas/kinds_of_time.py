@@ -14,3 +14,6 @@ def told_apart(at: Micros, now: Now, turn: TurnTime) -> None:
     turn = now  # type: ignore[assignment]
     turn = at  # type: ignore[assignment]
     turn = 5.0  # type: ignore[assignment]
+    assert turn < now  # type: ignore[operator]
+    assert now < turn  # type: ignore[operator]
+    assert turn - now  # type: ignore[operator]

@@ -45,7 +45,7 @@ async def test_letters_that_wait_for_a_client_are_bounded() -> None:
         state.away_since = state.active
         for number in range(LETTERS + 10):
             session.feed(Typed("caller", f"number {number}"))
-        assert len(session.state.letters) == LETTERS
+        assert sum(turn.letters for turn in session.state.turns.values()) == LETTERS
         assert [error.code for error in room.told(ErrorMessage)] == ["too_many"] * 10
 
 

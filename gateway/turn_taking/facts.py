@@ -1,0 +1,341 @@
+"""What each fact of the log changes in the state. It stands here and nowhere else: `apply(state, fact, now)`.
+
+The gateway that decides a fact applies it as it writes it (`Draft.fact`); what others append it applies when it reads it; and who
+takes over applies the whole log, in the order in which it was known (`as_known`). What no log holds stays beside: voices, what is
+on its way to the log, what was asked of a stage, where playback is, what the client was told, and all clocks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from gateway.turn_taking import answers, arriving, lost
+from gateway.turn_taking.state import (
+    Committed,
+    Hearing,
+    Letter,
+    Own,
+    Person,
+    Playing,
+    Reply,
+    Sentence,
+    State,
+    Turn,
+    Utterance,
+    phrase,
+)
+from schemas.clock import Now, TurnTime
+from schemas.events import (
+    EndRequested,
+    Event,
+    MessageReceived,
+    ParticipantChanged,
+    ParticipantJoined,
+    ParticipantLeft,
+    PlaybackFinished,
+    PlaybackPaused,
+    PlaybackResumed,
+    PlaybackStarted,
+    ReplyFinished,
+    ReplySentence,
+    SayRequested,
+    SessionEnded,
+    SessionRewound,
+    SpeechResumed,
+    SpeechStarted,
+    TurnCommitted,
+    TurnEnded,
+    UtteranceCaptured,
+)
+
+PAUSES_KEPT = 8
+"""Of one speaker."""
+
+
+def apply(state: State, fact: Event, now: Now) -> None:
+    """Change `state`, which must be the caller's own (`State.fork`)."""
+    if fact.raises is not None and fact.raises > state.generation:
+        _void(state, fact)
+    if fact.turn is not None and fact.turn >= state.next_turn:
+        state.next_turn = fact.turn + 1
+    change = _CHANGES.get(type(fact))
+    if change is not None:
+        change(state, fact, now)
+
+
+def as_known(events: Sequence[Event]) -> list[Event]:
+    """A session's events in the order in which its gateway knew them: a decision comes before what it had not yet seen (`saw`),
+    though that was appended first. Its own facts keep their order; those told again to a log that lost its tail came after
+    what was left of it."""
+    known: list[tuple[int, int, int]] = []
+    bound = len(events) and events[-1].seq
+    for place in range(len(events) - 1, -1, -1):
+        saw = _saw(events, place)
+        if saw is None:
+            known.append((events[place].seq, 0, place))
+        else:
+            bound = min(bound, saw)
+            known.append((bound, 1, place))
+    return [events[place] for _, _, place in sorted(known)]
+
+
+def _saw(events: Sequence[Event], place: int) -> int | None:
+    """What its gateway had seen when it decided this; None if it is not a gateway's. The agent's own words bear no mark: they
+    are said in the same breath as their turn is opened."""
+    event = events[place]
+    if isinstance(event, ReplySentence | ReplyFinished) and event.cause is None and place:
+        before = events[place - 1]
+        opened = isinstance(before, TurnCommitted) and before.why in _OWN
+        if (opened or isinstance(before, ReplySentence)) and before.turn == event.turn:
+            return _saw(events, place - 1)
+    saw: int | None = getattr(event, "saw", None)
+    return saw
+
+
+def _void(state: State, fact: Event) -> None:
+    """The generation rises: what was made of an older one and has not begun to sound never will."""
+    assert fact.raises is not None
+    state.generation = fact.raises
+    ended = fact.turn if isinstance(fact, TurnEnded) else None
+    for turn in tuple(state.turns.values()):
+        old = turn.reply is not None and turn.reply.generation < fact.raises
+        if old and turn.id != ended and not isinstance(turn.phase, Playing):
+            state.turns[turn.id] = replace(turn, reply=None)
+
+
+# ── who is there ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _joined(state: State, fact: ParticipantJoined, now: Now) -> None:
+    person = Person(fact.participant, fact.kind, fact.name, fact.attributes, head_at=now)
+    state.people[fact.participant] = person
+    state.met = state.met or person.human
+
+
+def _changed(state: State, fact: ParticipantChanged, now: Now) -> None:
+    if (person := state.people.get(fact.participant)) is not None:
+        state.people[fact.participant] = replace(person, attributes=fact.attributes)
+
+
+def _left(state: State, fact: ParticipantLeft, now: Now) -> None:
+    state.people.pop(fact.participant, None)
+
+
+def _session_ended(state: State, fact: SessionEnded, now: Now) -> None:
+    state.closed = True
+
+
+def _rewound(state: State, fact: SessionRewound, now: Now) -> None:
+    """The log lost its tail: what was not begun is decided anew."""
+    for turn in tuple(state.turns.values()):
+        if turn.own is None and not isinstance(turn.phase, Playing):
+            state.turns[turn.id] = replace(turn, phase=Hearing(), reply=None)
+
+
+def _end_requested(state: State, fact: EndRequested, now: Now) -> None:
+    state.end_requested = fact.reason
+
+
+# ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _speech(state: State, fact: SpeechStarted | SpeechResumed, now: Now) -> None:
+    """Somebody speaks: a turn is opened, or goes on. `inputs`: `late` as in `Turn`; `pause`: the silence that ends was one."""
+    assert fact.turn is not None
+    at, inputs = state.turn_time(now), fact.inputs or {}
+    turn = state.turns.get(fact.turn)
+    if turn is None:
+        over = isinstance(fact, SpeechStarted) and fact.over
+        turn = Turn(fact.turn, at, over=over, late=bool(inputs.get("late")))
+    state.turns[turn.id] = replace(answers.heard_during(state, turn), touched=at)
+    person = state.people.get(fact.participant)
+    if person is not None and "pause" in inputs:
+        state.people[person.name] = replace(person, pauses=(*person.pauses, inputs["pause"])[-PAUSES_KEPT:])
+
+
+def _captured(state: State, fact: UtteranceCaptured, now: Now) -> None:
+    """An utterance joins its turn, which is the users' again. `inputs`: `then`: the LLM job that follows its transcript, if any;
+    `over`: as in `Turn`; `unheard`: there was no room for its STT job."""
+    assert fact.turn is not None
+    at, inputs = state.turn_time(now), fact.inputs or {}
+    turn = state.turns.get(fact.turn) or Turn(fact.turn, at, over=fact.over)
+    state.wanted = tuple(own for own in state.wanted if own.phrase is None)  # an apology would be out of place
+    state.next_utterance = max(state.next_utterance, arriving.number_of(fact.utterance) + 1)
+    if fact.audio:  # it is read: whoever decided it knows the sound by the answer to its publication
+        state.stored[fact.utterance] = tuple(fact.audio)
+        state.stored.pop(fact.replaces or "", None)
+    before = next((utterance.words for utterance in turn.utterances if utterance.id == fact.replaces), "")
+    kept = tuple(utterance for utterance in turn.utterances if utterance.id != fact.replaces)
+    lost: Literal["failed"] | None = "failed" if inputs.get("unheard") else None
+    utterance = Utterance(fact.utterance, fact.participant, None, fact.duration, asked=at, failed=lost, before=before)
+    state.deaf = state.deaf or lost is not None
+    state.turns[turn.id] = replace(
+        turn,
+        phase=Hearing(),
+        over=inputs.get("over", turn.over),
+        utterances=(*kept, utterance),
+        reply=Reply(state.generation, at) if inputs.get("then") is not None else None,
+        spoken=max(turn.spoken, at + -fact.ago),
+        touched=at,
+    )
+
+
+# ── the floor ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_OWN = ("greeting", "say", "fallback", "repeat", "filler")
+
+
+def _message(state: State, fact: MessageReceived, now: Now) -> None:
+    """Written: by somebody in the room (then its turn is named, and the users' again), or by the API."""
+    if fact.turn is None:
+        if fact.text.strip():
+            state.letters = (*state.letters, Letter(fact.participant, fact.text))
+        return
+    at = state.turn_time(now)
+    turn = state.turns.get(fact.turn) or Turn(fact.turn, at)
+    state.turns[turn.id] = replace(
+        turn, phase=Hearing(), over=False, typed=True, letters=turn.letters + 1, reply=None, touched=at
+    )
+
+
+def _say_requested(state: State, fact: SayRequested, now: Now) -> None:
+    want(state, Own("say", fact.text, interrupt=fact.interrupt))
+
+
+def want(state: State, own: Own) -> None:
+    """Say this when the floor is free. Of a fixed phrase one is enough."""
+    if own.text.strip() and (own.phrase is None or own not in state.wanted):
+        state.wanted = (*state.wanted, own)
+
+
+def next_wanted(wanted: Sequence[Own]) -> Own:
+    """What is said first: what is urgent, then in order."""
+    return next((own for own in wanted if own.interrupt), wanted[0])
+
+
+def _committed(state: State, fact: TurnCommitted, now: Now) -> None:
+    at = state.turn_time(now)
+    if fact.why in _OWN:
+        turn = _own_turn(state, fact, at)
+    else:
+        turn = state.turns.get(fact.turn) or Turn(fact.turn, at)
+        if "wait" in (fact.inputs or {}):
+            turn = _all_heard(state, turn)
+        elif fact.why == "text" and state.letters:
+            turn = replace(turn, typed=True, letters=turn.letters + 1)
+            state.letters = state.letters[1:]
+    state.turns[turn.id] = replace(turn, phase=Committed(fact.why), over=False, touched=at, committed=at)
+
+
+def _all_heard(state: State, turn: Turn) -> Turn:
+    """Nobody commits by words or silence while a transcript may still come: one that isn't there was given up."""
+    for utterance in turn.utterances:
+        if utterance.waiting:
+            state.deaf = True
+            turn = turn.with_utterance(replace(utterance, failed="expired"))
+    return turn
+
+
+def _own_turn(state: State, fact: TurnCommitted, at: TurnTime) -> Turn:
+    """The agent speaks of its own accord. A turn whose answer nobody has heard makes way, and is answered afterwards; a filler
+    only bridges the wait for it."""
+    own = _taken_up(state, fact.why)
+    for other in tuple(state.turns.values()):
+        if other.own is None and own.why == "filler":
+            state.turns[other.id] = replace(other, bridged=True)
+        elif other.own is None and not isinstance(other.phase, Playing):
+            state.turns[other.id] = replace(other, phase=Hearing(), reply=None)
+    state.greeted = state.greeted or own.why == "greeting"
+    generation = state.generation if fact.generation is None else fact.generation
+    return Turn(fact.turn, at, own=own, reply=Reply(generation, at))
+
+
+def _taken_up(state: State, why: str) -> Own:
+    """What the agent wanted to say for this reason, which has its turn now."""
+    waiting = [own for own in state.wanted if own.why == why]
+    if waiting:
+        own = next_wanted(waiting)
+        state.wanted = _without(state.wanted, own)
+        return own
+    match why:
+        case "fallback" | "repeat" | "filler":
+            return phrase(state.agent, why)
+        case "greeting":
+            return Own("greeting", state.agent.greeting)
+        case _:
+            return Own("say", "")
+
+
+def _without(wanted: tuple[Own, ...], own: Own) -> tuple[Own, ...]:
+    place = wanted.index(own)
+    return (*wanted[:place], *wanted[place + 1 :])
+
+
+def _turn_ended(state: State, fact: TurnEnded, now: Now) -> None:
+    """`inputs`: `again`: the agent's own words, which nobody heard, wait again. Those of a request always do."""
+    turn = state.turns.pop(fact.turn, None)
+    if turn is None:
+        return
+    for utterance in turn.utterances:
+        state.stored.pop(utterance.id, None)
+    interrupted = (fact.how, fact.reason) == ("interrupted", "barge_in")
+    for other in tuple(state.turns.values()):  # it has been waiting for this one, or has interrupted it
+        other = replace(answers.after(turn, other), touched=state.turn_time(now))
+        state.turns[other.id] = replace(other, over=False) if interrupted else other
+    gave_up = fact.how in ("failed", "expired")
+    state.deaf = state.deaf or (gave_up and fact.reason == "stt")
+    if turn.own is not None:
+        requested = fact.how == "dropped" and turn.own.why == "say"
+        if (requested or (fact.inputs or {}).get("again")) and turn.own.text.strip():
+            state.wanted = (turn.own, *state.wanted)
+    elif gave_up and fact.reason == "stt":
+        want(state, phrase(state.agent, "repeat"))
+    elif fact.reason == "overload" or (gave_up and fact.reason in ("llm", "tts")):
+        want(state, phrase(state.agent, "fallback"))
+
+
+# ── its sound ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _playback(
+    state: State, fact: PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackFinished, now: Now
+) -> None:
+    turn = state.turns.get(fact.turn) if fact.turn is not None else None
+    if turn is None:
+        return
+    phase = Playing(turn.phase.why) if isinstance(turn.phase, Committed) else turn.phase
+    reply = turn.reply
+    if reply is not None and fact.index < len(reply.sentences):
+        sentences = [_passed(sentence) for sentence in reply.sentences[: fact.index]]
+        sentence = reply.sentences[fact.index]
+        sentences.append(replace(sentence, heard=fact.position, ended=isinstance(fact, PlaybackFinished)))
+        reply = replace(reply, sentences=(*sentences, *reply.sentences[fact.index + 1 :]))
+    state.turns[turn.id] = replace(turn, phase=phase, reply=reply, touched=state.turn_time(now))
+
+
+def _passed(sentence: Sentence) -> Sentence:
+    """A later one sounds: what did not begin had no sound."""
+    return sentence if sentence.ended else replace(sentence, failed=sentence.heard is None, ended=True)
+
+
+_CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
+    ParticipantJoined: _joined,
+    ParticipantChanged: _changed,
+    ParticipantLeft: _left,
+    SessionRewound: _rewound,
+    SessionEnded: _session_ended,
+    EndRequested: _end_requested,
+    SpeechStarted: _speech,
+    SpeechResumed: _speech,
+    UtteranceCaptured: _captured,
+    MessageReceived: _message,
+    SayRequested: _say_requested,
+    TurnCommitted: _committed,
+    TurnEnded: _turn_ended,
+    PlaybackStarted: _playback,
+    PlaybackPaused: _playback,
+    PlaybackResumed: _playback,
+    PlaybackFinished: _playback,
+    **arriving.CHANGES,
+    **lost.CHANGES,
+}
