@@ -205,10 +205,10 @@ def decides(state: State, turn: Turn) -> bool:
 
 def of_reply(state: State, turn: Turn, failed: Told) -> Reply | None:
     reply = turn.reply
+    if reply is not None and reply.finished == "tool" and turn.has_floor:  # its continuation is asked for
+        reply = replace(reply, finished=None, resumes=reply.resumes + 1)
     if reply is None or (not reply.sentences and not reply.finished and not reply.failed):
         return None
-    if reply.finished == "tool" and turn.has_floor:  # its continuation is asked for
-        reply = replace(reply, finished=None, resumes=reply.resumes + 1)
     sentences = (of_sentence(state, one, (turn.id, place) in failed) for place, one in enumerate(reply.sentences))
     return replace(reply, asked=0.0, sentences=tuple(sentences))
 
