@@ -51,7 +51,8 @@ class Provider(ABC):
         return []
 
     async def warm_up(self) -> None:
-        """Load what is to be loaded and try it once: only then is the worker ready. May be called again after Transient."""
+        """Load what is to be loaded and try it once: only then is the worker ready. Called again after Transient. A provider that
+        an agent names gets its first job without."""
         return
 
     async def aclose(self) -> None:

@@ -49,6 +49,8 @@ class PageStt(Stt):
         self._words = _found(self._own.page).read_text("utf-8").split()
 
     async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
+        if not self._words:  # an agent's own provider gets its first job cold
+            await self.warm_up()
         return await asyncio.to_thread(lambda: [self._heard(hearing) for hearing in batch])
 
     def _heard(self, hearing: Hearing) -> Transcript:

@@ -13,9 +13,10 @@ from schemas.audio import Pcm
 from schemas.config.settings import load
 from schemas.errors import Permanent
 from schemas.events import Event
-from workers.providers import Stt
 from workers.testing import answer, hear, speak
 from workers.testing.contracts import LlmContract, SttContract, TtsContract
+
+pytestmark = pytest.mark.asyncio
 
 
 @pytest.fixture
@@ -34,10 +35,8 @@ class TestPageStt(SttContract):
     judges = False
 
     @pytest.fixture
-    async def provider(self, page: Path) -> Stt:
-        provider = PageStt(load())
-        await provider.warm_up()
-        return provider
+    def provider(self, page: Path) -> PageStt:
+        return PageStt(load())
 
     @pytest.fixture
     def recording(self) -> Pcm:
