@@ -11,7 +11,7 @@ from schemas.events import SessionStarted
 from schemas.languages import Announced
 from schemas.log import MemoryBus
 from schemas.process.clock import MonotonicClock
-from tests.gateway.rooms.websocket.test_websocket import door
+from tests.gateway.door import door
 
 SPANISH = Announced("tts", ["es"], "TTS_VOICE=es_ES-davefx-medium", "piper")
 
@@ -20,16 +20,16 @@ async def test_the_first_event_and_the_client_are_told() -> None:
     """`session.started` and `ready` carry the warning, in the same words; without one `ready` is as it was."""
     async with door() as gateway:
         client, ready = await gateway.begin()
-        assert "warnings" not in ready
+        assert not ready.warnings
         await client.close()
     bus = MemoryBus()
     await bus.announce("w1", SPANISH, 60)
     async with door(bus) as gateway:
         client, ready = await gateway.begin()
-        (warning,) = ready["warnings"]
+        (warning,) = ready.warnings
         assert 'agent "default" is to speak en' in warning
         assert "TTS_VOICE=es_ES-davefx-medium speaks es only" in warning
-        (started, *_) = await bus.read(ready["session"])
+        (started, *_) = await bus.read(ready.session)
         assert isinstance(started, SessionStarted)
         assert started.warnings == [warning]
         await client.close()
