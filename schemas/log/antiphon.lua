@@ -48,15 +48,17 @@ local function unsettled(ms) return math.max(0, math.ceil(ms - (last_call - calm
 
 local function digits(n) return string.format('%.0f', n) end -- tostring would say 1.79e+15
 
--- A stream's entry, by the names of its fields.
-local function fields_of(entry)
-  local f = {}
-  for k = 1, #entry[2], 2 do f[entry[2][k]] = entry[2][k + 1] end
-  return f
+-- What Redis lists as name, value, name, value …, by name.
+local function by_name(list)
+  local named = {}
+  for k = 1, #list, 2 do named[list[k]] = list[k + 1] end
+  return named
 end
 
--- The session whose hash is `key`, then the other fields of the hash that were asked for (false: it has none); nil when there
--- is none.
+-- The id of a stream's entry, and its fields by name.
+local function opened(entry) return entry[1], by_name(entry[2]) end
+
+-- The session whose hash is `key` (nil: there is none), then the further fields of the hash that were asked for (false: not set).
 local function load_session(key, ...)
   local f = rc('HMGET', key, 'seq', 'at', 'gen', 'epoch', 'owner', 'state', ...)
   local seq, at, gen, epoch, owner, state = unpack(f)
@@ -83,7 +85,9 @@ local function rewound(s, seen)
   if seen.seq == s.seq then return seen.at ~= s.at end
   local id = digits(seen.seq) .. '-0'
   local entry = rc('XRANGE', s.tag .. ':ev:' .. s.name, id, id)[1]
-  return entry == nil or fields_of(entry).at ~= digits(seen.at)
+  if not entry then return true end
+  local _, stored = opened(entry)
+  return stored.at ~= digits(seen.at)
 end
 
 -- ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────

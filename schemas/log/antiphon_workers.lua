@@ -4,9 +4,10 @@
 
 local function owns(queue, consumer, delivery)
   local entry = delivery.entry
-  local p = redis.pcall('XPENDING', queue, GROUP, entry, entry, 1) -- no stream, no group (both lost): nobody's
-  p = not p.err and p[1]
-  return p and p[2] == consumer and p[4] == delivery.attempt
+  local pending = redis.pcall('XPENDING', queue, GROUP, entry, entry, 1)
+  if pending.err or not pending[1] then return false end -- no stream, no group (both lost): nobody's
+  local _, owner, _, count = unpack(pending[1])
+  return owner == consumer and count == delivery.attempt
 end
 
 -- What keeps a delivery from being gone on with: 'OK' nothing.
@@ -18,8 +19,9 @@ end
 -- When to look for leases that ran out: those about to are the ones of the dead, as the living renew theirs long before.
 local function again(queue, lease, unsettled)
   local soonest = SOON
-  for _, p in ipairs(rc('XPENDING', queue, GROUP, 'IDLE', math.max(0, lease - SOON), '-', '+', 32)) do
-    soonest = math.min(soonest, math.max(1, lease - p[3], unsettled))
+  for _, pending in ipairs(rc('XPENDING', queue, GROUP, 'IDLE', math.max(0, lease - SOON), '-', '+', 32)) do
+    local _, _, idle = unpack(pending)
+    soonest = math.min(soonest, math.max(1, lease - idle, unsettled))
   end
   return soonest
 end
@@ -37,33 +39,34 @@ local function take(call, queue)
   leases_last(call.lease)
 
   local function hand_out(entry, attempt)
-    local f = fields_of(entry)
+    local id, f = opened(entry)
     local s, mark = load_session(tag .. ':s:' .. f.s, 'm:' .. f.id)
     if not s or not s.open or void(s, f.f, f.v) or (f.x == '1' and now > tonumber(f.d)) then
-      finish(s, queue, entry[1], f.id, f.l)
+      finish(s, queue, id, f.id, f.l)
     else
       out[#out + 1] = {
-        entry = entry[1], attempt = attempt, session = f.s, body = f.b, answers = tonumber(f.a), deadline = tonumber(f.d),
+        entry = id, attempt = attempt, session = f.s, body = f.b, answers = tonumber(f.a), deadline = tonumber(f.d),
         enqueued = tonumber(f.e), last_step = tonumber(string.match(mark or '', '^%-?%d+') or '-1'),
       }
     end
   end
 
   local function lapsed(...)
-    local p = redis.pcall('XPENDING', queue, GROUP, 'IDLE', call.lease, '-', '+', call.count - #out, ...)
-    if p.err then
+    local pending = redis.pcall('XPENDING', queue, GROUP, 'IDLE', call.lease, '-', '+', call.count - #out, ...)
+    if pending.err then
       rc('XGROUP', 'CREATE', queue, GROUP, '0', 'MKSTREAM')
       return {}
     end
-    return p
+    return pending
   end
 
   for _ = 1, 64 do -- void jobs make room for others; bounded, the caller asks again
     local pending = reclaim and lapsed() or lapsed(NOBODY)
     if #pending == 0 or #out >= call.count then break end
     for _, p in ipairs(pending) do
-      local entry = rc('XCLAIM', queue, GROUP, call.consumer, 0, p[1])[1]
-      if entry then hand_out(entry, p[4] + 1) end
+      local id, _, _, count = unpack(p)
+      local entry = rc('XCLAIM', queue, GROUP, call.consumer, 0, id)[1]
+      if entry then hand_out(entry, count + 1) end
     end
   end
   for _ = 1, 64 do
@@ -125,13 +128,12 @@ local function retire(call, queue)
   local consumers = redis.pcall('XINFO', 'CONSUMERS', queue, GROUP)
   if consumers.err then return true end
   local retired = true
-  for _, c in ipairs(consumers) do
-    local f = {}
-    for k = 1, #c, 2 do f[c[k]] = c[k + 1] end
-    if f.name == call.consumer and f.pending > 0 then
+  for _, list in ipairs(consumers) do
+    local consumer = by_name(list)
+    if consumer.name == call.consumer and consumer.pending > 0 then
       retired = false
-    elseif f.pending == 0 and (f.name == call.consumer or f.idle > call.dead) then
-      rc('XGROUP', 'DELCONSUMER', queue, GROUP, f.name)
+    elseif consumer.pending == 0 and (consumer.name == call.consumer or consumer.idle > call.dead) then
+      rc('XGROUP', 'DELCONSUMER', queue, GROUP, consumer.name)
     end
   end
   return retired
