@@ -7,6 +7,7 @@ two lanes, for there is some waiting in it, too. A new test is in one of the lat
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
@@ -73,9 +74,13 @@ class Lane:
         print(f"\n{self.name}: its report\n", *self.report, sep="\n", flush=True)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> list[str]:
+        """What failed, said again where it is seen; then the lane's own last line."""
         last = next((line for line in reversed(self.report) if line.strip()), "it said nothing")
-        return f"{self.name}: {last.strip('= ')}; {self.seconds:.0f} s with its start; exit code {self.code}"
+        return [
+            *(f"{self.name} │ {line}" for line in self.report if re.match(r"\S*(FAILED|ERROR)\S* \S*tests/", line)),
+            f"{self.name}: {last.strip('= ')}; {self.seconds:.0f} s with its start; exit code {self.code}",
+        ]
 
     def interrupt(self) -> None:
         """As Ctrl-C: its tests take down what they had started."""
@@ -94,7 +99,7 @@ async def main(options: tuple[str, ...]) -> int:
     for received in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(received, lambda: [lane.interrupt() for lane in lanes])
     await asyncio.gather(*(lane.run() for lane in lanes))
-    print("", *(lane.verdict for lane in lanes), sep="\n", flush=True)
+    print("", *(line for lane in lanes for line in lane.verdict), sep="\n", flush=True)
     return max(abs(lane.code) for lane in lanes)
 
 
