@@ -41,7 +41,7 @@ async def test_a_failing_llm_becomes_the_fallback_sentence(house: House, call: C
 
     async def one(mode: Mode, later: float) -> None:
         await asyncio.sleep(later)
-        caller = await call("hasty", llm=mode)
+        caller = await call("hasty_llm", llm=mode)
         began = time.monotonic()
         await caller.speak(lines("capital"))
         fallback = await caller.wait_for(TurnMessage, 40.0, began, lambda turn: "trouble answering" in turn.heard)
@@ -60,7 +60,7 @@ async def test_a_failing_llm_becomes_the_fallback_sentence(house: House, call: C
 @pytest.mark.parametrize("stage", ["stt", "tts"])
 async def test_a_stage_that_stays_down_is_told(house: House, call: Connect, lines: Lines, stage: Stage) -> None:
     """Without STT the caller is asked to repeat, by a phrase made in advance; without TTS the reply comes as text."""
-    caller = await call("hasty", llm="brief")
+    caller = await call(f"hasty_{stage}", llm="brief")
     await say(caller, lines("capital"))
     process = house.stack.supervisor[f"{stage}-1"]
     process.kill(signal.SIGSTOP)
