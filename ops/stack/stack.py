@@ -7,7 +7,6 @@ LiveKit only when it is asked for.
 import asyncio
 import os
 import secrets
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from ops.stack.embedded.valkey import Valkey
 from ops.stack.occupied import Occupied
 from ops.stack.private import private_folder
 from ops.stack.supervisor import Command, Failed, Supervisor
-from ops.stack.system import free_port, free_udp_port
+from ops.stack.system import free_port, free_udp_port, wanted_port, wanted_udp_port
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings, without_password
 from schemas.errors import AntiphonError
@@ -152,8 +151,8 @@ class Stack:
         return Command("valkey", server.arguments(), ready=server.answers, descriptors=[self._occupied.descriptor])
 
     def _livekit(self) -> Command:
-        free = self.plan.free_ports
-        ports = Ports(self._port(7880), self._port(7881), free_udp_port() if free else self._udp_port(7882))
+        udp = free_udp_port() if self.plan.free_ports else wanted_udp_port(7882)
+        ports = Ports(self._port(7880), self._port(7881), udp)
         self.livekit = LiveKit(self.plan.folder / "livekit", self.redis_url, ports)
         return Command("livekit", self.livekit.arguments(), ready=self.livekit.answers)
 
@@ -166,77 +165,36 @@ class Stack:
         return access(self._settings)
 
     def _processes(self) -> list[Command]:
-        commands = []
-        if self.embeds_llm:
-            port = self._port(8081)
-            self.llm_base_url = f"http://127.0.0.1:{port}/v1"
-            commands.append(
-                Command(
-                    "llm-server",
-                    # what goes on being written must not keep the first sentence from being spoken
-                    ["nice", "-n", "12", *ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)],
-                    ready=f"http://127.0.0.1:{port}/health",
-                )
-            )
+        commands = [self._llm_server()] if self.embeds_llm else []
         shared = {"REDIS_URL": self.redis_url, "LLM_BASE_URL": self._llm_front or self.llm_base_url}
-        rooms = self.livekit.environment if self.livekit else {}
-        for stage, count in (("stt", self.plan.stt), ("llm", self.plan.llm), ("tts", self.plan.tts)):
-            for number in range(1, count + 1):
-                health = free_port()
-                commands.append(
-                    Command(
-                        f"{stage}-{number}",
-                        [*ANTIPHON, "worker", stage],
-                        {**shared, "HEALTH_PORT": str(health)},
-                        f"http://127.0.0.1:{health}/readyz",
-                        needs=["llm-server"] if stage == "llm" else [],
-                    )
-                )
-        for number in range(1, self.plan.gateways + 1):
-            port = self._port(self._settings.gateway_port) if number == 1 else free_port()
-            health = free_port()
-            self.gateways.append(f"ws://127.0.0.1:{port}/ws")
-            phones = (
-                {"SIP_LISTEN": "127.0.0.1:0"}
-                if self._settings.sip_listen and (number > 1 or not self.plan.phones)
-                else {}
-            )
-            commands.append(
-                Command(
-                    f"gateway-{number}",
-                    [*ANTIPHON, "gateway"],
-                    {
-                        **shared,
-                        **rooms,
-                        **phones,
-                        "GATEWAY_PORT": str(port),
-                        "HEALTH_PORT": str(health),
-                        "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}",
-                    },
-                    f"http://127.0.0.1:{health}/readyz",
-                )
-            )
-        return commands
+        pools = {"stt": self.plan.stt, "llm": self.plan.llm, "tts": self.plan.tts}
+        commands += [_worker(stage, number, shared) for stage, count in pools.items() for number in range(1, count + 1)]
+        return commands + [self._gateway(number, shared) for number in range(1, self.plan.gateways + 1)]
+
+    def _llm_server(self) -> Command:
+        port = self._port(8081)
+        self.llm_base_url = f"http://127.0.0.1:{port}/v1"
+        arguments = [*ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)]
+        # what goes on being written must not keep the first sentence from being spoken
+        return Command("llm-server", ["nice", "-n", "12", *arguments], ready=f"http://127.0.0.1:{port}/health")
+
+    def _gateway(self, number: int, shared: Mapping[str, str]) -> Command:
+        port = self._port(self._settings.gateway_port) if number == 1 else free_port()
+        health = free_port()
+        self.gateways.append(f"ws://127.0.0.1:{port}/ws")
+        environment = {
+            **shared,
+            **(self.livekit.environment if self.livekit else {}),
+            "GATEWAY_PORT": str(port),
+            "HEALTH_PORT": str(health),
+            "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}",
+        }
+        if self._settings.sip_listen and (number > 1 or not self.plan.phones):
+            environment["SIP_LISTEN"] = "127.0.0.1:0"
+        return Command(f"gateway-{number}", [*ANTIPHON, "gateway"], environment, f"http://127.0.0.1:{health}/readyz")
 
     def _port(self, wanted: int) -> int:
-        """`wanted` if it is free, else any free one; a taken well-known port must not keep anybody from a demo."""
-        if self.plan.free_ports or wanted == 0:
-            return free_port()
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                return free_port()
-        return wanted
-
-    def _udp_port(self, wanted: int) -> int:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", wanted))
-            except OSError:
-                return free_udp_port()
-        return wanted
+        return free_port() if self.plan.free_ports else wanted_port(wanted)
 
     def endpoints(self) -> dict[str, Any]:
         """To be shown."""
@@ -250,3 +208,14 @@ class Stack:
         if self.livekit is not None:  # the key itself stays in its file, which is its owner's only
             found |= {"livekit_url": self.livekit.url, "livekit_keys": str(self.livekit.key_file)}
         return found
+
+
+def _worker(stage: str, number: int, shared: Mapping[str, str]) -> Command:
+    health = free_port()
+    return Command(
+        f"{stage}-{number}",
+        [*ANTIPHON, "worker", stage],
+        {**shared, "HEALTH_PORT": str(health)},
+        f"http://127.0.0.1:{health}/readyz",
+        needs=["llm-server"] if stage == "llm" else [],
+    )

@@ -22,6 +22,29 @@ def free_udp_port() -> int:
     return _free(socket.SOCK_DGRAM, "")
 
 
+def wanted_port(wanted: int) -> int:
+    """`wanted` if nobody listens on it, else (or for 0) any free one: a port that is taken must not keep anybody from a demo."""
+    if wanted == 0:
+        return free_port()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return wanted if _binds(probe, wanted) else free_port()
+
+
+def wanted_udp_port(wanted: int) -> int:
+    """The same for UDP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        return wanted if _binds(probe, wanted) else free_udp_port()
+
+
+def _binds(probe: socket.socket, port: int) -> bool:
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
 def _free(kind: socket.SocketKind, host: str) -> int:
     for port in random.SystemRandom().sample(_PORTS, 100):
         with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
