@@ -25,6 +25,7 @@ REAL_TIME = (
 )
 GATEWAY = ("tests/gateway", "tests/fuzz")
 _ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
+_PYTEST = (sys.executable, "-u", "-m", "pytest", "--durations=30")
 _NICE = 5
 """A third of what a process of the first lane gets where both want a core: all of these tests have passed on a fifth of one."""
 
@@ -44,14 +45,8 @@ class Lane:
     async def run(self) -> None:
         began = time.monotonic()
         self.process = await asyncio.create_subprocess_exec(
-            *(
-                sys.executable,
-                "-u",
-                "-m",
-                "pytest",
-                "--durations=30",
-                f"--color={'yes' if sys.stdout.isatty() else 'no'}",
-            ),
+            *_PYTEST,
+            f"--color={'yes' if sys.stdout.isatty() else 'no'}",
             *self.arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -96,8 +91,13 @@ async def main(options: tuple[str, ...]) -> int:
         Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE),
         Lane("the rest", (*rest, *_ELSEWHERE, *options), _NICE),
     ]
+
+    def interrupt() -> None:
+        for lane in lanes:
+            lane.interrupt()
+
     for received in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(received, lambda: [lane.interrupt() for lane in lanes])
+        asyncio.get_running_loop().add_signal_handler(received, interrupt)
     await asyncio.gather(*(lane.run() for lane in lanes))
     print("", *(line for lane in lanes for line in lane.verdict), sep="\n", flush=True)
     return max(abs(lane.code) for lane in lanes)
