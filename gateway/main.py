@@ -9,18 +9,17 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.engine import Engine
-from gateway.http.connections import DoorLimits, open_files
-from gateway.http.server import Server
-from gateway.rooms.file.room import FileRoom, rejoin_file
+from gateway.http.server import PublicPort, Server
+from gateway.rooms.file.door import rejoin_file
+from gateway.rooms.livekit.desk import JoinDesk
 from gateway.rooms.sip.desk import Desk
-from gateway.rooms.sip.door import Phones, start_phones
-from gateway.rooms.websocket.room import rejoin_websocket
+from gateway.rooms.sip.door import Listen, Phones, start_phones
+from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
 from gateway.sessions.house import House
-from gateway.sessions.reception import Reception, new_session
+from gateway.sessions.reception import Reception
 from gateway.sound.vad import Vad
 from gateway.transport import Transport
 from schemas.bus import Bus, Connecting
@@ -54,15 +53,7 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        return f"ws://{self.server.host}:{self.server.port}/ws"
-
-    async def converse(self, source: Path, target: Path | None, *, agent: str = "", real_time: bool = True) -> str:
-        """A session with a recording for a caller, to its end; answers the session's id. AudioFileError, AgentSpecError."""
-        room = FileRoom(source, target, self.house.clock, real_time=real_time)
-        session = await self.reception.open(new_session("file"), room, self.reception.agents.find(agent))
-        await session.over.wait()
-        await room.closed.wait()
-        return session.name
+        return self.server.url
 
     async def aclose(self, drain: float = 0.0) -> None:
         """Finish the calls for up to `drain` seconds, hand the rest over, stop."""
@@ -90,23 +81,9 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     reception = Reception(house, engine, agents)
     livekit = _livekit(settings, reception)
     reception.transports = {one.name: one for one in _transports(house.clock, livekit)}
-    server = Server(
-        reception,
-        settings.gateway_host,
-        settings.gateway_port,
-        secret=settings.gateway_token_secret.get_secret_value(),
-        origins=settings.gateway_allowed_origins,
-        hosts=settings.gateway_allowed_hosts,
-        limits=DoorLimits(
-            open_files(settings.gateway_connections),
-            settings.gateway_connections_per_address,
-            settings.gateway_sessions_per_address,
-            settings.gateway_sessions_per_token,
-            settings.gateway_opens_per_minute,
-            settings.gateway_proxies,
-        ),
-        join=livekit.join if livekit else None,
-    )
+    server = Server(PublicPort.of(settings), house, engine.sessions)
+    server.add(WebSocketDoor(reception, server).routes())
+    server.add(JoinDesk(server, livekit.join if livekit else None).routes())
     health = Health(
         settings.health_host, settings.health_port, house.metrics.text, lambda: _obstacles(reception, livekit)
     )
@@ -115,8 +92,9 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     _collect_seldom()
     phones = None
     try:
-        phones = await start_phones(settings, reception)
-        server.routes.extend(Desk(phones, server.admission.let_operator_in).routes())
+        if settings.sip_listen:
+            phones = await start_phones(reception, Listen.of(settings), settings.sip_trunks)
+        server.add(Desk(phones, server.admission.let_operator_in).routes())
         await server.start()
         await health.start()
     except BaseException:
@@ -149,7 +127,7 @@ def _livekit(settings: Settings, reception: Reception) -> "Dispatch | None":
 
 
 def _transports(clock: Clock, livekit: "Dispatch | None") -> list[Transport]:
-    """What there is."""
+    """Every way into a session: a new kind of room is one line more."""
     without = "a LiveKit session without its gateway, left to others: LIVEKIT_URL is not set here"
     return [
         Transport("websocket", rejoin_websocket(clock)),

@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from schemas.config.settings import Settings
 from schemas.errors import SettingsError
 from schemas.process.hosts import Network, within
 
@@ -47,6 +48,18 @@ class DoorLimits:
     sessions_per_token: int = 20
     opens_per_minute: int = 120
     proxies: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "DoorLimits":
+        """As many connections as the system lets us have."""
+        return cls(
+            open_files(settings.gateway_connections),
+            settings.gateway_connections_per_address,
+            settings.gateway_sessions_per_address,
+            settings.gateway_sessions_per_token,
+            settings.gateway_opens_per_minute,
+            settings.gateway_proxies,
+        )
 
 
 def open_files(wanted: int) -> int:

@@ -13,7 +13,7 @@ from gateway.sessions.house import House
 from gateway.sessions.listening import Listening
 from gateway.sessions.outbox import gone
 from gateway.sessions.session_log import Ownership, SessionLog
-from gateway.sessions.telling import Telling
+from gateway.sessions.telling import Teller
 from gateway.sound.playback import Playback
 from schemas.audio import HEARING_RATE
 from schemas.bus import Held, Hold, Outcome, Reply
@@ -40,7 +40,7 @@ class Session:
         self._log = SessionLog(house, self.name, own, self._take, self._tasks)
         self.tail = self._log.tail
         self.playback = Playback(room, self._log.fetch, self._woken)
-        self._telling = Telling(self.name, room)
+        self._telling = Teller(self.name, room)
         self._queues: turn_taking.Queues | None = None
         self._stopped_at: float | None = None
 

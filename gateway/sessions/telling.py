@@ -12,7 +12,7 @@ from schemas.events import Event, StageFailed, TranscriptFinal
 log = logging.getLogger("antiphon.gateway")
 
 
-class Telling:
+class Teller:
     def __init__(self, session: str, room: Room):
         self._session, self._room = session, room
         self._narrator = Narrator()

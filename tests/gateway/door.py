@@ -10,8 +10,8 @@ import aiohttp
 import numpy as np
 
 from gateway.engine import Engine
-from gateway.http.server import Server
-from gateway.rooms.websocket.room import rejoin_websocket
+from gateway.http.server import PublicPort, Server
+from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.transport import Transport
@@ -39,7 +39,8 @@ class Door:
         self.reception.agents.find = lambda name="": (
             AgentSpec(greeting="Good day.") if name == "greeter" else Agents().find(name)
         )  # type: ignore[method-assign]
-        self.server = Server(self.reception, "127.0.0.1", 0, **options)
+        self.server = Server(PublicPort("127.0.0.1", 0, **options), house, self.engine.sessions)
+        self.server.add(WebSocketDoor(self.reception, self.server).routes())
         self.http: aiohttp.ClientSession
         self.clients: list[aiohttp.ClientWebSocketResponse] = []
 

@@ -10,9 +10,8 @@ After the recording's end there is silence; the caller hangs up when the agent h
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -27,7 +26,7 @@ from schemas.audio import HEARING_RATE, Pcm
 from schemas.client import StateMessage
 from schemas.clock import Clock, Now
 from schemas.errors import AudioFileError
-from schemas.events import SessionStarted, TransportName
+from schemas.events import TransportName
 
 log = logging.getLogger("antiphon.gateway.file")
 
@@ -35,7 +34,7 @@ RATE = 24_000
 """Hz of what is written."""
 _OUT = FRAME * RATE // HEARING_RATE  # samples written for each frame heard
 _AT_MOST = 8  # frames made up for in one tick in real time
-_CALLER = "caller"
+CALLER = "caller"
 _LONGEST_SILENCE = 120.0  # seconds after the recording's end
 _SILENT_FRAME = np.zeros(FRAME, np.int16)
 
@@ -62,7 +61,7 @@ class FileRoom(Room):
 
     def __init__(
         self, source: Path, target: Path | None, clock: Clock, *, real_time: bool = True, start: float = 0.0,
-        participant: str = _CALLER, patience: float = 3.0, joins: bool = True,
+        participant: str = CALLER, patience: float = 3.0, joins: bool = True,
     ):  # fmt: skip
         describe(source)
         self.name = f"{source.resolve()}|{target.resolve() if target else ''}|{'real' if real_time else 'fast'}"
@@ -191,23 +190,3 @@ def _skip(recording: Iterator[Pcm], count: int) -> Iterator[Pcm]:
     for _ in range(count):
         next(recording, None)
     return recording
-
-
-def rejoin_file(
-    clock: Clock,
-) -> Callable[[str, SessionStarted, Mapping[str, Any], Collection[str]], Awaitable[FileRoom | None]]:
-    """After a take-over the recording goes on where it was last held, if this machine has it, as whom the log knows."""
-
-    async def rejoin(
-        session: str, beginning: SessionStarted, positions: Mapping[str, Any], present: Collection[str]
-    ) -> FileRoom | None:
-        source, target, pace = [*beginning.room.split("|"), "", ""][:3]
-        if not await asyncio.to_thread(Path(source).is_file):
-            return None
-        start = float(positions.get("room", 0.0))
-        return await asyncio.to_thread(
-            FileRoom, Path(source), Path(target) if target else None, clock, real_time=pace != "fast", start=start,
-            participant=next(iter(present), _CALLER), joins=not present,
-        )  # fmt: skip
-
-    return rejoin

@@ -1,6 +1,1 @@
-"""The LiveKit room. `join` is the door."""
-
-from gateway.rooms.livekit.room import LiveKitRoom, join
-from schemas.access.livekit_errors import LiveKitError
-
-__all__ = ["LiveKitError", "LiveKitRoom", "join"]
+"""LiveKit rooms: `room.join` is the way into one. Nothing is imported here: its library is loaded where LIVEKIT_URL is set."""

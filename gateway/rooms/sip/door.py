@@ -5,6 +5,7 @@ import logging
 import re
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from aiosipua.dialog import DialogState, dialog_matches, remote_cseq_valid
 from aiosipua.headers import parse_address, stringify_uri
@@ -361,12 +362,10 @@ _RELAY = "application/dtmf-relay"
 _LONGEST = 86_400
 
 
-async def start_phones(settings: Settings, reception: Reception) -> Phones | None:
-    """The phones of a gateway whose settings ask for them. SettingsError: what is to be changed."""
-    if not settings.sip_listen:
-        return None
-    trunks = load_trunks(settings.sip_trunks) if settings.sip_trunks is not None else Trunks()
-    phones = Phones(reception, trunks, Listen.of(settings))
+async def start_phones(reception: Reception, listen: Listen, trunk_file: Path | None) -> Phones:
+    """SettingsError: what is to be changed."""
+    trunks = load_trunks(trunk_file) if trunk_file is not None else Trunks()
+    phones = Phones(reception, trunks, listen)
     await phones.start()
     for problem in trunks.unanswered(reception.agents.names):
         log.warning("SIP_TRUNKS: %s", problem)

@@ -9,7 +9,8 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from gateway.bucket import Bucket
 from gateway.inputs import Digits, PushToTalk, Typed
-from gateway.rooms.websocket.room import Connection, WebSocketRoom
+from gateway.rooms.websocket.connection import ClientConnection
+from gateway.rooms.websocket.room import WebSocketRoom
 from gateway.sessions.fairness import KEYING, TYPING
 from gateway.sessions.house import House
 from schemas.client import (
@@ -59,7 +60,7 @@ class Allowance:
         return self._told.take(self._clock.now())
 
 
-async def read(socket: web.WebSocketResponse, connection: Connection, room: WebSocketRoom, house: House) -> None:
+async def read(socket: web.WebSocketResponse, connection: ClientConnection, room: WebSocketRoom, house: House) -> None:
     """Until the connection ends, from either side."""
     allowance = Allowance(house.clock)
     async for frame in socket:
@@ -75,7 +76,7 @@ async def read(socket: web.WebSocketResponse, connection: Connection, room: WebS
             return
 
 
-async def _hear(frame: WSMessage, connection: Connection, room: WebSocketRoom) -> bool:
+async def _hear(frame: WSMessage, connection: ClientConnection, room: WebSocketRoom) -> bool:
     """Sound; False if it is none."""
     if len(frame.data) % 2:
         size = len(frame.data)
@@ -88,7 +89,9 @@ async def _hear(frame: WSMessage, connection: Connection, room: WebSocketRoom) -
     return True
 
 
-def _heed(frame: WSMessage, connection: Connection, room: WebSocketRoom, allowance: Allowance, house: House) -> bool:
+def _heed(
+    frame: WSMessage, connection: ClientConnection, room: WebSocketRoom, allowance: Allowance, house: House
+) -> bool:
     """A message; False if the connection is over for it."""
     try:
         fields: dict[str, Any] = json.loads(frame.data)
@@ -131,6 +134,6 @@ def _obey(room: WebSocketRoom, fields: dict[str, Any]) -> str | None:
     return None
 
 
-def _complain(connection: Connection, code: str, message: str) -> None:
+def _complain(connection: ClientConnection, code: str, message: str) -> None:
     connection.send_text(ErrorMessage(code=code, message=message, fatal=True))
     connection.close(WSCloseCode.UNSUPPORTED_DATA, message)

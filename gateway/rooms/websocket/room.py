@@ -1,146 +1,27 @@
 """The WebSocket room: one client, PCM both ways, JSON beside it (docs/websocket.md). It outlives its connection."""
 
-import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode
 
 from gateway.inputs import Attached, Detached, Heard, HungUp, Joined, PushToTalk, RoomInput
 from gateway.room import Room, Telling, WordsAhead
+from gateway.rooms.websocket.connection import ClientConnection
 from gateway.sound.pace import Pace
 from gateway.sound.playout import Playout
 from schemas.audio import HEARING_RATE, Pcm
-from schemas.client import ClearMessage, ReadyMessage, StateMessage, ToClient, WordsMessage, to_json
+from schemas.client import ClearMessage, ReadyMessage, StateMessage, ToClient, WordsMessage
 from schemas.clock import Clock
-from schemas.events import SessionStarted, TransportName
+from schemas.events import TransportName
 from schemas.text.clean import identity
 
 log = logging.getLogger("antiphon.gateway.websocket")
 
 AHEAD = 2.0
 """Seconds a client's sound may run ahead of real time before we stop reading."""
-_SOUND_BOUND = 5.0  # seconds of sound a client may leave unread
-_TEXT_BOUND = 1000  # messages likewise
 _MISSED = 500  # messages kept for a client that is away
-
-Close = tuple[int, str]
-_CLIENT = "client"
-"""Key in the inputs of `session.started`: who the client is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Whom a session was begun for. It stands in the log: who comes back is who the log says, whatever a client says of itself.
-    `agent`: as it was asked for; `rate`: Hz it wants to hear."""
-
-    participant: str = "caller"
-    name: str = ""
-    rate: int = 24_000
-    agent: str = ""
-
-    def inputs(self) -> dict[str, Any]:
-        """What of it stands in `session.started`."""
-        return {_CLIENT: asdict(self)}
-
-
-def client_of(beginning: SessionStarted) -> Client:
-    """Whom a session was begun for, by its log."""
-    known = (beginning.inputs or {}).get(_CLIENT, {})
-    return Client(**{name: known[name] for name in Client.__slots__ if name in known})
-
-
-def come_back(clock: Clock, beginning: SessionStarted, present: Collection[str], rate: int = 0) -> "WebSocketRoom":
-    """The room of a session that goes on at another gateway, without its client yet. `present`: who is there by the log; `rate`:
-    what the client wants to hear now."""
-    client = client_of(beginning)
-    room = WebSocketRoom(clock, beginning.room, client.participant, rate or client.rate, client.agent)
-    if client.participant not in present:
-        room.join(client.name)  # its gateway died before it could say so
-    return room
-
-
-def rejoin_websocket(
-    clock: Clock,
-) -> Callable[[str, SessionStarted, object, Collection[str]], Awaitable["WebSocketRoom"]]:
-    """After a take-over the room waits for its client."""
-
-    async def rejoin(_: str, beginning: SessionStarted, __: object, present: Collection[str]) -> WebSocketRoom:
-        return come_back(clock, beginning, present)
-
-    return rejoin
-
-
-class Connection:
-    """One socket's way out: a bounded queue and the one task that writes. A client that doesn't read is closed with 1013."""
-
-    def __init__(self, socket: web.WebSocketResponse):
-        self.socket = socket
-        self.ended: Close | None = None
-        """Code and reason, once the connection is to be closed."""
-        self._queue: deque[bytes | str] = deque()
-        self._sound = 0
-        self._text = 0
-        self._news = asyncio.Event()
-        self.abandoned = asyncio.Event()
-        """The client does not read: what is queued can't be sent."""
-
-    def send_text(self, message: ToClient) -> None:
-        self._text += 1
-        self._put(to_json(message))
-
-    def send_sound(self, frame: bytes) -> None:
-        self._sound += len(frame)
-        self._put(frame)
-
-    def _put(self, item: bytes | str) -> None:
-        if self.ended is not None:
-            return
-        self._queue.append(item)
-        self._news.set()
-
-    def drop_sound(self) -> int:
-        """Forget sound that has not left yet; answers its bytes."""
-        dropped, self._sound = self._sound, 0
-        self._queue = deque(item for item in self._queue if isinstance(item, str))
-        return dropped
-
-    def close(self, code: int, reason: str, *, now: bool = False) -> None:
-        """Close after what is queued was sent, or at once."""
-        if self.ended is None:
-            self.ended = (code, reason)
-            if now:
-                self._queue.clear()
-                self.abandoned.set()
-            self._news.set()
-
-    def stuck(self, rate: int) -> bool:
-        """Whether the client has left more unread than we keep."""
-        return self._sound > _SOUND_BOUND * rate * 2 or self._text > _TEXT_BOUND
-
-    async def write(self) -> None:
-        """Send until closed."""
-        try:
-            while True:
-                await self._news.wait()
-                self._news.clear()
-                while self._queue:
-                    item = self._queue.popleft()
-                    if isinstance(item, bytes):
-                        self._sound -= len(item)
-                        await self.socket.send_bytes(item)
-                    else:
-                        self._text -= 1
-                        await self.socket.send_str(item)
-                if self.ended is not None:
-                    code, reason = self.ended
-                    await self.socket.close(code=code, message=reason.encode()[:120])
-                    return
-        except (ConnectionError, RuntimeError):
-            pass  # the reader sees the same end
 
 
 class WebSocketRoom(Room):
@@ -155,7 +36,7 @@ class WebSocketRoom(Room):
         self._playout = Playout(clock, rate)
         self._playout.stop()
         self._inputs: list[RoomInput] = []
-        self._connection: Connection | None = None
+        self._connection: ClientConnection | None = None
         self._missed: deque[ToClient] = deque(maxlen=_MISSED)
         self._state: StateMessage | None = None
         self._pushed = 0
@@ -169,7 +50,7 @@ class WebSocketRoom(Room):
     def join(self, name: str = "") -> None:
         self._inputs.append(Joined(self.participant, name=name))
 
-    def attach(self, connection: Connection, ready: ReadyMessage) -> None:
+    def attach(self, connection: ClientConnection, ready: ReadyMessage) -> None:
         """The client is there (again): it is told `ready`, then what it missed."""
         if self._connection is not None:
             self._connection.close(WSCloseCode.GOING_AWAY, "the session goes on in another connection", now=True)
@@ -187,7 +68,7 @@ class WebSocketRoom(Room):
             self.send(self._state)
         self._inputs.append(Attached())
 
-    def detach(self, connection: Connection) -> None:
+    def detach(self, connection: ClientConnection) -> None:
         """The connection is gone; the session waits for its client."""
         if self._connection is connection:
             self._connection = None

@@ -5,13 +5,10 @@ import logging
 
 import pytest
 
-from gateway.engine import Engine
-from gateway.http.server import Server
+from gateway.http.server import PublicPort, Server
 from gateway.sessions.house import House
-from gateway.sessions.reception import Reception
 from schemas.access.tokens import Grant, mint
 from schemas.client import ErrorMessage, ReadyMessage
-from schemas.config.agents import Agents
 from schemas.errors import SettingsError
 from schemas.events import ParticipantJoined, SessionStarted
 from schemas.log import MemoryBus
@@ -23,11 +20,11 @@ from tests.gateway.rig import LoudnessVad
 
 def test_outside_needs_secret() -> None:
     """A gateway that can be reached from outside does not start without a token secret, nor with a short one."""
-    reception = Reception(*(house := House(MemoryBus(), MonotonicClock(), LoudnessVad(), "a"), Engine(house)), Agents())  # type: ignore[misc]
+    house = House(MemoryBus(), MonotonicClock(), LoudnessVad(), "a")
     with pytest.raises(SettingsError, match="GATEWAY_TOKEN_SECRET"):
-        Server(reception, "0.0.0.0", 0)
+        Server(PublicPort("0.0.0.0", 0), house, ())
     with pytest.raises(SettingsError, match="32"):
-        Server(reception, "0.0.0.0", 0, secret="short")
+        Server(PublicPort("0.0.0.0", 0, secret="short"), house, ())
 
 
 async def test_token_claims() -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from gateway.http import connections, server
+from gateway.http import connections
 from gateway.http.connections import DoorLimits, caller_of, neighbourhood, proxies_of
+from gateway.rooms.websocket import door as door_of_websockets
 from schemas.access.tokens import Grant, mint
 from schemas.client import EndedMessage, ErrorMessage, ReadyMessage
 from schemas.errors import SettingsError
@@ -161,7 +162,7 @@ async def test_a_head_that_trickles_in_is_cut_off(monkeypatch: pytest.MonkeyPatc
 
 async def test_a_start_comes_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A WebSocket that never begins is closed, whatever it pings."""
-    monkeypatch.setattr(server, "START_WITHIN", 0.3)
+    monkeypatch.setattr(door_of_websockets, "START_WITHIN", 0.3)
     async with door() as gateway:
         client = await gateway.connect()
         await client.ping()

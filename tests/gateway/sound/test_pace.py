@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gateway.rooms.websocket.room import Connection, WebSocketRoom
+from gateway.rooms.websocket.connection import ClientConnection
+from gateway.rooms.websocket.room import WebSocketRoom
 from gateway.sound.pace import RATES, Pace
 from schemas.client import ReadyMessage
 from schemas.config.agent import AgentSpec
@@ -82,7 +83,7 @@ def test_who_is_held_up_tells_nothing_any_more() -> None:
     assert pace.rate is None
 
 
-class Client(Connection):
+class Client(ClientConnection):
     """What a client is told."""
 
     def __init__(self) -> None:

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from gateway.inputs import Heard, Joined
-from gateway.rooms.file.room import RATE, FileRoom, rejoin_file
+from gateway.rooms.file.door import rejoin_file
+from gateway.rooms.file.room import RATE, FileRoom
 from schemas.config.agent import AgentSpec
 from schemas.errors import AudioFileError
 from schemas.events import SpeechPaused, SpeechStarted, TurnCommitted

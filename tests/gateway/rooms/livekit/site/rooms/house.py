@@ -9,7 +9,7 @@ import numpy as np
 from livekit import api, rtc
 
 from gateway.engine import Engine
-from gateway.rooms.livekit import LiveKitRoom, join
+from gateway.rooms.livekit.room import LiveKitRoom, join
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import Session

@@ -8,7 +8,8 @@ import pytest
 from livekit import api, rtc
 
 from gateway.inputs import Joined, Left
-from gateway.rooms.livekit import LiveKitError, join
+from gateway.rooms.livekit.room import join
+from schemas.access.livekit_errors import LiveKitError
 from schemas.config.agent import AgentSpec, Limits
 from schemas.events import (
     DtmfReceived,

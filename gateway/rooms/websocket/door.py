@@ -1,0 +1,234 @@
+"""The WebSocket's door: a client begins a session at `/ws`, or comes back to one with its ticket (docs/websocket.md)."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+from pydantic import ValidationError
+
+from gateway.http.admission import TurnedAway
+from gateway.http.connections import WEBSOCKET
+from gateway.http.server import Server
+from gateway.rooms.websocket.connection import ClientConnection
+from gateway.rooms.websocket.reading import read
+from gateway.rooms.websocket.room import WebSocketRoom
+from gateway.sessions.reception import Reception, Refused, new_session
+from gateway.sessions.session import Session
+from schemas.access.tokens import Grant
+from schemas.client import LARGEST_FRAME, START_WITHIN, ErrorMessage, ReadyMessage, StartMessage, to_json
+from schemas.clock import Clock
+from schemas.errors import AgentSpecError
+from schemas.events import SessionStarted
+from schemas.process.tasks import Tasks
+from schemas.text.clean import identity
+
+log = logging.getLogger("antiphon.gateway.server")
+
+_GRACE = 3.0  # seconds a closed client has to take its leave
+_CLIENT = "client"
+"""Key in the inputs of `session.started`: who the client is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Whom a session was begun for. It stands in the log: who comes back is who the log says, whatever a client says of itself.
+    `agent`: as it was asked for; `rate`: Hz it wants to hear."""
+
+    participant: str = "caller"
+    name: str = ""
+    rate: int = 24_000
+    agent: str = ""
+
+    def inputs(self) -> dict[str, Any]:
+        """What of it stands in `session.started`."""
+        return {_CLIENT: asdict(self)}
+
+
+def client_of(beginning: SessionStarted) -> Client:
+    """Whom a session was begun for, by its log."""
+    known = (beginning.inputs or {}).get(_CLIENT, {})
+    return Client(**{name: known[name] for name in Client.__slots__ if name in known})
+
+
+def come_back(clock: Clock, beginning: SessionStarted, present: Collection[str], rate: int = 0) -> "WebSocketRoom":
+    """The room of a session that goes on at another gateway, without its client yet. `present`: who is there by the log; `rate`:
+    what the client wants to hear now."""
+    client = client_of(beginning)
+    room = WebSocketRoom(clock, beginning.room, client.participant, rate or client.rate, client.agent)
+    if client.participant not in present:
+        room.join(client.name)  # its gateway died before it could say so
+    return room
+
+
+def rejoin_websocket(
+    clock: Clock,
+) -> Callable[[str, SessionStarted, object, Collection[str]], Awaitable["WebSocketRoom"]]:
+    """After a take-over the room waits for its client."""
+
+    async def rejoin(_: str, beginning: SessionStarted, __: object, present: Collection[str]) -> WebSocketRoom:
+        return come_back(clock, beginning, present)
+
+    return rejoin
+
+
+class WebSocketDoor:
+    def __init__(self, reception: Reception, server: Server):
+        self._reception, self._server = reception, server
+        self._house = reception.house
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get(WEBSOCKET, self.come_in)]
+
+    async def come_in(self, request: web.Request) -> web.WebSocketResponse:
+        """One client, from its `start` until it leaves."""
+        socket = web.WebSocketResponse(
+            max_msg_size=LARGEST_FRAME + 1, heartbeat=20.0, compress=False, timeout=_GRACE, autoping=False
+        )
+        await socket.prepare(request)
+        try:
+            grant = self._server.admission.let_in(request)
+            start = await _first_frame(socket)
+            self._server.connections.started(request)
+            who = self._server.begins(request)
+            session, connection = await self._begin(socket, start, grant, who)
+        except TurnedAway as refusal:
+            self._server.refused(refusal.code)
+            await _refuse(socket, refusal.code, str(refusal), refusal.close)
+            return socket
+        except ConnectionError:
+            return socket
+        room = session.room
+        assert isinstance(room, WebSocketRoom)
+        try:
+            await self._converse(socket, connection, room)
+        finally:
+            room.detach(connection)
+        return socket
+
+    async def _begin(
+        self, socket: web.WebSocketResponse, start: StartMessage, grant: Grant, who: tuple[str, ...]
+    ) -> tuple[Session, ClientConnection]:
+        connection = ClientConnection(socket)
+        try:
+            if start.session:
+                session, resumed = await self._resume(start, grant), True
+                self._server.opens.harmless(who)
+            else:
+                session, resumed = await self._open_counted(start, grant, who), False
+        except Refused as refusal:
+            later = refusal.code in ("draining", "log")
+            raise TurnedAway(
+                refusal.code, str(refusal), WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION
+            ) from None
+        except AgentSpecError as error:
+            raise TurnedAway("agent", str(error)) from None
+        room = session.room
+        assert isinstance(room, WebSocketRoom)
+        warnings = () if resumed else tuple(session.warnings)
+        ready = ReadyMessage(
+            session=session.name, ticket=session.ticket, warnings=warnings, rate=room.rate, resumed=resumed
+        )
+        room.attach(connection, ready)
+        return session, connection
+
+    async def _open_counted(self, start: StartMessage, grant: Grant, who: tuple[str, ...]) -> Session:
+        self._server.opens.count(who)
+        try:
+            session = await self._open(start, grant)
+        except BaseException:
+            self._server.opens.given_up(who)
+            raise
+        self._server.opens.counted(who, session.name)
+        return session
+
+    async def _open(self, start: StartMessage, grant: Grant) -> Session:
+        agent = self._reception.agents.find(grant.agent or start.agent)
+        name = new_session("ws")
+        participant = identity(grant.participant or start.participant or "caller")
+        client = Client(participant, start.name, start.rate, grant.agent or start.agent)
+        room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
+        room.join(client.name)
+        return await self._reception.open(name, room, agent, inputs=client.inputs())
+
+    async def _resume(self, start: StartMessage, grant: Grant) -> Session:
+        """With its ticket, and a token that would have let this very client begin it. Who comes back is who the log says."""
+        session = self._reception.local(start.session, start.ticket)
+        if session is not None:
+            room = session.room
+            if isinstance(room, WebSocketRoom):
+                _covers(grant, room.name, room.participant, room.agent, session.state.agent.name)
+            return session
+
+        def may(beginning: SessionStarted) -> None:
+            if beginning.transport != "websocket":
+                raise Refused(f"session {start.session} is not a WebSocket session", "ticket")
+            client = client_of(beginning)
+            _covers(grant, beginning.room, client.participant, client.agent, beginning.agent.name)
+
+        def make(beginning: SessionStarted, present: Collection[str]) -> WebSocketRoom:
+            return come_back(self._house.clock, beginning, present, start.rate)
+
+        return await self._reception.resume(start.session, start.ticket, may, make)
+
+    async def _converse(self, socket: web.WebSocketResponse, connection: ClientConnection, room: WebSocketRoom) -> None:
+        """Read and write until one side ends."""
+        tasks = Tasks(lambda _: None)  # told below, where it matters
+        reading = tasks.spawn(read(socket, connection, room, self._house))
+        writing = tasks.spawn(connection.write())
+        abandoned = tasks.spawn(connection.abandoned.wait())
+        try:
+            await asyncio.wait((reading, writing, abandoned), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done() and connection.ended is not None and not connection.abandoned.is_set():
+                await asyncio.wait((writing, abandoned), timeout=_GRACE, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await tasks.aclose()
+        failed = None if reading.cancelled() else reading.exception()
+        if failed is not None and not isinstance(failed, ConnectionError):
+            log.error("%s: reading its client failed", room.name, exc_info=failed)
+        code, reason = connection.ended or (WSCloseCode.OK, "")
+        with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
+            await asyncio.wait_for(socket.close(code=code, message=reason.encode()[:120]), _GRACE)
+        transport = socket._req.transport if socket._req is not None else None
+        if transport is not None and connection.abandoned.is_set():
+            transport.abort()  # what a client doesn't read would stay in our memory
+
+
+def _covers(grant: Grant, room: str, participant: str, *agents: str) -> None:
+    """Refused: the token is good, and for somebody else's session."""
+    if (
+        grant.room not in ("", room)
+        or (grant.participant and identity(grant.participant) != participant)
+        or (grant.agent and grant.agent not in agents)
+    ):
+        raise Refused("the token is for another room, participant or agent than this session's", "token")
+
+
+async def _first_frame(socket: web.WebSocketResponse) -> StartMessage:
+    expected = 'the first frame is to be {"type": "start", "version": 1, …}'
+    try:
+        async with asyncio.timeout(START_WITHIN):
+            while (frame := await socket.receive()).type in (WSMsgType.PING, WSMsgType.PONG):
+                if frame.type is WSMsgType.PING:
+                    await socket.pong(frame.data)
+    except TimeoutError:
+        raise TurnedAway("start", f"{expected}; none came within {START_WITHIN:.0f} s") from None
+    if frame.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
+        raise ConnectionResetError
+    if frame.type is not WSMsgType.TEXT:
+        raise TurnedAway("start", expected, WSCloseCode.UNSUPPORTED_DATA)
+    try:
+        return StartMessage.model_validate_json(frame.data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        raise TurnedAway("start", f"{expected}; {where}: {first['msg']}", WSCloseCode.UNSUPPORTED_DATA) from None
+
+
+async def _refuse(socket: web.WebSocketResponse, code: str, message: str, close: int) -> None:
+    with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
+        await socket.send_str(to_json(ErrorMessage(code=code, message=message, fatal=True)))
+        await asyncio.wait_for(socket.close(code=close, message=message.encode()[:120]), _GRACE)
