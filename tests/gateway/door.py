@@ -11,6 +11,7 @@ import numpy as np
 
 from gateway.engine import Engine
 from gateway.http.server import PublicPort, Server
+from gateway.rooms.livekit.desk import JoinDesk
 from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
@@ -41,6 +42,7 @@ class Door:
         )  # type: ignore[method-assign]
         self.server = Server(PublicPort("127.0.0.1", 0, **options), house, self.engine.sessions)
         self.server.add(WebSocketDoor(self.reception, self.server).routes())
+        self.server.add(JoinDesk(self.server, None).routes())
         self.http: aiohttp.ClientSession
         self.clients: list[aiohttp.ClientWebSocketResponse] = []
 
