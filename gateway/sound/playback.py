@@ -40,7 +40,10 @@ class _Part:
 
 
 class Sound:
-    """One sentence: its parts in order, fetched and resampled as they come. `final`: no further part will come."""
+    """One sentence: its parts in order, fetched and resampled as they come. `final`: no further part will come.
+
+    Turn-taking keeps the same list (`Sentence.clips`), for what it decides. Ours is ahead of it: a clip is fetched the moment it
+    is ready, long before it is decided that it sounds, and `play` finds it by its key."""
 
     def __init__(self, rate: int, fetch: Fetch, arrived: Callable[[], None]):
         self.parts: list[_Part] = []

@@ -41,6 +41,7 @@ from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.events import TransportName
 from schemas.process.backoff import Backoff
+from schemas.process.tasks import Tasks
 from schemas.text.clean import identity
 
 log = logging.getLogger("antiphon.gateway.livekit")
@@ -140,7 +141,7 @@ class LiveKitRoom(Room):
         self._give_up_at: float | None = None
         self._closed = self._failed = False
         self._left = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     @property
     def identity(self) -> str:
@@ -170,7 +171,7 @@ class LiveKitRoom(Room):
         self._tell(StateChanged(self._state))
         for participant in list(room.remote_participants.values()):
             self.participant_connected(participant)
-        self._spawn(self._publish(room.local_participant))
+        self._tasks.spawn(self._publish(room.local_participant))
         if not room.isconnected():  # put out again before we could listen
             self.disconnected(rtc.DisconnectReason.UNKNOWN_REASON)
 
@@ -238,8 +239,7 @@ class LiveKitRoom(Room):
             log.warning("%s: leaving without the last word: it took more than %.0f s", self.name, _GOODBYE)
         finally:
             self._outgoing.close()
-            for task in self._tasks:
-                task.cancel()
+            self._tasks.cancel()
             if self._connection is not None:
                 await self._connection.aclose()
             await self._voice.aclose()
@@ -319,11 +319,6 @@ class LiveKitRoom(Room):
                 if who in self._present
             )
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     # ── what the SDK says (`Connection` calls these) ─────────────────────────────────────────────────────────────────
 
     def participant_connected(self, participant: rtc.RemoteParticipant) -> None:
@@ -394,13 +389,13 @@ class LiveKitRoom(Room):
         self._incoming.dtmf(dtmf, identity)
 
     def text_stream(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        self._spawn(self._incoming.chat(reader, identity))
+        self._tasks.spawn(self._incoming.chat(reader, identity))
 
     def agent_session(self, reader: rtc.ByteStreamReader, identity: str) -> None:
-        self._spawn(self._incoming.agent_session(reader, identity))
+        self._tasks.spawn(self._incoming.agent_session(reader, identity))
 
     def early_sound(self, reader: rtc.ByteStreamReader, identity: str) -> None:
-        self._spawn(self._incoming.early_sound(reader, identity))
+        self._tasks.spawn(self._incoming.early_sound(reader, identity))
 
     def wavering(self, wavering: bool) -> None:
         """The SDK has lost the server and tries to resume, which takes it long; we are quicker to come in anew."""
@@ -416,19 +411,19 @@ class LiveKitRoom(Room):
         self._voice.clear()
         connection, self._connection = self._connection, None
         self._give_up_at = None
-        self._spawn(connection.aclose())
+        self._tasks.spawn(connection.aclose())
         self._outgoing.renew(None)
         if name == "DUPLICATE_IDENTITY":
             log.warning("%s: another agent with our identity came in; this one falls silent", self.name)
             self._ears.close()
-            self._spawn(self._look_who_has_our_place())
+            self._tasks.spawn(self._look_who_has_our_place())
         elif name in ("ROOM_DELETED", "ROOM_CLOSED", "PARTICIPANT_REMOVED"):
             log.info("%s: the room is over (%s)", self.name, name.lower())
             self._inputs.append(HungUp("room_closed"))
         else:
             log.warning("%s: LiveKit was lost (%s); trying to come back", self.name, name.lower())
             self._ears.close()
-            self._spawn(self._come_back())
+            self._tasks.spawn(self._come_back())
 
     async def _look_who_has_our_place(self) -> None:
         """Another agent: the session goes on there. Anybody else who came in under our name is put out by our coming back."""
