@@ -9,8 +9,6 @@ import os
 import re
 import secrets
 import shutil
-import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,15 +46,15 @@ class LiveKit(ServerProcess):
     """
 
     host = "127.0.0.1"
+    grace = 3.0  # whoever is still in a room then is cut off
 
     def __init__(
         self, folder: Path | str, redis_url: str = "", ports: Ports | None = None, *, binary: str | None = None
     ):
-        super().__init__(folder, "livekit.log")
         self.ports = ports or Ports()
+        super().__init__(folder, "livekit.log", free_ports=not self.ports.http)
         self.api_key = self.api_secret = ""
         self._redis_url = redis_url
-        self._free_ports = not self.ports.http
         self._binary = binary
 
     @property
@@ -73,30 +71,8 @@ class LiveKit(ServerProcess):
         """What a gateway needs to work with it."""
         return {"LIVEKIT_URL": self.url, "LIVEKIT_API_KEY": self.api_key, "LIVEKIT_API_SECRET": self.api_secret}
 
-    async def start(self, timeout: float = 20.0) -> "LiveKit":
-        """Start and wait until it answers. LiveKitError says what its log says."""
-        for _ in range(3):
-            self._spawn()
-            if await self._comes_up(timeout):
-                self._free_ports = False
-                return self
-            busy = "address already in use" in self._tail()
-            await self.kill()
-            if not (busy and self._free_ports):
-                break
-            self.ports = Ports()
-        said = self._tail()[-400:].strip() or "no log"
-        raise LiveKitError(f"the embedded LiveKit server did not come up on {self.host}:{self.ports.http}: {said}")
-
-    async def stop(self, timeout: float = 3.0) -> None:
-        """SIGTERM; whoever is still in a room after `timeout` s is cut off."""
-        await self._end(signal.SIGTERM, timeout)
-
-    async def __aenter__(self) -> "LiveKit":
-        return await self.start()
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+    def _take_free_ports(self) -> None:
+        self.ports = Ports(free_port(self.host), free_port(self.host), free_udp_port())
 
     def _spawn(self) -> None:
         arguments = self.arguments()
@@ -107,7 +83,7 @@ class LiveKit(ServerProcess):
         """The command line, for a supervisor that keeps the server alive itself. Makes folder, ports, key and configuration."""
         private_folder(self.folder)
         if not self.ports.http:
-            self.ports = Ports(free_port(self.host), free_port(self.host), free_udp_port())
+            self._take_free_ports()
         self._keep_key()
         file = self.folder / "livekit.yaml"
         write_private(
@@ -142,13 +118,8 @@ class LiveKit(ServerProcess):
             self.api_key, self.api_secret = f"antiphon-{secrets.token_hex(4)}", secrets.token_hex(24)
             write_private(self.key_file, f"{self.api_key}: {self.api_secret}\n")
 
-    async def _comes_up(self, timeout: float) -> bool:
-        end = time.monotonic() + timeout
-        while time.monotonic() < end and self.process and self.process.poll() is None:
-            if await self.answers():
-                return True
-            await asyncio.sleep(0.02)
-        return False
+    def _not_up(self, said: str) -> LiveKitError:
+        return LiveKitError(f"the embedded LiveKit server did not come up on {self.host}:{self.ports.http}: {said}")
 
     async def answers(self) -> bool:
         """Whether it answers HTTP now."""

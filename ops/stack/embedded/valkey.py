@@ -8,8 +8,6 @@ import asyncio
 import contextlib
 import re
 import secrets
-import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -28,6 +26,8 @@ class Valkey(ServerProcess):
     None keeps one of its own in the folder, "" asks nobody.
     """
 
+    grace = 10.0  # everything is on disk then
+
     def __init__(
         self,
         folder: Path | str,
@@ -39,11 +39,10 @@ class Valkey(ServerProcess):
         binary: str | None = None,
         password: str | None = None,
     ) -> None:
-        super().__init__(folder, "valkey.log")
+        super().__init__(folder, "valkey.log", free_ports=port == 0)
         self._password = password
         self.host = host
         self.port = port
-        self._free_port = port == 0
         self._appendfsync = appendfsync
         self._options = dict(options or {})
         self._binary = binary
@@ -70,33 +69,6 @@ class Valkey(ServerProcess):
     def pid(self) -> int | None:
         return self.process.pid if self.process and self.process.poll() is None else None
 
-    async def start(self, timeout: float = 20.0) -> "Valkey":
-        """Start and wait until it answers PING (the AOF is loaded then). BusUnavailable says what its log says."""
-        for _ in range(3):
-            if self._free_port:
-                self.port = free_port(self.host)
-            self._spawn()
-            if await self._answers(timeout):
-                self._free_port = False
-                return self
-            busy = "Address already in use" in self._tail()
-            await self.kill()
-            if not (busy and self._free_port):
-                break
-        raise BusUnavailable(
-            f"the embedded Valkey did not come up on {self.host}:{self.port}: {self._tail()[-400:].strip() or 'no log'}"
-        )
-
-    async def stop(self, timeout: float = 10.0) -> None:
-        """SIGTERM and wait: everything is on disk then."""
-        await self._end(signal.SIGTERM, timeout)
-
-    async def __aenter__(self) -> "Valkey":
-        return await self.start()
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
     def arguments(self) -> list[str]:
         """The command line, for a supervisor that keeps the server alive itself; its configuration lies in a file. The port must
         be set."""
@@ -119,16 +91,14 @@ class Valkey(ServerProcess):
         write_private(file, "".join(f'{name} "{_quoted(value)}"\n' for name, value in options.items()))
         return [self._binary or bundled_binary(), str(file)]
 
+    def _take_free_ports(self) -> None:
+        self.port = free_port(self.host)
+
     def _spawn(self) -> None:
         self._run(self.arguments())
 
-    async def _answers(self, timeout: float) -> bool:
-        end = time.monotonic() + timeout
-        while time.monotonic() < end and self.process and self.process.poll() is None:
-            if await self.answers(end - time.monotonic()):
-                return True
-            await asyncio.sleep(0.01)
-        return False
+    def _not_up(self, said: str) -> BusUnavailable:
+        return BusUnavailable(f"the embedded Valkey did not come up on {self.host}:{self.port}: {said}")
 
     async def answers(self, timeout: float = 1.0) -> bool:
         """Whether it answers PING now: it has loaded what it kept, and takes our password."""
