@@ -2,6 +2,6 @@
 time and, in `workers.testing.contracts`, what every provider promises. Only the last needs pytest."""
 
 from workers.testing.stages import answer, hear, speak
-from workers.testing.virtual_time import LoopClock, Stuck, VirtualLoop, simulate, virtually
+from workers.testing.virtual_time import LoopClock, ManualClock, Stuck, VirtualLoop, simulate, virtually
 
-__all__ = ["LoopClock", "Stuck", "VirtualLoop", "answer", "hear", "simulate", "speak", "virtually"]
+__all__ = ["LoopClock", "ManualClock", "Stuck", "VirtualLoop", "answer", "hear", "simulate", "speak", "virtually"]

@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from schemas.clock import Now
 
-__all__ = ["LoopClock", "Stuck", "VirtualLoop", "simulate", "virtually"]
+__all__ = ["LoopClock", "ManualClock", "Stuck", "VirtualLoop", "simulate", "virtually"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -63,6 +63,16 @@ class LoopClock:
 
     def now(self) -> Now:
         return Now((self._loop or asyncio.get_running_loop()).time())
+
+
+class ManualClock:
+    """A `Clock` that stands where the test put it. `time`: seconds."""
+
+    def __init__(self, time: float = 0.0) -> None:
+        self.time = time
+
+    def now(self) -> Now:
+        return Now(self.time)
 
 
 def virtually(test: Callable[_P, Coroutine[Any, Any, None]]) -> Callable[_P, None]:

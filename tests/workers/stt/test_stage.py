@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from schemas.audio import AudioRef
-from schemas.clock import Now
 from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
@@ -18,16 +17,9 @@ from workers._metrics import WorkerMetrics
 from workers._work import TakenJob
 from workers.providers import Hearing, Stt, Transcript
 from workers.stt import SttStage
+from workers.testing import ManualClock
 
 SPEAKER = "ann"
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def now(self) -> Now:
-        return Now(self.time)
 
 
 class CountingStt(Stt):
@@ -61,7 +53,7 @@ class Log:
     """Sessions on a log in memory, each with one job, and a worker's hands."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = ManualClock(100.0)
         self.bus = MemoryBus(clock=self.clock, lease=2.0)
 
     async def hear(self, session: str, *parts: Sequence[int], **job: Any) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from schemas.audio import Pcm
 from schemas.bus import Outcome, Publication
-from schemas.clock import Now
 from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
@@ -17,6 +16,7 @@ from schemas.log import MemoryBus
 from workers._metrics import WorkerMetrics
 from workers._work import TakenJob
 from workers.providers import Sound, Speaking, Tts
+from workers.testing import ManualClock
 from workers.tts import TtsStage
 from workers.tts.piper import PiperTts
 
@@ -26,14 +26,6 @@ JOB = TtsJob(id="tts/1.0.0", session=SESSION, turn=1, generation=0, index=0, tex
 PHRASE = TtsJob(id="tts/fallback", session=SESSION, index=0, text="Sorry.", phrase="fallback", deadline=3600)
 WHOLE = np.arange(1, 2501, dtype=np.int16)
 WORDS = [("one", 0.0, 0.6), ("two", 0.9, 1.4), ("three", 1.6, 2.4)]
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def now(self) -> Now:
-        return Now(self.time)
 
 
 class CutTts(Tts):
@@ -75,7 +67,7 @@ class Bench:
     """One session on a log in memory, its jobs, and workers that take them."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = ManualClock(100.0)
         self.bus = MemoryBus(clock=self.clock, lease=2.0)
         self.epoch = 0
         self.operations = 0
