@@ -11,7 +11,7 @@ import numpy as np
 
 from gateway.engine import Engine
 from gateway.http.server import PublicPort, Server
-from gateway.rooms.livekit.desk import JoinDesk
+from gateway.rooms.livekit.desk import Join, JoinDesk
 from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
@@ -31,7 +31,7 @@ START = {"type": "start", "version": 1}
 class Door:
     """A gateway with a real server. `connect` and `begin` are a client's first steps."""
 
-    def __init__(self, bus: MemoryBus, owner: str, **options: Any):
+    def __init__(self, bus: MemoryBus, owner: str, join: Join | None = None, **options: Any):
         house = House(bus, MonotonicClock(), LoudnessVad(), owner)
         self.bus = bus
         self.engine = Engine(house)
@@ -42,7 +42,7 @@ class Door:
         )  # type: ignore[method-assign]
         self.server = Server(PublicPort("127.0.0.1", 0, **options), house, self.engine.sessions)
         self.server.add(WebSocketDoor(self.reception, self.server).routes())
-        self.server.add(JoinDesk(self.server, None).routes())
+        self.server.add(JoinDesk(self.server, join).routes())
         self.http: aiohttp.ClientSession
         self.clients: list[aiohttp.ClientWebSocketResponse] = []
 
