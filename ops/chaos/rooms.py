@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from gateway.sound.audio_file import read_speech
 from ops.bench.figures import milliseconds
 from ops.chaos.guest import Guest
 from ops.chaos.judge import judge, settled
 from ops.chaos.run import LINES, listening
 from ops.chaos.sounds import Hit, misheard
+from ops.demo.script import line
 from ops.people.livekit_caller import CallerBus
 from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.valkey import Valkey
@@ -145,7 +145,7 @@ class _Run:
             await listening(port)
 
     async def _invite(self, access: Access) -> None:
-        lines = [read_speech(Path(__file__).parent.parent / "demo" / f"{name}.flac") for name in LINES]
+        lines = [line(name) for name in LINES]
         for number in range(self._options.rooms):
             guest = Guest(access, self._bus, f"guest-{number}", lines, self._random.randrange(1 << 30))
             self._guests.append(guest)

@@ -19,12 +19,12 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.sound.audio_file import read_speech
 from ops.bench.figures import milliseconds
 from ops.chaos.callers import Crowd
 from ops.chaos.judge import done_twice, judge, settled
 from ops.chaos.proxy import CuttingProxy
 from ops.chaos.recovery import RecoveryWatch
+from ops.demo.script import line
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.processes import KeptProcess, Kind, Role, preload, simulated
 from ops.stack.system import free_port
@@ -101,7 +101,7 @@ class _Run:
         watch = RecoveryWatch(direct)
         try:
             urls = await self._start_processes(self._server.url_at(proxy.port))
-            lines = [read_speech(Path(__file__).parent.parent / "demo" / f"{name}.flac") for name in LINES]
+            lines = [line(name) for name in LINES]
             crowd = Crowd(urls, lines, options.callers, options.seed, self._secret)
             crowd.start()
             self._say(f"killing for {options.seconds:.0f} s …")
