@@ -12,7 +12,7 @@ from workers.providers import ChatRequest, Delta, Hearing, Sound, Speaking, Tran
 from workers.simulated import SimulatedLlm, SimulatedStt, SimulatedTts, Simulation
 from workers.testing.contracts import LlmContract, SttContract, TtsContract
 
-SETTINGS = Settings(_env_file=None)  # type: ignore[call-arg]
+SETTINGS = Settings(_env_file=None)
 FAST = Simulation(stt_ms=0, llm_ms=0, llm_token_ms=0, tts_ms=0)
 SOUND: Pcm = np.random.default_rng(1).integers(-9_000, 9_000, 3 * 16_000).astype(np.int16)
 

@@ -68,7 +68,7 @@ async def test_it_does_a_job(package: Path, valkey: Valkey, tmp_path: Path) -> N
         cwd=ROOT,
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(50):
             await ready(port, worker)
             agent = AgentSpec()
             claimed = await bus.open(

@@ -14,7 +14,7 @@ from schemas.log import MemoryBus
 from workers.simulated import SimulatedLlm, SimulatedStt, SimulatedTts, Simulation
 from workers.testing import Stuck, VirtualLoop, answer, hear, simulate, speak, virtually
 
-SETTINGS = Settings(_env_file=None)  # type: ignore[call-arg]
+SETTINGS = Settings(_env_file=None)
 FAST = Simulation(stt_ms=0, llm_ms=0, llm_token_ms=0, tts_ms=0, tts_char_ms=1)
 
 
