@@ -1,9 +1,12 @@
 """Stages that fail, stay silent or are full; clients that go; gateways that die. Nothing ends silently."""
 
+from itertools import pairwise
+
 import pytest
 
 from gateway.inputs import Attached, Detached, HungUp, Joined, Left
 from gateway.turn_taking import End, Play, Publish, Published, Tell
+from gateway.turn_taking.recovery import fold
 from schemas.bus import Outcome
 from schemas.client import SentenceMessage
 from schemas.config.agent import AgentSpec, Limits
@@ -173,6 +176,40 @@ def test_a_full_queue_drops_the_turn_with_its_facts_and_an_apology() -> None:
     first, again = (d for _, d in call.did(Publish) if any(e.type == "utterance.captured" for e in d.events))
     assert (again.operation, again.jobs) == (first.operation, ())
     assert not broken(call.log)
+
+
+def test_a_text_for_which_there_was_no_room_waits_again() -> None:
+    """Dropped for overload it is neither lost nor shown: the gateway, the fold of the log and the next one say it later, once."""
+    text = "Your train leaves now."
+    for taken_over in (False, True):
+        call = Call()
+        call.at(1.0, lambda call=call: call.append(SayRequested(text=text)))  # type: ignore[misc]
+        call.at(1.0, lambda call=call: call.outcomes.append(Outcome.FULL))  # type: ignore[misc]
+        call.run(2.0)
+        assert call.ended() == [(1, "dropped", "overload")]
+        assert [own.text for own in call.state.wanted] == [text]
+        assert [say.text for say in fold_all(call.log).says] == [text]
+        assert [own.text for own in fold("s1", call.log, call.now).wanted] == [text]
+        if taken_over:
+            call.take_over()
+        call.run(20.0)
+        assert call.ended()[1:] == [(2, "played", "finished")]
+        assert last_words(call) == text
+        assert not fold_all(call.log).says
+        assert not [tell for _, tell in call.did(Tell) if isinstance(tell.message, SentenceMessage)]
+        assert not broken(call.log)
+
+
+def test_a_queue_that_stays_full_is_not_asked_all_the_time() -> None:
+    """What waits for room is tried again every few seconds, and every time told."""
+    call = Call()
+    call.outcomes = []
+    call.at(1.0, lambda: call.append(SayRequested(text="Your train leaves now.")))
+    call.at(1.0, lambda: call.outcomes.extend([Outcome.FULL, Outcome.OK] * 3))
+    call.run(30.0)
+    assert call.ended() == [(turn, "dropped", "overload") for turn in (1, 2, 3)] + [(4, "played", "finished")]
+    moments = [event.at / 1e6 for event in call.of(TurnCommitted)]
+    assert all(5.0 <= later - first < 5.1 for first, later in pairwise(moments))
 
 
 def test_the_greeting_is_opened_committed_and_played_when_somebody_is_there_to_hear() -> None:
