@@ -55,7 +55,8 @@ def why_silent(state: State) -> dict[str, Any]:
     """For the log: nobody hears, or who speaks."""
     if state.away_since is not None:
         return {"away": True}
-    return {"speaking": [person.name for person in state.people.values() if person.floor]}
+    speaking = [person.name for person in state.people.values() if person.pressed or person.speech is not None]
+    return {"speaking": speaking}
 
 
 def all_but_finished(state: State) -> bool:

@@ -248,7 +248,7 @@ def capture(
     draft.put_person(replace(state.people[name], captured_to=end))
     turn = state.turns[turn.id]
     utterance = replace(turn.utterances[-1], end=end, duration=duration)
-    return draft.put_turn(replace(turn.with_utterance(utterance), sure=sure))
+    return draft.put_turn(replace(turn, utterances=(*turn.utterances[:-1], utterance), sure=sure))
 
 
 def _take_back_own(draft: Draft) -> None:

@@ -50,7 +50,7 @@ def timers(state: State) -> Iterator[TurnTime]:
 def _hear_out(draft: Draft, turn: Turn) -> bool:
     """End a turn in which, all being heard, there is nothing to answer."""
     state = draft.state
-    if turn.waiting or turn.typed or state.speaks_in(turn):
+    if turn.waiting or turn.typed or state.speaks_in(turn) or (turn.text and state.is_addressed(turn)):
         return False
     inputs = barge_in.looked_at(state, turn, turn.text, final=True)
     found = barge_in.verdict(inputs, state.agent)

@@ -99,11 +99,6 @@ class Person:
     def human(self) -> bool:
         return self.kind != "agent"
 
-    @property
-    def floor(self) -> bool:
-        """They speak, or may be about to, or hold the floor by a button."""
-        return self.pressed or not isinstance(self.voice, Silent)
-
     def position(self, now: Now) -> int:
         """The sample that sounds at `now`."""
         return self.head + max(0, round((now - self.head_at) * HEARING_RATE))
@@ -463,7 +458,7 @@ class State:
     @property
     def somebody_speaks(self) -> bool:
         """Or may be about to, or holds the floor by a button."""
-        return any(person.floor for person in self.people.values())
+        return any(person.pressed or not isinstance(person.voice, Silent) for person in self.people.values())
 
     def speaks_in(self, turn: Turn) -> bool:
         """Somebody's speech of this turn is not captured yet."""

@@ -10,7 +10,7 @@ from gateway.turn_taking.lost import hearing_failed, no_more_sound
 from gateway.turn_taking.state import Bundle, Phrase, Sent, Sentence, State, Turn
 from schemas.client import SentenceMessage
 from schemas.clock import TurnTime
-from schemas.events import Event, PlaybackStarted, UtteranceCaptured
+from schemas.events import Event, PlaybackStarted, StageExpired, StageFailed, UtteranceCaptured
 from schemas.jobs import Job, SttJob, TtsJob
 
 SLACK = 1.0
@@ -22,9 +22,9 @@ SAY_AGAIN = 5.0
 
 def read(draft: Draft, event: Event) -> None:
     """What others said. Where it means that the rest of what is sounding will never come, the rim is told."""
-    complete = _sounding_is_complete(draft.state)
+    complete = not isinstance(event, StageFailed | StageExpired) or _sounding_is_complete(draft.state)
     facts.apply(draft.state, event, draft.now)
-    if event.type.startswith("stage.") and not complete:
+    if not complete:
         _say_no_more_parts(draft)
 
 
