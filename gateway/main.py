@@ -80,7 +80,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     engine = Engine(house)
     reception = Reception(house, engine, agents)
     livekit = _livekit(settings, reception)
-    reception.transports = {one.name: one for one in _transports(house.clock, livekit)}
+    reception.transports = {one.name: one for one in transports(house.clock, livekit)}
     server = Server(PublicPort.of(settings), house, engine.sessions)
     server.add(WebSocketDoor(reception, server).routes())
     server.add(JoinDesk(server, livekit.join if livekit else None).routes())
@@ -126,7 +126,7 @@ def _livekit(settings: Settings, reception: Reception) -> "Dispatch | None":
     )
 
 
-def _transports(clock: Clock, livekit: "Dispatch | None") -> list[Transport]:
+def transports(clock: Clock, livekit: "Dispatch | None") -> list[Transport]:
     """Every way into a session: a new kind of room is one line more."""
     without = "a LiveKit session without its gateway, left to others: LIVEKIT_URL is not set here"
     return [

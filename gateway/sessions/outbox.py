@@ -19,11 +19,11 @@ from schemas.process.backoff import Backoff
 
 log = logging.getLogger("antiphon.gateway.log")
 
-Answer = TypeVar("Answer")
+_Answer = TypeVar("_Answer")
 Cut = tuple[Capture, Pcm]
 
 
-async def insist(what: str, call: Callable[[], Awaitable[Answer]], metrics: GatewayMetrics) -> Answer:
+async def insist(what: str, call: Callable[[], Awaitable[_Answer]], metrics: GatewayMetrics) -> _Answer:
     """Repeat `call` until the log answers. The first failure is said; an outcome, of whatever kind, is an answer."""
     delays = Backoff(0.05, 0.5)
     failing = False

@@ -1,4 +1,4 @@
-"""The door: sessions are opened, taken over and handed back here."""
+"""Sessions are opened, taken over and handed back here."""
 
 import asyncio
 import contextlib

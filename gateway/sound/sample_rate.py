@@ -1,5 +1,5 @@
 """Sound that comes as if recorded at another rate than it should: its client is told, once. A room measures how it comes
-(`rooms/_pace`), the VAD knows whether it is speech."""
+(`sound/pace`), the VAD knows whether it is speech."""
 
 from collections.abc import Iterable
 

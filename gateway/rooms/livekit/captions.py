@@ -59,7 +59,7 @@ class _Segment:
 
 
 @dataclass(slots=True)
-class _Sentence:
+class _ShownSentence:
     """`tokens`: its words as written; `released`: how many have sounded; `timings`: by part, (word, its middle in the stream);
     `timed`: the whole of it has been told."""
 
@@ -116,10 +116,10 @@ class _Sentence:
 
 
 @dataclass(slots=True)
-class _Reply:
+class _ShownReply:
     turn: int
     segment: str
-    sentences: list[_Sentence] = field(default_factory=list)
+    sentences: list[_ShownSentence] = field(default_factory=list)
     said: str = ""
 
 
@@ -137,7 +137,7 @@ class Captions:
         self._segments: dict[str, _Segment] = {}  # by utterance
         self._open: list[_Segment] = []
         self._guessed: set[str] = set()
-        self._reply: _Reply | None = None
+        self._reply: _ShownReply | None = None
         self._state = self._shown = ""
         self._sentences = 0
         self._clips: dict[tuple[int, int, int], int] = {}
@@ -261,13 +261,13 @@ class Captions:
         if self._reply is not None and self._reply.turn != turn:
             yield from self._abandon()
         if self._reply is None:
-            self._reply = _Reply(turn, f"{self._prefix}-agent-{turn}")
+            self._reply = _ShownReply(turn, f"{self._prefix}-agent-{turn}")
             yield ReplyBegan(self._reply.segment)
         reply = self._reply
         yield from _complete(reply)
         self._sentences += 1
         text = message.text
-        sentence = _Sentence(self._sentences, message.index, text, message.spoken, pushed, text.split())
+        sentence = _ShownSentence(self._sentences, message.index, text, message.spoken, pushed, text.split())
         reply.sentences.append(sentence)
         yield SentenceBegan(reply.segment, sentence.number, text, sentence.spoken)
         if not sentence.spoken:
@@ -319,7 +319,7 @@ class Captions:
             yield ReplyEnded(reply.segment, reply.said, True, self._wall())
 
 
-def _release(reply: _Reply, sentence: _Sentence, count: int) -> Iterator[Fact]:
+def _release(reply: _ShownReply, sentence: _ShownSentence, count: int) -> Iterator[Fact]:
     """Tell tokens up to `count`."""
     count = min(count, len(sentence.tokens))
     if count <= sentence.released:
@@ -331,7 +331,7 @@ def _release(reply: _Reply, sentence: _Sentence, count: int) -> Iterator[Fact]:
     yield WordsSounded(reply.segment, delta, reply.said)
 
 
-def _time(reply: _Reply, sentence: _Sentence, known: Timings, *, complete: bool) -> Iterator[Fact]:
+def _time(reply: _ShownReply, sentence: _ShownSentence, known: Timings, *, complete: bool) -> Iterator[Fact]:
     """Tell when the words of a sentence sound, once. `complete`: nothing is missing in what is known."""
     if not sentence.timed:
         sentence.timed = True
@@ -339,7 +339,7 @@ def _time(reply: _Reply, sentence: _Sentence, known: Timings, *, complete: bool)
         yield SentenceWords(sentence.number, reply.segment, sentence.text, words)
 
 
-def _complete(reply: _Reply) -> Iterator[Fact]:
+def _complete(reply: _ShownReply) -> Iterator[Fact]:
     """The last sentence has sounded to its end."""
     if not reply.sentences:
         return

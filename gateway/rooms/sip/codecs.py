@@ -62,7 +62,7 @@ class Codec(Protocol):
 def codec(form: Format) -> Codec:
     match form.name:
         case "opus":
-            return _Opus(form)
+            return _OpusCodec(form)
         case "g722":
             return _G722()
         case "pcma":
@@ -119,7 +119,7 @@ class _G722(_Concealing):
         return self.remember(np.frombuffer(self._codec.decode(payload), np.int16))
 
 
-class _Opus:
+class _OpusCodec:
     def __init__(self, form: Format):
         self._opus = opus.Opus(form.send_rate, form.hear_rate)
         self._frame = form.hear_rate // 50

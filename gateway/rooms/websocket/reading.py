@@ -35,7 +35,7 @@ _TOLD = 1.0, 5.0
 """Errors that are told, likewise."""
 
 
-class Allowance:
+class ClientAllowance:
     """Of one connection."""
 
     def __init__(self, clock: Clock):
@@ -62,7 +62,7 @@ class Allowance:
 
 async def read(socket: web.WebSocketResponse, connection: ClientConnection, room: WebSocketRoom, house: House) -> None:
     """Until the connection ends, from either side."""
-    allowance = Allowance(house.clock)
+    allowance = ClientAllowance(house.clock)
     async for frame in socket:
         if connection.ended is not None:
             return
@@ -90,7 +90,7 @@ async def _hear(frame: WSMessage, connection: ClientConnection, room: WebSocketR
 
 
 def _heed(
-    frame: WSMessage, connection: ClientConnection, room: WebSocketRoom, allowance: Allowance, house: House
+    frame: WSMessage, connection: ClientConnection, room: WebSocketRoom, allowance: ClientAllowance, house: House
 ) -> bool:
     """A message; False if the connection is over for it."""
     try:
