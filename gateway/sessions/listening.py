@@ -28,7 +28,7 @@ class Listening:
         self._sample_rate = SampleRate()
 
     def inputs(self, now: Now) -> Iterator[Input]:
-        """What came in, but for the sound."""
+        """What came in, but for the sound; where none came, silence takes its place."""
         for item in self._room.drain():
             if isinstance(item, Heard):
                 self._stream(item.participant, now).append(item.pcm, now)
@@ -42,9 +42,6 @@ class Listening:
             if isinstance(item, Left) and item.participant in self.streams:
                 self._vad.give_slot(self.streams.pop(item.participant).slot)
         yield from self._fairness.due(now)
-
-    def fill(self, now: Now) -> None:
-        """Silence in place of sound that did not come."""
         for stream in self.streams.values():
             stream.fill(now)
 

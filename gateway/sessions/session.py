@@ -73,13 +73,11 @@ class Session:
 
     def listen(self) -> None:
         """Take what came in by the room."""
-        now = self.now()
-        for item in self._listening.inputs(now):
+        for item in self._listening.inputs(self.now()):
             self.feed(item)
             if self.over.is_set():
                 return
-        self._listening.fill(now)
-        if (complaint := self._listening.complaint()) is not None:
+        if self.room.seems is not None and (complaint := self._listening.complaint()) is not None:
             self._telling.complaint(complaint)
 
     def advance(self) -> None:
