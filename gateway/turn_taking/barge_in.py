@@ -14,7 +14,9 @@ from typing import Any, Literal
 from gateway.turn_taking import answers
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Pause
-from gateway.turn_taking.state import NEVER, Speaking, State, Turn, addressed
+from gateway.turn_taking.moments import NEVER
+from gateway.turn_taking.people import Speaking
+from gateway.turn_taking.state import State, Turn, addressed
 from schemas.clock import TurnTime
 from schemas.config.agent import AgentSpec
 from schemas.events import PlaybackPaused

@@ -7,7 +7,9 @@ from typing import Any
 from gateway.turn_taking import facts
 from gateway.turn_taking.heard import heard
 from gateway.turn_taking.interface import Capture, Decision, Publish, Stop, Tell
-from gateway.turn_taking.state import LONG_AGO, Bundle, Committed, Own, Person, Sent, State, Turn
+from gateway.turn_taking.moments import LONG_AGO
+from gateway.turn_taking.people import Person
+from gateway.turn_taking.state import Bundle, Committed, Own, Sent, State, Turn
 from schemas.client import ToClient
 from schemas.clock import Now, TurnTime
 from schemas.events import CommitReason, Event, TurnCommitted, TurnEnded

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from gateway.turn_taking import answers, arriving, lost
+from gateway.turn_taking.people import Person
 from gateway.turn_taking.state import (
     Committed,
     Hearing,
     Letter,
     Own,
-    Person,
     Playing,
     Reply,
     Sentence,

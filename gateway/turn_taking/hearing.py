@@ -9,17 +9,8 @@ from dataclasses import replace
 from gateway.turn_taking import barge_in
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Capture, SpeechEdge
-from gateway.turn_taking.state import (
-    Onset,
-    Person,
-    Silent,
-    Speaking,
-    Speech,
-    State,
-    Trailing,
-    Turn,
-    Utterance,
-)
+from gateway.turn_taking.people import Onset, Person, Silent, Speaking, Speech, Trailing
+from gateway.turn_taking.state import State, Turn, Utterance
 from schemas.audio import HEARING_RATE
 from schemas.clock import TurnTime
 from schemas.events import (

@@ -18,7 +18,8 @@ from gateway.turn_taking.interface import (
     Stop,
     Tick,
 )
-from gateway.turn_taking.state import NO_TIMER, Hearing, Load, Sent, State
+from gateway.turn_taking.moments import NO_TIMER
+from gateway.turn_taking.state import Hearing, Load, Sent, State
 from schemas.bus import Outcome
 from schemas.client import Activity, StateMessage
 from schemas.clock import Now

@@ -8,7 +8,8 @@ from gateway.turn_taking import barge_in, commit
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.facts import next_wanted
 from gateway.turn_taking.hearing import speculates
-from gateway.turn_taking.state import LONG_AGO, Committed, Hearing, Own, Playing, Reply, State, Turn, Utterance
+from gateway.turn_taking.moments import LONG_AGO
+from gateway.turn_taking.state import Committed, Hearing, Own, Playing, Reply, State, Turn, Utterance
 from schemas.client import ErrorMessage
 from schemas.clock import TurnTime
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence

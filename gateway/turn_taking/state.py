@@ -6,103 +6,19 @@ hear: it stands still while no client is attached, and so do all timers of turns
 What a fact of the log changes here stands in `facts.py`, and there only.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Literal
 
 from gateway.turn_taking.interface import Capture
-from schemas.audio import HEARING_RATE, AudioRef
+from gateway.turn_taking.moments import AT_FIRST, LONG_AGO, NO_TIMER
+from gateway.turn_taking.people import Person, Silent
+from schemas.audio import AudioRef
 from schemas.clock import Now, TurnTime
 from schemas.config.agent import AgentSpec
 from schemas.events import CommitReason, Event, Word
 from schemas.jobs import Job
-
-NEVER = TurnTime(float("inf"))
-LONG_AGO = TurnTime(float("-inf"))
-NO_TIMER = Now(float("inf"))
-_AT_FIRST = Now(0.0)
-
-# ── hearing: what one participant is doing ───────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """Speech not yet captured. `start`: first sample to store (with some silence before); `voiced`: first sample of speech;
-    `began`: the same in turn time; `utterance`: the id it will have; `partials`: asked for so far."""
-
-    turn: int
-    utterance: str
-    start: int
-    voiced: int
-    began: TurnTime
-    over: bool
-    partials: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Silent: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Speaking:
-    speech: Speech
-
-
-@dataclass(frozen=True, slots=True)
-class Trailing:
-    """Silence after speech, not long enough to be its soft end. `end`: sample; `ended`: turn time."""
-
-    speech: Speech
-    end: int
-    ended: TurnTime
-
-
-@dataclass(frozen=True, slots=True)
-class Onset:
-    """Perhaps speech: the detector isn't sure yet. `was`: what to go back to if it is noise."""
-
-    was: Silent | Trailing
-
-
-Voice = Silent | Onset | Speaking | Trailing
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """`kind`, `shown` (their name for people) and `attributes`: as the log has them; `head` and `head_at`: a sample position and
-    the `now` it belongs to; `captured_to`: end of the last capture; `pauses`: this speaker's own pauses inside turns so far,
-    seconds; `partial_until`: a partial is outstanding till then."""
-
-    name: str
-    kind: Literal["standard", "sip", "agent"] = "standard"
-    shown: str = ""
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    voice: Voice = Silent()
-    pressed: bool = False
-    head: int = 0
-    head_at: Now = _AT_FIRST
-    captured_to: int = 0
-    pauses: tuple[float, ...] = ()
-    partial_until: TurnTime = LONG_AGO
-
-    @property
-    def speech(self) -> Speech | None:
-        """What was said and isn't captured yet."""
-        match self.voice:
-            case Speaking(speech) | Trailing(speech) | Onset(Trailing(speech)):
-                return speech
-            case _:
-                return None
-
-    @property
-    def human(self) -> bool:
-        return self.kind != "agent"
-
-    def position(self, now: Now) -> int:
-        """The sample that sounds at `now`."""
-        return self.head + max(0, round((now - self.head_at) * HEARING_RATE))
-
 
 # ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -331,7 +247,7 @@ class Sent:
     operation: int
     bundle: Bundle
     seq: int = 0
-    answered: Now = _AT_FIRST
+    answered: Now = AT_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +313,7 @@ class State:
     """On hold: away on purpose."""
     stood: float = 0.0
     """Seconds of all such times that are over."""
-    active: Now = _AT_FIRST
+    active: Now = AT_FIRST
     """`now` of the last sign of life (speech, text, playback)."""
     shown: str = ""
     """The state last told to the client."""
