@@ -252,8 +252,8 @@ class TurnEnded(GatewayEvent):
     `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound) · dropped (noise, empty, backchannel,
     replaced, overload, unaddressed, lost: speech that died with its gateway) · failed (stt, llm, tts) · expired (stt, llm,
     tts, session). `heard`: the reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound
-    never came, sent as text instead. `inputs`, where words or speech over the agent decided: the words looked at, whose they were,
-    over what, how long, and who was there.
+    never came, sent as text instead. `inputs`, where words or speech over the agent decided: the words looked at, whose
+    they were, over what, how long, and who was there.
     """
 
     type: Literal["turn.ended"] = "turn.ended"
