@@ -25,14 +25,10 @@ from gateway.rooms.livekit._outgoing import Outgoing
 from gateway.rooms.livekit._sdk import room_sid
 from gateway.rooms.livekit._voice import RATE, VoiceTrack
 from gateway.rooms.livekit.captions import Captions
-from gateway.rooms.livekit.conventions import Convention, Scene
+from gateway.rooms.livekit.conventions import Scene
 from gateway.rooms.livekit.conventions.agent_session import AgentSession
-from gateway.rooms.livekit.conventions.agent_state import AgentState
-from gateway.rooms.livekit.conventions.old_transcription import OldTranscription
+from gateway.rooms.livekit.conventions.chosen import conventions_of
 from gateway.rooms.livekit.conventions.rtvi import Rtvi
-from gateway.rooms.livekit.conventions.transcription import Transcription
-from gateway.rooms.livekit.conventions.transcripts import Transcripts
-from gateway.rooms.livekit.conventions.word_timings import WordTimings
 from gateway.rooms.livekit.facts import Fact, StateChanged
 from schemas.access.livekit_errors import LiveKitError
 from schemas.audio import Pcm
@@ -131,7 +127,7 @@ class LiveKitRoom(Room):
         self._outgoing = Outgoing()
         self._captions = Captions(secrets.token_hex(4), RATE, _wall)
         self._rtvi = Rtvi(agent.livekit.rtvi, agent.livekit.tts_timing, disconnect=agent.livekit.disconnect_bot)
-        self._conventions = _conventions(agent, self._rtvi)
+        self._conventions = conventions_of(agent, self._rtvi)
         agent_session = next((one for one in self._conventions if isinstance(one, AgentSession)), None)
         self._incoming = Incoming(self, clock, agent, self._rtvi, agent_session, self._ears, self._outgoing)
         self._state = "initializing"
@@ -456,18 +452,3 @@ class LiveKitRoom(Room):
             break
         for who in was - self._present.keys():
             self._inputs.append(Left(who, "gone"))
-
-
-def _conventions(agent: AgentSpec, rtvi: Rtvi) -> list[Convention]:
-    """Word timings first: they are never later than their sound."""
-    settings = agent.livekit
-    every: list[tuple[bool, Convention]] = [
-        (settings.words, WordTimings()),
-        (settings.rtvi != "off" or settings.tts_timing == "bare", rtvi),
-        (settings.state, AgentState()),
-        (settings.transcription, Transcription()),
-        (settings.old_transcription, OldTranscription()),
-        (settings.transcripts, Transcripts()),
-        (settings.session_events, AgentSession(agent.name, run_input=settings.run_input)),
-    ]
-    return [convention for wanted, convention in every if wanted]
