@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from gateway.inputs import Heard, Joined
+from gateway.rooms.file import door as file_door
 from gateway.rooms.file.door import rejoin_file
 from gateway.rooms.file.room import RATE, FileRoom
 from schemas.config.agent import AgentSpec
@@ -39,6 +40,23 @@ async def converse(source: Path, target: Path, real_time: bool, log: MemoryBus, 
         await asyncio.wait_for(session.over.wait(), 60)
         await room.closed.wait()
         out["took"] = gateway.clock.now() - began
+
+
+def test_its_door(tmp_path: Path) -> None:
+    """A recording is let in by its path, and its session is told when it is over and written."""
+    source = recording(tmp_path / "in.wav", (0.5, 0), (1.5, 8000), (3.0, 0))
+    log, names = MemoryBus(clock=LoopClock()), list[str]()
+
+    @virtually
+    async def call() -> None:
+        async with rig(log) as gateway, Pools(log, says=["I hear you."], seconds=1.0):
+            names.append(await file_door.converse(gateway.reception, source, tmp_path / "out.wav", real_time=False))
+
+    call()
+    (name,) = names
+    assert name.startswith("file-")
+    assert [event.type for part in log._log for event in part.sessions[name].events][-1] == "session.ended"
+    assert soundfile.info(tmp_path / "out.wav").duration > 4.5
 
 
 @pytest.mark.parametrize("real_time", [True, False])
