@@ -59,7 +59,10 @@ class Clip:
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """`clips`: its parts so far; `complete`: the last one is there (or none will follow); `failed`: no sound at all; `at`: turn
-    time of the last news; `heard`: seconds of it that sounded, None before playback.started; `ended`: it is over."""
+    time of the last news; `heard`: seconds of it that sounded, None before playback.started; `ended`: it is over.
+
+    Playback keeps its parts, too (`sound.playback.Sound`): it fetches each as it is ready, so that none is on its way when it is
+    to sound. Here stands what is decided by, there the sound itself; a clip's key joins them."""
 
     text: str
     at: TurnTime
