@@ -58,6 +58,17 @@ class Watched(Call):
             mine, theirs = known(self.state, self), known(taken, self)
             assert theirs == mine, self.show()
             assert durations(taken) == pytest.approx(durations(self.state), abs=0.001)
+            if not self.state.somebody_speaks and self.state.playback is None and not self.losses:
+                self.resumes(mine)
+
+    def resumes(self, mine: dict[str, Any]) -> None:
+        """Nothing is lost with a gateway in whose rooms nobody speaks: the next says that it is there, and knows the same; only
+        where an LLM may be at work unknown to the log, the generation rises, so that it is asked anew."""
+        state, (publish, *_) = resume("s1", self.log, {}, self.now, gateway="g2", epoch=self.epoch + 1)
+        assert isinstance(publish, Publish)
+        if publish.raises is None:
+            assert [event.type for event in publish.events] == ["session.resumed"], self.show()
+            assert known(state, self) == mine, self.show()
 
 
 def at_rest(state: State) -> bool:
