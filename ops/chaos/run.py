@@ -41,10 +41,12 @@ _COSTS = {"STT_MS": "150", "LLM_MS": "150", "LLM_TOKEN_MS": "20", "TTS_MS": "150
 
 @dataclass(frozen=True, slots=True)
 class Chaos:
-    """Seconds between kills; `lease`: LEASE, which who is frozen or held back outlasts; `mutant`: run with a broken log, until
-    its logs show something done twice: the judge must notice."""
+    """For how long, and seconds between kills. `kills`: on a slow machine it goes on until there were so many; `lease`: LEASE, which
+    who is frozen or held back outlasts; `mutant`: run with a broken log, until its logs show something done twice: the judge must
+    notice."""
 
     seconds: float = 60.0
+    kills: int = 0
     callers: int = 12
     worker_every: float = 0.4
     gateway_every: float = 2.0
@@ -208,6 +210,8 @@ class _Run:
         """What the logs of a mutant show, the moment they do; nothing after all the time, or where there is no mutant."""
         if self._options.mutant is None:
             await asyncio.sleep(self._options.seconds)
+            while self._kills < self._options.kills:
+                await asyncio.sleep(0.1)
             return 0, []
         end = time.monotonic() + self._options.seconds
         async with self._reader() as bus:

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 
 async def test_nothing_is_lost_and_nothing_happens_twice() -> None:
     """Whatever is killed, every session's log keeps all promises, and everything drains."""
-    figures = await chaos(Chaos(seconds=15.0, callers=8))
+    figures = await chaos(Chaos(seconds=15.0, kills=25, callers=8))
     assert figures["first_violations"] == []
     assert figures["sessions"] >= 4
     assert figures["kills"] >= 25
