@@ -42,8 +42,8 @@ _COSTS = {"STT_MS": "150", "LLM_MS": "150", "LLM_TOKEN_MS": "20", "TTS_MS": "150
 @dataclass(frozen=True, slots=True)
 class Chaos:
     """For how long, and seconds between kills. `kills`: on a slow machine it goes on until there were so many; `lease`: LEASE,
-    which who is frozen or held back outlasts; `mutant`: run with a broken log, until its logs show something done twice: the judge
-    must notice."""
+    which who is frozen or held back outlasts; `mutant`: run with a broken log, until its logs show something done twice: the
+    judge must notice."""
 
     seconds: float = 60.0
     kills: int = 0
