@@ -379,7 +379,7 @@ def test_who_changes_the_state_raises_its_version() -> None:
     assert (FOLD_VERSION, shape) == (5, "cc4b0ec3a028")
 
 
-AGENT_PARTS = {"AgentSpec", "Voice", "TurnTaking", "Stt", "Llm", "Provider", "LiveKit", "Limits"}
+AGENT_PARTS = {"AgentSpec", "VoiceSpec", "TurnTaking", "SttSpec", "LlmSpec", "ProviderSpec", "LiveKit", "Limits"}
 """They may change without it: a snapshot holds its agent whole."""
 
 
