@@ -12,7 +12,7 @@ from gateway.turn_taking.people import Person
 from gateway.turn_taking.state import Bundle, Committed, Own, Sent, State, Turn
 from schemas.client import ToClient
 from schemas.clock import Now, TurnTime
-from schemas.events import CommitReason, Event, TurnCommitted, TurnEnded
+from schemas.events import CommitReason, Event, GatewayEvent, TurnCommitted, TurnEnded
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 
 MOST_FACTS = 100
@@ -188,7 +188,7 @@ class Draft:
 
 def _older(event: Event, now: Now) -> Event:
     """`ago` is as of the sending, however long the fact has waited."""
-    clock: float | None = getattr(event, "clock", None)
+    clock = event.clock if isinstance(event, GatewayEvent) else None
     return (
         event if clock is None or clock == now else event.model_copy(update={"ago": round(event.ago + now - clock, 4)})
     )

@@ -28,6 +28,7 @@ from schemas.clock import Now, TurnTime
 from schemas.events import (
     EndRequested,
     Event,
+    GatewayEvent,
     MessageReceived,
     ParticipantChanged,
     ParticipantJoined,
@@ -88,8 +89,7 @@ def _saw(events: Sequence[Event], place: int) -> int | None:
         opened = isinstance(before, TurnCommitted) and before.why in _OWN
         if (opened or isinstance(before, ReplySentence)) and before.turn == event.turn:
             return _saw(events, place - 1)
-    saw: int | None = getattr(event, "saw", None)
-    return saw
+    return event.saw if isinstance(event, GatewayEvent) else None
 
 
 def _void(state: State, fact: Event) -> None:
