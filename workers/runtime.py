@@ -24,6 +24,7 @@ from schemas.process.backoff import A_POOL, Backoff
 from schemas.process.clock import MonotonicClock
 from schemas.process.tasks import Tasks
 from workers._metrics import WorkerMetrics
+from workers._obstacles import Obstacles
 from workers._stage import StageHandler
 from workers._work import JobBus, TakenJob
 
@@ -94,11 +95,8 @@ class Worker:
         self._expiring = Tasks()
         self._partitions: list[int] = []
         self._last_ids: dict[int, str] = {}
-        self._obstacles: dict[str, str] = {
-            "warm-up": ": ".join(filter(None, (f"warming up {self.options.warming}".strip(), self.options.awaited))),
-            "log": "connecting to the log",
-        }
-        self._troubled: set[str] = set()
+        warming = ": ".join(filter(None, (f"warming up {self.options.warming}".strip(), self.options.awaited)))
+        self._obstacles = Obstacles(self._stage, {"warm-up": warming, "log": "connecting to the log"})
         self._stopping = asyncio.Event()
         self._aborting = asyncio.Event()
         self._changed = asyncio.Event()  # a slot came free, or stop
@@ -106,17 +104,17 @@ class Worker:
 
     def obstacles(self) -> list[str]:
         """What keeps this worker from taking jobs; empty: it is ready."""
-        return list(self._obstacles.values())
+        return self._obstacles.told()
 
     def starting(self) -> bool:
         """Whether it isn't ready only because getting ready takes its time: nothing has failed yet."""
-        return bool(self._obstacles) and not self._troubled
+        return self._obstacles.only_expected()
 
     def stop(self) -> None:
         """Take nothing more, finish what is in hand. A second call hands back what isn't done, at once."""
         if self._stopping.is_set():
             self._aborting.set()
-        self._obstacles["stop"] = "draining"
+        self._obstacles.expect("stop", "draining")
         self._stopping.set()
         self._changed.set()
 
@@ -155,21 +153,21 @@ class Worker:
                     await self.handler.warm_up()
                 break
             except Transient as error:
-                self._hindered("warm-up", str(error))
+                self._obstacles.trouble("warm-up", str(error))
                 delay = max(delay, min(error.retry_after or 0.0, _WARM_UP_PAUSE))
             except TimeoutError:
                 limit = self.options.warm_up_within
                 said = f" within {limit:g} s" if limit else ""
-                self._hindered("warm-up", f"{self.options.warming or self._stage}: no whole answer{said}")
+                self._obstacles.trouble("warm-up", f"{self.options.warming or self._stage}: no whole answer{said}")
             except OSError as error:
-                self._hindered("warm-up", self._unforeseen(error))
+                self._obstacles.trouble("warm-up", self._unforeseen(error))
             except AntiphonError:
                 raise
             except Exception as error:
                 log.debug("warming up failed", exc_info=error)
                 raise Permanent(self._unforeseen(error), "provider_broken") from error
             await asyncio.sleep(delay)
-        self._unhindered("warm-up")
+        self._obstacles.over("warm-up")
 
     def _unforeseen(self, error: Exception) -> str:
         """A provider's error that is none of ours, as a sentence."""
@@ -184,11 +182,11 @@ class Worker:
                 await self.bus.start()
                 break
             except (BusUnavailable, BusFull) as error:
-                self._hindered("log", str(error))
+                self._obstacles.trouble("log", str(error))
                 await asyncio.sleep(delay)
         self._partitions = list(self.options.partitions or range(self.bus.partitions))
         self._last_ids = dict.fromkeys(self._partitions, "0-0")
-        self._unhindered("log")
+        self._obstacles.over("log")
 
     async def _or_stop(self, work: Coroutine[None, None, None]) -> bool:
         """Whether `work` was done before `stop` was called. The first error of a group is raised as itself."""
@@ -206,17 +204,6 @@ class Worker:
             for task in (doing, stopping):
                 task.cancel()
             await asyncio.gather(doing, stopping, return_exceptions=True)
-
-    def _hindered(self, by: str, why: str) -> None:
-        """Say it once, not at every try."""
-        if self._obstacles.get(by) != why:
-            log.warning("%s", why, extra={"stage": self._stage})
-        self._obstacles[by] = why
-        self._troubled.add(by)
-
-    def _unhindered(self, by: str) -> None:
-        self._obstacles.pop(by, None)
-        self._troubled.discard(by)
 
     # ── taking jobs ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -310,11 +297,11 @@ class Worker:
 
     def _away(self, call: str, error: BusError) -> None:
         self.metrics.log_failed(call)
-        self._hindered("log", str(error))
+        self._obstacles.trouble("log", str(error))
 
     def _back(self) -> None:
         if "log" in self._obstacles:
-            self._unhindered("log")
+            self._obstacles.over("log")
             self._found_back.set()
             log.info("the log is back", extra={"stage": self._stage})
 
