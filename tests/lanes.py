@@ -71,7 +71,7 @@ class Lane:
     @property
     def verdict(self) -> list[str]:
         """What failed, said again where it is seen; then the lane's own last line."""
-        last = next((line for line in reversed(self.report) if line.strip()), "it said nothing")
+        last = next((line for line in reversed(self.report) if "=====" in line), "it never came to its end")
         return [
             *(f"{self.name} │ {line}" for line in self.report if re.match(r"\S*(FAILED|ERROR)\S* \S*tests/", line)),
             f"{self.name}: {last.strip('= ')}; {self.seconds:.0f} s with its start; exit code {self.code}",
