@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.engine import Engine
 from gateway.http.server import PublicPort, Server
 from gateway.rooms.file.door import rejoin_file
 from gateway.rooms.livekit.desk import JoinDesk
 from gateway.rooms.sip.desk import Desk
 from gateway.rooms.sip.door import Listen, Phones, start_phones
 from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
+from gateway.sessions.engine import Engine
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.sound.vad import Vad

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from gateway import turn_taking
-from gateway.engine import Engine
 from gateway.inputs import HungUp, RoomInput
 from gateway.room import Room, Telling
+from gateway.sessions.engine import Engine
 from gateway.sessions.farewell import last_words
 from gateway.sessions.house import House
 from gateway.sessions.inbox import Inbox

@@ -14,9 +14,9 @@ from collections import Counter
 from multiprocessing.connection import Connection
 from typing import Any
 
-from gateway.engine import TICK
 from gateway.main import Gateway, start_gateway
 from gateway.rooms.memory.room import MemoryRoom
+from gateway.sessions.engine import TICK
 from gateway.sound.detector import FRAME
 from ops.bench import machine
 from ops.bench._core import SHORT_ANSWERS, SILENCE, Meter, cores_apart, question_and_silence, simulated_pools

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import aiohttp
 import numpy as np
 
-from gateway.engine import Engine
 from gateway.http.server import PublicPort, Server
 from gateway.rooms.livekit.desk import Join, JoinDesk
 from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
+from gateway.sessions.engine import Engine
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.transport import Transport

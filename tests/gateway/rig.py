@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from gateway.engine import TICK, Engine
 from gateway.rooms.memory.room import MemoryRoom
+from gateway.sessions.engine import TICK, Engine
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import Session

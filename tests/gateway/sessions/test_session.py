@@ -5,8 +5,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from gateway.engine import TICK
 from gateway.inputs import HungUp, Typed
+from gateway.sessions.engine import TICK
 from gateway.sessions.reception import Refused
 from schemas.access.tickets import hash_of
 from schemas.bus import Claimed, Outcome, Reply

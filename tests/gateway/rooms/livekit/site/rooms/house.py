@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from livekit import api, rtc
 
-from gateway.engine import Engine
 from gateway.rooms.livekit.room import LiveKitRoom, join
+from gateway.sessions.engine import Engine
 from gateway.sessions.house import House
 from gateway.sessions.reception import Reception
 from gateway.sessions.session import Session
