@@ -19,6 +19,7 @@ from gateway.rooms.sip.door import Listen, Phones, start_phones
 from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
 from gateway.sessions.engine import Engine
 from gateway.sessions.house import House
+from gateway.sessions.log_away import UNANSWERED
 from gateway.sessions.reception import Reception
 from gateway.sound.vad import Vad
 from gateway.transport import Transport
@@ -156,7 +157,7 @@ def _obstacles(reception: Reception, livekit: "Dispatch | None") -> list[str]:
     if reception.draining:
         found.append("shutting down")
     if not reception.leases.connected:
-        found.append(reception.leases.problem or "the log does not answer")
+        found.append(reception.leases.problem or UNANSWERED)
     if livekit is not None and livekit.obstacle:
         found.append(livekit.obstacle)
     return found

@@ -1,41 +1,24 @@
 """One session's way into the log: sound becomes blobs, a decision becomes one atomic publication, repeated until answered."""
 
-import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from gateway.metrics import GatewayMetrics
+from gateway.sessions.log_away import insist
 from gateway.turn_taking import Capture, Publish, Published
 from schemas.audio import HEARING_RATE, AudioRef, Pcm
 from schemas.bus import Gatekeeping, Outcome, Publication, Reply, Seen, Snapshot, Storing
 from schemas.clock import Clock
 from schemas.codec import encode_event, encode_job
-from schemas.errors import BusError, EventError
+from schemas.errors import EventError
 from schemas.events import Event, Stage, UtteranceCaptured
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
-from schemas.process.backoff import Backoff
 
 log = logging.getLogger("antiphon.gateway.log")
 
-_Answer = TypeVar("_Answer")
 Cut = tuple[Capture, Pcm]
-
-
-async def insist(what: str, call: Callable[[], Awaitable[_Answer]], metrics: GatewayMetrics) -> _Answer:
-    """Repeat `call` until the log answers. The first failure is said; an outcome, of whatever kind, is an answer."""
-    delays = Backoff(0.05, 0.5)
-    failing = False
-    while True:
-        try:
-            return await call()
-        except BusError as error:
-            metrics.log_errors.labels(what).inc()
-            if not failing:
-                log.warning("%s: %s", what, error)
-            failing = True
-            await asyncio.sleep(next(delays))
 
 
 def traceparent(session: str, turn: int | None) -> str:

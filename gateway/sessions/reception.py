@@ -17,7 +17,7 @@ from gateway.sessions.farewell import last_words
 from gateway.sessions.house import House
 from gateway.sessions.inbox import Inbox
 from gateway.sessions.leases import Leases
-from gateway.sessions.outbox import insist
+from gateway.sessions.log_away import UNANSWERED, insist, problem_of
 from gateway.sessions.session import Session
 from gateway.sessions.session_log import Ownership
 from gateway.sessions.tongues import Tongues
@@ -28,7 +28,7 @@ from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Seen
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
-from schemas.errors import AntiphonError, BusError, BusFull, BusReadOnly, EventError
+from schemas.errors import AntiphonError, BusError, EventError
 from schemas.events import (
     Event,
     ParticipantJoined,
@@ -295,7 +295,7 @@ class Reception:
         """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one. Answers when the
         question was sent, and the answer."""
         sent = self.house.clock.now()
-        problem = _UNANSWERED
+        problem = UNANSWERED
 
         async def once() -> T:
             nonlocal sent, problem
@@ -303,7 +303,7 @@ class Reception:
             try:
                 return await call()
             except BusError as error:
-                problem = _PROBLEMS.get(type(error), _UNANSWERED)
+                problem = problem_of(error)
                 raise
 
         try:
@@ -348,11 +348,6 @@ class Reception:
         for session in left:
             session.let_go("going_away")
         await asyncio.gather(*(session.room.aclose("going_away") for session in left), return_exceptions=True)
-
-
-_UNANSWERED = "the log does not answer"
-_PROBLEMS: dict[type[BusError], str] = {BusFull: "the log is full", BusReadOnly: "the log takes no writes"}
-"""What a caller is told; the gateway's own log says which server, and which setting to change."""
 
 
 async def _within(work: Awaitable[object], seconds: float) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.sessions.house import House
-from gateway.sessions.outbox import Cut, Outbox, insist
+from gateway.sessions.log_away import insist
+from gateway.sessions.outbox import Cut, Outbox
 from gateway.sessions.tail import Tail
 from gateway.sessions.waiting import Waiting
 from gateway.turn_taking import Publish, Published

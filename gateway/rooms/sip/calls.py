@@ -35,14 +35,6 @@ from schemas.text.clean import one_line
 log = logging.getLogger("antiphon.gateway.sip")
 
 
-class NotMoved(AntiphonError):
-    """A transfer that failed; the call goes on. `status`: of SIP."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 @dataclass(slots=True)
 class UserAgent:
     """One wire and the two halves of its user agent."""
@@ -70,6 +62,11 @@ class Call:
     """The other side has left before there was a room."""
     moving: asyncio.Future[int] | None = None
     """The status of a transfer that was asked for."""
+
+    @property
+    def peer(self) -> Address:
+        """Where its signalling comes from, or goes."""
+        return self.sip.remote_addr if isinstance(self.sip, OutgoingCall) else self.sip.source_addr
 
     @property
     def codecs(self) -> list[CodecName]:
@@ -102,7 +99,7 @@ class Calls:
 
     def by(self, peer: Address) -> bool:
         """Whether a call goes on whose signalling is at `peer`."""
-        return any(_peer(call) == peer for call in self.by_id.values())
+        return any(call.peer == peer for call in self.by_id.values())
 
     # ── coming in ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -293,31 +290,6 @@ class Calls:
 
     # ── handing on ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def transfer(self, call: Call, target: str, seconds: float = 30.0) -> int:
-        """Have the other side call `target` instead of us (REFER); when that is done, the session ends. Answers 200, or 202
-        when they left without saying whether they got there. NotMoved."""
-        if call.moving is not None:
-            raise NotMoved(491, "a transfer of this call is under way")
-        sip = call.sip
-        if sip.dialog.state is not DialogState.CONFIRMED:
-            raise NotMoved(481, "the call is not answered yet, or over")
-        to = _peer(call)
-        call.moving = asyncio.get_running_loop().create_future()
-        try:
-            call.side.uac.send_refer(sip.dialog, target, to)
-            status = await asyncio.wait_for(call.moving, seconds)
-        except TimeoutError:
-            raise NotMoved(
-                408, f"the phone did not say within {seconds:.0f} s whether it reached {numbers_shortened(target[:80])}"
-            ) from None
-        finally:
-            call.moving = None
-        if status >= 300:
-            raise NotMoved(status, f"the phone could not reach {numbers_shortened(target[:80])} ({status})")
-        if call.room is not None:
-            call.room.leave("transferred")
-        return status
-
     def moved(self, call_id: str, status: int) -> None:
         """What a phone says of a transfer: the answer to REFER, then NOTIFYs with what came of it."""
         call = self.by_id.get(call_id)
@@ -391,10 +363,6 @@ def _failed(error: BaseException) -> None:
         log.warning("a call could not be answered: %s", error)
     else:
         log.error("a call could not be answered", exc_info=error)
-
-
-def _peer(call: Call) -> Address:
-    return call.sip.remote_addr if isinstance(call.sip, OutgoingCall) else call.sip.source_addr
 
 
 def _sdp(request: SipRequest) -> SdpMessage | None:

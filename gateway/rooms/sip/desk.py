@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from gateway.rooms.sip.calls import Call, NotMoved
+from gateway.rooms.sip.calls import Call
 from gateway.rooms.sip.dialing import NotDialled
 from gateway.rooms.sip.door import Phones
 from gateway.rooms.sip.places import is_address, is_number
+from gateway.rooms.sip.transfer import NotMoved, transfer
 
 LetIn = Callable[[web.Request], None]
 """Raises web.HTTPForbidden or web.HTTPUnauthorized for who is no operator."""
@@ -90,7 +91,7 @@ class Desk:
 
     async def _transfer(self, phones: Phones, request: web.Request) -> dict[str, Any]:
         asked = Transfer.model_validate_json(await request.read())
-        return {"status": await phones.calls.transfer(_call(phones, request), asked.to)}
+        return {"status": await transfer(_call(phones, request), asked.to)}
 
     async def _press(self, phones: Phones, request: web.Request) -> dict[str, Any]:
         asked = Keys.model_validate_json(await request.read())

@@ -30,6 +30,7 @@ from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.transactions import branch_of
 from gateway.rooms.sip.trunks import Trunks, load_trunks
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
+from gateway.sessions import log_away
 from gateway.sessions.reception import Reception
 from schemas.config.settings import Settings
 from schemas.errors import SettingsError
@@ -158,7 +159,7 @@ class Phones:
     def _closed(self) -> str:
         if self._reception.draining:
             return "shutting down"
-        return "" if self._reception.leases.connected else "the log does not answer"
+        return "" if self._reception.leases.connected else log_away.UNANSWERED
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

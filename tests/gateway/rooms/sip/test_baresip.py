@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gateway.rooms.sip.transfer import transfer
 from ops.demo.script import line
 from schemas.audio import Pcm
 from schemas.events import EndRequested
@@ -128,7 +129,7 @@ async def test_the_agent_calls_and_hands_on(tmp_path: Path) -> None:
         assert [event["param"] for event in ann.events if event["type"] == "CALL_DTMF_START"] == ["1", "2"]
         call = here.phones.calls.of_session(session)
         assert call is not None
-        await here.phones.calls.transfer(call, f"sip:caller@127.0.0.1:{bob.port}")
+        await transfer(call, f"sip:caller@127.0.0.1:{bob.port}")
         ended = await here.event(session, lambda event: event.type == "session.ended")
         assert ended.reason == "transferred"  # type: ignore[union-attr]
         await bob.event("CALL_ESTABLISHED")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gateway.main import start_gateway
-from gateway.rooms.sip.calls import NotMoved
 from gateway.rooms.sip.codecs import FORMATS, codec
+from gateway.rooms.sip.transfer import NotMoved, transfer
 from ops.demo.script import line
 from schemas.config.settings import Settings
 from schemas.events import EndRequested
@@ -359,7 +359,7 @@ async def test_handing_on(tmp_path: Path) -> None:
         session = await answered(here, party)
         call = here.phones.calls.of_session(session)
         assert call is not None
-        moving = asyncio.create_task(here.phones.calls.transfer(call, "sip:bob@127.0.0.1"))
+        moving = asyncio.create_task(transfer(call, "sip:bob@127.0.0.1"))
         refer = await party.request("REFER")
         assert "Refer-To: <sip:bob@127.0.0.1>" in refer
         party.reply(refer, "202 Accepted")
@@ -368,7 +368,7 @@ async def test_handing_on(tmp_path: Path) -> None:
         with pytest.raises(NotMoved, match="486"):
             await moving
         assert call.id in here.phones.calls.by_id
-        moving = asyncio.create_task(here.phones.calls.transfer(call, "sip:bob@127.0.0.1"))
+        moving = asyncio.create_task(transfer(call, "sip:bob@127.0.0.1"))
         party.reply(await party.request("REFER"), "202 Accepted")
         party.send(party.message("BYE"))
         assert await moving == 202
