@@ -1,4 +1,4 @@
-"""What turn-taking is told and what it decides. Plain values; the machine between them is `step` (`_machine.py`).
+"""What turn-taking is told and what it decides. Plain values; the machine between them is `step` (`machine.py`).
 
 The rim (tick, rooms, log) keeps these promises, and nothing else, for `step(state, input, now) -> (state, decisions)`:
 

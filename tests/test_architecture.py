@@ -1,0 +1,32 @@
+"""docs/architecture.md is about this tree."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+PATH = re.compile(r"`((?:schemas|gateway|workers|api|ops|tests|docs)/[\w/.]+)`(?: \(`([\w.]+)`\))?")
+TREE = re.compile(r"^ {4}(\w+)/ .*\n((?: {8,}.*\n)*)", re.MULTILINE)
+
+
+@pytest.mark.parametrize(("path", "name"), sorted(set(PATH.findall(TEXT))))
+def test_what_it_names_is_there(path: str, name: str) -> None:
+    """Every path it names exists, and where it names something within, that stands in there."""
+    assert (ROOT / path).exists()
+    assert not name or re.search(rf"\b{re.escape(name.split('.')[-1])}\b", (ROOT / path).read_text("utf-8"))
+
+
+def test_its_tree_is_the_trees() -> None:
+    """Every folder of the tree it draws exists, and none of two floors is left out."""
+    drawn = {folder: set(re.findall(r"(\w+)/", lines)) for folder, lines in TREE.findall(TEXT.split("## Where")[0])}
+    for folder in ("schemas", "gateway", "workers", "ops"):
+        packages = {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
+        assert packages <= drawn[folder], f"{folder}/: the tree lacks {sorted(packages - drawn[folder])}"
+
+
+@pytest.mark.parametrize("row", [line for line in TEXT.splitlines() if line.startswith("| ") and ".py`" in line])
+def test_where_to_look_is_two_files_at_most(row: str) -> None:
+    """Nobody has to open more than two files to find a behaviour."""
+    assert len(PATH.findall(row)) <= 2
