@@ -1,4 +1,4 @@
-"""The log as everyone sees it: a Protocol for each role one may play, their sum `Bus`, outcomes and replies.
+"""The log as everyone sees it: a Protocol for each role one may play, their sum `Bus`, outcomes and receipts.
 
 Two implementations keep one promise and pass one suite: `schemas.log.RedisBus` and `schemas.log.MemoryBus`.
 Outcomes are normal answers, never exceptions; exceptions are `BusError`s, and mean that nothing is known.
@@ -49,7 +49,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Receipt:
     """What every call answers. `seq`: of the session's last event; `time`: now, by the log's clock; `at`: that last event's."""
 
     outcome: Outcome
@@ -97,7 +97,7 @@ class Handed:
 class Claimed:
     """`epoch`: the new fence of this gateway; `positions`: as last held by the previous owner."""
 
-    reply: Reply
+    receipt: Receipt
     epoch: int = 0
     positions: Mapping[str, Any] = field(default_factory=dict)
 
@@ -114,9 +114,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`replies`: in the order asked; `queued`: length (queued + running) of each stage's stream in that partition."""
+    """`receipts`: in the order asked; `queued`: length (queued + running) of each stage's stream in that partition."""
 
-    replies: list[Reply]
+    receipts: list[Receipt]
     queued: Mapping[Stage, int]
     time: Micros
 
@@ -218,7 +218,7 @@ class Working(Deployment, Protocol):
         events: Sequence[Event] = (),
         jobs: Sequence[Job] = (),
         seen: Seen | None = None,
-    ) -> Reply:
+    ) -> Receipt:
         """Append `events` and enqueue `jobs`, if the job is still ours and its fence holds. Steps count up from 0."""
 
     async def release(self, stage: Stage, consumer: str, delivery: Delivery) -> Outcome:
@@ -241,7 +241,7 @@ class Gatekeeping(Deployment, Protocol):
         ticket: str = "",
     ) -> Claimed: ...
 
-    async def publish(self, session: str, epoch: int, publication: Publication) -> Reply: ...
+    async def publish(self, session: str, epoch: int, publication: Publication) -> Receipt: ...
 
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held: ...
 
@@ -249,7 +249,7 @@ class Gatekeeping(Deployment, Protocol):
         """Take a session over: after its lease ran out, or at once with its ticket. Epoch + 1. A ticket that is given and is not
         the session's is DENIED, whatever the lease."""
 
-    async def close(self, session: str, epoch: int, publication: Publication) -> Reply:
+    async def close(self, session: str, epoch: int, publication: Publication) -> Receipt:
         """The last publication: afterwards the session is CLOSED, its waiting jobs void."""
 
     async def inbox(
@@ -312,7 +312,7 @@ class Counting(Protocol):
 class Posting(Protocol):
     """Anybody may ask something of a session."""
 
-    async def post(self, session: str, request: str, event: Event) -> Reply:
+    async def post(self, session: str, request: str, event: Event) -> Receipt:
         """Append one of say.requested, message.received, instructions.changed, end.requested, without an epoch."""
 
 

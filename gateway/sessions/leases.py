@@ -75,11 +75,11 @@ class Leases:
         sent = self._clock.now()
         held = await self._bus.hold(self._owner, partition, [session.to_hold() for session in sessions])
         self._answered()
-        for number, (session, reply) in enumerate(zip(sessions, held.replies, strict=True)):
+        for number, (session, receipt) in enumerate(zip(sessions, held.receipts, strict=True)):
             if number % _IN_A_ROW == _IN_A_ROW - 1:
                 await asyncio.sleep(0)  # the tick comes first
             try:
-                session.held(reply, held, sent)
+                session.held(receipt, held, sent)
             except Exception as error:
                 session.fail(error)
 

@@ -9,7 +9,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.sessions.log_away import insist
 from gateway.turn_taking import Capture, Publish, Published
 from schemas.audio import HEARING_RATE, AudioRef, Pcm
-from schemas.bus import Gatekeeping, Outcome, Publication, Reply, Seen, Snapshot, Storing
+from schemas.bus import Gatekeeping, Outcome, Publication, Receipt, Seen, Snapshot, Storing
 from schemas.clock import Clock
 from schemas.codec import encode_event, encode_job
 from schemas.errors import EventError
@@ -53,7 +53,7 @@ class Outbox:
         audio = {capture.job: await self._store(capture, pcm) for capture, pcm in cuts}
         events, jobs = publish.events, publish.jobs
 
-        async def once() -> Reply:
+        async def once() -> Receipt:
             late = max(0.0, self._clock.now() - made)
             publication = Publication(
                 publish.operation,
@@ -70,16 +70,16 @@ class Outbox:
         began = self._clock.now()
         what = "close" if publish.close else "publish"
         try:
-            reply = await insist(what, once, self._metrics)
+            receipt = await insist(what, once, self._metrics)
         except EventError:  # one that can't be written must not take the rest with it, nor the session
             events = tuple(event for event in events if self._can_be_written(event))
             jobs = tuple(job for job in jobs if self._can_be_written(job))
-            reply = await insist(what, once, self._metrics)
+            receipt = await insist(what, once, self._metrics)
         self._metrics.publish_seconds.observe(self._clock.now() - began)
-        self._metrics.publishes.labels(reply.outcome).inc()
-        if gone(reply.outcome):
-            log.info("%s: publish refused: %s", self._session, reply.outcome)
-        return Published(publish.operation, reply.outcome, reply.seq, audio)
+        self._metrics.publishes.labels(receipt.outcome).inc()
+        if gone(receipt.outcome):
+            log.info("%s: publish refused: %s", self._session, receipt.outcome)
+        return Published(publish.operation, receipt.outcome, receipt.seq, audio)
 
     def _can_be_written(self, item: Event | Job) -> bool:
         try:

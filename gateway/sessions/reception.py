@@ -116,12 +116,12 @@ class Reception:
             sent, claimed = await self._ask(
                 "open", lambda: house.bus.open(name, house.by, request, [started], jobs, hash_of(ticket)), timeout
             )
-            if claimed.reply.outcome not in (Outcome.OK, Outcome.DUP):
+            if claimed.receipt.outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
-            reply = claimed.reply
-            state = turn_taking.start(name, agent, room.clock.now(), seq=reply.seq)
+            receipt = claimed.receipt
+            state = turn_taking.start(name, agent, room.clock.now(), seq=receipt.seq)
             own = Ownership(
-                claimed.epoch, sent, Seen(reply.seq, reply.at), ticket=ticket, warnings=warnings, asked=jobs
+                claimed.epoch, sent, Seen(receipt.seq, receipt.at), ticket=ticket, warnings=warnings, asked=jobs
             )
             session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
@@ -161,7 +161,7 @@ class Reception:
             sent, claimed = await self._ask(
                 "claim", lambda: self.house.bus.claim(name, self.house.by, request, hash_of(ticket)), timeout
             )
-            outcome = claimed.reply.outcome
+            outcome = claimed.receipt.outcome
             if outcome in (Outcome.CLOSED, Outcome.MISSING):
                 raise Refused(f"session {name} is over; begin a new one (no `session` in `start`)", "over")
             if outcome not in (Outcome.OK, Outcome.DUP):
@@ -189,7 +189,7 @@ class Reception:
         try:
             sent = self.house.clock.now()
             claimed = await self.house.bus.claim(name, self.house.by, request)
-            if claimed.reply.outcome is not Outcome.OK:
+            if claimed.receipt.outcome is not Outcome.OK:
                 return
             try:
                 await self._go_on(name, claimed, sent)
@@ -252,7 +252,7 @@ class Reception:
                     answer = await self.house.bus.hold(self.house.by, self.house.bus.partition(name), [hold])
                 except BusError:
                     continue
-                if answer.replies[0].outcome is Outcome.OK:
+                if answer.receipts[0].outcome is Outcome.OK:
                     held["at"] = sent
 
         tasks = Tasks()

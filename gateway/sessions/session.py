@@ -16,7 +16,7 @@ from gateway.sessions.session_log import Ownership, SessionLog
 from gateway.sessions.telling import Teller
 from gateway.sound.playback import Playback
 from schemas.audio import HEARING_RATE
-from schemas.bus import Held, Hold, Outcome, Reply
+from schemas.bus import Held, Hold, Outcome, Receipt
 from schemas.clock import Now
 from schemas.errors import in_words
 from schemas.events import ClipReady, Event, TurnEnded
@@ -154,19 +154,19 @@ class Session:
             positions |= {"room": of_room}
         return Hold(self.name, self.epoch, positions, self.tail.seen)
 
-    def held(self, reply: Reply, held: Held, sent: float) -> None:
+    def held(self, receipt: Receipt, held: Held, sent: float) -> None:
         """The answer to a hold that was sent at `sent` (our clock)."""
         if self.over.is_set():
             return
-        if gone(reply.outcome):
+        if gone(receipt.outcome):
             self._end(turn_taking.End("lost", lost=True))
             return
         self.held_at = sent
         self.playback.unhush()
-        if reply.outcome is Outcome.REWOUND and not self.tail.expecting:
+        if receipt.outcome is Outcome.REWOUND and not self.tail.expecting:
             self._tasks.spawn(self._refold())
             return
-        self.tail.reaches(reply.seq)
+        self.tail.reaches(receipt.seq)
         queues = turn_taking.Queues(held.queued["stt"], held.queued["llm"], held.queued["tts"])
         if queues != self._queues:
             self._queues = queues

@@ -5,7 +5,7 @@ from dataclasses import replace
 from gateway.turn_taking import barge_in
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Play, Played, Resume
-from gateway.turn_taking.state import Playback, Sentence, State, Turn
+from gateway.turn_taking.state import PlaybackState, Sentence, State, Turn
 from schemas.client import SentenceMessage
 from schemas.events import PlaybackFinished, PlaybackPaused, PlaybackResumed, PlaybackStarted
 
@@ -47,7 +47,7 @@ def _start(draft: Draft) -> bool:
     generation = turn.reply.generation
     draft.fact(PlaybackStarted, turn=turn.id, generation=generation, index=index)
     draft.starts = True
-    state.playback = Playback(turn.id, generation, index)
+    state.playback = PlaybackState(turn.id, generation, index)
     return True
 
 
@@ -66,7 +66,7 @@ def started(draft: Draft) -> None:
         )  # fmt: skip
 
 
-def _begin(draft: Draft, playback: Playback) -> None:
+def _begin(draft: Draft, playback: PlaybackState) -> None:
     sentence = _sentence(draft.state, playback)
     draft.state.playback = replace(playback, mode="sounding", begun=True)
     clips = tuple(clip.audio for clip in sentence.clips)
@@ -75,7 +75,7 @@ def _begin(draft: Draft, playback: Playback) -> None:
     )
 
 
-def _sentence(state: State, playback: Playback) -> Sentence:
+def _sentence(state: State, playback: PlaybackState) -> Sentence:
     reply = state.turns[playback.turn].reply
     assert reply is not None
     return reply.sentences[playback.index]

@@ -216,7 +216,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Playback:
+class PlaybackState:
     """The one sentence that is being played. `starting`: its playback.started is on the way; `sounding`; `hushed`: silent since
     a frame that may be speech, which the log need not know unless it is; `held`: paused (`begun`: the rim has been told to
     play it)."""
@@ -288,7 +288,7 @@ class State:
     """Nothing is decided any more."""
     saw: int = 0
     """Seq of the last event fed."""
-    playback: Playback | None = None
+    playback: PlaybackState | None = None
 
     people: dict[str, Person] = field(default_factory=dict)
     turns: dict[int, Turn] = field(default_factory=dict)

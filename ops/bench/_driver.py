@@ -55,7 +55,7 @@ class Driver:
         name = f"bench-{secrets.token_hex(6)}"
         started = SessionStarted(room="bench", transport="memory", agent=self._agent, gateway=self.owner)
         claimed = await self.bus.open(name, self.owner, secrets.token_hex(4), [started])
-        assert claimed.reply.outcome is Outcome.OK, claimed
+        assert claimed.receipt.outcome is Outcome.OK, claimed
         key = await self.bus.put_blob(name, "second", _SECOND)
         self.sessions[name] = _Session(claimed.epoch, AudioRef(key=key, rate=16_000, samples=16_000))
         return name

@@ -15,7 +15,7 @@ from schemas.bus import (
     InboxEntry,
     Outcome,
     Publication,
-    Reply,
+    Receipt,
     Seen,
     SessionInfo,
     Snapshot,
@@ -117,7 +117,7 @@ class MemoryBus(Bus):
         events: Sequence[Event] = (),
         jobs: Sequence[Job] = (),
         seen: Seen | None = None,
-    ) -> Reply:
+    ) -> Receipt:
         await asyncio.sleep(0)
         log = self._log[delivery.partition]
         reply = log.commit(stage, consumer, delivery, step, ending, events, jobs, seen, self._now())
@@ -150,13 +150,13 @@ class MemoryBus(Bus):
         self._ring()
         return claimed
 
-    async def publish(self, session: str, epoch: int, publication: Publication) -> Reply:
+    async def publish(self, session: str, epoch: int, publication: Publication) -> Receipt:
         await asyncio.sleep(0)
         reply = self._of(session).publish(session, epoch, publication, False, self._now())
         self._ring()
         return reply
 
-    async def close(self, session: str, epoch: int, publication: Publication) -> Reply:
+    async def close(self, session: str, epoch: int, publication: Publication) -> Receipt:
         await asyncio.sleep(0)
         reply = self._of(session).publish(session, epoch, publication, True, self._now())
         self._ring()
@@ -165,8 +165,8 @@ class MemoryBus(Bus):
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held:
         await asyncio.sleep(0)
         log, now = self._log[partition], self._now()
-        replies = [log.hold(owner, hold, now) for hold in sessions]
-        return Held(replies, {stage: len(log.queues[stage].entries) for stage in STAGES}, now)
+        receipts = [log.hold(owner, hold, now) for hold in sessions]
+        return Held(receipts, {stage: len(log.queues[stage].entries) for stage in STAGES}, now)
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
         await asyncio.sleep(0)
@@ -198,7 +198,7 @@ class MemoryBus(Bus):
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def post(self, session: str, request: str, event: Event) -> Reply:
+    async def post(self, session: str, request: str, event: Event) -> Receipt:
         check_postable(event)
         await asyncio.sleep(0)
         reply = self._of(session).post(session, request, event, self._now())

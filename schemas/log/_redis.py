@@ -19,7 +19,7 @@ from schemas.bus import (
     InboxEntry,
     Outcome,
     Publication,
-    Reply,
+    Receipt,
     Seen,
     SessionInfo,
     Snapshot,
@@ -169,7 +169,7 @@ class RedisBus(Bus):
         events: Sequence[Event] = (),
         jobs: Sequence[Job] = (),
         seen: Seen | None = None,
-    ) -> Reply:
+    ) -> Receipt:
         call = calls.Commit(
             consumer=consumer,
             delivery=calls.delivery_row(delivery),
@@ -182,7 +182,7 @@ class RedisBus(Bus):
             jobs=calls.job_rows(jobs),
         )
         session = keys.session_hash(delivery.partition, delivery.job.session)
-        return _reply(await self._call("commit", call, session, keys.queue(delivery.partition, stage)))
+        return _receipt(await self._call("commit", call, session, keys.queue(delivery.partition, stage)))
 
     async def release(self, stage: Stage, consumer: str, delivery: Delivery) -> Outcome:
         call = calls.Release(consumer=consumer, delivery=calls.delivery_row(delivery))
@@ -213,13 +213,13 @@ class RedisBus(Bus):
         )
         return _claimed(await self._call("open", call, self._hash(session)))
 
-    async def publish(self, session: str, epoch: int, publication: Publication) -> Reply:
+    async def publish(self, session: str, epoch: int, publication: Publication) -> Receipt:
         return await self._publish(session, epoch, publication, None)
 
-    async def close(self, session: str, epoch: int, publication: Publication) -> Reply:
+    async def close(self, session: str, epoch: int, publication: Publication) -> Receipt:
         return await self._publish(session, epoch, publication, self._retention)
 
-    async def _publish(self, session: str, epoch: int, publication: Publication, retention: int | None) -> Reply:
+    async def _publish(self, session: str, epoch: int, publication: Publication, retention: int | None) -> Receipt:
         snapshot = publication.snapshot
         call = calls.Publish(
             epoch=epoch,
@@ -232,13 +232,13 @@ class RedisBus(Bus):
             events=calls.event_rows(publication.events),
             jobs=calls.job_rows(publication.jobs),
         )
-        return _reply(await self._call("publish", call, self._hash(session)))
+        return _receipt(await self._call("publish", call, self._hash(session)))
 
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held:
         call = calls.Hold(owner=owner, lease=self._lease, sessions=[calls.hold_row(hold) for hold in sessions])
         answer: calls.HoldAnswer = await self._call("hold", call, keys.leases(partition))
         await self._mark_lease()
-        return Held([_reply(reply) for reply in answer["replies"]], answer["queued"], answer["time"])
+        return Held([_receipt(reply) for reply in answer["replies"]], answer["queued"], answer["time"])
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
         call = calls.Claim(owner=owner, request=request, ticket=ticket, lease=self._lease, settle=self._sessions_settle)
@@ -270,10 +270,10 @@ class RedisBus(Bus):
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def post(self, session: str, request: str, event: Event) -> Reply:
+    async def post(self, session: str, request: str, event: Event) -> Receipt:
         check_postable(event)
         call = calls.Post(request=request, events=calls.event_rows([event]))
-        return _reply(await self._call("post", call, self._hash(session)))
+        return _receipt(await self._call("post", call, self._hash(session)))
 
     async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
         key = keys.events(self.partition(session), session)
@@ -373,14 +373,14 @@ class RedisBus(Bus):
         return calls.unpacked(await self._server.function(function, names, calls.packed(call)))
 
 
-def _reply(answer: calls.Answer) -> Reply:
-    return Reply(Outcome(answer["outcome"]), answer["seq"], answer["time"], answer["at"])
+def _receipt(answer: calls.Answer) -> Receipt:
+    return Receipt(Outcome(answer["outcome"]), answer["seq"], answer["time"], answer["at"])
 
 
 def _claimed(answer: calls.ClaimAnswer) -> Claimed:
     positions = answer.get("positions")
     unpacked = msgpack.unpackb(calls.as_bytes(positions)) if positions else {}
-    return Claimed(_reply(answer), answer.get("epoch", 0), unpacked)
+    return Claimed(_receipt(answer), answer.get("epoch", 0), unpacked)
 
 
 def _taken(row: calls.TakenRow, partition: int) -> Delivery | None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from schemas.bus import Claimed, Delivery, Ending, Hold, Outcome, Publication, Reply, Seen, Snapshot
+from schemas.bus import Claimed, Delivery, Ending, Hold, Outcome, Publication, Receipt, Seen, Snapshot
 from schemas.clock import Micros
 from schemas.codec import decode_event, encode_event
 from schemas.events import Event, Stage
@@ -289,29 +289,29 @@ class Partition:
         jobs: Sequence[Job],
         seen: Seen | None,
         now: Micros,
-    ) -> Reply:
+    ) -> Receipt:
         job, entry = delivery.job, _number(delivery.entry)
         s = self.sessions.get(job.session)
         mark = s.marks.get(job.id) if s else None
         if s and not mark:
-            return _reply(s, Outcome.LOST, now)
+            return _receipt(s, Outcome.LOST, now)
         if s and mark and mark.step >= step:
             if (mark.consumer, mark.attempt) == (consumer, delivery.attempt):
-                return Reply(Outcome.DUP, mark.seq, now, mark.at)
+                return Receipt(Outcome.DUP, mark.seq, now, mark.at)
             if self.fenced:
-                return _reply(s, Outcome.LOST, now)
+                return _receipt(s, Outcome.LOST, now)
         held = self.queues[stage].owned(delivery.entry, consumer, delivery.attempt)
         if self.fenced and not held:
-            return _reply(s, Outcome.LOST, now)
+            return _receipt(s, Outcome.LOST, now)
         if s is None:
             self._finish(None, stage, entry, job)
-            return _reply(None, Outcome.MISSING, now)
+            return _receipt(None, Outcome.MISSING, now)
         if s.rewound(seen):
-            return _reply(s, Outcome.REWOUND, now)
+            return _receipt(s, Outcome.REWOUND, now)
         standing = self._standing(job)
         if standing is not Outcome.OK:
             self._finish(s, stage, entry, job)
-            return _reply(s, standing, now)
+            return _receipt(s, standing, now)
         self._append(s, events, now)
         self._enqueue(s, jobs, now)
         s.marks[job.id] = Mark(step, delivery.attempt, consumer, s.seq, s.at)
@@ -323,7 +323,7 @@ class Partition:
                 letter = {"session": s.name, "stage": stage, "job": job.id, "attempt": delivery.attempt}
                 self.dead.append({**letter, "reason": reason_of(events), "at": now})
             self._finish(s, stage, entry, job)
-        return _reply(s, Outcome.OK, now)
+        return _receipt(s, Outcome.OK, now)
 
     # ── gateways and the API ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -341,24 +341,24 @@ class Partition:
         if s:
             first = s.requests.get(("open", request))
             if first is None:
-                return Claimed(_reply(s, Outcome.EXISTS, now))
-            return Claimed(Reply(Outcome.DUP, first[0], now, first[1]), first[2])
+                return Claimed(_receipt(s, Outcome.EXISTS, now))
+            return Claimed(Receipt(Outcome.DUP, first[0], now, first[1]), first[2])
         s = self.sessions[name] = Session(name, owner, ticket)
         self._append(s, events, now)
         self._enqueue(s, jobs, now)
         s.lease_ends = Micros(now + self.lease)
         s.remember("open", request)
-        return Claimed(_reply(s, Outcome.OK, now), 1)
+        return Claimed(_receipt(s, Outcome.OK, now), 1)
 
-    def publish(self, name: str, epoch: int, publication: Publication, closing: bool, now: Micros) -> Reply:
+    def publish(self, name: str, epoch: int, publication: Publication, closing: bool, now: Micros) -> Receipt:
         s = self.sessions.get(name)
         if s is None:
-            return _reply(None, Outcome.MISSING, now)
+            return _receipt(None, Outcome.MISSING, now)
         refusal = self._refusal(s, epoch, publication)
         if refusal is Outcome.DUP:
-            return Reply(Outcome.DUP, s.operation[2], now, s.operation[3])
+            return Receipt(Outcome.DUP, s.operation[2], now, s.operation[3])
         if refusal:
-            return _reply(s, refusal, now)
+            return _receipt(s, refusal, now)
         self._append(s, publication.events, now)
         if publication.raises is not None:
             self._raise(s, publication.raises)
@@ -369,7 +369,7 @@ class Partition:
             s.state = "closed"
             s.parked.clear()
             s.lease_ends = Micros(0)
-        return _reply(s, Outcome.OK, now)
+        return _receipt(s, Outcome.OK, now)
 
     def _refusal(self, s: Session, epoch: int, publication: Publication) -> Outcome | None:
         if epoch != s.epoch:
@@ -387,11 +387,11 @@ class Partition:
                 return Outcome.FULL
         return None
 
-    def hold(self, owner: str, hold: Hold, now: Micros) -> Reply:
+    def hold(self, owner: str, hold: Hold, now: Micros) -> Receipt:
         s = self.sessions.get(hold.session)
         outcome = Outcome.OK
         if s is None:
-            return _reply(None, Outcome.MISSING, now)
+            return _receipt(None, Outcome.MISSING, now)
         if (s.epoch, s.owner) != (hold.epoch, owner):
             outcome = Outcome.LOST
         elif s.state != "open":
@@ -402,43 +402,43 @@ class Partition:
             s.positions = dict(hold.positions)
         if outcome in (Outcome.OK, Outcome.REWOUND):
             s.lease_ends = Micros(now + self.lease)
-        return _reply(s, outcome, now)
+        return _receipt(s, outcome, now)
 
     def claim(self, name: str, owner: str, request: str, ticket: str, now: Micros) -> Claimed:
         s = self.sessions.get(name)
         if s is None:
-            return Claimed(_reply(None, Outcome.MISSING, now))
+            return Claimed(_receipt(None, Outcome.MISSING, now))
         first = s.requests.get(("claim", request))
         if first:
-            return Claimed(Reply(Outcome.DUP, first[0], now, first[1]), first[2], s.positions)
+            return Claimed(Receipt(Outcome.DUP, first[0], now, first[1]), first[2], s.positions)
         if ticket and ticket != s.ticket:
-            return Claimed(_reply(s, Outcome.DENIED, now))
+            return Claimed(_receipt(s, Outcome.DENIED, now))
         if s.state != "open":
-            return Claimed(_reply(s, Outcome.CLOSED, now))
+            return Claimed(_receipt(s, Outcome.CLOSED, now))
         if not ticket and s.lease_ends > now:
-            return Claimed(_reply(s, Outcome.HELD, now))
+            return Claimed(_receipt(s, Outcome.HELD, now))
         s.epoch += 1
         s.owner = owner
         s.lease_ends = Micros(now + self.lease)
         s.remember("claim", request)
-        return Claimed(_reply(s, Outcome.OK, now), s.epoch, s.positions or _NO_POSITIONS)
+        return Claimed(_receipt(s, Outcome.OK, now), s.epoch, s.positions or _NO_POSITIONS)
 
-    def post(self, name: str, request: str, event: Event, now: Micros) -> Reply:
+    def post(self, name: str, request: str, event: Event, now: Micros) -> Receipt:
         s = self.sessions.get(name)
         if s is None:
-            return _reply(None, Outcome.MISSING, now)
+            return _receipt(None, Outcome.MISSING, now)
         first = s.requests.get(("post", request))
         if first:
-            return Reply(Outcome.DUP, first[0], now, first[1])
+            return Receipt(Outcome.DUP, first[0], now, first[1])
         if s.state != "open":
-            return _reply(s, Outcome.CLOSED, now)
+            return _receipt(s, Outcome.CLOSED, now)
         self._append(s, [event], now)
         s.remember("post", request)
-        return _reply(s, Outcome.OK, now)
+        return _receipt(s, Outcome.OK, now)
 
 
-def _reply(s: Session | None, outcome: Outcome, now: Micros) -> Reply:
-    return Reply(outcome, s.seq, now, s.at) if s else Reply(outcome, 0, now)
+def _receipt(s: Session | None, outcome: Outcome, now: Micros) -> Receipt:
+    return Receipt(outcome, s.seq, now, s.at) if s else Receipt(outcome, 0, now)
 
 
 def _number(entry: str) -> int:

@@ -157,7 +157,7 @@ async def test_who_has_another_lease(lease: float) -> None:
         await gateway.open()
         before = await log.now()
         held = await log.hold("gateway-a", log.partition("s1"), [Hold("s1", 1)])
-        assert held.replies[0].outcome is Outcome.OK
+        assert held.receipts[0].outcome is Outcome.OK
         info = await log.info("s1")
         assert info is not None
         assert info.lease_ends - before == pytest.approx(lease * 1e6, abs=1e4)

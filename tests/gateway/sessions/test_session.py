@@ -9,7 +9,7 @@ from gateway.inputs import HungUp, Typed
 from gateway.sessions.engine import TICK
 from gateway.sessions.reception import Refused
 from schemas.access.tickets import hash_of
-from schemas.bus import Claimed, Outcome, Reply
+from schemas.bus import Claimed, Outcome, Receipt
 from schemas.client import EndedMessage, SentenceMessage
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusError, BusFull, BusReadOnly, BusUnavailable
@@ -140,7 +140,7 @@ class Unanswered(MemoryBus):
     down = False
     mute = 0
 
-    async def publish(self, *arguments: object) -> Reply:  # type: ignore[override]
+    async def publish(self, *arguments: object) -> Receipt:  # type: ignore[override]
         self._check()
         reply = await super().publish(*arguments)  # type: ignore[arg-type]
         if self.mute:
@@ -255,7 +255,7 @@ async def test_zombie_is_silent() -> None:
         await silence(room, 1.0)
         ticket = hash_of(session.ticket)
         claimed = await log.claim("s1", "gateway-b", "r1", ticket)
-        assert claimed.reply.outcome is Outcome.OK
+        assert claimed.receipt.outcome is Outcome.OK
         await silence(room, 0.6)
         assert room.closed == "lost"
         assert room.queued() == 0

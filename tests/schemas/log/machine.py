@@ -180,11 +180,11 @@ class LogMachine(RuleBasedStateMachine):
             s = self.sessions[session] = SessionModel(gateway)
             self.appended(session, [event])
             s.requests["open", request] = (1, 1)
-            assert (claimed.reply.outcome, claimed.epoch) == (OK, 1)
+            assert (claimed.receipt.outcome, claimed.epoch) == (OK, 1)
         elif ("open", request) in s.requests:
-            assert (claimed.reply.outcome, claimed.reply.seq, claimed.epoch) == (DUP, 1, 1)
+            assert (claimed.receipt.outcome, claimed.receipt.seq, claimed.epoch) == (DUP, 1, 1)
         else:
-            assert claimed.reply.outcome is Outcome.EXISTS
+            assert claimed.receipt.outcome is Outcome.EXISTS
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), replaces=st.booleans(), twice=st.booleans())
@@ -277,7 +277,7 @@ class LogMachine(RuleBasedStateMachine):
             mine = [name for name in names if self.h.bus.partition(name) == partition]
             holds = [Hold(name, self.sessions[name].epoch, position) for name in mine]
             held = self.h.run(self.h.bus.hold(gateway, partition, holds))
-            for name, reply in zip(mine, held.replies, strict=True):
+            for name, reply in zip(mine, held.receipts, strict=True):
                 s = self.sessions[name]
                 expected = LOST if s.owner != gateway else CLOSED if s.closed else OK
                 assert (reply.outcome, reply.seq) == (expected, len(s.log))
@@ -303,18 +303,18 @@ class LogMachine(RuleBasedStateMachine):
         claimed = self.h.run(self.h.bus.claim(session, gateway, request, ticket))
         first = s.requests.get(("claim", request))
         if first:
-            assert (claimed.reply.outcome, claimed.reply.seq, claimed.epoch) == (DUP, *first)
+            assert (claimed.receipt.outcome, claimed.receipt.seq, claimed.epoch) == (DUP, *first)
         elif ticket == "wrong":
-            assert claimed.reply.outcome is Outcome.DENIED
+            assert claimed.receipt.outcome is Outcome.DENIED
         elif s.closed:
-            assert claimed.reply.outcome is CLOSED
+            assert claimed.receipt.outcome is CLOSED
         elif s.lapsed or ticket == "ticket":
             s.epoch, s.owner, s.lapsed, s.operation = s.epoch + 1, gateway, False, 0
             s.requests["claim", request] = (len(s.log), s.epoch)
-            assert (claimed.reply.outcome, claimed.epoch) == (OK, s.epoch)
+            assert (claimed.receipt.outcome, claimed.epoch) == (OK, s.epoch)
             assert claimed.positions == s.positions
         else:
-            assert claimed.reply.outcome is Outcome.HELD
+            assert claimed.receipt.outcome is Outcome.HELD
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), request=st.sampled_from(["p1", "p2", "p3"]))
@@ -574,7 +574,7 @@ class LogMachine(RuleBasedStateMachine):
                 self.h.bus.hold(
                     s.owner, self.h.bus.partition(name), [Hold(name, s.epoch, seen=self.seen[name][length - 1])]
                 )
-            ).replies
+            ).receipts
             assert reply.outcome is Outcome.REWOUND
             s.lapsed = False
             event = SpeechStarted(participant="x", by=self.name())

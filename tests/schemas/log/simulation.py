@@ -154,7 +154,7 @@ class Gateway:
                 names = [name for name in self.epochs if self.bus.partition(name) == partition]
                 holds = [Hold(name, self.epochs[name]) for name in names]
                 held = await self.bus.hold(self.owner, partition, holds)
-                for name, reply in zip(names, held.replies, strict=True):
+                for name, reply in zip(names, held.receipts, strict=True):
                     if reply.outcome is not Outcome.OK:
                         self.epochs.pop(name, None)
             await asyncio.sleep(0.5)
@@ -166,14 +166,14 @@ class Gateway:
                     claimed = await self.bus.claim(
                         session, self.owner, f"{self.owner}/{session}/{self.random.random()}"
                     )
-                    if claimed.reply.outcome is Outcome.OK:
+                    if claimed.receipt.outcome is Outcome.OK:
                         self.epochs[session] = claimed.epoch
                         group.create_task(self._converse(session, claimed.epoch))
             await asyncio.sleep(0.3)
 
     async def _begin(self, session: str) -> None:
         claimed = await self.bus.open(session, self.owner, session, [STARTED])
-        if claimed.reply.outcome is Outcome.OK:
+        if claimed.receipt.outcome is Outcome.OK:
             self.epochs[session] = claimed.epoch
             await self._converse(session, claimed.epoch)
 

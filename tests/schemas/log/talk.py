@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.audio import AudioRef
-from schemas.bus import Bus, Delivery, Publication, Reply
+from schemas.bus import Bus, Delivery, Publication, Receipt
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     Event,
@@ -53,7 +53,7 @@ class Gateway:
         await self.bus.open(self.session, "g1", "request", [STARTED], jobs, ticket="ticket")
         return self
 
-    async def publish(self, *jobs: Job, events: tuple[Event, ...] = (), **more: Any) -> Reply:
+    async def publish(self, *jobs: Job, events: tuple[Event, ...] = (), **more: Any) -> Receipt:
         self.operation += 1
         return await self.bus.publish(self.session, self.epoch, Publication(self.operation, events, jobs, **more))
 

@@ -183,7 +183,7 @@ async def test_a_full_server(valkey: Valkey) -> None:
     with pytest.raises(BusFull, match="maxmemory"):
         await gateway.publish()
     assert await bus.renew("llm", "w1", [held]) == [Outcome.OK]
-    assert (await bus.hold("g1", 0, [])).replies == []
+    assert (await bus.hold("g1", 0, [])).receipts == []
     await raw.config_set("maxmemory", "0")
     gateway.operation -= 1
     assert (await gateway.publish()).outcome is Outcome.OK

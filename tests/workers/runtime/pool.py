@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from schemas.audio import AudioRef
-from schemas.bus import Publication, Reply
+from schemas.bus import Publication, Receipt
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusUnavailable
 from schemas.events import Event, SessionStarted, Stage, TranscriptFinal
@@ -99,7 +99,7 @@ class Pool:
         started = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="gw")
         await self.bus.open(name, "gw", f"open {name}", [started], jobs)
 
-    async def publish(self, session: str, *jobs: Job, raises: int | None = None) -> Reply:
+    async def publish(self, session: str, *jobs: Job, raises: int | None = None) -> Receipt:
         self._operations[session] = operation = self._operations.get(session, 0) + 1
         return await self.bus.publish(session, 1, Publication(operation, jobs=jobs, raises=raises))
 
