@@ -26,7 +26,7 @@ async def test_a_lost_answer_is_asked_for_again(valkey: Valkey) -> None:
 
         proxy.lose_answers = 1
         opened = await bus.open("s", "g1", "r", [STARTED])
-        assert (opened.reply.outcome, opened.reply.seq, opened.epoch) == (Outcome.DUP, 1, 1)
+        assert (opened.receipt.outcome, opened.receipt.seq, opened.epoch) == (Outcome.DUP, 1, 1)
 
         proxy.lose_answers = 1
         published = await bus.publish("s", 1, Publication(1, [SAY], [llm("j")]))
@@ -98,7 +98,7 @@ async def test_a_server_that_forgot_everything(tmp_path: Path) -> None:
     assert (await gateway.publish()).outcome is Outcome.MISSING
     assert (await bus.commit("llm", "w1", held, 0, "final", [SENTENCE])).outcome is Outcome.LOST
     assert await bus.renew("llm", "w1", [held]) == [Outcome.LOST]
-    assert (await bus.claim("s", "g", "r")).reply.outcome is Outcome.MISSING
+    assert (await bus.claim("s", "g", "r")).receipt.outcome is Outcome.MISSING
     assert await bus.retire("llm", 0, "w1")
     other = RedisBus(server.url)
     await other.start()

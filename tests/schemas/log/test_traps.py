@@ -263,10 +263,10 @@ async def test_nobody_reclaims_just_after_a_start(valkey: Valkey, raw: redis.asy
     taken = await take(newcomer, "tts", "w2")
     assert {delivery.job.id for delivery in taken} == {"back", "new"}
     assert await newcomer.expired(0, 10) == []
-    assert (await newcomer.claim("s", "g2", "r1")).reply.outcome is Outcome.HELD
+    assert (await newcomer.claim("s", "g2", "r1")).receipt.outcome is Outcome.HELD
     assert await owner.renew("tts", "w1", [old]) == [Outcome.OK]
     assert await owner.expired(0, 10) == ["s"]
-    assert (await newcomer.claim("s", "g2", "r2", "ticket")).reply.outcome is Outcome.OK
+    assert (await newcomer.claim("s", "g2", "r2", "ticket")).receipt.outcome is Outcome.OK
     await owner.aclose()
     await newcomer.aclose()
 
