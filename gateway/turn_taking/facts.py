@@ -1,4 +1,5 @@
-"""What each fact of the log changes in the state. It stands here and nowhere else: `apply(state, fact, now)`.
+"""What each fact of the log changes in the state: `apply(state, fact, now)`. It stands here, in `arriving` (what the stages
+bring) and in `lost` (what they won't), and nowhere else.
 
 The gateway that decides a fact applies it as it writes it (`Draft.fact`); what others append it applies when it reads it; and who
 takes over applies the whole log, in the order in which it was known (`as_known`). What no log holds stays beside: voices, what is

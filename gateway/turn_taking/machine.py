@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
-from gateway.turn_taking import barge_in, filler, hearing, playing, presence, replying, trouble
+from gateway.turn_taking import barge_in, filler, greeting, hearing, playing, presence, replying, trouble
 from gateway.turn_taking.draft import KEPT, Draft
 from gateway.turn_taking.interface import (
     Decision,
@@ -48,6 +48,7 @@ RULES = (
     replying.settle,
     playing.settle,
     filler.settle,
+    greeting.settle,
     presence.settle,
 )
 """Whichever fires first begins the round anew, so each may rely on those before it having nothing to do: what will not come is

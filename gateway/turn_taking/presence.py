@@ -7,7 +7,7 @@ from gateway.inputs import Digits, Joined, Left, PushToTalk
 from gateway.turn_taking import barge_in, replying
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.hearing import finish_speech
-from gateway.turn_taking.state import Own, State
+from gateway.turn_taking.state import State
 from schemas.clock import Now
 from schemas.events import DtmfReceived, ParticipantChanged, ParticipantJoined, ParticipantLeft, SessionEnded
 
@@ -110,14 +110,8 @@ def ends_at(state: State) -> Iterator[tuple[Now, str, str]]:
 
 
 def settle(draft: Draft) -> bool:
-    """The greeting, once there is somebody to hear it; the session's end by time."""
-    state = draft.state
-    if not state.greeted and state.away_since is None and state.humans and state.agent.greeting.strip():
-        greeting = Own("greeting", state.agent.greeting)
-        if greeting not in state.wanted:
-            draft.want(greeting)
-            return True
-    for moment, reason, detail in ends_at(state):
+    """The session's end by time."""
+    for moment, reason, detail in ends_at(draft.state):
         if draft.now >= moment:
             close(draft, reason, detail)
             return True

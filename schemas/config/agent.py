@@ -56,7 +56,8 @@ class TurnTaking(_Section):
 
 
 class ProviderSpec(_Section):
-    """`provider`: entry-point name, "" is the worker's own; the rest is handed to it."""
+    """`provider`: entry-point name, "" is the worker's own. `model`, `options`: handed to an LLM provider; the other stages' jobs
+    don't carry them yet."""
 
     provider: str = ""
     model: str = ""
