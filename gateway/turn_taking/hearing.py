@@ -260,7 +260,7 @@ def _then(state: State, turn: Turn, generation: int, *, committed: bool) -> LlmJ
     soft end, either: more often than not it is a gap between words, and by the transcript we know."""
     if (_early(state) and not committed) or turn.over or state.humans > 1 or state.other_replies(turn):
         return None
-    if not (committed or speculates(state)):
+    if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return None
     return LlmJob.of(state.agent, state.session, turn.id, generation, committed=committed)
 

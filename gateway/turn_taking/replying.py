@@ -103,7 +103,7 @@ def _ask(draft: Draft, turn: Turn) -> bool:
     if turn.reply is not None or turn.waiting or state.somebody_speaks or state.other_replies(turn):
         return False
     committed = turn.has_floor
-    if not committed and not speculates(state):
+    if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return False
     draft.enqueue(LlmJob.of(state.agent, state.session, turn.id, state.generation, committed=committed))
     draft.put_turn(replace(turn, reply=Reply(state.generation, draft.time), touched=draft.time))

@@ -393,6 +393,10 @@ class State:
         """The agent's floor is taken by another turn."""
         return any(other.has_floor and other.id != turn.id for other in self.turns.values())
 
+    def waits_for_a_client(self, turn: Turn) -> bool:
+        """Something of it is written, and nobody is there to hear an answer: till then more may be written."""
+        return turn.typed and self.away_since is not None
+
     def is_addressed(self, turn: Turn) -> bool:
         """Whether the agent is meant: always with one human, else as `answer` says."""
         return turn.typed or addressed(self.agent, turn.text, turn.speakers, self.humans, self.linked)

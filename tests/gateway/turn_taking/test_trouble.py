@@ -4,13 +4,14 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.inputs import Attached, Detached, HungUp, Joined, Left
+from gateway.inputs import Attached, Detached, HungUp, Joined, Left, Typed
 from gateway.turn_taking import End, Play, Publish, Published, Tell
 from gateway.turn_taking.recovery import fold
 from schemas.bus import Outcome
 from schemas.client import SentenceMessage
 from schemas.config.agent import AgentSpec, Limits
 from schemas.events import (
+    MessageReceived,
     PlaybackFinished,
     PlaybackStarted,
     SayRequested,
@@ -270,6 +271,22 @@ def test_while_no_client_is_attached_nothing_commits() -> None:
     assert not call.of(TurnCommitted)
     call.run(20.0)
     assert call.ended() == [(1, "played", "finished")]
+
+
+def test_what_is_written_while_nobody_hears_is_answered_once_and_only_then() -> None:
+    """It stands in the log at once; no LLM is asked for an answer that the next line, or the client's coming, would void."""
+    call = Call(attach=False)
+    call.gives(1.0, Typed("alice", "Hello?"))
+    call.gives(2.0, Typed("alice", "Is anybody there?"))
+    call.says(2.5, 1.0, "What is the news?")
+    call.run(10.0)
+    assert [event.text for event in call.of(MessageReceived)] == ["Hello?", "Is anybody there?"]
+    assert not [job for job in call.jobs if isinstance(job, LlmJob) or (isinstance(job, SttJob) and job.then)]
+    call.feed(Attached())
+    call.run(20.0)
+    assert len([job for job in call.jobs if isinstance(job, LlmJob)]) == 1
+    assert call.ended() == [(1, "played", "finished")]
+    assert not broken(call.log)
 
 
 def test_until_somebody_has_been_there_the_agent_waits_for_the_room() -> None:
