@@ -103,7 +103,11 @@ class Draft:
         )  # fmt: skip
 
     def end_turn(self, turn: Turn, how: str, reason: str, **inputs: Any) -> None:
-        """The one end of a turn: silence if it was sounding, the generation rises if something of it may still come."""
+        """The one end of a turn: silence if it was sounding, the generation rises if something of it may still come. A filler
+        that bridges the wait for it and is not heard yet ends first."""
+        filler = self.state.filler
+        if turn.bridged and filler is not None and isinstance(filler.phase, Committed):
+            self.end_turn(filler, "dropped", "replaced")
         turn = self._with_position(turn)
         reply = turn.reply
         in_flight = reply is not None and (

@@ -121,8 +121,8 @@ def settle(draft: Draft) -> bool:
 def close(draft: Draft, reason: str, detail: str = "") -> None:
     """The session's last publication: what is left of its turns ends with it."""
     state = draft.state
-    for turn in tuple(state.turns.values()):
-        draft.end_turn(turn, "expired", "session")
+    while state.turns:
+        draft.end_turn(next(iter(state.turns.values())), "expired", "session")
     draft.fact(SessionEnded, reason=reason, detail=detail)
     draft.closes = reason
     state.wanted = ()

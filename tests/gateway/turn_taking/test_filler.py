@@ -4,6 +4,7 @@ import pytest
 
 from gateway.inputs import Attached, Detached, Typed
 from gateway.turn_taking import Play
+from schemas.bus import Outcome
 from schemas.config.agent import AgentSpec
 from schemas.events import EndRequested, SayRequested, TurnCommitted, TurnEnded
 from schemas.session.chat import messages
@@ -148,3 +149,19 @@ def test_the_end_ends_both() -> None:
     call.at(5.9, lambda: call.append(EndRequested(reason="enough")))
     call.run(10.0)
     assert sorted(turn for turn, _, _ in call.ended()) == [1, 2]
+
+
+def test_it_ends_with_the_turn_it_bridges() -> None:
+    """While its LLM job is on the way to a slow log the filler is opened; the queue is full: the apology follows at once."""
+    call = Call(AgentSpec(patience=0.5))
+    call.run(0.9)
+    call.bus_delay, call.outcomes = 1.0, [Outcome.FULL]
+    call.gives(1.0, Typed("alice", QUESTION))
+    call.at(2.1, lambda: setattr(call, "bus_delay", 0.001))
+    call.run(12.0)
+    assert [event.why for event in call.of(TurnCommitted)] == ["text", "filler", "fallback"]
+    assert call.ended() == [(2, "dropped", "replaced"), (1, "dropped", "overload"), (3, "played", "finished")]
+    assert call.played_at() < 3.5
+    assert not call.state.turns
+    assert not [turn for turn in fold_all(call.log).turns.values() if turn.end is None]
+    assert not broken(call.log)
