@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
-from gateway.turn_taking import facts, presence
+from gateway.turn_taking import facts, presence, replying
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Decision, End, Stop
 from gateway.turn_taking.machine import settle
@@ -85,6 +85,10 @@ def rewound(state: State, events: Sequence[Event], now: Now) -> tuple[State, lis
     for bundle in lacking:
         if bundle.closes is not None:
             presence.close(draft, bundle.closes)
+    if fresh.end_requested is not None and not fresh.closed:
+        presence.close(draft, "end_requested", fresh.end_requested)
+    if not fresh.closed:
+        replying.answer_letters(draft)  # which the log had, and we had not been told of
     return settle(draft)
 
 

@@ -4,13 +4,14 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.inputs import Attached, Detached, HungUp, Joined, Left, Typed
+from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, Typed
 from gateway.turn_taking import End, Play, Publish, Published, Tell
 from gateway.turn_taking.recovery import fold
 from schemas.bus import Outcome
 from schemas.client import SentenceMessage
 from schemas.config.agent import AgentSpec, Limits
 from schemas.events import (
+    EndRequested,
     MessageReceived,
     PlaybackFinished,
     PlaybackStarted,
@@ -414,6 +415,35 @@ def test_a_log_that_lost_its_tail_is_told_again_what_we_know() -> None:
     assert call.of(TurnEnded)[-1].how == "played"
     assert [job.generation for job in call.jobs if isinstance(job, LlmJob)][-1] == 1
     assert not broken(call.log)
+
+
+@pytest.mark.parametrize("where", ["there", "away"])
+def test_what_others_asked_of_a_log_that_lost_its_tail_is_done(where: str) -> None:
+    """A message and an end request that the gateway meets only as it reads the log anew; a message once somebody hears."""
+    call = asked(Call()).run(12.0)
+    if where == "away":
+        call.feed(Detached())
+    lost_with(call, MessageReceived(participant="api", text="By the API."))
+    call.run(16.0)
+    assert len(call.of(SessionRewound)) == 1
+    if where == "away":
+        assert len(call.of(TurnCommitted)) == 1
+        call.feed(Attached())
+    call.run(24.0)
+    assert call.ended() == [(1, "played", "finished"), (2, "played", "finished")]
+    assert messages(fold_all(call.log), 9)[-2] == {"role": "user", "content": "By the API."}
+    lost_with(call, EndRequested(reason="done"))
+    call.run(26.0)
+    assert [(event.reason, event.detail) for event in call.of(SessionEnded)] == [("end_requested", "done")]
+    assert not broken(call.log)
+
+
+def lost_with(call: Call, request: MessageReceived | EndRequested) -> None:
+    """The log loses its tail, and somebody asks for something before the gateway knows."""
+    call.feed(Digits("alice", "1"))
+    call.run(call.now - call.began + 0.1)
+    call.lose_tail(1)
+    call.append(request, feed=False)
 
 
 def test_an_answer_to_another_publication_is_ignored() -> None:
