@@ -71,8 +71,9 @@ def as_known(events: Sequence[Event]) -> list[Event]:
     what was left of it."""
     known: list[tuple[int, int, int]] = []
     bound = len(events) and events[-1].seq
+    seen = _seen(events)
     for place in range(len(events) - 1, -1, -1):
-        saw = _saw(events, place)
+        saw = seen[place]
         if saw is None:
             known.append((events[place].seq, 0, place))
         else:
@@ -81,16 +82,21 @@ def as_known(events: Sequence[Event]) -> list[Event]:
     return [events[place] for _, _, place in sorted(known)]
 
 
-def _saw(events: Sequence[Event], place: int) -> int | None:
-    """What its gateway had seen when it decided this; None if it is not a gateway's. The agent's own words bear no mark: they
+def _seen(events: Sequence[Event]) -> list[int | None]:
+    """What its gateway had seen when it decided each; None of what is not a gateway's. The agent's own words bear no mark: they
     are said in the same breath as their turn is opened."""
-    event = events[place]
-    if isinstance(event, ReplySentence | ReplyFinished) and event.cause is None and place:
-        before = events[place - 1]
-        opened = isinstance(before, TurnCommitted) and before.why in _OWN
-        if (opened or isinstance(before, ReplySentence)) and before.turn == event.turn:
-            return _saw(events, place - 1)
-    return event.saw if isinstance(event, GatewayEvent) else None
+    seen: list[int | None] = []
+    breath: TurnCommitted | None = None
+    for event in events:
+        words = isinstance(event, ReplySentence | ReplyFinished) and event.cause is None
+        if words and breath is not None and breath.turn == event.turn:
+            seen.append(breath.saw)
+        else:
+            breath = event if isinstance(event, TurnCommitted) and event.why in _OWN else None
+            seen.append(event.saw if isinstance(event, GatewayEvent) else None)
+        if isinstance(event, ReplyFinished):
+            breath = None
+    return seen
 
 
 def _void(state: State, fact: Event) -> None:

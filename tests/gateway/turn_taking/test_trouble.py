@@ -15,6 +15,7 @@ from schemas.events import (
     MessageReceived,
     PlaybackFinished,
     PlaybackStarted,
+    ReplySentence,
     SayRequested,
     SessionEnded,
     SessionResumed,
@@ -444,6 +445,17 @@ def lost_with(call: Call, request: MessageReceived | EndRequested) -> None:
     call.run(call.now - call.began + 0.1)
     call.lose_tail(1)
     call.append(request, feed=False)
+
+
+def test_the_longest_text_that_may_be_said_can_be_taken_over() -> None:
+    """More than a thousand sentences, all said in the breath in which their turn is opened, are read back."""
+    call = Call()
+    call.at(1.0, lambda: call.append(SayRequested(text="Nobody knows why. " * 1200)))
+    call.at(3.0, call.take_over)
+    call.run(4.0)
+    assert len(call.of(ReplySentence)) == 1200
+    assert [event.gateway for event in call.of(SessionResumed)] == ["g2"]
+    assert not broken(call.log)
 
 
 def test_an_answer_to_another_publication_is_ignored() -> None:
