@@ -60,7 +60,7 @@ def rewound(state: State, events: Sequence[Event], now: Now) -> tuple[State, lis
     """After `Refold`, or a `hold` answered REWOUND: `events` is what the log has now. Answers the state to go on with, and
     the publication of our own facts of the last 5 s that the log lacks, and of session.rewound with a generation above all."""
     survived = events[-1].seq if events else 0
-    fresh = fold(state.session, events, now)
+    fresh = fold(state.session, events, now, clocks=state)
     if fresh.closed:
         return fresh, [End("closed", lost=True)]
     draft = Draft(fresh, now)
@@ -94,7 +94,6 @@ def rewound(state: State, events: Sequence[Event], now: Now) -> tuple[State, lis
 
 def _keep_alive(fresh: State, old: State, now: Now) -> None:
     """What is not in any log: voices, the client, clocks, numbers given."""
-    fresh.away_since, fresh.stood = old.away_since, old.stood
     fresh.opened, fresh.active, fresh.load, fresh.shown = old.opened, old.active, old.load, old.shown
     fresh.greeted, fresh.operation = old.greeted, old.operation
     fresh.met, fresh.deaf, fresh.crowded_until = old.met, old.deaf, old.crowded_until
@@ -189,14 +188,17 @@ def _skip_started(draft: Draft, positions: Mapping[str, Any]) -> None:
 # ── the fold ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def fold(session: str, events: Sequence[Event], now: Now) -> State:
-    """What a gateway that has just read the log knows. Timers begin anew; no client is attached, nobody speaks."""
+def fold(session: str, events: Sequence[Event], now: Now, *, clocks: State | None = None) -> State:
+    """What a gateway that has just read the log knows. Timers begin anew, in the turn time of `clocks` where it had the session
+    already; else no client is attached. Nobody speaks."""
     first = events[0] if events else None
     if not isinstance(first, SessionStarted):
         found = first.type if first else "an empty log"
         raise ValueError(f"session {session}: expected session.started as the log's first event, found {found}")
     opened = Now(now - max(0.0, (events[-1].at - first.at) / 1e6))
     state = State(session, first.agent, opened=opened, away_since=now, active=now)
+    if clocks is not None:
+        state.away_since, state.stood = clocks.away_since, clocks.stood
     for event in facts.as_known(events):
         facts.apply(state, event, now)
     state.saw = events[-1].seq

@@ -418,6 +418,22 @@ def test_a_log_that_lost_its_tail_is_told_again_what_we_know() -> None:
     assert not broken(call.log)
 
 
+def test_a_log_that_lost_its_tail_costs_no_more_time_where_nobody_heard_at_first() -> None:
+    """What was captured before the loss is answered as soon after it as in a call in which nobody had to be waited for."""
+    played = {}
+    for late in (0.0, 20.0):
+        call = Call(attach=False)
+        call.gives(late, Attached())
+        call.says(late + 1.0, 1.0, "What is the news and", end_of_turn=0.1)
+        call.at(late + 2.4, lambda call=call: call.feed(Digits("alice", "1")))  # type: ignore[misc]
+        call.at(late + 2.45, lambda call=call: call.lose_tail(1))  # type: ignore[misc]
+        call.run(late + 9.0)
+        assert call.of(SessionRewound)
+        assert call.ended() == [(1, "played", "finished")]
+        played[late] = call.played_at() - late
+    assert played[20.0] == pytest.approx(played[0.0])
+
+
 @pytest.mark.parametrize("where", ["there", "away"])
 def test_what_others_asked_of_a_log_that_lost_its_tail_is_done(where: str) -> None:
     """A message and an end request that the gateway meets only as it reads the log anew; a message once somebody hears."""
