@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from gateway.turn_taking import answers, arriving, lost
+from gateway.turn_taking.moments import LONG_AGO
 from gateway.turn_taking.people import Person
 from gateway.turn_taking.state import (
     Committed,
@@ -52,6 +53,8 @@ from schemas.events import (
 
 PAUSES_KEPT = 8
 """Of one speaker."""
+SAY_AGAIN, SAY_AGAIN_AT_MOST = 5.0, 60.0
+"""Seconds after which a text for which there was no room is tried again: twice as many each time, up to the second."""
 
 
 def apply(state: State, fact: Event, now: Now) -> None:
@@ -291,6 +294,8 @@ def _turn_ended(state: State, fact: TurnEnded, now: Now) -> None:
         state.turns[other.id] = replace(other, over=False) if interrupted else other
     gave_up = fact.how in ("failed", "expired")
     state.deaf = state.deaf or (gave_up and fact.reason == "stt")
+    if turn.own is not None and turn.own.why == "say":
+        _found_room(state, fact.reason != "overload", now)
     if turn.own is not None:
         requested = fact.how == "dropped" and turn.own.why == "say"
         if (requested or (fact.inputs or {}).get("again")) and turn.own.text.strip():
@@ -299,6 +304,13 @@ def _turn_ended(state: State, fact: TurnEnded, now: Now) -> None:
         want(state, phrase(state.agent, "repeat"))
     elif fact.reason == "overload" or (gave_up and fact.reason in ("llm", "tts")):
         want(state, phrase(state.agent, "fallback"))
+
+
+def _found_room(state: State, found: bool, now: Now) -> None:
+    """For a text that somebody asked for; else the next is tried after a while."""
+    longer = min(2 * state.crowded_for, SAY_AGAIN_AT_MOST) or SAY_AGAIN
+    state.crowded_for = 0.0 if found else longer
+    state.crowded_until = LONG_AGO if found else state.turn_time(now) + longer
 
 
 # ── its sound ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -96,7 +96,7 @@ def _keep_alive(fresh: State, old: State, now: Now) -> None:
     """What is not in any log: voices, the client, clocks, numbers given."""
     fresh.opened, fresh.active, fresh.load, fresh.shown = old.opened, old.active, old.load, old.shown
     fresh.greeted, fresh.operation = old.greeted, old.operation
-    fresh.met, fresh.deaf, fresh.crowded_until = old.met, old.deaf, old.crowded_until
+    fresh.met, fresh.deaf = old.met, old.deaf
     fresh.stored = {**fresh.stored, **old.stored}
     fresh.next_turn = max(fresh.next_turn, old.next_turn)
     fresh.next_utterance = max(fresh.next_utterance, old.next_utterance)

@@ -299,6 +299,8 @@ class State:
     """What the agent will say by itself when the floor is free."""
     crowded_until: TurnTime = LONG_AGO
     """There was no room for what the agent wanted to say: till then only what has its sound already is tried."""
+    crowded_for: float = 0.0
+    """Seconds of that pause, which grows while there is none."""
     letters: tuple[Letter, ...] = ()
     greeted: bool = False
     """The greeting had its turn."""

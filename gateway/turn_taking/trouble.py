@@ -16,9 +16,6 @@ from schemas.jobs import Job, SttJob, TtsJob
 SLACK = 1.0
 """Seconds beyond a job's deadline after which the gateway stops waiting for the worker that should have recorded it."""
 
-SAY_AGAIN = 5.0
-"""Seconds after which a text for which there was no room is tried again."""
-
 
 def read(draft: Draft, event: Event) -> None:
     """What others said. Where it means that the rest of what is sounding will never come, the rim is told."""
@@ -149,9 +146,7 @@ def refused(draft: Draft, sent: Sent) -> None:
     for turn in tuple(state.turns.values()):
         if turn.id in asked and not _answers_the_rest(draft, turn, unheard):
             draft.end_turn(turn, "dropped", "overload")
-            if turn.own is not None and turn.own.why == "say":
-                state.crowded_until = draft.time + SAY_AGAIN
-            elif turn.own is not None:
+            if turn.own is not None and turn.own.why != "say":
                 _show_unheard(draft, turn)
 
 

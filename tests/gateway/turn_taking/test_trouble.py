@@ -203,16 +203,25 @@ def test_a_text_for_which_there_was_no_room_waits_again() -> None:
         assert not broken(call.log)
 
 
-def test_a_queue_that_stays_full_is_not_asked_all_the_time() -> None:
-    """What waits for room is tried again every few seconds, and every time told."""
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_a_queue_that_stays_full_is_asked_ever_more_rarely(taken_over: bool) -> None:
+    """What waits for room is tried again after 5 s, 10, ... 60, and every time told; who takes over goes on with that."""
     call = Call()
-    call.outcomes = []
     call.at(1.0, lambda: call.append(SayRequested(text="Your train leaves now.")))
-    call.at(1.0, lambda: call.outcomes.extend([Outcome.FULL, Outcome.OK] * 3))
-    call.run(30.0)
-    assert call.ended() == [(turn, "dropped", "overload") for turn in (1, 2, 3)] + [(4, "played", "finished")]
+    call.at(1.0, lambda: call.outcomes.extend([Outcome.FULL, Outcome.OK] * 6))
+    if taken_over:
+        call.at(40.0, lambda: call.outcomes.insert(0, Outcome.OK))
+        call.at(40.0, lambda: call.take_over(silence=0.0))
+    call.run(240.0)
+    assert call.ended() == [(turn, "dropped", "overload") for turn in range(1, 7)] + [(7, "played", "finished")]
     moments = [event.at / 1e6 for event in call.of(TurnCommitted)]
-    assert all(5.0 <= later - first < 5.1 for first, later in pairwise(moments))
+    begins_anew = 4.0 if taken_over else 0.0
+    assert [round(later - first) for first, later in pairwise(moments)] == [5, 10, 20, 40 + begins_anew, 60, 60]
+    call.outcomes = [Outcome.FULL]
+    call.append(SayRequested(text="It has left."))
+    call.run(260.0)
+    assert [how for _, how, _ in call.ended()[-2:]] == ["dropped", "played"]
+    assert not broken(call.log)
 
 
 def test_the_greeting_is_opened_committed_and_played_when_somebody_is_there_to_hear() -> None:
