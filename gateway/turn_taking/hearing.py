@@ -179,14 +179,14 @@ def finish_speech(draft: Draft, name: str, *, sure: CommitReason | None = None) 
 # ── capture ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _carried(turn: Turn, name: str, speech: Speech, end: int, most: float) -> tuple[Utterance | None, int]:
-    """The utterance whose audio the next one carries again, as long as both have at most `most` seconds; and the first sample to
-    add to it."""
+def _carried(state: State, turn: Turn, name: str, speech: Speech, end: int) -> tuple[Utterance | None, int]:
+    """The utterance whose audio the next one carries again, as long as both make no more than one may have; and the first sample
+    to add to it."""
     last = turn.utterances[-1] if turn.utterances else None
     if last is None or last.participant != name:
         return None, speech.start
     start = speech.start if last.end is None else last.end
-    fits = last.duration + (end - start) / HEARING_RATE <= most
+    fits = last.duration + (end - start) / HEARING_RATE <= state.agent.turn_taking.max_utterance
     return (last, start) if fits else (None, speech.start)
 
 
@@ -203,13 +203,13 @@ def capture(
     """Store an utterance and have it transcribed: this, not the VAD edge, reopens a turn whose reply nobody heard."""
     state = draft.state
     end = state.people[name].position(draft.now) if end is None else end
-    _take_back_own(draft)
+    _take_back_own(draft, speech)
     turn = (
         state.turns.get(speech.turn)
         or state.users_turn
         or Turn(state.next_turn, draft.time, over=state.playing is not None)
     )
-    carried, start = _carried(turn, name, speech, end, state.agent.turn_taking.max_utterance)
+    carried, start = _carried(state, turn, name, speech, end)
     replaced = carried.id if carried else None
     raises = turn.reply is not None
     then = None if cut else _then(state, turn, state.generation + raises, committed=sure is not None)
@@ -242,12 +242,12 @@ def capture(
     return draft.put_turn(replace(turn, utterances=(*turn.utterances[:-1], utterance), sure=sure))
 
 
-def _take_back_own(draft: Draft) -> None:
+def _take_back_own(draft: Draft, speech: Speech) -> None:
     """The agent's own words that nobody has heard yet give way, and so does what bridges the wait for the turn taken back."""
     draft.dismiss_own()
     filler = draft.state.filler
     if filler is not None:
-        draft.end_turn(filler, "interrupted", "barge_in")
+        draft.end_turn(filler, "interrupted", "barge_in", by=speech.turn, captured=speech.utterance)
 
 
 def speculates(state: State) -> bool:
@@ -278,7 +278,7 @@ def _partial(draft: Draft, person: Person, speech: Speech) -> None:
     if turn is None or not free or not state.agent.stt.partials:
         return
     end = person.position(draft.now)
-    carried, start = _carried(turn, person.name, speech, end, state.agent.turn_taking.max_utterance)
+    carried, start = _carried(state, turn, person.name, speech, end)
     name, behind = person.name, carried.id if carried else None
     job = SttJob.hint(state.agent, state.session, turn.id, speech.utterance, name, asked.partials)
     draft.enqueue(job)

@@ -83,6 +83,7 @@ def test_going_on_takes_the_turn_back() -> None:
     call.run(40.0)
     ends = call.of(TurnEnded)
     assert (ends[0].turn, ends[0].how) == (2, "interrupted")
+    assert ends[0].inputs == {"by": 1, "captured": "u2"}
     assert [end.turn for end in ends if end.how == "played"][-1] == 1
     assert ends[-1].heard == REPLY
     assert not broken(call.log)
