@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
-from gateway.turn_taking import barge_in, filler, greeting, hearing, playing, presence, replying, trouble
+from gateway.turn_taking import barge_in, facts, filler, greeting, hearing, playing, presence, replying, trouble
 from gateway.turn_taking.draft import KEPT, Draft
 from gateway.turn_taking.interface import (
     Decision,
@@ -165,7 +165,10 @@ def _log_event(draft: Draft, event: Event) -> None:
     draft.state.saw = event.seq
     if isinstance(event, MessageReceived) and event.clock is not None:
         return  # one of our own, read back
-    trouble.read(draft, event)
+    complete = not isinstance(event, StageFailed | StageExpired) or playing.sounding_is_complete(draft.state)
+    facts.apply(draft.state, event, draft.now)
+    if not complete:
+        playing.no_more_parts(draft)
     match event:
         case TranscriptPartial():
             hearing.partial_came(draft, event)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gateway.turn_taking import barge_in
 from gateway.turn_taking.draft import Draft
-from gateway.turn_taking.interface import Play, Played, Resume
+from gateway.turn_taking.interface import NoMoreParts, Play, Played, Resume
 from gateway.turn_taking.state import PlaybackState, Sentence, State, Turn
 from schemas.client import SentenceMessage
 from schemas.events import PlaybackFinished, PlaybackPaused, PlaybackResumed, PlaybackStarted
@@ -79,6 +79,19 @@ def _sentence(state: State, playback: PlaybackState) -> Sentence:
     reply = state.turns[playback.turn].reply
     assert reply is not None
     return reply.sentences[playback.index]
+
+
+def sounding_is_complete(state: State) -> bool:
+    """All of the sentence that is being played is there, if one is."""
+    playback = state.playback
+    return playback is None or playback.turn not in state.turns or _sentence(state, playback).complete
+
+
+def no_more_parts(draft: Draft) -> None:
+    """Tell the rim, where no further part of what is being played will come."""
+    playback = draft.state.playback
+    if playback is not None and sounding_is_complete(draft.state):
+        draft.decisions.append(NoMoreParts(playback.turn, playback.generation, playback.index))
 
 
 def _go_on(draft: Draft) -> bool:

@@ -3,40 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.turn_taking import facts
+from gateway.turn_taking import playing
 from gateway.turn_taking.draft import Draft
-from gateway.turn_taking.interface import NoMoreParts
 from gateway.turn_taking.lost import hearing_failed, no_more_sound
 from gateway.turn_taking.state import Bundle, Phrase, Sent, Sentence, State, Turn
 from schemas.client import SentenceMessage
 from schemas.clock import TurnTime
-from schemas.events import Event, PlaybackStarted, StageExpired, StageFailed, UtteranceCaptured
+from schemas.events import PlaybackStarted, UtteranceCaptured
 from schemas.jobs import Job, SttJob, TtsJob
 
 SLACK = 1.0
 """Seconds beyond a job's deadline after which the gateway stops waiting for the worker that should have recorded it."""
-
-
-def read(draft: Draft, event: Event) -> None:
-    """What others said. Where it means that the rest of what is sounding will never come, the rim is told."""
-    complete = not isinstance(event, StageFailed | StageExpired) or _sounding_is_complete(draft.state)
-    facts.apply(draft.state, event, draft.now)
-    if not complete:
-        _say_no_more_parts(draft)
-
-
-def _sounding_is_complete(state: State) -> bool:
-    playback = state.playback
-    turn = state.turns.get(playback.turn) if playback is not None else None
-    if playback is None or turn is None or turn.reply is None:
-        return True
-    return turn.reply.sentences[playback.index].complete
-
-
-def _say_no_more_parts(draft: Draft) -> None:
-    playback = draft.state.playback
-    if playback is not None and _sounding_is_complete(draft.state):
-        draft.decisions.append(NoMoreParts(playback.turn, playback.generation, playback.index))
 
 
 # ── what time brings ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,10 +72,10 @@ def _overdue(draft: Draft, turn: Turn) -> bool:
     for index, sentence in enumerate(turn.reply.sentences if turn.reply else ()):
         tts = _tts_until(state, sentence)
         if tts is not None and draft.due(tts) and turn.reply is not None:
-            complete = _sounding_is_complete(state)
+            complete = playing.sounding_is_complete(state)
             no_more_sound(state, turn, turn.reply, index, draft.now)
             if not complete:
-                _say_no_more_parts(draft)
+                playing.no_more_parts(draft)
             return True
     until = _turn_until(state, turn)
     if until is not None and draft.due(until):
@@ -143,6 +120,7 @@ def refused(draft: Draft, sent: Sent) -> None:
     state.operation -= 1  # nothing was written: the number is free
     if stripped.events or stripped.captures or stripped.raises is not None:
         state.outbox = (stripped, *state.outbox)
+    state.deaf = state.deaf or bool(unheard)
     for turn in tuple(state.turns.values()):
         if turn.id in asked and not _answers_the_rest(draft, turn, unheard):
             draft.end_turn(turn, "dropped", "overload")

@@ -181,6 +181,19 @@ def test_a_full_queue_drops_the_turn_with_its_facts_and_an_apology() -> None:
     assert not broken(call.log)
 
 
+def test_what_there_was_no_room_to_transcribe_makes_deaf() -> None:
+    """The gateway, and whoever reads its log: until a transcript comes nobody relies on hearing."""
+    call = asked(Call()).run(2.05)
+    call.outcomes = [Outcome.FULL]
+    call.run(6.0)
+    assert call.state.deaf
+    assert fold("s1", call.log, call.now).deaf
+    call.says(6.5, 0.5, "Hello?")
+    call.run(8.0)
+    assert not call.state.deaf
+    assert not fold("s1", call.log, call.now).deaf
+
+
 def test_a_text_for_which_there_was_no_room_waits_again() -> None:
     """Dropped for overload it is neither lost nor shown: the gateway, the fold of the log and the next one say it later, once."""
     text = "Your train leaves now."
