@@ -33,6 +33,8 @@ from livekit.rtc._proto import audio_frame_pb2, ffi_pb2, room_pb2, track_pb2
 from gateway.bucket import Buckets
 from schemas.audio import HEARING_RATE, Pcm
 
+log = logging.getLogger("antiphon.gateway.livekit")
+
 PRECONNECT = track_pb2.TF_PRECONNECT_BUFFER
 """The feature of a track of which the first seconds come as a byte stream."""
 FRAME_MS = 32
@@ -285,6 +287,9 @@ def room_sid(room: rtc.Room) -> str:
 
 # ── how the SDK calls us ─────────────────────────────────────────────────────────────────────────────────────────────
 
+_NOBODY_LISTENED = "timed out waiting for ReadyForRoomEventRequest"
+"""The SDK's panic over one room whose `connect` got in and did not come to its end (the loop closed, or the process stood still
+for seconds). It sends SIGTERM to its process at any panic: this one is no reason to end the other rooms' sessions."""
 _load_library = _ffi_client.get_ffi_lib
 _this_thread = threading.local()
 _kept_threads = 0
@@ -312,7 +317,9 @@ def _called(data: Any, length: int) -> None:
     if not getattr(_this_thread, "kept", False):
         _keep_thread()
     event = ffi_pb2.FfiEvent.FromString(ctypes.string_at(data, length))
-    if event.HasField("logs") or event.HasField("panic"):
+    if event.HasField("panic") and _NOBODY_LISTENED in event.panic.message:
+        log.warning("LiveKit: a room was entered, and left before it was heard: %s", event.panic.message)
+    elif event.HasField("logs") or event.HasField("panic"):
         _ffi_client.ffi_event_callback(data, length)
     elif event.HasField("room_event") and _gate.stops(event.room_event, time.monotonic()):
         pass
