@@ -10,7 +10,7 @@ from gateway.sessions.log_away import insist
 from gateway.turn_taking import Capture, Publish, Published
 from schemas.audio import HEARING_RATE, AudioRef, Pcm
 from schemas.bus import Gatekeeping, Outcome, Publication, Receipt, Seen, Snapshot, Storing
-from schemas.clock import Clock
+from schemas.clock import Clock, Now
 from schemas.codec import encode_event, encode_job
 from schemas.errors import EventError
 from schemas.events import Event, Stage, UtteranceCaptured
@@ -44,7 +44,7 @@ class Outbox:
         self._blobs = 0
 
     async def send(
-        self, publish: Publish, cuts: Sequence[Cut], made: float, seen: Seen | None, snapshot: Snapshot | None
+        self, publish: Publish, cuts: Sequence[Cut], made: Now, seen: Seen | None, snapshot: Snapshot | None
     ) -> Published:
         """Store `cuts`, then publish what was decided at `made` (our clock); over a broken log, again and again.
 

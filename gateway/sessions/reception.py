@@ -25,7 +25,7 @@ from gateway.transport import RoomOver, Transport
 from schemas.access.tickets import hash_of, new_ticket, same
 from schemas.audio import Pcm
 from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Seen
-from schemas.clock import Clock
+from schemas.clock import Clock, Now
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.errors import AntiphonError, BusError, EventError
@@ -216,7 +216,7 @@ class Reception:
     def _transport(self, name: TransportName) -> Transport:
         return self.transports.get(name) or Transport(name)
 
-    async def _go_on(self, name: str, claimed: Claimed, sent: float) -> None:
+    async def _go_on(self, name: str, claimed: Claimed, sent: Now) -> None:
         events = await self.house.bus.read(name)
         beginning = _beginning(events)
         rejoin = self._transport(beginning.transport).rejoin
@@ -239,9 +239,9 @@ class Reception:
             session.feed(HungUp(reason))
 
     @asynccontextmanager
-    async def _holding(self, name: str, claimed: Claimed) -> AsyncIterator[dict[str, float]]:
+    async def _holding(self, name: str, claimed: Claimed) -> AsyncIterator[dict[str, Now]]:
         """Keep a session's lease while its room is rejoined; gives `at`: when the last successful hold was sent."""
-        held: dict[str, float] = {}
+        held: dict[str, Now] = {}
 
         async def hold() -> None:
             while True:
@@ -270,7 +270,7 @@ class Reception:
         await self.house.bus.close(name, epoch, last_words(error, self.house.by))
 
     def _continue(
-        self, name: str, claimed: Claimed, events: Sequence[Event], room: Room, sent: float, why: Why, ticket: str = ""
+        self, name: str, claimed: Claimed, events: Sequence[Event], room: Room, sent: Now, why: Why, ticket: str = ""
     ) -> Session:
         house, now = self.house, room.clock.now()
         state, decisions = turn_taking.resume(
@@ -291,7 +291,7 @@ class Reception:
         for event in self._early.get(session.name, []):
             session.tail.receive(event)
 
-    async def _ask(self, what: str, call: Callable[[], Awaitable[T]], timeout: float) -> tuple[float, T]:
+    async def _ask(self, what: str, call: Callable[[], Awaitable[T]], timeout: float) -> tuple[Now, T]:
         """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one. Answers when the
         question was sent, and the answer."""
         sent = self.house.clock.now()

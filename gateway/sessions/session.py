@@ -42,7 +42,7 @@ class Session:
         self.playback = Playback(room, self._log.fetch, self._woken)
         self._telling = Teller(self.name, room)
         self._queues: turn_taking.Queues | None = None
-        self._stopped_at: float | None = None
+        self._stopped_at: Now | None = None
 
     def now(self) -> Now:
         """The session's own time: the gateway's, or that of a room which runs as fast as it goes."""
@@ -53,10 +53,10 @@ class Session:
         """Whether a worker, or the log, has something to answer."""
         return self._log.busy
 
-    def wakes_at(self) -> float:
+    def wakes_at(self) -> Now:
         """When (its own time) something is due next: a timer of turn-taking, or the end of a sentence."""
         ends = self.playback.ends_in()
-        return self.state.wake_at if ends is None else min(self.state.wake_at, self.now() + ends)
+        return self.state.wake_at if ends is None else min(self.state.wake_at, Now(self.now() + ends))
 
     # ── inputs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -66,7 +66,8 @@ class Session:
             return
         now = self.now()
         if isinstance(item, turn_taking.SpeechEdge):
-            self._stopped_at = now - (item.head - item.position) / HEARING_RATE if item.kind == "stop" else None
+            ago = (item.head - item.position) / HEARING_RATE
+            self._stopped_at = Now(now - ago) if item.kind == "stop" else None
         self._report(now)
         self._step(item, now)
         self._house.waken(self)
@@ -154,7 +155,7 @@ class Session:
             positions |= {"room": of_room}
         return Hold(self.name, self.epoch, positions, self.tail.seen)
 
-    def held(self, receipt: Receipt, held: Held, sent: float) -> None:
+    def held(self, receipt: Receipt, held: Held, sent: Now) -> None:
         """The answer to a hold that was sent at `sent` (our clock)."""
         if self.over.is_set():
             return

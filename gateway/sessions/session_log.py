@@ -3,7 +3,7 @@ from the workers that read it, too."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.sessions.house import House
 from gateway.sessions.log_away import insist
@@ -12,6 +12,7 @@ from gateway.sessions.tail import Tail
 from gateway.sessions.waiting import Waiting
 from gateway.turn_taking import Publish, Published
 from schemas.bus import Outcome, Publication, Seen
+from schemas.clock import Now
 from schemas.events import Event
 from schemas.jobs import Job
 from schemas.process.tasks import Tasks
@@ -24,10 +25,10 @@ class Ownership:
     "" where we don't know it; `warnings`: what the client is told at the beginning; `asked`: jobs enqueued with the opening."""
 
     epoch: int
-    held_at: float
+    held_at: Now
     seen: Seen
     known: Sequence[Event] = ()
-    ticket: str = ""
+    ticket: str = field(default="", repr=False)
     warnings: Sequence[str] = ()
     asked: Sequence[Job] = ()
 
@@ -71,7 +72,7 @@ class SessionLog:
         self._tasks.spawn(self._publish(publish, cuts, self._house.clock.now(), answered))
 
     async def _publish(
-        self, publish: Publish, cuts: Sequence[Cut], made: float, answered: Callable[[Publish, Published], None]
+        self, publish: Publish, cuts: Sequence[Cut], made: Now, answered: Callable[[Publish, Published], None]
     ) -> None:
         published = await self._outbox.send(publish, cuts, made, self.tail.seen, self.tail.snapshots.due())
         self.tail.expecting = False
