@@ -102,10 +102,10 @@ class Driver:
     ) -> None:
         session = self.sessions[name]
         session.operation += 1
-        reply = await self.bus.publish(
+        receipt = await self.bus.publish(
             name, session.epoch, Publication(session.operation, events, jobs or [], raises=raises)
         )
-        assert reply.outcome is Outcome.OK, reply
+        assert receipt.outcome is Outcome.OK, receipt
 
     def expect(self, name: str, kind: str) -> asyncio.Future[Event]:
         """The next event of that type of that session."""

@@ -79,8 +79,8 @@ async def _serve(bus: Working, stage: Stage) -> None:
 
 async def _commit(bus: Working, stage: Stage, consumer: str, delivery: Delivery) -> None:
     events, jobs = _instant(delivery)
-    reply = await bus.commit(stage, consumer, delivery, 0, "final", events, jobs)
-    assert reply.outcome is Outcome.OK, reply
+    receipt = await bus.commit(stage, consumer, delivery, 0, "final", events, jobs)
+    assert receipt.outcome is Outcome.OK, receipt
 
 
 async def bench(
@@ -145,8 +145,8 @@ async def _commits_per_second(url: str, sessions: int = 256, commits: int = 100)
 
         async def commit(delivery: Delivery) -> None:
             for step in range(commits):
-                reply = await bus.commit("stt", "bench", delivery, step, "step", [event])
-                assert reply.outcome is Outcome.OK, reply
+                receipt = await bus.commit("stt", "bench", delivery, step, "step", [event])
+                assert receipt.outcome is Outcome.OK, receipt
 
         start = time.perf_counter()
         await asyncio.gather(*(commit(delivery) for delivery in taken.deliveries))

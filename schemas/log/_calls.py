@@ -258,7 +258,7 @@ class TakeAnswer(TypedDict):
 class HoldAnswer(TypedDict):
     time: Micros
     queued: dict[Stage, int]
-    replies: list[Answer]
+    receipts: list[Answer]
 
 
 def unpacked(answer: bytes) -> Any:

@@ -238,7 +238,7 @@ class RedisBus(Bus):
         call = calls.Hold(owner=owner, lease=self._lease, sessions=[calls.hold_row(hold) for hold in sessions])
         answer: calls.HoldAnswer = await self._call("hold", call, keys.leases(partition))
         await self._mark_lease()
-        return Held([_receipt(reply) for reply in answer["replies"]], answer["queued"], answer["time"])
+        return Held([_receipt(receipt) for receipt in answer["receipts"]], answer["queued"], answer["time"])
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
         call = calls.Claim(owner=owner, request=request, ticket=ticket, lease=self._lease, settle=self._sessions_settle)
@@ -279,9 +279,7 @@ class RedisBus(Bus):
         key = keys.events(self.partition(session), session)
         limit: tuple[_Argument, ...] = () if count is None else ("COUNT", count)
         rows = await self._server.command(key, "XRANGE", key, f"{after + 1}-0", "+", *limit)
-        return [
-            decode_event(f[1].decode(), f[5], int(entry.partition(b"-")[0]), Micros(int(f[3]))) for entry, f in rows
-        ]
+        return [_event(int(entry.partition(b"-")[0]), _fields(flat)) for entry, flat in rows]
 
     async def snapshot(self, session: str) -> Snapshot | None:
         partition = self.partition(session)

@@ -76,13 +76,13 @@ end
 -- hold: renew all sessions of a gateway in one partition, and its inbox.
 -- KEYS  lease zset
 -- ARGV  owner, lease (ms), sessions
--- ->    time, queued (stage -> length), replies: OK | LOST | CLOSED | REWOUND (renewed all the same) | MISSING of each
+-- ->    time, queued (stage -> length), receipts: OK | LOST | CLOSED | REWOUND (renewed all the same) | MISSING of each
 local function hold(call, leases)
-  local tag, replies = string.match(leases, '^%b{}'), {}
+  local tag, receipts = string.match(leases, '^%b{}'), {}
   for i, held in ipairs(call.sessions) do
     local s, outcome = load_session(tag .. ':s:' .. held.session), 'OK'
     if not s then
-      replies[i] = missing()
+      receipts[i] = missing()
     else
       -- the owner too: a rewound log may give an epoch twice
       if s.epoch ~= held.epoch or s.owner ~= call.owner then outcome = 'LOST'
@@ -90,13 +90,13 @@ local function hold(call, leases)
       elseif rewound(s, held.seen) then outcome = 'REWOUND' end
       if outcome == 'OK' then rc('HSET', s.key, 'pos', held.positions) end
       if outcome == 'OK' or outcome == 'REWOUND' then lease(s, call.lease) end
-      replies[i] = answer(s, outcome)
+      receipts[i] = answer(s, outcome)
     end
   end
   rc('PEXPIRE', tag .. ':in:' .. call.owner, INBOX_TTL)
   local queued = {}
   for _, stage in ipairs({'stt', 'llm', 'tts'}) do queued[stage] = rc('XLEN', tag .. ':q:' .. stage) end
-  return {time = micros(), queued = queued, replies = replies}
+  return {time = micros(), queued = queued, receipts = receipts}
 end
 
 -- claim: take a session over, after its lease ran out or at once with its ticket. A ticket that is given must be the right one,
