@@ -1,6 +1,7 @@
 """What a worker's model speaks, told beside the log for as long as the worker works: gateways read it, and warn."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import PurePath
 
@@ -35,8 +36,9 @@ async def announce(bus: Announcing, consumer: str, what: Announced, working: Cal
             told = working() and await _told(bus, consumer, what)
             await asyncio.sleep(AGAIN if told else _NOT_YET)
     finally:
-        async with asyncio.timeout(1.0):
-            await _take_back(bus, consumer, what)
+        with contextlib.suppress(TimeoutError):  # it is forgotten by itself
+            async with asyncio.timeout(1.0):
+                await _take_back(bus, consumer, what)
 
 
 async def _told(bus: Announcing, consumer: str, what: Announced) -> bool:

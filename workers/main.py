@@ -10,6 +10,7 @@ from schemas.errors import Permanent
 from schemas.events import Stage
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
+from schemas.process.tasks import Tasks
 from workers import registry
 from workers._metrics import WorkerMetrics
 from workers._stage import StageHandler
@@ -52,14 +53,13 @@ def _options(stage: Stage, settings: Settings) -> WorkerOptions:
     )
 
 
-def _announcing(
-    stage: Stage, settings: Settings, bus: Announcing, consumer: str, worker: Worker
-) -> "asyncio.Task[None] | None":
+def _announcing(stage: Stage, settings: Settings, bus: Announcing, consumer: str, worker: Worker) -> Tasks:
     """Tells gateways what the model speaks, where its provider knows."""
+    tasks = Tasks()
     what = announcement(stage, settings) if stage != "llm" else None
-    if what is None:
-        return None
-    return asyncio.create_task(announce(bus, consumer, what, lambda: not worker.obstacles()), name="announce languages")
+    if what is not None:
+        tasks.spawn(announce(bus, consumer, what, lambda: not worker.obstacles()), "announce languages")
+    return tasks
 
 
 async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None) -> None:
@@ -90,9 +90,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     finally:
         for sent in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(sent)
-        if announcing is not None:
-            announcing.cancel()
-            await asyncio.gather(announcing, return_exceptions=True)
+        await announcing.aclose()
         await handler.aclose()
         await bus.aclose()
         await health.aclose()

@@ -19,6 +19,7 @@ from gateway.sessions.session import Session
 from gateway.sound.detector import FRAME
 from gateway.sound.ring import Stream
 from schemas.audio import HEARING_RATE, Pcm
+from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.engine")
 
@@ -50,7 +51,7 @@ class Engine:
         self._complained = 0.0
         self._frames = np.zeros((64, FRAME), np.int16)
         self._thread = ThreadPoolExecutor(1, "vad") if threaded else None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._soon: list[tuple[float, int, Session]] = []
         """Sessions that may have something to do before the next tick, the next one first (a heap)."""
         self._count = itertools.count()
@@ -62,14 +63,12 @@ class Engine:
     async def start(self) -> None:
         """Warm the VAD up and begin to tick."""
         self.house.vad.warm_up()
-        self._task = asyncio.create_task(self._run(), name="tick")
+        self._tasks.spawn(self._run(), "tick")
 
     async def aclose(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
         if self._thread is not None:
             self._thread.shutdown()
 
@@ -176,7 +175,11 @@ class Engine:
             quick = [session for session in self.sessions.values() if session.hurries and not session.busy]
             if not quick:
                 return
-            await self._turn(quick, 1)
+            try:
+                await self._turn(quick, 1)
+            except Exception:
+                log.exception("a room that hurries failed")
+                return
             await asyncio.sleep(0)  # what the log has for them comes in between
 
     async def _glance(self, until: float) -> None:

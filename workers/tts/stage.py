@@ -4,7 +4,6 @@ A clip is begun once and continued, never repeated: whoever takes over an interr
 the sound is there, synthesizes again and appends what follows.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -17,6 +16,7 @@ from schemas.config.settings import Settings
 from schemas.errors import Permanent, ProviderError
 from schemas.events import ClipReady, Stage
 from schemas.jobs import TtsJob
+from schemas.process.tasks import Tasks
 from workers import registry
 from workers._stage import Work
 from workers.providers import Sound, Speaking, Tts
@@ -41,20 +41,18 @@ class TtsStage:
         self._providers = Opened(provider, settings.tts_provider, opening)
         self._repeats = Repeats()
         self._begun: WeakSet[Work] = WeakSet()
-        self._rehearsal: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def warm_up(self) -> None:
         await self._providers.own.warm_up()
-        self._rehearsal = asyncio.create_task(self._rehearse(), name="rehearse phrases")
+        self._tasks.spawn(self._rehearse(), "rehearse phrases")
 
     async def run(self, works: Sequence[Work]) -> None:
         for work in works:
             await self._speak(work)
 
     async def aclose(self) -> None:
-        if self._rehearsal is not None:
-            self._rehearsal.cancel()
-            await asyncio.gather(self._rehearsal, return_exceptions=True)
+        await self._tasks.aclose()
         await self._providers.aclose()
 
     async def _rehearse(self) -> None:

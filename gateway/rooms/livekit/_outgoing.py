@@ -18,6 +18,7 @@ from gateway.rooms.livekit.conventions import (
     SetAttributes,
     WriteText,
 )
+from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -34,7 +35,8 @@ class Outgoing:
         self._name = ""
         self.participant: rtc.LocalParticipant | None = None
         self._queues: dict[str, deque[Send]] = {"text": deque(), "data": deque(), "attributes": deque()}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
+        self._carrying: dict[str, asyncio.Task[None]] = {}
         self._streams: dict[str, rtc.TextStreamWriter] = {}
         self._complained: set[str] = set()
 
@@ -49,8 +51,8 @@ class Outgoing:
             if isinstance(send, WriteText) and queue and isinstance(queue[-1], WriteText) and queue[-1].key == send.key:
                 send = WriteText(send.key, queue.pop().text + send.text)  # type: ignore[union-attr]  # it is one
             queue.append(send)
-            if kind not in self._tasks:
-                self._tasks[kind] = asyncio.create_task(self._carry(kind), name=f"livekit {kind}")
+            if kind not in self._carrying:
+                self._carrying[kind] = self._tasks.spawn(self._carry(kind), f"livekit {kind}")
 
     def renew(self, participant: rtc.LocalParticipant | None, name: str = "") -> None:
         """Another connection to the room `name`, or none: streams that were open are gone."""
@@ -59,14 +61,13 @@ class Outgoing:
 
     async def flush(self, timeout: float) -> None:
         """Wait until all is sent."""
-        tasks = list(self._tasks.values())
+        tasks = list(self._carrying.values())
         if tasks:
             await asyncio.wait(tasks, timeout=timeout)
 
     def close(self) -> None:
         self.participant = None
-        for task in self._tasks.values():
-            task.cancel()
+        self._tasks.cancel()
 
     async def _carry(self, kind: str) -> None:
         queue = self._queues[kind]
@@ -81,7 +82,7 @@ class Outgoing:
                 except Exception as error:  # whatever the SDK raises: what is shown of a session must never end it
                     self._complain(send, error)
         finally:
-            self._tasks.pop(kind, None)
+            self._carrying.pop(kind, None)
 
     async def _do(self, participant: rtc.LocalParticipant, send: Send) -> None:
         match send:

@@ -22,6 +22,7 @@ from gateway.sound.queue import PcmQueue
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.clock import Clock
 from schemas.errors import AntiphonError
+from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.sip")
 
@@ -338,15 +339,13 @@ class Metronome:
     def __init__(self, late: Callable[[float], None] = lambda _: None):
         self.lines: set[Line] = set()
         self._late = late
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="phones' beat")
+        self._tasks.spawn(self._run(), "phones' beat")
 
     async def aclose(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.aclose()
 
     async def _run(self) -> None:
         now = asyncio.get_running_loop().time
