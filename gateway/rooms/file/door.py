@@ -1,4 +1,4 @@
-"""Recordings as callers: a session with one, and how it is found again after a take-over."""
+"""Recordings as callers: how one is found again after a take-over. (Whoever opens a session with one gives it a `FileRoom`.)"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -6,20 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.rooms.file.room import CALLER, FileRoom
-from gateway.sessions.reception import Reception, new_session
 from schemas.clock import Clock
 from schemas.events import SessionStarted
-
-
-async def converse(
-    reception: Reception, source: Path, target: Path | None, *, agent: str = "", real_time: bool = True
-) -> str:
-    """A session with a recording for a caller, to its end; answers the session's id. AudioFileError, AgentSpecError."""
-    room = FileRoom(source, target, reception.house.clock, real_time=real_time)
-    session = await reception.open(new_session("file"), room, reception.agents.find(agent))
-    await session.over.wait()
-    await room.closed.wait()
-    return session.name
 
 
 def rejoin_file(
