@@ -1,4 +1,4 @@
-"""A room as the gateway sees it. LiveKit, WebSocket, file and memory rooms all stand behind this Protocol.
+"""A room as the gateway sees it. LiveKit, WebSocket, SIP, file and memory rooms all stand behind this Protocol.
 
 A room never blocks and owns no timer: the gateway's tick drains what came in and pushes what goes out.
 """
@@ -35,7 +35,7 @@ class WordsAhead:
         )
 
 
-Telling = ToClient | WordsAhead
+ToRoom = ToClient | WordsAhead
 
 
 class Room(Protocol):
@@ -71,7 +71,7 @@ class Room(Protocol):
     def clear(self) -> float:
         """Drop what is queued, at once; answers the seconds dropped."""
 
-    def send(self, message: Telling) -> None:
+    def send(self, message: ToRoom) -> None:
         """Tell the client; bounded, never blocks."""
 
     async def aclose(self, reason: str) -> None: ...

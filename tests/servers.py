@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ops.stack.embedded.livekit import LiveKit, LiveKitError, find_binary
+from ops.stack.embedded.livekit import LiveKit, LiveKitServerError, find_binary
 from ops.stack.embedded.valkey import Valkey
 from tests.quirks import MODELS, QUIRKS, Answer, refused
 
@@ -52,7 +52,7 @@ def livekit_binary() -> str:
     """The LiveKit server to run the tests on; without one they are skipped with the reason, or fail where CI is set."""
     try:
         return os.environ.get("TEST_LIVEKIT_SERVER") or find_binary()
-    except LiveKitError as error:
+    except LiveKitServerError as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))

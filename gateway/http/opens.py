@@ -24,7 +24,7 @@ class Opens:
         self._opening: list[tuple[str, ...]] = []
 
     def begin(self, address: str, token: str) -> tuple[str, ...]:
-        """Somebody wants a session, or to come back to one. Answers who, for `opened`, `resumed` and `ended`. TurnedAway: too
+        """Somebody wants a session, or to come back to one. Answers who, for `count` and `harmless`. TurnedAway: too
         many."""
         signed = token.rpartition(".")[0]  # a signature can be written in several ways
         who = (f"address {address}", *([f"token {hashlib.sha256(signed.encode()).hexdigest()[:16]}"] if token else []))
@@ -42,7 +42,7 @@ class Opens:
         return who
 
     def count(self, who: tuple[str, ...]) -> None:
-        """A new one for `who`, counted until `counted` or `given_up`. TurnedAway: they have too many."""
+        """A new one for `who`, on its way until `counted` or `given_up`. TurnedAway: they have too many."""
         self._owned = {name: owners for name, owners in self._owned.items() if name in self._alive}
         held = [one for owners in (*self._owned.values(), *self._opening) for one in owners]
         for one, most in zip(who, (self._limits.sessions_per_address, self._limits.sessions_per_token), strict=False):

@@ -45,7 +45,7 @@ class Server:
         self.connections = Connections(public.limits, self.refused)
         self.opens = Opens(public.limits, house.clock, sessions)
         self._routes: list[web.RouteDef] = []
-        self._listening: asyncio.Server | None = None
+        self._listener: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
 
     @property
@@ -77,7 +77,7 @@ class Server:
         manager, loop = self._runner.server, asyncio.get_running_loop()
         assert manager is not None
         try:
-            self._listening = await loop.create_server(
+            self._listener = await loop.create_server(
                 lambda: Visitor(self.connections, manager, loop), self._public.host, self.port, backlog=1024
             )
         except OSError as error:
@@ -86,10 +86,10 @@ class Server:
                 f"GATEWAY_PORT={self.port}: cannot listen on {self._public.host} ({error.strerror}); "
                 "take another, or 0 for any free one"
             ) from None
-        self.port = self._listening.sockets[0].getsockname()[1]
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def aclose(self) -> None:
-        if self._listening is not None:
-            self._listening.close()
+        if self._listener is not None:
+            self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()

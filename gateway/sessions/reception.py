@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from gateway import turn_taking
 from gateway.inputs import HungUp, RoomInput
-from gateway.room import Room, Telling
+from gateway.room import Room, ToRoom
 from gateway.sessions.engine import Engine
 from gateway.sessions.farewell import last_words
 from gateway.sessions.house import House
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class Refused(AntiphonError):
-    """No session for this client. `code`: ticket, moved, over, draining, log, agent."""
+    """No session for this client. `code`: draining, exists, log, over, ticket; of the doors: anew, token."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -232,9 +232,8 @@ class Reception:
                 log.warning("%s: its room can't be rejoined: %s", name, error)
         if room is not None:
             events = [*events, *await self.house.bus.read(name, events[-1].seq)]  # what happened while we joined
-        session = self._continue(
-            name, claimed, events, room or _Nowhere(beginning.room, self.house.clock), held.get("at", sent), "expired"
-        )
+        nowhere = _Nowhere(beginning.room, beginning.transport, self.house.clock)
+        session = self._continue(name, claimed, events, room or nowhere, held.get("at", sent), "expired")
         if room is None:
             session.feed(HungUp(reason))
 
@@ -358,11 +357,10 @@ async def _within(work: Awaitable[object], seconds: float) -> None:
 class _Nowhere(Room):
     """The room of a session whose sound died with its gateway."""
 
-    transport: TransportName = "memory"
     rate = 16_000
 
-    def __init__(self, name: str, clock: Clock) -> None:
-        self.name, self.clock = name, clock
+    def __init__(self, name: str, transport: TransportName, clock: Clock) -> None:
+        self.name, self.transport, self.clock = name, transport, clock
 
     def drain(self) -> Sequence[RoomInput]:
         return ()
@@ -375,7 +373,7 @@ class _Nowhere(Room):
     def clear(self) -> float:
         return 0.0
 
-    def send(self, message: Telling) -> None: ...
+    def send(self, message: ToRoom) -> None: ...
 
     async def aclose(self, reason: str) -> None: ...
 

@@ -1,7 +1,7 @@
 """The function library from Python's side: what each function is called with, and what it answers, all by name.
 
-A `Call` is named as its function, and its fields are the arguments: `Release(consumer=…, delivery=…)` is for `release`, which
-finds `call.consumer` and `call.delivery`. Either way one msgpack map goes over the wire, so a field more shifts no other.
+A `Call` is named after its function, and its fields are the arguments: `ReleaseCall(consumer=…, delivery=…)` is for `release`,
+which finds `call.consumer` and `call.delivery`. Either way one msgpack map goes over the wire, so a field more shifts no other.
 `tests/schemas/log/test_calls.py` holds the Lua to what is declared here.
 
 They are dicts of declared names, which msgpack packs by itself: objects would cost a commit a tenth of its time.
@@ -12,8 +12,7 @@ from typing import Any, TypedDict
 
 import msgpack
 
-from schemas import bus
-from schemas.bus import Delivery, Ending
+from schemas.bus import Delivery, Ending, Hold, Seen
 from schemas.clock import Micros
 from schemas.codec import encode_event, encode_job
 from schemas.events import Event, Stage
@@ -69,7 +68,7 @@ class HoldRow(TypedDict):
     seen: SeenRow | None
 
 
-def seen_row(seen: bus.Seen | None) -> SeenRow | None:
+def seen_row(seen: Seen | None) -> SeenRow | None:
     return {"seq": seen.seq, "at": seen.at} if seen else None
 
 
@@ -110,7 +109,7 @@ def delivery_row(delivery: Delivery) -> DeliveryRow:
     }
 
 
-def hold_row(hold: bus.Hold) -> HoldRow:
+def hold_row(hold: Hold) -> HoldRow:
     positions = msgpack.packb(dict(hold.positions))
     return {"session": hold.session, "epoch": hold.epoch, "positions": positions, "seen": seen_row(hold.seen)}
 
@@ -120,7 +119,7 @@ def hold_row(hold: bus.Hold) -> HoldRow:
 # that ran out is still its owner's.
 
 
-class Take(TypedDict):
+class TakeCall(TypedDict):
     consumer: str
     count: int
     lease: int
@@ -128,24 +127,24 @@ class Take(TypedDict):
     settle: int
 
 
-class Renew(TypedDict):
+class RenewCall(TypedDict):
     consumer: str
     deliveries: Sequence[DeliveryRow]
 
 
-class Release(TypedDict):
+class ReleaseCall(TypedDict):
     consumer: str
     delivery: DeliveryRow
 
 
-class Retire(TypedDict):
+class RetireCall(TypedDict):
     """`dead`: of silence, after which a consumer that owns nothing is forgotten."""
 
     consumer: str
     dead: int
 
 
-class Commit(TypedDict):
+class CommitCall(TypedDict):
     """`stage` and `reason`: for the dead letter."""
 
     consumer: str
@@ -159,7 +158,7 @@ class Commit(TypedDict):
     jobs: Sequence[JobRow]
 
 
-class Open(TypedDict):
+class OpenCall(TypedDict):
     owner: str
     request: str
     ticket: str
@@ -168,7 +167,7 @@ class Open(TypedDict):
     jobs: Sequence[JobRow]
 
 
-class Publish(TypedDict):
+class PublishCall(TypedDict):
     """`raises`: the generation to set; `retention`: the session is closed, and kept for so long; `snapshot`: packed."""
 
     epoch: int
@@ -182,13 +181,13 @@ class Publish(TypedDict):
     jobs: Sequence[JobRow]
 
 
-class Hold(TypedDict):
+class HoldCall(TypedDict):
     owner: str
     lease: int
     sessions: Sequence[HoldRow]
 
 
-class Claim(TypedDict):
+class ClaimCall(TypedDict):
     owner: str
     request: str
     ticket: str
@@ -196,17 +195,29 @@ class Claim(TypedDict):
     settle: int
 
 
-class Expired(TypedDict):
+class ExpiredCall(TypedDict):
     count: int
     settle: int
 
 
-class Post(TypedDict):
+class PostCall(TypedDict):
     request: str
     events: Sequence[EventRow]
 
 
-Call = Take | Renew | Release | Retire | Commit | Open | Publish | Hold | Claim | Expired | Post
+Call = (
+    TakeCall
+    | RenewCall
+    | ReleaseCall
+    | RetireCall
+    | CommitCall
+    | OpenCall
+    | PublishCall
+    | HoldCall
+    | ClaimCall
+    | ExpiredCall
+    | PostCall
+)
 
 
 def packed(call: Call) -> bytes:
@@ -217,7 +228,7 @@ def packed(call: Call) -> bytes:
 # ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Answer(TypedDict):
+class SessionAnswer(TypedDict):
     """Of a session function."""
 
     outcome: str
@@ -226,7 +237,7 @@ class Answer(TypedDict):
     at: Micros
 
 
-class ClaimAnswer(Answer, total=False):
+class ClaimAnswer(SessionAnswer, total=False):
     """Of an `open` or a `claim`; the rest only where it succeeded."""
 
     epoch: int
@@ -258,7 +269,7 @@ class TakeAnswer(TypedDict):
 class HoldAnswer(TypedDict):
     time: Micros
     queued: dict[Stage, int]
-    receipts: list[Answer]
+    receipts: list[SessionAnswer]
 
 
 def unpacked(answer: bytes) -> Any:

@@ -27,7 +27,7 @@ from schemas.jobs import Job
 from schemas.languages import Announced
 from schemas.log import keys
 from schemas.log._fences import check_postable
-from schemas.log._twin import Inbox, Partition, Session
+from schemas.log._twin import Inbox, Partition, StoredSession
 from schemas.process.clock import MonotonicClock
 
 EPOCH = 1_700_000_000_000_000
@@ -293,7 +293,7 @@ class MemoryBus(Bus):
             pass
 
 
-def _info(s: Session, partition: int) -> SessionInfo:
+def _info(s: StoredSession, partition: int) -> SessionInfo:
     return SessionInfo(s.name, partition, s.seq, s.state, s.owner, s.epoch, s.generation, s.lease_ends, s.at)
 
 

@@ -117,7 +117,9 @@ class RedisBus(Bus):
 
     async def take(self, stage: Stage, partition: int, consumer: str, count: int, *, reclaim: bool = True) -> Taken:
         await self._mark_lease()
-        call = calls.Take(consumer=consumer, count=count, lease=self._lease, reclaim=reclaim, settle=self._jobs_settle)
+        call = calls.TakeCall(
+            consumer=consumer, count=count, lease=self._lease, reclaim=reclaim, settle=self._jobs_settle
+        )
         answer: calls.TakeAnswer = await self._call("take", call, keys.queue(partition, stage))
         deliveries = [delivery for row in answer["jobs"] if (delivery := _taken(row, partition))]
         return Taken(deliveries, answer["last_id"], answer["time"], answer["again"] / 1000)
@@ -156,7 +158,7 @@ class RedisBus(Bus):
         return [outcomes[delivery.partition, delivery.entry] for delivery in deliveries]
 
     async def _renew(self, stage: Stage, consumer: str, partition: int, deliveries: list[Delivery]) -> list[Outcome]:
-        call = calls.Renew(consumer=consumer, deliveries=[calls.delivery_row(delivery) for delivery in deliveries])
+        call = calls.RenewCall(consumer=consumer, deliveries=[calls.delivery_row(delivery) for delivery in deliveries])
         return [Outcome(outcome) for outcome in await self._call("renew", call, keys.queue(partition, stage))]
 
     async def commit(
@@ -170,7 +172,7 @@ class RedisBus(Bus):
         jobs: Sequence[Job] = (),
         seen: Seen | None = None,
     ) -> Receipt:
-        call = calls.Commit(
+        call = calls.CommitCall(
             consumer=consumer,
             delivery=calls.delivery_row(delivery),
             step=step,
@@ -185,11 +187,11 @@ class RedisBus(Bus):
         return _receipt(await self._call("commit", call, session, keys.queue(delivery.partition, stage)))
 
     async def release(self, stage: Stage, consumer: str, delivery: Delivery) -> Outcome:
-        call = calls.Release(consumer=consumer, delivery=calls.delivery_row(delivery))
+        call = calls.ReleaseCall(consumer=consumer, delivery=calls.delivery_row(delivery))
         return Outcome(await self._call("release", call, keys.queue(delivery.partition, stage)))
 
     async def retire(self, stage: Stage, partition: int, consumer: str) -> bool:
-        call = calls.Retire(consumer=consumer, dead=_DEAD_CONSUMER)
+        call = calls.RetireCall(consumer=consumer, dead=_DEAD_CONSUMER)
         return bool(await self._call("retire", call, keys.queue(partition, stage)))
 
     # ── gateways ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +205,7 @@ class RedisBus(Bus):
         jobs: Sequence[Job] = (),
         ticket: str = "",
     ) -> Claimed:
-        call = calls.Open(
+        call = calls.OpenCall(
             owner=owner,
             request=request,
             ticket=ticket,
@@ -221,7 +223,7 @@ class RedisBus(Bus):
 
     async def _publish(self, session: str, epoch: int, publication: Publication, retention: int | None) -> Receipt:
         snapshot = publication.snapshot
-        call = calls.Publish(
+        call = calls.PublishCall(
             epoch=epoch,
             operation=publication.operation,
             seen=calls.seen_row(publication.seen),
@@ -235,13 +237,15 @@ class RedisBus(Bus):
         return _receipt(await self._call("publish", call, self._hash(session)))
 
     async def hold(self, owner: str, partition: int, sessions: Sequence[Hold]) -> Held:
-        call = calls.Hold(owner=owner, lease=self._lease, sessions=[calls.hold_row(hold) for hold in sessions])
+        call = calls.HoldCall(owner=owner, lease=self._lease, sessions=[calls.hold_row(hold) for hold in sessions])
         answer: calls.HoldAnswer = await self._call("hold", call, keys.leases(partition))
         await self._mark_lease()
         return Held([_receipt(receipt) for receipt in answer["receipts"]], answer["queued"], answer["time"])
 
     async def claim(self, session: str, owner: str, request: str, ticket: str = "") -> Claimed:
-        call = calls.Claim(owner=owner, request=request, ticket=ticket, lease=self._lease, settle=self._sessions_settle)
+        call = calls.ClaimCall(
+            owner=owner, request=request, ticket=ticket, lease=self._lease, settle=self._sessions_settle
+        )
         return _claimed(await self._call("claim", call, self._hash(session)))
 
     async def inbox(
@@ -264,7 +268,7 @@ class RedisBus(Bus):
         return rows[0][0].decode() if rows else "0-0"
 
     async def expired(self, partition: int, count: int) -> list[str]:
-        call = calls.Expired(count=count, settle=self._sessions_settle)
+        call = calls.ExpiredCall(count=count, settle=self._sessions_settle)
         names: list[str] = await self._call("expired", call, keys.leases(partition))
         return names
 
@@ -272,7 +276,7 @@ class RedisBus(Bus):
 
     async def post(self, session: str, request: str, event: Event) -> Receipt:
         check_postable(event)
-        call = calls.Post(request=request, events=calls.event_rows([event]))
+        call = calls.PostCall(request=request, events=calls.event_rows([event]))
         return _receipt(await self._call("post", call, self._hash(session)))
 
     async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
@@ -371,7 +375,7 @@ class RedisBus(Bus):
         return calls.unpacked(await self._server.function(function, names, calls.packed(call)))
 
 
-def _receipt(answer: calls.Answer) -> Receipt:
+def _receipt(answer: calls.SessionAnswer) -> Receipt:
     return Receipt(Outcome(answer["outcome"]), answer["seq"], answer["time"], answer["at"])
 
 

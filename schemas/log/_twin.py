@@ -77,7 +77,7 @@ class Inbox:
 
 
 @dataclass
-class Session:
+class StoredSession:
     name: str
     owner: str
     ticket: str
@@ -130,14 +130,14 @@ class Partition:
         self.number = number
         self.lease = lease
         self.fenced = fenced
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, StoredSession] = {}
         self.queues: dict[str, Queue] = {"stt": Queue(), "llm": Queue(), "tts": Queue()}
         self.inboxes: dict[str, Inbox] = {}
         self.dead: list[dict[str, Any]] = []
 
     # ── events, lanes and parking ────────────────────────────────────────────────────────────────────────────────────
 
-    def _append(self, s: Session, events: Sequence[Event], now: Micros) -> None:
+    def _append(self, s: StoredSession, events: Sequence[Event], now: Micros) -> None:
         if not events:
             return
         bodies = [
@@ -152,7 +152,7 @@ class Partition:
             inbox.last += 1
             inbox.entries.append((inbox.last, s.name, stored))
 
-    def _push(self, s: Session, queued: Queued) -> None:
+    def _push(self, s: StoredSession, queued: Queued) -> None:
         job = queued.job
         self.queues[job.stage].add(queued)
         if job.lane:
@@ -161,7 +161,7 @@ class Partition:
             if fence and fence != "gen":
                 s.hears[fence] = value
 
-    def _move_up(self, s: Session, lane: str | None) -> None:
+    def _move_up(self, s: StoredSession, lane: str | None) -> None:
         waiting, s.parked = s.parked, []
         for queued in waiting:
             job = queued.job
@@ -173,7 +173,7 @@ class Partition:
             else:
                 s.parked.append(queued)
 
-    def _finish(self, s: Session | None, stage: str, entry: int, job: Job) -> None:
+    def _finish(self, s: StoredSession | None, stage: str, entry: int, job: Job) -> None:
         self.queues[stage].remove(entry)
         if s is None:
             return
@@ -183,7 +183,7 @@ class Partition:
             del s.lanes[lane]
             self._move_up(s, lane)
 
-    def _take_place(self, s: Session, queued: Queued, replaced: str) -> bool:
+    def _take_place(self, s: StoredSession, queued: Queued, replaced: str) -> bool:
         lane = queued.job.lane or ""
         holder = s.lanes.get(lane)
         if holder and fence_of(holder)[1] == replaced:
@@ -196,7 +196,7 @@ class Partition:
                 return True
         return False
 
-    def _enqueue(self, s: Session, jobs: Sequence[Job], now: Micros) -> None:
+    def _enqueue(self, s: StoredSession, jobs: Sequence[Job], now: Micros) -> None:
         for job in jobs:
             if job.id in s.marks:
                 continue
@@ -214,7 +214,7 @@ class Partition:
                 else:
                     self._push(s, queued)
 
-    def _raise(self, s: Session, generation: int) -> None:
+    def _raise(self, s: StoredSession, generation: int) -> None:
         s.generation = generation
         holder = s.lanes.get("llm")
         if holder and s.void(holder):
@@ -343,7 +343,7 @@ class Partition:
             if first is None:
                 return Claimed(_receipt(s, Outcome.EXISTS, now))
             return Claimed(Receipt(Outcome.DUP, first[0], now, first[1]), first[2])
-        s = self.sessions[name] = Session(name, owner, ticket)
+        s = self.sessions[name] = StoredSession(name, owner, ticket)
         self._append(s, events, now)
         self._enqueue(s, jobs, now)
         s.lease_ends = Micros(now + self.lease)
@@ -371,7 +371,7 @@ class Partition:
             s.lease_ends = Micros(0)
         return _receipt(s, Outcome.OK, now)
 
-    def _refusal(self, s: Session, epoch: int, publication: Publication) -> Outcome | None:
+    def _refusal(self, s: StoredSession, epoch: int, publication: Publication) -> Outcome | None:
         if epoch != s.epoch:
             return Outcome.LOST
         if s.operation[0] == epoch and s.operation[1] >= publication.operation:
@@ -437,7 +437,7 @@ class Partition:
         return _receipt(s, Outcome.OK, now)
 
 
-def _receipt(s: Session | None, outcome: Outcome, now: Micros) -> Receipt:
+def _receipt(s: StoredSession | None, outcome: Outcome, now: Micros) -> Receipt:
     return Receipt(outcome, s.seq, now, s.at) if s else Receipt(outcome, 0, now)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from ops.chaos.rooms import RoomChaos, chaos
 from ops.chaos.sounds import Hit, Sounds, Window, misheard
-from ops.stack.embedded.livekit import LiveKitError, find_binary
+from ops.stack.embedded.livekit import LiveKitServerError, find_binary
 from schemas.events import Event, PlaybackStarted, ReplySentence, SessionResumed
 from workers.simulated import pitch
 
@@ -67,7 +67,7 @@ async def test_gateways_die_in_the_middle_of_replies() -> None:
     """Whoever is killed while speaking in a LiveKit room: another goes on there, and nothing is lost, or heard twice."""
     try:
         os.environ.get("TEST_LIVEKIT_SERVER") or find_binary()
-    except LiveKitError as error:
+    except LiveKitServerError as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))

@@ -18,7 +18,7 @@ import soundfile
 import soxr
 
 from gateway.inputs import Attached, Heard, HungUp, Joined, RoomInput
-from gateway.room import Room, Telling
+from gateway.room import Room, ToRoom
 from gateway.sound.audio_file import describe, frames
 from gateway.sound.detector import FRAME
 from gateway.sound.queue import PcmQueue
@@ -67,7 +67,7 @@ class FileRoom(Room):
         self.name = f"{source.resolve()}|{target.resolve() if target else ''}|{'real' if real_time else 'fast'}"
         self.participant = participant
         self.hurries = not real_time
-        self.messages: list[Telling] = []
+        self.messages: list[ToRoom] = []
         self.closed = asyncio.Event()
         self._steps = _Steps(clock.now())
         self.clock = clock if real_time else self._steps
@@ -116,7 +116,7 @@ class FileRoom(Room):
     def clear(self) -> float:
         return self._queue.clear() / RATE
 
-    def send(self, message: Telling) -> None:
+    def send(self, message: ToRoom) -> None:
         self.messages.append(message)
         if isinstance(message, StateMessage):
             self._state = message.state

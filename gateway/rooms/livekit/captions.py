@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.room import Telling, WordsAhead
+from gateway.room import ToRoom, WordsAhead
 from gateway.rooms.livekit.facts import (
     ClipWords,
     Fact,
@@ -143,7 +143,7 @@ class Captions:
         self._clips: dict[tuple[int, int, int], int] = {}
         self._next_clip = 0
 
-    def take(self, message: Telling, pushed: float, played: float) -> list[Fact]:
+    def take(self, message: ToRoom, pushed: float, played: float) -> list[Fact]:
         """What the session says."""
         match message:
             case StateMessage():

@@ -16,7 +16,7 @@ from livekit import rtc
 from livekit.rtc.participant import PublishTrackError
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Left, RoomInput, Typed
-from gateway.room import Room, Telling
+from gateway.room import Room, ToRoom
 from gateway.rooms.livekit import _people
 from gateway.rooms.livekit._connection import RoomConnection, connect
 from gateway.rooms.livekit._ears import Ears
@@ -209,7 +209,7 @@ class LiveKitRoom(Room):
     def clear(self) -> float:
         return self._voice.clear()
 
-    def send(self, message: Telling) -> None:
+    def send(self, message: ToRoom) -> None:
         if self._closed:
             return
         if isinstance(message, SpeechMessage | TranscriptMessage):
@@ -315,7 +315,7 @@ class LiveKitRoom(Room):
                 if who in self._present
             )
 
-    # ── what the SDK says (`Connection` calls these) ─────────────────────────────────────────────────────────────────
+    # ── what the SDK says (`RoomConnection` calls these) ─────────────────────────────────────────────────────────────────
 
     def participant_connected(self, participant: rtc.RemoteParticipant) -> None:
         if not _people.is_human(participant) or self._closed:

@@ -6,7 +6,7 @@ from typing import TypeVar
 import numpy as np
 
 from gateway.inputs import Attached, Heard, Joined, RoomInput
-from gateway.room import Room, Telling
+from gateway.room import Room, ToRoom
 from gateway.sound.playout import Playout
 from schemas.audio import Pcm
 from schemas.clock import Clock
@@ -22,7 +22,7 @@ class MemoryRoom(Room):
 
     def __init__(self, clock: Clock, name: str = "memory", rate: int = 16_000, *, keep: bool = True):
         self.name, self.rate, self.clock = name, rate, clock
-        self.messages: list[Telling] = []
+        self.messages: list[ToRoom] = []
         self.closed: str | None = None
         self._playout = Playout(clock, rate)
         self._inputs: list[RoomInput] = []
@@ -73,7 +73,7 @@ class MemoryRoom(Room):
             samples = max(0, samples - len(last))
         return dropped
 
-    def send(self, message: Telling) -> None:
+    def send(self, message: ToRoom) -> None:
         self.messages.append(message)
 
     async def aclose(self, reason: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.bucket import Bucket
 from gateway.inputs import Attached, Detached, Digits, Heard, HungUp, Joined, RoomInput, Typed
-from gateway.room import Room, Telling
+from gateway.room import Room, ToRoom
 from gateway.rooms.sip.echo import EchoGate
 from gateway.rooms.sip.line import Line
 from schemas.audio import Pcm
@@ -111,7 +111,7 @@ class SipRoom(Room):
     def clear(self) -> float:
         return self.line.clear()
 
-    def send(self, message: Telling) -> None:
+    def send(self, message: ToRoom) -> None:
         """A phone shows nothing."""
 
     async def aclose(self, reason: str) -> None:

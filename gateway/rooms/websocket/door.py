@@ -26,7 +26,7 @@ from schemas.events import SessionStarted
 from schemas.process.tasks import Tasks
 from schemas.text.clean import identity
 
-log = logging.getLogger("antiphon.gateway.server")
+log = logging.getLogger("antiphon.gateway.websocket")
 
 _GRACE = 3.0  # seconds a closed client has to take its leave
 _CLIENT = "client"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aiohttp import WSCloseCode
 
 from gateway.inputs import Attached, Detached, Heard, HungUp, Joined, PushToTalk, RoomInput
-from gateway.room import Room, Telling, WordsAhead
+from gateway.room import Room, ToRoom, WordsAhead
 from gateway.rooms.websocket.connection import ClientConnection
 from gateway.sound.pace import Pace
 from gateway.sound.playout import Playout
@@ -140,7 +140,7 @@ class WebSocketRoom(Room):
             self.send(ClearMessage())
         return dropped
 
-    def send(self, message: Telling) -> None:
+    def send(self, message: ToRoom) -> None:
         if isinstance(message, StateMessage):
             self._state = message
         if self._connection is None:

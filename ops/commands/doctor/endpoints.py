@@ -62,11 +62,11 @@ async def llm(settings: Settings, embedded: str | None) -> Finding:
 async def livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:
     """`stack`: the endpoints of the one that runs here."""
     if not settings.livekit_url and "livekit_url" not in (stack or {}):
-        from ops.stack.embedded.livekit import LiveKitError, find_binary
+        from ops.stack.embedded.livekit import LiveKitServerError, find_binary
 
         try:
             return Finding("livekit", "ok", f"no LIVEKIT_URL: `antiphon up --livekit` starts its own ({find_binary()})")
-        except LiveKitError:
+        except LiveKitServerError:
             return Finding(
                 "livekit", "ok", "no LIVEKIT_URL and no server here (`make livekit` builds one): no LiveKit rooms"
             )

@@ -25,7 +25,7 @@ _MODULE = Path(__file__).parents[2] / "livekit"
 _REPOSITORY = Path(__file__).parents[3]
 
 
-class LiveKitError(AntiphonError):
+class LiveKitServerError(AntiphonError):
     """There is no server, or it doesn't come up."""
 
 
@@ -118,8 +118,10 @@ class LiveKit(ServerProcess):
             self.api_key, self.api_secret = f"antiphon-{secrets.token_hex(4)}", secrets.token_hex(24)
             write_private(self.key_file, f"{self.api_key}: {self.api_secret}\n")
 
-    def _not_up(self, said: str) -> LiveKitError:
-        return LiveKitError(f"the embedded LiveKit server did not come up on {self.host}:{self.ports.http}: {said}")
+    def _not_up(self, said: str) -> LiveKitServerError:
+        return LiveKitServerError(
+            f"the embedded LiveKit server did not come up on {self.host}:{self.ports.http}: {said}"
+        )
 
     async def answers(self) -> bool:
         """Whether it answers HTTP now."""
@@ -137,7 +139,7 @@ def redis_configuration(url: str) -> dict[str, Any]:
     """LiveKit's `redis:` section for one of our URLs."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        raise LiveKitError("REDIS_URL=unix://…: LiveKit reaches Redis by TCP only; give redis://host:port/0")
+        raise LiveKitServerError("REDIS_URL=unix://…: LiveKit reaches Redis by TCP only; give redis://host:port/0")
     found: dict[str, Any] = {"address": f"{parts.hostname}:{parts.port or 6379}"}
     if parts.username:
         found["username"] = unquote(parts.username)
@@ -161,35 +163,35 @@ def pinned_version() -> str:
 
 
 def find_binary() -> str:
-    """The server `make livekit` built, else a livekit-server on PATH. LiveKitError: there is neither, and what to do."""
+    """The server `make livekit` built, else a livekit-server on PATH. LiveKitServerError: there is neither, and what to do."""
     name = f"livekit-server-{pinned_version()}"
     for folder in (Path(os.environ.get("ANTIPHON_DATA") or ".antiphon"), _REPOSITORY / ".antiphon"):
         if os.access(found := folder / "bin" / name, os.X_OK):
             return str(found.absolute())
     if on_path := shutil.which("livekit-server"):
         return on_path
-    raise LiveKitError(
+    raise LiveKitServerError(
         "there is no LiveKit server here: run `make livekit` (needs Go 1.26 or newer), put a livekit-server on PATH, "
         "or set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
     )
 
 
 async def build_if_missing() -> None:
-    """Build the pinned server unless there is one. LiveKitError says why that doesn't work."""
+    """Build the pinned server unless there is one. LiveKitServerError says why that doesn't work."""
     try:
         find_binary()
-    except LiveKitError:
+    except LiveKitServerError:
         await build("server")
 
 
 async def build(what: Literal["server", "people"]) -> str:
-    """The path of what ops/livekit/build.sh builds, or has built. LiveKitError says why that doesn't work."""
+    """The path of what ops/livekit/build.sh builds, or has built. LiveKitServerError says why that doesn't work."""
     process = await asyncio.create_subprocess_exec(
         str(_MODULE / "build.sh"), what, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     path, said = (text.decode("utf-8", "replace").strip() for text in await process.communicate())
     if process.returncode:
-        raise LiveKitError(
+        raise LiveKitServerError(
             said.splitlines()[-1] if said else f"ops/livekit/build.sh {what} failed, and does not say why"
         )
     return path

@@ -20,6 +20,10 @@ def asked(code: str, name: str) -> set[str]:
     return set(re.findall(rf"\b{name}\.(\w+)", code))
 
 
+def function_of(call: type) -> str:
+    return call.__name__.removesuffix("Call").lower()
+
+
 def lua(pattern: str) -> str:
     found = re.search(pattern, source(), re.S | re.M)
     assert found, f"no {pattern} in the library"
@@ -34,7 +38,7 @@ def names_in(header: str) -> Iterator[str]:
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.__name__)
 def test_a_function_asks_for_what_it_is_given(call: type) -> None:
     """Each argument is used, nothing else is asked for, and the comment above the function names them all in their order."""
-    function = call.__name__.lower()
+    function = function_of(call)
     body = lua(rf"^local function {function}\(call,.*?\)\n(.*?)^end$")
     header = lua(rf"^-- {function}: [^\n]*(?:\n--[^\n]*)*?\n-- ARGV  ((?:[^\n]|\n--      +)*?)\n-- ->")
     assert asked(re.sub(r"--.*", "", body), "call") == set(call.__annotations__)
@@ -43,7 +47,7 @@ def test_a_function_asks_for_what_it_is_given(call: type) -> None:
 
 def test_no_function_is_without_its_call() -> None:
     """What the library registers can be called, and nothing else."""
-    assert set(re.findall(r"^register\('(\w+)'", CODE, re.M)) == {call.__name__.lower() for call in CALLS}
+    assert set(re.findall(r"^register\('(\w+)'", CODE, re.M)) == {function_of(call) for call in CALLS}
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from livekit import api, rtc
 
-from ops.stack.embedded.livekit import LiveKit, LiveKitError, find_binary, pinned_version, redis_configuration
+from ops.stack.embedded.livekit import LiveKit, LiveKitServerError, find_binary, pinned_version, redis_configuration
 
 
 async def test_a_participant_gets_in(livekit: LiveKit) -> None:
@@ -48,7 +48,7 @@ def test_no_server_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("ops.stack.embedded.livekit._REPOSITORY", tmp_path)
-    with pytest.raises(LiveKitError, match=r"make livekit.*PATH.*LIVEKIT_URL"):
+    with pytest.raises(LiveKitServerError, match=r"make livekit.*PATH.*LIVEKIT_URL"):
         find_binary()
 
 
@@ -72,5 +72,5 @@ def test_it_uses_the_redis_we_use() -> None:
         "db": 3,
         "use_tls": True,
     }
-    with pytest.raises(LiveKitError, match="TCP"):
+    with pytest.raises(LiveKitServerError, match="TCP"):
         redis_configuration("unix:///run/redis.sock")

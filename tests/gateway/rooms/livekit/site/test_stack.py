@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ops.people.livekit_caller import LiveKitCaller
-from ops.stack.embedded.livekit import LiveKitError, find_binary
+from ops.stack.embedded.livekit import LiveKitServerError, find_binary
 from ops.stack.here import running
 from ops.stack.stack import Plan, Stack
 from schemas.config.settings import load
@@ -16,7 +16,7 @@ async def test_a_stack_with_rooms(tmp_path: Path) -> None:
     """Once the stack is ready a new room gets the agent, and the secret stands in one file only, its owner's."""
     try:
         find_binary()
-    except LiveKitError as error:
+    except LiveKitServerError as error:
         pytest.skip(str(error))  # where CI is set, the `livekit` fixture fails instead
     plan = Plan(tmp_path / "up", stt=0, llm=0, tts=0, free_ports=True, livekit=True)
     async with Stack(plan, load(llm_provider="simulated")) as stack:

@@ -11,7 +11,7 @@ import pytest
 from livekit import api
 
 from gateway.main import Gateway
-from gateway.rooms.livekit import door as dispatch
+from gateway.rooms.livekit import door
 from gateway.rooms.livekit.names import session_name
 from gateway.rooms.livekit.room import LiveKitRoom
 from ops.stack.embedded.livekit import LiveKit
@@ -146,8 +146,8 @@ async def _room_is_held(gateway: Gateway, name: str) -> None:
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gateways of this process look for lonely rooms more often, and believe sooner that a room is gone."""
-    monkeypatch.setattr(dispatch, "LOOK_EVERY", 0.4)
-    monkeypatch.setattr(dispatch, "MADE_ANEW_WITHIN", 2.0)
+    monkeypatch.setattr(door, "LOOK_EVERY", 0.4)
+    monkeypatch.setattr(door, "MADE_ANEW_WITHIN", 2.0)
 
 
 StartProcess = Callable[[str], Awaitable[KeptProcess]]
