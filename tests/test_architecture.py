@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+TOPS = ("schemas", "gateway", "workers", "api", "ops", "tests")
 TEXT = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PATH = re.compile(r"`((?:schemas|gateway|workers|api|ops|tests|docs)/[\w/.]+)`(?: \(`([\w.]+)`\))?")
+FILE = re.compile(r"`([\w/-]+\.py)`")
+DOCS = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
 TREE = re.compile(r"^ {4}(\w+)/ .*\n((?: {8,}.*\n)*)", re.MULTILINE)
 
 
@@ -16,6 +19,14 @@ def test_what_it_names_is_there(path: str, name: str) -> None:
     """Every path it names exists, and where it names something within, that stands in there."""
     assert (ROOT / path).exists()
     assert not name or re.search(rf"\b{re.escape(name.split('.')[-1])}\b", (ROOT / path).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_files_that_docs_name_are_there(path: Path) -> None:
+    """A `*.py` that a page names is the end of some file's path in this tree."""
+    tree = [f"/{file.relative_to(ROOT)}" for top in TOPS for file in (ROOT / top).rglob("*.py")]
+    named = set(FILE.findall(path.read_text("utf-8")))
+    assert {name for name in named if not any(file.endswith(f"/{name}") for file in tree)} == set()
 
 
 def test_its_tree_is_the_trees() -> None:
