@@ -65,7 +65,8 @@ class Driver:
         session = self.sessions[name]
         session.turn += 1
         turn, utterance = session.turn, f"u{session.turn}"
-        then = LlmJob(id=f"llm/{turn}.{turn}", session=name, turn=turn, generation=turn) if reply else None
+        then = LlmJob.of(self._agent, name, turn, turn, committed=False) if reply else None
+        job = SttJob.of(self._agent, name, turn, utterance, "caller", then=then)
         await self.publish(
             name,
             [
@@ -73,17 +74,7 @@ class Driver:
                     turn=turn, utterance=utterance, participant="caller", audio=[session.audio], duration=1.0
                 )
             ],
-            [
-                SttJob(
-                    id=f"stt/{utterance}",
-                    session=name,
-                    turn=turn,
-                    utterance=utterance,
-                    participant="caller",
-                    audio=[session.audio],
-                    then=then,
-                )
-            ],
+            [job.model_copy(update={"audio": [session.audio], "deadline": 30.0})],
             raises=turn,
         )
         return turn, utterance

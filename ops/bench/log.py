@@ -18,6 +18,7 @@ from ops.bench.figures import milliseconds
 from ops.stack.embedded.valkey import Valkey
 from schemas.audio import AudioRef
 from schemas.bus import Delivery, Outcome, Working
+from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
 from schemas.events import STAGES, Cause, ClipReady, Event, ReplyFinished, ReplySentence, Stage, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
@@ -39,14 +40,9 @@ def _instant(delivery: Delivery) -> tuple[list[Event], list[Job]]:
     if isinstance(job, LlmJob):
         said = ReplySentence(turn=job.turn, generation=job.generation, index=0, text="Good morning.", cause=cause)
         done = ReplyFinished(turn=job.turn, generation=job.generation, sentences=1, cause=cause)
-        speak = TtsJob(
-            id=f"tts/{job.turn}.{job.generation}.0",
-            session=job.session,
-            turn=job.turn,
-            generation=job.generation,
-            index=0,
-            text=said.text,
-        )
+        assert job.turn is not None
+        assert job.generation is not None
+        speak = TtsJob.sentence(AgentSpec(), job.session, job.turn, job.generation, 0, said.text)
         return [said, done], [speak]
     clip = ClipReady(turn=job.turn, generation=job.generation, index=0, audio=_SILENCE, duration=1.0, cause=cause)
     return [clip], []

@@ -6,10 +6,11 @@ import typer
 
 from ops import console
 from ops.commands._options import JsonLog, given, log_format
+from schemas.events import Stage
 
 
 def worker(
-    stage: Annotated[Literal["stt", "llm", "tts"], typer.Argument(help="The stage this worker serves.")],
+    stage: Annotated[Stage, typer.Argument(help="The stage this worker serves.")],
     batch: Annotated[int | None, typer.Option(min=1, help="Jobs of different sessions at once (WORKER_BATCH).")] = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Jobs in hand at once (WORKER_SLOTS).")] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="STT_DEVICE or TTS_DEVICE.")] = None,

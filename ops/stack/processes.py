@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from schemas.events import STAGES
+from schemas.events import STAGES, Stage
 
-Kind = Literal["stt", "llm", "tts", "gateway"]
+Kind = Stage | Literal["gateway"]
 
 _forks = multiprocessing.get_context("forkserver")
 

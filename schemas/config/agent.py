@@ -1,12 +1,11 @@
 """The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.config.explain import explain
+from schemas.config.explain import read_text, read_toml
 from schemas.errors import AgentSpecError
 
 
@@ -172,26 +171,9 @@ class AgentSpec(_Section):
 def load_agent(path: Path) -> AgentSpec:
     """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
     what is allowed."""
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise AgentSpecError(
-            f"{path}: cannot be read ({error.strerror}); give the path of an agent file in TOML"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise AgentSpecError(f"{path}: byte {error.start} is not UTF-8; save the agent file as UTF-8 text") from None
-    return parse_agent(text, str(path), path.stem)
+    return parse_agent(read_text(path, AgentSpecError, "the path of an agent file"), str(path), path.stem)
 
 
 def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:
     """An agent from TOML text; `name`: what errors call it; `called`: what the agent is called where the text does not say."""
-    try:
-        found = tomllib.loads(text)
-        if called and found.get("name", "") == "":
-            found["name"] = called
-        return AgentSpec.model_validate(found)
-    except tomllib.TOMLDecodeError as error:
-        raise AgentSpecError(f"{name}: not TOML: {error}") from None
-    except ValidationError as error:
-        items = [dict(item) for item in error.errors()]
-        raise AgentSpecError("\n".join(explain(AgentSpec, name, text, item) for item in items)) from None
+    return read_toml(AgentSpec, text, name, AgentSpecError, defaults={"name": called} if called else {})

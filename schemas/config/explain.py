@@ -2,13 +2,45 @@
 
 import difflib
 import tomllib
-from collections.abc import Sequence
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-Path = tuple[str, ...]
+from schemas.errors import AntiphonError
+
+Keys = tuple[str, ...]
+_Spec = TypeVar("_Spec", bound=BaseModel)
+
+
+def read_text(path: Path, error: type[AntiphonError], wanted: str, setting: str = "") -> str:
+    """`wanted`, a file that somebody wrote. Raises `error`, which names the file and the `setting` it stands in ("": none)."""
+    name = f"{setting}={path}" if setting else str(path)
+    try:
+        return path.read_text("utf-8")
+    except OSError as problem:
+        raise error(f"{name}: cannot be read ({problem.strerror}); give {wanted} in TOML") from None
+    except UnicodeDecodeError as problem:
+        raise error(f"{name}: byte {problem.start} is not UTF-8; save it as UTF-8 text") from None
+
+
+def read_toml(
+    spec: type[_Spec], text: str, name: str, error: type[AntiphonError], *,
+    sentence: Callable[[type[BaseModel], str, str, dict[str, Any]], str] | None = None, defaults: Mapping[str, str] = {},
+) -> _Spec:  # fmt: skip
+    """A `spec` from TOML text; `name`: of the file; `sentence`: says what is wrong (None: `explain`); `defaults`: for what the
+    text leaves out, or leaves empty. Raises `error`, a line for everything that is wrong."""
+    say = sentence or explain
+    try:
+        found = tomllib.loads(text)
+        found |= {key: value for key, value in defaults.items() if found.get(key, "") == ""}
+        return spec.model_validate(found)
+    except tomllib.TOMLDecodeError as problem:
+        raise error(f"{name}: not TOML: {problem}") from None
+    except ValidationError as problem:
+        raise error("\n".join(say(spec, name, text, dict(item)) for item in problem.errors())) from None
 
 
 def explain(spec: type[BaseModel], name: str, text: str, item: dict[str, Any]) -> str:
@@ -25,7 +57,7 @@ def explain(spec: type[BaseModel], name: str, text: str, item: dict[str, Any]) -
     return f"{where}{found}; expected {expected(field)}{when_left_out(field)}"
 
 
-def line_of(text: str, keys: Path) -> int | None:
+def line_of(text: str, keys: Keys) -> int | None:
     """The line, from 1, at which `keys` is first set in this TOML text (by key, dotted key, table or inline table)."""
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
@@ -52,7 +84,7 @@ def _parsed(lines: Sequence[str]) -> dict[str, Any] | None:
         return None
 
 
-def _contains(table: Any, keys: Path) -> bool:
+def _contains(table: Any, keys: Keys) -> bool:
     for key in keys:
         if not isinstance(table, dict) or key not in table:
             return False
@@ -69,7 +101,7 @@ def _until_index(loc: Sequence[str | int]) -> list[str]:
     return keys
 
 
-def _find(spec: type[BaseModel], keys: Path) -> tuple[type[BaseModel], FieldInfo | None]:
+def _find(spec: type[BaseModel], keys: Keys) -> tuple[type[BaseModel], FieldInfo | None]:
     """The section `keys` lies in, and its field, if the spec knows it."""
     section, field = spec, None
     for depth, key in enumerate(keys):
@@ -81,7 +113,7 @@ def _find(spec: type[BaseModel], keys: Path) -> tuple[type[BaseModel], FieldInfo
     return section, field
 
 
-def _unknown(spec: type[BaseModel], section: type[BaseModel], keys: Path) -> str:
+def _unknown(spec: type[BaseModel], section: type[BaseModel], keys: Keys) -> str:
     table = f"[{'.'.join(keys[:-1])}]" if len(keys) > 1 else "the top of the file"
     key = keys[-1]
     near = difflib.get_close_matches(key, section.model_fields, n=1)

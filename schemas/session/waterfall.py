@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.clock import Micros
+from schemas.events import STAGES
 from schemas.session.state import Sentence, SessionState, Turn, Utterance
 
 PARTS = ("soft_end", "stt", "llm", "tts", "commit_wait", "playout")
@@ -122,7 +123,7 @@ class _Moments:
     def __init__(self, turn: Turn, first: Sentence, end: Micros):
         self._turn, self._first, self._end = turn, first, end
         self._parts = dict.fromkeys(PARTS, 0)
-        self._queued = dict.fromkeys(("stt", "llm", "tts"), 0.0)
+        self._queued: dict[str, float] = dict.fromkeys(STAGES, 0.0)
 
     def waterfall(self) -> Waterfall:
         turn, commit = self._turn, self._turn.commit

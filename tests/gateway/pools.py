@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Delivery
+from schemas.config.agent import AgentSpec
 from schemas.events import (
+    STAGES,
     Cause,
     ClipReady,
     Event,
@@ -47,7 +49,7 @@ class Pools:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> "Pools":
-        self._tasks = [asyncio.create_task(self._serve(stage)) for stage in ("stt", "llm", "tts")]
+        self._tasks = [asyncio.create_task(self._serve(stage)) for stage in STAGES]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -97,15 +99,10 @@ class Pools:
                 return [heard], [job.then] if job.then and text else []
             case LlmJob():
                 sentences = [ReplySentence(**common, index=index, text=text) for index, text in enumerate(self.says)]
+                assert job.turn is not None
+                assert job.generation is not None
                 jobs = [
-                    TtsJob(
-                        id=f"tts/{job.turn}.{job.generation}.{index}",
-                        session=job.session,
-                        turn=job.turn,
-                        generation=job.generation,
-                        index=index,
-                        text=text,
-                    )
+                    TtsJob.sentence(AgentSpec(), job.session, job.turn, job.generation, index, text)
                     for index, text in enumerate(self.says)
                 ]
                 return [*sentences, ReplyFinished(**common, sentences=len(sentences))], list(jobs)

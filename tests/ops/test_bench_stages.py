@@ -2,11 +2,12 @@
 
 from ops.bench.stages import bench
 from schemas.config.settings import Settings
+from schemas.events import STAGES
 
 
 async def test_figures_are_the_stages_own() -> None:
     """With models of fixed cost, every figure is that cost and little more, in milliseconds."""
-    simulated = {f"{stage}_provider": "simulated" for stage in ("stt", "llm", "tts")}
+    simulated = {f"{stage}_provider": "simulated" for stage in STAGES}
 
     figures = await bench(Settings(_env_file=None, **simulated), jobs=3)  # type: ignore[arg-type]
 

@@ -6,15 +6,14 @@ Nobody is accepted until a trunk says so. Secrets are named here and stand in th
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Collection, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from schemas.config.explain import shown
+from schemas.config.explain import read_text, read_toml, shown
 from schemas.errors import SettingsError
 from schemas.process.hosts import Network
 
@@ -114,25 +113,12 @@ class Trunks(_Section):
 
 def load_trunks(path: Path) -> Trunks:
     """Read a trunk file. SettingsError names the file, the line, what was found and what is expected."""
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise SettingsError(
-            f"SIP_TRUNKS={path}: cannot be read ({error.strerror}); give a trunk file in TOML"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"SIP_TRUNKS={path}: byte {error.start} is not UTF-8; save it as UTF-8 text") from None
-    return parse_trunks(text, str(path))
+    return parse_trunks(read_text(path, SettingsError, "a trunk file", "SIP_TRUNKS"), str(path))
 
 
 def parse_trunks(text: str, name: str = "trunks.toml") -> Trunks:
     """Trunks from TOML text; `name`: what errors call it."""
-    try:
-        trunks = Trunks.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{name}: not TOML: {error}") from None
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(name, text, dict(item)) for item in error.errors())) from None
+    trunks = read_toml(Trunks, text, name, SettingsError, sentence=_explain)
     problems = list(_problems(trunks, name))
     if problems:
         raise SettingsError("\n".join(problems))
@@ -159,7 +145,7 @@ def _problems(trunks: Trunks, name: str) -> Iterator[str]:
                 yield f"{where}: the secret of {what} is to stand in the environment variable {variable}, which is not set"
 
 
-def _explain(name: str, text: str, item: dict[str, object]) -> str:
+def _explain(_: type[BaseModel], name: str, text: str, item: dict[str, object]) -> str:
     path: tuple[object, ...] = item["loc"]  # type: ignore[assignment]
     keys = [part for part in path if isinstance(part, str)]
     number = next((part for part in path if isinstance(part, int)), 0)

@@ -8,7 +8,9 @@ class TestMyStt(SttContract):
 
 import pytest
 
-pytest.register_assert_rewrite(*(f"workers.testing.contracts.{stage}" for stage in ("stt", "llm", "tts")))
+from schemas.events import STAGES
+
+pytest.register_assert_rewrite(*(f"workers.testing.contracts.{stage}" for stage in STAGES))
 
 from workers.testing.contracts.llm import LlmContract  # noqa: E402
 from workers.testing.contracts.stt import SttContract  # noqa: E402

@@ -30,6 +30,7 @@ from gateway.rooms.livekit.facts import (
     WordsSounded,
 )
 from schemas.client import LONGEST_MESSAGE
+from schemas.events import STAGES
 from schemas.text.clean import one_line, well_formed
 
 VERSION = "2.1.0"
@@ -237,6 +238,6 @@ def _timings(sequence: int, fact: ClipWords | SentenceWords) -> dict[str, Any]:
 
 
 def _metrics(seconds: dict[str, float]) -> dict[str, Any]:
-    ttfb = [{"processor": name, "value": value} for name, value in seconds.items() if name in ("stt", "llm", "tts")]
-    rest = [{"processor": name, "value": value} for name, value in seconds.items() if name not in ("stt", "llm", "tts")]
+    ttfb = [{"processor": name, "value": value} for name, value in seconds.items() if name in STAGES]
+    rest = [{"processor": name, "value": value} for name, value in seconds.items() if name not in STAGES]
     return {"ttfb": ttfb} | ({"processing": rest} if rest else {})
