@@ -80,6 +80,9 @@ def started(service: Mapping[str, Any], folder: Path) -> Iterator[tuple[subproce
         )
         try:
             yield process, environment
+        except BaseException:  # pytest's own, of a test whose time runs out, too
+            print((folder / "output").read_text())
+            raise
         finally:
             process.kill()
             process.wait()

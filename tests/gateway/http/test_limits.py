@@ -20,6 +20,7 @@ from schemas.client import EndedMessage, ErrorMessage, ReadyMessage
 from schemas.errors import SettingsError
 from schemas.process.hosts import within
 from tests.gateway.door import SECRET, START, Door, closing, door, told
+from tests.gateway.rig import ticks
 
 
 @asynccontextmanager
@@ -135,8 +136,9 @@ async def test_nonsense_leaves_nothing_in_the_log(said: bytes, caplog: pytest.Lo
     """What is no HTTP, or ends in the middle, is not told in tracebacks; nor are tokens that came in odd places."""
     async with door() as gateway:
         async with half_open(gateway.server.port, 1, said):
-            await asyncio.sleep(0.1)
-        await asyncio.sleep(0.1)
+            await ticks(gateway.engine.house, 3)
+        while gateway.server.connections.count:
+            await asyncio.sleep(0.01)
         assert isinstance((await gateway.begin())[1], ReadyMessage)
     said = [record for record in caplog.records if record.name.startswith("aiohttp") or record.exc_info]
     assert [record.getMessage() for record in said if record.levelno >= logging.WARNING] == []

@@ -64,7 +64,11 @@ async def test_the_answer_is_repeated_until_it_is_acknowledged(tmp_path: Path) -
         party.learn(await party.response())
         assert status(await party.response()) == "200 OK"
         party.send(party.message("ACK"))
-        await here.ticks(42)
+        async with Party(here.phones.port) as other:  # whose answer is repeated by the same timers, all this time
+            other.send(other.message("INVITE", body=sdp(other.sound.port)))
+            other.learn(await other.response())
+            for _ in range(3):
+                assert status(await other.response()) == "200 OK"
         assert party.quiet()
 
 

@@ -36,6 +36,22 @@ async def answers(stream: Stream, here: Office) -> bool:
     return told.startswith(b"SIP/2.0 200 ")
 
 
+def looked_at(here: Office, peer: tuple[str, int]) -> list[bool]:
+    """What comes of every look from now on whether a call goes on by the connection of `peer`."""
+    wire = here.phones.sides[1].wire
+    assert isinstance(wire, tcp.TcpWire)
+    in_use, found = wire.in_use, list[bool]()
+
+    def look(address: tuple[str, int]) -> bool:
+        used = in_use(address)
+        if address == peer:
+            found.append(used)
+        return used
+
+    wire.in_use = look
+    return found
+
+
 async def closed(streams: list[Stream]) -> None:
     for _, writer in streams:
         writer.close()
@@ -121,8 +137,11 @@ async def test_a_connection_nobody_uses(tmp_path: Path, monkeypatch: pytest.Monk
             party.learn(answer[answer.index(b"SIP/2.0 200") :].decode())
             calling[1].write(party.message("ACK", "100").replace("SIP/2.0/UDP", "SIP/2.0/TCP").encode())
             session = await here.session()
+            looks = looked_at(here, ("127.0.0.1", port))
             assert await cut_off(idle)
-            await asyncio.sleep(0.6)
+            seen = len(looks)
+            while len(looks) < seen + 2:
+                await asyncio.sleep(0.01)
             assert here.phones.calls.by(("127.0.0.1", port))
             call = here.phones.calls.of_session(session)
             assert call is not None

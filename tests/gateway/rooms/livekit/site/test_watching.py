@@ -36,10 +36,13 @@ async def test_a_room_older_than_every_gateway_gets_its_agent(site: Site) -> Non
 async def test_two_that_come_at_once(site: Site) -> None:
     """Two gateways that join the same room in the same instant: one comes, nobody ever sees the other."""
     ann = await site.person("lobby")
-    gateways = [await site.gateway(livekit_agent_name=f"nobody-asks-{number}") for number in range(2)]
+    names = [f"nobody-asks-{number}" for number in range(2)]
+    gateways = [await site.gateway(livekit_watch=True, livekit_agent_name=name) for name in names]
     came = await asyncio.gather(*(gateway.livekit.join("lobby") for gateway in gateways), return_exceptions=True)
     assert sorted(type(one).__name__ for one in came) == ["Refused", "str"]
     await until(lambda: len(agents(ann)) == 1, "one agent")
+    for gateway in gateways:  # one that came late would have come by then
+        await site.looks(gateway, 2)
     there = await site.api.room.list_participants(api.ListParticipantsRequest(room="lobby"))
     assert len(there.participants) == 2
     assert [agent.attributes["antiphon.session"] for agent in agents(ann)] == [
