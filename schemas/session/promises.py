@@ -6,10 +6,12 @@ from typing import Any
 from schemas.events import (
     ClipReady,
     Event,
+    PlaybackFinished,
     PlaybackStarted,
     ReplyFinished,
     ReplySentence,
     SessionEnded,
+    SessionResumed,
     SessionStarted,
     ToolCalled,
     ToolReturned,
@@ -22,6 +24,8 @@ from schemas.events import (
 
 _ABANDONED = frozenset({"error", "gateway_lost"})
 """Reasons of a session's end that stand for the ends of its turns: there was nobody left to write them."""
+_LATE = ("transcript.", "reply.", "tool.", "clip.", "stage.")
+"""What stages may still say of a turn that has ended."""
 
 
 def violations(events: Sequence[Event]) -> list[str]:
@@ -52,6 +56,9 @@ class _Check:
         self._sentences: dict[tuple[int | None, int | None], int] = {}
         self._sound: set[Hashable] = set()
         self._phrases: set[str] = set()
+        self._played: dict[int | None, int] = {}
+        """Turn → seq of its first playback.started."""
+        self._playing: PlaybackStarted | None = None
         self._calls: set[str] = set()
 
     def one(self, event: Event) -> None:
@@ -59,6 +66,8 @@ class _Check:
         self._fence(event)
         if event.turn is not None:
             self._turns.setdefault(event.turn, event.seq)
+            if event.turn in self._ended and not event.type.startswith(("turn.ended", *_LATE)):
+                self._say(event, f"turn {event.turn} ended with event {self._ended[event.turn]}")
         checks = _CHECKS.get(type(event))
         if checks is not None:
             checks(self, event)
@@ -124,6 +133,9 @@ class _Check:
                 self._say(event, f"replaces utterance {event.replaces}, which {other} has replaced")
             self._replaced[event.replaces] = event.utterance
         self._utterances[event.utterance] = event
+        self._committed.discard(event.turn or 0)
+        if event.turn in self._played:
+            self._say(event, f"reopens turn {event.turn}, which plays since event {self._played[event.turn]}")
 
     def partial(self, event: TranscriptPartial) -> None:
         self._only_once(event, "this very job's partial", event.cause.job if event.cause else event.seq)
@@ -135,8 +147,6 @@ class _Check:
 
     def committed(self, event: TurnCommitted) -> None:
         self._committed.add(event.turn)
-        if event.turn in self._ended:
-            self._say(event, f"turn {event.turn} ended with event {self._ended[event.turn]}")
 
     def ended(self, event: TurnEnded) -> None:
         self._only_once(event, f"turn {event.turn} ended", event.turn)
@@ -178,10 +188,23 @@ class _Check:
         self._only_once(event, f"sentence {event.index} of turn {event.turn} played", event.turn, event.index)
         if event.turn not in self._committed:
             self._say(event, f"turn {event.turn} was never committed")
-        if event.turn in self._ended:
-            self._say(event, f"turn {event.turn} ended with event {self._ended[event.turn or 0]}")
+        if event.generation != self._generation:
+            self._say(event, f"of generation {event.generation}, while it is {self._generation}")
+        if self._playing is not None and self._playing.turn not in self._ended:
+            self._say(event, f"before the sentence of event {self._playing.seq} was over")
+        self._playing = event
+        self._played.setdefault(event.turn, event.seq)
         if (event.turn, event.generation, event.index) not in self._sound and not self._phrases:
             self._say(event, f"sentence {event.index} of turn {event.turn} has no sound")
+
+    def played(self, event: PlaybackFinished) -> None:
+        playing = self._playing
+        if playing is not None and (playing.turn, playing.index) == (event.turn, event.index):
+            self._playing = None
+
+    def resumed(self, event: SessionResumed) -> None:
+        """What its gateway was saying when it died, nobody may finish."""
+        self._playing = None
 
 
 _OF_A_REPLY = (ReplySentence, ReplyFinished, ToolCalled, ToolReturned, ClipReady)
@@ -198,4 +221,6 @@ _CHECKS: dict[type, Callable[[_Check, Any], None]] = {
     ToolReturned: _Check.returned,
     ClipReady: _Check.clip,
     PlaybackStarted: _Check.playing,
+    PlaybackFinished: _Check.played,
+    SessionResumed: _Check.resumed,
 }

@@ -20,8 +20,8 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.jobs import LlmJob, SttJob, TtsJob
+from schemas.session.promises import violations
 from tests.gateway.turn_taking.call import FRAME, Call, Stages
-from tests.gateway.turn_taking.promises import broken
 
 LONG = [["This is a sentence of quite some length to be interrupted.", "And here is another one."]]
 
@@ -80,7 +80,7 @@ def test_words_interrupt_and_the_agent_knows_what_was_heard() -> None:
     publish = next(d for _, d in call.did(Publish) if d.raises == 1)
     assert [job.id for job in publish.jobs if isinstance(job, LlmJob)] == ["llm/2.1"]
     assert call.ended() == [(1, "interrupted", "barge_in"), (2, "played", "finished")]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_capturing_speech_over_the_agent_raises_nothing_and_names_no_successor() -> None:
@@ -158,7 +158,7 @@ def test_yes_over_the_question_answers_it_once_the_agent_is_done(text: str, befo
     assert call.of(TurnEnded)[0].heard == " ".join(ASKS)
     assert [job.turn for job in call.jobs if isinstance(job, LlmJob)] == [1, 2]
     assert next(e for e in call.log if e.type == "turn.committed" and e.turn == 2).seq > call.of(TurnEnded)[0].seq
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_a_yes_that_waits_is_answered_by_whoever_takes_over() -> None:
         call.at(end - 1.0 + moment, call.take_over)
         call.run(20.0)
         assert call.ended() == [(1, "played", "finished"), (2, "played", "finished")], call.show()
-        assert not broken(call.log)
+        assert not violations(call.log)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_without_barge_in_the_agent_finishes_and_then_answers() -> None:
     call.run(20.0)
     assert not call.did(Pause)
     assert call.ended() == [(1, "played", "finished"), (2, "played", "finished")]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_an_urgent_say_interrupts_like_a_barge_in_and_a_patient_one_waits() -> None:

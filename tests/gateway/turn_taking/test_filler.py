@@ -9,8 +9,8 @@ from schemas.config.agent import AgentSpec
 from schemas.events import EndRequested, SayRequested, TurnCommitted, TurnEnded
 from schemas.session.chat import messages
 from schemas.session.fold import fold_all
+from schemas.session.promises import violations
 from tests.gateway.turn_taking.call import Call, Stages
-from tests.gateway.turn_taking.promises import broken
 
 AGENT = AgentSpec(patience=3.0)
 REPLY = "This is the first sentence. And here is the second one."
@@ -35,7 +35,7 @@ def test_a_slow_answer_is_announced() -> None:
     first, second = call.of(TurnCommitted)
     assert (first.turn, second.turn, second.why) == (1, 2, "filler")
     assert (second.at - first.at) / 1e6 == pytest.approx(3.0, abs=0.1)
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_the_llm_is_never_told() -> None:
@@ -58,7 +58,7 @@ def test_it_is_said_once_however_long_it_takes() -> None:
     call = asked(Stages(dead={"llm"}, llm=8.0)).run(60.0)
     assert heard(call) == [AGENT.filler, "", AGENT.fallback]
     assert [how for _, how, _ in call.ended()] == ["played", "expired", "played"]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_an_answer_that_comes_meanwhile_waits_for_it() -> None:
@@ -73,7 +73,7 @@ def test_an_answer_that_fails_meanwhile_waits_for_it() -> None:
     """The filler is heard to its end, then the apology."""
     call = asked(Stages(llm=3.8, llm_fails=True)).run(30.0)
     assert heard(call) == [AGENT.filler, "", AGENT.fallback]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_going_on_takes_the_turn_back() -> None:
@@ -86,7 +86,7 @@ def test_going_on_takes_the_turn_back() -> None:
     assert ends[0].inputs == {"by": 1, "captured": "u2"}
     assert [end.turn for end in ends if end.how == "played"][-1] == 1
     assert ends[-1].heard == REPLY
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_a_noise_does_not() -> None:
@@ -102,7 +102,7 @@ def test_a_letter_takes_it_back_as_well() -> None:
     call.gives(5.9, Typed("alice", "And the weather?"))
     call.run(40.0)
     assert heard(call)[-1] == REPLY
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_a_typed_question_is_bridged_too() -> None:
@@ -132,7 +132,7 @@ def test_it_survives_its_gateway(moment: float) -> None:
     texts = heard(call)
     assert texts.count(AGENT.filler) <= (1 if moment > 5.0 else 2)
     assert texts[-1].endswith("the second one.")
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_something_urgent_goes_before() -> None:
@@ -141,7 +141,7 @@ def test_something_urgent_goes_before() -> None:
     call.at(5.9, lambda: call.append(SayRequested(text="Fire! Leave the house.", interrupt=True)))
     call.run(40.0)
     assert heard(call)[-2:] == ["Fire! Leave the house.", REPLY]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_the_end_ends_both() -> None:

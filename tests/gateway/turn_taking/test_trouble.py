@@ -27,8 +27,8 @@ from schemas.events import (
 from schemas.jobs import LlmJob, SttJob, TtsJob
 from schemas.session.chat import messages
 from schemas.session.fold import fold_all
+from schemas.session.promises import violations
 from tests.gateway.turn_taking.call import Call, Stages
-from tests.gateway.turn_taking.promises import broken
 
 APOLOGY = AgentSpec().fallback
 REPEAT = AgentSpec().repeat
@@ -74,7 +74,7 @@ def test_what_was_transcribed_of_a_long_speech_is_answered(lost: tuple[int, ...]
     assert call.ended() == [(1, "played", "finished")]
     heard = [message["content"] for message in messages(fold_all(call.log), 1) if message["role"] == "user"]
     assert len(heard[0].split()) == pytest.approx(120 * (3 - len(lost)) / 3, abs=4)
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_an_empty_last_piece_leaves_the_others_to_be_answered() -> None:
@@ -98,7 +98,7 @@ def test_words_that_a_lost_utterance_carried_are_answered() -> None:
         call.run(30.0)
         assert call.ended() == [(1, "played", "finished")]
         assert messages(fold_all(call.log), 1)[1:] == [{"role": "user", "content": "What is the time?"}]
-        assert not broken(call.log)
+        assert not violations(call.log)
 
 
 def test_words_before_one_for_which_there_was_no_room_are_answered() -> None:
@@ -110,7 +110,7 @@ def test_words_before_one_for_which_there_was_no_room_are_answered() -> None:
     call.run(20.0)
     assert call.ended() == [(1, "played", "finished")], call.show()
     assert messages(fold_all(call.log), 1)[1:] == [{"role": "user", "content": "What is the time?"}]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_one_of_several_who_was_not_heard_leaves_the_others_to_be_answered() -> None:
@@ -141,7 +141,7 @@ def test_stages_without_workers_are_not_waited_for_beyond_their_deadline() -> No
     for stage, reason in (("stt", "stt"), ("llm", "llm")):
         call = asked(Call(AgentSpec(patience=0.0), Stages(dead={stage}))).run(40.0)
         assert call.ended() == [(1, "expired", reason), (2, "played", "finished")], stage
-        assert not broken(call.log)
+        assert not violations(call.log)
 
 
 def test_a_sentence_without_sound_goes_out_as_text_and_the_next_is_played() -> None:
@@ -178,7 +178,7 @@ def test_a_full_queue_drops_the_turn_with_its_facts_and_an_apology() -> None:
     assert call.of(UtteranceCaptured)[0].audio
     first, again = (d for _, d in call.did(Publish) if any(e.type == "utterance.captured" for e in d.events))
     assert (again.operation, again.jobs) == (first.operation, ())
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_what_there_was_no_room_to_transcribe_makes_deaf() -> None:
@@ -213,7 +213,7 @@ def test_a_text_for_which_there_was_no_room_waits_again() -> None:
         assert last_words(call) == text
         assert not fold_all(call.log).says
         assert not [tell for _, tell in call.did(Tell) if isinstance(tell.message, SentenceMessage)]
-        assert not broken(call.log)
+        assert not violations(call.log)
 
 
 @pytest.mark.parametrize("taken_over", [False, True])
@@ -256,7 +256,7 @@ def test_an_utterance_before_its_first_frame_replaces_the_agents_own_turn() -> N
     call.run(16.0)
     assert call.ended() == [(1, "dropped", "replaced"), (2, "played", "finished"), (3, "played", "finished")]
     assert [e.why for e in call.of(TurnCommitted)][-1] == "say"
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_an_apology_gives_way_to_the_user_who_speaks_again() -> None:
@@ -268,7 +268,7 @@ def test_an_apology_gives_way_to_the_user_who_speaks_again() -> None:
     call.says(2.2, 1.0, "The news please?")
     call.run(12.0)
     assert "played" in [how for _, how, _ in call.ended()]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 # ── the client ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -368,7 +368,7 @@ def test_a_client_gone_for_30_s_ends_the_session() -> None:
     assert call.of(SessionEnded)[0].reason == "client_gone"
     assert call.ended() == [(1, "expired", "session")]
     assert [d.reason for _, d in call.did(End)] == ["client_gone"]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_hanging_up_ends_what_is_left_in_the_closing_publication() -> None:
@@ -425,7 +425,7 @@ def test_take_over_at_any_moment_loses_only_speech_not_yet_captured() -> None:
         captured = {e.turn for e in call.of(UtteranceCaptured)}
         by_turn = {turn: how for turn, how, _ in call.ended()}
         assert all(by_turn[turn] == "played" for turn in captured), (hundredths, call.show())
-        assert not broken(call.log), (hundredths, call.show())
+        assert not violations(call.log), (hundredths, call.show())
 
 
 def test_a_log_that_lost_its_tail_is_told_again_what_we_know() -> None:
@@ -437,7 +437,7 @@ def test_a_log_that_lost_its_tail_is_told_again_what_we_know() -> None:
     assert len(call.of(UtteranceCaptured)) == 1
     assert call.of(TurnEnded)[-1].how == "played"
     assert [job.generation for job in call.jobs if isinstance(job, LlmJob)][-1] == 1
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_a_log_that_lost_its_tail_costs_no_more_time_where_nobody_heard_at_first() -> None:

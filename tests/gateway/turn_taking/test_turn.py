@@ -14,8 +14,8 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.jobs import LlmJob, SttJob, TtsJob
+from schemas.session.promises import violations
 from tests.gateway.turn_taking.call import Call, Stages
-from tests.gateway.turn_taking.promises import broken
 
 
 def stt_jobs(call: Call) -> list[SttJob]:
@@ -35,7 +35,7 @@ def test_a_plain_turn_is_heard_answered_and_played() -> None:
     assert call.of(TurnEnded)[0].heard == "This is the first sentence. And here is the second one."
     assert [index for _, _, index in call.ear] == [0, 1]
     assert call.played_at() - 2.2 < 0.45
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_stt_runs_after_64_ms_of_silence_while_the_pools_are_idle_and_200_ms_else() -> None:
@@ -106,7 +106,7 @@ def test_going_on_carries_the_audio_again_and_raises_the_generation() -> None:
     assert second.audio[0] == first.audio[0]
     assert second.audio[0].key.split(":")[2] == second.audio[1].key.split(":")[1]  # no gap, no overlap
     assert {e.generation for e in call.of(PlaybackStarted)} == {1}
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def pauses(call: Call) -> list[float]:
@@ -164,7 +164,7 @@ def test_five_rapid_utterances_300_ms_apart_are_one_turn() -> None:
     call.run(12.0)
     assert call.of(TranscriptFinal)[-1].text == "Hello. It is me again. About the order. Number five. Where is it?"
     assert call.ended() == [(1, "played", "finished")]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_audio_beyond_20_s_closes_the_segment_and_its_transcript_stands() -> None:
@@ -235,7 +235,7 @@ def test_the_user_may_take_the_turn_back_until_playback_started_is_sent() -> Non
     assert [e.turn for e in commits] == [1, 1]
     assert call.ended() == [(1, "played", "finished")]
     assert call.played_at() > 3.7
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_speech_after_playback_started_is_over_the_agent() -> None:

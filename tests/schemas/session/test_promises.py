@@ -7,6 +7,7 @@ import pytest
 from schemas.events import (
     ClipReady,
     Event,
+    PlaybackFinished,
     PlaybackStarted,
     ReplyFinished,
     ReplySentence,
@@ -58,6 +59,18 @@ def altered(kind: type, **fields: object) -> Change:
     return change
 
 
+def swapped(kind: type, other: type) -> Change:
+    """The first events of these types stand in each other's place."""
+
+    def change(log: list[Event]) -> list[Event]:
+        one, two = (next(i for i, event in enumerate(log) if isinstance(event, sought)) for sought in (kind, other))
+        order = {one: two, two: one}
+        at = [event.at for event in log]
+        return [log[order.get(i, i)].model_copy(update={"seq": i + 1, "at": at[i]}) for i in range(len(log))]
+
+    return change
+
+
 def at_the_end(event: Event) -> Change:
     """An event before the session's end."""
     return lambda log: numbered([*log[:-1], event.model_copy(update={"at": log[-2].at}), log[-1]])
@@ -87,6 +100,10 @@ def at_the_end(event: Event) -> Change:
         (lambda log: log[1:], "a log begins with session.started, seq 1"),
         (at_the_end(ToolReturned(turn=1, generation=0, call="c", name="x")), "tool call c was never made"),
         (at_the_end(TurnCommitted(turn=1, why="silence")), "turn 1 ended with event"),
+        (at_the_end(PlaybackFinished(turn=1, generation=0, index=1, position=1.0)), "turn 1 ended with event 17"),
+        (altered(PlaybackStarted, generation=1), "of generation 1, while it is 0"),
+        (altered(PlaybackFinished, index=1), "before the sentence of event 13 was over"),
+        (swapped(UtteranceCaptured, PlaybackFinished), "reopens turn 1, which plays since event 13"),
     ],
 )
 def test_each_broken_promise_is_named(change: Change, says: str) -> None:
