@@ -1,4 +1,5 @@
-"""The whole suite in lanes at once, as `make test` runs it: `python -m tests.lanes`, with options for all of them, e.g. `-x`.
+"""The whole suite in lanes at once, as `make test` runs it: `python -m tests.lanes`, with options of pytest for all of
+them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 
 What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
 that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in

@@ -1,4 +1,4 @@
-"""One blocking reader over all of this gateway's inboxes, whatever the number of its sessions."""
+"""The reader of this gateway's inboxes in Redis, a stream for each partition: one blocking call for all sessions."""
 
 import asyncio
 import logging

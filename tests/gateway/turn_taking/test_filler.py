@@ -165,4 +165,4 @@ def test_it_ends_with_the_turn_it_bridges() -> None:
     assert call.played_at() < 3.5
     assert not call.state.turns
     assert not [turn for turn in fold_all(call.log).turns.values() if turn.end is None]
-    assert not broken(call.log)
+    assert not violations(call.log)

@@ -310,7 +310,7 @@ def test_what_is_written_while_nobody_hears_is_answered_once_and_only_then() -> 
     call.run(20.0)
     assert len([job for job in call.jobs if isinstance(job, LlmJob)]) == 1
     assert call.ended() == [(1, "played", "finished")]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_until_somebody_has_been_there_the_agent_waits_for_the_room() -> None:

@@ -11,7 +11,7 @@ from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Outcome, Publication
 from schemas.events import TranscriptPartial
 from schemas.log import RedisBus
-from schemas.log._calls import Retire
+from schemas.log._calls import RetireCall
 from tests.schemas.log.talk import FAILED, SAY, SENTENCE, SPEECH, Gateway, llm, stt, take, take_one, tts
 
 QUEUE = "{p00}:q:llm"
@@ -461,5 +461,5 @@ async def test_the_dead_are_forgotten(bus: RedisBus, raw: redis.asyncio.Redis) -
     await take_one(bus, "llm", "owner")
     await raw.xgroup_createconsumer(QUEUE, GROUP, "gone")
     await asyncio.sleep(0.02)
-    await bus._call("retire", Retire(consumer="w1", dead=10), QUEUE)
+    await bus._call("retire", RetireCall(consumer="w1", dead=10), QUEUE)
     assert [consumer["name"] for consumer in await raw.xinfo_consumers(QUEUE, GROUP)] == ["owner"]
