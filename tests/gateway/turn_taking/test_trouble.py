@@ -234,7 +234,7 @@ def test_a_queue_that_stays_full_is_asked_ever_more_rarely(taken_over: bool) -> 
     call.append(SayRequested(text="It has left."))
     call.run(260.0)
     assert [how for _, how, _ in call.ended()[-2:]] == ["dropped", "played"]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_the_greeting_is_opened_committed_and_played_when_somebody_is_there_to_hear() -> None:
@@ -474,7 +474,7 @@ def test_what_others_asked_of_a_log_that_lost_its_tail_is_done(where: str) -> No
     lost_with(call, EndRequested(reason="done"))
     call.run(26.0)
     assert [(event.reason, event.detail) for event in call.of(SessionEnded)] == [("end_requested", "done")]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def lost_with(call: Call, request: MessageReceived | EndRequested) -> None:
@@ -493,7 +493,7 @@ def test_the_longest_text_that_may_be_said_can_be_taken_over() -> None:
     call.run(4.0)
     assert len(call.of(ReplySentence)) == 1200
     assert [event.gateway for event in call.of(SessionResumed)] == ["g2"]
-    assert not broken(call.log)
+    assert not violations(call.log)
 
 
 def test_an_answer_to_another_publication_is_ignored() -> None:
