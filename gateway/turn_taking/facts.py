@@ -15,7 +15,6 @@ from gateway.turn_taking.moments import LONG_AGO
 from gateway.turn_taking.people import Person
 from gateway.turn_taking.state import (
     Committed,
-    Hearing,
     Letter,
     Own,
     Playing,
@@ -23,10 +22,11 @@ from gateway.turn_taking.state import (
     Sentence,
     State,
     Turn,
+    UsersFloor,
     Utterance,
     phrase,
 )
-from schemas.clock import Now, TurnTime
+from schemas.clock import Now, TurnTime, earlier
 from schemas.events import (
     EndRequested,
     Event,
@@ -139,7 +139,7 @@ def _rewound(state: State, fact: SessionRewound, now: Now) -> None:
     """The log lost its tail: what was not begun is decided anew."""
     for turn in tuple(state.turns.values()):
         if turn.own is None and not isinstance(turn.phase, Playing):
-            state.turns[turn.id] = replace(turn, phase=Hearing(), reply=None)
+            state.turns[turn.id] = replace(turn, phase=UsersFloor(), reply=None)
 
 
 def _end_requested(state: State, fact: EndRequested, now: Now) -> None:
@@ -181,11 +181,11 @@ def _captured(state: State, fact: UtteranceCaptured, now: Now) -> None:
     state.deaf = state.deaf or lost is not None
     state.turns[turn.id] = replace(
         turn,
-        phase=Hearing(),
+        phase=UsersFloor(),
         over=inputs.get("over", turn.over),
         utterances=(*kept, utterance),
         reply=Reply(state.generation, at) if inputs.get("then") is not None else None,
-        spoken=max(turn.spoken, at + -fact.ago),
+        spoken=max(turn.spoken, earlier(at, fact.ago)),
         touched=at,
     )
 
@@ -204,7 +204,7 @@ def _message(state: State, fact: MessageReceived, now: Now) -> None:
     at = state.turn_time(now)
     turn = state.turns.get(fact.turn) or Turn(fact.turn, at)
     state.turns[turn.id] = replace(
-        turn, phase=Hearing(), over=False, typed=True, letters=turn.letters + 1, reply=None, touched=at
+        turn, phase=UsersFloor(), over=False, typed=True, letters=turn.letters + 1, reply=None, touched=at
     )
 
 
@@ -224,14 +224,16 @@ def next_wanted(wanted: Sequence[Own]) -> Own:
 
 
 def _committed(state: State, fact: TurnCommitted, now: Now) -> None:
-    at = state.turn_time(now)
+    """The floor is the agent's. `inputs`: `wait`: seconds, where words or silence decided it; `letter`: it takes up the first
+    letter that waits (older logs don't say: there every answer to something written does)."""
+    at, inputs = state.turn_time(now), fact.inputs or {}
     if fact.why in _OWN:
         turn = _own_turn(state, fact, at)
     else:
         turn = state.turns.get(fact.turn) or Turn(fact.turn, at)
-        if "wait" in (fact.inputs or {}):
+        if "wait" in inputs:
             turn = _all_heard(state, turn)
-        elif fact.why == "text" and state.letters:
+        elif state.letters and inputs.get("letter", fact.why == "text"):
             turn = replace(turn, typed=True, letters=turn.letters + 1)
             state.letters = state.letters[1:]
     state.turns[turn.id] = replace(turn, phase=Committed(fact.why), over=False, touched=at, committed=at)
@@ -254,7 +256,7 @@ def _own_turn(state: State, fact: TurnCommitted, at: TurnTime) -> Turn:
         if other.own is None and own.why == "filler":
             state.turns[other.id] = replace(other, bridged=True)
         elif other.own is None and not isinstance(other.phase, Playing):
-            state.turns[other.id] = replace(other, phase=Hearing(), reply=None)
+            state.turns[other.id] = replace(other, phase=UsersFloor(), reply=None)
     state.greeted = state.greeted or own.why == "greeting"
     generation = state.generation if fact.generation is None else fact.generation
     return Turn(fact.turn, at, own=own, reply=Reply(generation, at))

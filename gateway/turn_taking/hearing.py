@@ -12,7 +12,7 @@ from gateway.turn_taking.interface import Capture, SpeechEdge
 from gateway.turn_taking.people import Onset, Person, Silent, Speaking, Speech, Trailing
 from gateway.turn_taking.state import State, Turn, Utterance
 from schemas.audio import HEARING_RATE
-from schemas.clock import TurnTime
+from schemas.clock import TurnTime, earlier
 from schemas.events import (
     CommitReason,
     SpeechPaused,
@@ -99,8 +99,8 @@ def _early(state: State) -> bool:
 
 
 def cut_at(state: State, speech: Speech) -> TurnTime:
-    before = (speech.voiced - speech.start) / HEARING_RATE
-    return speech.began + -before + state.agent.turn_taking.max_utterance
+    stored_from = earlier(speech.began, (speech.voiced - speech.start) / HEARING_RATE)
+    return stored_from + state.agent.turn_taking.max_utterance
 
 
 def partial_at(speech: Speech) -> TurnTime:

@@ -19,7 +19,7 @@ from gateway.turn_taking.interface import (
     Tick,
 )
 from gateway.turn_taking.moments import NO_TIMER
-from gateway.turn_taking.state import Hearing, Load, Sent, State
+from gateway.turn_taking.state import Load, Sent, State, UsersFloor
 from schemas.bus import Outcome
 from schemas.client import Activity, StateMessage
 from schemas.clock import Now
@@ -258,7 +258,7 @@ def _show(draft: Draft) -> None:
     shown: Activity
     if state.playback is not None and state.playback.mode in ("sounding", "hushed"):
         shown = "speaking"
-    elif state.somebody_speaks or all(isinstance(turn.phase, Hearing) for turn in state.turns.values()):
+    elif state.somebody_speaks or all(isinstance(turn.phase, UsersFloor) for turn in state.turns.values()):
         shown = "listening"
     else:
         shown = "thinking"

@@ -9,7 +9,7 @@ from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.facts import next_wanted
 from gateway.turn_taking.hearing import speculates
 from gateway.turn_taking.moments import LONG_AGO
-from gateway.turn_taking.state import Committed, Hearing, Own, Playing, Reply, State, Turn, Utterance
+from gateway.turn_taking.state import Committed, Own, Playing, Reply, State, Turn, UsersFloor, Utterance
 from schemas.client import ErrorMessage
 from schemas.clock import TurnTime
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
@@ -61,7 +61,7 @@ def _hear_out(draft: Draft, turn: Turn) -> bool:
 
 
 def _may_commit(state: State, turn: Turn) -> bool:
-    return turn.own is None and not turn.over and isinstance(turn.phase, Hearing) and not state.other_replies(turn)
+    return turn.own is None and not turn.over and isinstance(turn.phase, UsersFloor) and not state.other_replies(turn)
 
 
 def _wait(state: State, turn: Turn) -> commit.Wait:
@@ -145,7 +145,7 @@ def typed(draft: Draft, participant: str, text: str) -> None:
     here = state.away_since is None
     draft.fact(MessageReceived, turn=number, participant=participant, text=text, raises=in_flight and not here)
     if here:
-        draft.commit(state.turns[number], "text", raises=in_flight)
+        draft.commit(state.turns[number], "text", raises=in_flight, letter=False)
 
 
 def answer_letters(draft: Draft) -> None:
@@ -157,7 +157,7 @@ def answer_letters(draft: Draft) -> None:
     while state.letters or (turn is not None and turn.typed and not turn.has_floor):
         _give_way_to_writing(draft)
         turn = state.users_turn or Turn(state.next_turn, draft.time)
-        draft.commit(turn, "text", raises=turn.reply is not None)
+        draft.commit(turn, "text", raises=turn.reply is not None, letter=bool(state.letters))
         turn = state.users_turn
 
 

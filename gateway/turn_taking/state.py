@@ -109,7 +109,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class UsersFloor:
     """The floor is the users'."""
 
 
@@ -127,13 +127,20 @@ class Playing:
     why: CommitReason
 
 
-TurnPhase = Hearing | Committed | Playing
+TurnPhase = UsersFloor | Committed | Playing
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
     """What the agent says of its own accord. `why`: of its turn; `phrase`: a fixed phrase whose clips are used; `interrupt`:
-    at once."""
+    at once.
+
+    It waits in `State.wanted` (`facts.want`) until the floor is free. `replying.open_own` opens and commits a turn of its own
+    with its sentences in one publication, and the fact of that commit takes it out of the queue: by its reason alone, of
+    several the one said next (`facts.next_wanted`), so that who folds the log takes out the same. Before its first frame it
+    gives way to whoever speaks or writes (`Draft.dismiss_own`). As its turn ends unheard, what somebody asked to be said goes
+    back to the front of the queue, and after a take-over or a lost tail the agent's other words do, too
+    (`facts._turn_ended`)."""
 
     why: Literal["greeting", "say", "fallback", "repeat", "filler"]
     text: str
@@ -165,7 +172,7 @@ class Turn:
 
     id: int
     touched: TurnTime
-    phase: TurnPhase = Hearing()
+    phase: TurnPhase = UsersFloor()
     over: bool = False
     late: bool = False
     during: tuple[int, int] | None = None
@@ -206,7 +213,7 @@ class Turn:
     @property
     def has_floor(self) -> bool:
         """The agent's reply is under way, as far as the users are concerned."""
-        return not isinstance(self.phase, Hearing)
+        return not isinstance(self.phase, UsersFloor)
 
     def with_utterance(self, utterance: Utterance) -> "Turn":
         return replace(self, utterances=tuple(utterance if u.id == utterance.id else u for u in self.utterances))

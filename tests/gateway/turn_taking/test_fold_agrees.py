@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.turn_taking.state import Hearing, State
+from gateway.turn_taking.state import State, UsersFloor
 from schemas.config.agent import AgentSpec
 from schemas.session.fold import SessionState, fold
 from schemas.session.waterfall import waterfall
@@ -79,7 +79,7 @@ def known_to(state: State) -> dict[str, object]:
         "generation": state.generation,
         "turns": {
             turn.id: (
-                not isinstance(turn.phase, Hearing),
+                not isinstance(turn.phase, UsersFloor),
                 [(utterance.id, utterance.text) for utterance in turn.utterances],
                 [sentence.text for sentence in turn.reply.sentences] if turn.reply else [],
             )

@@ -22,7 +22,7 @@ from gateway.inputs import HungUp
 from gateway.turn_taking import Decision, Publish, Published, State, resume, step
 from gateway.turn_taking.barge_in import looked_at, verdict
 from gateway.turn_taking.recovery import fold
-from gateway.turn_taking.state import Hearing, Own, Reply, Sentence, Turn
+from gateway.turn_taking.state import Own, Reply, Sentence, Turn, UsersFloor
 from schemas.bus import Outcome
 from schemas.clock import Now
 from schemas.config.agent import AgentSpec
@@ -148,7 +148,7 @@ def as_resumed(state: State) -> dict[str, Any]:
         "people": {name: dict(person.attributes) for name, person in state.people.items()},
         "turns": {
             turn.id: (
-                turn.phase.why if not isinstance(turn.phase, Hearing) else None,
+                turn.phase.why if not isinstance(turn.phase, UsersFloor) else None,
                 [(u.id, u.text, u.before, bool(u.failed)) for u in turn.utterances],
                 turn.letters,
                 [(s.text, len(s.clips), s.complete, s.heard or 0.0) for s in turn.reply.sentences]

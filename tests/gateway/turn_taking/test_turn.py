@@ -2,8 +2,10 @@
 
 from gateway.inputs import PushToTalk, Typed
 from gateway.turn_taking import Play, Publish, Queues, step
+from gateway.turn_taking.recovery import fold
 from schemas.config.agent import AgentSpec, TurnTaking, VoiceSpec
 from schemas.events import (
+    MessageReceived,
     PlaybackStarted,
     ReplySentence,
     SpeechPaused,
@@ -410,3 +412,21 @@ def test_own_words_are_cut_as_replies_are_and_spoken_in_the_agents_language() ->
     assert [e.text for e in call.of(ReplySentence)][:2] == ["Guten Tag bei Dr. Meyer.", "Was kann ich für Sie tun?"]
     assert len(jobs) >= 4
     assert {(job.voice, job.language) for job in jobs} == {("v", "de")}
+
+
+def test_an_answer_to_something_written_says_whether_it_takes_up_a_letter() -> None:
+    """What came by the API waits apart until then; who reads the log takes out the same, also of one that does not say."""
+    call = Call()
+    call.gives(1.0, Typed("alice", "Hello."))
+    call.at(12.0, lambda: call.append(MessageReceived(participant="api", text="By the API.")))
+    call.run(25.0)
+    assert [(event.why, event.inputs) for event in call.of(TurnCommitted)] == [
+        ("text", {"letter": False}),
+        ("text", {"letter": True}),
+    ]
+    older = [
+        event.model_copy(update={"inputs": None}) if event.type == "turn.committed" else event for event in call.log
+    ]
+    for log in (call.log, older):
+        assert not fold("s1", log, call.now).letters
+    assert call.ended() == [(1, "played", "finished"), (2, "played", "finished")]
