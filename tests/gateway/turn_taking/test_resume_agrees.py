@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.inputs import HungUp
@@ -25,7 +25,7 @@ from gateway.turn_taking.recovery import fold
 from gateway.turn_taking.state import Own, Reply, Sentence, Turn, UsersFloor
 from schemas.bus import Outcome
 from schemas.clock import Now
-from schemas.config.agent import AgentSpec
+from schemas.config.agent import AgentSpec, Limits
 from schemas.events import Event, StageFailed
 from schemas.session.fold import SessionState, fold_all
 from schemas.session.promises import violations
@@ -92,6 +92,13 @@ def at_rest(state: State) -> bool:
     people=st.integers(1, 2),
     happenings=st.lists(happening, max_size=10),
     slow=st.sampled_from((0.001, 0.001, 0.4)),
+)
+@example(  # while the filler sounds, the reply it bridges is given up by the gateway's own clock
+    agent=AgentSpec(greeting="", patience=1.0, limits=Limits(llm_deadline=2.0)),
+    stages=Stages(stt=0.0, llm=4.0, tts=0.0, replies=[["Yes."]]),
+    people=1,
+    happenings=[("speech", 0.2, 0.2, "um", "alice")],
+    slow=0.001,
 )
 def test_whoever_takes_over_knows_what_was_known(
     agent: AgentSpec, stages: Stages, people: int, happenings: list[Any], slow: float
@@ -236,7 +243,7 @@ def of_reply(state: State, turn: Turn, failed: Told) -> Reply | None:
     reply = turn.reply
     if reply is not None and reply.finished == "tool" and turn.has_floor:  # its continuation is asked for
         reply = replace(reply, finished=None, resumes=reply.resumes + 1)
-    if reply is None or (not reply.sentences and not reply.finished and not reply.failed):
+    if reply is None or (not reply.sentences and not reply.finished and reply.failed != "failed"):
         return None
     sentences = (of_sentence(state, one, (turn.id, place) in failed) for place, one in enumerate(reply.sentences))
     return replace(reply, asked=0.0, sentences=tuple(sentences))
