@@ -233,7 +233,7 @@ def _committed(state: State, fact: TurnCommitted, now: Now) -> None:
         turn = state.turns.get(fact.turn) or Turn(fact.turn, at)
         if "wait" in inputs:
             turn = _all_heard(state, turn)
-        elif state.letters and inputs.get("letter", fact.why == "text"):
+        elif inputs.get("letter", fact.why == "text" and bool(state.letters)):  # the log may have lost it
             turn = replace(turn, typed=True, letters=turn.letters + 1)
             state.letters = state.letters[1:]
     state.turns[turn.id] = replace(turn, phase=Committed(fact.why), over=False, touched=at, committed=at)
