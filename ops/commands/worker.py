@@ -6,7 +6,8 @@ import typer
 
 from ops import console
 from ops.commands._options import JsonLog, given, log_format
-from schemas.events import Stage
+
+Stage = Literal["stt", "llm", "tts"]  # as in schemas.events, which loads numpy: too much for `--help`
 
 
 def worker(
