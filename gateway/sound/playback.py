@@ -14,6 +14,7 @@ from gateway.turn_taking import Played
 from schemas.audio import AudioRef, Pcm
 from schemas.client import TimedWord
 from schemas.events import ClipReady, Word
+from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.playback")
 
@@ -45,14 +46,14 @@ class Sound:
     Turn-taking keeps the same list (`Sentence.clips`), for what it decides. Ours is ahead of it: a clip is fetched the moment it
     is ready, long before it is decided that it sounds, and `play` finds it by its key."""
 
-    def __init__(self, rate: int, fetch: Fetch, arrived: Callable[[], None]):
+    def __init__(self, rate: int, fetch: Fetch, arrived: Callable[[], None], tasks: Tasks):
         self.parts: list[_Part] = []
         self.present = 0
         """Samples that are here."""
         self.final = False
         self._rate = rate
         self._fetch = fetch
-        self._arrived = arrived
+        self._arrived, self._tasks = arrived, tasks
         self._wanted: deque[_Part] = deque()
         self._task: asyncio.Task[None] | None = None
         self._resampler: soxr.ResampleStream | None = None
@@ -67,7 +68,7 @@ class Sound:
         self._wanted.append(part)
         self.final = self.final or last
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._load(), name="fetch clips")
+            self._task = self._tasks.spawn(self._load(), "fetch clips")
 
     @property
     def ready(self) -> bool:
@@ -129,6 +130,7 @@ class Playback:
         self._room = room
         self._fetch = fetch
         self._woken = woken
+        self._tasks = Tasks()
         self._sounds: dict[Key, Sound] = {}
         self._phrases: dict[str, Sound] = {}
         self._now: _Now | None = None
@@ -152,12 +154,12 @@ class Playback:
 
     def _sound(self, key: Key) -> Sound:
         if key not in self._sounds:
-            self._sounds[key] = Sound(self._room.rate, self._fetch, self._arrived)
+            self._sounds[key] = Sound(self._room.rate, self._fetch, self._arrived, self._tasks)
         return self._sounds[key]
 
     def _phrase(self, name: str) -> Sound:
         if name not in self._phrases:
-            self._phrases[name] = Sound(self._room.rate, self._fetch, self._arrived)
+            self._phrases[name] = Sound(self._room.rate, self._fetch, self._arrived, self._tasks)
         return self._phrases[name]
 
     def _arrived(self) -> None:

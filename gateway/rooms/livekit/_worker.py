@@ -19,6 +19,7 @@ from schemas.access.livekit import Access
 from schemas.access.livekit_errors import LiveKitError, explain
 from schemas.errors import in_words
 from schemas.process.backoff import Backoff
+from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.livekit")
 
@@ -92,18 +93,16 @@ class AgentWorker:
             socket = await http.ws_connect(url, headers=headers, heartbeat=_HEARTBEAT, max_msg_size=1 << 20)
         async with socket:
             self._socket = socket
-            beating: asyncio.Task[None] | None = None
+            beating = Tasks()
             try:
                 await self._register(socket)
-                beating = asyncio.create_task(self._beat())
+                beating.spawn(self._beat(), "LiveKit worker's beat")
                 async for frame in socket:
                     if frame.type is aiohttp.WSMsgType.BINARY:
                         await self._obey(frame.data)
             finally:
                 self._socket = None
-                if beating is not None:
-                    beating.cancel()
-                    await asyncio.gather(beating, return_exceptions=True)
+                await beating.aclose()
 
     async def _register(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         allowed = models.ParticipantPermission(
