@@ -8,9 +8,7 @@ class TestMyStt(SttContract):
 
 import pytest
 
-from schemas.events import STAGES
-
-pytest.register_assert_rewrite(*(f"workers.testing.contracts.{stage}" for stage in STAGES))
+pytest.register_assert_rewrite(f"{__name__}.llm", f"{__name__}.stt", f"{__name__}.tts")
 
 from workers.testing.contracts.llm import LlmContract  # noqa: E402
 from workers.testing.contracts.stt import SttContract  # noqa: E402

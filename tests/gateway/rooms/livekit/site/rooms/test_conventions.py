@@ -79,8 +79,8 @@ def _words(ann: Any) -> None:
     assert [message["text"] for _, message in clips] == ANSWER
     assert [word for word, _, _ in clips[0][1]["words"]] == ANSWER[0].split()
     sounding = ann.sounding()
-    assert clips[0][0] < sounding[0]
-    assert clips[1][0] < sounding[0] + 0.8
+    assert clips[0][0] < sounding[0] + ann.late
+    assert clips[1][0] < sounding[0] + 0.8 + ann.late
 
 
 def _rtvi(messages: list[dict[str, Any]]) -> None:
