@@ -98,7 +98,7 @@ async def test_five_rapid_utterances_are_one_turn_each_word_once(house: House, c
     assert [event.how for event in log if isinstance(event, TurnEnded)] == ["played"], await house.told(caller.session)
     given = house.llm.context_of_last(caller.agent).lower()
     for words in ("best of times", "worst of times", "wisdom", "foolish", "capital of france"):
-        assert given.count(words) == 1, given
+        assert given.count(words) == 1, f"{given}\n{await house.told(caller.session)}"
 
 
 async def test_a_pause_in_mid_sentence_does_not_end_the_turn(house: House, call: Connect, lines: Lines) -> None:

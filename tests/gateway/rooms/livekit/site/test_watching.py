@@ -190,7 +190,8 @@ async def test_a_dead_gateways_session_goes_on(site: Site, start_process: StartP
     ann = await site.person("lobby")  # may be earlier than the gateway: then it is asked for
     await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
-    (agent,) = agents(ann)
+    there = [(one.identity, one.attributes) for one in agents(ann)]
+    assert len(there) == 1, f"{there}\n{first.role.log.read_text()}"
     second = await site.gateway(livekit_sessions=1)
     first.signal(signal.SIGKILL)
 
@@ -198,7 +199,7 @@ async def test_a_dead_gateways_session_goes_on(site: Site, start_process: StartP
         return any(isinstance(event, SessionResumed) for event in await site.events(session))
 
     await eventually(taken, "the take-over")
-    await until(lambda: [one.identity for one in agents(ann)] == [agent.identity], "the same participant, once")
+    await until(lambda: [one.identity for one in agents(ann)] == [there[0][0]], "the same participant, once")
     assert second.engine.sessions[session].room.name == "lobby"
     await site.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
     await until(lambda: not second.engine.sessions, "the session ends with its room")
