@@ -86,7 +86,9 @@ class Crowd:
         self.asked += 1
         if heard is None and caller.connected:
             told = [f"{when - began:+.1f} s {message.type}" for when, message in caller.messages[-8:]]
-            self.not_heard.append(f"{caller.session}: its caller spoke and was not heard; it was told {', '.join(told)}")
+            self.not_heard.append(
+                f"{caller.session}: its caller spoke and was not heard; it was told {', '.join(told)}"
+            )
 
     async def _turn(self, caller: Caller, chance: random.Random) -> None:
         """Say or type something, sometimes over the agent, sometimes drop the line; wait for the turn to end."""

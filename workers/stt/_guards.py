@@ -12,6 +12,8 @@ __all__ = ["Attempt", "Doubt", "collapsed", "confidence", "doubt", "silent", "to
 
 _LOUD_REPEATS = 3
 """A phrase said so often in a row is a loop until a wider window says the same."""
+_ECHO = 5
+"""Words of a phrase that makes one look again, if the transcript ends in it twice."""
 _WORDS_PER_SECOND = 5.0
 """Somebody who repeats himself does so no faster."""
 _COMPRESSION = 2.4
@@ -33,6 +35,8 @@ class Doubt(Enum):
 
     UNSURE = auto()
     """The model gives its own words little credit: a second look, no more."""
+    ECHO = auto()
+    """It ends by saying a whole phrase again, as people seldom do and Whisper does after pauses: a second look, no more."""
     LOOP = auto()
     """It says more than was said: look until it stops."""
 
@@ -71,6 +75,8 @@ def doubt(attempt: Attempt, seconds: float) -> Doubt | None:
         or (repeats == 2 and len(words) > _WORDS_PER_SECOND * seconds)
     ):
         return Doubt.LOOP
+    if _echoes(words):
+        return Doubt.ECHO
     return Doubt.UNSURE if attempt.logprob < _LEAST_LOGPROB else None
 
 
@@ -124,6 +130,11 @@ def _words(text: str) -> list[str]:
 def _repeats(words: list[str]) -> int:
     """The most often any phrase of up to 12 words is said in a row; a cut-off last time does not count."""
     return max((_repeat_at(words, at)[1] for at in range(len(words))), default=0)
+
+
+def _echoes(words: list[str]) -> bool:
+    """Whether the last words, at least `_ECHO`, are those before them."""
+    return any(words[-size:] == words[-2 * size : -size] for size in range(_ECHO, len(words) // 2 + 1))
 
 
 def _repeat_at(words: list[str], at: int) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,8 @@ _LONGEST = 29 * RATE
 """Samples decoded at once; a longer utterance is cut where it is quietest in the seconds before."""
 _BREATH = RATE // 5
 """Samples over which quietness is judged."""
+_AT_ONCE = 2
+"""Decodings side by side, as many as the model has replicas at most: what waits, waits here, where it can still be given up."""
 
 
 class WhisperStt(Stt):
@@ -38,7 +41,7 @@ class WhisperStt(Stt):
         self._cores = len(os.sched_getaffinity(0))
         self._decoder: Decoder | None = None
         self._replicas = 1
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="whisper")
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="whisper")
         self._turn_ends = TurnEnds()
 
     @staticmethod
@@ -59,15 +62,23 @@ class WhisperStt(Stt):
         await self.transcribe([Hearing(murmur, end_of_turn=False)])
 
     async def transcribe(self, batch: Sequence[Hearing]) -> list[Transcript]:
-        """One transcript each, in order. The same sound gives the same text, alone or in company."""
+        """One transcript each, in order. The same sound gives the same text, alone or in company. Cancelled, it computes no
+        further than to the end of the window it is in: nobody else's utterance waits for one that is void."""
         if self._decoder is None:
             await self.warm_up()
         loop = asyncio.get_running_loop()
-        shares = _shares(batch, self._replicas)
-        hearing = [loop.run_in_executor(self._pool, self._hear, [batch[n] for n in share]) for share in shares]
+        shares, unwanted = _shares(batch, self._replicas), threading.Event()
+        hearing = [
+            loop.run_in_executor(self._pool, self._hear, [batch[n] for n in share], unwanted) for share in shares
+        ]
+        try:
+            all_heard = await asyncio.gather(*hearing)
+        except asyncio.CancelledError:
+            unwanted.set()
+            raise
         attempts = {
             n: attempt
-            for share, heard in zip(shares, await asyncio.gather(*hearing), strict=True)
+            for share, heard in zip(shares, all_heard, strict=True)
             for n, attempt in zip(share, heard, strict=True)
         }
         # Not beside Whisper: it would slow down the transcripts of those whose words say that they are done.
@@ -91,8 +102,8 @@ class WhisperStt(Stt):
                     "model_broken",
                 ) from None
 
-    def _hear(self, batch: Sequence[Hearing]) -> list[Attempt | None]:
-        """For each the attempt to believe, None for no speech. Runs in a thread."""
+    def _hear(self, batch: Sequence[Hearing], unwanted: threading.Event) -> list[Attempt | None]:
+        """For each the attempt to believe, None for no speech. Runs in a thread, until it is `unwanted`."""
         assert self._decoder is not None
         pieces = [
             (number, piece)
@@ -105,6 +116,7 @@ class WhisperStt(Stt):
             self._decoder,
             [(self._decoder.spectrum(pcm, batch[n].language or language), pcm) for n, pcm in pieces],
             [1 if batch[n].partial else LADDER for n, _ in pieces],
+            unwanted,
         )
         heard: list[list[Attempt]] = [[] for _ in batch]
         for (number, pcm), attempt in zip(pieces, believed, strict=True):
@@ -113,10 +125,12 @@ class WhisperStt(Stt):
         return [_joined(attempts) for attempts in heard]
 
 
-def _climb(decoder: Decoder, pieces: Sequence[tuple[Spectrum, Pcm]], rungs: Sequence[int]) -> list[Attempt]:
+def _climb(
+    decoder: Decoder, pieces: Sequence[tuple[Spectrum, Pcm]], rungs: Sequence[int], unwanted: threading.Event
+) -> list[Attempt]:
     """Decode each in the window that fits; those in doubt again in wider ones, up to their number of `rungs`.
 
-    What loops even in the last window is kept with its loops cut out.
+    What loops even in the last window is kept with its loops cut out. CancelledError as soon as it is `unwanted`.
     """
     best: dict[int, Attempt] = {}
     climbing = list(range(len(pieces)))
@@ -127,6 +141,8 @@ def _climb(decoder: Decoder, pieces: Sequence[tuple[Spectrum, Pcm]], rungs: Sequ
             groups.setdefault(cut.remembered, []).append((number, cut))
         climbing = []
         for group in groups.values():
+            if unwanted.is_set():
+                raise CancelledError
             attempts = decoder.attempt([(pieces[number][0], cut) for number, cut in group])
             for (number, cut), attempt in zip(group, attempts, strict=True):
                 spectrum, pcm = pieces[number]
@@ -134,7 +150,7 @@ def _climb(decoder: Decoder, pieces: Sequence[tuple[Spectrum, Pcm]], rungs: Sequ
                 before = best.get(number)
                 if before is None or doubt is not Doubt.UNSURE or attempt.logprob > before.logprob:
                     best[number] = attempt
-                if doubt is Doubt.LOOP or (doubt is Doubt.UNSURE and rung == 0):
+                if doubt is Doubt.LOOP or (doubt is not None and rung == 0):
                     if rung + 1 < rungs[number] and cut.encoded < FULL:
                         climbing.append(number)
                     elif doubt is Doubt.LOOP:

@@ -8,7 +8,6 @@ from livekit import rtc
 
 from gateway.rooms.livekit._sdk import GuardedRoom
 from schemas.access.livekit_errors import LiveKitError, explain
-from schemas.process.tasks import Tasks
 
 AGENT_SESSION = "lk.agent.session"
 CHAT = "lk.chat"
@@ -104,16 +103,25 @@ async def connect(url: str, token: str, listener: Listener, timeout: float) -> R
     except rtc.ConnectError as error:
         raise explain(error.message, url) from None
     except BaseException as error:
-        making.add_done_callback(lambda done: _undo(connection, done))  # it may still get in, and must not stay
+        _given_up.add(undone := asyncio.create_task(_undo(connection, making)))
+        undone.add_done_callback(_given_up.discard)
         if isinstance(error, TimeoutError):
             raise LiveKitError(f"LiveKit at {url} did not answer within {timeout:.0f} s; check LIVEKIT_URL") from None
         raise
     return connection
 
 
-_undoing = Tasks()
+_given_up: set[asyncio.Task[None]] = set()
 
 
-def _undo(connection: RoomConnection, done: "asyncio.Task[None]") -> None:
-    if not done.cancelled() and done.exception() is None:
-        _undoing.spawn(connection.aclose())
+async def _undo(connection: RoomConnection, making: "asyncio.Task[None]") -> None:
+    """It may still get in, and must not stay: the SDK comes back by itself, for as long as the process lives."""
+    with contextlib.suppress(rtc.ConnectError):
+        await making
+        await connection.aclose()
+
+
+async def none_left_behind(within: float) -> None:
+    """Wait until the connections that were given up while they were made have failed, or been left, for `within` s at most."""
+    if undoing := [task for task in _given_up if task.get_loop() is asyncio.get_running_loop()]:
+        await asyncio.wait(undoing, timeout=within)

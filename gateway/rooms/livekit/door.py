@@ -18,6 +18,7 @@ from livekit.protocol import models
 
 from gateway import load as loads
 from gateway.room import Room
+from gateway.rooms.livekit._connection import none_left_behind
 from gateway.rooms.livekit._survivors import FACTS, Survivors, facts_of
 from gateway.rooms.livekit._watcher import Lonely, Watcher
 from gateway.rooms.livekit._worker import AgentWorker
@@ -96,8 +97,9 @@ class Dispatch:
         self.worker.changed()
 
     async def aclose(self) -> None:
-        """Stop asking for jobs. Whoever is still joining is left."""
+        """Stop asking for jobs. Whoever is still joining is left, and gone from the room when this returns."""
         await self._tasks.aclose()
+        await none_left_behind(_JOIN)
 
     @property
     def obstacle(self) -> str:

@@ -45,6 +45,13 @@ def test_loops_are_seen(text: str, seconds: float) -> None:
     assert doubt(attempt(text), seconds) is Doubt.LOOP
 
 
+def test_a_sentence_again_at_the_end_is_looked_at_again() -> None:
+    """A transcript that ends by saying five words or more twice is doubted, at whatever speed; in its middle it is not."""
+    twice = "It was the best of times. Hello. What is the capital of France? Hello. What is the capital of France?"
+    assert doubt(attempt(twice), 9.0) is Doubt.ECHO
+    assert doubt(attempt(f"{twice} I wonder."), 9.0) is None
+
+
 def test_the_budget_is_a_loop() -> None:
     """More tokens than the time allows are a loop, whatever they say; the fastest speech fits."""
     assert doubt(attempt("fine words", tokens=token_budget(1.0)), 1.0) is Doubt.LOOP

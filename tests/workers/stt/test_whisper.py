@@ -1,20 +1,23 @@
 """faster-whisper on windows cut to the utterance: what it hears, what it doesn't, and what it says of a wrong model."""
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ops.demo.script import line
 from schemas.audio import Pcm
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from tests.workers.stt.speech import SECOND, SttContractOnSpeech, speech
 from workers.providers import Hearing
 from workers.simulated import SimulatedStt, Simulation
-from workers.stt._decoder import Decoder
-from workers.stt._guards import Doubt, doubt
-from workers.stt._windows import Window
+from workers.stt._decoder import Decoder, Spectrum
+from workers.stt._guards import Attempt, Doubt, doubt
+from workers.stt._windows import FULL, Window
 from workers.stt.whisper import WhisperStt
 
 pytestmark = pytest.mark.models
@@ -96,6 +99,59 @@ async def test_a_short_command_is_said_once(whisper: WhisperStt) -> None:
 
     assert 1 <= len(heard.text.split()) <= 4
     assert doubt_of_fitting_window(whisper, in_short) is Doubt.LOOP, "the trap is gone; the silence may go too"
+
+
+async def test_after_pauses_nothing_is_said_twice(whisper: WhisperStt) -> None:
+    """Sentences with half a second between them come once each: in the window that fits, the last one comes twice."""
+    pause = np.zeros(SECOND // 2, np.int16)
+    spans = ((1.15, 2.87), (2.94, 4.60), (4.97, 6.25), (6.54, 8.25))
+    sentences = [part for span in spans for part in (speech(*span), pause)]
+    spoken = np.concatenate([*sentences, line("capital"), pause[: SECOND // 4]])
+    (heard,) = await whisper.transcribe([Hearing(spoken, "en")])
+
+    assert letters(heard.text).count("capital of france") == 1
+    decoder = whisper._decoder
+    assert isinstance(decoder, Decoder)
+    spectrum = decoder.spectrum(spoken, "en")
+    (first,) = decoder.attempt([(spectrum, decoder.window(spectrum, 0))])
+    assert doubt(first, spectrum.seconds) is Doubt.ECHO, "the trap is gone; the second look may go too"
+
+
+async def test_what_is_given_up_is_not_computed() -> None:
+    """Utterances that are void before their turn comes are never decoded: the next one does not wait for them."""
+
+    class Slow:
+        """A decoder that computes until it is released."""
+
+        def __init__(self) -> None:
+            self.released = threading.Event()
+            self.begun: list[int] = []
+
+        def spectrum(self, pcm: Pcm, language: str) -> Spectrum:
+            return Spectrum(np.zeros((80, len(pcm) // 160), np.float32), len(pcm) / SECOND, language)
+
+        def window(self, spectrum: Spectrum, rung: int) -> Window:
+            return Window(FULL, FULL)
+
+        def attempt(self, batch: Sequence[tuple[Spectrum, Window]]) -> list[Attempt]:
+            self.begun.append(round(batch[0][0].seconds))
+            assert self.released.wait(30)
+            return [Attempt("Yes.", 2, -0.1, 0.0, "en") for _ in batch]
+
+    stt, slow = WhisperStt(settings()), Slow()
+    stt._decoder = slow  # type: ignore[assignment]
+    utterances = [asyncio.create_task(stt.transcribe([Hearing(speech(1, 1 + n), "en")])) for n in range(1, 6)]
+    while len(slow.begun) < 2:
+        await asyncio.sleep(0.01)
+    for void in utterances[:-1]:
+        void.cancel()
+    await asyncio.gather(*utterances[:-1], return_exceptions=True)
+    slow.released.set()
+    (heard,) = await utterances[-1]
+
+    assert heard.text == "Yes."
+    assert slow.begun == [1, 2, 5]
+    await stt.aclose()
 
 
 def doubt_of_fitting_window(whisper: WhisperStt, pcm: Pcm) -> Doubt | None:

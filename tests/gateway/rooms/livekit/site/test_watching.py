@@ -268,3 +268,17 @@ async def test_a_gateway_without_livekit_leaves_it_alone(site: Site, start_proce
     await until(lambda: session in other.engine.broken, "it looks away")
     second = await site.gateway()
     await until(lambda: session in second.engine.sessions, "the take-over")
+
+
+@pytest.mark.parametrize("after", [0.0, 0.03, 0.06, 0.1, 0.15])
+async def test_a_gateway_that_closes_while_it_joins_is_in_no_room(site: Site, after: float) -> None:
+    """Closed at any moment of a join, a gateway leaves no agent behind that would come back into the room by itself."""
+    gateway = await site.gateway()
+    ann = await site.person("lobby")
+    assert gateway.livekit is not None
+    await until(lambda: gateway.livekit.readings().sessions, "the job")
+    await asyncio.sleep(after)
+    await site.stop(gateway)
+    there = await site.api.room.list_participants(api.ListParticipantsRequest(room="lobby"))
+    assert [one.identity for one in there.participants] == ["ann"]
+    await until(lambda: not agents(ann), "it has gone for everybody")
