@@ -171,9 +171,6 @@ class Reception:
             except EventError as error:
                 await self._give_up(name, claimed.epoch, error)
                 raise Refused(f"session {name} can't be gone on with ({error}); begin a new one", "over") from None
-            old = self.engine.sessions.get(name)
-            if old is not None:
-                old.let_go("moved")
             room = make_room(_beginning(events), _present(events))
             session = self._continue(name, claimed, events, room, sent, "ticket", ticket)
         finally:
@@ -181,8 +178,9 @@ class Reception:
         return session
 
     async def adopt(self, name: str) -> None:
-        """Take over a session whose gateway's lease ran out, rejoin its room, go on."""
-        if self.draining or name in self._early or await self._is_for_others(name):
+        """Take over a session whose gateway's lease ran out, rejoin its room, go on. One of ours, begun or come back meanwhile,
+        is left alone: its client is with it."""
+        if await self._is_for_others(name) or self.draining or name in self._early or name in self.engine.sessions:
             return
         request = secrets.token_hex(8)
         self._early[name] = []
@@ -232,6 +230,10 @@ class Reception:
                 log.warning("%s: its room can't be rejoined: %s", name, error)
         if room is not None:
             events = [*events, *await self.house.bus.read(name, events[-1].seq)]  # what happened while we joined
+        if (other := self.engine.sessions.get(name)) is not None and other.epoch > claimed.epoch:
+            if room is not None:
+                await room.aclose("moved")
+            return
         nowhere = _Nowhere(beginning.room, beginning.transport, self.house.clock)
         session = self._continue(name, claimed, events, room or nowhere, held.get("at", sent), "expired")
         if room is None:
@@ -286,6 +288,9 @@ class Reception:
         return session
 
     def _enter(self, session: Session) -> None:
+        """Whoever had it here until now lets it go, and its client with it."""
+        if (old := self.engine.sessions.get(session.name)) is not None:
+            old.let_go("moved")
         self.engine.add(session)
         for event in self._early.get(session.name, []):
             session.tail.receive(event)

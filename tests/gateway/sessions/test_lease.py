@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from gateway.room import Room
+from gateway.rooms.memory.room import MemoryRoom
 from gateway.sessions.reception import Reception
 from gateway.transport import Transport
 from schemas.bus import Held, Hold, Outcome
@@ -146,6 +147,50 @@ async def test_held_while_its_room_is_rejoined(lease: float) -> None:
         info = await log.info("s1")
         assert info is not None
         assert (info.state, info.epoch) == ("closed", 2)
+
+
+@virtually
+async def test_nobody_takes_over_from_themselves() -> None:
+    """A gateway that finds its own session among those whose lease ran out leaves it as it is, with its client in the room."""
+    log = MemoryBus(clock=LoopClock())
+    async with rig(log) as gateway:
+        session, _ = await gateway.open()
+        await asyncio.sleep(1.0)
+        await gateway.reception.leases._tasks.aclose()
+        await gateway.reception.aclose()  # no hold from here on
+        await asyncio.sleep(3.0)
+        assert await log.expired(log.partition("s1"), 1) == ["s1"]
+        await gateway.reception.adopt("s1")
+        assert gateway.engine.sessions["s1"] is session
+        info = await log.info("s1")
+        assert info is not None
+        assert info.epoch == 1
+
+
+@virtually
+async def test_who_comes_back_while_it_is_taken_over_keeps_it() -> None:
+    """A client that comes back with its ticket while its session's room is still being rejoined is the one who has it."""
+    log = MemoryBus(clock=LoopClock())
+    first = Rig(log)
+    await first.start()
+    session, _ = await first.open()
+    came_back = asyncio.Event()
+
+    async def slowly(*_: object) -> Room:
+        await came_back.wait()
+        return MemoryRoom(LoopClock())
+
+    async with rig(log, "gateway-b") as second:
+        second.reception.transports = {"memory": Transport("memory", slowly)}
+        await first.die()
+        while (info := await log.info("s1")) is None or info.epoch == 1:
+            await asyncio.sleep(0.05)
+        room = MemoryRoom(LoopClock())
+        back = await second.reception.resume("s1", session.ticket, lambda _: None, lambda *_: room)
+        came_back.set()
+        await asyncio.sleep(1.0)
+        assert second.engine.sessions["s1"] is back
+        assert not back.over.is_set()
 
 
 @virtually
