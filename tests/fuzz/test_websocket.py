@@ -202,4 +202,5 @@ async def _one_turn(honest: aiohttp.ClientWebSocketResponse) -> None:
     """Speak, and be answered."""
     await talk(honest, 0.4)
     await talk(honest, 0.3, 0)
-    assert (await until(honest, TurnMessage)).how == "played"
+    turn = await until(honest, TurnMessage)
+    assert turn.how == "played", turn

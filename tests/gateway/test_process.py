@@ -213,7 +213,7 @@ async def test_a_session_of_the_future(valkey: Valkey, log: Bus, http: aiohttp.C
         async with gateway(valkey) as two:
             client, ready = await begin(http, two.url)
             name = ready.session
-            await wait_for(log, name, lambda types: "participant.joined" in types)
+            await wait_for(log, name, lambda types: "participant.joined" in types and types.count("clip.ready") == 3)
             seq = (await log.info(name)).seq + 1  # type: ignore[union-attr]
             await raw.xadd(f"{{p00}}:ev:{name}", {"t": "dream.begun", "at": 1, "b": b"\x80"}, id=f"{seq}-0")
             await raw.hset(f"{{p00}}:s:{name}", "seq", seq)  # type: ignore[misc]

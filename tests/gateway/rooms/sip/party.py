@@ -145,14 +145,17 @@ class Party:
         assert self._transport is not None
         self._transport.sendto(message.encode() if isinstance(message, str) else message, ("127.0.0.1", self.gateway))
 
-    async def response(self, seconds: float = 5.0, *, final: bool = True) -> str:
-        """The next response (`final`: none below 200); AssertionError when none comes."""
+    async def response(self, seconds: float = 5.0, *, final: bool = True, to: str = "") -> str:
+        """The next response (`final`: none below 200; `to`: to a request of this method, older ones may be said again meanwhile);
+        AssertionError when none comes."""
         while True:
             try:
                 text = (await asyncio.wait_for(self._protocol.came.get(), seconds)).decode()
             except TimeoutError:
                 raise AssertionError("the gateway does not answer") from None
             if not text.startswith("SIP/2.0"):
+                continue
+            if to and not re.search(rf"(?im)^CSeq: *\d+ +{to}\s*$", text):
                 continue
             if not final or int(text.split()[1]) >= 200:
                 return text
@@ -215,7 +218,7 @@ class Party:
 
         sending = asyncio.create_task(again())
         try:
-            return await self.response()
+            return await self.response(to="BYE")
         finally:
             sending.cancel()
 
