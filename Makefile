@@ -14,7 +14,7 @@ help:
 	@echo "make check   format, lint, types, walls"
 	@echo "make livekit build the LiveKit server that demo, up and the tests use (needs Go 1.26)"
 	@echo "make bench   one benchmark: make bench ARGS=latency"
-	@echo "make schema  write the JSON Schema of what clients hear and say anew"
+	@echo "make schema  write what is generated anew: what clients hear and say, the API's description, the app's types of it"
 	@echo "make lock    write the locks anew: make lock UPGRADE=--upgrade"
 
 setup:
@@ -54,3 +54,5 @@ licences: setup
 
 schema: setup
 	@.venv/bin/python -m schemas.client > schemas/client.schema.json
+	@.venv/bin/python -m api.openapi > api/openapi.json
+	@[ ! -d web/node_modules ] || npm --prefix web run --silent types

@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": ("ops.commands.demo:demo", "Hold a spoken conversation, and explain it."),
     "up": ("ops.commands.up:up", "Start everything on this machine, until Ctrl-C."),
     "gateway": ("ops.commands.gateway:gateway", "Run one gateway."),
+    "api": ("ops.commands.api:api", "Run the HTTP API, and the web app with it."),
     "worker": ("ops.commands.worker:worker", "Run one worker of a stage."),
     "llm-server": ("ops.commands.llm_server:llm_server", "Run the embedded OpenAI-compatible LLM server."),
     "call": ("ops.commands.call:call", "Call a gateway with a recording."),

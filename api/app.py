@@ -1,0 +1,28 @@
+"""The HTTP API: which routes there are. Each file of `api/routes` is one topic, with its own models."""
+
+from fastapi import FastAPI
+
+from api.house import House
+from api.problems import ProblemBody, handle_problems
+from api.routes import health
+
+ROUTERS = (health.router,)
+
+
+def create_app(house: House) -> FastAPI:
+    """The application over what a process has; whoever made `house` opens and closes it."""
+    app = FastAPI(
+        title="Antiphon",
+        version="1",
+        summary="Voice agents as an ordered log: who talks, what was said, and why it took as long as it did.",
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        responses={"4XX": {"model": ProblemBody}, "5XX": {"model": ProblemBody}},
+        separate_input_output_schemas=False,
+    )
+    app.state.house = house
+    handle_problems(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

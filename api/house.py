@@ -1,0 +1,41 @@
+"""What all requests of one API process share. A route asks for it as a parameter: `house: Here`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.access.who import Gate
+from api.problems import Problem
+from schemas.access.livekit import Access
+from schemas.bus import Bus
+from schemas.config.agents import Agents
+from schemas.config.settings import Settings
+
+
+@dataclass(slots=True)
+class House:
+    """`livekit`: None where no server is named; `waits_for`: why the log can't be used since the start, "" once it can."""
+
+    settings: Settings
+    bus: Bus
+    gate: Gate
+    agents: Agents
+    livekit: Access | None = None
+    waits_for: str = "the log has not answered yet"
+
+
+def house_of(request: Request) -> House:
+    """Whether the log is there or not."""
+    house: House = request.app.state.house
+    return house
+
+
+def _ready_house(request: Request) -> House:
+    house = house_of(request)
+    if house.waits_for:
+        raise Problem(503, "log_away", house.waits_for, {"Retry-After": "2"})
+    return house
+
+
+Here = Annotated[House, Depends(_ready_house)]

@@ -1,0 +1,14 @@
+import { fileURLToPath } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+const API = process.env.ANTIPHON_API ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  optimizeDeps: { exclude: ["@met4citizen/talkinghead"] },
+  build: { manifest: true, sourcemap: false, target: "es2023", chunkSizeWarningLimit: 800 },
+  server: { proxy: Object.fromEntries(["/v1", "/health", "/ready", "/token"].map((path) => [path, API])) },
+});
