@@ -16,16 +16,42 @@ export class ApiError extends Error {
   }
 }
 
-const KEY = "antiphon.ticket";
+/** Where the API is: this page's own origin, unless the page names another: <meta name="antiphon-api" content="https://…">. */
+export const BASE =
+  document.querySelector<HTMLMetaElement>('meta[name="antiphon-api"]')?.content.replace(/\/+$/, "") ||
+  window.location.origin;
 
-/** The ticket this browser shows, "" where none is asked for (loopback). */
+const KEY = "antiphon.ticket";
+const listeners = { ticket: new Set<() => void>(), refused: new Set<() => void>() };
+
+/** The ticket this browser shows, "" where none is asked for (loopback). All its tabs share it: a link opens in a new one. */
 export function ticket(): string {
-  return sessionStorage.getItem(KEY) ?? "";
+  return localStorage.getItem(KEY) ?? "";
 }
 
 export function keepTicket(value: string): void {
-  if (value) sessionStorage.setItem(KEY, value);
-  else sessionStorage.removeItem(KEY);
+  if (value) localStorage.setItem(KEY, value);
+  else localStorage.removeItem(KEY);
+  for (const tell of listeners.ticket) tell();
+}
+
+/** `tell` when another ticket is shown from now on, or none; also by another tab. Answers how to stop that. */
+export function onTicket(tell: () => void): () => void {
+  const elsewhere = (event: StorageEvent) => {
+    if (event.key === KEY) tell();
+  };
+  listeners.ticket.add(tell);
+  window.addEventListener("storage", elsewhere);
+  return () => {
+    listeners.ticket.delete(tell);
+    window.removeEventListener("storage", elsewhere);
+  };
+}
+
+/** `tell` when the API asks who we are (401). Answers how to stop that. */
+export function onRefused(tell: () => void): () => void {
+  listeners.refused.add(tell);
+  return () => listeners.refused.delete(tell);
 }
 
 export function authorization(): Record<string, string> {
@@ -46,7 +72,9 @@ const middleware: Middleware = {
   },
 };
 
+/** Why it said no. Everything that asks the API comes through here: a 401 is heard of by the sign-in. */
 export async function problemOf(response: Response): Promise<ApiError> {
+  if (response.status === 401) for (const tell of listeners.refused) tell();
   const text = await response.text();
   try {
     const body: ProblemBody = JSON.parse(text);
@@ -57,5 +85,5 @@ export async function problemOf(response: Response): Promise<ApiError> {
 }
 
 /** Every route, typed by the committed OpenAPI document. Rejects with an ApiError. */
-export const api = createClient<paths>({ baseUrl: window.location.origin });
+export const api = createClient<paths>({ baseUrl: BASE });
 api.use(middleware);
