@@ -4,14 +4,16 @@ ANTIPHON := .venv/bin/antiphon
 # Where it is set, each process of a stack compiles its 1,600 modules anew: 2 s of CPU for a gateway.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up test check bench livekit lock licences schema
+.PHONY: help setup app demo up open test check bench livekit lock licences schema
 
 help:
 	@echo "make setup   install everything into .venv (about 1.1 GB; only when something changed)"
 	@echo "make demo    hold a conversation: real models, real log, the sound to listen to"
-	@echo "make up      start everything and keep it running; stop with Ctrl-C"
+	@echo "make up      start everything and keep it running, with one address to open; stop with Ctrl-C"
+	@echo "make open    serve a session of the demo, or of an earlier stack, in the web app: make open ARGS=SESSION"
 	@echo "make test    the tests, in lanes at once; some of them: make test ARGS=\"tests/golden -k named\""
 	@echo "make check   format, lint, types, walls"
+	@echo "make app     build the web app (make up does, too; only when something changed)"
 	@echo "make livekit build the LiveKit server that demo, up and the tests use (needs Go 1.26)"
 	@echo "make bench   one benchmark: make bench ARGS=latency"
 	@echo "make schema  write what is generated anew: what clients hear and say, the API's description, the app's types of it"
@@ -23,8 +25,16 @@ setup:
 demo: setup
 	@$(ANTIPHON) demo $(ARGS)
 
+# Built once, and again when its sources have changed. Without it (no network, say) everything else works.
 up: setup
+	@ops/locks/web.sh || echo "up: the web app could not be built (see above); everything else starts" >&2
 	@$(ANTIPHON) up $(ARGS)
+
+app: setup
+	@ops/locks/web.sh
+
+open: app
+	@$(ANTIPHON) open $(ARGS)
 
 bench: setup
 	@$(ANTIPHON) bench $(ARGS)
@@ -55,4 +65,4 @@ licences: setup
 schema: setup
 	@.venv/bin/python -m schemas.client > schemas/client.schema.json
 	@.venv/bin/python -m api.openapi > api/openapi.json
-	@[ ! -d web/node_modules ] || npm --prefix web run --silent types
+	@ops/locks/web.sh run types

@@ -18,6 +18,7 @@ from ops.stack.private import MASK
 COMMANDS = {
     "demo": ("ops.commands.demo:demo", "Hold a spoken conversation, and explain it."),
     "up": ("ops.commands.up:up", "Start everything on this machine, until Ctrl-C."),
+    "open": ("ops.commands.open:open_session", "Open a session in the web app."),
     "gateway": ("ops.commands.gateway:gateway", "Run one gateway."),
     "api": ("ops.commands.api:api", "Run the HTTP API, and the web app with it."),
     "worker": ("ops.commands.worker:worker", "Run one worker of a stage."),
