@@ -1,0 +1,84 @@
+import type { Row } from "@/console/sessions/row";
+
+type Listener = () => void;
+
+/** A row, and when it came: a live session's duration counts on from there. */
+export interface Held {
+  row: Row;
+  /** `performance.now()` of its arrival. */
+  at: number;
+}
+
+/** The sessions known to this page, the newest first. Who shows one row listens to that row alone; who shows the list hears only
+ * of rows that come, go or move: 500 live sessions change all the time, and the list doesn't. */
+export class Rows {
+  private readonly held = new Map<string, Held>();
+  private ids: readonly string[] = [];
+  private readonly toList = new Set<Listener>();
+  private readonly toRow = new Map<string, Set<Listener>>();
+
+  constructor(
+    private readonly belongs: (row: Row) => boolean,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  list = (): readonly string[] => this.ids;
+
+  row = (session: string): Held | undefined => this.held.get(session);
+
+  /** Rows as they are now. One that no longer belongs leaves. */
+  merge(rows: readonly Row[]): void {
+    const at = this.now();
+    let moved = false;
+    for (const row of rows) {
+      const before = this.held.get(row.session);
+      if (!this.belongs(row)) {
+        moved = this.held.delete(row.session) || moved;
+        continue;
+      }
+      this.held.set(row.session, { row, at });
+      if (before === undefined || before.row.started_at !== row.started_at) moved = true;
+      if (before !== undefined && !same(before.row, row)) this.tellRow(row.session);
+    }
+    if (moved) this.arrange();
+  }
+
+  remove(sessions: readonly string[]): void {
+    let moved = false;
+    for (const session of sessions) moved = this.held.delete(session) || moved;
+    if (moved) this.arrange();
+  }
+
+  onList = (tell: Listener): (() => void) => {
+    this.toList.add(tell);
+    return () => this.toList.delete(tell);
+  };
+
+  onRow(session: string, tell: Listener): () => void {
+    const listeners = this.toRow.get(session) ?? new Set();
+    this.toRow.set(session, listeners.add(tell));
+    return () => {
+      listeners.delete(tell);
+      if (listeners.size === 0) this.toRow.delete(session);
+    };
+  }
+
+  private arrange(): void {
+    const rows = [...this.held.values()].map(({ row }) => row);
+    rows.sort((a, b) => compare(b.started_at, a.started_at) || compare(b.session, a.session));
+    this.ids = rows.map(({ session }) => session);
+    for (const tell of this.toList) tell();
+  }
+
+  private tellRow(session: string): void {
+    for (const tell of this.toRow.get(session) ?? []) tell();
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function same(a: Row, b: Row): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

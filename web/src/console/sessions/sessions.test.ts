@@ -1,0 +1,98 @@
+import { expect, test, vi } from "vitest";
+import { filtersOf, matches, NO_FILTERS, queryOf, searchOf } from "@/console/sessions/filters";
+import type { Row } from "@/console/sessions/row";
+import { Rows } from "@/console/sessions/rows";
+
+function row(session: string, change: Partial<Row> = {}): Row {
+  return {
+    session,
+    state: "open",
+    agent: "default",
+    room: "lobby",
+    transport: "websocket",
+    participants: ["Ann"],
+    started_at: "2026-11-26T10:00:00.000Z",
+    ended_at: null,
+    duration_s: 1,
+    turns: 0,
+    last_ms: null,
+    p50_ms: null,
+    worst_ms: null,
+    activity: "listening",
+    ended: "",
+    interrupted: 0,
+    failed: 0,
+    events: 1,
+    gateway: "g",
+    ...change,
+  };
+}
+
+test("filters live in the address: what was written is read again, and nothing stands there for none", () => {
+  const filters = { q: "ann & bob", state: "open", agent: "x", transport: "sip", slow: "1500", failed: true } as const;
+  expect(filtersOf(searchOf(filters))).toEqual(filters);
+  expect([searchOf(NO_FILTERS), filtersOf("")]).toEqual(["", NO_FILTERS]);
+  expect(queryOf(filters)).toMatchObject({ slow_ms: 1500, failed: true });
+});
+
+test("an address that somebody made up does no harm", () => {
+  expect(filtersOf("?state=haunted&slow=-1&failed=maybe&constructor=x")).toEqual(NO_FILTERS);
+  expect(filtersOf(`?q=${"a".repeat(10_000)}`).q.length).toBe(200);
+});
+
+test("every filter lets pass what it names, and nothing else", () => {
+  const one = row("s", { worst_ms: 1400, failed: 1 });
+  for (const [good, bad] of [
+    [{ q: "AN" }, { q: "bob" }],
+    [{ state: "open" }, { state: "closed" }],
+    [{ agent: "default" }, { agent: "x" }],
+    [{ transport: "websocket" }, { transport: "sip" }],
+    [{ slow: "1400" }, { slow: "1401" }],
+  ] as const) {
+    expect(matches(one, { ...NO_FILTERS, ...good })).toBe(true);
+    expect(matches(one, { ...NO_FILTERS, ...bad })).toBe(false);
+  }
+  expect([one, row("s")].map((each) => matches(each, { ...NO_FILTERS, failed: true }))).toEqual([true, false]);
+});
+
+test("the newest session stands first, whatever order they came in", () => {
+  const rows = new Rows(() => true);
+  rows.merge([
+    row("a", { started_at: "2026-11-26T10:00:01.000Z" }),
+    row("b", { started_at: "2026-11-26T10:00:03.000Z" }),
+  ]);
+  rows.merge([row("c", { started_at: "2026-11-26T10:00:02.000Z" })]);
+  expect(rows.list()).toEqual(["b", "c", "a"]);
+});
+
+test("a row that changes is heard of by who shows it, and by nobody else", () => {
+  const rows = new Rows(() => true);
+  rows.merge([row("a"), row("b")]);
+  const [list, a, b] = [vi.fn(), vi.fn(), vi.fn()];
+  rows.onList(list);
+  rows.onRow("a", a);
+  rows.onRow("b", b);
+  const before = rows.list();
+  rows.merge([row("a", { turns: 1 }), row("b")]);
+  expect([list, a, b].map((listener) => listener.mock.calls.length)).toEqual([0, 1, 0]);
+  expect(rows.list()).toBe(before);
+  expect(rows.row("a")?.row.turns).toBe(1);
+});
+
+test("a row that no longer belongs leaves the list, as one that is gone does", () => {
+  const rows = new Rows(({ state }) => state === "open");
+  rows.merge([row("a"), row("b"), row("c")]);
+  rows.merge([row("a", { state: "closed" })]);
+  rows.remove(["b", "never"]);
+  expect(rows.list()).toEqual(["c"]);
+});
+
+test("who ceased to listen is left alone", () => {
+  const rows = new Rows(() => true);
+  rows.merge([row("a")]);
+  const tell = vi.fn();
+  rows.onRow("a", tell)();
+  rows.onList(tell)();
+  rows.merge([row("a", { turns: 2 }), row("b")]);
+  expect(tell).not.toHaveBeenCalled();
+});
