@@ -4,9 +4,9 @@ from fastapi import FastAPI
 
 from api.house import House
 from api.problems import ProblemBody, handle_problems
-from api.routes import health
+from api.routes import health, livekit
 
-ROUTERS = (health.router,)
+ROUTERS = (health.router, livekit.router)
 
 
 def create_app(house: House) -> FastAPI:

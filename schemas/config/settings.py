@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     api_anonymous: Literal["nobody", "caller"] = "nobody"
     """What those without a key may, where keys are asked for: nothing, or hold conversations."""
     api_agents: str = ""
-    """Agents that callers may choose, comma-separated; "" is all."""
+    """Agents that callers may choose, comma-separated, the default one first; "" is all."""
 
     # phones
     sip_listen: str = ""

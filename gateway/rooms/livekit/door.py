@@ -22,12 +22,12 @@ from gateway.rooms.livekit._connection import none_left_behind
 from gateway.rooms.livekit._survivors import FACTS, Survivors, facts_of
 from gateway.rooms.livekit._watcher import Lonely, Watcher
 from gateway.rooms.livekit._worker import AgentWorker
-from gateway.rooms.livekit.names import agent_named, attributes, new_identity, session_name
+from gateway.rooms.livekit.names import attributes, new_identity, session_name
 from gateway.rooms.livekit.room import LiveKitRoom, join
 from gateway.sessions.reception import Reception, Refused
 from gateway.sessions.session import Session
 from gateway.transport import RoomOver
-from schemas.access.livekit import Access
+from schemas.access.livekit import Access, agent_named
 from schemas.access.livekit_errors import LiveKitError, explain
 from schemas.bus import SessionInfo
 from schemas.config.agent import AgentSpec

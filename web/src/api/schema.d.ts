@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Short Token
+         * @description The same for front ends that ask in fewer words.
+         */
+        post: operations["short_token_api_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -44,10 +64,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Short Token
+         * @description The same for front ends that ask in fewer words.
+         */
+        post: operations["short_token_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/livekit/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Token
+         * @description LiveKit's token endpoint (TokenSource.endpoint): lets one person into one room, to hear, speak, show and chat there.
+         *
+         *     Without `room_name` it is LIVEKIT_ROOM, or a new room; without an identity a new one. The agent is one of API_AGENTS, and
+         *     comes when the room is made: in a room that is there already, it stays who it was.
+         */
+        post: operations["token_v1_livekit_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AgentDispatch
+         * @description `agent_name`: an agent of ours, or the gateways' LIVEKIT_AGENT_NAME; `metadata`: `{"agent": NAME}` names one of ours.
+         */
+        AgentDispatch: {
+            /** Agent Name */
+            agent_name?: string | null;
+            /** Metadata */
+            metadata?: string | null;
+        };
         /** Alive */
         Alive: {
             /**
@@ -104,6 +177,81 @@ export interface components {
             /** Ready */
             ready: boolean;
         };
+        /**
+         * RoomConfig
+         * @description Of LiveKit's RoomConfiguration what may be asked for; the rest of it is not looked at.
+         */
+        RoomConfig: {
+            /** Agents */
+            agents?: components["schemas"]["AgentDispatch"][] | null;
+        };
+        /**
+         * ShortTokenAnswer
+         * @description The same two twice: as short front ends call them, and as LiveKit's kits do, which post here, too.
+         */
+        ShortTokenAnswer: {
+            /** Participant Token */
+            participant_token: string;
+            /** Server Url */
+            server_url: string;
+            /** Token */
+            token: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * ShortTokenRequest
+         * @description `room` or `room_name`, `identity` or `participant_identity`, `name` or `participant_name`, `metadata`; `agent`: who shall
+         *     answer; `room_config` as LiveKit's kits send it. Everything may be left out.
+         */
+        ShortTokenRequest: {
+            /** Agent */
+            agent?: string | null;
+            /** Identity */
+            identity?: string | null;
+            /** Metadata */
+            metadata?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Participant Identity */
+            participant_identity?: string | null;
+            /** Participant Name */
+            participant_name?: string | null;
+            /** Room */
+            room?: string | null;
+            room_config?: components["schemas"]["RoomConfig"] | null;
+            /** Room Name */
+            room_name?: string | null;
+        };
+        /**
+         * TokenAnswer
+         * @description LiveKit's TokenSourceResponse.
+         */
+        TokenAnswer: {
+            /** Participant Token */
+            participant_token: string;
+            /** Server Url */
+            server_url: string;
+        };
+        /**
+         * TokenRequest
+         * @description LiveKit's TokenSourceRequest: everything may be left out. What is not named here is not looked at.
+         */
+        TokenRequest: {
+            /** Participant Attributes */
+            participant_attributes?: {
+                [key: string]: string;
+            } | null;
+            /** Participant Identity */
+            participant_identity?: string | null;
+            /** Participant Metadata */
+            participant_metadata?: string | null;
+            /** Participant Name */
+            participant_name?: string | null;
+            room_config?: components["schemas"]["RoomConfig"] | null;
+            /** Room Name */
+            room_name?: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -113,6 +261,48 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    short_token_api_token_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ShortTokenRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortTokenAnswer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     health_health_get: {
         parameters: {
             query?: never;
@@ -176,6 +366,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ready"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    short_token_token_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ShortTokenRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortTokenAnswer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    token_v1_livekit_token_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TokenRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
                 };
             };
             /** @description Client Error */

@@ -1,0 +1,120 @@
+"""Tokens for LiveKit rooms, in the shape of LiveKit's own kits and in the shorter ones that front ends post."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from api.access.who import Caller
+from api.house import House, house_of
+from api.livekit.entry import Entry, Person, agent_asked_for, entry_of
+from api.livekit.fields import Attributes, Line, RoomName, Text
+from api.routes._livekit_here import LiveKitHere
+from schemas.access.livekit import Access
+
+router = APIRouter(tags=["livekit"])
+
+_NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+class AgentDispatch(BaseModel):
+    """`agent_name`: an agent of ours, or the gateways' LIVEKIT_AGENT_NAME; `metadata`: `{"agent": NAME}` names one of ours."""
+
+    agent_name: Line | None = None
+    metadata: Text | None = None
+
+
+class RoomConfig(BaseModel):
+    """Of LiveKit's RoomConfiguration what may be asked for; the rest of it is not looked at."""
+
+    agents: Annotated[list[AgentDispatch], Field(max_length=10)] | None = None
+
+
+class TokenRequest(BaseModel):
+    """LiveKit's TokenSourceRequest: everything may be left out. What is not named here is not looked at."""
+
+    room_name: RoomName | None = None
+    participant_name: Line | None = None
+    participant_identity: Line | None = None
+    participant_metadata: Text | None = None
+    participant_attributes: Attributes | None = None
+    room_config: RoomConfig | None = None
+
+
+class TokenAnswer(BaseModel):
+    """LiveKit's TokenSourceResponse."""
+
+    server_url: str
+    participant_token: str
+
+
+class ShortTokenRequest(BaseModel):
+    """`room` or `room_name`, `identity` or `participant_identity`, `name` or `participant_name`, `metadata`; `agent`: who shall
+    answer; `room_config` as LiveKit's kits send it. Everything may be left out."""
+
+    room: RoomName | None = None
+    room_name: RoomName | None = None
+    identity: Line | None = None
+    participant_identity: Line | None = None
+    name: Line | None = None
+    participant_name: Line | None = None
+    metadata: Text | None = None
+    agent: Line | None = None
+    room_config: RoomConfig | None = None
+
+
+class ShortTokenAnswer(TokenAnswer):
+    """The same two twice: as short front ends call them, and as LiveKit's kits do, which post here, too."""
+
+    token: str
+    url: str
+
+
+@router.post("/v1/livekit/token", status_code=201)
+async def token(
+    _: Caller, livekit: LiveKitHere, request: Request, response: Response, body: TokenRequest | None = None
+) -> TokenAnswer:
+    """LiveKit's token endpoint (TokenSource.endpoint): lets one person into one room, to hear, speak, show and chat there.
+
+    Without `room_name` it is LIVEKIT_ROOM, or a new room; without an identity a new one. The agent is one of API_AGENTS, and
+    comes when the room is made: in a room that is there already, it stays who it was.
+    """
+    asked = body or TokenRequest()
+    person = Person(
+        room=asked.room_name or "",
+        identity=asked.participant_identity or "",
+        name=asked.participant_name or "",
+        metadata=asked.participant_metadata or "",
+        attributes=asked.participant_attributes or {},
+        agent=_agent(asked.room_config, house_of(request)),
+    )
+    entry = _let_in(livekit, house_of(request), person, response)
+    return TokenAnswer(server_url=entry.url, participant_token=entry.token)
+
+
+@router.post("/token")
+@router.post("/api/token")
+async def short_token(
+    _: Caller, livekit: LiveKitHere, request: Request, response: Response, body: ShortTokenRequest | None = None
+) -> ShortTokenAnswer:
+    """The same for front ends that ask in fewer words."""
+    asked = body or ShortTokenRequest()
+    person = Person(
+        room=asked.room or asked.room_name or "",
+        identity=asked.identity or asked.participant_identity or "",
+        name=asked.name or asked.participant_name or "",
+        metadata=asked.metadata or "",
+        agent=asked.agent or _agent(asked.room_config, house_of(request)),
+    )
+    entry = _let_in(livekit, house_of(request), person, response)
+    return ShortTokenAnswer(token=entry.token, url=entry.url, participant_token=entry.token, server_url=entry.url)
+
+
+def _agent(config: RoomConfig | None, house: House) -> str:
+    wanted = [(one.agent_name or "", one.metadata or "") for one in (config and config.agents) or []]
+    return agent_asked_for(wanted, house.settings, house.agents)
+
+
+def _let_in(livekit: Access, house: House, person: Person, response: Response) -> Entry:
+    response.headers.update(_NOT_KEPT)
+    return entry_of(livekit, house.settings, house.agents, person)
