@@ -4,9 +4,23 @@ from fastapi import FastAPI
 
 from api.house import House
 from api.problems import ProblemBody, handle_problems
-from api.routes import health, livekit
+from api.routes import (
+    asks,
+    events,
+    health,
+    livekit,
+    sessions,
+    transcript,
+)
 
-ROUTERS = (health.router, livekit.router)
+ROUTERS = (
+    asks.router,
+    events.router,
+    health.router,
+    livekit.router,
+    sessions.router,
+    transcript.router,
+)
 
 
 def create_app(house: House) -> FastAPI:

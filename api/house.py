@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from api.access.who import Gate
 from api.problems import Problem
+from api.sessions.stories import Stories
 from schemas.access.livekit import Access
 from schemas.bus import Bus
 from schemas.config.agents import Agents
@@ -15,12 +16,14 @@ from schemas.config.settings import Settings
 
 @dataclass(slots=True)
 class House:
-    """`livekit`: None where no server is named; `waits_for`: why the log can't be used since the start, "" once it can."""
+    """`stories`: sessions asked for one at a time; `livekit`: None where no server is named; `waits_for`: why the log can't be
+    used since the start, "" once it can."""
 
     settings: Settings
     bus: Bus
     gate: Gate
     agents: Agents
+    stories: Stories
     livekit: Access | None = None
     waits_for: str = "the log has not answered yet"
 

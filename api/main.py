@@ -12,6 +12,7 @@ import uvicorn
 from api.access.gate import gate_of
 from api.app import create_app
 from api.house import House
+from api.sessions.stories import Stories
 from schemas.access.livekit import access
 from schemas.bus import Bus
 from schemas.config.agents import Agents
@@ -36,6 +37,7 @@ def house_of(settings: Settings, bus: Bus) -> House:
         bus,
         gate_of(settings),
         Agents(settings.agents),
+        Stories(bus),
         access(settings) if settings.livekit_url else None,
     )
 

@@ -107,6 +107,207 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Session
+         * @description A session whole: its turns on one clock, with waterfalls, words and what went wrong. 404: there is none of that name.
+         */
+        get: operations["session_v1_sessions__session__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End
+         * @description Have the session ended by its gateway. 404: no such session; 409: it has ended.
+         */
+        post: operations["end_v1_sessions__session__end_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events
+         * @description Events after `after`, in order. Of some types only, a page may hold fewer than `limit`, or none, though `next` says where
+         *     to go on.
+         */
+        get: operations["events_v1_sessions__session__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/instructions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Instructions
+         * @description Give the agent of this session other instructions. 404: no such session; 409: it has ended.
+         */
+        post: operations["instructions_v1_sessions__session__instructions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Message
+         * @description Type `text` to the agent, which answers aloud. 404: no such session; 409: it has ended.
+         */
+        post: operations["message_v1_sessions__session__message_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/say": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say
+         * @description Have the agent speak `text` as it stands, when it is its turn, or at once. 404: no such session; 409: it has ended.
+         */
+        post: operations["say_v1_sessions__session__say_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * State
+         * @description What the log amounts to after event `at` (without it, now): participants, open turns, the chat an LLM would be given.
+         */
+        get: operations["state_v1_sessions__session__state_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/transcript.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Transcript Json
+         * @description Everything that was said and typed, in the order of speech; of what was cut, what was heard.
+         */
+        get: operations["transcript_json_v1_sessions__session__transcript_json_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/transcript.txt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Transcript Txt
+         * @description The same for people, a line each: `[00:00:02.605] Agent: Once upon a time —`.
+         */
+        get: operations["transcript_txt_v1_sessions__session__transcript_txt_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/transcript.vtt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Transcript Vtt
+         * @description The same as WebVTT captions, on the clock of `audio.wav`.
+         */
+        get: operations["transcript_vtt_v1_sessions__session__transcript_vtt_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -137,6 +338,85 @@ export interface components {
             status: "ok";
         };
         /**
+         * Asked
+         * @description It stands in the log: as event `seq`, appended at `at`. `outcome`: `repeated` when that key had asked it before (`seq` is
+         *     that event's then); `request`: the key.
+         */
+        Asked: {
+            /** At */
+            at: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "accepted" | "repeated";
+            /** Request */
+            request: string;
+            /** Seq */
+            seq: number;
+        };
+        /**
+         * BarView
+         * @description A part of the waterfall: begins `begins_s` after the turn's `began_s`, takes `seconds`, of which the first `queued_s` it
+         *     waited for a worker.
+         */
+        BarView: {
+            /** Begins S */
+            begins_s: number;
+            /** Meaning */
+            meaning: string;
+            /** Ms */
+            ms: number;
+            /** Name */
+            name: string;
+            /** Part */
+            part: string;
+            /** Queued S */
+            queued_s: number;
+            /** Seconds */
+            seconds: number;
+        };
+        /** EndAsk */
+        EndAsk: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * EventPage
+         * @description `next`: give it as `after` for what follows; None: that was all there is now.
+         */
+        EventPage: {
+            /** Events */
+            events: components["schemas"]["EventView"][];
+            /** Next */
+            next: number | null;
+        };
+        /**
+         * EventView
+         * @description An event of a session. `at_s`: when it happened; `at`: when it was appended, ISO 8601; `body`: what its type has, but for
+         *     what is as usual.
+         */
+        EventView: {
+            /** At */
+            at: string;
+            /** At S */
+            at_s: number;
+            /** Body */
+            body: {
+                [key: string]: unknown;
+            };
+            line: components["schemas"]["LineView"];
+            /** Seq */
+            seq: number;
+            /** Turn */
+            turn: number | null;
+            /** Type */
+            type: string;
+        };
+        /**
          * FieldError
          * @description `where`: the field's path, such as `body.agent` or `query.limit`.
          */
@@ -145,6 +425,104 @@ export interface components {
             problem: string;
             /** Where */
             where: string;
+        };
+        /**
+         * InstructionsAsk
+         * @description They hold from the next reply on.
+         */
+        InstructionsAsk: {
+            /** Instructions */
+            instructions: string;
+        };
+        /**
+         * LetterView
+         * @description Something typed.
+         */
+        LetterView: {
+            /** At S */
+            at_s: number;
+            /** Name */
+            name: string;
+            /** Participant */
+            participant: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * LineView
+         * @description An event in words. `style`: user, agent, stage, system, trouble.
+         */
+        LineView: {
+            /** Detail */
+            detail: string;
+            /**
+             * Style
+             * @enum {string}
+             */
+            style: "user" | "agent" | "stage" | "system" | "trouble";
+            /** Text */
+            text: string;
+            /** Who */
+            who: string;
+        };
+        /**
+         * MessageAsk
+         * @description `participant`: whose message it is, for the agent.
+         */
+        MessageAsk: {
+            /**
+             * Participant
+             * @default operator
+             */
+            participant: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * NoteView
+         * @description Something that happened, in words.
+         */
+        NoteView: {
+            /** At S */
+            at_s: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "interruption" | "retry" | "expired" | "stale" | "failed" | "filler" | "joined" | "left" | "resumed" | "rewound" | "say" | "instructions" | "end" | "warning";
+            /** Text */
+            text: string;
+        };
+        /**
+         * PendingView
+         * @description What a turn waits for. `part`: the stage, or `playout`.
+         */
+        PendingView: {
+            /**
+             * Part
+             * @enum {string}
+             */
+            part: "stt" | "llm" | "tts" | "playout";
+            /** Since S */
+            since_s: number;
+            /** What */
+            what: string;
+        };
+        /**
+         * PersonView
+         * @description `present`: still there; `speaking`: right now.
+         */
+        PersonView: {
+            /** Identity */
+            identity: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Present */
+            present: boolean;
+            /** Speaking */
+            speaking: boolean;
         };
         /**
          * ProblemBody
@@ -184,6 +562,133 @@ export interface components {
         RoomConfig: {
             /** Agents */
             agents?: components["schemas"]["AgentDispatch"][] | null;
+        };
+        /**
+         * SaidView
+         * @description `who`: a name for a person; `identity`: "" for the agent; `kind`: spoken, typed, or the agent's; `cut`: it was broken off:
+         *     `text` is what was heard of it.
+         */
+        SaidView: {
+            /** Cut */
+            cut: boolean;
+            /** End S */
+            end_s: number;
+            /** Identity */
+            identity: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "user" | "typed" | "agent";
+            /** Start S */
+            start_s: number;
+            /** Text */
+            text: string;
+            /** Turn */
+            turn: number;
+            /** Who */
+            who: string;
+        };
+        /**
+         * SayAsk
+         * @description `interrupt`: at once, whatever the agent is saying.
+         */
+        SayAsk: {
+            /**
+             * Interrupt
+             * @default false
+             */
+            interrupt: boolean;
+            /** Text */
+            text: string;
+        };
+        /**
+         * SentenceView
+         * @description `start_s`, `end_s`: when it sounded, None if it never did; `heard`: what of it was heard; `cut`: it was broken off, or
+         *     never came to its turn.
+         */
+        SentenceView: {
+            /** Cut */
+            cut: boolean;
+            /** End S */
+            end_s: number | null;
+            /** Heard */
+            heard: string;
+            /** Index */
+            index: number;
+            /** Start S */
+            start_s: number | null;
+            /** Text */
+            text: string;
+            /** Words */
+            words: components["schemas"]["WordView"][];
+        };
+        /**
+         * SessionRow
+         * @description A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
+         *     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
+         *     `troubles`: times a stage gave up; `events`: how many.
+         */
+        SessionRow: {
+            /**
+             * Activity
+             * @enum {string}
+             */
+            activity: "waiting" | "listening" | "thinking" | "speaking" | "ended";
+            /** Agent */
+            agent: string;
+            /** Duration S */
+            duration_s: number;
+            /** Ended */
+            ended: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** Events */
+            events: number;
+            /** Failed */
+            failed: number;
+            /** Gateway */
+            gateway: string;
+            /** Interrupted */
+            interrupted: number;
+            /** Last At */
+            last_at: string;
+            /** Last Ms */
+            last_ms: number | null;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** Participants */
+            participants: components["schemas"]["PersonView"][];
+            /** Room */
+            room: string;
+            /** Session */
+            session: string;
+            /** Started At */
+            started_at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "closed";
+            /** Transport */
+            transport: string;
+            /** Troubles */
+            troubles: number;
+            /** Turns */
+            turns: number;
+            /** Worst Ms */
+            worst_ms: number | null;
+        };
+        /**
+         * SessionView
+         * @description A session whole. `notes`: what concerns no single turn.
+         */
+        SessionView: {
+            /** Notes */
+            notes: components["schemas"]["NoteView"][];
+            row: components["schemas"]["SessionRow"];
+            /** Turns */
+            turns: components["schemas"]["TurnView"][];
         };
         /**
          * ShortTokenAnswer
@@ -251,6 +756,132 @@ export interface components {
             room_config?: components["schemas"]["RoomConfig"] | null;
             /** Room Name */
             room_name?: string | null;
+        };
+        /**
+         * ToolView
+         * @description A tool the LLM called. `took_ms`: None while it runs.
+         */
+        ToolView: {
+            /** Arguments */
+            arguments: {
+                [key: string]: unknown;
+            };
+            /** At S */
+            at_s: number;
+            /** Error */
+            error: string;
+            /** Name */
+            name: string;
+            /** Result */
+            result: string;
+            /** Took Ms */
+            took_ms: number | null;
+        };
+        /**
+         * Transcript
+         * @description In the order in which it was begun.
+         */
+        Transcript: {
+            /** Said */
+            said: components["schemas"]["SaidView"][];
+            /** Session */
+            session: string;
+        };
+        /**
+         * TurnView
+         * @description A turn. `began_s`: where its waterfall is counted from, or where it was opened; `ended_s`: None while it goes on; `text`:
+         *     what the users said and typed; `why`: it was answered, or begun by the agent; `reply`: all that the agent meant to say;
+         *     `heard`: what of it was heard, to the word; `total_ms` and `bars`: None and nothing while nothing was heard; `model`: the
+         *     LLM's.
+         */
+        TurnView: {
+            /** Bars */
+            bars: components["schemas"]["BarView"][];
+            /** Began S */
+            began_s: number;
+            /** Ended S */
+            ended_s: number | null;
+            /** Heard */
+            heard: string;
+            /**
+             * How
+             * @enum {string}
+             */
+            how: "listening" | "thinking" | "speaking" | "played" | "interrupted" | "dropped" | "failed" | "expired";
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "voice" | "text" | "own";
+            /** Letters */
+            letters: components["schemas"]["LetterView"][];
+            /** Model */
+            model: string;
+            /** Notes */
+            notes: components["schemas"]["NoteView"][];
+            /** Pending */
+            pending: components["schemas"]["PendingView"][];
+            /** Reason */
+            reason: string;
+            /** Reply */
+            reply: string;
+            /** Sentences */
+            sentences: components["schemas"]["SentenceView"][];
+            /** Text */
+            text: string;
+            /** Tools */
+            tools: components["schemas"]["ToolView"][];
+            /** Total Ms */
+            total_ms: number | null;
+            /** Turn */
+            turn: number;
+            /** Utterances */
+            utterances: components["schemas"]["UtteranceView"][];
+            /** Why */
+            why: string | null;
+        };
+        /**
+         * UtteranceView
+         * @description Between two silences. `text`: None until it is transcribed; `lost`: no transcript came, and why.
+         */
+        UtteranceView: {
+            /** End S */
+            end_s: number;
+            /** Language */
+            language: string;
+            /** Lost */
+            lost: string | null;
+            /** Name */
+            name: string;
+            /** Over */
+            over: boolean;
+            /** Participant */
+            participant: string;
+            /** Start S */
+            start_s: number;
+            /** Text */
+            text: string | null;
+            /** Utterance */
+            utterance: string;
+            /** Words */
+            words: components["schemas"]["WordView"][];
+        };
+        /**
+         * WordView
+         * @description `heard`: it was played to its end; a word that wasn't has no times where nothing of it would have been.
+         */
+        WordView: {
+            /** End S */
+            end_s: number | null;
+            /**
+             * Heard
+             * @default true
+             */
+            heard: boolean;
+            /** Start S */
+            start_s: number | null;
+            /** Word */
+            word: string;
         };
     };
     responses: never;
@@ -468,6 +1099,454 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    session_v1_sessions__session__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    end_v1_sessions__session__end_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key asks the same thing: sent again, it is not done again. 1 to 100 visible characters. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EndAsk"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Asked"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    events_v1_sessions__session__events_get: {
+        parameters: {
+            query?: {
+                /** @description Place of an event in the log: 1, 2, 3, … */
+                after?: number;
+                limit?: number;
+                /** @description Only of these types, or that begin so: transcript. */
+                type?: string[];
+            };
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    instructions_v1_sessions__session__instructions_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key asks the same thing: sent again, it is not done again. 1 to 100 visible characters. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InstructionsAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Asked"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    message_v1_sessions__session__message_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key asks the same thing: sent again, it is not done again. 1 to 100 visible characters. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Asked"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    say_v1_sessions__session__say_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key asks the same thing: sent again, it is not done again. 1 to 100 visible characters. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SayAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Asked"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    state_v1_sessions__session__state_get: {
+        parameters: {
+            query?: {
+                at?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    transcript_json_v1_sessions__session__transcript_json_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transcript"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    transcript_txt_v1_sessions__session__transcript_txt_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    transcript_vtt_v1_sessions__session__transcript_vtt_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/vtt": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/vtt": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/vtt": components["schemas"]["ProblemBody"];
                 };
             };
         };
