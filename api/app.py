@@ -6,9 +6,12 @@ from api.house import House
 from api.problems import ProblemBody, handle_problems
 from api.routes import (
     asks,
+    audit,
     events,
     health,
+    keys,
     livekit,
+    login,
     sessions,
     transcript,
 )
@@ -20,6 +23,9 @@ ROUTERS = (
     livekit.router,
     sessions.router,
     transcript.router,
+    login.router,
+    keys.router,
+    audit.router,
 )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.access.who import Gate
+from api.access.gate import KeyGate
 from api.problems import Problem
 from api.sessions.stories import Stories
 from schemas.access.livekit import Access
@@ -21,7 +21,7 @@ class House:
 
     settings: Settings
     bus: Bus
-    gate: Gate
+    gate: KeyGate
     agents: Agents
     stories: Stories
     livekit: Access | None = None

@@ -35,7 +35,7 @@ def house_of(settings: Settings, bus: Bus) -> House:
     return House(
         settings,
         bus,
-        gate_of(settings),
+        gate_of(settings, bus),
         Agents(settings.agents),
         Stories(bus),
         access(settings) if settings.livekit_url else None,
@@ -83,14 +83,18 @@ async def run_api(settings: Settings) -> None:
             )
         )
         tasks = Tasks()
-        tasks.spawn(_connect(house), "log")
+        connecting = tasks.spawn(_connect(house), "log")
         serving = asyncio.ensure_future(server.serve([door]))
         stopped = asyncio.ensure_future(stop.wait())
         log.info("listening on http://%s:%d", settings.api_host, door.getsockname()[1])
         try:
-            await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([serving, stopped, connecting], return_when=asyncio.FIRST_COMPLETED)
+            if connecting.done() and connecting.exception() is None:
+                await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
             await serving
+            if connecting.done():
+                connecting.result()
         finally:
             stopped.cancel()
             await tasks.aclose()
@@ -98,10 +102,12 @@ async def run_api(settings: Settings) -> None:
 
 
 async def _connect(house: House) -> None:
-    """Start the log; while it isn't there yet, say so once, and in `/ready`, and try again."""
+    """Start the log; while it isn't there yet, say so once, and in `/ready`, and try again. SettingsError: strangers could
+    reach us, and there is no key."""
     while True:
         try:
             await house.bus.start()
+            await house.gate.check()
         except (BusUnavailable, BusFull) as error:
             if str(error) != house.waits_for:
                 log.warning("%s; trying again", error)

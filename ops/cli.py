@@ -49,6 +49,11 @@ SIP = {
     "hang-up": ("ops.commands.sip:hang_up", "End one call."),
     "transfer": ("ops.commands.sip:transfer", "Hand a call to another number."),
 }
+KEY = {
+    "add": ("ops.commands.key:add", "Make a key for the HTTP API."),
+    "list": ("ops.commands.key:list_all", "List the keys."),
+    "remove": ("ops.commands.key:remove", "Remove a key."),
+}
 
 _PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 _NO_HELP_ASKED = {"default_map": {"help": False}}
@@ -86,6 +91,7 @@ def _loader(name: str, place: str) -> Callable[[], Any]:
 
 app = table(COMMANDS, "Antiphon: voice agents as an ordered log. Try `antiphon demo`, then what it suggests.")
 app.add_typer(table(SIP, "Phones in LiveKit rooms: trunks, rules, calls."), name="sip")
+app.add_typer(table(KEY, "Keys of the HTTP API: who may use it."), name="key")
 
 
 def main() -> None:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+from schemas.access.allowance import Allowance
+from schemas.access.audit import Deed
+from schemas.access.keys import ApiKey
 from schemas.clock import Micros
 from schemas.events import Event, Stage
 from schemas.jobs import Job
@@ -326,5 +329,32 @@ class Announcing(Protocol):
         """What the workers of a stage have told, each in its own words."""
 
 
-class Bus(Connecting, Working, Gatekeeping, Reading, Listing, Storing, Counting, Posting, Announcing, Protocol):
+class Admitting(Protocol):
+    """Who may use the API, what they did there, and how often they may ask."""
+
+    async def keys(self) -> list[ApiKey]:
+        """The oldest first."""
+
+    async def add_key(self, key: ApiKey) -> bool:
+        """False: there are as many as there may be (`schemas.access.keys.MOST`)."""
+
+    async def remove_key(self, key: str) -> bool:
+        """By its public half. False: there is none."""
+
+    async def ticket_secret(self) -> str:
+        """What signs browsers' tickets where no setting does: made once, the same for all processes."""
+
+    async def record(self, deed: Deed) -> None:
+        """Keep it; the oldest of many go."""
+
+    async def deeds(self, count: int = 100, before: str = "") -> list[Deed]:
+        """The latest first; those before the entry `before`."""
+
+    async def spend(self, who: str, allowance: Allowance, cost: float = 1.0) -> float:
+        """0.0: `who` had that much left. Else nothing was spent: seconds after which there will be."""
+
+
+class Bus(
+    Connecting, Working, Gatekeeping, Reading, Listing, Storing, Counting, Posting, Announcing, Admitting, Protocol
+):
     """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

@@ -26,6 +26,7 @@ from schemas.events import STAGES, Event, Stage
 from schemas.jobs import Job
 from schemas.languages import Announced
 from schemas.log import keys
+from schemas.log._admitting import MemoryAdmitting
 from schemas.log._fences import check_postable
 from schemas.log._twin import Inbox, Partition, StoredSession
 from schemas.process.clock import MonotonicClock
@@ -34,13 +35,14 @@ EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""
 
 
-class MemoryBus(Bus):
+class MemoryBus(MemoryAdmitting, Bus):
     """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
     mutant that lets anyone commit."""
 
     def __init__(
         self, partitions: int = 1, *, clock: Clock | None = None, lease: float = 2.0, fenced: bool = True
     ) -> None:
+        super().__init__()
         self.partitions = partitions
         self.lease = lease
         self.blobs: dict[str, bytes] = {}

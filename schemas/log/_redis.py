@@ -34,6 +34,7 @@ from schemas.jobs import Job
 from schemas.languages import Announced
 from schemas.log import _calls as calls
 from schemas.log import keys
+from schemas.log._admitting import RedisAdmitting
 from schemas.log._fences import asked_limits, check_postable, reason_of
 from schemas.log._server import ClusterServer, Server, SingleServer
 
@@ -43,7 +44,7 @@ _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
 
 
-class RedisBus(Bus):
+class RedisBus(RedisAdmitting, Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
