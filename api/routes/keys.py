@@ -9,7 +9,8 @@ from api.access.who import Admin, Role
 from api.house import Here
 from api.problems import Problem, missing
 from api.times import iso
-from schemas.access.keys import LONGEST_NAME, MOST, ApiKey, new_key
+from schemas.access.keys import LONGEST_NAME, MOST, ApiKey
+from schemas.access.new_key import new_key
 
 router = APIRouter(tags=["access"], prefix="/v1/keys")
 

@@ -30,7 +30,8 @@ def add(
 
     Example: antiphon key add ann --role operator
     """
-    from schemas.access.keys import MOST, new_key
+    from schemas.access.keys import MOST
+    from schemas.access.new_key import new_key
     from schemas.errors import SettingsError
 
     async def work(log: "Bus") -> "tuple[ApiKey, str]":

@@ -7,13 +7,10 @@ no slow hash, nobody guesses them. So whoever reads the log, or a copy of it, ca
 import hashlib
 import hmac
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Literal
 
 from schemas.clock import Micros
-from schemas.errors import SettingsError
-from schemas.text.clean import one_line
 
 Role = Literal["caller", "operator", "admin"]
 """Each may what those before it may: hold conversations; watch them and intervene; give and take keys, change agents."""
@@ -36,15 +33,6 @@ class ApiKey:
     made: Micros
 
 
-def new_key(name: str, role: Role, made: Micros) -> tuple[ApiKey, str]:
-    """What is kept, and what its bearer shows: nobody can tell that again. SettingsError: a name that names nobody."""
-    fit = one_line(name, LONGEST_NAME)
-    if not fit or fit != name:
-        raise SettingsError(f"a key is named after its bearer: one line of up to {LONGEST_NAME} characters")
-    public, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
-    return ApiKey(public, name, role, _hash(secret), made), f"antiphon_{public}_{secret}"
-
-
 def looks_like_a_key(shown: str) -> bool:
     """And not like a ticket."""
     return shown.startswith("antiphon_")
@@ -59,9 +47,10 @@ def public_half(shown: str) -> str:
 def is_shown(key: ApiKey | None, shown: str) -> bool:
     """Whether `shown` is that key. How long the answer takes tells nothing of the secret, nor whether there is such a key."""
     found = _SHOWN.fullmatch(shown)
-    same = hmac.compare_digest(_hash(found[2] if found else ""), key.hash if key else "0" * 64)
+    same = hmac.compare_digest(hash_of(found[2] if found else ""), key.hash if key else "0" * 64)
     return same and key is not None
 
 
-def _hash(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """What is kept of the secret half."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -11,7 +11,8 @@ from api.access import tickets
 from api.access.gate import KeyGate
 from api.house import House
 from api.main import house_of
-from schemas.access.keys import Role, new_key
+from schemas.access.keys import Role
+from schemas.access.new_key import new_key
 from schemas.access.tokens import Grant, mint
 from schemas.config.settings import Settings
 from schemas.errors import SettingsError

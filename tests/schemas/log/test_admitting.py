@@ -10,7 +10,7 @@ from ops.stack.embedded.valkey import Valkey
 from schemas.access import keys as api_keys
 from schemas.access.allowance import Allowance, Ledger, spent
 from schemas.access.audit import KEPT, Deed
-from schemas.access.keys import new_key
+from schemas.access.new_key import new_key
 from schemas.bus import Bus
 from schemas.clock import Micros
 from schemas.log import MemoryBus, RedisBus
