@@ -84,6 +84,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deeds
+         * @description The latest first. About 10,000 are kept.
+         */
+        get: operations["deeds_v1_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All Keys
+         * @description The oldest first.
+         */
+        get: operations["all_keys_v1_keys_get"];
+        put?: never;
+        /**
+         * Add Key
+         * @description It is good within a second or two. To replace a key without a gap: add its successor, hand that out, remove the old one.
+         */
+        post: operations["add_key_v1_keys_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Key
+         * @description It, and each ticket that was got for it, is refused within a second or two.
+         */
+        delete: operations["remove_key_v1_keys__key__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/livekit/token": {
         parameters: {
             query?: never;
@@ -101,6 +165,66 @@ export interface paths {
          *     comes when the room is made: in a room that is there already, it stays who it was.
          */
         post: operations["token_v1_livekit_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Login
+         * @description A ticket for a key.
+         */
+        post: operations["login_v1_login_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/login/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew
+         * @description A new ticket for one that is still good; for a week, then the key is needed again.
+         */
+        post: operations["renew_v1_login_renew_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Me
+         * @description Who asks, what they may, and what there is.
+         */
+        get: operations["me_v1_me_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -376,6 +500,41 @@ export interface components {
             /** Seconds */
             seconds: number;
         };
+        /**
+         * DeedRow
+         * @description `who` (a key's name, `key` its public half) did `action` to `session` (or `about` something else), from `address`;
+         *     `status`: of the answer, as HTTP has it.
+         */
+        DeedRow: {
+            /** About */
+            about: string;
+            /** Action */
+            action: string;
+            /** Address */
+            address: string;
+            /** At */
+            at: string;
+            /** Key */
+            key: string;
+            /** Role */
+            role: string;
+            /** Session */
+            session: string;
+            /** Status */
+            status: number;
+            /** Who */
+            who: string;
+        };
+        /**
+         * Deeds
+         * @description `next`: the cursor for what was before.
+         */
+        Deeds: {
+            /** Deeds */
+            deeds: components["schemas"]["DeedRow"][];
+            /** Next */
+            next: string | null;
+        };
         /** EndAsk */
         EndAsk: {
             /**
@@ -417,6 +576,23 @@ export interface components {
             type: string;
         };
         /**
+         * Features
+         * @description What this deployment has, or has not: `websocket`, `livekit`: rooms to talk in; `phones`: numbers can be called; `listen`:
+         *     live calls can be listened to; `replay`: a session can be forked.
+         */
+        Features: {
+            /** Listen */
+            listen: boolean;
+            /** Livekit */
+            livekit: boolean;
+            /** Phones */
+            phones: boolean;
+            /** Replay */
+            replay: boolean;
+            /** Websocket */
+            websocket: boolean;
+        };
+        /**
          * FieldError
          * @description `where`: the field's path, such as `body.agent` or `query.limit`.
          */
@@ -433,6 +609,28 @@ export interface components {
         InstructionsAsk: {
             /** Instructions */
             instructions: string;
+        };
+        /**
+         * KeyRow
+         * @description `id`: its public half; what is secret of it nobody has but its bearer.
+         */
+        KeyRow: {
+            /** Id */
+            id: string;
+            /** Made At */
+            made_at: string;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "caller" | "operator" | "admin";
+        };
+        /** KeyRows */
+        KeyRows: {
+            /** Keys */
+            keys: components["schemas"]["KeyRow"][];
         };
         /**
          * LetterView
@@ -466,6 +664,39 @@ export interface components {
             who: string;
         };
         /**
+         * Login
+         * @description `key`: as `antiphon key add` has shown it.
+         */
+        Login: {
+            /** Key */
+            key: string;
+        };
+        /**
+         * MadeKey
+         * @description `shown`: the key, this once.
+         */
+        MadeKey: {
+            key: components["schemas"]["KeyRow"];
+            /** Shown */
+            shown: string;
+        };
+        /**
+         * Me
+         * @description `development`: no keys are asked for: whoever reaches this port may do everything.
+         */
+        Me: {
+            /** Development */
+            development: boolean;
+            features: components["schemas"]["Features"];
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "caller" | "operator" | "admin";
+        };
+        /**
          * MessageAsk
          * @description `participant`: whose message it is, for the agent.
          */
@@ -477,6 +708,19 @@ export interface components {
             participant: string;
             /** Text */
             text: string;
+        };
+        /**
+         * NewKey
+         * @description `name`: whose it is.
+         */
+        NewKey: {
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "caller" | "operator" | "admin";
         };
         /**
          * NoteView
@@ -727,6 +971,24 @@ export interface components {
             room_config?: components["schemas"]["RoomConfig"] | null;
             /** Room Name */
             room_name?: string | null;
+        };
+        /**
+         * Signed
+         * @description `ticket`: to be sent as `Authorization: Bearer TICKET`, or `?ticket=` where no header can be; good for `expires_in`
+         *     seconds, and for as long as its key is there.
+         */
+        Signed: {
+            /** Expires In */
+            expires_in: number;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "caller" | "operator" | "admin";
+            /** Ticket */
+            ticket: string;
         };
         /**
          * TokenAnswer
@@ -1061,6 +1323,166 @@ export interface operations {
             };
         };
     };
+    deeds_v1_audit_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deeds"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    all_keys_v1_keys_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyRows"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_key_v1_keys_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_key_v1_keys__key__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A key's public half, as the list has it. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     token_v1_livekit_token_post: {
         parameters: {
             query?: never;
@@ -1081,6 +1503,124 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    login_v1_login_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Signed"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    renew_v1_login_renew_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Signed"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    me_v1_me_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description Client Error */
