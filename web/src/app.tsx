@@ -1,7 +1,9 @@
-import { Suspense } from "react";
+import { lazy, Suspense } from "react";
 import { Link, Route, Switch } from "wouter";
 import { Shell } from "@/ui/shell";
 import { Empty, Loading } from "@/ui/state";
+
+const SessionPage = lazy(() => import("@/console/session/page"));
 
 /** Which view stands at which address. Each is loaded when it is gone to. */
 export function App() {
@@ -9,6 +11,7 @@ export function App() {
     <Shell>
       <Suspense fallback={<Loading />}>
         <Switch>
+          <Route path="/sessions/:session" component={SessionPage} />
           <Route>
             <Empty title="There is no such page" action={<Link href="/">To the start</Link>} />
           </Route>
