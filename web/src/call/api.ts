@@ -23,7 +23,12 @@ export interface LiveKitToken {
   participant_token: string;
 }
 
-export function liveKitToken(wanted: { room: string; name: string; identity: string; agent: string }): Promise<LiveKitToken> {
+export function liveKitToken(wanted: {
+  room: string;
+  name: string;
+  identity: string;
+  agent: string;
+}): Promise<LiveKitToken> {
   return ask("POST", "/v1/livekit/token", {
     room_name: wanted.room || undefined,
     participant_name: wanted.name || undefined,

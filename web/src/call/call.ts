@@ -76,7 +76,7 @@ export class Call {
   /** `microphone`: already open, or null for a call that is typed. */
   async start(microphone: Microphone | null): Promise<void> {
     this.watch = window.setInterval(() => this.look(), LOOK_MS);
-    this.transport.video?.onTiles(() => this.show({ tiles: this.transport.video?.tiles() ?? [] }));
+    this.transport.video?.onTiles(() => this.seen());
     if (microphone !== null) await this.take(microphone);
     await this.transport.start((event) => this.happened(event));
   }
@@ -141,7 +141,6 @@ export class Call {
   async setScreen(screen: boolean): Promise<void> {
     await this.attempt(async () => {
       await this.transport.video?.setScreen(screen);
-      this.mine({ screen });
     });
   }
 
@@ -173,6 +172,13 @@ export class Call {
     this.hush();
     await this.transport.listenTo(microphone);
     before?.close();
+  }
+
+  /** A share that is ended in the browser's own bar is told by its tile alone. */
+  private seen(): void {
+    const tiles = this.transport.video?.tiles() ?? [];
+    this.show({ tiles });
+    this.mine({ screen: tiles.some((tile) => tile.mine && tile.source === "screen") });
   }
 
   private hush(): void {

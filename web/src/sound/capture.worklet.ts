@@ -15,7 +15,9 @@ class Capture extends AudioWorkletProcessor {
     if (channel === undefined) return true;
     for (const frame of this.framer.push(this.resampler.push(channel))) {
       const alive = frame.some((sample) => sample !== 0);
-      this.port.postMessage({ frame: frame.buffer, level: loudness(frame), alive } satisfies FromCapture, [frame.buffer]);
+      this.port.postMessage({ frame: frame.buffer, level: loudness(frame), alive } satisfies FromCapture, [
+        frame.buffer,
+      ]);
     }
     return true;
   }

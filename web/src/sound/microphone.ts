@@ -1,5 +1,5 @@
-import captureWorklet from "@/sound/capture.worklet.ts?worker&url";
 import type { FromCapture } from "@/sound/capture.worklet";
+import captureWorklet from "@/sound/capture.worklet.ts?worker&url";
 import { HEARING_RATE } from "@/sound/frames";
 
 export type MicrophoneProblem = "insecure" | "unsupported" | "denied" | "none" | "busy" | "failed";
@@ -33,6 +33,20 @@ export function problemOf(error: unknown): MicrophoneProblem {
   if (name === "NotFoundError" || name === "OverconstrainedError") return "none";
   if (name === "NotReadableError" || name === "AbortError") return "busy";
   return "failed";
+}
+
+/** The same of a camera, as a sentence. */
+export function cameraProblem(error: unknown): string {
+  if (!window.isSecureContext) return MICROPHONE_PROBLEMS.insecure.replace("microphone", "camera");
+  const sentences: Record<MicrophoneProblem, string> = {
+    insecure: "",
+    unsupported: "This browser gives pages no camera.",
+    denied: "This page may not use the camera. Allow it beside the address, then try again.",
+    none: "No camera was found.",
+    busy: "The camera is there, but another program keeps it.",
+    failed: "The camera could not be turned on.",
+  };
+  return sentences[problemOf(error)];
 }
 
 type Hears = (frame: ArrayBuffer) => void;

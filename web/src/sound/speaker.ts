@@ -1,7 +1,7 @@
 import { SoundBuffer } from "@/sound/buffer";
 import { loudness } from "@/sound/frames";
-import playoutWorklet from "@/sound/playout.worklet.ts?worker&url";
 import type { FromPlayout, ToPlayout } from "@/sound/playout.worklet";
+import playoutWorklet from "@/sound/playout.worklet.ts?worker&url";
 
 interface Report {
   at: number;

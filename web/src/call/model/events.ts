@@ -39,7 +39,7 @@ export type CallEvent =
       replaces: string | null;
     }
   | { type: "typed"; id: string; participant: string; text: string }
-  | { type: "file"; id: string; participant: string; name: string; size: number; url: string; media: string }
+  | { type: "file"; id: string; participant: string; name: string; size: number; url: string }
   /** A sentence of the agent; its sound begins about `at`. `spoken` false: there is none, it is shown. */
   | { type: "sentence"; turn: number; index: number; text: string; spoken: boolean; at: number }
   | { type: "timings"; turn: number; index: number; part: number; words: TimedWord[] }

@@ -31,7 +31,6 @@ export interface FileLine extends Common {
   name: string;
   size: number;
   url: string;
-  media: string;
 }
 
 export type Line = PersonLine | AgentLine | FileLine;
@@ -124,12 +123,7 @@ function heard(transcript: Transcript, event: CallEvent & { type: "heard" }, now
   return { speaking, lines: lines.map((one) => (one === before ? line : one)) };
 }
 
-function reply(
-  transcript: Transcript,
-  turn: number,
-  now: number,
-  change: (line: AgentLine) => AgentLine,
-): Transcript {
+function reply(transcript: Transcript, turn: number, now: number, change: (line: AgentLine) => AgentLine): Transcript {
   const found = transcript.lines.find((line): line is AgentLine => line.kind === "agent" && line.turn === turn);
   if (found !== undefined) return each(transcript, (line) => (line === found ? change(found) : line));
   const id = `agent-${turn}`;
@@ -190,7 +184,7 @@ export function readingOf(line: AgentLine, position: number): Reading {
   const whole = line.sentences.map((sentence) => sentence.text).join(" ");
   if (line.over !== null) {
     const { how, heard } = line.over;
-    const said = how === "played" ? whole || heard || line.said : heard;
+    const said = how === "played" && whole.length > heard.length ? whole : heard;
     return { said, coming: "", cut: how === "interrupted", note: NOTES[how] };
   }
   if (line.sentences.length === 0) return { said: line.said, coming: "", cut: false, note: "" };

@@ -69,7 +69,9 @@ export function hushed(sentence: Sentence, at: number): Sentence {
   }
   const untimed = Object.keys(parts).length === 0;
   const said = untimed && sentence.spoken ? byPace(tokensOf(sentence.text), at - sentence.at) : 0;
-  return untimed && sentence.spoken ? { ...sentence, parts: { 0: frozen(sentence.text, said) } } : { ...sentence, parts };
+  return untimed && sentence.spoken
+    ? { ...sentence, parts: { 0: frozen(sentence.text, said) } }
+    : { ...sentence, parts };
 }
 
 function frozen(text: string, said: number): TimedWord[] {

@@ -41,7 +41,14 @@ export class WebSocketTransport implements Transport {
   private quality: Quality = "unknown";
   private blocked = false;
   private person: Person;
-  private agent: Person = { identity: "agent", name: "Agent", kind: "agent", muted: false, speaking: false, quality: "unknown" };
+  private agent: Person = {
+    identity: "agent",
+    name: "Agent",
+    kind: "agent",
+    muted: false,
+    speaking: false,
+    quality: "unknown",
+  };
   private watch = 0;
   private readonly hearers = new Set<(pcm: Int16Array, rate: number, at: number) => void>();
 
@@ -50,7 +57,14 @@ export class WebSocketTransport implements Transport {
     private readonly speaker: Speaker,
   ) {
     this.identity = "caller";
-    this.person = { identity: "caller", name: wish.name || "You", kind: "me", muted: false, speaking: false, quality: "unknown" };
+    this.person = {
+      identity: "caller",
+      name: wish.name || "You",
+      kind: "me",
+      muted: false,
+      speaking: false,
+      quality: "unknown",
+    };
     this.voice = {
       position: () => speaker.sounded() / speaker.rate,
       level: () => speaker.level,
@@ -94,7 +108,8 @@ export class WebSocketTransport implements Transport {
   }
 
   async say(text: string): Promise<void> {
-    if (!this.send({ type: "message", text })) throw new Error("There is no connection just now. Try again in a moment.");
+    if (!this.send({ type: "message", text }))
+      throw new Error("There is no connection just now. Try again in a moment.");
   }
 
   async setSpeaker(device: string): Promise<void> {
@@ -163,7 +178,14 @@ export class WebSocketTransport implements Transport {
     const now = performance.now();
     if (this.lostAt === 0) this.lostAt = now;
     const { error, ended, tries } = this;
-    const next = afterClose({ code, error, ended, resumable: this.session !== null, lostFor: now - this.lostAt, tries });
+    const next = afterClose({
+      code,
+      error,
+      ended,
+      resumable: this.session !== null,
+      lostFor: now - this.lostAt,
+      tries,
+    });
     if (next.do === "over") {
       this.over(next.why, next.failed);
       return;

@@ -50,7 +50,11 @@ export function Composer({ call, focus }: { call: Call; focus: boolean }) {
                 event.target.value = "";
               }}
             />
-            <IconButton label="Share a file with the people in the room" size="small" onClick={() => file.current?.click()}>
+            <IconButton
+              label="Share a file with the people in the room"
+              size="small"
+              onClick={() => file.current?.click()}
+            >
               <Paperclip aria-hidden className="size-4" />
             </IconButton>
           </>

@@ -148,7 +148,17 @@ function NoMicrophone({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
   );
 }
 
-function Toggle({ icon: Icon, on, label, onClick }: { icon: LucideIcon; on: boolean; label: string; onClick: () => void }) {
+function Toggle({
+  icon: Icon,
+  on,
+  label,
+  onClick,
+}: {
+  icon: LucideIcon;
+  on: boolean;
+  label: string;
+  onClick: () => void;
+}) {
   return (
     <button
       type="button"
@@ -186,7 +196,8 @@ function useSpaceToTalk(call: Call, on: boolean): void {
   useEffect(() => {
     if (!on) return;
     const ours = (event: KeyboardEvent) =>
-      event.code === "Space" && !(event.target as Element).closest?.("input, textarea, select, a, [role=switch], dialog");
+      event.code === "Space" &&
+      !(event.target as Element).closest?.("input, textarea, select, a, [role=switch], dialog");
     const down = (event: KeyboardEvent) => {
       if (!ours(event)) return;
       event.preventDefault();

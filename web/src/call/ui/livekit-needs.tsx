@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { ApiError, authorization, problemOf } from "@/api/client";
+import { authorization, problemOf } from "@/api/client";
 
-/** What is missing for LiveKit here, in a sentence; nothing while nothing is. */
+/** What LiveKit lacks here, in a sentence; nothing where nothing is. */
 export function LiveKitNeeds() {
-  const { data } = useQuery({
+  const { error } = useQuery({
     queryKey: ["livekit", "status"],
     retry: false,
     queryFn: async ({ signal }) => {
@@ -12,5 +12,6 @@ export function LiveKitNeeds() {
       return (await response.json()) as Record<string, unknown>;
     },
   });
-  return <pre>{JSON.stringify(data)}{String(ApiError)}</pre>;
+  if (error === null) return null;
+  return <p className="mt-2 rounded-md bg-warn-wash px-3 py-2 text-sm">{error.message}</p>;
 }

@@ -37,7 +37,9 @@ export function People({ call, snapshot, mayRemove }: { call: Call; snapshot: Sn
         </p>
       ) : null}
       {call.transport.kind === "websocket" ? (
-        <p className="mt-3 text-xs text-muted">A WebSocket call is one person and the agent. LiveKit rooms hold more.</p>
+        <p className="mt-3 text-xs text-muted">
+          A WebSocket call is one person and the agent. LiveKit rooms hold more.
+        </p>
       ) : null}
     </>
   );
@@ -57,7 +59,9 @@ function Remove({
       size="small"
       label={`Remove ${person.name || person.identity} from the room`}
       onClick={() =>
-        remove(person.identity).catch((error: unknown) => onProblem(error instanceof Error ? error.message : String(error)))
+        remove(person.identity).catch((error: unknown) =>
+          onProblem(error instanceof Error ? error.message : String(error)),
+        )
       }
     >
       <UserMinus aria-hidden className="size-4" />

@@ -59,7 +59,8 @@ function dress(target: Document): void {
   target.title = "Antiphon";
   const { theme } = document.documentElement.dataset;
   if (theme !== undefined) target.documentElement.dataset.theme = theme;
-  for (const style of document.querySelectorAll("link[rel=stylesheet], style")) target.head.append(style.cloneNode(true));
+  for (const style of document.querySelectorAll("link[rel=stylesheet], style"))
+    target.head.append(style.cloneNode(true));
 }
 
 function Small({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
@@ -74,7 +75,12 @@ function Small({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
       </div>
       <p className="line-clamp-3 w-full text-center text-sm">{words}</p>
       <div className="flex gap-2">
-        <IconButton label={muted ? "Unmute" : "Mute"} tone="plain" pressed={muted} onClick={() => call.setMuted(!muted)}>
+        <IconButton
+          label={muted ? "Unmute" : "Mute"}
+          tone="plain"
+          pressed={muted}
+          onClick={() => call.setMuted(!muted)}
+        >
           {muted ? <MicOff aria-hidden className="size-4" /> : <Mic aria-hidden className="size-4" />}
         </IconButton>
         <IconButton label="Leave" tone="danger" onClick={() => void call.leave()}>

@@ -1,10 +1,10 @@
 import clsx from "clsx";
 import { ChevronDown } from "lucide-react";
 import { type RefObject, useState } from "react";
+import type { TransportKind } from "@/call/transport/transport";
 import { AgentChoice } from "@/call/ui/agent-choice";
 import { LiveKitNeeds } from "@/call/ui/livekit-needs";
 import { MicrophoneCheck } from "@/call/ui/microphone-check";
-import type { TransportKind } from "@/call/transport/transport";
 import type { Chosen } from "@/call/wish";
 import type { Microphone } from "@/sound/microphone";
 import { TextField } from "@/ui/field";
@@ -37,7 +37,10 @@ export function Prejoin({ wish, onChoose, tried, mayHear }: Props) {
         <ChevronDown aria-hidden className={clsx("size-4 transition-transform", open && "rotate-180")} />
       </button>
       {open ? (
-        <div id="prejoin" className="mt-4 grid gap-4 rounded-lg border border-line bg-surface p-5 shadow-card sm:grid-cols-2">
+        <div
+          id="prejoin"
+          className="mt-4 grid gap-4 rounded-lg border border-line bg-surface p-5 shadow-card sm:grid-cols-2"
+        >
           <KindChoice wish={wish} onChoose={onChoose} />
           <TextField
             label="Your name"
@@ -56,7 +59,11 @@ export function Prejoin({ wish, onChoose, tried, mayHear }: Props) {
           />
           <AgentChoice agent={wish.agent} onChoose={(agent) => onChoose({ agent })} />
           {mayHear ? (
-            <MicrophoneCheck chosen={wish.microphone} tried={tried} onChoose={(microphone) => onChoose({ microphone })} />
+            <MicrophoneCheck
+              chosen={wish.microphone}
+              tried={tried}
+              onChoose={(microphone) => onChoose({ microphone })}
+            />
           ) : null}
         </div>
       ) : null}

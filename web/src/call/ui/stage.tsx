@@ -42,14 +42,21 @@ function VideoTile({ tile }: { tile: Tile }) {
   const screen = tile.source === "screen";
   return (
     <figure
-      className={clsx("relative min-h-40 overflow-hidden rounded-lg bg-raised", screen && "sm:col-span-2 sm:row-span-2")}
+      className={clsx(
+        "relative min-h-40 overflow-hidden rounded-lg bg-raised",
+        screen && "sm:col-span-2 sm:row-span-2",
+      )}
     >
       <video
         ref={video}
         autoPlay
         playsInline
         muted
-        className={clsx("absolute inset-0 size-full", screen ? "object-contain" : "object-cover", tile.mine && !screen && "-scale-x-100")}
+        className={clsx(
+          "absolute inset-0 size-full",
+          screen ? "object-contain" : "object-cover",
+          tile.mine && !screen && "-scale-x-100",
+        )}
       />
       <figcaption className="absolute bottom-2 left-2 max-w-[calc(100%-1rem)] truncate rounded-sm bg-surface px-2 py-0.5 text-xs text-ink">
         {tile.name}

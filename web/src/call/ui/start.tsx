@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { begin } from "@/call/begin";
 import { Prejoin } from "@/call/ui/prejoin";
 import { type Chosen, keep, load } from "@/call/wish";
-import { foreseen, type Microphone, MICROPHONE_PROBLEMS } from "@/sound/microphone";
+import { foreseen, MICROPHONE_PROBLEMS, type Microphone } from "@/sound/microphone";
 import { Button } from "@/ui/button";
 
 /** The first minute: one button. What can be chosen stands below, and need not be. */
@@ -37,7 +37,9 @@ export function Start() {
       <div className="text-center">
         <h1 className="text-2xl font-semibold tracking-tight">Talk to the agent</h1>
         <p className="mt-2 text-base text-muted">
-          {missing === null ? "Press, speak, and it answers. Interrupt it whenever you like." : MICROPHONE_PROBLEMS[missing]}
+          {missing === null
+            ? "Press, speak, and it answers. Interrupt it whenever you like."
+            : MICROPHONE_PROBLEMS[missing]}
         </p>
       </div>
       <div className="flex flex-col items-center gap-3">
@@ -53,7 +55,12 @@ export function Start() {
             >
               {busy ? "Connecting" : wish.kind === "livekit" ? "Join" : "Talk"}
             </Button>
-            <Button tone="quiet" disabled={busy} onClick={() => void start(true)} icon={<Keyboard aria-hidden className="size-4" />}>
+            <Button
+              tone="quiet"
+              disabled={busy}
+              onClick={() => void start(true)}
+              icon={<Keyboard aria-hidden className="size-4" />}
+            >
               Type instead
             </Button>
           </>

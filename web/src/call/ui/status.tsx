@@ -37,7 +37,12 @@ const QUALITIES: Record<Quality, string> = {
 export function QualityBars({ quality }: { quality: Quality }) {
   const filled = BARS[quality];
   return (
-    <span role="img" aria-label={QUALITIES[quality]} title={QUALITIES[quality]} className="inline-flex items-end gap-0.5">
+    <span
+      role="img"
+      aria-label={QUALITIES[quality]}
+      title={QUALITIES[quality]}
+      className="inline-flex items-end gap-0.5"
+    >
       {[1, 2, 3].map((bar) => (
         <span
           key={bar}
@@ -63,7 +68,10 @@ export function CallHead({ call, snapshot }: { call: Call; snapshot: Snapshot })
       </p>
       {link.phase === "over" ? null : <QualityBars quality={quality} />}
       {session && link.phase !== "over" ? (
-        <Link href={`/sessions/${encodeURIComponent(session)}`} className="shrink-0 font-medium text-accent hover:underline">
+        <Link
+          href={`/sessions/${encodeURIComponent(session)}`}
+          className="shrink-0 font-medium text-accent hover:underline"
+        >
           The whole call
         </Link>
       ) : null}

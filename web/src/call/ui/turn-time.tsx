@@ -45,7 +45,11 @@ export function TurnTime({ times, session }: { times: TurnTimes; session: string
         {seconds(times.total_ms)}
         <span className="flex h-1 w-28 gap-px overflow-hidden rounded-full transition-[height] group-hover:h-1.5">
           {times.bars.map((bar) => (
-            <span key={bar.part} className={`${COLOURS[bar.part]} min-w-px`} style={{ flexGrow: Math.max(bar.ms, 1) }} />
+            <span
+              key={bar.part}
+              className={`${COLOURS[bar.part]} min-w-px`}
+              style={{ flexGrow: Math.max(bar.ms, 1) }}
+            />
           ))}
         </span>
       </button>

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { authorization, problemOf } from "@/api/client";
 
 export interface Bar {
@@ -22,7 +22,8 @@ export function useTurnTimes(session: string, version: number): ReadonlyMap<numb
   const { data } = useQuery({
     queryKey: ["call", session, version],
     enabled: session !== "" && version > 0,
-    placeholderData: (before: ReadonlyMap<number, TurnTimes> | undefined) => before,
+    placeholderData: keepPreviousData,
+    gcTime: 10_000,
     retry: false,
     queryFn: async ({ signal }) => {
       const path = `/v1/sessions/${encodeURIComponent(session)}`;
@@ -32,7 +33,7 @@ export function useTurnTimes(session: string, version: number): ReadonlyMap<numb
       return new Map(turns.map((turn) => [turn.turn, turn]));
     },
   });
-  return data ?? NONE;
+  return session === "" ? NONE : (data ?? NONE);
 }
 
 const NONE: ReadonlyMap<number, TurnTimes> = new Map();
