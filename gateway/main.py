@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.http.listening_in import ListenDoor
 from gateway.http.server import PublicPort, Server
 from gateway.rooms.file.door import rejoin_file
 from gateway.rooms.livekit.desk import JoinDesk
@@ -84,6 +85,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     reception.transports = {one.name: one for one in transports(house.clock, livekit)}
     server = Server(PublicPort.of(settings), house, engine.sessions)
     server.add(WebSocketDoor(reception, server).routes())
+    server.add(ListenDoor(server, house, engine.sessions).routes())
     server.add(JoinDesk(server, livekit.join if livekit else None).routes())
     health = Health(
         settings.health_host, settings.health_port, house.metrics.text, lambda: _obstacles(reception, livekit)

@@ -13,13 +13,9 @@ if command -v flock >/dev/null; then # two at once, one after the other
     flock 8
 fi
 
-# What is installed must have been made from this, by this Node: some packages hold code for one machine.
-modules() { cat package.json package-lock.json .npmrc; node -p process.arch; }
-stamp=$(modules | sha256sum | cut -c1-64)
-if [ "$(cat node_modules/.made-from 2>/dev/null)" != "$stamp" ]; then
+if ! node scripts/installed.mjs; then
     echo "web: packages (npm ci)" >&2
     npm ci --no-fund --no-audit --loglevel=error >&2
-    printf '%s\n' "$stamp" >node_modules/.made-from
 fi
 
 case ${1:-build} in
@@ -32,8 +28,7 @@ run)
 esac
 
 sources() {
-    printf '%s\n' "$stamp"
-    cat index.html tsconfig.json vite.config.ts
+    cat package-lock.json index.html tsconfig.json vite.config.ts
     find src public -type f -print0 | sort -z | xargs -0 sha256sum
 }
 stamp=$(sources | sha256sum | cut -c1-64)

@@ -38,13 +38,14 @@ class TokenRefused(AntiphonError): ...
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a token allows, beside a session of one's own. "" leaves the choice to the client; `join`: to send the agent into
-    LiveKit rooms; `operator`: to have the gateway dial and hang up."""
+    LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else."""
 
     room: str = ""
     participant: str = ""
     agent: str = ""
     join: bool = False
     operator: bool = False
+    listen: str = ""
 
 
 def check_secret(secret: str) -> None:
@@ -61,7 +62,7 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0) -> str:
     if seconds > LONGEST:
         raise SettingsError(f"a token is good for {LONGEST // 86_400} days at most; make it for fewer hours")
     claims: dict[str, object] = {"aud": AUDIENCE, "exp": int(time.time() + seconds)}
-    names = ("room", "participant", "agent", "join", "operator")
+    names = ("room", "participant", "agent", "join", "operator", "listen")
     claims |= {name: value for name in names if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
 
@@ -69,9 +70,11 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0) -> str:
 def verify(secret: str, token: str) -> Grant:
     """What `token` allows. TokenRefused says in one sentence why it is none."""
     claims = claims_of(secret, token, AUDIENCE)
-    values = {name: claims.get(name, "") for name in ("room", "participant", "agent")}
+    values = {name: claims.get(name, "") for name in ("room", "participant", "agent", "listen")}
     if not all(isinstance(value, str) and _NAME.fullmatch(value) for value in values.values()):
-        raise TokenRefused("`room`, `participant` and `agent` of a token are strings, one line of up to 256 characters")
+        raise TokenRefused(
+            "`room`, `participant`, `agent` and `listen` of a token are strings, one line of up to 256 characters"
+        )
     return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)
 
 

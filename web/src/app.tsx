@@ -3,7 +3,6 @@ import { Link, Route, Switch } from "wouter";
 import { Shell } from "@/ui/shell";
 import { Empty, Loading } from "@/ui/state";
 
-const CallPage = lazy(() => import("@/call/page"));
 const SessionPage = lazy(() => import("@/console/session/page"));
 
 /** Which view stands at which address. Each is loaded when it is gone to. */
@@ -12,7 +11,6 @@ export function App() {
     <Shell>
       <Suspense fallback={<Loading />}>
         <Switch>
-          <Route path="/" component={CallPage} />
           <Route path="/sessions/:session" component={SessionPage} />
           <Route>
             <Empty title="There is no such page" action={<Link href="/">To the start</Link>} />

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gateway.http.admission import TurnedAway
 from gateway.http.connections import WEBSOCKET
+from gateway.http.refusing import refuse
 from gateway.http.server import Server
 from gateway.rooms.websocket.connection import ClientConnection
 from gateway.rooms.websocket.reading import read
@@ -19,7 +20,7 @@ from gateway.rooms.websocket.room import WebSocketRoom
 from gateway.sessions.reception import Reception, Refused, new_session
 from gateway.sessions.session import Session
 from schemas.access.tokens import Grant
-from schemas.client import LARGEST_FRAME, START_WITHIN, ErrorMessage, ReadyMessage, StartMessage, to_json
+from schemas.client import LARGEST_FRAME, START_WITHIN, ReadyMessage, StartMessage
 from schemas.clock import Clock
 from schemas.errors import AgentSpecError
 from schemas.events import SessionStarted
@@ -97,7 +98,7 @@ class WebSocketDoor:
             session, connection = await self._begin(socket, start, grant, who)
         except TurnedAway as refusal:
             self._server.refused(refusal.code)
-            await _refuse(socket, refusal.code, str(refusal), refusal.close)
+            await refuse(socket, refusal)
             return socket
         except ConnectionError:
             return socket
@@ -226,9 +227,3 @@ async def _first_frame(socket: web.WebSocketResponse) -> StartMessage:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
         raise TurnedAway("start", f"{expected}; {where}: {first['msg']}", WSCloseCode.UNSUPPORTED_DATA) from None
-
-
-async def _refuse(socket: web.WebSocketResponse, code: str, message: str, close: int) -> None:
-    with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
-        await socket.send_str(to_json(ErrorMessage(code=code, message=message, fatal=True)))
-        await asyncio.wait_for(socket.close(code=close, message=message.encode()[:120]), _GRACE)
