@@ -12,8 +12,12 @@ from api.routes import (
     keys,
     livekit,
     login,
+    rooms,
     sessions,
+    sip,
+    start,
     transcript,
+    webhooks,
 )
 
 ROUTERS = (
@@ -21,6 +25,10 @@ ROUTERS = (
     events.router,
     health.router,
     livekit.router,
+    rooms.router,
+    sip.router,
+    start.router,
+    webhooks.router,
     sessions.router,
     transcript.router,
     login.router,

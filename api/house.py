@@ -1,11 +1,13 @@
 """What all requests of one API process share. A route asks for it as a parameter: `house: Here`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from api.access.gate import KeyGate
+from api.livekit.look import Look
+from api.livekit.webhooks import Notices
 from api.problems import Problem
 from api.sessions.stories import Stories
 from schemas.access.livekit import Access
@@ -26,6 +28,8 @@ class House:
     stories: Stories
     livekit: Access | None = None
     waits_for: str = "the log has not answered yet"
+    livekit_look: Look = field(default_factory=Look)
+    livekit_notices: Notices = field(default_factory=Notices)
 
 
 def house_of(request: Request) -> House:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from api.choice import choosable, chosen
 from api.livekit.fields import a_persons, a_persons_attributes
+from api.livekit.rooms import new_name
 from api.problems import Problem
 from schemas.access.livekit import Access, agent_named, dispatches
 from schemas.config.agents import Agents
@@ -42,7 +43,7 @@ def public_url(settings: Settings) -> str:
 def entry_of(access: Access, settings: Settings, agents: Agents, person: Person) -> Entry:
     """What lets `person` in, for LIVEKIT_TOKEN_TTL. Problem 403: an agent that can't be chosen, an identity or attributes of
     agents."""
-    room = person.room or settings.livekit_room or f"room-{secrets.token_hex(8)}"
+    room = person.room or settings.livekit_room or new_name()
     identity = a_persons(person.identity) or f"guest-{secrets.token_hex(8)}"
     token = access.person_token(
         room,

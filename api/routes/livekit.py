@@ -1,14 +1,17 @@
 """Tokens for LiveKit rooms, in the shape of LiveKit's own kits and in the shorter ones that front ends post."""
 
+import secrets
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from api.access.who import Caller
+from api.access.who import Caller, Operator
+from api.choice import choosable
 from api.house import House, house_of
-from api.livekit.entry import Entry, Person, agent_asked_for, entry_of
-from api.livekit.fields import Attributes, Line, RoomName, Text
+from api.livekit.entry import Entry, Person, agent_asked_for, entry_of, public_url
+from api.livekit.fields import Attributes, Line, RoomName, Text, a_persons
 from api.routes._livekit_here import LiveKitHere
 from schemas.access.livekit import Access
 
@@ -68,6 +71,68 @@ class ShortTokenAnswer(TokenAnswer):
 
     token: str
     url: str
+
+
+class AgentTokenRequest(BaseModel):
+    """`identity`: "" is a new one."""
+
+    room: Annotated[RoomName, Field(min_length=1)]
+    identity: Line = ""
+    name: Line = ""
+
+
+class Webhooks(BaseModel):
+    """What came to this process. `counts`: by LiveKit's event; `last_at`: when LiveKit wrote the newest."""
+
+    counts: dict[str, int]
+    last: str
+    last_at: str | None
+
+
+class Status(BaseModel):
+    """`url`: as browsers reach the server; `problem`: why it can't be used now, "" where it can; `room`: of those who name none,
+    "" a new one each; `agents`: that may be chosen, the default one first; `agent_name`: the gateways' LIVEKIT_AGENT_NAME."""
+
+    url: str
+    reachable: bool
+    problem: str
+    room: str
+    agents: list[str]
+    agent_name: str
+    token_ttl_s: float
+    webhooks: Webhooks
+
+
+@router.get("/v1/livekit/status")
+async def status(who: Caller, livekit: LiveKitHere, request: Request) -> Status:
+    """Whether LiveKit answers, and what a token is given for when nothing is asked for. 503 livekit_off: there is none."""
+    house = house_of(request)
+    settings, notices = house.settings, house.livekit_notices
+    problem = await house.livekit_look.look(livekit)
+    at = datetime.fromtimestamp(notices.last_at, UTC).isoformat(timespec="milliseconds") if notices.last_at else None
+    return Status(
+        url=public_url(settings),
+        reachable=not problem,
+        # it names the server's address inside
+        problem=problem if who.may("operator") or not problem else "LiveKit can't be used now",
+        room=settings.livekit_room,
+        agents=choosable(settings, house.agents),
+        agent_name=settings.livekit_agent_name,
+        token_ttl_s=settings.livekit_token_ttl,
+        webhooks=Webhooks(counts=dict(notices.counts), last=notices.last, last_at=at and at.replace("+00:00", "Z")),
+    )
+
+
+@router.post("/v1/livekit/agent-token", status_code=201)
+async def agent_token(
+    _: Operator, livekit: LiveKitHere, request: Request, response: Response, body: AgentTokenRequest
+) -> TokenAnswer:
+    """Lets a program of yours into one room as an agent: to hear, to speak with one voice, to send data, to set its own
+    attributes. Good for 15 minutes, to get in with. It never has the identity of an agent of ours."""
+    response.headers.update(_NOT_KEPT)
+    identity = a_persons(body.identity) or f"bot-{secrets.token_hex(8)}"
+    made = livekit.agent_token(body.room, identity, body.name, worker=False)
+    return TokenAnswer(server_url=public_url(house_of(request).settings), participant_token=made)
 
 
 @router.post("/v1/livekit/token", status_code=201)

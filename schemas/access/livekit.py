@@ -45,10 +45,23 @@ class Access:
         grants = api.VideoGrants(agent=True, can_publish=False, can_subscribe=False, can_publish_data=False)
         return str(self._token().with_ttl(_WORKER).with_grants(grants).to_jwt())
 
-    def agent_token(self, room: str, identity: str, name: str = "", attributes: Mapping[str, str] | None = None) -> str:
-        """To be the agent of one room: hear everybody, speak with one voice, say things as data, set its own attributes."""
+    def agent_token(
+        self,
+        room: str,
+        identity: str,
+        name: str = "",
+        attributes: Mapping[str, str] | None = None,
+        *,
+        worker: bool = True,
+    ) -> str:
+        """To be the agent of one room: hear everybody, speak with one voice, say things as data, set its own attributes.
+        `worker`: it may also register as an agent worker, and so be sent into other rooms."""
         grants = api.VideoGrants(
-            room_join=True, room=room, agent=True, can_publish_sources=["microphone"], can_update_own_metadata=True
+            room_join=True,
+            room=room,
+            agent=worker or None,
+            can_publish_sources=["microphone"],
+            can_update_own_metadata=True,
         )
         token = self._token().with_identity(identity).with_kind("agent").with_ttl(_AGENT).with_grants(grants)
         return str(token.with_name(name).with_attributes(dict(attributes or {})).to_jwt())

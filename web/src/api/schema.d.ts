@@ -148,6 +148,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/livekit/agent-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Agent Token
+         * @description Lets a program of yours into one room as an agent: to hear, to speak with one voice, to send data, to set its own
+         *     attributes. Good for 15 minutes, to get in with. It never has the identity of an agent of ours.
+         */
+        post: operations["agent_token_v1_livekit_agent_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/livekit/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Status
+         * @description Whether LiveKit answers, and what a token is given for when nothing is asked for. 503 livekit_off: there is none.
+         */
+        get: operations["status_v1_livekit_status_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/livekit/token": {
         parameters: {
             query?: never;
@@ -165,6 +206,26 @@ export interface paths {
          *     comes when the room is made: in a room that is there already, it stays who it was.
          */
         post: operations["token_v1_livekit_token_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/livekit/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Webhook
+         * @description No key of ours is asked for: LiveKit's signature is. What comes is counted and shown in `/v1/livekit/status`.
+         */
+        post: operations["webhook_v1_livekit_webhook_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -225,6 +286,183 @@ export interface paths {
         get: operations["me_v1_me_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rooms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rooms
+         * @description All that stand, the newest first.
+         */
+        get: operations["list_rooms_v1_rooms_get"];
+        put?: never;
+        /**
+         * Create Room
+         * @description Make a room ahead of its people. 409: there is one of this name.
+         */
+        post: operations["create_room_v1_rooms_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rooms/{room}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Room
+         * @description One of them.
+         */
+        get: operations["read_room_v1_rooms__room__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Room
+         * @description Close it: everybody is put out, and its session ends.
+         */
+        delete: operations["delete_room_v1_rooms__room__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rooms/{room}/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Agents
+         * @description Which agents were sent there, and whether they have come.
+         */
+        get: operations["list_agents_v1_rooms__room__agents_get"];
+        put?: never;
+        /**
+         * Send Agent
+         * @description Send an agent into a room that stands. Where gateways have no LIVEKIT_AGENT_NAME a room gets its agent once: one whose
+         *     agent is there, or has gone, gets no other.
+         */
+        post: operations["send_agent_v1_rooms__room__agents_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rooms/{room}/agents/{dispatch}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Dismiss Agent
+         * @description Have an agent leave: its session ends, the people stay.
+         */
+        delete: operations["dismiss_agent_v1_rooms__room__agents__dispatch__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rooms/{room}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Message
+         * @description Text for the people in the room. The agent does not hear of it: to have it say something, post to its session.
+         */
+        post: operations["send_message_v1_rooms__room__messages_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rooms/{room}/participants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Participants
+         * @description Who is in it: people, phones, agents.
+         */
+        get: operations["list_participants_v1_rooms__room__participants_get"];
+        put?: never;
+        /**
+         * Add Participant
+         * @description A token for one more person, whom you give it to. 404: there is no such room.
+         */
+        post: operations["add_participant_v1_rooms__room__participants_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rooms/{room}/participants/{identity}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Participant
+         * @description Put somebody out. Who still has a good token (LIVEKIT_TOKEN_TTL) can come back; an agent of ours does not.
+         */
+        delete: operations["remove_participant_v1_rooms__room__participants__identity__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rooms/{room}/participants/{identity}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mute Participant
+         * @description Silence somebody's microphone, or another source of theirs; they can open it again themselves.
+         */
+        post: operations["mute_participant_v1_rooms__room__participants__identity__mute_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -432,6 +670,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sip/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Calls
+         * @description The phones that are in rooms now.
+         */
+        get: operations["list_calls_v1_sip_calls_get"];
+        put?: never;
+        /**
+         * Call
+         * @description Call somebody into a room where an agent is; answers when they do. 502: they did not take the call, with the reason.
+         */
+        post: operations["call_v1_sip_calls_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sip/calls/hang-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hang Up
+         * @description End one call; the others in the room stay.
+         */
+        post: operations["hang_up_v1_sip_calls_hang_up_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sip/calls/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Transfer
+         * @description Hand a call on to another number. 502: the other side did not take it; the call goes on with the agent.
+         */
+        post: operations["transfer_v1_sip_calls_transfer_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sip/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Rules
+         * @description Where calls that come in go.
+         */
+        get: operations["list_rules_v1_sip_rules_get"];
+        put?: never;
+        /**
+         * Add Rule
+         * @description Send calls that come in to rooms, with an agent.
+         */
+        post: operations["add_rule_v1_sip_rules_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sip/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove
+         * @description A trunk (ST_…) or a rule (SDR_…); calls that go on are not touched.
+         */
+        delete: operations["remove_v1_sip_rules__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sip/trunks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Trunks
+         * @description Without their passwords.
+         */
+        get: operations["list_trunks_v1_sip_trunks_get"];
+        put?: never;
+        /**
+         * Add Trunk
+         * @description Nobody may call in, and nobody is called, until a trunk says so.
+         */
+        post: operations["add_trunk_v1_sip_trunks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sip/trunks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove
+         * @description A trunk (ST_…) or a rule (SDR_…); calls that go on are not touched.
+         */
+        delete: operations["remove_v1_sip_trunks__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start
+         * @description A room with an agent, and the way into it, for an RTVI client: LiveKitTransport of @pipecat-ai/livekit-transport.
+         */
+        post: operations["start_v1_start_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -445,6 +855,24 @@ export interface components {
             agent_name?: string | null;
             /** Metadata */
             metadata?: string | null;
+        };
+        /**
+         * AgentTokenRequest
+         * @description `identity`: "" is a new one.
+         */
+        AgentTokenRequest: {
+            /**
+             * Identity
+             * @default
+             */
+            identity: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /** Room */
+            room: string;
         };
         /** Alive */
         Alive: {
@@ -501,6 +929,27 @@ export interface components {
             seconds: number;
         };
         /**
+         * CallRow
+         * @description `number`: the caller's, or whom we called; `called`: ours; `status`: of LiveKit's bridge (active, ringing, …).
+         */
+        CallRow: {
+            /** Called */
+            called: string;
+            /** Identity */
+            identity: string;
+            /** Number */
+            number: string;
+            /** Room */
+            room: string;
+            /** Status */
+            status: string;
+        };
+        /** Calls */
+        Calls: {
+            /** Calls */
+            calls: components["schemas"]["CallRow"][];
+        };
+        /**
          * DeedRow
          * @description `who` (a key's name, `key` its public half) did `action` to `session` (or `about` something else), from `address`;
          *     `status`: of the answer, as HTTP has it.
@@ -535,6 +984,31 @@ export interface components {
             /** Next */
             next: string | null;
         };
+        /**
+         * DispatchRow
+         * @description `agent_name`: of the gateways it is for; `agent`: which of theirs; `state`: of its newest job; `identity`: of the agent in
+         *     the room, "" before it has come.
+         */
+        DispatchRow: {
+            /** Agent */
+            agent: string;
+            /** Agent Name */
+            agent_name: string;
+            /** Dispatch */
+            dispatch: string;
+            /** Identity */
+            identity: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "none" | "pending" | "running" | "success" | "failed";
+        };
+        /** Dispatches */
+        Dispatches: {
+            /** Agents */
+            agents: components["schemas"]["DispatchRow"][];
+        };
         /** EndAsk */
         EndAsk: {
             /**
@@ -542,6 +1016,18 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /**
+         * EntryAnswer
+         * @description What a LiveKit client comes in with.
+         */
+        EntryAnswer: {
+            /** Identity */
+            identity: string;
+            /** Participant Token */
+            participant_token: string;
+            /** Server Url */
+            server_url: string;
         };
         /**
          * EventPage
@@ -601,6 +1087,40 @@ export interface components {
             problem: string;
             /** Where */
             where: string;
+        };
+        /**
+         * InboundTrunk
+         * @description Lets calls in: to these numbers (none: any), from these addresses, or with this login. One of both is needed.
+         */
+        InboundTrunk: {
+            /**
+             * Addresses
+             * @default []
+             */
+            addresses: string[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "inbound";
+            /** Name */
+            name: string;
+            /**
+             * Numbers
+             * @default []
+             */
+            numbers: string[];
+            /**
+             * Password
+             * Format: password
+             * @default
+             */
+            password: string;
+            /**
+             * User
+             * @default
+             */
+            user: string;
         };
         /**
          * InstructionsAsk
@@ -671,6 +1191,11 @@ export interface components {
             /** Key */
             key: string;
         };
+        /** Made */
+        Made: {
+            /** Id */
+            id: string;
+        };
         /**
          * MadeKey
          * @description `shown`: the key, this once.
@@ -697,6 +1222,25 @@ export interface components {
             role: "caller" | "operator" | "admin";
         };
         /**
+         * Message
+         * @description `to`: identities; nobody is everybody but agents. `topic`: "" has LiveKit's chat kits show the text; under another one goes
+         *     the bare text, as a data packet.
+         */
+        Message: {
+            /** Text */
+            text: string;
+            /**
+             * To
+             * @default []
+             */
+            to: string[];
+            /**
+             * Topic
+             * @default
+             */
+            topic: string;
+        };
+        /**
          * MessageAsk
          * @description `participant`: whose message it is, for the agent.
          */
@@ -708,6 +1252,60 @@ export interface components {
             participant: string;
             /** Text */
             text: string;
+        };
+        /**
+         * Mute
+         * @description `muted`: false asks for the opposite, which LiveKit does only where its configuration allows it (enable_remote_unmute).
+         */
+        Mute: {
+            /**
+             * Muted
+             * @default true
+             */
+            muted: boolean;
+            /**
+             * Sources
+             * @default [
+             *       "microphone"
+             *     ]
+             */
+            sources: ("microphone" | "camera" | "screen_share" | "screen_share_audio" | "unknown")[];
+        };
+        /**
+         * NewCall
+         * @description `trunk`: an outbound one's id; `room`: "" is a new one; `wait_s`: how long it may ring before we give up.
+         */
+        NewCall: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
+            /**
+             * Room
+             * @default
+             */
+            room: string;
+            /** To */
+            to: string;
+            /** Trunk */
+            trunk: string;
+            /**
+             * Wait S
+             * @default 40
+             */
+            wait_s: number;
+        };
+        /**
+         * NewDispatch
+         * @description `agent`: "" is the default one.
+         */
+        NewDispatch: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
         };
         /**
          * NewKey
@@ -723,6 +1321,105 @@ export interface components {
             role: "caller" | "operator" | "admin";
         };
         /**
+         * NewParticipant
+         * @description `identity`: "" is a new one.
+         */
+        NewParticipant: {
+            /**
+             * Attributes
+             * @default {}
+             */
+            attributes: {
+                [key: string]: string;
+            };
+            /**
+             * Identity
+             * @default
+             */
+            identity: string;
+            /**
+             * Metadata
+             * @default
+             */
+            metadata: string;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * NewRoom
+         * @description `room`: "" is a new name. `empty_timeout_s`: how long it stands while nobody has come; `max_participants`: 0 is any
+         *     number, the agent counts; `agent`: who comes, "" the default one.
+         */
+        NewRoom: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
+            /**
+             * Empty Timeout S
+             * @default 300
+             */
+            empty_timeout_s: number;
+            /**
+             * Max Participants
+             * @default 0
+             */
+            max_participants: number;
+            /**
+             * Metadata
+             * @default
+             */
+            metadata: string;
+            /**
+             * Room
+             * @default
+             */
+            room: string;
+        };
+        /**
+         * NewRule
+         * @description `room`: one for all callers; "": one for each, whose name begins with `prefix`. `trunks`: ids, none is all; `pin`: to be
+         *     keyed in first; `agent`: who answers, "" the default one.
+         */
+        NewRule: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
+            /**
+             * Hide Number
+             * @default false
+             */
+            hide_number: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Pin
+             * @default
+             */
+            pin: string;
+            /**
+             * Prefix
+             * @default call-
+             */
+            prefix: string;
+            /**
+             * Room
+             * @default
+             */
+            room: string;
+            /**
+             * Trunks
+             * @default []
+             */
+            trunks: string[];
+        };
+        /**
          * NoteView
          * @description Something that happened, in words.
          */
@@ -736,6 +1433,81 @@ export interface components {
             kind: "interruption" | "retry" | "expired" | "stale" | "failed" | "filler" | "joined" | "left" | "resumed" | "rewound" | "say" | "instructions" | "end" | "warning";
             /** Text */
             text: string;
+        };
+        /**
+         * OneCall
+         * @description Which phone: the room it is in, and its identity there.
+         */
+        OneCall: {
+            /** Identity */
+            identity: string;
+            /** Room */
+            room: string;
+        };
+        /**
+         * OutboundTrunk
+         * @description Lets calls out, by the provider at `address`, as one of `numbers`.
+         */
+        OutboundTrunk: {
+            /** Address */
+            address: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "outbound";
+            /** Name */
+            name: string;
+            /** Numbers */
+            numbers: string[];
+            /**
+             * Password
+             * Format: password
+             * @default
+             */
+            password: string;
+            /**
+             * Transport
+             * @default auto
+             * @enum {string}
+             */
+            transport: "auto" | "udp" | "tcp" | "tls";
+            /**
+             * User
+             * @default
+             */
+            user: string;
+        };
+        /**
+         * ParticipantRow
+         * @description `kind`: standard, agent, sip (a phone), ingress, egress, …; `session`: of an agent of ours, its session in the log.
+         */
+        ParticipantRow: {
+            /** Attributes */
+            attributes: {
+                [key: string]: string;
+            };
+            /** Identity */
+            identity: string;
+            /** Joined At */
+            joined_at: string;
+            /** Kind */
+            kind: string;
+            /** Metadata */
+            metadata: string;
+            /** Name */
+            name: string;
+            /** Session */
+            session: string;
+            /** State */
+            state: string;
+            /** Tracks */
+            tracks: components["schemas"]["TrackRow"][];
+        };
+        /** Participants */
+        Participants: {
+            /** Participants */
+            participants: components["schemas"]["ParticipantRow"][];
         };
         /**
          * PendingView
@@ -808,6 +1580,59 @@ export interface components {
             agents?: components["schemas"]["AgentDispatch"][] | null;
         };
         /**
+         * RoomRow
+         * @description `participants`: how many are in it, agents included.
+         */
+        RoomRow: {
+            /** Created At */
+            created_at: string;
+            /** Empty Timeout S */
+            empty_timeout_s: number;
+            /** Id */
+            id: string;
+            /** Max Participants */
+            max_participants: number;
+            /** Metadata */
+            metadata: string;
+            /** Participants */
+            participants: number;
+            /** Room */
+            room: string;
+        };
+        /**
+         * RoomsPage
+         * @description The newest first; `next`: the cursor of the page after this one.
+         */
+        RoomsPage: {
+            /** Next */
+            next?: string | null;
+            /** Rooms */
+            rooms: components["schemas"]["RoomRow"][];
+        };
+        /**
+         * RuleRow
+         * @description `room`: its name, or `prefix…`; `pin`: whether one is asked for; `agents`: as they are dispatched.
+         */
+        RuleRow: {
+            /** Agents */
+            agents: string[];
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Pin */
+            pin: boolean;
+            /** Room */
+            room: string;
+            /** Trunks */
+            trunks: string[];
+        };
+        /** Rules */
+        Rules: {
+            /** Rules */
+            rules: components["schemas"]["RuleRow"][];
+        };
+        /**
          * SaidView
          * @description `who`: a name for a person; `identity`: "" for the agent; `kind`: spoken, typed, or the agent's; `cut`: it was broken off:
          *     `text` is what was heard of it.
@@ -845,6 +1670,11 @@ export interface components {
             interrupt: boolean;
             /** Text */
             text: string;
+        };
+        /** Sent */
+        Sent: {
+            /** To */
+            to: string[];
         };
         /**
          * SentenceView
@@ -991,6 +1821,53 @@ export interface components {
             ticket: string;
         };
         /**
+         * StartAnswer
+         * @description What pipecat's LiveKitTransport connects with; it refuses what it does not know, so there is nothing else.
+         */
+        StartAnswer: {
+            /** Token */
+            token: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * StartRequest
+         * @description `requestData` of the client's startBot. `body`: the same, as those who came from Pipecat Cloud send it.
+         */
+        StartRequest: {
+            /** Agent */
+            agent?: string | null;
+            body?: components["schemas"]["Wishes"] | null;
+            /** Metadata */
+            metadata?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Room */
+            room?: string | null;
+        };
+        /**
+         * Status
+         * @description `url`: as browsers reach the server; `problem`: why it can't be used now, "" where it can; `room`: of those who name none,
+         *     "" a new one each; `agents`: that may be chosen, the default one first; `agent_name`: the gateways' LIVEKIT_AGENT_NAME.
+         */
+        Status: {
+            /** Agent Name */
+            agent_name: string;
+            /** Agents */
+            agents: string[];
+            /** Problem */
+            problem: string;
+            /** Reachable */
+            reachable: boolean;
+            /** Room */
+            room: string;
+            /** Token Ttl S */
+            token_ttl_s: number;
+            /** Url */
+            url: string;
+            webhooks: components["schemas"]["Webhooks"];
+        };
+        /**
          * TokenAnswer
          * @description LiveKit's TokenSourceResponse.
          */
@@ -1039,6 +1916,30 @@ export interface components {
             /** Took Ms */
             took_ms: number | null;
         };
+        /** TrackRow */
+        TrackRow: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "audio" | "video" | "data";
+            /** Muted */
+            muted: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "microphone" | "camera" | "screen_share" | "screen_share_audio" | "unknown";
+        };
+        /** Tracks */
+        Tracks: {
+            /** Tracks */
+            tracks: components["schemas"]["TrackRow"][];
+        };
         /**
          * Transcript
          * @description In the order in which it was begun.
@@ -1048,6 +1949,47 @@ export interface components {
             said: components["schemas"]["SaidView"][];
             /** Session */
             session: string;
+        };
+        /** Transfer */
+        Transfer: {
+            /** Identity */
+            identity: string;
+            /** Room */
+            room: string;
+            /** To */
+            to: string;
+        };
+        /**
+         * TrunkRow
+         * @description `who`: of an inbound one, the addresses and the user that may call; `address`: of an outbound one, the provider's.
+         */
+        TrunkRow: {
+            /**
+             * Address
+             * @default
+             */
+            address: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "inbound" | "outbound";
+            /** Name */
+            name: string;
+            /** Numbers */
+            numbers: string[];
+            /**
+             * Who
+             * @default []
+             */
+            who: string[];
+        };
+        /** Trunks */
+        Trunks: {
+            /** Trunks */
+            trunks: components["schemas"]["TrunkRow"][];
         };
         /**
          * TurnView
@@ -1127,6 +2069,34 @@ export interface components {
             utterance: string;
             /** Words */
             words: components["schemas"]["WordView"][];
+        };
+        /**
+         * Webhooks
+         * @description What came to this process. `counts`: by LiveKit's event; `last_at`: when LiveKit wrote the newest.
+         */
+        Webhooks: {
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Last */
+            last: string;
+            /** Last At */
+            last_at: string | null;
+        };
+        /**
+         * Wishes
+         * @description Everything may be left out; what is not named here is not looked at.
+         */
+        Wishes: {
+            /** Agent */
+            agent?: string | null;
+            /** Metadata */
+            metadata?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Room */
+            room?: string | null;
         };
         /**
          * WordView
@@ -1483,6 +2453,86 @@ export interface operations {
             };
         };
     };
+    agent_token_v1_livekit_agent_token_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    status_v1_livekit_status_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     token_v1_livekit_token_post: {
         parameters: {
             query?: never;
@@ -1504,6 +2554,46 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TokenAnswer"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    webhook_v1_livekit_webhook_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/webhook+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {
@@ -1621,6 +2711,502 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_rooms_v1_rooms_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomsPage"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    create_room_v1_rooms_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoom"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomRow"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    read_room_v1_rooms__room__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomRow"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_room_v1_rooms__room__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_agents_v1_rooms__room__agents_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dispatches"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    send_agent_v1_rooms__room__agents_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDispatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DispatchRow"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    dismiss_agent_v1_rooms__room__agents__dispatch__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+                dispatch: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    send_message_v1_rooms__room__messages_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Message"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sent"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_participants_v1_rooms__room__participants_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Participants"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_participant_v1_rooms__room__participants_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewParticipant"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryAnswer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_participant_v1_rooms__room__participants__identity__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    mute_participant_v1_rooms__room__participants__identity__mute_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room: string;
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Mute"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tracks"];
                 };
             };
             /** @description Client Error */
@@ -2087,6 +3673,444 @@ export interface operations {
                 };
                 content: {
                     "text/vtt": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_calls_v1_sip_calls_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calls"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    call_v1_sip_calls_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCall"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneCall"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    hang_up_v1_sip_calls_hang_up_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OneCall"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    transfer_v1_sip_calls_transfer_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Transfer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_rules_v1_sip_rules_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_rule_v1_sip_rules_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_v1_sip_rules__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    list_trunks_v1_sip_trunks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunks"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    add_trunk_v1_sip_trunks_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InboundTrunk"] | components["schemas"]["OutboundTrunk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Made"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    remove_v1_sip_trunks__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    start_v1_start_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartAnswer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
                 };
             };
         };

@@ -1,0 +1,32 @@
+"""Where a LiveKit server posts what goes on in its rooms (`webhook.urls` of its configuration)."""
+
+from fastapi import APIRouter, Request
+
+from api.house import house_of
+from api.livekit import webhooks
+from api.problems import Problem
+from api.routes._livekit_here import LiveKitHere
+
+router = APIRouter(tags=["livekit"])
+
+_BODY = {
+    "required": True,
+    "content": {"application/webhook+json": {"schema": {"type": "object", "title": "livekit.WebhookEvent"}}},
+}
+
+
+@router.post("/v1/livekit/webhook", status_code=204, openapi_extra={"requestBody": _BODY})
+async def webhook(livekit: LiveKitHere, request: Request) -> None:
+    """No key of ours is asked for: LiveKit's signature is. What comes is counted and shown in `/v1/livekit/status`."""
+    body = await _body(request)
+    notice = webhooks.read(livekit, body, request.headers.get("authorization", ""))
+    house_of(request).livekit_notices.take(notice)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > webhooks.LARGEST:
+            raise Problem(413, "too_large", f"a webhook has at most {webhooks.LARGEST} bytes")
+    return bytes(body)
