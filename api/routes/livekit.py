@@ -1,7 +1,6 @@
 """Tokens for LiveKit rooms, in the shape of LiveKit's own kits and in the shorter ones that front ends post."""
 
 import secrets
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -13,7 +12,9 @@ from api.house import House, house_of
 from api.livekit.entry import Entry, Person, agent_asked_for, entry_of, public_url
 from api.livekit.fields import Attributes, Line, RoomName, Text, a_persons
 from api.routes._livekit_here import LiveKitHere
+from api.times import iso
 from schemas.access.livekit import Access
+from schemas.clock import Micros
 
 router = APIRouter(tags=["livekit"])
 
@@ -109,7 +110,6 @@ async def status(who: Caller, livekit: LiveKitHere, request: Request) -> Status:
     house = house_of(request)
     settings, notices = house.settings, house.livekit_notices
     problem = await house.livekit_look.look(livekit)
-    at = datetime.fromtimestamp(notices.last_at, UTC).isoformat(timespec="milliseconds") if notices.last_at else None
     return Status(
         url=public_url(settings),
         reachable=not problem,
@@ -119,7 +119,11 @@ async def status(who: Caller, livekit: LiveKitHere, request: Request) -> Status:
         agents=choosable(settings, house.agents),
         agent_name=settings.livekit_agent_name,
         token_ttl_s=settings.livekit_token_ttl,
-        webhooks=Webhooks(counts=dict(notices.counts), last=notices.last, last_at=at and at.replace("+00:00", "Z")),
+        webhooks=Webhooks(
+            counts=dict(notices.counts),
+            last=notices.last,
+            last_at=iso(Micros(notices.last_at * 1_000_000)) if notices.last_at else None,
+        ),
     )
 
 

@@ -1,6 +1,5 @@
 """Rooms of the LiveKit server, for operators: made, listed, closed; who is in them; messages and agents sent there."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -19,7 +18,9 @@ from api.livekit.entry import Person, entry_of
 from api.livekit.fields import Attributes, Line, RoomName, Text
 from api.problems import Problem
 from api.routes._livekit_here import LiveKitHere
+from api.times import iso
 from schemas.access.livekit import agent_named, dispatches, job_metadata
+from schemas.clock import Micros
 
 router = APIRouter(prefix="/v1/rooms", tags=["rooms"])
 
@@ -291,7 +292,7 @@ def _room(room: models.Room) -> RoomRow:
     return RoomRow(
         room=room.name,
         id=room.sid,
-        created_at=_at(rooms.place(room)[0]),
+        created_at=iso(Micros(rooms.place(room)[0] * 1000)),
         participants=room.num_participants,
         max_participants=room.max_participants,
         empty_timeout_s=room.empty_timeout,
@@ -305,7 +306,7 @@ def _participant(one: models.ParticipantInfo) -> ParticipantRow:
         name=one.name,
         kind=models.ParticipantInfo.Kind.Name(one.kind).lower(),
         state=models.ParticipantInfo.State.Name(one.state).lower(),
-        joined_at=_at(one.joined_at_ms or one.joined_at * 1000),
+        joined_at=iso(Micros((one.joined_at_ms or one.joined_at * 1000) * 1000)),
         metadata=one.metadata,
         attributes=dict(one.attributes),
         tracks=[_track(track) for track in one.tracks],
@@ -337,7 +338,3 @@ def _dispatch(one: protocol.AgentDispatch) -> DispatchRow:
             "identity": newest.state.participant_identity if newest is not None else "",
         }
     )
-
-
-def _at(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,10 +7,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from api.access.who import Who
 from api.house import House
 from api.openapi import COMMITTED
-from tests.api.livekit.conftest import SECRET, agent_in, claims
+from tests.api.livekit.conftest import SECRET, a_caller, agent_in, claims
 
 ROOM = "/v1/rooms/lobby"
 ASKED: list[tuple[str, str, Any]] = [
@@ -40,20 +39,12 @@ ASKED: list[tuple[str, str, Any]] = [
 ]  # fmt: skip
 
 
-class Keys:
-    """A gate that knows one caller."""
-
-    async def let_in(self, _: object) -> Who:
-        return Who("ann", "caller")
-
-
 @pytest.mark.parametrize(("method", "path", "body"), ASKED)
 async def test_only_operators_look_after_rooms_and_phones(
     client: httpx2.AsyncClient, house: House, method: str, path: str, body: Any
 ) -> None:
     """A caller's key is refused by each of them, whether LiveKit is there or not."""
-    house.gate = Keys()
-    answer = await client.request(method, path, json=body)
+    answer = await client.request(method, path, json=body, headers=await a_caller(house))
     assert (answer.status_code, answer.json()["code"]) == (403, "role")
 
 
@@ -186,8 +177,8 @@ async def test_an_agents_token_is_for_operators(client: httpx2.AsyncClient, hous
     """Callers get none, and nobody gets the identity of an agent of ours."""
     ours = await client.post("/v1/livekit/agent-token", json={"room": "lobby", "identity": "agent-1"})
     assert (ours.status_code, ours.json()["code"]) == (403, "identity")
-    house.gate = Keys()
-    assert (await client.post("/v1/livekit/agent-token", json={"room": "lobby"})).json()["code"] == "role"
+    theirs = await client.post("/v1/livekit/agent-token", json={"room": "lobby"}, headers=await a_caller(house))
+    assert theirs.json()["code"] == "role"
 
 
 @pytest.mark.parametrize("options", [{"livekit_url": "ws://127.0.0.1:9", "api_agents": "receptionist,helper"}])
@@ -198,8 +189,7 @@ async def test_the_status_says_what_is_missing(client: httpx2.AsyncClient, house
     assert found["reachable"] is False
     assert "127.0.0.1:9" in found["problem"]
     assert found["agents"] == ["receptionist", "helper"]
-    house.gate = Keys()
-    told = await client.get("/v1/livekit/status")
+    told = await client.get("/v1/livekit/status", headers=await a_caller(house))
     assert told.json()["reachable"] is False
     assert "127.0.0.1:9" not in told.text
     assert SECRET not in told.text
