@@ -5,35 +5,45 @@ from fastapi import FastAPI
 from api.house import House
 from api.problems import ProblemBody, handle_problems
 from api.routes import (
+    agents,
     asks,
     audit,
+    dead_letters,
     events,
+    gateways,
     health,
     keys,
     livekit,
     login,
+    queues,
     rooms,
     sessions,
     sip,
     start,
+    tickets,
     transcript,
     webhooks,
 )
 
 ROUTERS = (
+    agents.router,
     asks.router,
+    audit.router,
+    dead_letters.router,
     events.router,
+    gateways.router,
     health.router,
+    keys.router,
     livekit.router,
+    login.router,
+    queues.router,
     rooms.router,
+    sessions.router,
     sip.router,
     start.router,
-    webhooks.router,
-    sessions.router,
+    tickets.router,
     transcript.router,
-    login.router,
-    keys.router,
-    audit.router,
+    webhooks.router,
 )
 
 

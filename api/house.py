@@ -9,7 +9,9 @@ from api.access.gate import KeyGate
 from api.livekit.look import Look
 from api.livekit.webhooks import Notices
 from api.problems import Problem
+from api.queue_watch import QueueWatch
 from api.sessions.stories import Stories
+from api.way_in import WayIn
 from schemas.access.livekit import Access
 from schemas.bus import Bus
 from schemas.config.agents import Agents
@@ -30,6 +32,8 @@ class House:
     waits_for: str = "the log has not answered yet"
     livekit_look: Look = field(default_factory=Look)
     livekit_notices: Notices = field(default_factory=Notices)
+    queues: QueueWatch = field(default_factory=QueueWatch)
+    way_in: WayIn = field(default_factory=WayIn)
 
 
 def house_of(request: Request) -> House:
@@ -46,3 +50,5 @@ def _ready_house(request: Request) -> House:
 
 
 Here = Annotated[House, Depends(_ready_house)]
+Anyhow = Annotated[House, Depends(house_of)]
+"""For routes that do not need the log."""

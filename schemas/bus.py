@@ -13,11 +13,13 @@ from schemas.access.allowance import Allowance
 from schemas.access.audit import Deed
 from schemas.access.keys import ApiKey
 from schemas.clock import Micros
-from schemas.events import Event, Stage
+from schemas.events import Event, Stage, TransportName
 from schemas.jobs import Job
 from schemas.languages import Announced
 
 Ending = Literal["step", "final", "dead"]
+DRAFTS = 100
+"""Drafts of agents that are kept at once."""
 
 
 class Outcome(StrEnum):
@@ -41,6 +43,8 @@ class Outcome(StrEnum):
     """`claim` of a session whose owner is alive, without its ticket."""
     DENIED = "DENIED"
     """`claim` with a ticket that is not the session's."""
+    EMPTY = "EMPTY"
+    """`retry` of a dead letter without its job: an older version filed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,61 @@ class SessionInfo:
     generation: int
     lease_ends: Micros
     last_activity: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker of one stage, by what the log knows of it. `jobs`: in its hands; `idle`: seconds since it was last given one or
+    kept one, None: never; `seen`: seconds since it last asked for anything (four times a second; four times a lease while it is
+    busy)."""
+
+    name: str
+    jobs: int
+    idle: float | None
+    seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageSeen:
+    """One stage's queue, all partitions together. `queued`: jobs that wait for a worker; `running`: in a worker's hands;
+    `oldest`: seconds the first of those that wait has waited, 0 where none does; `added`: jobs there ever were, so that what is
+    done is `added` - `queued` - `running`. Jobs that wait for another of their own session are not in it yet."""
+
+    stage: Stage
+    queued: int
+    running: int
+    oldest: float
+    added: int
+    workers: Sequence[WorkerSeen]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that was given up. `id`: of the letter; `job`: the job's; `attempt`: the delivery that was the last; `retryable`: the
+    job is kept, too (False: an older version filed it)."""
+
+    id: str
+    session: str
+    stage: Stage
+    job: str
+    attempt: int
+    reason: str
+    at: Micros
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySeen:
+    """A gateway, as it tells of itself. `url`: of its WebSocket, for clients; `own_url`: the same, for other processes of the
+    deployment; `places`: sessions it would still take; `transports`: the kinds of room it opens sessions in."""
+
+    name: str
+    url: str
+    own_url: str
+    places: int
+    sessions: int
+    draining: bool
+    transports: Sequence[TransportName]
 
 
 class Deployment(Protocol):
@@ -312,6 +371,30 @@ class Counting(Protocol):
         """Queued + running, all partitions."""
 
 
+class Overseeing(Protocol):
+    """The queues and their workers, seen from outside."""
+
+    async def stages(self) -> list[StageSeen]:
+        """Each stage, in the order of a turn. Asking changes nothing, and holds up nobody. Workers that have no job and were not
+        heard of for 10 s are left out."""
+
+
+class Burying(Protocol):
+    """Jobs that were given up."""
+
+    async def dead_letters(self, count: int = 50, before: str = "", stage: Stage | None = None) -> list[DeadLetter]:
+        """Up to `count` of them, the latest first; `before`: only those older than this letter, be it still there or not;
+        `stage`: only its own. ValueError: `before` is no letter's id."""
+
+    async def retry(self, letter: str) -> Outcome:
+        """Enqueue the job anew, with all its time before it, and forget the letter. OK; MISSING: there is no such letter; EMPTY:
+        it has no job; CLOSED: its session is over, or its log is gone; STALE: its session has gone on without it. But for OK
+        the letter stays."""
+
+    async def discard(self, letter: str) -> bool:
+        """Forget it. False: there is no such letter."""
+
+
 class Posting(Protocol):
     """Anybody may ask something of a session."""
 
@@ -354,7 +437,28 @@ class Admitting(Protocol):
         """0.0: `who` had that much left. Else nothing was spent: seconds after which there will be."""
 
 
+class Advertising(Protocol):
+    """Which gateways there are."""
+
+    async def advertise(self, gateway: GatewaySeen, seconds: float) -> None:
+        """A gateway tells of itself; it is believed for `seconds` (0: it is taken back)."""
+
+    async def gateways(self) -> list[GatewaySeen]:
+        """Those that have told of themselves, by name."""
+
+
+class Drafting(Protocol):
+    """Agents that are tried before they are saved."""
+
+    async def put_draft(self, name: str, toml: str, seconds: float) -> None:
+        """Keep an agent's text under `name`. Of more than `DRAFTS` the oldest are forgotten."""
+
+    async def draft(self, name: str) -> str | None:
+        """None: there is none of this name, or no more."""
+
+
 class Bus(
-    Connecting, Working, Gatekeeping, Reading, Listing, Storing, Counting, Posting, Announcing, Admitting, Protocol
-):
+    Connecting, Working, Gatekeeping, Reading, Listing, Storing, Counting, Overseeing, Burying, Posting, Announcing,
+    Advertising, Drafting, Admitting, Protocol,
+):  # fmt: skip
     """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

@@ -24,32 +24,33 @@ from schemas.bus import (
 from schemas.clock import Clock, Micros
 from schemas.events import STAGES, Event, Stage
 from schemas.jobs import Job
-from schemas.languages import Announced
 from schemas.log import keys
 from schemas.log._admitting import MemoryAdmitting
 from schemas.log._fences import check_postable
-from schemas.log._twin import Inbox, Partition, StoredSession
+from schemas.log._memory_outside import MemoryOutside
+from schemas.log._twin import Partition
+from schemas.log._twin_values import Inbox, StoredSession
 from schemas.process.clock import MonotonicClock
 
 EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""
 
 
-class MemoryBus(MemoryAdmitting, Bus):
+class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
     """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
     mutant that lets anyone commit."""
 
     def __init__(
         self, partitions: int = 1, *, clock: Clock | None = None, lease: float = 2.0, fenced: bool = True
     ) -> None:
-        super().__init__()
+        MemoryAdmitting.__init__(self)
         self.partitions = partitions
         self.lease = lease
         self.blobs: dict[str, bytes] = {}
         self._clock = clock or MonotonicClock()
         self._log = [Partition(number, int(lease * 1e6), fenced) for number in range(partitions)]
         self._waiting: list[asyncio.Future[None]] = []
-        self._told: dict[str, tuple[int, Announced]] = {}
+        MemoryOutside.__init__(self)
 
     async def start(self) -> None: ...
 
@@ -69,12 +70,9 @@ class MemoryBus(MemoryAdmitting, Bus):
         for old, new in zip(lost, self._log, strict=True):
             for stage, queue in new.queues.items():
                 queue.last = old.queues[stage].last
+            new.last_letter = old.last_letter
             for owner, box in old.inboxes.items():
                 new.inboxes.setdefault(owner, Inbox()).last = box.last
-
-    @property
-    def dead_letters(self) -> list[dict[str, object]]:
-        return [letter for partition in self._log for letter in partition.dead]
 
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -235,15 +233,6 @@ class MemoryBus(MemoryAdmitting, Bus):
         log = self._of(session)
         s = log.sessions.get(session)
         return _info(s, log.number) if s else None
-
-    async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
-        await asyncio.sleep(0)
-        self._told[consumer] = (self._now() + int(seconds * 1e6), what)
-
-    async def announced(self, stage: Stage) -> list[Announced]:
-        await asyncio.sleep(0)
-        now = self._now()
-        return [what for until, what in self._told.values() if what.stage == stage and until > now]
 
     async def queued(self, stage: Stage) -> int:
         await asyncio.sleep(0)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgpack
 
@@ -31,11 +30,11 @@ from schemas.config.lease import Lease
 from schemas.errors import BusError, EventError
 from schemas.events import Event, Stage
 from schemas.jobs import Job
-from schemas.languages import Announced
 from schemas.log import _calls as calls
 from schemas.log import keys
 from schemas.log._admitting import RedisAdmitting
 from schemas.log._fences import asked_limits, check_postable, reason_of
+from schemas.log._redis_outside import RedisOutside
 from schemas.log._server import ClusterServer, Server, SingleServer
 
 _logger = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
 
 
-class RedisBus(RedisAdmitting, Bus):
+class RedisBus(RedisAdmitting, RedisOutside, Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
@@ -328,24 +327,6 @@ class RedisBus(RedisAdmitting, Bus):
             session, partition, int(seq), state, owner, int(epoch), int(generation), ends, Micros(int(at))
         )
 
-    async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
-        name = f"{keys.SPEAKS}:{what.stage}"
-        if not seconds:
-            await self._server.command(name, "HDEL", name, consumer)
-            return
-        until = await self.now() + int(seconds * 1e6)
-        told = msgpack.packb((until, list(what.languages), what.setting, what.provider))
-        await self._server.command(name, "HSET", name, consumer, told)
-        await self._server.command(name, "PEXPIRE", name, int(2000 * seconds))
-
-    async def announced(self, stage: Stage) -> list[Announced]:
-        name = f"{keys.SPEAKS}:{stage}"
-        rows, now = await asyncio.gather(self._server.command(name, "HGETALL", name), self.now())
-        told = {consumer: msgpack.unpackb(row) for consumer, row in zip(rows[::2], rows[1::2], strict=True)}
-        if gone := [consumer for consumer, (until, *_) in told.items() if until <= now]:
-            await self._server.command(name, "HDEL", name, *gone)
-        return [Announced(stage, *what[:3]) for consumer, (_, *what) in told.items() if consumer not in gone]
-
     async def queued(self, stage: Stage) -> int:
         names = [keys.queue(partition, stage) for partition in range(self.partitions)]
         return sum(await asyncio.gather(*(self._server.command(name, "XLEN", name) for name in names)))
@@ -365,15 +346,8 @@ class RedisBus(RedisAdmitting, Bus):
         pcm: bytes | None = await self._blobs.command(key, "GET", key)
         return pcm
 
-    async def now(self) -> Micros:
-        seconds, micros = await self._server.command("", "TIME")
-        return Micros(int(seconds) * 1_000_000 + int(micros))
-
     def _hash(self, session: str) -> str:
         return keys.session_hash(self.partition(session), session)
-
-    async def _call(self, function: str, call: calls.Call, *names: str) -> Any:
-        return calls.unpacked(await self._server.function(function, names, calls.packed(call)))
 
 
 def _receipt(answer: calls.SessionAnswer) -> Receipt:

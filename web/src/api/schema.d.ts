@@ -84,6 +84,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agents
+         * @description Callers are told of those they may choose, operators of all.
+         */
+        get: operations["agents_v1_agents_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Draft
+         * @description Keep an agent for an hour, to be tried in a call before it is saved.
+         */
+        post: operations["draft_v1_agents_drafts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reload
+         * @description Read all files again, now. Gateways look by themselves whenever a session begins.
+         */
+        post: operations["reload_v1_agents_reload_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Validate
+         * @description What is wrong with an agent file, line by line; nothing is kept.
+         */
+        post: operations["validate_v1_agents_validate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agents/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Agent
+         * @description One agent's file.
+         */
+        get: operations["agent_v1_agents__name__get"];
+        /**
+         * Save
+         * @description Save an agent file, all of it or nothing. With If-Match: a change of what was read with that etag; without: a new one.
+         */
+        put: operations["save_v1_agents__name__put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -96,6 +200,86 @@ export interface paths {
          * @description The latest first. About 10,000 are kept.
          */
         get: operations["deeds_v1_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dead Letters
+         * @description Letters are kept a day.
+         */
+        get: operations["dead_letters_v1_dead_letters_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/dead-letters/{letter}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Discard
+         * @description Put it away for good.
+         */
+        delete: operations["discard_v1_dead_letters__letter__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/dead-letters/{letter}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry
+         * @description Enqueue the job anew, if its session still wants it.
+         */
+        post: operations["retry_v1_dead_letters__letter__retry_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Gateways
+         * @description Those that have told of themselves in the last seconds.
+         */
+        get: operations["gateways_v1_gateways_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -284,6 +468,47 @@ export interface paths {
          * @description Who asks, what they may, and what there is.
          */
         get: operations["me_v1_me_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Queues
+         * @description As they are, or were a second ago.
+         */
+        get: operations["queues_v1_queues_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/queues/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream
+         * @description Server-sent events: `queues`, each second, as `GET /v1/queues` answers; `away` with a sentence while the log does not
+         *     answer.
+         */
+        get: operations["stream_v1_queues_stream_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -842,6 +1067,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/ws/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ticket
+         * @description A short-lived ticket, and the gateway with the most room. 503: none is there, or none has a place.
+         */
+        post: operations["ticket_v1_ws_ticket_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -855,6 +1100,217 @@ export interface components {
             agent_name?: string | null;
             /** Metadata */
             metadata?: string | null;
+        };
+        /**
+         * AgentRow
+         * @description `file`: the name of its file, null: the built-in agent; `is_default`: those get it who ask for none; `problem`: what is
+         *     wrong with its file, "" nothing (gateways go on with its last good state); `locked`: why it can't be saved, "" it can. Callers
+         *     are told names only.
+         */
+        AgentRow: {
+            /** File */
+            file?: string | null;
+            /** Is Default */
+            is_default: boolean;
+            /**
+             * Locked
+             * @default
+             */
+            locked: string;
+            /** Name */
+            name: string;
+            /**
+             * Problem
+             * @default
+             */
+            problem: string;
+        };
+        /** AgentRows */
+        AgentRows: {
+            /** Agents */
+            agents: components["schemas"]["AgentRow"][];
+        };
+        /**
+         * AgentSpec
+         * @description A named configuration of an agent. Every field has a default: an empty file is an agent.
+         */
+        AgentSpec: {
+            /**
+             * Fallback
+             * @default I'm sorry, I have trouble answering just now. Please try again in a moment.
+             */
+            fallback: string;
+            /**
+             * Filler
+             * @default One moment, please.
+             */
+            filler: string;
+            /**
+             * Greeting
+             * @default
+             */
+            greeting: string;
+            /**
+             * Instructions
+             * @default You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. No lists, no markdown, no emoji.
+             */
+            instructions: string;
+            /**
+             * Language
+             * @default en
+             */
+            language: string;
+            /**
+             * @default {
+             *       "client_gone": 30,
+             *       "history_characters": 24000,
+             *       "history_turns": 40,
+             *       "hold": 600,
+             *       "idle": 600,
+             *       "llm_deadline": 20,
+             *       "nobody_yet": 300,
+             *       "session": 3600,
+             *       "stt_deadline": 10,
+             *       "tts_deadline": 15,
+             *       "turn": 60
+             *     }
+             */
+            limits: components["schemas"]["Limits"];
+            /**
+             * @default {
+             *       "chat": true,
+             *       "disconnect_bot": false,
+             *       "old_transcription": true,
+             *       "rtvi": "asked",
+             *       "run_input": false,
+             *       "session_events": true,
+             *       "state": true,
+             *       "transcription": true,
+             *       "transcripts": true,
+             *       "tts_timing": "server_message",
+             *       "words": true
+             *     }
+             */
+            livekit: components["schemas"]["LiveKit"];
+            /**
+             * @default {
+             *       "max_tokens": 200,
+             *       "model": "",
+             *       "options": {},
+             *       "provider": "",
+             *       "seed": 7,
+             *       "temperature": 0.7
+             *     }
+             */
+            llm: components["schemas"]["LlmSpec"];
+            /**
+             * Name
+             * @default default
+             */
+            name: string;
+            /**
+             * Patience
+             * @default 5
+             */
+            patience: number;
+            /**
+             * @default {
+             *       "echo_gate": 15,
+             *       "tell_keys": true
+             *     }
+             */
+            phone: components["schemas"]["Phone"];
+            /**
+             * Prompt Attributes
+             * @default []
+             */
+            prompt_attributes: string[];
+            /**
+             * Repeat
+             * @default Sorry, I didn't catch that. Could you say it again?
+             */
+            repeat: string;
+            /**
+             * @default {
+             *       "end_of_turn": true,
+             *       "model": "",
+             *       "options": {},
+             *       "partials": true,
+             *       "provider": ""
+             *     }
+             */
+            stt: components["schemas"]["SttSpec"];
+            /**
+             * @default {
+             *       "model": "",
+             *       "options": {},
+             *       "provider": ""
+             *     }
+             */
+            tts: components["schemas"]["ProviderSpec"];
+            /**
+             * @default {
+             *       "answer": "anyone",
+             *       "backchannels": [
+             *         "mhm",
+             *         "mm",
+             *         "mmhm",
+             *         "mm-hmm",
+             *         "uh-huh",
+             *         "uhuh",
+             *         "hm",
+             *         "hmm",
+             *         "yeah",
+             *         "yes",
+             *         "yep",
+             *         "ok",
+             *         "okay",
+             *         "right",
+             *         "sure",
+             *         "i see",
+             *         "aha",
+             *         "ah",
+             *         "oh",
+             *         "huh"
+             *       ],
+             *       "barge_in": true,
+             *       "commit_max": 1.4,
+             *       "commit_min": 0.3,
+             *       "commit_silence": 0.7,
+             *       "interrupt_after": 1,
+             *       "max_utterance": 20,
+             *       "resume_after": 1,
+             *       "soft_end": 0.2,
+             *       "soft_end_idle": 0.064,
+             *       "speculate_below": 4,
+             *       "start_speech": 0.096
+             *     }
+             */
+            turn_taking: components["schemas"]["TurnTaking"];
+            /**
+             * @default {
+             *       "name": "",
+             *       "speed": 1
+             *     }
+             */
+            voice: components["schemas"]["VoiceSpec"];
+        };
+        /**
+         * AgentText
+         * @description `spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change.
+         */
+        AgentText: {
+            /** Etag */
+            etag: string;
+            /** Locked */
+            locked: string;
+            /** Name */
+            name: string;
+            /** Problem */
+            problem: string;
+            spec: components["schemas"]["AgentSpec"] | null;
+            /** Toml */
+            toml: string;
         };
         /**
          * AgentTokenRequest
@@ -1009,6 +1465,16 @@ export interface components {
             /** Agents */
             agents: components["schemas"]["DispatchRow"][];
         };
+        /**
+         * Draft
+         * @description `agent`: the name to start a call with.
+         */
+        Draft: {
+            /** Agent */
+            agent: string;
+            /** Expires In */
+            expires_in: number;
+        };
         /** EndAsk */
         EndAsk: {
             /**
@@ -1089,6 +1555,30 @@ export interface components {
             where: string;
         };
         /**
+         * Gateway
+         * @description `url`: of its WebSocket, as clients reach it; `places`: sessions it would still take; `draining`: it takes none, and stops;
+         *     `transports`: the kinds of room it opens sessions in.
+         */
+        Gateway: {
+            /** Draining */
+            draining: boolean;
+            /** Name */
+            name: string;
+            /** Places */
+            places: number;
+            /** Sessions */
+            sessions: number;
+            /** Transports */
+            transports: ("websocket" | "file" | "livekit" | "sip" | "memory")[];
+            /** Url */
+            url: string;
+        };
+        /** Gateways */
+        Gateways: {
+            /** Gateways */
+            gateways: components["schemas"]["Gateway"][];
+        };
+        /**
          * InboundTrunk
          * @description Lets calls in: to these numbers (none: any), from these addresses, or with this login. One of both is needed.
          */
@@ -1153,6 +1643,35 @@ export interface components {
             keys: components["schemas"]["KeyRow"][];
         };
         /**
+         * Letter
+         * @description `job`: its id within the session; `attempt`: the delivery that was the last; `retryable`: the job is kept (false: an older
+         *     version filed it).
+         */
+        Letter: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Attempt */
+            attempt: number;
+            /** Id */
+            id: string;
+            /** Job */
+            job: string;
+            /** Reason */
+            reason: string;
+            /** Retryable */
+            retryable: boolean;
+            /** Session */
+            session: string;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "stt" | "llm" | "tts";
+        };
+        /**
          * LetterView
          * @description Something typed.
          */
@@ -1165,6 +1684,77 @@ export interface components {
             participant: string;
             /** Text */
             text: string;
+        };
+        /**
+         * Letters
+         * @description The latest first. `next`: for `cursor`, null: these were the last.
+         */
+        Letters: {
+            /** Letters */
+            letters: components["schemas"]["Letter"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * Limits
+         * @description Seconds, unless the name says otherwise.
+         */
+        Limits: {
+            /**
+             * Client Gone
+             * @default 30
+             */
+            client_gone: number;
+            /**
+             * History Characters
+             * @default 24000
+             */
+            history_characters: number;
+            /**
+             * History Turns
+             * @default 40
+             */
+            history_turns: number;
+            /**
+             * Hold
+             * @default 600
+             */
+            hold: number;
+            /**
+             * Idle
+             * @default 600
+             */
+            idle: number;
+            /**
+             * Llm Deadline
+             * @default 20
+             */
+            llm_deadline: number;
+            /**
+             * Nobody Yet
+             * @default 300
+             */
+            nobody_yet: number;
+            /**
+             * Session
+             * @default 3600
+             */
+            session: number;
+            /**
+             * Stt Deadline
+             * @default 10
+             */
+            stt_deadline: number;
+            /**
+             * Tts Deadline
+             * @default 15
+             */
+            tts_deadline: number;
+            /**
+             * Turn
+             * @default 60
+             */
+            turn: number;
         };
         /**
          * LineView
@@ -1182,6 +1772,104 @@ export interface components {
             text: string;
             /** Who */
             who: string;
+        };
+        /**
+         * LiveKit
+         * @description What the agent tells in a LiveKit room, and what it listens to there. Each convention can be switched off.
+         */
+        LiveKit: {
+            /**
+             * Chat
+             * @default true
+             */
+            chat: boolean;
+            /**
+             * Disconnect Bot
+             * @default false
+             */
+            disconnect_bot: boolean;
+            /**
+             * Old Transcription
+             * @default true
+             */
+            old_transcription: boolean;
+            /**
+             * Rtvi
+             * @default asked
+             * @enum {string}
+             */
+            rtvi: "off" | "asked" | "always";
+            /**
+             * Run Input
+             * @default false
+             */
+            run_input: boolean;
+            /**
+             * Session Events
+             * @default true
+             */
+            session_events: boolean;
+            /**
+             * State
+             * @default true
+             */
+            state: boolean;
+            /**
+             * Transcription
+             * @default true
+             */
+            transcription: boolean;
+            /**
+             * Transcripts
+             * @default true
+             */
+            transcripts: boolean;
+            /**
+             * Tts Timing
+             * @default server_message
+             * @enum {string}
+             */
+            tts_timing: "off" | "server_message" | "bare";
+            /**
+             * Words
+             * @default true
+             */
+            words: boolean;
+        };
+        /** LlmSpec */
+        LlmSpec: {
+            /**
+             * Max Tokens
+             * @default 200
+             */
+            max_tokens: number;
+            /**
+             * Model
+             * @default
+             */
+            model: string;
+            /**
+             * Options
+             * @default {}
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Provider
+             * @default
+             */
+            provider: string;
+            /**
+             * Seed
+             * @default 7
+             */
+            seed: number | null;
+            /**
+             * Temperature
+             * @default 0.7
+             */
+            temperature: number;
         };
         /**
          * Login
@@ -1420,6 +2108,14 @@ export interface components {
             trunks: string[];
         };
         /**
+         * NewText
+         * @description An agent file, TOML.
+         */
+        NewText: {
+            /** Toml */
+            toml: string;
+        };
+        /**
          * NoteView
          * @description Something that happened, in words.
          */
@@ -1541,6 +2237,22 @@ export interface components {
             speaking: boolean;
         };
         /**
+         * Phone
+         * @description How the agent is on a telephone line.
+         */
+        Phone: {
+            /**
+             * Echo Gate
+             * @default 15
+             */
+            echo_gate: number;
+            /**
+             * Tell Keys
+             * @default true
+             */
+            tell_keys: boolean;
+        };
+        /**
          * ProblemBody
          * @description `type`: urn:antiphon:problem:CODE; `title`: of the status; `errors`: of fields, where the request had the wrong form.
          */
@@ -1562,6 +2274,43 @@ export interface components {
             type: string;
         };
         /**
+         * ProviderSpec
+         * @description `provider`: entry-point name, "" is the worker's own. `model`, `options`: handed to an LLM provider; the other stages' jobs
+         *     don't carry them yet.
+         */
+        ProviderSpec: {
+            /**
+             * Model
+             * @default
+             */
+            model: string;
+            /**
+             * Options
+             * @default {}
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Provider
+             * @default
+             */
+            provider: string;
+        };
+        /**
+         * Queues
+         * @description In the order of a turn.
+         */
+        Queues: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Stages */
+            stages: components["schemas"]["StageRow"][];
+        };
+        /**
          * Ready
          * @description `because`: what is missing, one phrase each; nothing means ready.
          */
@@ -1570,6 +2319,19 @@ export interface components {
             because: string[];
             /** Ready */
             ready: boolean;
+        };
+        /**
+         * Retried
+         * @description But for OK the letter stays where it is. `detail`: the outcome in words.
+         */
+        Retried: {
+            /** Detail */
+            detail: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "OK" | "CLOSED" | "STALE" | "EMPTY";
         };
         /**
          * RoomConfig
@@ -1821,6 +2583,28 @@ export interface components {
             ticket: string;
         };
         /**
+         * StageRow
+         * @description `queued`: jobs that wait for a worker; `running`: in a worker's hands; `oldest_s`: how long the first of those that wait
+         *     has waited; `done_per_s`: how many ended, the mean of the last ten seconds at most, null: not known yet.
+         */
+        StageRow: {
+            /** Done Per S */
+            done_per_s: number | null;
+            /** Oldest S */
+            oldest_s: number;
+            /** Queued */
+            queued: number;
+            /** Running */
+            running: number;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "stt" | "llm" | "tts";
+            /** Workers */
+            workers: components["schemas"]["WorkerRow"][];
+        };
+        /**
          * StartAnswer
          * @description What pipecat's LiveKitTransport connects with; it refuses what it does not know, so there is nothing else.
          */
@@ -1866,6 +2650,84 @@ export interface components {
             /** Url */
             url: string;
             webhooks: components["schemas"]["Webhooks"];
+        };
+        /** SttSpec */
+        SttSpec: {
+            /**
+             * End Of Turn
+             * @default true
+             */
+            end_of_turn: boolean;
+            /**
+             * Model
+             * @default
+             */
+            model: string;
+            /**
+             * Options
+             * @default {}
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Partials
+             * @default true
+             */
+            partials: boolean;
+            /**
+             * Provider
+             * @default
+             */
+            provider: string;
+        };
+        /**
+         * TextProblem
+         * @description `line`: from 1, null where it can't be told.
+         */
+        TextProblem: {
+            /** Line */
+            line: number | null;
+            /** Message */
+            message: string;
+        };
+        /**
+         * Ticket
+         * @description `url`: of a gateway's WebSocket, docs/websocket.md; `token`: for it, as `?token=`, "" where it asks for none; `agent`: what
+         *     the token is for, to be said in `start`; `gateway`: its name.
+         */
+        Ticket: {
+            /** Agent */
+            agent: string;
+            /** Expires In */
+            expires_in: number;
+            /** Gateway */
+            gateway: string;
+            /** Token */
+            token: string;
+            /** Url */
+            url: string;
+        };
+        /**
+         * TicketAsked
+         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client.
+         */
+        TicketAsked: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
+            /**
+             * Participant
+             * @default
+             */
+            participant: string;
+            /**
+             * Room
+             * @default
+             */
+            room: string;
         };
         /**
          * TokenAnswer
@@ -1992,6 +2854,99 @@ export interface components {
             trunks: components["schemas"]["TrunkRow"][];
         };
         /**
+         * TurnTaking
+         * @description How the floor passes. Seconds; defaults are tuned on recordings of real people (`antiphon bench latency`).
+         */
+        TurnTaking: {
+            /**
+             * Answer
+             * @default anyone
+             * @enum {string}
+             */
+            answer: "anyone" | "linked" | "addressed";
+            /**
+             * Backchannels
+             * @default [
+             *       "mhm",
+             *       "mm",
+             *       "mmhm",
+             *       "mm-hmm",
+             *       "uh-huh",
+             *       "uhuh",
+             *       "hm",
+             *       "hmm",
+             *       "yeah",
+             *       "yes",
+             *       "yep",
+             *       "ok",
+             *       "okay",
+             *       "right",
+             *       "sure",
+             *       "i see",
+             *       "aha",
+             *       "ah",
+             *       "oh",
+             *       "huh"
+             *     ]
+             */
+            backchannels: string[];
+            /**
+             * Barge In
+             * @default true
+             */
+            barge_in: boolean;
+            /**
+             * Commit Max
+             * @default 1.4
+             */
+            commit_max: number;
+            /**
+             * Commit Min
+             * @default 0.3
+             */
+            commit_min: number;
+            /**
+             * Commit Silence
+             * @default 0.7
+             */
+            commit_silence: number;
+            /**
+             * Interrupt After
+             * @default 1
+             */
+            interrupt_after: number;
+            /**
+             * Max Utterance
+             * @default 20
+             */
+            max_utterance: number;
+            /**
+             * Resume After
+             * @default 1
+             */
+            resume_after: number;
+            /**
+             * Soft End
+             * @default 0.2
+             */
+            soft_end: number;
+            /**
+             * Soft End Idle
+             * @default 0.064
+             */
+            soft_end_idle: number;
+            /**
+             * Speculate Below
+             * @default 4
+             */
+            speculate_below: number;
+            /**
+             * Start Speech
+             * @default 0.096
+             */
+            start_speech: number;
+        };
+        /**
          * TurnView
          * @description A turn. `began_s`: where its waterfall is counted from, or where it was opened; `ended_s`: None while it goes on; `text`:
          *     what the users said and typed; `why`: it was answered, or begun by the agent; `reply`: all that the agent meant to say;
@@ -2071,6 +3026,31 @@ export interface components {
             words: components["schemas"]["WordView"][];
         };
         /**
+         * Validated
+         * @description `spec`: what the text says, with every default; null where there are problems.
+         */
+        Validated: {
+            /** Problems */
+            problems: components["schemas"]["TextProblem"][];
+            spec: components["schemas"]["AgentSpec"] | null;
+        };
+        /**
+         * VoiceSpec
+         * @description `name`: a voice of the TTS provider ("" is the worker's TTS_VOICE); `speed`: 1.0 is the voice's own.
+         */
+        VoiceSpec: {
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Speed
+             * @default 1
+             */
+            speed: number;
+        };
+        /**
          * Webhooks
          * @description What came to this process. `counts`: by LiveKit's event; `last_at`: when LiveKit wrote the newest.
          */
@@ -2114,6 +3094,20 @@ export interface components {
             start_s: number | null;
             /** Word */
             word: string;
+        };
+        /**
+         * WorkerRow
+         * @description `jobs`: in its hands; `idle_s`: since it last had one, null: it never had; `seen_s`: since it last asked for anything.
+         */
+        WorkerRow: {
+            /** Idle S */
+            idle_s: number | null;
+            /** Jobs */
+            jobs: number;
+            /** Name */
+            name: string;
+            /** Seen S */
+            seen_s: number;
         };
     };
     responses: never;
@@ -2293,6 +3287,252 @@ export interface operations {
             };
         };
     };
+    agents_v1_agents_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRows"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    draft_v1_agents_drafts_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewText"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    reload_v1_agents_reload_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentRows"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    validate_v1_agents_validate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewText"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validated"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    agent_v1_agents__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentText"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    save_v1_agents__name__put: {
+        parameters: {
+            query?: never;
+            header?: {
+                "if-match"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewText"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentText"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     deeds_v1_audit_get: {
         parameters: {
             query?: {
@@ -2312,6 +3552,164 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Deeds"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    dead_letters_v1_dead_letters_get: {
+        parameters: {
+            query?: {
+                stage?: ("stt" | "llm" | "tts") | null;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Letters"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    discard_v1_dead_letters__letter__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    retry_v1_dead_letters__letter__retry_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                letter: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retried"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    gateways_v1_gateways_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateways"];
                 };
             };
             /** @description Client Error */
@@ -2729,6 +4127,82 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    queues_v1_queues_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queues"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    stream_v1_queues_stream_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ProblemBody"];
                 };
             };
         };
@@ -4093,6 +5567,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StartAnswer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    ticket_v1_ws_ticket_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TicketAsked"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
                 };
             };
             /** @description Client Error */
