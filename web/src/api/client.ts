@@ -94,5 +94,5 @@ export async function problemOf(response: Response): Promise<ApiError> {
 }
 
 /** Every route, typed by the committed OpenAPI document. Rejects with an ApiError. */
-export const api = createClient<paths>({ baseUrl: BASE });
+export const api = createClient<paths>({ baseUrl: BASE, fetch: (request) => fetch(request) });
 api.use(middleware);

@@ -37,11 +37,11 @@ export function StateMark({ row }: { row: Row }) {
 
 /** Its own component: it alone is drawn anew each second. */
 export function Duration({ row }: { row: Row }) {
-  return row.state === "open" ? <Counting row={row} /> : <>{clock(lasted(row, 0))}</>;
+  return row.state === "open" ? <Counting row={row} /> : clock(lasted(row, 0));
 }
 
 function Counting({ row }: { row: Row }) {
-  return <>{clock(lasted(row, useNow()))}</>;
+  return clock(lasted(row, useNow()));
 }
 
 export function Troubles({ row }: { row: Row }) {
@@ -72,27 +72,17 @@ export function Line({ row, link }: { row: Row; link: (words: ReactNode) => Reac
         </div>
         <p className="truncate font-mono text-2xs text-faint">{row.session}</p>
       </td>
-      <td className={clsx(WIDE_ONLY, "truncate text-sm")}>
-        {row.agent}
-      </td>
+      <td className={clsx(WIDE_ONLY, "truncate text-sm")}>{row.agent}</td>
       <td className={clsx(WIDE_ONLY, "text-sm tabular-nums")} title={fullMoment(row.started_at)}>
         {moment(row.started_at)}
       </td>
       <td className={number}>
         <Duration row={row} />
       </td>
-      <td className={number}>
-        {row.turns}
-      </td>
-      <td className={clsx(number, moodOf(row.last_ms))}>
-        {latency(row.last_ms)}
-      </td>
-      <td className={clsx(number, moodOf(row.worst_ms))}>
-        {latency(row.worst_ms)}
-      </td>
-      <td className={clsx(WIDE_ONLY, "text-sm text-muted")}>
-        {row.transport}
-      </td>
+      <td className={number}>{row.turns}</td>
+      <td className={clsx(number, moodOf(row.last_ms))}>{latency(row.last_ms)}</td>
+      <td className={clsx(number, moodOf(row.worst_ms))}>{latency(row.worst_ms)}</td>
+      <td className={clsx(WIDE_ONLY, "text-sm text-muted")}>{row.transport}</td>
     </>
   );
 }
