@@ -1,5 +1,5 @@
 import { Activity, AudioLines, Bot, Gauge, KeyRound, ListTree, type LucideIcon } from "lucide-react";
-import type { ComponentType } from "react";
+import { type ComponentType, lazy } from "react";
 import type { Role } from "@/access/me";
 
 /** A view and its address, for those who may use it. */
@@ -10,7 +10,10 @@ export interface Page {
 }
 
 /** Each view is loaded when it is gone to. */
-export const PAGES: readonly Page[] = [];
+export const PAGES: readonly Page[] = [
+  { path: "/", role: "caller", view: lazy(() => import("@/call/page")) },
+  { path: "/sessions/:session", role: "operator", view: lazy(() => import("@/console/session/page")) },
+];
 
 /** What the menu shows. */
 export interface Place {
