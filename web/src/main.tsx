@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 import { Gate } from "@/access/gate";
 import { ApiError } from "@/api/client";
 import { App } from "@/app";
+import { keepApp } from "@/call/worker";
 import { applyTheme } from "@/ui/theme";
 import "@/styles/tokens.css";
 
@@ -17,6 +18,7 @@ function worthAnotherTry(failures: number, error: Error): boolean {
 }
 
 applyTheme();
+keepApp();
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 createRoot(root).render(

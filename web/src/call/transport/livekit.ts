@@ -89,7 +89,7 @@ export class LiveKitTransport implements Transport {
     this.listener = listener;
     this.tell({ type: "link", link: { phase: "connecting" } });
     try {
-      const token = await liveKitToken({ ...this.wish, identity: "" });
+      const token = await liveKitToken(this.wish);
       await this.room.connect(token.server_url, token.participant_token);
     } catch (error) {
       const why =

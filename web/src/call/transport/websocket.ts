@@ -132,9 +132,11 @@ export class WebSocketTransport implements Transport {
 
   private async connect(): Promise<void> {
     let url: URL;
+    let agent = this.wish.agent;
     try {
-      const ticket = await webSocketTicket(this.wish.agent, "");
+      const ticket = await webSocketTicket(this.wish.agent);
       url = new URL(ticket.url, window.location.href);
+      agent = ticket.agent ?? agent;
       if (ticket.token) url.searchParams.set("token", ticket.token);
     } catch (error) {
       this.refused(error);
@@ -145,7 +147,7 @@ export class WebSocketTransport implements Transport {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.error = null;
-    socket.onopen = () => socket.send(JSON.stringify(this.beginning()));
+    socket.onopen = () => socket.send(JSON.stringify(this.beginning(agent)));
     socket.onmessage = ({ data }) => {
       if (this.socket !== socket) return;
       if (typeof data === "string") this.heed(JSON.parse(data));
@@ -156,8 +158,8 @@ export class WebSocketTransport implements Transport {
     };
   }
 
-  private beginning(): Partial<components["schemas"]["StartMessage"]> {
-    const { agent, name, room } = this.wish;
+  private beginning(agent: string): Partial<components["schemas"]["StartMessage"]> {
+    const { name, room } = this.wish;
     const rate = this.speaker.rate as Rate;
     return { type: "start", version: 1, rate, agent, name, room, ...this.session };
   }

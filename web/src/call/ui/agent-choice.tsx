@@ -1,23 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { authorization, problemOf } from "@/api/client";
+import { listedAgents } from "@/call/api";
 import { Select } from "@/ui/field";
-
-interface Listed {
-  name: string;
-  is_default: boolean;
-  problem: string | null;
-}
 
 /** Which agent answers. Where there is but one, or none may be listed, there is nothing to choose. */
 export function AgentChoice({ agent, onChoose }: { agent: string; onChoose: (agent: string) => void }) {
   const { data } = useQuery({
     queryKey: ["call", "agents"],
     retry: false,
-    queryFn: async ({ signal }) => {
-      const response = await fetch("/v1/agents", { headers: authorization(), signal });
-      if (!response.ok) throw await problemOf(response);
-      return ((await response.json()) as { agents: Listed[] }).agents;
-    },
+    queryFn: ({ signal }) => listedAgents(signal),
   });
   const usable = (data ?? []).filter((one) => !one.problem);
   const listed = usable.some((one) => one.name === agent);

@@ -4,7 +4,7 @@ import { Announcer } from "@/call/ui/announcer";
 import { Composer } from "@/call/ui/composer";
 import { Controls } from "@/call/ui/controls";
 import { Ended } from "@/call/ui/ended";
-import { useMe } from "@/call/ui/me";
+import { mayLook, useMe } from "@/call/ui/me";
 import { People } from "@/call/ui/people";
 import { usePicture } from "@/call/ui/picture";
 import { Settings } from "@/call/ui/settings";
@@ -18,18 +18,18 @@ export function InCall({ call }: { call: Call }) {
   const snapshot = useSyncExternalStore(call.subscribe, call.getSnapshot);
   const [open, setOpen] = useState<"people" | "settings" | null>(null);
   const picture = usePicture(call, snapshot);
-  const me = useMe();
+  const looks = mayLook(useMe());
   const over = snapshot.call.link.phase === "over";
   const close = () => setOpen(null);
   return (
-    <div className="grid h-[calc(100dvh-3.5rem-env(safe-area-inset-bottom))] grid-rows-[minmax(0,2fr)_minmax(0,3fr)_auto] md:h-dvh lg:grid-cols-[minmax(0,1fr)_minmax(20rem,30rem)] lg:grid-rows-[minmax(0,1fr)_auto]">
+    <div className="-mb-20 grid h-[calc(100dvh-3.5rem-env(safe-area-inset-bottom))] grid-rows-[minmax(0,2fr)_minmax(0,3fr)_auto] md:mb-0 md:h-dvh lg:grid-cols-[minmax(0,1fr)_minmax(20rem,30rem)] lg:grid-rows-[minmax(0,1fr)_auto]">
       <h1 className="sr-only">Call</h1>
       <div className="flex min-h-0 flex-col">
-        <CallHead call={call} snapshot={snapshot} />
+        <CallHead call={call} snapshot={snapshot} mayLook={looks} />
         <div className="px-3 empty:hidden">
           <Notices snapshot={snapshot} onUnblock={() => void call.transport.unblock()} />
         </div>
-        {over ? <Ended call={call} snapshot={snapshot} /> : <Stage call={call} snapshot={snapshot} />}
+        {over ? <Ended call={call} snapshot={snapshot} mayLook={looks} /> : <Stage call={call} snapshot={snapshot} />}
       </div>
       <aside
         aria-label="Conversation"
@@ -52,7 +52,7 @@ export function InCall({ call }: { call: Call }) {
       <Announcer snapshot={snapshot} />
       {picture.portal}
       <Dialog open={open === "people"} title="People" onClose={close}>
-        <People call={call} snapshot={snapshot} mayRemove={me?.role === "operator" || me?.role === "admin"} />
+        <People call={call} snapshot={snapshot} mayRemove={looks} />
       </Dialog>
       <Dialog open={open === "settings"} title="Devices" onClose={close}>
         <Settings call={call} snapshot={snapshot} />

@@ -1,11 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { authorization, problemOf } from "@/api/client";
-
-export interface Me {
-  name: string;
-  role: string;
-  features: Record<string, boolean>;
-}
+import { type Me, whoAmI } from "@/call/api";
 
 /** Who asks, and what this installation has; null while it is not known. */
 export function useMe(): Me | null {
@@ -13,11 +7,12 @@ export function useMe(): Me | null {
     queryKey: ["me"],
     retry: false,
     staleTime: 60_000,
-    queryFn: async ({ signal }) => {
-      const response = await fetch("/v1/me", { headers: authorization(), signal });
-      if (!response.ok) throw await problemOf(response);
-      return (await response.json()) as Me;
-    },
+    queryFn: ({ signal }) => whoAmI(signal),
   });
   return data ?? null;
+}
+
+/** Whether the person may look into sessions: theirs, and everybody's. */
+export function mayLook(me: Me | null): boolean {
+  return me?.role === "operator" || me?.role === "admin";
 }

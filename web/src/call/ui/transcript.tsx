@@ -2,13 +2,15 @@ import { useEffect, useRef } from "react";
 import type { Call, Snapshot } from "@/call/call";
 import { type Line, shown } from "@/call/model/transcript";
 import { AgentWords, PersonWords, SharedFile } from "@/call/ui/lines";
+import { mayLook, useMe } from "@/call/ui/me";
 import { TurnTime } from "@/call/ui/turn-time";
 import { useTurnTimes } from "@/call/ui/turns";
 
 /** Everybody's words, in the order of speech. It follows the newest while one is at its end. */
 export function TranscriptView({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
   const { session, turns, transcript } = snapshot.call;
-  const times = useTurnTimes(session, turns);
+  const me = useMe();
+  const times = useTurnTimes(session, turns, mayLook(me));
   const lines = shown(transcript);
   const scroller = useFollowing(lines);
   return (

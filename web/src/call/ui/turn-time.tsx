@@ -1,6 +1,7 @@
 import { useId, useRef } from "react";
 import { Link } from "wouter";
-import type { Bar, TurnTimes } from "@/call/ui/turns";
+import type { Bar, TurnTimes } from "@/call/api";
+import { latency } from "@/format";
 
 const COLOURS: Record<string, string> = {
   soft_end: "bg-part-soft_end",
@@ -10,10 +11,6 @@ const COLOURS: Record<string, string> = {
   commit_wait: "bg-part-commit_wait",
   playout: "bg-part-playout",
 };
-
-export function seconds(milliseconds: number): string {
-  return milliseconds < 995 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(2)} s`;
-}
 
 /** Under an answer: how long it took, as a figure and a thin bar of its parts; pressed, what each of them was. */
 export function TurnTime({ times, session }: { times: TurnTimes; session: string }) {
@@ -39,10 +36,10 @@ export function TurnTime({ times, session }: { times: TurnTimes; session: string
         type="button"
         popoverTarget={id}
         onClick={place}
-        aria-label={`This answer took ${seconds(times.total_ms)}. Show where the time went.`}
+        aria-label={`This answer took ${latency(times.total_ms)}. Show where the time went.`}
         className="group mt-1 flex h-6 items-center gap-2 rounded-sm text-xs text-muted tabular-nums hover:text-ink"
       >
-        {seconds(times.total_ms)}
+        {latency(times.total_ms)}
         <span className="flex h-1 w-28 gap-px overflow-hidden rounded-full transition-[height] group-hover:h-1.5">
           {times.bars.map((bar) => (
             <span
@@ -60,7 +57,7 @@ export function TurnTime({ times, session }: { times: TurnTimes; session: string
         className="fixed m-0 rounded-md border border-line bg-surface p-4 text-ink shadow-float"
       >
         <p className="text-sm font-semibold">
-          {seconds(times.total_ms)} <span className="font-normal text-muted">until the answer sounded</span>
+          {latency(times.total_ms)} <span className="font-normal text-muted">until the answer sounded</span>
         </p>
         <ul className="mt-3 flex flex-col gap-2">
           {times.bars.map((bar) => (
@@ -68,7 +65,7 @@ export function TurnTime({ times, session }: { times: TurnTimes; session: string
           ))}
         </ul>
         <Link
-          href={`/sessions/${encodeURIComponent(session)}?turn=${times.turn}`}
+          href={`/sessions/${encodeURIComponent(session)}?t=${times.began_s.toFixed(2)}`}
           className="mt-3 inline-block text-sm font-medium text-accent hover:underline"
         >
           Open the whole call
@@ -85,7 +82,7 @@ function Part({ bar }: { bar: Bar }) {
       <span>
         <span className="font-medium">{bar.name}</span> <span className="text-muted">{bar.meaning}</span>
       </span>
-      <span className="tabular-nums">{seconds(bar.ms)}</span>
+      <span className="tabular-nums">{latency(bar.ms)}</span>
     </li>
   );
 }
