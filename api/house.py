@@ -10,7 +10,7 @@ from api.livekit.look import Look
 from api.livekit.webhooks import Notices
 from api.problems import Problem
 from api.queue_watch import QueueWatch
-from api.sessions.stories import Stories
+from api.sessions.watch import Sessions
 from api.way_in import WayIn
 from schemas.access.livekit import Access
 from schemas.bus import Bus
@@ -20,14 +20,14 @@ from schemas.config.settings import Settings
 
 @dataclass(slots=True)
 class House:
-    """`stories`: sessions asked for one at a time; `livekit`: None where no server is named; `waits_for`: why the log can't be
+    """`sessions`: as they are told; `livekit`: None where no server is named; `waits_for`: why the log can't be
     used since the start, "" once it can."""
 
     settings: Settings
     bus: Bus
     gate: KeyGate
     agents: Agents
-    stories: Stories
+    sessions: Sessions
     livekit: Access | None = None
     waits_for: str = "the log has not answered yet"
     livekit_look: Look = field(default_factory=Look)

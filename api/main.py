@@ -12,7 +12,7 @@ import uvicorn
 from api.access.gate import gate_of
 from api.app import create_app
 from api.house import House
-from api.sessions.stories import Stories
+from api.sessions.watch import Sessions
 from schemas.access.livekit import access
 from schemas.bus import Bus
 from schemas.config.agents import Agents
@@ -37,7 +37,7 @@ def house_of(settings: Settings, bus: Bus) -> House:
         bus,
         gate_of(settings, bus),
         Agents(settings.agents),
-        Stories(bus),
+        Sessions(bus),
         access(settings) if settings.livekit_url else None,
     )
 
@@ -92,6 +92,7 @@ async def run_api(settings: Settings) -> None:
             if connecting.done() and connecting.exception() is None:
                 await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
+            house.sessions.streams.dismiss()
             await serving
             if connecting.done():
                 connecting.result()
@@ -102,8 +103,8 @@ async def run_api(settings: Settings) -> None:
 
 
 async def _connect(house: House) -> None:
-    """Start the log; while it isn't there yet, say so once, and in `/ready`, and try again. SettingsError: strangers could
-    reach us, and there is no key."""
+    """Start the log, and follow it; while it isn't there yet, say so once, and in `/ready`, and try again. SettingsError:
+    strangers could reach us, and there is no key."""
     while True:
         try:
             await house.bus.start()
@@ -115,7 +116,8 @@ async def _connect(house: House) -> None:
             await asyncio.sleep(0.25)
         else:
             house.waits_for = ""
-            return
+            break
+    await house.sessions.run()
 
 
 class _Server(uvicorn.Server):
