@@ -136,9 +136,16 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, messages: Messages | None = None, reading: set[asyncio.Task[None]] | None = None) -> None:
+    def __init__(
+        self,
+        messages: Messages | None = None,
+        reading: set[asyncio.Task[None]] | None = None,
+        status_code: int = 200,  # where FastAPI looks for it
+    ) -> None:
         super().__init__(
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}, media_type="text/event-stream"
+            status_code=status_code,
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            media_type="text/event-stream",
         )
         del self.headers["content-length"]
         self._messages = messages
