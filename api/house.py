@@ -6,6 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.access.gate import KeyGate
+from api.access.limits import Limits
+from api.figures import Figures
 from api.livekit.look import Look
 from api.livekit.webhooks import Notices
 from api.problems import Problem
@@ -26,9 +28,11 @@ class House:
     settings: Settings
     bus: Bus
     gate: KeyGate
+    limits: Limits
     agents: Agents
     sessions: Sessions
     livekit: Access | None = None
+    figures: Figures = field(default_factory=Figures)
     waits_for: str = "the log has not answered yet"
     livekit_look: Look = field(default_factory=Look)
     livekit_notices: Notices = field(default_factory=Notices)
