@@ -3,12 +3,12 @@
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from api.access.who import Caller, Operator
 from api.choice import choosable
-from api.house import House, house_of
+from api.house import Anyhow, House
 from api.livekit.entry import Entry, Person, agent_asked_for, entry_of, public_url
 from api.livekit.fields import Attributes, Line, RoomName, Text, a_persons
 from api.routes._livekit_here import LiveKitHere
@@ -105,9 +105,8 @@ class Status(BaseModel):
 
 
 @router.get("/v1/livekit/status")
-async def status(who: Caller, livekit: LiveKitHere, request: Request) -> Status:
+async def status(who: Caller, livekit: LiveKitHere, house: Anyhow) -> Status:
     """Whether LiveKit answers, and what a token is given for when nothing is asked for. 503 livekit_off: there is none."""
-    house = house_of(request)
     settings, notices = house.settings, house.livekit_notices
     problem = await house.livekit_look.look(livekit)
     return Status(
@@ -129,19 +128,19 @@ async def status(who: Caller, livekit: LiveKitHere, request: Request) -> Status:
 
 @router.post("/v1/livekit/agent-token", status_code=201)
 async def agent_token(
-    _: Operator, livekit: LiveKitHere, request: Request, response: Response, body: AgentTokenRequest
+    _: Operator, livekit: LiveKitHere, house: Anyhow, response: Response, body: AgentTokenRequest
 ) -> TokenAnswer:
     """Lets a program of yours into one room as an agent: to hear, to speak with one voice, to send data, to set its own
     attributes. Good for 15 minutes, to get in with. It never has the identity of an agent of ours."""
     response.headers.update(_NOT_KEPT)
     identity = a_persons(body.identity) or f"bot-{secrets.token_hex(8)}"
     made = livekit.agent_token(body.room, identity, body.name, worker=False)
-    return TokenAnswer(server_url=public_url(house_of(request).settings), participant_token=made)
+    return TokenAnswer(server_url=public_url(house.settings), participant_token=made)
 
 
 @router.post("/v1/livekit/token", status_code=201)
 async def token(
-    _: Caller, livekit: LiveKitHere, request: Request, response: Response, body: TokenRequest | None = None
+    _: Caller, livekit: LiveKitHere, house: Anyhow, response: Response, body: TokenRequest | None = None
 ) -> TokenAnswer:
     """LiveKit's token endpoint (TokenSource.endpoint): lets one person into one room, to hear, speak, show and chat there.
 
@@ -155,16 +154,16 @@ async def token(
         name=asked.participant_name or "",
         metadata=asked.participant_metadata or "",
         attributes=asked.participant_attributes or {},
-        agent=_agent(asked.room_config, house_of(request)),
+        agent=_agent(asked.room_config, house),
     )
-    entry = _let_in(livekit, house_of(request), person, response)
+    entry = _let_in(livekit, house, person, response)
     return TokenAnswer(server_url=entry.url, participant_token=entry.token)
 
 
 @router.post("/token")
 @router.post("/api/token")
 async def short_token(
-    _: Caller, livekit: LiveKitHere, request: Request, response: Response, body: ShortTokenRequest | None = None
+    _: Caller, livekit: LiveKitHere, house: Anyhow, response: Response, body: ShortTokenRequest | None = None
 ) -> ShortTokenAnswer:
     """The same for front ends that ask in fewer words."""
     asked = body or ShortTokenRequest()
@@ -173,9 +172,9 @@ async def short_token(
         identity=asked.identity or asked.participant_identity or "",
         name=asked.name or asked.participant_name or "",
         metadata=asked.metadata or "",
-        agent=asked.agent or _agent(asked.room_config, house_of(request)),
+        agent=asked.agent or _agent(asked.room_config, house),
     )
-    entry = _let_in(livekit, house_of(request), person, response)
+    entry = _let_in(livekit, house, person, response)
     return ShortTokenAnswer(token=entry.token, url=entry.url, participant_token=entry.token, server_url=entry.url)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from livekit import api
 from livekit.protocol import agent as jobs
 from livekit.protocol import agent_dispatch as protocol
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.access.who import Operator
 from api.choice import chosen
-from api.house import house_of
+from api.house import Anyhow
 from api.livekit import rooms
 from api.livekit.asking import asking
 from api.livekit.entry import Person, entry_of
@@ -151,9 +151,8 @@ class Dispatches(BaseModel):
 
 
 @router.post("", status_code=201)
-async def create_room(_: Operator, livekit: LiveKitHere, request: Request, body: NewRoom) -> RoomRow:
+async def create_room(_: Operator, livekit: LiveKitHere, house: Anyhow, body: NewRoom) -> RoomRow:
     """Make a room ahead of its people. 409: there is one of this name."""
-    house = house_of(request)
     agents = dispatches(house.settings.livekit_agent_name, chosen(house.settings, house.agents, body.agent))
     async with asking(livekit) as server:
         if body.room and (await server.room.list_rooms(api.ListRoomsRequest(names=[body.room]))).rooms:
@@ -212,12 +211,11 @@ async def list_participants(_: Operator, livekit: LiveKitHere, room: Named) -> P
 
 @router.post("/{room}/participants", status_code=201)
 async def add_participant(
-    _: Operator, livekit: LiveKitHere, request: Request, room: Named, body: NewParticipant
+    _: Operator, livekit: LiveKitHere, house: Anyhow, room: Named, body: NewParticipant
 ) -> EntryAnswer:
     """A token for one more person, whom you give it to. 404: there is no such room."""
     async with asking(livekit) as server:
         await rooms.find(server, room)
-    house = house_of(request)
     person = Person(room, body.identity, body.name, body.metadata, body.attributes)
     entry = entry_of(livekit, house.settings, house.agents, person)
     return EntryAnswer(server_url=entry.url, participant_token=entry.token, identity=entry.identity)
@@ -260,12 +258,9 @@ async def list_agents(_: Operator, livekit: LiveKitHere, room: Named) -> Dispatc
 
 
 @router.post("/{room}/agents", status_code=201)
-async def send_agent(
-    _: Operator, livekit: LiveKitHere, request: Request, room: Named, body: NewDispatch
-) -> DispatchRow:
+async def send_agent(_: Operator, livekit: LiveKitHere, house: Anyhow, room: Named, body: NewDispatch) -> DispatchRow:
     """Send an agent into a room that stands. Where gateways have no LIVEKIT_AGENT_NAME a room gets its agent once: one whose
     agent is there, or has gone, gets no other."""
-    house = house_of(request)
     agent = chosen(house.settings, house.agents, body.agent)
     wanted = api.CreateAgentDispatchRequest(
         agent_name=house.settings.livekit_agent_name, room=room, metadata=job_metadata(agent)

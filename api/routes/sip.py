@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path
 from pydantic import AfterValidator, BaseModel, Field, SecretStr
 
 from api.access.who import Operator
 from api.choice import chosen
-from api.house import house_of
+from api.house import Anyhow
 from api.livekit.asking import away
 from api.livekit.fields import Line, RoomName
 from api.livekit.telephony import NOBODY, Login, Refusal, Rule, Telephony, TelephonyError
@@ -222,9 +222,8 @@ async def list_rules(_: Operator, livekit: LiveKitHere) -> Rules:
 
 
 @router.post("/rules", status_code=201)
-async def add_rule(_: Operator, livekit: LiveKitHere, request: Request, body: NewRule) -> Made:
+async def add_rule(_: Operator, livekit: LiveKitHere, house: Anyhow, body: NewRule) -> Made:
     """Send calls that come in to rooms, with an agent."""
-    house = house_of(request)
     metadata = job_metadata(chosen(house.settings, house.agents, body.agent))
     name = house.settings.livekit_agent_name
     rule = Rule(body.name, body.room, body.prefix, body.trunks, body.pin, name, metadata, body.hide_number)
@@ -251,9 +250,8 @@ async def list_calls(_: Operator, livekit: LiveKitHere) -> Calls:
 
 
 @router.post("/calls", status_code=201)
-async def call(_: Operator, livekit: LiveKitHere, request: Request, body: NewCall) -> OneCall:
+async def call(_: Operator, livekit: LiveKitHere, house: Anyhow, body: NewCall) -> OneCall:
     """Call somebody into a room where an agent is; answers when they do. 502: they did not take the call, with the reason."""
-    house = house_of(request)
     room = body.room or f"call-{secrets.token_hex(8)}"
     metadata = job_metadata(chosen(house.settings, house.agents, body.agent))
     name = house.settings.livekit_agent_name

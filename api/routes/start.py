@@ -1,10 +1,10 @@
 """A conversation by RTVI's clients (pipecat): where they go to begin one."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from api.access.who import Caller
-from api.house import house_of
+from api.house import Anyhow
 from api.livekit.entry import Person, entry_of
 from api.livekit.fields import Line, RoomName, Text
 from api.routes._livekit_here import LiveKitHere
@@ -36,10 +36,10 @@ class StartAnswer(BaseModel):
 
 @router.post("/v1/start")
 async def start(
-    _: Caller, livekit: LiveKitHere, request: Request, response: Response, body: StartRequest | None = None
+    _: Caller, livekit: LiveKitHere, house: Anyhow, response: Response, body: StartRequest | None = None
 ) -> StartAnswer:
     """A room with an agent, and the way into it, for an RTVI client: LiveKitTransport of @pipecat-ai/livekit-transport."""
-    asked, house = body or StartRequest(), house_of(request)
+    asked = body or StartRequest()
     inner = asked.body or Wishes()
     person = Person(
         room=asked.room or inner.room or "",

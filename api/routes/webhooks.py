@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from api.house import house_of
+from api.house import Anyhow
 from api.livekit import webhooks
 from api.problems import Problem
 from api.routes._livekit_here import LiveKitHere
@@ -16,11 +16,11 @@ _BODY = {
 
 
 @router.post("/v1/livekit/webhook", status_code=204, openapi_extra={"requestBody": _BODY})
-async def webhook(livekit: LiveKitHere, request: Request) -> None:
+async def webhook(livekit: LiveKitHere, house: Anyhow, request: Request) -> None:
     """No key of ours is asked for: LiveKit's signature is. What comes is counted and shown in `/v1/livekit/status`."""
     body = await _body(request)
     notice = webhooks.read(livekit, body, request.headers.get("authorization", ""))
-    house_of(request).livekit_notices.take(notice)
+    house.livekit_notices.take(notice)
 
 
 async def _body(request: Request) -> bytes:

@@ -15,7 +15,7 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
-def agents(tmp_path: Path) -> Path:
+def agents_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "agents"
     folder.mkdir()
     for name in ("default", "receptionist", "helper"):
@@ -30,7 +30,7 @@ def options() -> dict[str, Any]:
 
 
 @pytest.fixture
-def settings(agents: Path, options: dict[str, Any]) -> Settings:
+def settings(agents_folder: Path, options: dict[str, Any]) -> Settings:
     return Settings(
         _env_file=None,
         **{
@@ -38,7 +38,7 @@ def settings(agents: Path, options: dict[str, Any]) -> Settings:
             "livekit_public_url": "wss://rooms.example.com",
             "livekit_api_key": "key",
             "livekit_api_secret": SECRET,
-            "agents": agents,
+            "agents": agents_folder,
             **options,
         },
     )

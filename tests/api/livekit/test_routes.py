@@ -1,7 +1,6 @@
 """Routes for rooms and phones, without a server: who may ask, what is refused at the door, what follows where none answers."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -182,7 +181,7 @@ async def test_an_agents_token_is_for_operators(client: httpx2.AsyncClient, hous
 
 
 @pytest.mark.parametrize("options", [{"livekit_url": "ws://127.0.0.1:9", "api_agents": "receptionist,helper"}])
-async def test_the_status_says_what_is_missing(client: httpx2.AsyncClient, house: House, agents: Path) -> None:
+async def test_the_status_says_what_is_missing(client: httpx2.AsyncClient, house: House) -> None:
     """Whether the server answers, and the settings that matter; its address inside is told to operators only."""
     found = (await client.get("/v1/livekit/status")).json()
     assert found["url"] == "wss://rooms.example.com"

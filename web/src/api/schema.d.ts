@@ -44,26 +44,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Metrics
-         * @description In Prometheus' exposition format, for operators' keys; HEALTH_PORT has them for whoever reaches that.
-         */
-        get: operations["metrics_metrics_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/ready": {
         parameters: {
             query?: never;
@@ -496,6 +476,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/phones/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dial
+         * @description Ring somebody; answers when they do, with the session. 502: they did not take the call, with the reason; 503: no gateway
+         *     has phones, or a free line.
+         */
+        post: operations["dial_v1_phones_calls_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/phones/calls/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Hang Up
+         * @description Hang up.
+         */
+        delete: operations["hang_up_v1_phones_calls__session__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/phones/calls/{session}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Press
+         * @description Press keys, as the agent's phone.
+         */
+        post: operations["press_v1_phones_calls__session__keys_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/phones/calls/{session}/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Transfer
+         * @description Have the caller's phone call somebody else instead. 502: it did not work, and the call goes on with the agent.
+         */
+        post: operations["transfer_v1_phones_calls__session__transfer_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/queues": {
         parameters: {
             query?: never;
@@ -714,46 +775,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Sessions
-         * @description Open sessions, and closed ones whose log is kept; those that began last come first. A second old at most.
-         */
-        get: operations["sessions_v1_sessions_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/stream": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Sessions Stream
-         * @description Server-sent events `rows`: every open session first, then those that changed, those that were closed among them.
-         */
-        get: operations["sessions_stream_v1_sessions_stream_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/sessions/{session}": {
         parameters: {
             query?: never;
@@ -807,27 +828,6 @@ export interface paths {
          *     to go on.
          */
         get: operations["events_v1_sessions__session__events_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/{session}/events/stream": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Events Stream
-         * @description Server-sent events `event`, from after `after` or Last-Event-ID on, as they come. `rewound` `{after}`: the log lost its
-         *     tail, what follows begins after that event; `end`: the session has ended, and that was all.
-         */
-        get: operations["events_stream_v1_sessions__session__events_stream_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2118,6 +2118,35 @@ export interface components {
             name: string;
         };
         /**
+         * NewPhoneCall
+         * @description `trunk`: "" is the one that fits; `digits`: to be pressed once answered, w waits half a second; `wait_s`: how long it may
+         *     ring.
+         */
+        NewPhoneCall: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
+            /**
+             * Digits
+             * @default
+             */
+            digits: string;
+            /** To */
+            to: string;
+            /**
+             * Trunk
+             * @default
+             */
+            trunk: string;
+            /**
+             * Wait S
+             * @default 60
+             */
+            wait_s: number;
+        };
+        /**
          * NewRoom
          * @description `room`: "" is a new name. `empty_timeout_s`: how long it stands while nobody has come; `max_participants`: 0 is any
          *     number, the agent counts; `agent`: who comes, "" the default one.
@@ -2334,6 +2363,32 @@ export interface components {
             tell_keys: boolean;
         };
         /**
+         * PhoneCall
+         * @description `gateway`: which one has the call.
+         */
+        PhoneCall: {
+            /** Gateway */
+            gateway: string;
+            /** Session */
+            session: string;
+        };
+        /**
+         * PhoneTransfer
+         * @description `to`: sip:user@host or tel:number, which the caller's phone is to call instead.
+         */
+        PhoneTransfer: {
+            /** To */
+            to: string;
+        };
+        /**
+         * Pressed
+         * @description 0-9 * # A-D; w waits half a second.
+         */
+        Pressed: {
+            /** Digits */
+            digits: string;
+        };
+        /**
          * ProblemBody
          * @description `type`: urn:antiphon:problem:CODE; `title`: of the status; `errors`: of fields, where the request had the wrong form.
          */
@@ -2453,19 +2508,6 @@ export interface components {
             rooms: components["schemas"]["RoomRow"][];
         };
         /**
-         * RowsChange
-         * @description A message of the stream of rows, event `rows`. `whole`: forget what you have; then every row in `changed` is new or
-         *     another, and those of `gone` are no more.
-         */
-        RowsChange: {
-            /** Changed */
-            changed: components["schemas"]["SessionRow"][];
-            /** Gone */
-            gone: string[];
-            /** Whole */
-            whole: boolean;
-        };
-        /**
          * RuleRow
          * @description `room`: its name, or `prefix…`; `pin`: whether one is asked for; `agents`: as they are dispatched.
          */
@@ -2552,18 +2594,6 @@ export interface components {
             text: string;
             /** Words */
             words: components["schemas"]["WordView"][];
-        };
-        /**
-         * SessionList
-         * @description `next`: cursor of the next page; `unread`: stored sessions that were not looked at yet since the API started.
-         */
-        SessionList: {
-            /** Next */
-            next: string | null;
-            /** Sessions */
-            sessions: components["schemas"]["SessionRow"][];
-            /** Unread */
-            unread: number;
         };
         /**
          * SessionRow
@@ -2928,6 +2958,17 @@ export interface components {
             to: string;
         };
         /**
+         * Transferred
+         * @description `state`: `there`: they are with the other; `left`: the phone went, and did not say whether they got there.
+         */
+        Transferred: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "there" | "left";
+        };
+        /**
          * TrunkRow
          * @description `who`: of an inbound one, the addresses and the user that may call; `address`: of an outbound one, the provider's.
          */
@@ -3282,44 +3323,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alive"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    metrics_metrics_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/plain": unknown;
                 };
             };
             /** @description Client Error */
@@ -4275,6 +4278,175 @@ export interface operations {
             };
         };
     };
+    dial_v1_phones_calls_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPhoneCall"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneCall"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    hang_up_v1_phones_calls__session__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    press_v1_phones_calls__session__keys_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Pressed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    transfer_v1_phones_calls__session__transfer_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhoneTransfer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transferred"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     queues_v1_queues_get: {
         parameters: {
             query?: never;
@@ -4847,99 +5019,6 @@ export interface operations {
             };
         };
     };
-    sessions_v1_sessions_get: {
-        parameters: {
-            query?: {
-                state?: ("open" | "closed") | null;
-                agent?: string;
-                /** @description Part of a participant's name or identity. */
-                caller?: string;
-                transport?: ("websocket" | "file" | "livekit" | "sip" | "memory") | null;
-                /** @description Begun then or later; without a zone it is UTC. */
-                since?: string | null;
-                /** @description Its slowest answer took as long at least. */
-                slow_ms?: number;
-                /** @description Something in it went wrong, or nothing did. */
-                failed?: boolean | null;
-                /** @description Part of any name in it. */
-                q?: string;
-                limit?: number;
-                /** @description `next` of the page before. */
-                cursor?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionList"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    sessions_stream_v1_sessions_stream_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["RowsChange"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
     session_v1_sessions__session__get: {
         parameters: {
             query?: never;
@@ -5072,53 +5151,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    events_stream_v1_sessions__session__events_stream_get: {
-        parameters: {
-            query?: {
-                /** @description Place of an event in the log: 1, 2, 3, … */
-                after?: number;
-            };
-            header?: {
-                /** @description Id of the last event that was read: it goes on after that. */
-                "last-event-id"?: string | null;
-            };
-            path: {
-                /** @description A session's id. */
-                session: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["EventView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["ProblemBody"];
                 };
             };
         };

@@ -1,7 +1,8 @@
 import { useState } from "react";
 import type { Phase } from "@/api/stream";
+import type { Me } from "@/console/session/data/session";
 import { clockTime } from "@/console/session/model/figures";
-import type { Me, SessionRow } from "@/console/session/model/shapes";
+import type { SessionRow } from "@/console/session/model/shapes";
 import { Actions } from "@/console/session/operator/actions";
 import { PageHead } from "@/ui/shell";
 import { Chip } from "@/ui/surface";

@@ -1,9 +1,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
-import { api } from "@/api/client";
-import { addressOf, answered, read } from "@/console/session/data/read";
+import { addressOf, read } from "@/console/session/data/read";
 import type { EventBuffer } from "@/console/session/model/buffer";
-import type { SessionState } from "@/console/session/model/shapes";
+import type { Told } from "@/console/session/model/shapes";
 import type { Peaks } from "@/console/session/player/draw";
 
 /** The session as it is told: its row, its turns, what went wrong. While it lives it is read again as its log grows, at most
@@ -11,7 +10,7 @@ import type { Peaks } from "@/console/session/player/draw";
 export function useSession(session: string, buffer: EventBuffer) {
   const told = useQuery({
     queryKey: ["session", session],
-    queryFn: ({ signal }) => answered(api.GET("/v1/sessions/{session}", { params: { path: { session } }, signal })),
+    queryFn: ({ signal }) => read<Told>(addressOf(session), signal),
   });
   const queries = useQueryClient();
   const changes = useRef(0);
@@ -54,16 +53,12 @@ export function usePeaks(session: string, version: number, points: number) {
   });
 }
 
-export function useMe() {
-  return useQuery({
-    queryKey: ["me"],
-    queryFn: ({ signal }) => answered(api.GET("/v1/me", { signal })),
-    staleTime: 60_000,
-  });
+export interface Me {
+  name: string;
+  role: "caller" | "operator" | "admin";
+  features: { listen?: boolean };
 }
 
-/** What the log amounts to after event `at`; without it, now. */
-export async function stateAt(session: string, at: number | undefined, signal: AbortSignal): Promise<SessionState> {
-  const asked = api.GET("/v1/sessions/{session}/state", { params: { path: { session }, query: { at } }, signal });
-  return (await answered(asked)) as unknown as SessionState;
+export function useMe() {
+  return useQuery({ queryKey: ["me"], queryFn: ({ signal }) => read<Me>("/v1/me", signal), staleTime: 60_000 });
 }
