@@ -856,6 +856,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{session}/listen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Listen
+         * @description Where its sound can be heard as it goes, a second behind. Who asked stands in the record. 404: no such session; 409: it has
+         *     ended; 503: no gateway has it at this moment, ask again.
+         */
+        post: operations["listen_v1_sessions__session__listen_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{session}/message": {
         parameters: {
             query?: never;
@@ -3198,6 +3219,21 @@ export interface components {
             speed: number;
         };
         /**
+         * WayToListen
+         * @description `url`: of a WebSocket, with the session's id in it (docs/websocket.md, Listening in); `token`: to be added as `&token=`, ""
+         *     where the gateway asks for none; `gateway`: its name.
+         */
+        WayToListen: {
+            /** Expires In */
+            expires_in: number;
+            /** Gateway */
+            gateway: string;
+            /** Token */
+            token: string;
+            /** Url */
+            url: string;
+        };
+        /**
          * Webhooks
          * @description What came to this process. `counts`: by LiveKit's event; `last_at`: when LiveKit wrote the newest.
          */
@@ -5181,6 +5217,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Asked"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    listen_v1_sessions__session__listen_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WayToListen"];
                 };
             };
             /** @description Client Error */
