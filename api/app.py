@@ -1,7 +1,10 @@
 """The HTTP API: which routes there are. Each file of `api/routes` is one topic, with its own models."""
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
+from api.guard import Guard
 from api.house import House
 from api.problems import ProblemBody, handle_problems
 from api.routes import (
@@ -51,15 +54,35 @@ ROUTERS = (
 )
 
 
+class _Guarded(FastAPI):
+    """Nothing is answered past the guard, errors of ours included."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        house: House = self.state.house
+        guarded: ASGIApp = Guard(super().build_middleware_stack(), house)
+        origins = [origin.strip().rstrip("/") for origin in house.settings.api_allowed_origins.split(",")]
+        if not any(origins):
+            return guarded
+        return CORSMiddleware(
+            guarded,
+            allow_origins=[origin for origin in origins if origin],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-Range", "Last-Event-ID", "Range"],
+            expose_headers=["Content-Range", "ETag", "Retry-After", "WWW-Authenticate"],
+            max_age=600,
+        )
+
+
 def create_app(house: House) -> FastAPI:
     """The application over what a process has; whoever made `house` opens and closes it."""
-    app = FastAPI(
+    app = _Guarded(
         title="Antiphon",
         version="1",
         summary="Voice agents as an ordered log: who talks, what was said, and why it took as long as it did.",
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        redirect_slashes=False,  # to wherever the Host header says
         responses={"4XX": {"model": ProblemBody}, "5XX": {"model": ProblemBody}},
         separate_input_output_schemas=False,
     )

@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.access.gate import KeyGate
+from api.access.limits import Limits
+from api.figures import Figures
 from api.livekit.look import Look
 from api.livekit.webhooks import Notices
 from api.problems import Problem
 from api.queue_watch import QueueWatch
-from api.sessions.stories import Stories
+from api.sessions.watch import Sessions
 from api.way_in import WayIn
 from schemas.access.livekit import Access
 from schemas.bus import Bus
@@ -20,15 +22,17 @@ from schemas.config.settings import Settings
 
 @dataclass(slots=True)
 class House:
-    """`stories`: sessions asked for one at a time; `livekit`: None where no server is named; `waits_for`: why the log can't be
+    """`sessions`: as they are told; `livekit`: None where no server is named; `waits_for`: why the log can't be
     used since the start, "" once it can."""
 
     settings: Settings
     bus: Bus
     gate: KeyGate
+    limits: Limits
     agents: Agents
-    stories: Stories
+    sessions: Sessions
     livekit: Access | None = None
+    figures: Figures = field(default_factory=Figures)
     waits_for: str = "the log has not answered yet"
     livekit_look: Look = field(default_factory=Look)
     livekit_notices: Notices = field(default_factory=Notices)

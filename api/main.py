@@ -9,16 +9,19 @@ from collections.abc import Generator
 
 import uvicorn
 
+from api.access.door import Door, visitors
 from api.access.gate import gate_of
+from api.access.limits import Limits
 from api.app import create_app
 from api.house import House
-from api.sessions.stories import Stories
+from api.sessions.watch import Sessions
 from schemas.access.livekit import access
 from schemas.bus import Bus
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import BusFull, BusUnavailable, SettingsError
 from schemas.log import connect
+from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
 from schemas.process.tasks import Tasks
 
@@ -36,8 +39,9 @@ def house_of(settings: Settings, bus: Bus) -> House:
         settings,
         bus,
         gate_of(settings, bus),
+        Limits(settings.api_requests_per_minute, bus),
         Agents(settings.agents),
-        Stories(bus),
+        Sessions(bus),
         access(settings) if settings.livekit_url else None,
     )
 
@@ -75,7 +79,8 @@ async def run_api(settings: Settings) -> None:
                 server_header=False,
                 lifespan="off",
                 loop="none",
-                http="h11",
+                http=visitors(Door(settings, house.figures)),
+                proxy_headers=False,  # it believes loopback; API_PROXIES says whom we do
                 ws="none",
                 h11_max_incomplete_event_size=_HEADERS,
                 timeout_keep_alive=15,
@@ -86,24 +91,33 @@ async def run_api(settings: Settings) -> None:
         connecting = tasks.spawn(_connect(house), "log")
         serving = asyncio.ensure_future(server.serve([door]))
         stopped = asyncio.ensure_future(stop.wait())
+        health = Health(settings.health_host, settings.health_port, house.figures.text, lambda: _obstacles(house))
+        await health.start()
+        log.info("health on http://%s:%d", settings.health_host, health.port)
         log.info("listening on http://%s:%d", settings.api_host, door.getsockname()[1])
         try:
             await asyncio.wait([serving, stopped, connecting], return_when=asyncio.FIRST_COMPLETED)
             if connecting.done() and connecting.exception() is None:
                 await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
+            house.sessions.streams.dismiss()
             await serving
             if connecting.done():
                 connecting.result()
         finally:
             stopped.cancel()
+            await health.aclose()
             await tasks.aclose()
             await bus.aclose()
 
 
+def _obstacles(house: House) -> list[str]:
+    return [f"log: {house.waits_for}"] if house.waits_for else []
+
+
 async def _connect(house: House) -> None:
-    """Start the log; while it isn't there yet, say so once, and in `/ready`, and try again. SettingsError: strangers could
-    reach us, and there is no key."""
+    """Start the log, and follow it; while it isn't there yet, say so once, and in `/ready`, and try again. SettingsError:
+    strangers could reach us, and there is no key."""
     while True:
         try:
             await house.bus.start()
@@ -115,7 +129,8 @@ async def _connect(house: House) -> None:
             await asyncio.sleep(0.25)
         else:
             house.waits_for = ""
-            return
+            break
+    await house.sessions.run()
 
 
 class _Server(uvicorn.Server):

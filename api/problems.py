@@ -59,7 +59,7 @@ def handle_problems(app: FastAPI) -> None:
 
     async def ours(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
-        return _answer(error.status, error.code, str(error), headers=error.headers)
+        return answer(error)
 
     async def form(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
@@ -97,6 +97,18 @@ def _code(status: int) -> str:
     return {404: "missing", 405: "method", 413: "too_large", 415: "media_type"}.get(status, "http")
 
 
+def answer(problem: Problem) -> JSONResponse:
+    """For whoever answers before there is a route."""
+    return _answer(problem.status, problem.code, str(problem), headers=problem.headers)
+
+
+def body_of(status: int, code: str, detail: str, errors: list[FieldError] | None = None) -> ProblemBody:
+    return ProblemBody(
+        type=f"urn:antiphon:problem:{code}", title=HTTPStatus(status).phrase, status=status, code=code, detail=detail,
+        errors=errors or [],
+    )  # fmt: skip
+
+
 def _answer(
     status: int,
     code: str,
@@ -104,8 +116,5 @@ def _answer(
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    body = ProblemBody(
-        type=f"urn:antiphon:problem:{code}", title=HTTPStatus(status).phrase, status=status, code=code, detail=detail,
-        errors=errors or [],
-    )  # fmt: skip
+    body = body_of(status, code, detail, errors)
     return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)

@@ -177,6 +177,14 @@ class SessionInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Touched:
+    """A session, and when its last event came."""
+
+    session: str
+    at: Micros
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSeen:
     """A worker of one stage, by what the log knows of it. `jobs`: in its hands; `idle`: seconds since it was last given one or
     kept one, None: never; `seen`: seconds since it last asked for anything (four times a second; four times a lease while it is
@@ -353,6 +361,14 @@ class Listing(Protocol):
         """By the log's clock."""
 
 
+class Watching(Protocol):
+    """Who follows many sessions asks which of them moved, and reads those."""
+
+    async def touched(self, state: Literal["open", "closed"], count: int, since: Micros = Micros(0)) -> list[Touched]:
+        """Sessions of that state whose last event came at `since` or later, the latest first: one short answer of the log a
+        partition, however many there are. A closed one may be named for a while after its log is gone."""
+
+
 class Storing(Protocol):
     """Sound lies beside the log; events and jobs refer to it."""
 
@@ -458,7 +474,7 @@ class Drafting(Protocol):
 
 
 class Bus(
-    Connecting, Working, Gatekeeping, Reading, Listing, Storing, Counting, Overseeing, Burying, Posting, Announcing,
+    Connecting, Working, Gatekeeping, Reading, Listing, Watching, Storing, Counting, Overseeing, Burying, Posting, Announcing,
     Advertising, Drafting, Admitting, Protocol,
 ):  # fmt: skip
     """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

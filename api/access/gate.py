@@ -37,7 +37,7 @@ class KeyGate:
         self._inside = is_loopback(settings.api_host)
         self._keys: dict[str, ApiKey] | None = None
         self._read = float("-inf")
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Future[dict[str, ApiKey]] | None = None
         self._made = ""
         self._told_open: bool | None = None
 
@@ -84,13 +84,18 @@ class KeyGate:
 
     async def _present(self) -> dict[str, ApiKey]:
         """Those that are good now, by their public half. BusError: nobody knows."""
-        if self._keys is None or self._now() - self._read > _REFRESHED:
-            async with self._reading:
-                if self._keys is None or self._now() - self._read > _REFRESHED:
-                    began = self._now()
-                    self._keys = {key.key: key for key in await self._bus.keys()}
-                    self._read = began
-                    self._tell(self._is_open(self._keys))
+        if self._keys is not None and self._now() - self._read <= _REFRESHED:
+            return self._keys
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(self._read_anew())
+        return await asyncio.shield(self._reading)
+
+    async def _read_anew(self) -> dict[str, ApiKey]:
+        """Once for all who wait for it."""
+        began = self._now()
+        self._keys = {key.key: key for key in await self._bus.keys()}
+        self._read = began
+        self._tell(self._is_open(self._keys))
         return self._keys
 
     def _is_open(self, keys: dict[str, ApiKey]) -> bool:

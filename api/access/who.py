@@ -48,9 +48,14 @@ class Gate(Protocol):
 
 
 async def _who(request: Request, _: Annotated[object, Depends(_BEARER)]) -> Who:
-    gate: Gate = request.app.state.house.gate
+    house = request.app.state.house
+    if house.waits_for:
+        raise Problem(503, "log_away", house.waits_for, {"Retry-After": "2"})
+    gate: Gate = house.gate
     who = await gate.let_in(request)
     request.state.who = who
+    if who.key:
+        await house.limits.spend(f"key {who.key}")
     return who
 
 

@@ -3,8 +3,10 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
+from api.access.who import Operator
 from api.house import house_of
 from schemas.errors import BusError
 
@@ -41,3 +43,9 @@ async def ready(request: Request, response: Response) -> Ready:
             because.append(f"log: {error}")
     response.status_code = 503 if because else 200
     return Ready(ready=not because, because=because)
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(request: Request, _: Operator) -> Response:
+    """In Prometheus' exposition format, for operators' keys; HEALTH_PORT has them for whoever reaches that."""
+    return Response(house_of(request).figures.text(), media_type=CONTENT_TYPE_LATEST)

@@ -30,21 +30,22 @@ _ELSEWHERE = {"seq", "at", "type", "turn"}
 class Reader:
     """Reads logs so that no more than a few chunks lie between two breaths of the loop, whoever asks for how much."""
 
-    def __init__(self, log: Reading) -> None:
+    def __init__(self, log: Reading, at_once: int = _AT_ONCE, page: int = PAGE) -> None:
         self.log = log
-        self._chunks = asyncio.Semaphore(_AT_ONCE)
+        self._chunks, self._page = asyncio.Semaphore(at_once), page
 
     async def each(self, session: str, after: int, work: Callable[[list[Event]], bool]) -> None:
         """Give `work` the events after `after`, page by page, until it says that it is done or there are no more. Problem: an
         event is of a version that isn't known here."""
         while True:
             async with self._chunks:
-                page = await self.read(session, after, PAGE)
+                page = await self.read(session, after, self._page)
+                last = page[-1].seq if len(page) == self._page else None
                 done = work(page)
                 await asyncio.sleep(0)
-            if done or len(page) < PAGE:
+            if done or last is None:
                 return
-            after = page[-1].seq
+            after = last
 
     async def read(self, session: str, after: int, count: int) -> list[Event]:
         try:
@@ -56,8 +57,6 @@ class Reader:
 @dataclass(slots=True)
 class _Kept:
     story: Story
-    survived: int | None = None
-    """The log lost its tail since this session was first told: what is up to here is as it was."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -85,11 +84,6 @@ class Stories:
             self._let_go()
         return kept.story
 
-    def survived(self, session: str) -> int | None:
-        """Up to which event the log is as it was, if it lost its tail while it was followed here."""
-        kept = self._kept.get(session)
-        return kept.survived if kept is not None else None
-
     async def _go_on(self, session: str, kept: _Kept) -> None:
         """From its last event inclusive: if that is another now, or gone, the log has lost its tail."""
         story = kept.story
@@ -106,8 +100,6 @@ class Stories:
 
         await self.reader.each(session, max(known - 1, 0), add)
         if lost:
-            survived = await surviving(self.reader.log, session, story.times)
-            kept.survived = survived if kept.survived is None else min(survived, kept.survived)
             kept.story = Story(session)
             await self._go_on(session, kept)
 

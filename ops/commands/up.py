@@ -85,10 +85,14 @@ def _show(stack: "Stack", settings: "Settings") -> None:
     console.out.print(f"\n  Open  {stack.api.url}\n", style="bold", soft_wrap=True)
     if built_app() is None:
         console.hang("", Text(f"There the API answers; {HOW}.\n", style="yellow"))
+    me = console.me()
+    if settings.gateway_token_secret.get_secret_value():
+        console.hang(
+            "", Text(f"It asks for a key, since GATEWAY_TOKEN_SECRET is set: {me} key add NAME --role admin\n")
+        )
     for sentence in languages.unspoken_here(settings):
         console.hang("", Text(sentence, style="yellow"))
     _show_parts(stack, settings)
-    me = console.me()
     console.hang(
         Text("or, in another terminal  ", style="dim"),
         Text(f"{me} call FILE.wav\n{me} sessions\n{me} doctor", style="dim"),

@@ -121,8 +121,20 @@ class Settings(BaseSettings):
     """On loopback without keys: names, beside loopback's, that it may be asked for by, comma-separated."""
     api_allowed_origins: str = ""
     """Origins whose pages may use the API (CORS), comma-separated; "" is none but its own."""
+    api_proxies: str = ""
+    """Addresses or networks of reverse proxies, comma-separated: whom they speak for is read from X-Forwarded-For; "" believes
+    nobody."""
+    api_requests_per_minute: int = Field(3000, ge=60)
+    """Of one key, and of one address, in all processes of the API; a sixth of them at once."""
+    api_connections: int = Field(2000, ge=1)
+    api_connections_per_address: int = Field(600, ge=1)
+    """HTTP connections at once, event streams included, in all and of one address (IPv6: of one /64)."""
     api_anonymous: Literal["nobody", "caller"] = "nobody"
     """What those without a key may, where keys are asked for: nothing, or hold conversations."""
+    api_web: Path | None = None
+    """The folder of the built web app; None looks for web/dist."""
+    api_connects: str = ""
+    """Origins beside gateways and LiveKit that the app's pages may fetch from, comma-separated: avatars by their address, say."""
     api_agents: str = ""
     """Agents that callers may choose, comma-separated, the default one first; "" is all."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from schemas.bus import (
     Bus,
@@ -20,6 +21,7 @@ from schemas.bus import (
     SessionInfo,
     Snapshot,
     Taken,
+    Touched,
 )
 from schemas.clock import Clock, Micros
 from schemas.events import STAGES, Event, Stage
@@ -223,6 +225,11 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
     async def closed(self, count: int = 100) -> list[SessionInfo]:
         await asyncio.sleep(0)
         return self._latest("closed", count)
+
+    async def touched(self, state: Literal["open", "closed"], count: int, since: Micros = Micros(0)) -> list[Touched]:
+        await asyncio.sleep(0)
+        found = self._latest(state, sum(len(log.sessions) for log in self._log))
+        return [Touched(one.session, one.last_activity) for one in found if one.last_activity >= since][:count]
 
     def _latest(self, state: str, count: int) -> list[SessionInfo]:
         found = [_info(s, log.number) for log in self._log for s in log.sessions.values() if s.state == state]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import msgpack
 
@@ -23,6 +24,7 @@ from schemas.bus import (
     SessionInfo,
     Snapshot,
     Taken,
+    Touched,
 )
 from schemas.clock import Micros
 from schemas.codec import decode_event, decode_job
@@ -304,13 +306,19 @@ class RedisBus(RedisAdmitting, RedisOutside, Bus):
         return await self._latest([keys.closed_sessions(partition) for partition in range(self.partitions)], count)
 
     async def _latest(self, zsets: Sequence[str], count: int) -> list[SessionInfo]:
-        rows = await asyncio.gather(
-            *(self._server.command(zset, "ZREVRANGE", zset, 0, count - 1, "WITHSCORES") for zset in zsets)
-        )
-        scored = [(float(row[i + 1]), row[i].decode()) for row in rows for i in range(0, len(row), 2)]
-        latest = [name for _, name in sorted(scored, reverse=True)[:count]]
-        found = await asyncio.gather(*(self.info(name) for name in latest))
+        latest = await self._touched(zsets, count, Micros(0))
+        found = await asyncio.gather(*(self.info(one.session) for one in latest))
         return [info for info in found if info]
+
+    async def touched(self, state: Literal["open", "closed"], count: int, since: Micros = Micros(0)) -> list[Touched]:
+        zset = keys.open_sessions if state == "open" else keys.closed_sessions
+        return await self._touched([zset(partition) for partition in range(self.partitions)], count, since)
+
+    async def _touched(self, zsets: Sequence[str], count: int, since: Micros) -> list[Touched]:
+        asked = ("+inf", since, "WITHSCORES", "LIMIT", 0, count)
+        rows = await asyncio.gather(*(self._server.command(zset, "ZREVRANGEBYSCORE", zset, *asked) for zset in zsets))
+        scored = [(float(row[i + 1]), row[i].decode()) for row in rows for i in range(0, len(row), 2)]
+        return [Touched(name, Micros(int(at))) for at, name in sorted(scored, reverse=True)[:count]]
 
     async def info(self, session: str) -> SessionInfo | None:
         partition = self.partition(session)

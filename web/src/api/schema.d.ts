@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description In Prometheus' exposition format, for operators' keys; HEALTH_PORT has them for whoever reaches that.
+         */
+        get: operations["metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ready": {
         parameters: {
             query?: never;
@@ -775,6 +795,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions
+         * @description Open sessions, and closed ones whose log is kept; those that began last come first. A second old at most.
+         */
+        get: operations["sessions_v1_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions Stream
+         * @description Server-sent events `rows`: every open session first, then those that changed, those that were closed among them.
+         */
+        get: operations["sessions_stream_v1_sessions_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{session}": {
         parameters: {
             query?: never;
@@ -828,6 +888,27 @@ export interface paths {
          *     to go on.
          */
         get: operations["events_v1_sessions__session__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events Stream
+         * @description Server-sent events `event`, from after `after` or Last-Event-ID on, as they come. `rewound` `{after}`: the log lost its
+         *     tail, what follows begins after that event; `end`: the session has ended, and that was all.
+         */
+        get: operations["events_stream_v1_sessions__session__events_stream_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2529,6 +2610,19 @@ export interface components {
             rooms: components["schemas"]["RoomRow"][];
         };
         /**
+         * RowsChange
+         * @description A message of the stream of rows, event `rows`. `whole`: forget what you have; then every row in `changed` is new or
+         *     another, and those of `gone` are no more.
+         */
+        RowsChange: {
+            /** Changed */
+            changed: components["schemas"]["SessionRow"][];
+            /** Gone */
+            gone: string[];
+            /** Whole */
+            whole: boolean;
+        };
+        /**
          * RuleRow
          * @description `room`: its name, or `prefix…`; `pin`: whether one is asked for; `agents`: as they are dispatched.
          */
@@ -2615,6 +2709,18 @@ export interface components {
             text: string;
             /** Words */
             words: components["schemas"]["WordView"][];
+        };
+        /**
+         * SessionList
+         * @description `next`: cursor of the next page; `unread`: stored sessions that were not looked at yet since the API started.
+         */
+        SessionList: {
+            /** Next */
+            next: string | null;
+            /** Sessions */
+            sessions: components["schemas"]["SessionRow"][];
+            /** Unread */
+            unread: number;
         };
         /**
          * SessionRow
@@ -3359,6 +3465,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alive"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    metrics_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": unknown;
                 };
             };
             /** @description Client Error */
@@ -5055,6 +5199,99 @@ export interface operations {
             };
         };
     };
+    sessions_v1_sessions_get: {
+        parameters: {
+            query?: {
+                state?: ("open" | "closed") | null;
+                agent?: string;
+                /** @description Part of a participant's name or identity. */
+                caller?: string;
+                transport?: ("websocket" | "file" | "livekit" | "sip" | "memory") | null;
+                /** @description Begun then or later; without a zone it is UTC. */
+                since?: string | null;
+                /** @description Its slowest answer took as long at least. */
+                slow_ms?: number;
+                /** @description Something in it went wrong, or nothing did. */
+                failed?: boolean | null;
+                /** @description Part of any name in it. */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    sessions_stream_v1_sessions_stream_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["RowsChange"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     session_v1_sessions__session__get: {
         parameters: {
             query?: never;
@@ -5187,6 +5424,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    events_stream_v1_sessions__session__events_stream_get: {
+        parameters: {
+            query?: {
+                /** @description Place of an event in the log: 1, 2, 3, … */
+                after?: number;
+            };
+            header?: {
+                /** @description Id of the last event that was read: it goes on after that. */
+                "last-event-id"?: string | null;
+            };
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["EventView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["ProblemBody"];
                 };
             };
         };

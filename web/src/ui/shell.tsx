@@ -1,21 +1,30 @@
 import clsx from "clsx";
-import { Activity, AudioLines, Bot, Gauge, ListTree, MoonStar, Sun } from "lucide-react";
+import { type LucideIcon, MoonStar, Sun } from "lucide-react";
 import type { ReactNode } from "react";
 import { useState } from "react";
 import { Link, useRoute } from "wouter";
 import { IconButton } from "@/ui/button";
 import { chooseTheme } from "@/ui/theme";
 
-const PLACES = [
-  { to: "/", name: "Talk", icon: AudioLines },
-  { to: "/sessions", name: "Sessions", icon: ListTree },
-  { to: "/latency", name: "Latency", icon: Gauge },
-  { to: "/queues", name: "Queues", icon: Activity },
-  { to: "/agents", name: "Agents", icon: Bot },
-] as const;
+interface Place {
+  to: string;
+  name: string;
+  icon: LucideIcon;
+}
 
-/** What stands around every view: where one is, and where one can go. Below on a phone, at the side elsewhere. */
-export function Shell({ children }: { children: ReactNode }) {
+/** What stands around every view: where one is, and where one can go. Below on a phone, at the side elsewhere.
+ * `account`: who is signed in; `banner`: what everybody must know, above every view. */
+export function Shell({
+  places,
+  account,
+  banner,
+  children,
+}: {
+  places: readonly Place[];
+  account?: ReactNode;
+  banner?: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <div className="flex min-h-dvh flex-col md:flex-row">
       <a
@@ -24,6 +33,16 @@ export function Shell({ children }: { children: ReactNode }) {
       >
         Skip to content
       </a>
+      <header className="flex h-12 shrink-0 items-center gap-2 border-b border-line px-4 md:hidden">
+        <Link href="/" className="flex items-center gap-2 text-sm font-semibold">
+          <img src="/icon.svg" alt="" className="size-5" />
+          Antiphon
+        </Link>
+        <div className="ml-auto flex items-center">
+          {account}
+          <ThemeSwitch />
+        </div>
+      </header>
       <nav
         aria-label="Main"
         className="fixed inset-x-0 bottom-0 z-40 flex items-center border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:sticky md:top-0 md:h-dvh md:w-52 md:shrink-0 md:flex-col md:items-stretch md:gap-1 md:border-t-0 md:border-r md:p-3"
@@ -32,21 +51,23 @@ export function Shell({ children }: { children: ReactNode }) {
           <img src="/icon.svg" alt="" className="size-6" />
           Antiphon
         </Link>
-        {PLACES.map((place) => (
-          <Place key={place.to} {...place} />
+        {places.map((place) => (
+          <PlaceLink key={place.to} {...place} />
         ))}
-        <div className="hidden md:mt-auto md:block">
+        <div className="hidden md:mt-auto md:flex md:items-center md:justify-between">
+          {account}
           <ThemeSwitch />
         </div>
       </nav>
       <main id="main" tabIndex={-1} className="min-w-0 flex-1 pb-20 outline-none md:pb-0">
+        {banner}
         {children}
       </main>
     </div>
   );
 }
 
-function Place({ to, name, icon: Icon }: (typeof PLACES)[number]) {
+function PlaceLink({ to, name, icon: Icon }: Place) {
   const [exact] = useRoute(to);
   const [below] = useRoute(`${to}/*`);
   const here = exact || (to !== "/" && below);

@@ -1,8 +1,7 @@
 import { useState } from "react";
 import type { Phase } from "@/api/stream";
-import type { Me } from "@/console/session/data/session";
 import { clockTime } from "@/console/session/model/figures";
-import type { SessionRow } from "@/console/session/model/shapes";
+import type { Me, SessionRow } from "@/console/session/model/shapes";
 import { Actions } from "@/console/session/operator/actions";
 import { PageHead } from "@/ui/shell";
 import { Chip } from "@/ui/surface";

@@ -1,4 +1,4 @@
-import type { Row } from "@/console/sessions/row";
+import { endedBadly, type Row } from "@/console/sessions/row";
 
 /** What of the sessions is wanted; "" or false: no matter. `slow`: the worst turn took at least so many ms. */
 export interface Filters {
@@ -53,9 +53,8 @@ export function matches(row: Row, filters: Filters): boolean {
   if (filters.agent && row.agent !== filters.agent) return false;
   if (filters.transport && row.transport !== filters.transport) return false;
   if (filters.slow && (row.worst_ms ?? 0) < Number(filters.slow)) return false;
-  if (filters.failed && row.failed === 0) return false;
+  if (filters.failed && row.failed === 0 && row.troubles === 0 && !endedBadly(row)) return false;
   const wanted = filters.q.trim().toLowerCase();
-  return (
-    !wanted || [row.session, row.room, row.agent, ...row.participants].some((one) => one.toLowerCase().includes(wanted))
-  );
+  const people = row.participants.flatMap(({ identity, name }) => [identity, name]);
+  return !wanted || [row.session, row.room, row.agent, ...people].some((one) => one.toLowerCase().includes(wanted));
 }

@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { filtersOf, matches, NO_FILTERS, queryOf, searchOf } from "@/console/sessions/filters";
-import type { Row } from "@/console/sessions/row";
+import { step } from "@/console/sessions/keys";
+import { callers, endOf, lasted, type Row } from "@/console/sessions/row";
 import { Rows } from "@/console/sessions/rows";
 
 function row(session: string, change: Partial<Row> = {}): Row {
@@ -10,20 +11,18 @@ function row(session: string, change: Partial<Row> = {}): Row {
     agent: "default",
     room: "lobby",
     transport: "websocket",
-    participants: ["Ann"],
+    participants: [{ identity: "caller", name: "Ann", kind: "standard", present: true }],
     started_at: "2026-11-26T10:00:00.000Z",
-    ended_at: null,
+    last_at: "2026-11-26T10:00:01.000Z",
     duration_s: 1,
     turns: 0,
     last_ms: null,
-    p50_ms: null,
     worst_ms: null,
     activity: "listening",
-    ended: "",
+    ended: null,
     interrupted: 0,
     failed: 0,
-    events: 1,
-    gateway: "g",
+    troubles: 0,
     ...change,
   };
 }
@@ -76,7 +75,7 @@ test("a row that changes is heard of by who shows it, and by nobody else", () =>
   rows.merge([row("a", { turns: 1 }), row("b")]);
   expect([list, a, b].map((listener) => listener.mock.calls.length)).toEqual([0, 1, 0]);
   expect(rows.list()).toBe(before);
-  expect(rows.row("a")?.row.turns).toBe(1);
+  expect(rows.row("a")?.turns).toBe(1);
 });
 
 test("a row that no longer belongs leaves the list, as one that is gone does", () => {
@@ -95,4 +94,54 @@ test("who ceased to listen is left alone", () => {
   rows.onList(tell)();
   rows.merge([row("a", { turns: 2 }), row("b")]);
   expect(tell).not.toHaveBeenCalled();
+});
+
+test("when the stream begins anew, live sessions that it does not name are live no more", () => {
+  const rows = new Rows(() => true);
+  rows.merge([row("a"), row("b"), row("c", { state: "closed" })]);
+  rows.replaceLive([row("b")]);
+  expect(rows.list()).toEqual(["c", "b"]);
+});
+
+test("a live session's time goes on, an ended one's stands", () => {
+  const now = Date.parse("2026-11-26T10:01:00.000Z");
+  expect([lasted(row("a"), now), lasted(row("a", { state: "closed" }), now)]).toEqual([60, 1]);
+  expect(lasted(row("a", { duration_s: 90 }), now)).toBe(90);
+});
+
+test("a session is called after its people, and its end is told in words", () => {
+  const agent = { identity: "agent", name: "", kind: "agent", present: true };
+  const phone = { identity: "+49", name: "", kind: "sip", present: false };
+  expect([callers(row("a", { participants: [agent, phone] })), callers(row("a", { participants: [agent] }))]).toEqual([
+    "+49",
+    "Nobody yet",
+  ]);
+  expect([endOf(row("a", { ended: "hang_up" })), endOf(row("a", { ended: "new" })), endOf(row("a"))]).toEqual([
+    "hung up",
+    "new",
+    "",
+  ]);
+});
+
+test("a page is old news: it overwrites nothing that the stream has told since, and brings nothing back", () => {
+  const rows = new Rows(() => true);
+  const page = { sessions: [row("a"), row("b")] };
+  rows.merge([row("a", { turns: 5, last_at: "2026-11-26T10:00:09.000Z" })]);
+  rows.mergePage(page);
+  rows.remove(["b"]);
+  rows.mergePage(page);
+  expect([rows.list(), rows.row("a")?.turns]).toEqual([["a"], 5]);
+});
+
+test("keys go through the list and stop at its ends", () => {
+  expect(["ArrowDown", "ArrowUp", "PageDown", "PageUp", "Home", "End", "x"].map((key) => step(key, 5, 10, 3))).toEqual([
+    6,
+    4,
+    8,
+    2,
+    0,
+    9,
+    null,
+  ]);
+  expect([step("ArrowUp", 0, 10, 3), step("PageDown", 9, 10, 3), step("ArrowDown", 0, 0, 3)]).toEqual([0, 9, null]);
 });

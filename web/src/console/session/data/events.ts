@@ -1,12 +1,15 @@
 import { useEffect, useRef, useState } from "react";
-import type { ApiError } from "@/api/client";
+import { type ApiError, api } from "@/api/client";
+import type { components } from "@/api/schema";
 import { type Phase, type StreamEvent, useStream } from "@/api/stream";
-import { addressOf, read } from "@/console/session/data/read";
+import { addressOf, answered } from "@/console/session/data/read";
 import { add, EMPTY, type EventBuffer, lastSeq, rewind } from "@/console/session/model/buffer";
 import type { LogEvent } from "@/console/session/model/shapes";
 
 /** Events in one answer. */
 const PAGE = 500;
+
+type EventPage = components["schemas"]["EventPage"];
 
 export interface Log {
   buffer: EventBuffer;
@@ -34,8 +37,10 @@ export function useLog(session: string): Log {
     void (async () => {
       try {
         for (let after: number | null = known.current; after !== null; ) {
-          const path = addressOf(session, `/events?after=${after}&limit=${PAGE}`);
-          const page: { events: LogEvent[]; next: number | null } = await read(path, left.signal);
+          const query = { after, limit: PAGE };
+          const page: EventPage = await answered(
+            api.GET("/v1/sessions/{session}/events", { params: { path: { session }, query }, signal: left.signal }),
+          );
           if (left.signal.aborted) return;
           setBuffer((before) => add(before, page.events));
           after = page.next;

@@ -10,10 +10,9 @@ export async function read<Answer>(path: string, signal?: AbortSignal): Promise<
   return ask(path, signal ? { signal } : {});
 }
 
-/** What the API answers to a POST of `body`; `key`: sent again with it, it is not done again. Rejects with an ApiError. */
-export async function post<Answer>(path: string, body: unknown, key?: string): Promise<Answer> {
-  const headers = { "Content-Type": "application/json", ...(key ? { "Idempotency-Key": key } : {}) };
-  return ask(path, { method: "POST", body: JSON.stringify(body), headers });
+/** What the typed client was answered: it rejects where there is no answer. */
+export async function answered<Answer>(asked: Promise<{ data?: Answer }>): Promise<Answer> {
+  return (await asked).data as Answer;
 }
 
 async function ask<Answer>(path: string, wishes: RequestInit): Promise<Answer> {

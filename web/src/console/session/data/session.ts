@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
-import { addressOf, read } from "@/console/session/data/read";
+import { api } from "@/api/client";
+import { addressOf, answered, read } from "@/console/session/data/read";
 import type { EventBuffer } from "@/console/session/model/buffer";
-import type { Told } from "@/console/session/model/shapes";
+import type { SessionState } from "@/console/session/model/shapes";
 import type { Peaks } from "@/console/session/player/draw";
 
 /** The session as it is told: its row, its turns, what went wrong. While it lives it is read again as its log grows, at most
@@ -10,7 +11,7 @@ import type { Peaks } from "@/console/session/player/draw";
 export function useSession(session: string, buffer: EventBuffer) {
   const told = useQuery({
     queryKey: ["session", session],
-    queryFn: ({ signal }) => read<Told>(addressOf(session), signal),
+    queryFn: ({ signal }) => answered(api.GET("/v1/sessions/{session}", { params: { path: { session } }, signal })),
   });
   const queries = useQueryClient();
   const changes = useRef(0);
@@ -53,12 +54,16 @@ export function usePeaks(session: string, version: number, points: number) {
   });
 }
 
-export interface Me {
-  name: string;
-  role: "caller" | "operator" | "admin";
-  features: { listen?: boolean };
+export function useMe() {
+  return useQuery({
+    queryKey: ["me"],
+    queryFn: ({ signal }) => answered(api.GET("/v1/me", { signal })),
+    staleTime: 60_000,
+  });
 }
 
-export function useMe() {
-  return useQuery({ queryKey: ["me"], queryFn: ({ signal }) => read<Me>("/v1/me", signal), staleTime: 60_000 });
+/** What the log amounts to after event `at`; without it, now. */
+export async function stateAt(session: string, at: number | undefined, signal: AbortSignal): Promise<SessionState> {
+  const asked = api.GET("/v1/sessions/{session}/state", { params: { path: { session }, query: { at } }, signal });
+  return (await answered(asked)) as unknown as SessionState;
 }

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { addressOf, read } from "@/console/session/data/read";
+import { stateAt } from "@/console/session/data/session";
 import { clockTime } from "@/console/session/model/figures";
 import type { LogEvent, SessionState } from "@/console/session/model/shapes";
 import { Chat } from "@/console/session/moment/chat";
@@ -22,7 +22,7 @@ export function MomentPanel({ session, clock, event, epoch }: Props) {
   const seq = useSettled(event?.seq ?? 0);
   const state = useQuery({
     queryKey: ["state", session, epoch, seq],
-    queryFn: ({ signal }) => read<SessionState>(addressOf(session, `/state?at=${seq}`), signal),
+    queryFn: ({ signal }) => stateAt(session, seq, signal),
     enabled: seq > 0,
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,

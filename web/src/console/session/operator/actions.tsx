@@ -1,13 +1,9 @@
 import { Megaphone, MessageSquareText, PhoneOff, ScrollText } from "lucide-react";
 import { useState } from "react";
+import type { Receipt } from "@/console/session/model/shapes";
 import { EndForm, InstructionsForm, MessageForm, SayForm, type Sender } from "@/console/session/operator/forms";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
-
-export interface Receipt {
-  outcome: string;
-  seq: number;
-}
 
 const ACTS = {
   say: { title: "Have the agent say something", word: "Say", icon: Megaphone },

@@ -1,21 +1,19 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { addressOf, post, read } from "@/console/session/data/read";
-import type { SessionState } from "@/console/session/model/shapes";
-import type { Receipt } from "@/console/session/operator/actions";
+import { api } from "@/api/client";
+import { answered } from "@/console/session/data/read";
+import { stateAt } from "@/console/session/data/session";
+import type { Receipt } from "@/console/session/model/shapes";
 import { Button } from "@/ui/button";
 import { Select, TextArea } from "@/ui/field";
 import { Failed, Loading } from "@/ui/state";
 
 type Done = (receipt: Receipt) => void;
 
-function useAct(session: string, act: string, onDone: Done) {
-  // sent again, after an answer that was lost, it is the same request
+/** Something asked of the session. Sent again, after an answer that was lost, it is the same request. */
+function useAsk<Body>(onDone: Done, send: (body: Body, header: { "idempotency-key": string }) => Promise<Receipt>) {
   const [key] = useState(() => Math.random().toString(36).slice(2) + Date.now().toString(36));
-  return useMutation({
-    mutationFn: (body: Record<string, unknown>) => post<Receipt>(addressOf(session, `/${act}`), body, key),
-    onSuccess: onDone,
-  });
+  return useMutation({ mutationFn: (body: Body) => send(body, { "idempotency-key": key }), onSuccess: onDone });
 }
 
 /** As much as a caller may type at once. */
@@ -24,7 +22,9 @@ const LONGEST = 4_000;
 export function SayForm({ session, onDone }: { session: string; onDone: Done }) {
   const [text, setText] = useState("");
   const [interrupt, setInterrupt] = useState(false);
-  const asked = useAct(session, "say", onDone);
+  const asked = useAsk(onDone, (body: { text: string; interrupt: boolean }, header) =>
+    answered(api.POST("/v1/sessions/{session}/say", { params: { path: { session }, header }, body })),
+  );
   return (
     <Form
       word="Say it"
@@ -57,7 +57,9 @@ export interface Sender {
 export function MessageForm({ session, senders, onDone }: { session: string; senders: Sender[]; onDone: Done }) {
   const [text, setText] = useState("");
   const [participant, setParticipant] = useState("operator");
-  const asked = useAct(session, "message", onDone);
+  const asked = useAsk(onDone, (body: { text: string; participant: string }, header) =>
+    answered(api.POST("/v1/sessions/{session}/message", { params: { path: { session }, header }, body })),
+  );
   return (
     <Form
       word="Send"
@@ -114,7 +116,7 @@ function Form({ word, ready, onSubmit, children }: FormProps) {
 export function InstructionsForm({ session, onDone }: { session: string; onDone: Done }) {
   const now = useQuery({
     queryKey: ["instructions", session],
-    queryFn: ({ signal }) => read<SessionState>(addressOf(session, "/state"), signal),
+    queryFn: ({ signal }) => stateAt(session, undefined, signal),
     staleTime: 0,
     gcTime: 0,
   });
@@ -125,7 +127,9 @@ export function InstructionsForm({ session, onDone }: { session: string; onDone:
 
 function Changed({ session, before, onDone }: { session: string; before: string; onDone: Done }) {
   const [text, setText] = useState(before);
-  const asked = useAct(session, "instructions", onDone);
+  const asked = useAsk(onDone, (body: { instructions: string }, header) =>
+    answered(api.POST("/v1/sessions/{session}/instructions", { params: { path: { session }, header }, body })),
+  );
   const changed = text.trim() !== "" && text !== before;
   return (
     <Form word="Change them" ready={changed && !asked.isPending} onSubmit={() => asked.mutate({ instructions: text })}>
@@ -144,7 +148,9 @@ function Changed({ session, before, onDone }: { session: string; before: string;
 }
 
 export function EndForm({ session, onCancel, onDone }: { session: string; onCancel: () => void; onDone: Done }) {
-  const asked = useAct(session, "end", onDone);
+  const asked = useAsk(onDone, (body: { reason: string }, header) =>
+    answered(api.POST("/v1/sessions/{session}/end", { params: { path: { session }, header }, body })),
+  );
   return (
     <div className="flex flex-col gap-4">
       <p className="text-sm">The caller is hung up on, wherever the conversation stands. It can’t be undone.</p>
@@ -157,7 +163,7 @@ export function EndForm({ session, onCancel, onDone }: { session: string; onCanc
         <Button autoFocus onClick={onCancel}>
           Keep it going
         </Button>
-        <Button tone="danger" disabled={asked.isPending} onClick={() => asked.mutate({})}>
+        <Button tone="danger" disabled={asked.isPending} onClick={() => asked.mutate({ reason: "" })}>
           End the call
         </Button>
       </div>

@@ -52,7 +52,8 @@ export function ticks(view: Window, pixels: number): number[] {
   const apart = ((view.to_s - view.from_s) / Math.max(pixels, 1)) * 72;
   const step = STEPS.find((one) => one >= apart) ?? Math.ceil(apart / 600) * 600;
   const found = [];
-  for (let count = Math.ceil(view.from_s / step - 1e-9); count * step <= view.to_s; count++) found.push(count * step);
+  for (let count = Math.max(0, Math.ceil(view.from_s / step - 1e-9)); count * step <= view.to_s; count++)
+    found.push(count * step);
   return found;
 }
 
