@@ -3,6 +3,7 @@ import { Link, Route, Switch } from "wouter";
 import { Account, DevelopmentBanner } from "@/access/account";
 import { isSignedIn, may, type Role, useMe } from "@/access/me";
 import { SignInForm } from "@/access/sign-in";
+import { CallDock } from "@/call/dock";
 import { PAGES, PLACES } from "@/pages";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
@@ -26,6 +27,7 @@ export function App() {
           </Route>
         </Switch>
       </Suspense>
+      <CallDock />
     </Shell>
   );
 }

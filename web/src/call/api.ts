@@ -4,7 +4,6 @@ import type { components } from "@/api/schema";
 /** What the call asks of the API. Each rejects with an ApiError. */
 export type TurnTimes = components["schemas"]["TurnView"];
 export type Bar = components["schemas"]["BarView"];
-export type Me = components["schemas"]["Me"];
 
 async function ask<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { ...authorization(), "Content-Type": "application/json" };
@@ -43,11 +42,6 @@ export function removeFromRoom(room: string, identity: string): Promise<unknown>
 export async function turnsOf(session: string, signal: AbortSignal): Promise<TurnTimes[]> {
   const { data } = await api.GET("/v1/sessions/{session}", { params: { path: { session } }, signal });
   return data?.turns ?? [];
-}
-
-export async function whoAmI(signal: AbortSignal): Promise<Me> {
-  const { data } = await api.GET("/v1/me", { signal });
-  return data as Me;
 }
 
 export interface ListedAgent {

@@ -9,15 +9,13 @@ export async function begin(wish: Wish, hear: Microphone | { device: string } | 
   const hearing = listen(hear);
   const call = new Call(wish, await opening);
   setCurrent(call);
-  const heard = await hearing;
-  await call.start(heard instanceof Microphone ? heard : null);
-  if (heard instanceof MicrophoneError) call.refused(heard);
+  await call.start(hearing);
   return call;
 }
 
-async function listen(hear: Microphone | { device: string } | "none"): Promise<Microphone | MicrophoneError | null> {
+function listen(hear: Microphone | { device: string } | "none"): Promise<Microphone | MicrophoneError> | null {
   if (hear === "none") return null;
-  if (hear instanceof Microphone) return hear;
+  if (hear instanceof Microphone) return Promise.resolve(hear);
   return Microphone.open(hear.device).catch((error: unknown) =>
     error instanceof MicrophoneError ? error : new MicrophoneError("failed"),
   );

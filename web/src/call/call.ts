@@ -73,12 +73,21 @@ export class Call {
     return () => this.hearers.delete(hearer);
   }
 
-  /** `microphone`: already open, or null for a call that is typed. */
-  async start(microphone: Microphone | null): Promise<void> {
+  /** `hearing`: the microphone, once the person has allowed it; null: the call is typed. One can type from the beginning. */
+  async start(hearing: Promise<Microphone | MicrophoneError> | null): Promise<void> {
     this.watch = window.setInterval(() => this.look(), LOOK_MS);
     this.transport.video?.onTiles(() => this.seen());
-    if (microphone !== null) await this.take(microphone);
+    if (hearing !== null) void this.hear(hearing);
     await this.transport.start((event) => this.happened(event));
+  }
+
+  private async hear(hearing: Promise<Microphone | MicrophoneError>): Promise<void> {
+    this.mine({ microphone: "opening" });
+    const heard = await hearing;
+    if (this.snapshot.call.link.phase === "over") {
+      if (heard instanceof Microphone) heard.close();
+    } else if (heard instanceof Microphone) await this.take(heard);
+    else this.mine({ microphone: "refused", problem: `${heard.message} Until then you can type.` });
   }
 
   /** How loud the person is, 0 to 1. */
@@ -105,11 +114,6 @@ export class Call {
       const problem = error instanceof MicrophoneError ? error.message : "The microphone could not be opened.";
       this.mine({ microphone: this.microphone === null ? "refused" : "on", problem });
     }
-  }
-
-  /** No microphone could be had: the call is typed, and says why. */
-  refused(error: MicrophoneError): void {
-    this.mine({ microphone: "refused", problem: `${error.message} Until then you can type.` });
   }
 
   setMuted(muted: boolean): void {

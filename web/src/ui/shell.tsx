@@ -13,7 +13,8 @@ interface Place {
 }
 
 /** What stands around every view: where one is, and where one can go. Below on a phone, at the side elsewhere.
- * `account`: who is signed in; `banner`: what everybody must know, above every view. */
+ * `account`: who is signed in; `banner`: what everybody must know, above every view.
+ * A view marked `data-fills` has the height that is left. */
 export function Shell({
   places,
   account,
@@ -59,7 +60,11 @@ export function Shell({
           <ThemeSwitch />
         </div>
       </nav>
-      <main id="main" tabIndex={-1} className="min-w-0 flex-1 pb-20 outline-none md:pb-0">
+      <main
+        id="main"
+        tabIndex={-1}
+        className="min-w-0 flex-1 pb-20 outline-none has-data-fills:flex has-data-fills:flex-col md:pb-0"
+      >
         {banner}
         {children}
       </main>

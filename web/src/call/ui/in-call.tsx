@@ -1,10 +1,10 @@
 import { useState, useSyncExternalStore } from "react";
+import { may, useMe } from "@/access/me";
 import type { Call } from "@/call/call";
 import { Announcer } from "@/call/ui/announcer";
 import { Composer } from "@/call/ui/composer";
 import { Controls } from "@/call/ui/controls";
 import { Ended } from "@/call/ui/ended";
-import { mayLook, useMe } from "@/call/ui/me";
 import { People } from "@/call/ui/people";
 import { usePicture } from "@/call/ui/picture";
 import { Settings } from "@/call/ui/settings";
@@ -18,11 +18,14 @@ export function InCall({ call }: { call: Call }) {
   const snapshot = useSyncExternalStore(call.subscribe, call.getSnapshot);
   const [open, setOpen] = useState<"people" | "settings" | null>(null);
   const picture = usePicture(call, snapshot);
-  const looks = mayLook(useMe());
+  const looks = may(useMe(), "operator");
   const over = snapshot.call.link.phase === "over";
   const close = () => setOpen(null);
   return (
-    <div className="-mb-20 grid h-[calc(100dvh-3.5rem-env(safe-area-inset-bottom))] grid-rows-[minmax(0,2fr)_minmax(0,3fr)_auto] md:mb-0 md:h-dvh lg:grid-cols-[minmax(0,1fr)_minmax(20rem,30rem)] lg:grid-rows-[minmax(0,1fr)_auto]">
+    <div
+      data-fills
+      className="-mb-6 grid min-h-0 flex-[1_1_0] grid-rows-[minmax(0,2fr)_minmax(0,3fr)_auto] md:mb-0 lg:grid-cols-[minmax(0,1fr)_minmax(20rem,30rem)] lg:grid-rows-[minmax(0,1fr)_auto]"
+    >
       <h1 className="sr-only">Call</h1>
       <div className="flex min-h-0 flex-col">
         <CallHead call={call} snapshot={snapshot} mayLook={looks} />

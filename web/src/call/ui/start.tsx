@@ -33,7 +33,10 @@ export function Start() {
     }
   };
   return (
-    <div className="mx-auto flex min-h-[calc(100dvh-5rem)] w-full max-w-xl flex-col items-center justify-center gap-8 px-4 py-10 md:min-h-dvh">
+    <div
+      data-fills
+      className="mx-auto flex w-full max-w-xl flex-1 flex-col items-center justify-center gap-8 px-4 py-10"
+    >
       <div className="text-center">
         <h1 className="text-2xl font-semibold tracking-tight">Talk to the agent</h1>
         <p className="mt-2 text-base text-muted">

@@ -84,7 +84,8 @@ export function Notices({ snapshot, onUnblock }: { snapshot: Snapshot; onUnblock
   const { call, mine, missing } = snapshot;
   if (call.link.phase === "over") return null;
   const lost = call.link.phase === "reconnecting";
-  const sentence = missing || call.trouble || mine.problem || call.warnings[0] || "";
+  const asking = mine.microphone === "opening" ? "Allow the microphone, and speak. Or type." : "";
+  const sentence = missing || call.trouble || mine.problem || asking || call.warnings[0] || "";
   if (!sentence) return null;
   const Icon = lost ? WifiOff : missing || call.trouble ? CircleAlert : Info;
   return (

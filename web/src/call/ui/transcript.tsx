@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "react";
+import { may, useMe } from "@/access/me";
 import type { Call, Snapshot } from "@/call/call";
 import { type Line, shown } from "@/call/model/transcript";
 import { AgentWords, PersonWords, SharedFile } from "@/call/ui/lines";
-import { mayLook, useMe } from "@/call/ui/me";
 import { TurnTime } from "@/call/ui/turn-time";
 import { useTurnTimes } from "@/call/ui/turns";
 
@@ -10,7 +10,7 @@ import { useTurnTimes } from "@/call/ui/turns";
 export function TranscriptView({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
   const { session, turns, transcript } = snapshot.call;
   const me = useMe();
-  const times = useTurnTimes(session, turns, mayLook(me));
+  const times = useTurnTimes(session, turns, may(me, "operator"));
   const lines = shown(transcript);
   const scroller = useFollowing(lines);
   return (
