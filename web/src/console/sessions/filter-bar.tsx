@@ -1,11 +1,10 @@
 import { Search, SlidersHorizontal } from "lucide-react";
 import { useEffect, useState } from "react";
-import { type Filters, NO_FILTERS } from "@/console/sessions/filters";
+import { type Filters, NO_FILTERS, TRANSPORTS } from "@/console/sessions/filters";
 import { useNarrow } from "@/console/shared/media";
 import { Button } from "@/ui/button";
 import { Select, TextField } from "@/ui/field";
 
-const TRANSPORTS = ["websocket", "livekit", "sip", "file", "memory"];
 const SLOW = ["1000", "1500", "2000", "3000", "5000"];
 const TYPING = 250;
 
@@ -67,7 +66,7 @@ function Choices({ filters, agents, onChange }: Props) {
         label="Transport"
         hideLabel
         value={filters.transport}
-        onChange={(event) => change({ transport: event.target.value })}
+        onChange={(event) => change({ transport: event.target.value as Filters["transport"] })}
       >
         <option value="">Every transport</option>
         {TRANSPORTS.map((name) => (

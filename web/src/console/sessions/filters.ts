@@ -1,11 +1,14 @@
 import { endedBadly, type Row } from "@/console/sessions/row";
 
+export const TRANSPORTS = ["websocket", "livekit", "sip", "file", "memory"] as const;
+type Transport = (typeof TRANSPORTS)[number];
+
 /** What of the sessions is wanted; "" or false: no matter. `slow`: the worst turn took at least so many ms. */
 export interface Filters {
   q: string;
   state: "" | "open" | "closed";
   agent: string;
-  transport: string;
+  transport: "" | Transport;
   slow: string;
   failed: boolean;
 }
@@ -21,7 +24,7 @@ export function filtersOf(search: string): Filters {
     q: (asked.get("q") ?? "").slice(0, 200),
     state: state === "open" || state === "closed" ? state : "",
     agent: asked.get("agent") ?? "",
-    transport: asked.get("transport") ?? "",
+    transport: TRANSPORTS.find((one) => one === asked.get("transport")) ?? "",
     slow: /^[1-9]\d{0,5}$/.test(slow) ? slow : "",
     failed: asked.get("failed") === "1",
   };
@@ -56,5 +59,8 @@ export function matches(row: Row, filters: Filters): boolean {
   if (filters.failed && row.failed === 0 && row.troubles === 0 && !endedBadly(row)) return false;
   const wanted = filters.q.trim().toLowerCase();
   const people = row.participants.flatMap(({ identity, name }) => [identity, name]);
-  return !wanted || [row.session, row.room, row.agent, ...people].some((one) => one.toLowerCase().includes(wanted));
+  return (
+    !wanted ||
+    [row.session, row.room, row.agent, row.gateway, ...people].some((one) => one.toLowerCase().includes(wanted))
+  );
 }

@@ -1,24 +1,7 @@
+import type { components } from "@/api/schema";
+
 /** One session, as the list shows it (GET /v1/sessions). */
-export interface Row {
-  session: string;
-  state: "open" | "closed";
-  agent: string;
-  room: string;
-  transport: string;
-  participants: { identity: string; name: string; kind: string; present: boolean }[];
-  started_at: string;
-  /** Of its last event. */
-  last_at: string;
-  duration_s: number;
-  turns: number;
-  last_ms: number | null;
-  worst_ms: number | null;
-  activity: string;
-  ended: string | null;
-  interrupted: number;
-  failed: number;
-  troubles: number;
-}
+export type Row = components["schemas"]["SessionRow"];
 
 const ENDS: Record<string, string> = {
   hang_up: "hung up",

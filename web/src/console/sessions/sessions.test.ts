@@ -11,10 +11,14 @@ function row(session: string, change: Partial<Row> = {}): Row {
     agent: "default",
     room: "lobby",
     transport: "websocket",
-    participants: [{ identity: "caller", name: "Ann", kind: "standard", present: true }],
+    participants: [{ identity: "caller", name: "Ann", kind: "standard", present: true, speaking: false }],
     started_at: "2026-11-26T10:00:00.000Z",
     last_at: "2026-11-26T10:00:01.000Z",
+    ended_at: null,
     duration_s: 1,
+    p50_ms: null,
+    events: 1,
+    gateway: "g",
     turns: 0,
     last_ms: null,
     worst_ms: null,
@@ -110,8 +114,8 @@ test("a live session's time goes on, an ended one's stands", () => {
 });
 
 test("a session is called after its people, and its end is told in words", () => {
-  const agent = { identity: "agent", name: "", kind: "agent", present: true };
-  const phone = { identity: "+49", name: "", kind: "sip", present: false };
+  const agent = { identity: "agent", name: "", kind: "agent", present: true, speaking: false };
+  const phone = { identity: "+49", name: "", kind: "sip", present: false, speaking: false };
   expect([callers(row("a", { participants: [agent, phone] })), callers(row("a", { participants: [agent] }))]).toEqual([
     "+49",
     "Nobody yet",
