@@ -4,8 +4,10 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from api.built import built_app
 from api.guard import Guard
 from api.house import House
+from api.pages import Pages
 from api.problems import ProblemBody, handle_problems
 from api.routes import (
     agents,
@@ -90,4 +92,5 @@ def create_app(house: House) -> FastAPI:
     handle_problems(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.router.default = Pages(house, lambda: house.settings.api_web or built_app())
     return app

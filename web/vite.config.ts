@@ -9,7 +9,7 @@ export default defineConfig({
   plugins: [react(), tailwindcss()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   optimizeDeps: { exclude: ["@met4citizen/talkinghead"] },
-  build: { manifest: true, sourcemap: false, target: "es2023", chunkSizeWarningLimit: 800 },
+  build: { assetsInlineLimit: 0, manifest: true, sourcemap: false, target: "es2023", chunkSizeWarningLimit: 800 },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
   server: { proxy: Object.fromEntries(["/v1", "/health", "/ready", "/token"].map((path) => [path, API])) },
 });
