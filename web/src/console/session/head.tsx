@@ -1,8 +1,11 @@
 import { useState } from "react";
+import { useMe } from "@/access/me";
 import type { Phase } from "@/api/stream";
 import { clockTime } from "@/console/session/model/figures";
-import type { Me, SessionRow } from "@/console/session/model/shapes";
+import type { SessionRow } from "@/console/session/model/shapes";
 import { Actions } from "@/console/session/operator/actions";
+import { ListenIn } from "@/console/session/operator/listen-in";
+import type { Clock } from "@/console/session/player/clock";
 import { PageHead } from "@/ui/shell";
 import { Chip } from "@/ui/surface";
 
@@ -10,7 +13,7 @@ interface Props {
   session: string;
   row: SessionRow;
   live: boolean;
-  me: Me | undefined;
+  clock: Clock;
   phase: Phase;
   onEvent: (seq: number) => void;
 }
@@ -26,7 +29,8 @@ const ENDS: Record<string, string> = {
 };
 
 /** Whose call it is, how it goes or went, and what an operator can do about it. */
-export function Head({ session, row, live, me, phase, onEvent }: Props) {
+export function Head({ session, row, live, clock, phase, onEvent }: Props) {
+  const me = useMe();
   const [receipt, setReceipt] = useState<{ told: string; seq: number } | null>(null);
   const people = row.participants.filter((one) => one.kind !== "agent");
   const names = people.map((one) => one.name || one.identity).join(", ");
@@ -54,7 +58,8 @@ export function Head({ session, row, live, me, phase, onEvent }: Props) {
           </>
         }
       >
-        {live && me && me.role !== "caller" ? (
+        {live && me.features.listen ? <ListenIn session={session} clock={clock} /> : null}
+        {live ? (
           <Actions
             session={session}
             senders={people.filter((one) => one.present)}

@@ -1,7 +1,6 @@
 import { useCallback, useMemo, useRef, useState } from "react";
 import { useLive, useOpening } from "@/console/session/clocking";
 import type { Log } from "@/console/session/data/events";
-import { useMe } from "@/console/session/data/session";
 import { EventsPanel } from "@/console/session/events/events-panel";
 import { Head } from "@/console/session/head";
 import { useHeight, useWide } from "@/console/session/layout";
@@ -47,7 +46,6 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
     return event !== undefined && Math.abs(event.at_s - one.seconds) < 0.005 ? event.seq : null;
   });
   const current = useTurnAt(clock, beginnings);
-  const me = useMe();
 
   const wide = useWide();
   const [shown, setShown] = useState<Shown>(() => (window.location.search.includes("event=") ? "events" : "turns"));
@@ -79,7 +77,7 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
   const rest = { height: `calc(100dvh - ${covered}px)` };
   return (
     <>
-      <Head {...{ session, row, live, me: me.data }} phase={log.phase} onEvent={setChosen} />
+      <Head {...{ session, row, live, clock }} phase={log.phase} onEvent={setChosen} />
       <div ref={player} className="top-0 z-20 border-b border-line bg-paper [@media(min-height:560px)]:sticky">
         <Player {...{ session, clock, live, turns, notes, voices, link }} />
         {wide ? null : (

@@ -54,14 +54,6 @@ export function usePeaks(session: string, version: number, points: number) {
   });
 }
 
-export function useMe() {
-  return useQuery({
-    queryKey: ["me"],
-    queryFn: ({ signal }) => answered(api.GET("/v1/me", { signal })),
-    staleTime: 60_000,
-  });
-}
-
 /** What the log amounts to after event `at`; without it, now. */
 export async function stateAt(session: string, at: number | undefined, signal: AbortSignal): Promise<SessionState> {
   const asked = api.GET("/v1/sessions/{session}/state", { params: { path: { session }, query: { at } }, signal });

@@ -1,5 +1,5 @@
-import { span } from "@/console/session/model/figures";
 import type { Bar, Turn } from "@/console/session/model/shapes";
+import { latency } from "@/format";
 
 /** Why a turn took as long as it did, in words. `headline`: how long, from what to what. */
 export interface Explanation {
@@ -30,16 +30,16 @@ const WORTH_TELLING = 25;
 /** `others`: turns to compare with, this one may be among them. Null for a turn of which nothing was heard. */
 export function explain(turn: Turn, others: readonly Turn[] = []): Explanation | null {
   if (turn.total_ms === null || turn.bars.length === 0) return null;
-  const headline = `${span(turn.total_ms)} ${FROM[turn.kind] ?? "to the agent’s first sound"}.`;
+  const headline = `${latency(turn.total_ms)} ${FROM[turn.kind] ?? "to the agent’s first sound"}.`;
   const sorted = [...turn.bars].sort((one, other) => other.ms - one.ms);
   const [longest, next] = sorted as [Bar, Bar | undefined];
   const because = [lead(longest, next, turn.total_ms)];
   const waited = queuedMs(longest);
   if (waited >= WORTH_TELLING)
-    because.push(`It waited ${span(waited)} for a free worker, then worked for ${span(longest.ms - waited)}.`);
+    because.push(`It waited ${latency(waited)} for a free worker, then worked for ${latency(longest.ms - waited)}.`);
   for (const bar of sorted.slice(1))
     if (queuedMs(bar) >= Math.max(WORTH_TELLING, bar.ms / 2))
-      because.push(`${bar.name} waited ${span(queuedMs(bar))} of its ${span(bar.ms)} for a free worker.`);
+      because.push(`${bar.name} waited ${latency(queuedMs(bar))} of its ${latency(bar.ms)} for a free worker.`);
   const usual = usualMs(longest.part, turn, others);
   if (usual !== null) because.push(comparison(longest, usual));
   return { headline, because };
@@ -47,14 +47,16 @@ export function explain(turn: Turn, others: readonly Turn[] = []): Explanation |
 
 function lead(longest: Bar, next: Bar | undefined, total: number): string {
   const share = Math.round((longest.ms / Math.max(total, 1)) * 100);
-  const took = `${SUBJECT[longest.part] ?? longest.name} took the longest: ${span(longest.ms)}, ${share} % of it`;
-  return next === undefined ? `${took}.` : `${took}, ${span(longest.ms - next.ms)} more than the next (${next.name}).`;
+  const took = `${SUBJECT[longest.part] ?? longest.name} took the longest: ${latency(longest.ms)}, ${share} % of it`;
+  return next === undefined
+    ? `${took}.`
+    : `${took}, ${latency(longest.ms - next.ms)} more than the next (${next.name}).`;
 }
 
 function comparison(bar: Bar, usual: number): string {
   const more = bar.ms - usual;
-  if (Math.abs(more) < Math.max(WORTH_TELLING, usual * 0.1)) return `That is usual in this call (${span(usual)}).`;
-  return `That is ${span(Math.abs(more))} ${more > 0 ? "more" : "less"} than usual in this call (${span(usual)}).`;
+  if (Math.abs(more) < Math.max(WORTH_TELLING, usual * 0.1)) return `That is usual in this call (${latency(usual)}).`;
+  return `That is ${latency(Math.abs(more))} ${more > 0 ? "more" : "less"} than usual in this call (${latency(usual)}).`;
 }
 
 /** The median of this part in the call's other turns of that kind; null where there are fewer than two. */

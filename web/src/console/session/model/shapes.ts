@@ -18,7 +18,6 @@ export type Tool = Shapes["ToolView"];
 export type Note = Shapes["NoteView"];
 export type Pending = Shapes["PendingView"];
 export type Receipt = Shapes["Asked"];
-export type Me = Shapes["Me"];
 
 /** What a session amounts to after one of its events (schemas/session/history.py, `whole`). Moments are µs. */
 export interface SessionState {

@@ -16,6 +16,8 @@ export class Clock {
   rate = 1;
   /** The clock stands at the newest event of a live session. */
   following = false;
+  /** The second that is heard of a live session which is listened to; null while nothing is. */
+  ear: (() => number | null) | null = null;
 
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -55,10 +57,10 @@ export class Clock {
     this.tell();
   }
 
-  /** Where the end of a followed session is now. */
+  /** Where the end of a live session is now. Who follows it stands there, or where it is heard. */
   edge(seconds: number): void {
     this.duration = Math.max(this.duration, seconds);
-    if (this.following) this.seconds = seconds;
+    if (this.following) this.seconds = this.ear?.() ?? seconds;
     this.tell();
   }
 

@@ -1,7 +1,7 @@
 import { LoaderCircle } from "lucide-react";
-import { span } from "@/console/session/model/figures";
 import type { Pending as Awaited } from "@/console/session/model/shapes";
 import { type Clock, useClock } from "@/console/session/player/clock";
+import { latency } from "@/format";
 
 const NAMES: Record<string, string> = { stt: "STT", llm: "LLM", tts: "TTS", playout: "Playout" };
 
@@ -17,7 +17,7 @@ export function Pending({ pending, clock }: { pending: readonly Awaited[]; clock
           <span>
             Waiting for {NAMES[one.part] ?? one.part}: {one.what}
           </span>
-          <span className="text-xs text-muted tabular-nums">for {span(Math.max(0, now - one.since_s) * 1000)}</span>
+          <span className="text-xs text-muted tabular-nums">for {latency(Math.max(0, now - one.since_s) * 1000)}</span>
         </li>
       ))}
     </ul>

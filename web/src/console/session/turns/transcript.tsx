@@ -1,7 +1,7 @@
-import { span } from "@/console/session/model/figures";
 import type { Letter, Sentence, Tool, Turn, Utterance } from "@/console/session/model/shapes";
 import type { Clock } from "@/console/session/player/clock";
 import { Speech } from "@/console/session/turns/speech";
+import { latency } from "@/format";
 
 type Said =
   | { at: number; utterance: Utterance }
@@ -69,7 +69,7 @@ function Call({ tool }: { tool: Tool }) {
     <div className="grid grid-cols-[3.5rem_minmax(0,1fr)] gap-x-2 py-1 text-xs text-muted">
       <span />
       <p className="min-w-0 break-words font-mono">
-        {tool.name}({given.join(", ")}){tool.took_ms === null ? " …" : ` → ${came} (${span(tool.took_ms)})`}
+        {tool.name}({given.join(", ")}){tool.took_ms === null ? " …" : ` → ${came} (${latency(tool.took_ms)})`}
       </p>
     </div>
   );

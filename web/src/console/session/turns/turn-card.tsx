@@ -2,7 +2,7 @@ import clsx from "clsx";
 import { Play } from "lucide-react";
 import { memo, useMemo, useState } from "react";
 import { ending, explain } from "@/console/session/model/explain";
-import { clockTime, span } from "@/console/session/model/figures";
+import { clockTime } from "@/console/session/model/figures";
 import type { Turn } from "@/console/session/model/shapes";
 import { beginning } from "@/console/session/model/turns";
 import type { Voice } from "@/console/session/model/voices";
@@ -14,6 +14,7 @@ import { Pending } from "@/console/session/turns/pending";
 import { Transcript } from "@/console/session/turns/transcript";
 import { Waterfall } from "@/console/session/turns/waterfall";
 import { WorkLanes } from "@/console/session/turns/work-lanes";
+import { latency } from "@/format";
 import { Button } from "@/ui/button";
 import { Chip, type Mood } from "@/ui/surface";
 
@@ -44,7 +45,7 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
         <h3 id={`turn-${turn.turn}-name`} className="text-sm font-semibold">
           Turn {turn.turn}
         </h3>
-        {turn.total_ms === null ? null : <Chip>{span(turn.total_ms)}</Chip>}
+        {turn.total_ms === null ? null : <Chip>{latency(turn.total_ms)}</Chip>}
         <State turn={turn} />
         <Button
           size="small"

@@ -1,9 +1,9 @@
 import { queuedMs } from "@/console/session/model/explain";
-import { span } from "@/console/session/model/figures";
 import type { Bar, Turn } from "@/console/session/model/shapes";
 import type { Clock } from "@/console/session/player/clock";
 import { PART_COLOUR } from "@/console/session/turns/parts";
 import { Hand, Track } from "@/console/session/turns/track";
+import { latency } from "@/format";
 
 /** Where a turn's time went: a row for each part, where it passed; the first of each, in another colour, waiting for a worker. */
 export function Waterfall({ turn, clock }: { turn: Turn; clock: Clock }) {
@@ -52,7 +52,7 @@ interface RowProps {
 
 function Row({ bar, longest, track, onGo }: RowProps) {
   const waited = queuedMs(bar);
-  const told = `${bar.name}: ${span(bar.ms)}${waited ? `, ${span(waited)} of it waiting for a worker` : ""}`;
+  const told = `${bar.name}: ${latency(bar.ms)}${waited ? `, ${latency(waited)} of it waiting for a worker` : ""}`;
   return (
     <li>
       <button
@@ -65,8 +65,8 @@ function Row({ bar, longest, track, onGo }: RowProps) {
         <span className={longest ? "font-semibold" : "text-muted"}>{bar.name}</span>
         {track}
         <span className="pl-2 text-right tabular-nums">
-          <span className={longest ? "font-semibold" : ""}>{span(bar.ms)}</span>
-          {waited ? <span className="block text-2xs text-muted">{span(waited)} queued</span> : null}
+          <span className={longest ? "font-semibold" : ""}>{latency(bar.ms)}</span>
+          {waited ? <span className="block text-2xs text-muted">{latency(waited)} queued</span> : null}
         </span>
       </button>
     </li>

@@ -1,9 +1,9 @@
-import { span } from "@/console/session/model/figures";
 import type { Voice } from "@/console/session/model/voices";
 import type { Work } from "@/console/session/model/work";
 import { type Clock, useClock } from "@/console/session/player/clock";
 import { PART_COLOUR } from "@/console/session/turns/parts";
 import { Hand, Track } from "@/console/session/turns/track";
+import { latency } from "@/format";
 
 const STAGE = { stt: "STT", llm: "LLM", tts: "TTS" } as const;
 
@@ -96,7 +96,7 @@ function WorkLane({
     <Lane
       name={STAGE[work.stage]}
       what={work.what}
-      took={span((end - work.asked_s) * 1000)}
+      took={latency((end - work.asked_s) * 1000)}
       onGo={() => clock.seek(work.asked_s)}
       track={<Track from_s={from_s} to_s={to_s} pieces={[piece]} />}
       below={sentences.length ? sentences.join(" · ") : undefined}
