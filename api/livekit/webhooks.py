@@ -16,8 +16,6 @@ from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.api.livekit")
 
-LARGEST = 256 * 1024
-"""Bytes of a notice."""
 _REMEMBERED = 1000
 """Notices whose repeats are known: LiveKit sends one again when it has not seen our answer."""
 _KINDS = 50

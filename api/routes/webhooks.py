@@ -4,7 +4,6 @@ from fastapi import APIRouter, Request
 
 from api.house import Anyhow
 from api.livekit import webhooks
-from api.problems import Problem
 from api.routes._livekit_here import LiveKitHere
 
 router = APIRouter(tags=["livekit"])
@@ -18,15 +17,5 @@ _BODY = {
 @router.post("/v1/livekit/webhook", status_code=204, openapi_extra={"requestBody": _BODY})
 async def webhook(livekit: LiveKitHere, house: Anyhow, request: Request) -> None:
     """No key of ours is asked for: LiveKit's signature is. What comes is counted and shown in `/v1/livekit/status`."""
-    body = await _body(request)
-    notice = webhooks.read(livekit, body, request.headers.get("authorization", ""))
+    notice = webhooks.read(livekit, await request.body(), request.headers.get("authorization", ""))
     house.livekit_notices.take(notice)
-
-
-async def _body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > webhooks.LARGEST:
-            raise Problem(413, "too_large", f"a webhook has at most {webhooks.LARGEST} bytes")
-    return bytes(body)
