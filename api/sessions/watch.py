@@ -8,6 +8,7 @@ from typing import Protocol
 from api.sessions.channels import Channels
 from api.sessions.index import Index
 from api.sessions.live import Streams
+from api.sessions.peaks import Loudness
 from api.sessions.stories import Stories
 from schemas.bus import Reading, Watching
 from schemas.errors import BusError
@@ -30,6 +31,7 @@ class Sessions:
         self.stories = Stories(bus)
         self.index = Index(bus)
         self.channels = Channels(self.stories)
+        self.loudness = Loudness(self.stories)
         self.streams = Streams()
 
     async def look(self) -> None:

@@ -352,6 +352,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/latency": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Latency
+         * @description Of all sessions that are kept: how long answers took over time, where that time went, and which took longest.
+         */
+        get: operations["latency_v1_latency_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/livekit/agent-token": {
         parameters: {
             query?: never;
@@ -855,6 +875,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{session}/audio.wav": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audio
+         * @description WAV, stereo, 16 kHz, up to now; a call that goes on gets longer, and another ETag. Range: one of bytes; of several, and
+         *     of what is none, the whole is sent.
+         */
+        get: operations["audio_v1_sessions__session__audio_wav_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{session}/end": {
         parameters: {
             query?: never;
@@ -972,6 +1013,26 @@ export interface paths {
          * @description Type `text` to the agent, which answers aloud. 404: no such session; 409: it has ended.
          */
         post: operations["message_v1_sessions__session__message_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/peaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Peaks
+         * @description What a waveform of `audio.wav` is drawn from.
+         */
+        get: operations["peaks_v1_sessions__session__peaks_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1826,6 +1887,40 @@ export interface components {
             keys: components["schemas"]["KeyRow"][];
         };
         /**
+         * Latency
+         * @description From the user's last word to the agent's first sound. `buckets`: those in which anything was answered, each `bucket_s`
+         *     wide; `total`: all of them as one, None if nothing was; `unread`: stored sessions that were not looked at yet.
+         */
+        Latency: {
+            /** Bucket S */
+            bucket_s: number;
+            /** Buckets */
+            buckets: components["schemas"]["LatencyBucket"][];
+            /** Slowest */
+            slowest: components["schemas"]["SlowTurn"][];
+            total: components["schemas"]["LatencyBucket"] | null;
+            /** Unread */
+            unread: number;
+        };
+        /**
+         * LatencyBucket
+         * @description Answers to what was said from `from_at` on, for as long as a bucket is wide. `parts`: what each part of them took.
+         */
+        LatencyBucket: {
+            /** Count */
+            count: number;
+            /** From At */
+            from_at: string;
+            /** P50 Ms */
+            p50_ms: number;
+            /** P95 Ms */
+            p95_ms: number;
+            /** Parts */
+            parts: {
+                [key: string]: components["schemas"]["Percentiles"];
+            };
+        };
+        /**
          * Letter
          * @description `job`: its id within the session; `attempt`: the delivery that was the last; `retryable`: the job is kept (false: an older
          *     version filed it).
@@ -2418,6 +2513,23 @@ export interface components {
             participants: components["schemas"]["ParticipantRow"][];
         };
         /**
+         * Peaks
+         * @description `caller` and `agent`: the largest of each point's samples, 0 to 1, `points` of them, evenly over `duration_s`; `missing`:
+         *     stretches whose sound is gone, which are silent here.
+         */
+        Peaks: {
+            /** Agent */
+            agent: number[];
+            /** Caller */
+            caller: number[];
+            /** Duration S */
+            duration_s: number;
+            /** Missing */
+            missing: number;
+            /** Points */
+            points: number;
+        };
+        /**
          * PendingView
          * @description What a turn waits for. `part`: the stage, or `playout`.
          */
@@ -2431,6 +2543,13 @@ export interface components {
             since_s: number;
             /** What */
             what: string;
+        };
+        /** Percentiles */
+        Percentiles: {
+            /** P50 Ms */
+            p50_ms: number;
+            /** P95 Ms */
+            p95_ms: number;
         };
         /**
          * PersonView
@@ -2844,6 +2963,24 @@ export interface components {
             role: "caller" | "operator" | "admin";
             /** Ticket */
             ticket: string;
+        };
+        /**
+         * SlowTurn
+         * @description `at`: when the user had spoken; `worst_part`: where most of it went, `worst_ms` of it.
+         */
+        SlowTurn: {
+            /** At */
+            at: string;
+            /** Session */
+            session: string;
+            /** Total Ms */
+            total_ms: number;
+            /** Turn */
+            turn: number;
+            /** Worst Ms */
+            worst_ms: number;
+            /** Worst Part */
+            worst_part: string;
         };
         /**
          * StageRow
@@ -4178,6 +4315,48 @@ export interface operations {
             };
         };
     };
+    latency_v1_latency_get: {
+        parameters: {
+            query?: {
+                /** @description What was said then or later; without a zone it is UTC. */
+                since?: string | null;
+                agent?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Latency"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     agent_token_v1_livekit_agent_token_post: {
         parameters: {
             query?: never;
@@ -5333,6 +5512,65 @@ export interface operations {
             };
         };
     };
+    audio_v1_sessions__session__audio_wav_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                range?: string | null;
+                "if-range"?: string | null;
+                "if-none-match"?: string | null;
+            };
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
+                };
+            };
+            /** @description The bytes of Range. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is what If-None-Match names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     end_v1_sessions__session__end_post: {
         parameters: {
             query?: never;
@@ -5590,6 +5828,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Asked"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    peaks_v1_sessions__session__peaks_get: {
+        parameters: {
+            query?: {
+                points?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Peaks"];
                 };
             };
             /** @description Client Error */
