@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from api.access.who import Operator
 from api.house import Here
-from api.moments import Moment, moment
 from api.problems import Problem, missing
+from api.times import iso
 from schemas.bus import DeadLetter, Outcome
 from schemas.events import Stage
 
@@ -24,7 +24,7 @@ _SENTENCES = {
 
 
 class Letter(BaseModel):
-    """`job`: its id within the session; `attempt`: the delivery that was the last; `retryable`: the job is kept (false: an older
+    """`job`: its id within the session; `attempt`: the delivery that was the last; `at`: ISO 8601; `retryable`: the job is kept (false: an older
     version filed it)."""
 
     id: str
@@ -33,7 +33,7 @@ class Letter(BaseModel):
     job: str
     attempt: int
     reason: str
-    at: Moment
+    at: str
     retryable: bool
 
 
@@ -87,5 +87,5 @@ async def discard(house: Here, _: Operator, letter: LetterName) -> None:
 def _told(letter: DeadLetter) -> Letter:
     return Letter(
         id=letter.id, session=letter.session, stage=letter.stage, job=letter.job, attempt=letter.attempt,
-        reason=letter.reason, at=moment(letter.at), retryable=letter.retryable,
+        reason=letter.reason, at=iso(letter.at), retryable=letter.retryable,
     )  # fmt: skip

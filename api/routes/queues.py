@@ -1,7 +1,6 @@
 """The stages' queues and their workers."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 from fastapi import APIRouter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -9,9 +8,10 @@ from pydantic import BaseModel
 
 from api.access.who import Operator
 from api.house import Here
-from api.moments import Moment
 from api.queue_watch import Look
+from api.times import iso
 from schemas.bus import StageSeen
+from schemas.clock import Micros
 from schemas.errors import BusError
 from schemas.events import Stage
 
@@ -40,9 +40,9 @@ class StageRow(BaseModel):
 
 
 class Queues(BaseModel):
-    """In the order of a turn."""
+    """In the order of a turn. `at`: when they were looked at, ISO 8601."""
 
-    at: Moment
+    at: str
     stages: list[StageRow]
 
 
@@ -65,7 +65,7 @@ async def stream(house: Here, _: Operator) -> AsyncIterator[ServerSentEvent]:
 
 def _told(look: Look) -> Queues:
     rows = [_row(seen, look.done_per_s.get(seen.stage)) for seen in look.stages]
-    return Queues(at=datetime.fromtimestamp(look.taken, UTC), stages=rows)
+    return Queues(at=iso(Micros(round(look.taken * 1e6))), stages=rows)
 
 
 def _row(seen: StageSeen, done_per_s: float | None) -> StageRow:

@@ -92,6 +92,10 @@ class Admission:
         except TokenRefused as error:
             raise TurnedAway("token", str(error)) from None
 
+    @property
+    def asks_for_tokens(self) -> bool:
+        return bool(self._secret)
+
     def token_of(self, request: web.Request) -> str:
         """The client's token; "" where nobody asks for one."""
         return (_bearer(request) or request.query.get("token", "")) if self._secret else ""

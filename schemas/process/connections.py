@@ -82,7 +82,7 @@ class Crowd(Generic[One]):
     not let in, or has to go for another, with why."""
 
     def __init__(self, most: int, most_of_one: int, turned_away: Callable[[str], None] = lambda _: None):
-        self._most, self._most_of_one, self._turned_away = most, most_of_one, turned_away
+        self.most, self._most_of_one, self._turned_away = most, most_of_one, turned_away
         self._by_address: dict[str, dict[One, None]] = {}
         self._idle: dict[One, None] = {}
         self.count = 0
@@ -93,7 +93,7 @@ class Crowd(Generic[One]):
         crowded = not visitor.proxy and len(neighbours) >= self._most_of_one
         if crowded and not self._make_room(next((one for one in neighbours if one in self._idle), None)):
             return self._no("address", f"this address has {len(neighbours)} connections already")
-        if self.count >= self._most and not self._make_room(next(iter(self._idle), None)):
+        if self.count >= self.most and not self._make_room(next(iter(self._idle), None)):
             return self._no("connections", "there are too many connections; try again")
         self._by_address.setdefault(visitor.address, {})[visitor] = None
         self._idle[visitor] = None

@@ -22,6 +22,8 @@ from gateway.sessions.session import Session
 from schemas.access.tokens import Grant
 from schemas.client import LARGEST_FRAME, START_WITHIN, ReadyMessage, StartMessage
 from schemas.clock import Clock
+from schemas.config.agent import AgentSpec
+from schemas.drafts import is_draft
 from schemas.errors import AgentSpecError
 from schemas.events import SessionStarted
 from schemas.process.tasks import Tasks
@@ -147,13 +149,22 @@ class WebSocketDoor:
         return session
 
     async def _open(self, start: StartMessage, grant: Grant) -> Session:
-        agent = self._reception.agents.find(grant.agent or start.agent)
+        agent = await self._agent(grant, start.agent)
         name = new_session("ws")
         participant = identity(grant.participant or start.participant or "caller")
         client = Client(participant, start.name, start.rate, grant.agent or start.agent)
         room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
         room.join(client.name)
         return await self._reception.open(name, room, agent, inputs=client.inputs())
+
+    async def _agent(self, grant: Grant, wanted: str) -> AgentSpec:
+        """A draft is for whoever has a token that names it; where nobody needs one, for whoever knows its name."""
+        name = grant.agent or wanted
+        if not is_draft(name):
+            return self._reception.agents.find(name)
+        if self._server.admission.asks_for_tokens and not grant.agent:
+            raise Refused("a draft of an agent needs a token that names it (POST /v1/ws/ticket)", "token")
+        return await self._reception.draft(name)
 
     async def _resume(self, start: StartMessage, grant: Grant) -> Session:
         """With its ticket, and a token that would have let this very client begin it. Who comes back is who the log says."""

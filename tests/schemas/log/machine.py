@@ -41,7 +41,8 @@ CONSUMERS = st.sampled_from(["w1", "w2", "w3"])
 STAGE = st.sampled_from(STAGES)
 HAPPENS = ["step", "final", "release", "renew", "again", "barge", "replace", "stall", "retire"]
 SUCCESSOR = st.sampled_from(["", "same", "next"])
-Token = tuple[str, int]
+Token = tuple[str, int, str]
+"""Consumer, attempt, entry."""
 NOT_THE_OWNERS = "a commit went through of somebody who does not own the job, or no longer"
 COMMITTED_TWICE = "the same commit, sent again, was not told DUP and the first answer"
 
@@ -59,6 +60,8 @@ class JobModel:
     step: int = -1
     by: Token | None = None
     first_seq: int = 0
+    buried: bool = False
+    """A dead letter of it is kept."""
 
 
 @dataclass
@@ -84,6 +87,10 @@ class SessionModel:
 
     def live(self, m: JobModel) -> bool:
         return not (m.ended or self.closed or self.void(m))
+
+
+def token(consumer: str, delivery: Delivery) -> Token:
+    return consumer, delivery.attempt, delivery.entry
 
 
 class LogMachine(RuleBasedStateMachine):
@@ -415,7 +422,7 @@ class LogMachine(RuleBasedStateMachine):
             if other is not m and job.lane and other.job.lane == job.lane and s.live(other):
                 assert other.owner is None, "two in one lane"
                 assert other.place > m.place, "out of order"
-        m.owner, m.lapsed, m.deliveries = (consumer, delivery.attempt), False, delivery.attempt
+        m.owner, m.lapsed, m.deliveries = token(consumer, delivery), False, delivery.attempt
 
     def _in_hand(self, data: st.DataObject) -> tuple[str, Delivery]:
         """Somebody and what they believe to hold; of a session that a rewind undid nobody speaks any more."""
@@ -440,7 +447,7 @@ class LogMachine(RuleBasedStateMachine):
     def _renew(self, consumer: str, delivery: Delivery) -> None:
         s, m = self._known(delivery)
         [outcome] = self.h.run(self.h.bus.renew(delivery.job.stage, consumer, [delivery]))
-        assert outcome in self._expected(s, m, (consumer, delivery.attempt))
+        assert outcome in self._expected(s, m, token(consumer, delivery))
         if m and outcome is OK:
             m.lapsed = False
         elif m and outcome in (STALE, CLOSED):
@@ -466,17 +473,43 @@ class LogMachine(RuleBasedStateMachine):
             jobs = [self.tts(job.session, generation) if job.stage == "llm" else self.llm(job.session, generation)]
         arguments = (job.stage, consumer, delivery, step, ending, events, jobs)
         reply = self.h.run(self.h.bus.commit(*arguments))
-        expected = self._expected(s, m, (consumer, delivery.attempt))
+        expected = self._expected(s, m, token(consumer, delivery))
         assert reply.outcome in expected, NOT_THE_OWNERS if expected == {LOST} else (reply.outcome, expected)
         if m and reply.outcome is OK:
             self.appended(job.session, events)
             self.enqueued(s, jobs)
-            m.step, m.by, m.lapsed, m.ended = step, (consumer, delivery.attempt), False, ending != "step"
+            m.step, m.by, m.lapsed, m.ended = step, token(consumer, delivery), False, ending != "step"
+            m.buried = ending == "dead"
             m.first_seq = len(s.log)
             self.last_commit = arguments
         elif m and reply.outcome in (STALE, CLOSED):
             m.ended = True
         assert reply.seq == len(s.log)
+
+    @rule(data=st.data(), discarded=st.sampled_from([False, False, True]))
+    def dead_letter(self, data: st.DataObject, discarded: bool) -> None:
+        """Each dead job has its letter until it is discarded, or tried again: if its session still wants it, behind the others of
+        its lane, as a first delivery that goes on from the last step."""
+        letters = self.h.run(self.h.bus.dead_letters(1000))
+        buried = {(name, job) for name, s in self.sessions.items() for job, m in s.jobs.items() if m.buried}
+        known = [letter for letter in letters if letter.session in self.sessions]
+        assert {(letter.session, letter.job) for letter in known} == buried
+        assume(known)
+        letter = data.draw(st.sampled_from(known), "letter")
+        s = self.sessions[letter.session]
+        m = s.jobs[letter.job]
+        if discarded:
+            assert self.h.run(self.h.bus.discard(letter.id))
+            m.buried = False
+            return
+        outcome = self.h.run(self.h.bus.retry(letter.id))
+        passed_by = isinstance(m.job, SttJob) and any(
+            isinstance(other.job, SttJob) and other.place > m.place for other in s.jobs.values()
+        )
+        assert outcome is (CLOSED if s.closed else STALE if s.void(m) or passed_by else OK)
+        if outcome is OK:
+            m.buried = m.ended = m.lapsed = False
+            m.owner, m.deliveries, m.place = None, 0, float(next(self.count))
 
     def _event_of(self, job: Job, ending: str) -> Event:
         name = self.name()
@@ -496,7 +529,7 @@ class LogMachine(RuleBasedStateMachine):
         stage, consumer, delivery, step, ending, events, jobs = self.last_commit
         s = self.sessions.get(delivery.job.session)
         m = s.jobs.get(delivery.job.id) if s else None
-        if s is None or m is None or m.step < step or m.by != (consumer, delivery.attempt):  # rewound or outrun
+        if s is None or m is None or m.step < step or m.by != token(consumer, delivery):  # rewound or outrun
             return
         asks = "someone" if other else consumer
         reply = self.h.run(self.h.bus.commit(stage, asks, delivery, step, ending, events, jobs))
@@ -514,7 +547,7 @@ class LogMachine(RuleBasedStateMachine):
     def _release(self, consumer: str, delivery: Delivery) -> None:
         s, m = self._known(delivery)
         outcome = self.h.run(self.h.bus.release(delivery.job.stage, consumer, delivery))
-        assert outcome in self._expected(s, m, (consumer, delivery.attempt))
+        assert outcome in self._expected(s, m, token(consumer, delivery))
         if m and outcome is OK:
             m.owner, m.deliveries = None, delivery.attempt - 1
         elif m and outcome in (STALE, CLOSED):
