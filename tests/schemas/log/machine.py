@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from schemas.audio import AudioRef
-from schemas.bus import Delivery, Hold, Outcome, Publication, Seen, Snapshot
+from schemas.bus import DeadLetter, Delivery, Hold, Outcome, Publication, Seen, Snapshot
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     STAGES,
@@ -39,7 +39,7 @@ SESSIONS = st.sampled_from(["a", "b", "cé"])
 GATEWAYS = st.sampled_from(["g1", "g2"])
 CONSUMERS = st.sampled_from(["w1", "w2", "w3"])
 STAGE = st.sampled_from(STAGES)
-HAPPENS = ["step", "final", "release", "renew", "again", "barge", "replace", "stall", "retire"]
+HAPPENS = ["step", "final", "dead", "release", "renew", "again", "barge", "replace", "stall", "retire", "retry"]
 SUCCESSOR = st.sampled_from(["", "same", "next"])
 Token = tuple[str, int, str]
 """Consumer, attempt, entry."""
@@ -399,12 +399,14 @@ class LogMachine(RuleBasedStateMachine):
                 self.stalls(consumer)
             elif what == "retire":
                 self.retire(consumer, delivery.job.stage)
-            elif what in ("step", "final"):
+            elif what in ("step", "final", "dead"):
                 self._commit(consumer, delivery, what, data.draw(SUCCESSOR))
             elif what == "release":
                 self._release(consumer, delivery)
             elif what == "renew":
                 self._renew(consumer, delivery)
+            elif what == "retry" and self._buried():
+                self._retry(data)
             elif what == "again" and self.last_commit:
                 self.commit_again(data.draw(st.booleans()))
 
@@ -486,22 +488,27 @@ class LogMachine(RuleBasedStateMachine):
             m.ended = True
         assert reply.seq == len(s.log)
 
-    @rule(data=st.data(), discarded=st.sampled_from([False, False, True]))
-    def dead_letter(self, data: st.DataObject, discarded: bool) -> None:
-        """Each dead job has its letter until it is discarded, or tried again: if its session still wants it, behind the others of
-        its lane, as a first delivery that goes on from the last step."""
-        letters = self.h.run(self.h.bus.dead_letters(1000))
-        buried = {(name, job) for name, s in self.sessions.items() for job, m in s.jobs.items() if m.buried}
-        known = [letter for letter in letters if letter.session in self.sessions]
-        assert {(letter.session, letter.job) for letter in known} == buried
-        assume(known)
-        letter = data.draw(st.sampled_from(known), "letter")
+    def _buried(self) -> set[tuple[str, str]]:
+        return {(name, job) for name, s in self.sessions.items() for job, m in s.jobs.items() if m.buried}
+
+    @precondition(lambda self: self._buried())
+    @rule(data=st.data())
+    def discard(self, data: st.DataObject) -> None:
+        """A letter that is put away is gone, and no other."""
+        letter, m = self._a_letter(data)
+        assert self.h.run(self.h.bus.discard(letter.id))
+        m.buried = False
+
+    @precondition(lambda self: self._buried())
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        """A dead job comes back if its session still wants it: behind the others of its lane, as a first delivery, from the last
+        step on; its letter is gone then, and stays where it is else."""
+        self._retry(data)
+
+    def _retry(self, data: st.DataObject) -> None:
+        letter, m = self._a_letter(data)
         s = self.sessions[letter.session]
-        m = s.jobs[letter.job]
-        if discarded:
-            assert self.h.run(self.h.bus.discard(letter.id))
-            m.buried = False
-            return
         outcome = self.h.run(self.h.bus.retry(letter.id))
         passed_by = isinstance(m.job, SttJob) and any(
             isinstance(other.job, SttJob) and other.place > m.place for other in s.jobs.values()
@@ -510,6 +517,14 @@ class LogMachine(RuleBasedStateMachine):
         if outcome is OK:
             m.buried = m.ended = m.lapsed = False
             m.owner, m.deliveries, m.place = None, 0, float(next(self.count))
+
+    def _a_letter(self, data: st.DataObject) -> tuple[DeadLetter, JobModel]:
+        """One of those there are: each dead job has one."""
+        letters = {(one.session, one.job): one for one in self.h.run(self.h.bus.dead_letters(1000))}
+        buried = self._buried()
+        assert {key for key in letters if key[0] in self.sessions} == buried
+        session, job = data.draw(st.sampled_from(sorted(buried)), "letter")
+        return letters[session, job], self.sessions[session].jobs[job]
 
     def _event_of(self, job: Job, ending: str) -> Event:
         name = self.name()
