@@ -1922,14 +1922,11 @@ export interface components {
         };
         /**
          * Letter
-         * @description `job`: its id within the session; `attempt`: the delivery that was the last; `retryable`: the job is kept (false: an older
+         * @description `job`: its id within the session; `attempt`: the delivery that was the last; `at`: ISO 8601; `retryable`: the job is kept (false: an older
          *     version filed it).
          */
         Letter: {
-            /**
-             * At
-             * Format: date-time
-             */
+            /** At */
             at: string;
             /** Attempt */
             attempt: number;
@@ -2656,13 +2653,10 @@ export interface components {
         };
         /**
          * Queues
-         * @description In the order of a turn.
+         * @description In the order of a turn. `at`: when they were looked at, ISO 8601.
          */
         Queues: {
-            /**
-             * At
-             * Format: date-time
-             */
+            /** At */
             at: string;
             /** Stages */
             stages: components["schemas"]["StageRow"][];
