@@ -24,8 +24,8 @@ _SENTENCES = {
 
 
 class Letter(BaseModel):
-    """`job`: its id within the session; `attempt`: the delivery that was the last; `at`: ISO 8601; `retryable`: the job is kept (false: an older
-    version filed it)."""
+    """`job`: its id within the session; `attempt`: the delivery that was the last; `at`: ISO 8601; `retryable`: the job is kept
+    (false: an older version filed it)."""
 
     id: str
     session: str

@@ -1922,8 +1922,8 @@ export interface components {
         };
         /**
          * Letter
-         * @description `job`: its id within the session; `attempt`: the delivery that was the last; `at`: ISO 8601; `retryable`: the job is kept (false: an older
-         *     version filed it).
+         * @description `job`: its id within the session; `attempt`: the delivery that was the last; `at`: ISO 8601; `retryable`: the job is kept
+         *     (false: an older version filed it).
          */
         Letter: {
             /** At */
