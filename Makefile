@@ -12,7 +12,7 @@ help:
 	@echo "make up      start everything and keep it running, with one address to open; stop with Ctrl-C"
 	@echo "make open    serve a session of the demo, or of an earlier stack, in the web app: make open ARGS=SESSION"
 	@echo "make test    the tests, in lanes at once; some of them: make test ARGS=\"tests/golden -k named\""
-	@echo "make check   format, lint, types, walls"
+	@echo "make check   format, lint, types, walls; the web app's logic, and how much of it a first visit loads"
 	@echo "make app     build the web app (make up does, too; only when something changed)"
 	@echo "make livekit build the LiveKit server that demo, up and the tests use (needs Go 1.26)"
 	@echo "make bench   one benchmark: make bench ARGS=latency"
@@ -39,9 +39,11 @@ open: app
 bench: setup
 	@$(ANTIPHON) bench $(ARGS)
 
-# Without a LiveKit server its tests are skipped, and say so; with CI set they fail. ARGS make it one ordinary pytest.
+# Without a LiveKit server or a browser its tests are skipped, and say so; with CI set they fail. ARGS make it one ordinary pytest.
 test: setup
 	@ops/locks/phones.sh
+	@ops/locks/browsers.sh
+	@ops/locks/web.sh || [ -z "$$CI" ]
 	@ops/livekit/build.sh >/dev/null || command -v livekit-server || [ -n "$$LIVEKIT_URL" ] || [ -z "$$CI" ]
 	$(if $(strip $(ARGS)),.venv/bin/pytest $(ARGS),.venv/bin/python -m tests.lanes)
 
@@ -53,6 +55,9 @@ check: setup
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PATH="$$PWD/.venv/bin:$$PATH" lint-imports
+	ops/locks/web.sh run check
+	ops/locks/web.sh run test
+	ops/locks/web.sh && ops/locks/web.sh run budget
 
 lock: setup
 	@UPGRADE="$(UPGRADE)" ops/locks/lock.sh
