@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { span } from "@/console/session/model/figures";
+import { latency } from "@/format";
 import { inBrowser } from "./browser";
 import { command, finishedCall } from "./call";
 
@@ -17,7 +17,7 @@ test("The console shows the waterfall that `antiphon show` prints.", async () =>
   for (const { turn, total, parts } of waterfalls) {
     const card = page.locator(`#turn-${turn}`);
     await card
-      .getByText(span(total * 1000), { exact: true })
+      .getByText(latency(total * 1000), { exact: true })
       .first()
       .waitFor();
     const rows = card.getByRole("list", { name: `Where the time of turn ${turn} went` }).getByRole("button");
@@ -27,7 +27,7 @@ test("The console shows the waterfall that `antiphon show` prints.", async () =>
     expect(names.map((name) => name.replace(/^.*?: (.*?)[,.].*$/, "$1"))).toEqual(
       Object.values(parts)
         .filter((seconds) => seconds > 0)
-        .map((seconds) => span(seconds * 1000)),
+        .map((seconds) => latency(seconds * 1000)),
     );
   }
 });
