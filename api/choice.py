@@ -1,8 +1,10 @@
 """Which agents callers may choose: API_AGENTS, or all there are. Whatever way into a call they take, they ask here."""
 
 from api.problems import Problem
+from schemas.bus import Drafting
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
+from schemas.drafts import is_draft
 
 _TOLD = 20
 """Names that a refusal lists."""
@@ -26,6 +28,15 @@ def chosen(settings: Settings, agents: Agents, wanted: str) -> str:
             "agent",
             f"no agent {wanted[:80]!r} can be chosen here; choose one of: {told} (settings: API_AGENTS, AGENTS)",
         )
+    return wanted
+
+
+async def chosen_or_draft(drafts: Drafting, settings: Settings, agents: Agents, wanted: str) -> str:
+    """The same for who may try a draft: whoever knows its name. Problem 404: it is no longer kept."""
+    if not is_draft(wanted):
+        return chosen(settings, agents, wanted)
+    if await drafts.draft(wanted) is None:
+        raise Problem(404, "missing", "this draft of an agent is no longer kept; make it anew (POST /v1/agents/drafts)")
     return wanted
 
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from api.choice import choosable, chosen
+from api.choice import choosable, chosen_or_draft
 from api.livekit.fields import a_persons, a_persons_attributes
 from api.livekit.rooms import new_name
 from api.problems import Problem
 from schemas.access.livekit import Access, agent_named, dispatches
+from schemas.bus import Drafting
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 
@@ -40,16 +41,17 @@ def public_url(settings: Settings) -> str:
     return settings.livekit_public_url or settings.livekit_url
 
 
-def entry_of(access: Access, settings: Settings, agents: Agents, person: Person) -> Entry:
+async def entry_of(access: Access, settings: Settings, agents: Agents, drafts: Drafting, person: Person) -> Entry:
     """What lets `person` in, for LIVEKIT_TOKEN_TTL. Problem 403: an agent that can't be chosen, an identity or attributes of
-    agents."""
+    agents; 404: a draft of an agent that is no longer kept."""
+    agent = await chosen_or_draft(drafts, settings, agents, person.agent)
     room = person.room or settings.livekit_room or new_name()
     identity = a_persons(person.identity) or f"guest-{secrets.token_hex(8)}"
     token = access.person_token(
         room,
         identity,
         timedelta(seconds=settings.livekit_token_ttl),
-        dispatches(settings.livekit_agent_name, chosen(settings, agents, person.agent)),
+        dispatches(settings.livekit_agent_name, agent),
         name=person.name,
         metadata=person.metadata,
         attributes=a_persons_attributes(dict(person.attributes)),

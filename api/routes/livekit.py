@@ -156,7 +156,7 @@ async def token(
         attributes=asked.participant_attributes or {},
         agent=_agent(asked.room_config, house),
     )
-    entry = _let_in(livekit, house, person, response)
+    entry = await _let_in(livekit, house, person, response)
     return TokenAnswer(server_url=entry.url, participant_token=entry.token)
 
 
@@ -174,7 +174,7 @@ async def short_token(
         metadata=asked.metadata or "",
         agent=asked.agent or _agent(asked.room_config, house),
     )
-    entry = _let_in(livekit, house, person, response)
+    entry = await _let_in(livekit, house, person, response)
     return ShortTokenAnswer(token=entry.token, url=entry.url, participant_token=entry.token, server_url=entry.url)
 
 
@@ -183,6 +183,6 @@ def _agent(config: RoomConfig | None, house: House) -> str:
     return agent_asked_for(wanted, house.settings, house.agents)
 
 
-def _let_in(livekit: Access, house: House, person: Person, response: Response) -> Entry:
+async def _let_in(livekit: Access, house: House, person: Person, response: Response) -> Entry:
     response.headers.update(_NOT_KEPT)
-    return entry_of(livekit, house.settings, house.agents, person)
+    return await entry_of(livekit, house.settings, house.agents, house.bus, person)

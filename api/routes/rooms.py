@@ -217,7 +217,7 @@ async def add_participant(
     async with asking(livekit) as server:
         await rooms.find(server, room)
     person = Person(room, body.identity, body.name, body.metadata, body.attributes)
-    entry = entry_of(livekit, house.settings, house.agents, person)
+    entry = await entry_of(livekit, house.settings, house.agents, house.bus, person)
     return EntryAnswer(server_url=entry.url, participant_token=entry.token, identity=entry.identity)
 
 

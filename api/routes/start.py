@@ -47,6 +47,6 @@ async def start(
         metadata=asked.metadata or inner.metadata or "",
         agent=asked.agent or inner.agent or "",
     )
-    entry = entry_of(livekit, house.settings, house.agents, person)
+    entry = await entry_of(livekit, house.settings, house.agents, house.bus, person)
     response.headers["Cache-Control"] = "no-store"
     return StartAnswer(url=entry.url, token=entry.token)

@@ -4,12 +4,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
 from api.access.who import Caller
-from api.choice import chosen
-from api.house import Here, House
-from api.problems import Problem
+from api.choice import chosen_or_draft
+from api.house import Here
 from schemas.access.tokens import Grant, mint
 from schemas.client import Name
-from schemas.drafts import is_draft
 
 router = APIRouter(prefix="/v1/ws", tags=["calls"])
 
@@ -42,18 +40,9 @@ class Ticket(BaseModel):
 async def ticket(house: Here, _: Caller, asked: TicketAsked | None = None) -> Ticket:
     """A short-lived ticket, and the gateway with the most room. 503: none is there, or none has a place."""
     asked = asked or TicketAsked()
-    agent = await _agent(house, asked.agent)
+    agent = await chosen_or_draft(house.bus, house.settings, house.agents, asked.agent)
     gateway = await house.way_in.gateway(house.bus, "websocket")
     secret = house.settings.gateway_token_secret.get_secret_value()
     grant = Grant(room=asked.room, participant=asked.participant, agent=agent)
     token = mint(secret, grant, GOOD_FOR) if secret else ""
     return Ticket(url=gateway.url, token=token, expires_in=GOOD_FOR, agent=agent, gateway=gateway.name)
-
-
-async def _agent(house: House, wanted: str) -> str:
-    """What the token is bound to. A draft is for whoever knows its name."""
-    if not is_draft(wanted):
-        return chosen(house.settings, house.agents, wanted)
-    if await house.bus.draft(wanted) is None:
-        raise Problem(404, "missing", "this draft of an agent is no longer kept; make it anew (POST /v1/agents/drafts)")
-    return wanted

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from api.house import House
+from schemas.drafts import keep_draft
 from tests.api.livekit.conftest import SECRET, agent_in, claims
 
 LONG = "/v1/livekit/token"
@@ -233,3 +234,13 @@ async def test_without_livekit_it_says_what_to_set(client: httpx2.AsyncClient, h
         answer = await client.post(path)
         assert (answer.status_code, answer.json()["code"]) == (503, "livekit_off")
         assert "LIVEKIT_URL" in answer.json()["detail"]
+
+
+async def test_a_draft_is_tried_in_a_room_too(client: httpx2.AsyncClient, house: House) -> None:
+    """Whoever knows the name of a draft may call it, whatever API_AGENTS says; one that is not kept any more is said."""
+    name = await keep_draft(house.bus, 'name = "mine"\n')
+    asked = {"agents": [{"agent_name": name}]}
+    assert agent_in((await long(client, room_config=asked))["participant_token"]) == ("", name)
+    gone = await client.post("/api/token", json={"agent": "draft-nothing"})
+    assert (gone.status_code, gone.json()["code"]) == (404, "missing")
+    assert "/v1/agents/drafts" in gone.json()["detail"]
