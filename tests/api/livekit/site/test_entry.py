@@ -103,5 +103,6 @@ async def _opens_nothing_else(site: Site, token: str) -> None:
                 headers={"Content-Type": "application/protobuf"},
             ) as answer:
                 assert answer.status in (401, 403), method
-        async with stranger.get(f"{http}/agent") as answer:
-            assert answer.status in (401, 403)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await stranger.ws_connect(f"{http}/agent")
+        assert refused.value.status in (401, 403)
