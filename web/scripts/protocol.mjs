@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import openapiTS, { astToString } from "openapi-typescript";
 
 const SCHEMA = new URL("../../schemas/client.schema.json", import.meta.url);
-const TYPES = new URL("../src/call/transport/protocol.d.ts", import.meta.url);
+const TYPES = new URL("../src/call/transport/websocket/protocol.d.ts", import.meta.url);
 
 const schemas = JSON.parse(readFileSync(SCHEMA, "utf8").replaceAll("#/$defs/", "#/components/schemas/")).$defs;
 const document = { openapi: "3.1.0", info: { title: "protocol", version: "1" }, paths: {}, components: { schemas } };

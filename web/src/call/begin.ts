@@ -23,9 +23,9 @@ function listen(hear: Microphone | { device: string } | "none"): Promise<Microph
 
 async function open(wish: Wish): Promise<Transport> {
   if (wish.kind === "websocket") {
-    const { WebSocketTransport } = await import("@/call/transport/websocket");
+    const { WebSocketTransport } = await import("@/call/transport/websocket/transport");
     return WebSocketTransport.open(wish);
   }
-  const { LiveKitTransport } = await import("@/call/transport/livekit");
+  const { LiveKitTransport } = await import("@/call/transport/livekit/transport");
   return LiveKitTransport.open(wish);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { CallEvent } from "@/call/model/events";
-import { LiveKitWords, turnOf } from "@/call/transport/livekit-words";
-import { afterClose, type Closed } from "@/call/transport/reconnect";
+import { LiveKitWords, turnOf } from "@/call/transport/livekit/words";
+import { afterClose, type Closed } from "@/call/transport/websocket/reconnect";
 import { chosen } from "@/call/wish";
 
 const closed: Closed = { code: 1006, error: null, ended: "", resumable: true, lostFor: 0, tries: 0 };

@@ -1,10 +1,7 @@
 import {
-  type ByteStreamReader,
-  ConnectionQuality,
   DisconnectReason,
   LocalVideoTrack,
   type Participant,
-  ParticipantKind,
   type RemoteTrack,
   Room,
   RoomEvent,
@@ -14,26 +11,17 @@ import {
 } from "livekit-client";
 import { ApiError } from "@/api/client";
 import { liveKitToken, removeFromRoom } from "@/call/api";
-import type { AgentState, CallEvent, Person, Quality } from "@/call/model/events";
-import { LiveKitWords } from "@/call/transport/livekit-words";
-import { TrackVoice } from "@/call/transport/track-voice";
-import type { Listener, Resolution, Tile, Transport, Video, Wish } from "@/call/transport/transport";
+import type { AgentState, CallEvent } from "@/call/model/events";
+import { Chat } from "@/call/transport/livekit/chat";
+import { everybodyIn, isAgent, personOf, QUALITIES, stateOf, tilesOf } from "@/call/transport/livekit/people";
+import { TrackVoice } from "@/call/transport/livekit/voice";
+import { LiveKitWords } from "@/call/transport/livekit/words";
+import type { Listener, Resolution, Transport, Video, Wish } from "@/call/transport/transport";
 import { cameraProblem, type Microphone } from "@/sound/microphone";
 
-const FILES = "antiphon.files";
-const LARGEST_FILE = 5_000_000;
 const SESSION = "antiphon.session";
-const STATE = "lk.agent.state";
 
 const PRESETS = { "360p": VideoPresets.h360, "720p": VideoPresets.h720, "1080p": VideoPresets.h1080 };
-
-const QUALITIES: Record<ConnectionQuality, Quality> = {
-  [ConnectionQuality.Excellent]: "good",
-  [ConnectionQuality.Good]: "fair",
-  [ConnectionQuality.Poor]: "poor",
-  [ConnectionQuality.Lost]: "poor",
-  [ConnectionQuality.Unknown]: "unknown",
-};
 
 const ENDINGS: Partial<Record<DisconnectReason, string>> = {
   [DisconnectReason.CLIENT_INITIATED]: "You left the call.",
@@ -54,12 +42,12 @@ export class LiveKitTransport implements Transport {
     (event) => this.tell(event),
     () => this.voice.position(),
   );
+  private readonly chat = new Chat(this.room, (event) => this.tell(event));
   private listener: Listener = () => {};
   private tilesChanged: () => void = () => {};
   private session = "";
   private agentState: AgentState = "absent";
   private muted = false;
-  private files = 0;
 
   private constructor(private readonly wish: Wish) {
     this.video = {
@@ -69,7 +57,7 @@ export class LiveKitTransport implements Transport {
           if (error.name !== "NotAllowedError") throw error; // they thought better of it
         });
       },
-      tiles: () => this.tiles(),
+      tiles: () => tilesOf(everybodyIn(this.room)),
       onTiles: (listener) => {
         this.tilesChanged = listener;
       },
@@ -128,15 +116,10 @@ export class LiveKitTransport implements Transport {
   talk(): void {}
 
   async say(text: string): Promise<void> {
-    await this.room.localParticipant.sendText(text, { topic: "lk.chat" });
+    await this.chat.say(text);
   }
 
-  readonly share = async (file: File): Promise<void> => {
-    if (file.size > LARGEST_FILE)
-      throw new Error(`${file.name} is larger than 5 MB, which is the most that is shared here.`);
-    await this.room.localParticipant.sendFile(file, { topic: FILES, mimeType: file.type });
-    this.shared(this.identity, file.name, file);
-  };
+  readonly share = (file: File): Promise<void> => this.chat.share(file);
 
   readonly remove = async (identity: string): Promise<void> => {
     await removeFromRoom(this.room.name, identity);
@@ -197,8 +180,6 @@ export class LiveKitTransport implements Transport {
       "lk.transcription",
       (reader, { identity }) => void this.transcribed(reader, identity),
     );
-    room.registerTextStreamHandler("lk.chat", (reader, { identity }) => void this.chatted(reader, identity));
-    room.registerByteStreamHandler(FILES, (reader, { identity }) => void this.received(reader, identity));
   }
 
   private broken(): void {
@@ -239,29 +220,10 @@ export class LiveKitTransport implements Transport {
     else this.words.person(identity, segment, text, attributes["lk.transcription_final"] === "true");
   }
 
-  private async chatted(reader: TextStreamReader, participant: string): Promise<void> {
-    const text = await reader.readAll().catch(() => "");
-    if (text) this.tell({ type: "typed", id: reader.info.id, participant, text: text.slice(0, 4000) });
-  }
-
-  private async received(reader: ByteStreamReader, participant: string): Promise<void> {
-    if ((reader.info.size ?? LARGEST_FILE + 1) > LARGEST_FILE) return;
-    const chunks = await reader.readAll().catch(() => null);
-    if (chunks !== null) this.shared(participant, reader.info.name, new Blob(chunks as BlobPart[]));
-  }
-
-  /** Whatever a file says it is, the browser is told that it is bytes: it is saved, and never opened as a page of ours. */
-  private shared(participant: string, name: string, file: Blob): void {
-    this.files++;
-    const url = URL.createObjectURL(new Blob([file], { type: "application/octet-stream" }));
-    const id = `file-${this.files}`;
-    this.tell({ type: "file", id, participant, name: name.slice(0, 200), size: file.size, url });
-  }
-
   // ── who is there ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   private look(): void {
-    const everybody: Participant[] = [this.room.localParticipant, ...this.room.remoteParticipants.values()];
+    const everybody = everybodyIn(this.room);
     const agent = everybody.find(isAgent);
     const { speaking } = this;
     for (const participant of everybody) {
@@ -270,7 +232,7 @@ export class LiveKitTransport implements Transport {
       else speaking.delete(participant.identity);
       this.tell({ type: "speech", participant: participant.identity, speaking: participant.isSpeaking });
     }
-    this.tell({ type: "people", people: everybody.map((participant) => this.person(participant)) });
+    this.tell({ type: "people", people: everybody.map(personOf) });
     this.tell({ type: "quality", quality: QUALITIES[this.room.localParticipant.connectionQuality] });
     const state = stateOf(agent);
     if (state !== this.agentState) this.tell({ type: "agent", state });
@@ -282,35 +244,6 @@ export class LiveKitTransport implements Transport {
   }
 
   private readonly speaking = new Set<string>();
-
-  private person(participant: Participant): Person {
-    return {
-      identity: participant.identity,
-      name: participant.name || (isAgent(participant) ? "Agent" : ""),
-      kind: participant.isLocal ? "me" : isAgent(participant) ? "agent" : "person",
-      muted: !participant.isMicrophoneEnabled,
-      speaking: participant.isSpeaking,
-      quality: QUALITIES[participant.connectionQuality],
-    };
-  }
-
-  private tiles(): Tile[] {
-    const everybody: Participant[] = [this.room.localParticipant, ...this.room.remoteParticipants.values()];
-    return everybody.flatMap((participant) =>
-      [...participant.videoTrackPublications.values()].flatMap(({ track, isMuted, source, trackSid }) =>
-        track === undefined || isMuted
-          ? []
-          : {
-              id: trackSid,
-              identity: participant.identity,
-              name: participant.isLocal ? "You" : participant.name || participant.identity,
-              source: source === Track.Source.ScreenShare ? ("screen" as const) : ("camera" as const),
-              mine: participant.isLocal,
-              track: track.mediaStreamTrack,
-            },
-      ),
-    );
-  }
 
   private async setCamera(resolution: Resolution | null, device: string): Promise<void> {
     const { localParticipant } = this.room;
@@ -333,17 +266,6 @@ export class LiveKitTransport implements Transport {
   private tell(event: CallEvent): void {
     this.listener(event);
   }
-}
-
-function isAgent(participant: Participant): boolean {
-  return participant.kind === ParticipantKind.AGENT && !participant.attributes["lk.publish_on_behalf"];
-}
-
-function stateOf(agent: Participant | undefined): AgentState {
-  if (agent === undefined) return "absent";
-  const state = agent.attributes[STATE];
-  if (state === "listening" || state === "thinking" || state === "speaking") return state;
-  return state === "idle" || state === undefined ? "listening" : "joining";
 }
 
 function messageOf(error: unknown): string {
