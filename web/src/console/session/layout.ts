@@ -25,3 +25,24 @@ export function useHeight(element: RefObject<HTMLElement | null>): number {
   }, [element]);
   return height;
 }
+
+/** Makes something reach from where it stands to the lower end of the window, however far the page is scrolled. */
+export function useToTheEnd(element: RefObject<HTMLElement | null>, there: boolean): void {
+  useEffect(() => {
+    const one = element.current;
+    if (!there || one === null) return;
+    const reach = () => {
+      one.style.height = `${Math.max(240, window.innerHeight - one.getBoundingClientRect().top)}px`;
+    };
+    reach();
+    const observer = new ResizeObserver(reach);
+    observer.observe(document.body);
+    window.addEventListener("scroll", reach, { passive: true });
+    window.addEventListener("resize", reach);
+    return () => {
+      observer.disconnect();
+      window.removeEventListener("scroll", reach);
+      window.removeEventListener("resize", reach);
+    };
+  }, [element, there]);
+}

@@ -3,7 +3,7 @@ import { useLive, useOpening } from "@/console/session/clocking";
 import type { Log } from "@/console/session/data/events";
 import { EventsPanel } from "@/console/session/events/events-panel";
 import { Head } from "@/console/session/head";
-import { useHeight, useWide } from "@/console/session/layout";
+import { useHeight, useToTheEnd, useWide } from "@/console/session/layout";
 import { at } from "@/console/session/model/buffer";
 import { indexAt, tellingTimes, writeMoment } from "@/console/session/model/moments";
 import type { Told } from "@/console/session/model/shapes";
@@ -45,6 +45,7 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
     const event = chosen === null ? undefined : at(log.buffer, chosen);
     return event !== undefined && Math.abs(event.at_s - one.seconds) < 0.005 ? event.seq : null;
   });
+  const event = picked === null ? events[now] : at(log.buffer, picked);
   const current = useTurnAt(clock, beginnings);
 
   const wide = useWide();
@@ -52,6 +53,8 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
   const aside = shown === "turns" ? "moment" : shown;
   const player = useRef<HTMLDivElement>(null);
   const covered = useHeight(player);
+  const beside = useRef<HTMLElement>(null);
+  useToTheEnd(beside, wide);
   const address = useCallback((search: string) => window.location.origin + window.location.pathname + search, []);
   const link = useCallback(() => address(writeMoment({ seconds: clock.seconds })), [address, clock]);
 
@@ -61,7 +64,7 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
       <TurnList {...{ clock, turns, works, voices, current, covered, live }} agent={row.agent} />
     </div>
   );
-  const momentShown = <MomentPanel session={session} clock={clock} event={events[now]} epoch={epoch} />;
+  const momentShown = <MomentPanel session={session} clock={clock} event={event} epoch={epoch} />;
   const eventsShown = (
     <EventsPanel
       {...{ session, clock, chosen }}
@@ -69,12 +72,11 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
       complete={log.complete}
       failed={log.failed?.message ?? null}
       again={log.again}
-      now={picked ?? events[now]?.seq ?? 0}
+      now={event?.seq ?? 0}
       onChoose={setChosen}
       link={(seq) => address(writeMoment({ event: seq }))}
     />
   );
-  const rest = { height: `calc(100dvh - ${covered}px)` };
   return (
     <>
       <Head {...{ session, row, live, clock }} phase={log.phase} onEvent={setChosen} />
@@ -92,19 +94,27 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
       {wide ? (
         <div className="grid grid-cols-[minmax(0,1fr)_27rem]">
           {turnsShown}
-          <aside className="sticky flex flex-col border-l border-line bg-surface" style={{ ...rest, top: covered }}>
+          <aside
+            ref={beside}
+            className="sticky flex flex-col self-start border-l border-line bg-surface"
+            style={{ top: covered }}
+          >
             <Tabs
               label="Beside the turns"
               tabs={[MOMENT, { name: "events", title: "Events", count: events.length }]}
               chosen={aside}
               onChoose={setShown}
             />
-            <Panel name={aside}>{aside === "moment" ? momentShown : eventsShown}</Panel>
+            <Panel name={aside} scrolls>
+              {aside === "moment" ? momentShown : eventsShown}
+            </Panel>
           </aside>
         </div>
       ) : shown === "events" ? (
         <div className="min-h-96 bg-surface" style={{ height: `calc(100dvh - ${covered}px - 3.5rem)` }}>
-          <Panel name="events">{eventsShown}</Panel>
+          <Panel name="events" scrolls>
+            {eventsShown}
+          </Panel>
         </div>
       ) : (
         <Panel name={shown}>{shown === "moment" ? momentShown : turnsShown}</Panel>
@@ -116,13 +126,13 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
 /** Notes that belong to every call: no marks on its clock. */
 const QUIET: ReadonlySet<string> = new Set(["joined", "left"]);
 
-function Panel({ name, children }: { name: Shown; children: React.ReactNode }) {
+function Panel({ name, scrolls = false, children }: { name: Shown; scrolls?: boolean; children: React.ReactNode }) {
   return (
     <div
       id={`panel-${name}`}
       role="tabpanel"
       aria-labelledby={`tab-${name}`}
-      className="h-full min-h-0 overflow-y-auto"
+      className={scrolls ? "h-full min-h-0 flex-1 overflow-y-auto" : undefined}
     >
       {children}
     </div>

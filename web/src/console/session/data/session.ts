@@ -17,14 +17,17 @@ export function useSession(session: string, buffer: EventBuffer) {
   const changes = useRef(0);
   changes.current = lastChange(buffer);
   const pending = useRef(0);
+  /** The epoch in which it was read last. */
+  const readIn = useRef(0);
   const count = changes.current;
   const epoch = buffer.epoch;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another last change is the reason to read again
   useEffect(() => {
     const row = told.data?.row;
-    if (row === undefined || row.state === "closed" || row.events >= count || pending.current !== 0) return;
+    if (row === undefined || pending.current !== 0) return;
+    if (row.events >= count && readIn.current === epoch) return;
     pending.current = window.setTimeout(() => {
       pending.current = 0;
+      readIn.current = epoch;
       void queries.invalidateQueries({ queryKey: ["session", session] });
     }, APART);
   }, [count, epoch, told.data, session, queries]);

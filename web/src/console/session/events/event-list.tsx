@@ -23,7 +23,7 @@ export function EventList({ events, chosen, now, inStep, onChoose }: Props) {
     estimateSize: () => ROW,
     overscan: 8,
   });
-  const here = useMemo(() => lastUpTo(events, chosen ?? now), [events, chosen, now]);
+  const here = useMemo(() => lastUpTo(events, now), [events, now]);
 
   useEffect(() => {
     if (inStep && here >= 0) virtual.scrollToIndex(here, { align: "auto" });

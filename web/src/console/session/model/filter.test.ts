@@ -13,8 +13,9 @@ test("Events are found by kind, and by words in their number, type or body, what
   expect(matching(LOG, { kinds: new Set(["speech"]), text: "horse" })).toEqual([]);
 });
 
-test("The kinds are counted, the commonest first.", () => {
+test("The kinds are counted, and keep their places as more events come.", () => {
   const kinds = kindsOf(LOG);
   expect(kinds.reduce((sum, [, count]) => sum + count, 0)).toBe(LOG.length);
-  expect(kinds.map(([, count]) => count)).toEqual(kinds.map(([, count]) => count).sort((one, other) => other - one));
+  const earlier = kindsOf(LOG.slice(0, 9)).map(([kind]) => kind);
+  expect(kinds.map(([kind]) => kind).filter((kind) => earlier.includes(kind))).toEqual(earlier);
 });

@@ -13,11 +13,11 @@ export function kindOf(type: string): string {
   return type.split(".", 1)[0] as string;
 }
 
-/** The kinds that occur, with how many events each, the commonest first. */
+/** The kinds that occur, with how many events each; by name, so that they keep their places as more come. */
 export function kindsOf(events: readonly LogEvent[]): [kind: string, count: number][] {
   const counts = new Map<string, number>();
   for (const event of events) counts.set(kindOf(event.type), (counts.get(kindOf(event.type)) ?? 0) + 1);
-  return [...counts].sort(([one, many], [other, more]) => more - many || one.localeCompare(other));
+  return [...counts].sort(([one], [other]) => one.localeCompare(other));
 }
 
 /** Events of the kinds asked for, in whose number, type, words or body every word of the text stands. */

@@ -7,7 +7,7 @@ const ROLES = { system: "Instructions", user: "Caller", assistant: "Agent, as he
 export function Chat({ messages }: { messages: readonly ChatMessage[] }) {
   return (
     <section className="flex flex-col gap-2">
-      <h3 className="text-xs font-semibold text-muted">The chat, as the LLM is given it</h3>
+      <h2 className="text-xs font-semibold text-muted">The chat, as the LLM is given it</h2>
       {messages.length === 0 ? <p className="text-sm text-muted">Nothing yet.</p> : null}
       <ol className="flex flex-col gap-3">
         {messages.map((message, index) => (

@@ -85,7 +85,7 @@ function Now({ state }: { state: SessionState }) {
   if (open.length === 0 && state.says.length === 0) return null;
   return (
     <section className="flex flex-col gap-2 text-sm">
-      <h3 className="text-xs font-semibold text-muted">Just then</h3>
+      <h2 className="text-xs font-semibold text-muted">Just then</h2>
       {open.map((turn) => {
         const said = turn.utterances.map((one) => one.text ?? one.before).filter(Boolean);
         const typed = turn.letters.map((one) => one.text);

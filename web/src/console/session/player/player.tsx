@@ -1,5 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { addressOf, loadable } from "@/console/session/data/read";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { usePeaks } from "@/console/session/data/session";
 import type { Note, Turn } from "@/console/session/model/shapes";
 import { beginning, beside, end, turnAt } from "@/console/session/model/turns";
@@ -8,6 +7,7 @@ import { type Clock, useClock } from "@/console/session/player/clock";
 import { Controls } from "@/console/session/player/controls";
 import type { Score } from "@/console/session/player/draw";
 import { useKeys } from "@/console/session/player/keys";
+import { Sound } from "@/console/session/player/sound";
 import { Timeline } from "@/console/session/player/timeline";
 import { around, isWhole, type Window, whole, zoom } from "@/console/session/player/window";
 
@@ -25,7 +25,7 @@ interface Props {
 export function Player({ session, clock, live, turns, notes, voices, link }: Props) {
   const duration = useClock(clock, (one) => one.duration);
   const version = useHeld(live ? turns.filter((turn) => turn.how).length : 0, clock);
-  const [silent, setSilent] = useState(false);
+  const [silent, setSilent] = useState("");
   const peaks = usePeaks(session, version, pointsFor(duration));
   const [chosen, setChosen] = useState<Window | null>(null);
   const view = useMemo(() => chosen ?? whole(duration), [chosen, duration]);
@@ -67,40 +67,11 @@ export function Player({ session, clock, live, turns, notes, voices, link }: Pro
       <Controls clock={clock} live={live} enlarged={chosen !== null} onZoom={onZoom} onTurn={onTurn} link={link} />
       <Sound key={session} session={session} version={version} clock={clock} onSilent={setSilent} />
       {silent ? (
-        <p className="text-xs text-muted">
-          No sound of this call is kept any more, or none was made yet: the clock runs without it.
+        <p role="status" className="text-xs text-muted">
+          {silent} The clock runs without it.
         </p>
       ) : null}
     </section>
-  );
-}
-
-interface SoundProps {
-  session: string;
-  version: number;
-  clock: Clock;
-  onSilent: (silent: boolean) => void;
-}
-
-function Sound({ session, version, clock, onSilent }: SoundProps) {
-  const element = useRef<HTMLAudioElement>(null);
-  const source = loadable(addressOf(session, `/audio.wav${version ? `?version=${version}` : ""}`));
-  useEffect(() => () => clock.attach(null), [clock]);
-  return (
-    // biome-ignore lint/a11y/useMediaCaption: its words stand below, and light up as they sound
-    <audio
-      ref={element}
-      src={source}
-      preload="metadata"
-      onLoadedMetadata={() => {
-        onSilent(false);
-        clock.attach(element.current);
-      }}
-      onError={() => {
-        onSilent(true);
-        clock.attach(null);
-      }}
-    />
   );
 }
 

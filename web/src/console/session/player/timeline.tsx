@@ -50,10 +50,12 @@ export function Timeline({ clock, score, view, onView }: Props) {
   });
 
   const drag = (event: PointerEvent<HTMLDivElement>) => {
+    const x = event.clientX - event.currentTarget.getBoundingClientRect().left;
+    const near = score.notes.find((note) => Math.abs(xOf(view, note.at_s, width) - x) < NEAR);
+    event.currentTarget.title = near?.text ?? "";
     if (event.buttons !== 1) return;
     if (event.type === "pointerdown") event.currentTarget.setPointerCapture(event.pointerId);
-    const left = event.currentTarget.getBoundingClientRect().left;
-    clock.seek(secondsAt(view, event.clientX - left, width));
+    clock.seek(secondsAt(view, x, width));
   };
   const at = xOf(view, seconds, width);
   return (
@@ -82,6 +84,9 @@ export function Timeline({ clock, score, view, onView }: Props) {
     </div>
   );
 }
+
+/** Pixels from a mark within which its sentence is told. */
+const NEAR = 7;
 
 function useWidth(frame: React.RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);

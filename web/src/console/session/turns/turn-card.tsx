@@ -42,9 +42,9 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
       className={clsx("rounded-md border bg-surface", current ? "border-accent shadow-card" : "border-line")}
     >
       <header className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 pt-3">
-        <h3 id={`turn-${turn.turn}-name`} className="text-sm font-semibold">
+        <h2 id={`turn-${turn.turn}-name`} className="text-sm font-semibold">
           Turn {turn.turn}
-        </h3>
+        </h2>
         {turn.total_ms === null ? null : <Chip>{latency(turn.total_ms)}</Chip>}
         <State turn={turn} />
         <Button

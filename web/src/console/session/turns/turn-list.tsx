@@ -1,5 +1,5 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Turn } from "@/console/session/model/shapes";
 import { byTurn } from "@/console/session/model/turns";
 import type { Voice } from "@/console/session/model/voices";
@@ -24,11 +24,7 @@ interface Props {
 /** Every turn of the call; only those near the window are there. The one that is on is brought into view. */
 export function TurnList({ clock, turns, works, voices, agent, current, covered, live }: Props) {
   const list = useRef<HTMLDivElement>(null);
-  const [top, setTop] = useState(0);
-  useLayoutEffect(() => {
-    const rect = list.current?.getBoundingClientRect();
-    if (rect) setTop(rect.top + window.scrollY);
-  }, []);
+  const top = useTop(list, turns.length > 0);
   const virtual = useWindowVirtualizer({
     count: turns.length,
     estimateSize: () => 320,
@@ -84,6 +80,21 @@ export function TurnList({ clock, turns, works, voices, agent, current, covered,
 }
 
 const NONE: never[] = [];
+
+/** Where on the page something begins; what stands above it may grow. */
+function useTop(element: RefObject<HTMLElement | null>, there: boolean): number {
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => {
+    const around = there ? element.current?.parentElement : null;
+    if (!around) return;
+    const look = () => setTop(Math.round((element.current?.getBoundingClientRect().top ?? 0) + window.scrollY));
+    look();
+    const observer = new ResizeObserver(look);
+    observer.observe(around);
+    return () => observer.disconnect();
+  }, [element, there]);
+  return top;
+}
 
 /** Its card begins within what is seen of the page. */
 function seen(turn: Turn, covered: number): boolean {
