@@ -13,16 +13,19 @@ test("The state at a moment is that after the last event which, with all before 
   expect([-1, 0, 1.9, 2, 2.9, 9].map((seconds) => indexAt(times, seconds))).toEqual([-1, 0, 0, 2, 2, 3]);
 });
 
-test("A link to a moment leads back to it, by second or by event.", () => {
+test("A link to a moment leads back to it, by second, by event or by turn.", () => {
   expect(readMoment(writeMoment({ seconds: 12.3456 }))).toEqual({ seconds: 12.35 });
   expect(readMoment(writeMoment({ event: 88 }))).toEqual({ event: 88 });
+  expect(readMoment(writeMoment({ turn: 7 }))).toEqual({ turn: 7 });
   const buffer = add(EMPTY, golden("barge_in"));
+  expect(secondsOf({ turn: 2 }, buffer)).toBe(buffer.events.find(({ turn }) => turn === 2)?.at_s);
+  expect(secondsOf({ turn: 99 }, buffer)).toBeUndefined();
   expect(secondsOf({ event: 14 }, buffer)).toBeCloseTo(3.896);
   expect(secondsOf({ event: 88 }, buffer)).toBeUndefined();
 });
 
 test("An address that names no moment, or a nonsensical one, means none.", () => {
-  for (const search of ["", "?t=", "?t=soon", "?t=-1", "?event=0", "?event=1.5", "?event=x", "?t=Infinity"])
+  for (const search of ["", "?t=", "?t=soon", "?t=-1", "?event=0", "?event=1.5", "?event=x", "?turn=-1", "?t=Infinity"])
     expect(readMoment(search), search).toBeNull();
 });
 

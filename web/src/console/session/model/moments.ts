@@ -26,13 +26,15 @@ export function indexAt(times: Float64Array, seconds: number): number {
 }
 
 /** A moment somebody shares. */
-export type Moment = { seconds: number } | { event: number } | null;
+export type Moment = { seconds: number } | { event: number } | { turn: number } | null;
 
-/** `?t=12.34` or `?event=88`; null where neither is given, or what is given is no number. */
+/** `?t=12.34`, `?event=88` or `?turn=7`; null where none is given, or what is given is no number. */
 export function readMoment(search: string): Moment {
   const asked = new URLSearchParams(search);
   const event = Number(asked.get("event") ?? Number.NaN);
   if (Number.isInteger(event) && event > 0) return { event };
+  const turn = Number(asked.get("turn") ?? Number.NaN);
+  if (Number.isInteger(turn) && turn > 0) return { turn };
   const given = asked.get("t");
   const seconds = given === null || given === "" ? Number.NaN : Number(given);
   return Number.isFinite(seconds) && seconds >= 0 ? { seconds } : null;
@@ -40,11 +42,13 @@ export function readMoment(search: string): Moment {
 
 export function writeMoment(moment: Moment): string {
   if (moment === null) return "";
+  if ("turn" in moment) return `?turn=${moment.turn}`;
   return "event" in moment ? `?event=${moment.event}` : `?t=${moment.seconds.toFixed(2)}`;
 }
 
 /** The second a moment means; undefined while its event is not known. */
 export function secondsOf(moment: Moment, buffer: EventBuffer): number | undefined {
   if (moment === null) return undefined;
+  if ("turn" in moment) return buffer.events.find(({ turn }) => turn === moment.turn)?.at_s;
   return "event" in moment ? at(buffer, moment.event)?.at_s : moment.seconds;
 }
