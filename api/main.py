@@ -62,6 +62,26 @@ def listen(settings: Settings) -> socket.socket:
     return made
 
 
+def server_of(house: House) -> uvicorn.Server:
+    """What serves it, on sockets that are given to it. SettingsError: API_PROXIES names what is no address."""
+    return _Server(
+        uvicorn.Config(
+            create_app(house),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            loop="none",
+            http=visitors(Door(house.settings, house.figures)),
+            proxy_headers=False,  # it believes loopback; API_PROXIES says whom we do
+            ws="none",
+            h11_max_incomplete_event_size=_HEADERS,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=_GRACE,
+        )
+    )
+
+
 async def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     set_up_logging(settings.log_level, settings.log_format, "api")
@@ -71,22 +91,7 @@ async def run_api(settings: Settings) -> None:
     bus = connect(settings)
     house = house_of(settings, bus)
     with listen(settings) as door:
-        server = _Server(
-            uvicorn.Config(
-                create_app(house),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                loop="none",
-                http=visitors(Door(settings, house.figures)),
-                proxy_headers=False,  # it believes loopback; API_PROXIES says whom we do
-                ws="none",
-                h11_max_incomplete_event_size=_HEADERS,
-                timeout_keep_alive=15,
-                timeout_graceful_shutdown=_GRACE,
-            )
-        )
+        server = server_of(house)
         tasks = Tasks()
         connecting = tasks.spawn(_connect(house), "log")
         serving = asyncio.ensure_future(server.serve([door]))

@@ -32,14 +32,16 @@ async def record(request: Request, status: int, bus: Bus) -> None:
     places = dict(request.path_params)
     session = _fit(str(places.pop("session", "")))
     more = {**places, **getattr(request.state, "about", {})}
-    told = " ".join(f"{name}={_fit(str(value))}" for name, value in more.items())
+    told = " ".join(
+        f"{name}={one_line(str(value), 8) if name == 'key' else _fit(str(value))}" for name, value in more.items()
+    )
     action, address = f"{request.method} {path}", getattr(request.state, "address", "")
     try:
         await bus.record(
             Deed(await bus.now(), who.name, who.role, who.key, address, action, session, told[: 4 * _LONGEST], status)
         )
     except BusError as error:
-        log.error("not recorded (%s): %s %s, session %s, %s: %d", error, who.name, action, session, told, status)
+        log.error("not recorded (%s): %s, %s, %s %s: %d", error, who.name, action, session, told, status)
 
 
 def _fit(text: str) -> str:

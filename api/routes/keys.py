@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
+from api.access.record import about
 from api.access.who import Admin, Role
 from api.house import Here
 from api.problems import Problem, missing
@@ -51,11 +52,12 @@ async def all_keys(_: Admin, house: Here) -> KeyRows:
 
 
 @router.post("", status_code=201)
-async def add_key(asked: NewKey, _: Admin, house: Here) -> MadeKey:
+async def add_key(request: Request, asked: NewKey, _: Admin, house: Here) -> MadeKey:
     """It is good within a second or two. To replace a key without a gap: add its successor, hand that out, remove the old one."""
     key, shown = new_key(asked.name, asked.role, await house.bus.now())
     if not await house.bus.add_key(key):
         raise Problem(409, "too_many", f"there are {MOST} keys already; remove some first")
+    about(request, key=key.key, name=key.name, role=key.role)
     return MadeKey(key=_row(key), shown=shown)
 
 
