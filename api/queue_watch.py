@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from schemas.bus import Overseeing, StageSeen
@@ -27,9 +27,10 @@ class Look:
 
 
 class QueueWatch:
-    """One a process, so that the log is asked once, however many look on."""
+    """One a process, so that the log is asked once, however many look on. `clock`: seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._looking = asyncio.Lock()
         self._done: deque[tuple[float, dict[Stage, int]]] = deque()
         self._last: tuple[float, Look] | None = None
@@ -37,7 +38,7 @@ class QueueWatch:
     async def latest(self, bus: Overseeing) -> Look:
         """As it is, or was less than a second ago. BusError."""
         async with self._looking:
-            now = time.monotonic()
+            now = self._clock()
             if self._last is None or now - self._last[0] >= EVERY:
                 stages = await bus.stages()
                 self._last = (now, Look(time.time(), stages, self._rates(stages, now)))
@@ -53,7 +54,7 @@ class QueueWatch:
                 if look is not told:
                     yield look
                 told = look
-                wait = EVERY - (time.monotonic() - self._last[0]) if self._last else EVERY
+                wait = EVERY - (self._clock() - self._last[0]) if self._last else EVERY
             except BusError as error:
                 yield error
             await asyncio.sleep(max(0.02, wait))
