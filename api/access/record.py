@@ -14,6 +14,8 @@ from schemas.text.clean import one_line
 log = logging.getLogger("antiphon.api.audit")
 
 _LOOKS = ("GET", "HEAD", "OPTIONS")
+_CHECKS = ("/v1/agents/validate",)
+"""Nothing is done there: the editor asks with each pause in the typing."""
 _LONGEST = 120
 
 
@@ -29,6 +31,8 @@ async def record(request: Request, status: int, bus: Bus) -> None:
     if who is None or requires == "caller" or request.method in _LOOKS:
         return
     path = getattr(request.scope.get("route"), "path", "")
+    if path in _CHECKS:
+        return
     places = dict(request.path_params)
     session = _fit(str(places.pop("session", "")))
     more = {**places, **getattr(request.state, "about", {})}

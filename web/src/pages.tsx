@@ -12,6 +12,8 @@ export interface Page {
 /** Each view is loaded when it is gone to. */
 export const PAGES: readonly Page[] = [
   { path: "/", role: "caller", view: lazy(() => import("@/call/page")) },
+  { path: "/latency", role: "operator", view: lazy(() => import("@/console/latency/page")) },
+  { path: "/access/:part?", role: "admin", view: lazy(() => import("@/access/page")) },
   { path: "/agents/:agent?", role: "operator", view: lazy(() => import("@/console/agents/page")) },
   { path: "/sessions", role: "operator", view: lazy(() => import("@/console/sessions/page")) },
   { path: "/queues", role: "operator", view: lazy(() => import("@/console/queues/page")) },
