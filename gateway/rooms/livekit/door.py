@@ -271,8 +271,8 @@ class Dispatch:
         return look
 
     def _agent_for(self, metadata: str) -> tuple[AgentSpec, str]:
-        """By the job's metadata, {"agent": NAME} or NAME alone; else the one called like LIVEKIT_AGENT_NAME; else the default. With
-        the name of a draft, where it is yet to be looked up: whoever signed the job's token has named it.
+        """By the job's metadata, {"agent": NAME} or NAME alone; else the one called like LIVEKIT_AGENT_NAME; else the default.
+        With the name of a draft, where it is yet to be looked up: whoever signed the job's token has named it.
 
         AgentSpecError: it names one that is not here.
         """
