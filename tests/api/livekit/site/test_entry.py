@@ -1,5 +1,6 @@
 """What the API hands out opens a real LiveKit room to LiveKit's own client, with the agent in it."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -7,6 +8,8 @@ import httpx2
 import pytest
 from livekit import api, rtc
 
+from schemas.access.livekit import Access, dispatches
+from schemas.drafts import keep_draft
 from schemas.events import ParticipantJoined, SessionStarted
 from tests.api.livekit.site.conftest import Guests
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
@@ -51,6 +54,37 @@ async def test_a_named_gateway_comes_where_nothing_is_asked_for(site: Site, gues
     await site.gateway(livekit_agent_name="desk")
     ann = await guests.come()
     await until(lambda: session_of(ann), "the agent")
+
+
+async def test_a_draft_answers_in_a_room(site: Site, guests: Guests) -> None:
+    """An agent that is not saved yet comes to whoever has a token that names it, as it was written."""
+    gateway = await site.gateway()
+    name = await keep_draft(gateway.bus, 'name = "tried"\ninstructions = "Talk like a pirate."\n')
+    # the draft lies in the gateway's log; the API's own is another one here, which the token does not go through
+    token = Access(site.livekit.url, site.livekit.api_key, site.livekit.api_secret).person_token(
+        "lobby", "ann", timedelta(minutes=5), dispatches("", name)
+    )
+    ann = await guests.connect(site.livekit.url, token)
+    session = await until(lambda: session_of(ann), "the agent")
+    started = (await site.events(session))[0]
+    assert isinstance(started, SessionStarted)
+    assert (started.agent.name, started.agent.instructions) == ("tried", "Talk like a pirate.")
+
+
+async def test_a_draft_that_is_gone_leaves_the_room_to_its_people(
+    site: Site, guests: Guests, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where it is no longer kept no session begins, and the gateway's log says why."""
+    gateway = await site.gateway()
+    token = Access(site.livekit.url, site.livekit.api_key, site.livekit.api_secret).person_token(
+        "lobby", "ann", timedelta(minutes=5), dispatches("", "draft-gone")
+    )
+    ann = await guests.connect(site.livekit.url, token)
+
+    await until(lambda: "no longer kept" in caplog.text, "why no agent comes, in the log")
+    assert await gateway.bus.sessions() == []
+    assert agents(ann) == []
+    assert ann.isconnected()
 
 
 async def test_a_token_is_for_its_room_only(site: Site, client: httpx2.AsyncClient) -> None:
