@@ -131,6 +131,8 @@ class Pages:
             "Cache-Control": "public, max-age=31536000, immutable" if file.forever else "no-cache",
             "Vary": "Accept-Encoding",
         }
+        if name == _WORKER:
+            said["Content-Security-Policy"] = policy()
         if content.etag in [one.strip().removeprefix("W/") for one in headers.get("If-None-Match", "").split(",")]:
             return Response(status_code=304, headers=said)
         accepted = {one.partition(";")[0].strip() for one in headers.get("Accept-Encoding", "").split(",")}
@@ -210,3 +212,7 @@ def _read(file: _File) -> _Content:
     if file.path.suffix in _PACKED and "gzip" not in packed and len(raw) > 1024:
         packed["gzip"] = gzip.compress(raw, 6, mtime=0)
     return _Content(raw, f'"{hashlib.sha256(raw).hexdigest()[:20]}"', packed)
+
+
+_WORKER = "sw.js"
+"""The service worker: it fetches the app's files, by the policy that comes with itself."""

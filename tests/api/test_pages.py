@@ -47,6 +47,13 @@ async def test_the_page_stands_at_the_apps_own_addresses(client: httpx2.AsyncCli
     assert (await client.head("/", headers=BROWSER)).headers["content-length"] == str(len(PAGE))
 
 
+async def test_the_service_worker_may_fetch_the_app(client: httpx2.AsyncClient) -> None:
+    """The policy that comes with the service worker lets it fetch from its own origin: else no page would load under it."""
+    said = (await client.get("/sw.js")).headers["content-security-policy"]
+    assert "connect-src 'self'" in said
+    assert "script-src 'self'" in said
+
+
 @pytest.mark.parametrize(
     ("path", "kind", "cache"),
     [
