@@ -8,9 +8,11 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gateway.http.listening_in import ListenDoor
+from gateway.http.presence import Presence
 from gateway.http.server import PublicPort, Server
 from gateway.rooms.file.door import rejoin_file
 from gateway.rooms.livekit.desk import JoinDesk
@@ -28,10 +30,12 @@ from schemas.clock import Clock
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import BusFull, BusUnavailable
+from schemas.events import TransportName
 from schemas.log import connect
 from schemas.process.clock import MonotonicClock
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
+from schemas.process.tasks import Tasks
 
 if TYPE_CHECKING:
     from gateway.rooms.livekit.door import Dispatch
@@ -51,6 +55,13 @@ class Gateway:
     health: Health
     phones: Phones | None = None
     livekit: "Dispatch | None" = None
+    presence: Presence | None = None
+    _telling: Tasks = field(default_factory=Tasks)
+
+    def tell(self, presence: Presence) -> None:
+        """Let the deployment know of it, from now on."""
+        self.presence = presence
+        self._telling.spawn(presence.run(), "presence")
 
     @property
     def url(self) -> str:
@@ -61,7 +72,12 @@ class Gateway:
         self.reception.draining = True
         if self.livekit is not None:
             self.livekit.drain()
+        if self.presence is not None:
+            await self.presence.tell()
         await self.reception.drain(drain)
+        await self._telling.aclose()
+        if self.presence is not None:
+            await self.presence.take_back()
         if self.phones is not None:
             await self.phones.aclose()
         if self.livekit is not None:
@@ -84,6 +100,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     reception.transports = {one.name: one for one in transports(house.clock, livekit)}
     server = Server(PublicPort.of(settings), house, engine.sessions)
     server.add(WebSocketDoor(reception, server).routes())
+    server.add(ListenDoor(server, house, engine.sessions).routes())
     server.add(JoinDesk(server, livekit.join if livekit else None).routes())
     health = Health(
         settings.health_host, settings.health_port, house.metrics.text, lambda: _obstacles(reception, livekit)
@@ -107,7 +124,19 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         raise
     if livekit is not None:
         livekit.start()
-    return Gateway(bus, house, engine, reception, server, health, phones, livekit)
+    started = Gateway(bus, house, engine, reception, server, health, phones, livekit)
+    started.tell(Presence(reception, server, _ways_in(phones, livekit), settings.gateway_public_url))
+    return started
+
+
+def _ways_in(phones: Phones | None, livekit: "Dispatch | None") -> list[TransportName]:
+    """The kinds of room that sessions begin in here."""
+    found: list[TransportName] = ["websocket"]
+    if livekit is not None:
+        found.append("livekit")
+    if phones is not None:
+        found.append("sip")
+    return found
 
 
 def _livekit(settings: Settings, reception: Reception) -> "Dispatch | None":

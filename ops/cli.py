@@ -18,7 +18,9 @@ from ops.stack.private import MASK
 COMMANDS = {
     "demo": ("ops.commands.demo:demo", "Hold a spoken conversation, and explain it."),
     "up": ("ops.commands.up:up", "Start everything on this machine, until Ctrl-C."),
+    "open": ("ops.commands.open:open_session", "Open a session in the web app."),
     "gateway": ("ops.commands.gateway:gateway", "Run one gateway."),
+    "api": ("ops.commands.api:api", "Run the HTTP API, and the web app with it."),
     "worker": ("ops.commands.worker:worker", "Run one worker of a stage."),
     "llm-server": ("ops.commands.llm_server:llm_server", "Run the embedded OpenAI-compatible LLM server."),
     "call": ("ops.commands.call:call", "Call a gateway with a recording."),
@@ -46,6 +48,11 @@ SIP = {
     "calls": ("ops.commands.sip:calls", "The phones that are in rooms now."),
     "hang-up": ("ops.commands.sip:hang_up", "End one call."),
     "transfer": ("ops.commands.sip:transfer", "Hand a call to another number."),
+}
+KEY = {
+    "add": ("ops.commands.key:add", "Make a key for the HTTP API."),
+    "list": ("ops.commands.key:list_all", "List the keys."),
+    "remove": ("ops.commands.key:remove", "Remove a key."),
 }
 
 _PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
@@ -84,6 +91,7 @@ def _loader(name: str, place: str) -> Callable[[], Any]:
 
 app = table(COMMANDS, "Antiphon: voice agents as an ordered log. Try `antiphon demo`, then what it suggests.")
 app.add_typer(table(SIP, "Phones in LiveKit rooms: trunks, rules, calls."), name="sip")
+app.add_typer(table(KEY, "Keys of the HTTP API: who may use it."), name="key")
 
 
 def main() -> None:

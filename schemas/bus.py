@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+from schemas.access.allowance import Allowance
+from schemas.access.audit import Deed
+from schemas.access.keys import ApiKey
 from schemas.clock import Micros
-from schemas.events import Event, Stage
+from schemas.events import Event, Stage, TransportName
 from schemas.jobs import Job
 from schemas.languages import Announced
 
 Ending = Literal["step", "final", "dead"]
+DRAFTS = 100
+"""Drafts of agents that are kept at once."""
 
 
 class Outcome(StrEnum):
@@ -38,6 +43,8 @@ class Outcome(StrEnum):
     """`claim` of a session whose owner is alive, without its ticket."""
     DENIED = "DENIED"
     """`claim` with a ticket that is not the session's."""
+    EMPTY = "EMPTY"
+    """`retry` of a dead letter without its job: an older version filed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,69 @@ class SessionInfo:
     last_activity: Micros
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A session, and when its last event came."""
+
+    session: str
+    at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker of one stage, by what the log knows of it. `jobs`: in its hands; `idle`: seconds since it was last given one or
+    kept one, None: never; `seen`: seconds since it last asked for anything (four times a second; four times a lease while it is
+    busy)."""
+
+    name: str
+    jobs: int
+    idle: float | None
+    seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageSeen:
+    """One stage's queue, all partitions together. `queued`: jobs that wait for a worker; `running`: in a worker's hands;
+    `oldest`: seconds the first of those that wait has waited, 0 where none does; `added`: jobs there ever were, so that what is
+    done is `added` - `queued` - `running`. Jobs that wait for another of their own session are not in it yet."""
+
+    stage: Stage
+    queued: int
+    running: int
+    oldest: float
+    added: int
+    workers: Sequence[WorkerSeen]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that was given up. `id`: of the letter; `job`: the job's; `attempt`: the delivery that was the last; `retryable`: the
+    job is kept, too (False: an older version filed it)."""
+
+    id: str
+    session: str
+    stage: Stage
+    job: str
+    attempt: int
+    reason: str
+    at: Micros
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySeen:
+    """A gateway, as it tells of itself. `url`: of its WebSocket, for clients; `own_url`: the same, for other processes of the
+    deployment; `places`: sessions it would still take; `transports`: the kinds of room it opens sessions in."""
+
+    name: str
+    url: str
+    own_url: str
+    places: int
+    sessions: int
+    draining: bool
+    transports: Sequence[TransportName]
+
+
 class Deployment(Protocol):
     """What all who hold something in one log agree upon."""
 
@@ -291,6 +361,14 @@ class Listing(Protocol):
         """By the log's clock."""
 
 
+class Watching(Protocol):
+    """Who follows many sessions asks which of them moved, and reads those."""
+
+    async def touched(self, state: Literal["open", "closed"], count: int, since: Micros = Micros(0)) -> list[Touched]:
+        """Sessions of that state whose last event came at `since` or later, the latest first: one short answer of the log a
+        partition, however many there are. A closed one may be named for a while after its log is gone."""
+
+
 class Storing(Protocol):
     """Sound lies beside the log; events and jobs refer to it."""
 
@@ -307,6 +385,30 @@ class Counting(Protocol):
 
     async def queued(self, stage: Stage) -> int:
         """Queued + running, all partitions."""
+
+
+class Overseeing(Protocol):
+    """The queues and their workers, seen from outside."""
+
+    async def stages(self) -> list[StageSeen]:
+        """Each stage, in the order of a turn. Asking changes nothing, and holds up nobody. Workers that have no job and were not
+        heard of for 10 s are left out."""
+
+
+class Burying(Protocol):
+    """Jobs that were given up."""
+
+    async def dead_letters(self, count: int = 50, before: str = "", stage: Stage | None = None) -> list[DeadLetter]:
+        """Up to `count` of them, the latest first; `before`: only those older than this letter, be it still there or not;
+        `stage`: only its own. ValueError: `before` is no letter's id."""
+
+    async def retry(self, letter: str) -> Outcome:
+        """Enqueue the job anew, with all its time before it, and forget the letter. OK; MISSING: there is no such letter; EMPTY:
+        it has no job; CLOSED: its session is over, or its log is gone; STALE: its session has gone on without it. But for OK
+        the letter stays."""
+
+    async def discard(self, letter: str) -> bool:
+        """Forget it. False: there is no such letter."""
 
 
 class Posting(Protocol):
@@ -326,5 +428,53 @@ class Announcing(Protocol):
         """What the workers of a stage have told, each in its own words."""
 
 
-class Bus(Connecting, Working, Gatekeeping, Reading, Listing, Storing, Counting, Posting, Announcing, Protocol):
+class Admitting(Protocol):
+    """Who may use the API, what they did there, and how often they may ask."""
+
+    async def keys(self) -> list[ApiKey]:
+        """The oldest first."""
+
+    async def add_key(self, key: ApiKey) -> bool:
+        """False: there are as many as there may be (`schemas.access.keys.MOST`)."""
+
+    async def remove_key(self, key: str) -> bool:
+        """By its public half. False: there is none."""
+
+    async def ticket_secret(self) -> str:
+        """What signs browsers' tickets where no setting does: made once, the same for all processes."""
+
+    async def record(self, deed: Deed) -> None:
+        """Keep it; the oldest of many go."""
+
+    async def deeds(self, count: int = 100, before: str = "") -> list[Deed]:
+        """The latest first; those before the entry `before`."""
+
+    async def spend(self, who: str, allowance: Allowance, cost: float = 1.0) -> float:
+        """0.0: `who` had that much left. Else nothing was spent: seconds after which there will be."""
+
+
+class Advertising(Protocol):
+    """Which gateways there are."""
+
+    async def advertise(self, gateway: GatewaySeen, seconds: float) -> None:
+        """A gateway tells of itself; it is believed for `seconds` (0: it is taken back)."""
+
+    async def gateways(self) -> list[GatewaySeen]:
+        """Those that have told of themselves, by name."""
+
+
+class Drafting(Protocol):
+    """Agents that are tried before they are saved."""
+
+    async def put_draft(self, name: str, toml: str, seconds: float) -> None:
+        """Keep an agent's text under `name`. Of more than `DRAFTS` the oldest are forgotten."""
+
+    async def draft(self, name: str) -> str | None:
+        """None: there is none of this name, or no more."""
+
+
+class Bus(
+    Connecting, Working, Gatekeeping, Reading, Listing, Watching, Storing, Counting, Overseeing, Burying, Posting, Announcing,
+    Advertising, Drafting, Admitting, Protocol,
+):  # fmt: skip
     """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

@@ -175,6 +175,20 @@ class EndedMessage(_ToClient):
     reason: str
 
 
+class ListeningMessage(_ToClient):
+    """The head of what is heard at `/listen`: binary frames follow, one after the other without a gap, of int16 little-endian
+    samples at `rate` Hz, those of the `channels` in turn. `at`: seconds from the session's beginning to the first of them, null
+    where the log did not say; `delay`: seconds by which they come later than they sounded."""
+
+    type: Literal["listening"] = "listening"
+    version: Literal[1] = 1
+    session: str
+    rate: int
+    channels: tuple[str, ...] = ("caller", "agent")
+    at: float | None
+    delay: float
+
+
 ToClient = Annotated[
     ReadyMessage
     | StateMessage
@@ -297,7 +311,7 @@ class BadMessage(ValueError):
     """What a client says is no message of ours; `str(error)` is a sentence for whoever wrote the client."""
 
 
-def to_json(message: ToClient | FromClient) -> str:
+def to_json(message: ToClient | FromClient | ListeningMessage) -> str:
     """`message` as a text frame."""
     return message.model_dump_json()
 

@@ -18,6 +18,7 @@ REAL_TIME = (
     "tests/e2e",
     "tests/chaos",
     "tests/gateway/rooms/livekit/site",
+    "tests/api/livekit/site",
     "tests/gateway/rooms/sip/test_baresip.py",
     "tests/gateway/rooms/sip/test_linphone.py",
     "tests/gateway/rooms/sip/test_sipp.py",

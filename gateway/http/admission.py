@@ -60,7 +60,24 @@ class Admission:
         return await handler(request)
 
     def let_in(self, request: web.Request) -> Grant:
-        """What this client may. TurnedAway: its page or its token is not one we let in."""
+        """What this client may. TurnedAway: its page or its token is not one we let in, or is for who only listens."""
+        grant = self._known(request)
+        if grant.listen:
+            raise TurnedAway("token", "this token is for listening to a session (/listen), and for nothing else")
+        return grant
+
+    def let_listen(self, request: web.Request) -> str:
+        """Which session this client may listen to: the token's; without a secret, whichever it asks for."""
+        grant, asked = self._known(request), request.query.get("session", "")
+        if not self._secret:
+            return asked
+        if not grant.listen:
+            raise TurnedAway("token", "this token does not allow to listen; it needs `listen`: the session's id")
+        if asked not in ("", grant.listen):
+            raise TurnedAway("token", "the token is for listening to another session")
+        return grant.listen
+
+    def _known(self, request: web.Request) -> Grant:
         origin = request.headers.get("Origin")
         if not self._is_welcome(origin, request):
             where = f"pages of {origin[:200]}" if origin else "pages of other sites"
@@ -74,6 +91,10 @@ class Admission:
             return verify(self._secret, token)
         except TokenRefused as error:
             raise TurnedAway("token", str(error)) from None
+
+    @property
+    def asks_for_tokens(self) -> bool:
+        return bool(self._secret)
 
     def token_of(self, request: web.Request) -> str:
         """The client's token; "" where nobody asks for one."""

@@ -1,12 +1,10 @@
 """How many connections there may be, in all and from one address, and how long one may say nothing.
 
-aiohttp takes whoever comes and waits an hour for a request. Here a connection that has nothing to do (no request yet, or none any
-more) gives way to one that comes when there are too many: half-open ones, however many, keep nobody out.
+aiohttp takes whoever comes and waits an hour for a request. Here there are so many (`schemas/process/connections`), and each has
+its time.
 """
 
 import asyncio
-import ipaddress
-import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,10 +14,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from schemas.config.settings import Settings
-from schemas.errors import SettingsError
-from schemas.process.hosts import Network, within
-
-Proxies = tuple[Network, ...]
+from schemas.process.connections import Crowd, Proxies, neighbourhood, open_files, proxies_of, spoken_for
+from schemas.process.hosts import within
 
 FIRST_WITHIN = 10.0
 """Seconds for a request's head, from the connection's beginning or the last answer, and for its body."""
@@ -30,8 +26,6 @@ parts of a message are no messages yet, however many there are. What is more wai
 WEBSOCKET = "/ws"
 _ONE_READ = 16_384
 """Bytes that are read, and all of them parsed, before anybody else has a turn. asyncio reads 256 KiB."""
-_OTHER_FILES = 1024
-"""Files of ours besides: phones' sound, models, the log."""
 _FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 5\r\nConnection: close\r\n"
     b"Content-Length: %d\r\n\r\n%s"
@@ -62,109 +56,17 @@ class DoorLimits:
         )
 
 
-def open_files(wanted: int) -> int:
-    """Have the system let us open so many files and some more; answers how many of `wanted` there may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _OTHER_FILES
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    if soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(1, min(wanted, soft - _OTHER_FILES))
-
-
-def proxies_of(setting: str) -> Proxies:
-    """Addresses or networks, comma-separated. SettingsError."""
-    found = []
-    for name in filter(None, (name.strip() for name in setting.split(","))):
-        try:
-            found.append(ipaddress.ip_network(name, strict=False))
-        except ValueError:
-            raise SettingsError(
-                f"GATEWAY_PROXIES={name}: expected an address, or a network such as 10.0.0.0/8"
-            ) from None
-    return tuple(found)
-
-
-def neighbourhood(address: str) -> str:
-    """Whom an address counts as: IPv4 as itself, IPv6 as its /64, which one household has all of."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return str(ipaddress.ip_network((found, 64), strict=False)) if not found.is_loopback else str(found)
-    return str(found)
-
-
 def caller_of(request: web.Request, proxies: Proxies) -> str:
-    """Whom a request comes from, as `neighbourhood` has it: by our own proxies' word (X-Forwarded-For), nobody else's."""
-    peer = request.remote or ""
-    told = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",") if within(peer, proxies) else []
-    for address in reversed([name.strip() for name in told if name.strip()]):
-        if not within(address, proxies):
-            return neighbourhood(address)
-    return neighbourhood(peer)
+    """Whom a request comes from, as `neighbourhood` has it."""
+    return spoken_for(request.remote or "", request.headers.getall("X-Forwarded-For", []), proxies)
 
 
-class Connections:
+class Connections(Crowd["Visitor"]):
     """Those of one server. `turned_away`: told of each that is not let in, or has to go for another, with why."""
 
     def __init__(self, limits: DoorLimits, turned_away: Callable[[str], None] = lambda _: None):
-        self._limits = limits
-        self.proxies = proxies_of(limits.proxies)
-        self._turned_away = turned_away
-        self._by_address: dict[str, dict[Visitor, None]] = {}
-        self._idle: dict[Visitor, None] = {}
-        self.count = 0
-
-    def admit(self, visitor: "Visitor") -> str:
-        """Why not, if not."""
-        limits = self._limits
-        neighbours = self._by_address.get(visitor.address, {})
-        crowded = not visitor.proxy and len(neighbours) >= limits.connections_per_address
-        if crowded and not self._make_room(next((one for one in neighbours if one in self._idle), None)):
-            return self._no("address", f"this address has {len(neighbours)} connections already")
-        if self.count >= limits.connections and not self._make_room(next(iter(self._idle), None)):
-            return self._no("connections", "there are too many connections; try again")
-        self._by_address.setdefault(visitor.address, {})[visitor] = None
-        self._idle[visitor] = None
-        self.count += 1
-        return ""
-
-    def busy(self, visitor: "Visitor") -> None:
-        """It has something to do: it stays."""
-        self._idle.pop(visitor, None)
-
-    def idle(self, visitor: "Visitor") -> None:
-        """It has nothing to do any more."""
-        if visitor in self._by_address.get(visitor.address, {}):
-            self._idle[visitor] = None
-
-    def gone(self, visitor: "Visitor") -> None:
-        neighbours = self._by_address.get(visitor.address, {})
-        if visitor not in neighbours:
-            return
-        del neighbours[visitor]
-        if not neighbours:
-            del self._by_address[visitor.address]
-        self._idle.pop(visitor, None)
-        self.count -= 1
-
-    def _make_room(self, oldest: "Visitor | None") -> bool:
-        if oldest is None:
-            return False
-        self.gone(oldest)
-        oldest.leave()
-        self._turned_away("idle")
-        return True
-
-    def _no(self, code: str, message: str) -> str:
-        self._turned_away(code)
-        return message
+        super().__init__(limits.connections, limits.connections_per_address, turned_away)
+        self.proxies = proxies_of(limits.proxies, "GATEWAY_PROXIES")
 
     @web.middleware
     async def attend(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -185,10 +87,6 @@ class Connections:
             return await handler(request)
         finally:
             self.idle(visitor)
-
-    def nonsense(self) -> None:
-        """Somebody sent what is no HTTP, or left in the middle of it."""
-        self._turned_away("nonsense")
 
     def started(self, request: web.Request) -> None:
         """A WebSocket has said what it wants."""

@@ -49,6 +49,10 @@ class Server:
         self._runner: web.AppRunner | None = None
 
     @property
+    def host(self) -> str:
+        return self._public.host
+
+    @property
     def url(self) -> str:
         """For clients."""
         return f"ws://{self._public.host}:{self.port}/ws"

@@ -28,6 +28,7 @@ from schemas.bus import Claimed, Hold, InboxEntry, Outcome, Seen
 from schemas.clock import Clock, Now
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
+from schemas.drafts import find_draft
 from schemas.errors import AntiphonError, BusError, EventError
 from schemas.events import (
     Event,
@@ -129,6 +130,11 @@ class Reception:
         finally:
             self._early.pop(name, None)
         return session
+
+    async def draft(self, name: str, *, timeout: float = 5.0) -> AgentSpec:
+        """An agent that is tried before it is saved. AgentSpecError: it is not kept any more; Refused: the log did not answer."""
+        _, agent = await self._ask("draft", lambda: find_draft(self.house.bus, name), timeout)
+        return agent
 
     # ── come back, take over ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -26,13 +26,14 @@ log = logging.getLogger("antiphon.gateway")
 
 
 class Session:
-    """`state`: turn-taking's; `room`: where it takes place; `own`: how it came to be ours."""
+    """`state`: turn-taking's; `room`: where it takes place; `own`: how it came to be ours; `ended_as`: once it is over here: the
+    reason, "lost" where another gateway may go on with it."""
 
     def __init__(self, house: House, state: turn_taking.State, room: Room, own: Ownership):
         self.name, self.state = state.session, state
         self.room, self.hurries = room, room.hurries
         self.epoch, self.held_at, self.ticket, self.warnings = own.epoch, own.held_at, own.ticket, own.warnings
-        self.over, self.broken = asyncio.Event(), False
+        self.over, self.broken, self.ended_as = asyncio.Event(), False, ""
         self._house = house
         self._tasks = Tasks(self.fail)
         self._listening = Listening(room, state.agent.turn_taking, house.vad, house.metrics)
@@ -215,6 +216,7 @@ class Session:
     def _end(self, end: turn_taking.End) -> None:
         if self.over.is_set():
             return
+        reason = self.ended_as = "lost" if end.lost else end.reason
         self.over.set()
         self.tail.close()
         self.playback.close()
@@ -222,7 +224,6 @@ class Session:
         self._tasks.cancel()
         if not end.lost:
             self._telling.ended(end.reason)
-        reason = "lost" if end.lost else end.reason
         self._house.metrics.ended.labels(reason).inc()
         self._house.ended(self)
         self._tasks.spawn(self.room.aclose(reason))

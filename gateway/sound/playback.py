@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 
 from gateway.room import Room, WordsAhead
+from gateway.sound.tap import Tap
 from gateway.turn_taking import Played
 from schemas.audio import AudioRef, Pcm
 from schemas.client import TimedWord
@@ -135,6 +136,8 @@ class Playback:
         self._phrases: dict[str, Sound] = {}
         self._now: _Now | None = None
         self._hushed = False
+        self.tap: Tap | None = None
+        """Of who listens in; None while nobody does."""
 
     # ── what comes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,7 +222,7 @@ class Playback:
             self.pump()
 
     def close(self) -> None:
-        self._room.clear()
+        self._clear()
         self._now = None
         for sound in (*self._sounds.values(), *self._phrases.values()):
             sound.forget()
@@ -246,6 +249,8 @@ class Playback:
                 if part.number not in now.announced:
                     self._announce(now, part, begin)
                 chunk = part.pcm[now.pushed - begin : now.pushed - begin + wanted]
+                if self.tap is not None:
+                    self.tap.pushed(chunk, self._room.queued())
                 self._room.push(chunk)
                 now.pushed += len(chunk)
                 wanted -= len(chunk)
@@ -262,9 +267,14 @@ class Playback:
     def _take_back(self, now: _Now) -> None:
         if now.held or not now.pushed:
             return
-        dropped = min(round(self._room.clear() * self._room.rate), now.pushed)
+        dropped = min(round(self._clear() * self._room.rate), now.pushed)
         now.pushed -= dropped
         now.announced.clear()  # what follows lies elsewhere in the stream now
+
+    def _clear(self) -> float:
+        if self.tap is not None:
+            self.tap.cleared()
+        return self._room.clear()
 
     def _heard(self, now: _Now) -> int:
         """Samples of the sentence that have sounded."""

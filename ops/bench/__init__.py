@@ -27,6 +27,10 @@ BENCHES = {
     "rooms": ("ops.bench.rooms", "LiveKit rooms one gateway process on one core can hold"),
     "turns": ("ops.bench.turns", "cost of a late turn over an early one of the same session"),
     "dispatch": ("ops.bench.dispatch", "LiveKit rooms made at once: a job's offer until the agent hears its room"),
+    "api": (
+        "ops.bench.api",
+        "one API process: how fast it reads, tokens a second, streams, and whether its loop is ever held",
+    ),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }
 

@@ -18,8 +18,7 @@ from ops.bench import machine
 from ops.bench._warm import warm
 from ops.bench.figures import milliseconds
 from ops.people.recordings import packaged
-from ops.stack.stack import ANTIPHON
-from ops.stack.supervisor import Command, Supervisor
+from ops.stack.supervisor import ANTIPHON, Command, Supervisor
 from ops.stack.system import free_port
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.config.agent import AgentSpec

@@ -9,7 +9,7 @@ from ops import console
 from ops.commands._options import Json
 
 if TYPE_CHECKING:
-    from api.telephony import Telephony
+    from api.livekit.telephony import Telephony
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ Metadata = Annotated[str, typer.Option(help='Of the agent\'s job: {"agent": "rec
 
 
 def _ask(work: "Callable[[Telephony], Awaitable[T]]") -> T:
-    from api.telephony import Telephony
+    from api.livekit.telephony import Telephony
     from ops.stack.here import livekit_access
     from schemas.config.settings import load
 
@@ -71,7 +71,7 @@ def inbound(
 
     Example: antiphon sip inbound line --number +15105550100 --allow 203.0.113.0/24
     """
-    from api.telephony import Login
+    from api.livekit.telephony import Login
 
     _made(_ask(lambda phones: phones.add_inbound(name, number, allow, Login(user, password))), json)
 
@@ -89,7 +89,7 @@ def outbound(
 
     Example: SIP_PASSWORD=… antiphon sip outbound provider --address sip.example.com --number +15105550100 --user me
     """
-    from api.telephony import Login
+    from api.livekit.telephony import Login
 
     _made(_ask(lambda phones: phones.add_outbound(name, address, number, Login(user, password), transport)), json)
 
@@ -109,7 +109,7 @@ def rule(
 
     Example: antiphon sip rule calls --metadata '{"agent": "receptionist"}'
     """
-    from api.telephony import Rule
+    from api.livekit.telephony import Rule
 
     made = _ask(lambda phones: phones.add_rule(Rule(name, room, prefix, trunk, pin, agent, metadata, hide_number)))
     _made(made, json)

@@ -1,6 +1,5 @@
 """`antiphon token`: what lets a client into a gateway that can be reached from outside, or a person into a LiveKit room."""
 
-import json as codec
 import secrets
 from datetime import timedelta
 from typing import Annotated
@@ -52,9 +51,8 @@ def _client_token(agent: str, room: str, participant: str, hours: float, json: b
 def _room_token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
     """The address for browsers on one line, the token on the next. Where the room is made by coming in with it, `agent` (else
     the gateways' LIVEKIT_AGENT_NAME, if they have one) comes along."""
-    from livekit import api
-
     from ops.stack.here import livekit_access
+    from schemas.access.livekit import dispatches
     from schemas.config.settings import load
 
     try:
@@ -65,10 +63,7 @@ def _room_token(agent: str, room: str, participant: str, hours: float, json: boo
     except SettingsError as error:
         console.fail(str(error), console.USAGE)
     identity = participant or f"guest-{secrets.token_hex(3)}"
-    agents = []
-    if agent or settings.livekit_agent_name:
-        metadata = codec.dumps({"agent": agent}) if agent else ""
-        agents = [api.RoomAgentDispatch(agent_name=settings.livekit_agent_name, metadata=metadata)]
+    agents = dispatches(settings.livekit_agent_name, agent)
     made = livekit.person_token(room, identity, timedelta(hours=hours), agents)
     url = settings.livekit_public_url or livekit.url
     if json:

@@ -37,7 +37,7 @@ def up(
 
     folder = data_folder() / "up"
     plan = Plan(
-        folder, gateways, stt, llm, tts, free_ports, livekit,
+        folder, gateways, stt, llm, tts, free_ports, livekit, api=True,
         on_restart=lambda name: _tell_restart(name, folder), on_wait=_tell_wait,
     )  # fmt: skip
     console.run(lambda: _until_told(plan, json))
@@ -48,7 +48,7 @@ async def _until_told(plan: "Plan", json: bool) -> None:
 
     settings = load()
     if not json:
-        console.out.print("Starting the log, the models and the gateway …", style="dim")
+        console.out.print("Starting the log, the models, the gateway and the web app …", style="dim")
     running = asyncio.ensure_future(_run(plan, settings, json))
     loop = asyncio.get_running_loop()
     for sent in (signal.SIGINT, signal.SIGTERM):
@@ -77,31 +77,50 @@ def _end(running: "asyncio.Future[None]", json: bool) -> None:
 
 
 def _show(stack: "Stack", settings: "Settings") -> None:
+    """One address to open; what else somebody may want to know, smaller."""
+    from api.built import HOW, built_app
+    from ops.commands.doctor import languages
+
+    assert stack.api is not None
+    console.out.print(f"\n  Open  {stack.api.url}\n", style="bold", soft_wrap=True)
+    if built_app() is None:
+        console.hang("", Text(f"There the API answers; {HOW}.\n", style="yellow"))
+    me = console.me()
+    if settings.gateway_token_secret.get_secret_value():
+        console.hang(
+            "", Text(f"It asks for a key, since GATEWAY_TOKEN_SECRET is set: {me} key add NAME --role admin\n")
+        )
+    for sentence in languages.unspoken_here(settings):
+        console.hang("", Text(sentence, style="yellow"))
+    _show_parts(stack, settings)
+    console.hang(
+        Text("or, in another terminal  ", style="dim"),
+        Text(f"{me} call FILE.wav\n{me} sessions\n{me} doctor", style="dim"),
+    )
+    console.out.print("\nCtrl-C stops everything; the log stays in " + str(stack.plan.folder), style="dim")
+
+
+def _show_parts(stack: "Stack", settings: "Settings") -> None:
     from rich.table import Table
 
-    from ops.commands.doctor import languages, phones
+    from ops.commands.doctor import phones
 
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, style="dim", header_style="dim")
     for column in ("process", "pid", "log"):
         table.add_column(column)
     for row in stack.supervisor.table():
         table.add_row(row["name"], str(row["pid"]), row["log"])
     console.out.print(table)
     shown = stack.endpoints()
-    console.out.print(f"\nlog      {shown['redis_url']}\nLLM      {shown['llm_base_url']}")
-    for url in stack.gateways:
-        console.out.print(f"gateway  {url}")
+    lines = [f"log      {shown['redis_url']}", f"LLM      {shown['llm_base_url']}"]
+    lines += [f"gateway  {url}" for url in stack.gateways]
     if "sip" in shown:
         who = "no SIP_TRUNKS, so nobody may call" if settings.sip_trunks is None else str(settings.sip_trunks)
-        console.out.print(f"phones   sip:NUMBER@{phones.address(settings)} (who may call: {who})", soft_wrap=True)
+        lines.append(f"phones   sip:NUMBER@{phones.address(settings)} (who may call: {who})")
     if stack.livekit is not None:
-        console.out.print(f"LiveKit  {stack.livekit.url} (key and secret: {stack.livekit.key_file})", soft_wrap=True)
-    for sentence in languages.unspoken_here(settings):
-        console.hang(Text(), Text(sentence, style="yellow"))
-    me = console.me()
-    console.out.print()
-    console.hang("Try, in another terminal:  ", f"{me} call FILE.wav\n{me} sessions\n{me} doctor")
-    console.out.print("Ctrl-C stops everything; the log stays in " + str(stack.plan.folder), style="dim")
+        lines.append(f"LiveKit  {stack.livekit.url} (key and secret: {stack.livekit.key_file})")
+    for line in ["", *lines, ""]:
+        console.out.print(line, style="dim", soft_wrap=True)
 
 
 def _tell_restart(name: str, folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from rich.status import Status
 from rich.text import Text
 
+from api.built import built_app
 from gateway.sound.audio_file import read_speech
 from ops import console
 from ops.demo.script import Step, script
@@ -19,7 +20,7 @@ from ops.people.caller import Caller
 from ops.people.dialogue import Dialogue
 from ops.people.entry import client_token
 from ops.people.person import Person
-from ops.reading import print_waterfalls, waterfalls
+from ops.reading import page_of, print_waterfalls, until_told, waterfalls
 from ops.stack.here import data_folder
 from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant
@@ -59,7 +60,21 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
         await _explain(stack, caller, path, json, answered)
     if not json:
         console.out.print(f"\n{time.monotonic() - began:.0f} s in all.", style="dim")
+        await _show_page(caller.session)
     return all(answered)
+
+
+async def _show_page(session: str) -> None:
+    """The session's page in the web app: served while it is looked at, else the command for it. No demo waits for a build."""
+    if built_app() is None:
+        console.hang("See it     ", f"make open ARGS={session}  (it builds the web app first: a minute, once)")
+    elif not console.out.is_terminal:
+        console.hang("See it     ", f"{console.me()} open {session}")
+    else:
+        async with page_of(session) as page:
+            console.hang("See it     ", f"{page.url}  (until Ctrl-C)" if page.ours else page.url)
+            if page.ours:
+                await until_told()
 
 
 @asynccontextmanager

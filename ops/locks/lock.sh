@@ -15,3 +15,4 @@ compile app.lock pyproject.toml
 compile tools.lock ops/locks/tools.in --constraints ops/locks/app.lock
 compile dev.lock ops/locks/dev.in --constraints ops/locks/app.lock --constraints ops/locks/tools.lock
 compile weights.lock ops/locks/weights.in --no-deps
+compile node.lock ops/locks/node.in

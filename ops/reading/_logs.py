@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -20,24 +21,40 @@ class Sessions(Reading, Listing, Protocol):
     """Sessions, and which there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`url`: of the log; `api_url`: of the stack that runs over it, where one does and has an API."""
+
+    log: Sessions
+    url: str
+    api_url: str = ""
+
+
 @asynccontextmanager
 async def log_of(session: str | None) -> AsyncIterator[Sessions]:
     """The log that holds `session` (None: the first there is), started; it exits with a sentence if none does."""
+    async with find_log(session) as found:
+        yield found.log
+
+
+@asynccontextmanager
+async def find_log(session: str | None) -> AsyncIterator[Found]:
+    """The same, and where it is."""
     settings = load()
     if "redis_url" in settings.model_fields_set:
         async with connected(settings) as bus:
             await _require(bus, session, settings.redis_url)
-            yield bus
+            yield Found(bus, settings.redis_url)
         return
     stack = running()
     if stack is not None:
         async with connected(_at(settings, stack["redis_url"])) as bus:
             if session is None or await bus.info(session) is not None:
-                yield bus
+                yield Found(bus, stack["redis_url"], stack.get("api_url", ""))
                 return
     for folder in _left_behind():
         async with _woken(folder, settings) as woken:
-            if woken is not None and (session is None or await woken.info(session) is not None):
+            if woken is not None and (session is None or await woken.log.info(session) is not None):
                 yield woken
                 return
     if session is None:
@@ -66,7 +83,7 @@ def _left_behind() -> list[Path]:
 
 
 @asynccontextmanager
-async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Sessions | None]:
+async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Found | None]:
     """A stopped stack's log, served for as long as it is read; None while a stack is just using it."""
     occupied = Occupied(folder)
     if not occupied.try_to_take("reading"):
@@ -74,6 +91,6 @@ async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Sessions | N
         return
     try:
         async with Valkey(folder / "valkey") as server, connected(_at(settings, server.url)) as bus:
-            yield bus
+            yield Found(bus, server.url)
     finally:
         occupied.leave()

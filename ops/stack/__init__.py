@@ -5,5 +5,6 @@ here        the stack that runs here, found by other commands  readiness   wheth
 doors       could its gateways open, before anything starts    processes   forked ones, which can be killed often
 occupied    one at a time in a data folder                     disk        whether a folder can still be written to
 private     files that are nobody else's                       system      free ports; nobody outlives who started them
+api         the HTTP API as one of its processes, and where people open it
 embedded/   Valkey, an LLM server, LiveKit
 """

@@ -1,8 +1,8 @@
 """The gateway's doors, looked at before anything is started: could they open, and to whom?"""
 
 from gateway.http.admission import Admission
-from gateway.http.connections import proxies_of
 from schemas.config.settings import Settings
+from schemas.process.connections import proxies_of
 
 
 def look_at_doors(settings: Settings) -> None:
@@ -25,4 +25,4 @@ def look_at_doors(settings: Settings) -> None:
 def look_at_clients(settings: Settings) -> None:
     """SettingsError: a secret too short, or none where strangers can come; proxies that are no addresses."""
     Admission(settings.gateway_host, secret=settings.gateway_token_secret.get_secret_value())
-    proxies_of(settings.gateway_proxies)
+    proxies_of(settings.gateway_proxies, "GATEWAY_PROXIES")

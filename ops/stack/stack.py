@@ -1,4 +1,4 @@
-"""The whole of Antiphon on one machine: log, LLM server, the three pools and the gateways, each a process of its own.
+"""The whole of Antiphon on one machine: log, LLM server, the three pools, the gateways and the API, each a process of its own.
 
 What a URL names (`REDIS_URL`, `LLM_BASE_URL`, `LIVEKIT_URL`) is used as it is; what no URL names is started beside the rest,
 LiveKit only when it is asked for.
@@ -7,7 +7,6 @@ LiveKit only when it is asked for.
 import asyncio
 import os
 import secrets
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +14,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ops.stack import disk, here
+from ops.stack.api import ApiProcess
 from ops.stack.doors import look_at_doors
 from ops.stack.embedded.livekit import LiveKit, Ports, build_if_missing
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.occupied import Occupied
 from ops.stack.private import private_folder
-from ops.stack.supervisor import Command, Failed, Supervisor
+from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervisor
 from ops.stack.system import free_port, free_udp_port, wanted_port, wanted_udp_port
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings, without_password
@@ -30,7 +30,6 @@ from schemas.log import connect
 if TYPE_CHECKING:
     from schemas.access.livekit import Access
 
-ANTIPHON = (sys.executable, "-m", "ops.cli")
 _LOG_WITHIN = 10.0  # seconds
 
 
@@ -46,7 +45,8 @@ class StackError(AntiphonError):
 class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
     `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
-    free port of this machine; `on_wait` is told, in a sentence, for what a long start waits."""
+    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `on_wait` is
+    told, in a sentence, for what a long start waits."""
 
     folder: Path
     gateways: int = 1
@@ -56,6 +56,7 @@ class Plan:
     free_ports: bool = False
     livekit: bool = False
     phones: bool = True
+    api: bool = False
     appendfsync: Literal["always", "everysec"] = "always"
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
@@ -78,6 +79,7 @@ class Stack:
         self.redis_url = settings.redis_url
         self.llm_base_url = settings.llm_base_url
         self.gateways: list[str] = []
+        self.api: ApiProcess | None = None
         self.supervisor: Supervisor
         self._occupied = Occupied(plan.folder)
 
@@ -169,7 +171,12 @@ class Stack:
         shared = {"REDIS_URL": self.redis_url, "LLM_BASE_URL": self._llm_front or self.llm_base_url}
         pools = {"stt": self.plan.stt, "llm": self.plan.llm, "tts": self.plan.tts}
         commands += [_worker(stage, number, shared) for stage, count in pools.items() for number in range(1, count + 1)]
-        return commands + [self._gateway(number, shared) for number in range(1, self.plan.gateways + 1)]
+        edge = {**shared, **(self.livekit.environment if self.livekit else {})}
+        if self.plan.api:
+            self.api = ApiProcess(self._settings, self._port(self._settings.api_port))
+            commands.append(self.api.command(edge))
+            edge["GATEWAY_ALLOWED_ORIGINS"] = self.api.origins()
+        return commands + [self._gateway(number, edge) for number in range(1, self.plan.gateways + 1)]
 
     def _llm_server(self) -> Command:
         port = self._port(8081)
@@ -184,7 +191,6 @@ class Stack:
         self.gateways.append(f"ws://127.0.0.1:{port}/ws")
         environment = {
             **shared,
-            **(self.livekit.environment if self.livekit else {}),
             "GATEWAY_PORT": str(port),
             "HEALTH_PORT": str(health),
             "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}",
@@ -203,6 +209,8 @@ class Stack:
             "llm_base_url": without_password(self.llm_base_url),
             "gateways": self.gateways,
         }
+        if self.api is not None:
+            found["api_url"] = self.api.url
         if self._settings.sip_listen and self.plan.phones:
             found["sip"] = self._settings.sip_listen
         if self.livekit is not None:  # the key itself stays in its file, which is its owner's only

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from schemas.process.backoff import Backoff
 
 log = logging.getLogger("antiphon.supervisor")
 
+ANTIPHON = (sys.executable, "-m", "ops.cli")
+"""The `antiphon` command, as processes of ours are started."""
 _AGAIN = (0.2, 5.0)
 """Seconds before what died is started again: the first time, and at most."""
 _STEADY = 10.0  # seconds alive after which a death is a new story

@@ -1,6 +1,7 @@
 """How we get into a LiveKit server: its address, our key, and tokens that allow no more than their errand."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -14,6 +15,9 @@ from schemas.errors import SettingsError
 _WORKER = timedelta(minutes=2)  # used once, at the connection
 _AGENT = timedelta(minutes=15)  # to get in with; the server renews it while the agent is there
 _PATIENCE = aiohttp.ClientTimeout(total=5)
+
+AGENT_PREFIX = "agent-"
+"""Of the identity of every agent of ours in a room: nobody else may come in under one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +45,35 @@ class Access:
         grants = api.VideoGrants(agent=True, can_publish=False, can_subscribe=False, can_publish_data=False)
         return str(self._token().with_ttl(_WORKER).with_grants(grants).to_jwt())
 
-    def agent_token(self, room: str, identity: str, name: str = "", attributes: Mapping[str, str] | None = None) -> str:
-        """To be the agent of one room: hear everybody, speak with one voice, say things as data, set its own attributes."""
+    def agent_token(
+        self,
+        room: str,
+        identity: str,
+        name: str = "",
+        attributes: Mapping[str, str] | None = None,
+        *,
+        worker: bool = True,
+    ) -> str:
+        """To be the agent of one room: hear everybody, speak with one voice, say things as data, set its own attributes.
+        `worker`: it may also register as an agent worker, and so be sent into other rooms."""
         grants = api.VideoGrants(
-            room_join=True, room=room, agent=True, can_publish_sources=["microphone"], can_update_own_metadata=True
+            room_join=True,
+            room=room,
+            agent=worker or None,
+            can_publish_sources=["microphone"],
+            can_update_own_metadata=True,
         )
         token = self._token().with_identity(identity).with_kind("agent").with_ttl(_AGENT).with_grants(grants)
         return str(token.with_name(name).with_attributes(dict(attributes or {})).to_jwt())
 
     def person_token(
-        self, room: str, identity: str, lifetime: timedelta, agents: Sequence[api.RoomAgentDispatch]
-    ) -> str:
+        self, room: str, identity: str, lifetime: timedelta, agents: Sequence[api.RoomAgentDispatch], *,
+        name: str = "", metadata: str = "", attributes: Mapping[str, str] | None = None,
+    ) -> str:  # fmt: skip
         """To be a person in one room: hear, speak, show, chat. `agents` come along when it is this person who makes the room."""
         grants = api.VideoGrants(room_join=True, room=room)
         token = self._token().with_identity(identity).with_ttl(lifetime).with_grants(grants)
+        token = token.with_name(name).with_metadata(metadata).with_attributes(dict(attributes or {}))
         return str(token.with_room_config(api.RoomConfiguration(agents=agents)).to_jwt())
 
     def client(self) -> api.LiveKitAPI:
@@ -81,3 +100,27 @@ def access(settings: Settings) -> Access:
             "and its secret"
         )
     return Access(settings.livekit_url, settings.livekit_api_key, secret)
+
+
+def dispatches(agent_name: str, agent: str = "") -> list[api.RoomAgentDispatch]:
+    """What brings the agent called `agent` ("": the gateways' own choice) into a room that is made. `agent_name`: the gateways'
+    LIVEKIT_AGENT_NAME; where they have none they come by themselves, and are told which agent it is at most."""
+    if not (agent or agent_name):
+        return []
+    return [api.RoomAgentDispatch(agent_name=agent_name, metadata=job_metadata(agent))]
+
+
+def job_metadata(agent: str) -> str:
+    """Of a job: which agent is asked for. `agent_named` reads it."""
+    return json.dumps({"agent": agent}) if agent else ""
+
+
+def agent_named(metadata: str, names: Collection[str]) -> str:
+    """Which agent a job's metadata asks for: `{"agent": NAME}`, or the bare name of one there is. "": none; what else
+    stands in metadata is somebody else's."""
+    try:
+        found = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return metadata.strip() if metadata.strip() in names else ""
+    wanted = found.get("agent") if isinstance(found, dict) else None
+    return wanted if isinstance(wanted, str) else ""

@@ -21,7 +21,7 @@ LARGEST = 4096
 """Characters of a token."""
 _NAME = re.compile("[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,256}")
 _LEEWAY = 5  # seconds by which clocks may differ
-_EXPECTED = {"exp": "when it expires, in seconds since 1970", "aud": AUDIENCE}
+_EXPIRES = "when it expires, in seconds since 1970"
 _CHECKED: Options = {
     "require": ["exp", "aud"],
     "verify_exp": False,  # the library takes a bool or a string of digits for a time
@@ -38,13 +38,14 @@ class TokenRefused(AntiphonError): ...
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a token allows, beside a session of one's own. "" leaves the choice to the client; `join`: to send the agent into
-    LiveKit rooms; `operator`: to have the gateway dial and hang up."""
+    LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else."""
 
     room: str = ""
     participant: str = ""
     agent: str = ""
     join: bool = False
     operator: bool = False
+    listen: str = ""
 
 
 def check_secret(secret: str) -> None:
@@ -61,30 +62,39 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0) -> str:
     if seconds > LONGEST:
         raise SettingsError(f"a token is good for {LONGEST // 86_400} days at most; make it for fewer hours")
     claims: dict[str, object] = {"aud": AUDIENCE, "exp": int(time.time() + seconds)}
-    names = ("room", "participant", "agent", "join", "operator")
+    names = ("room", "participant", "agent", "join", "operator", "listen")
     claims |= {name: value for name in names if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
 def verify(secret: str, token: str) -> Grant:
     """What `token` allows. TokenRefused says in one sentence why it is none."""
+    claims = claims_of(secret, token, AUDIENCE)
+    values = {name: claims.get(name, "") for name in ("room", "participant", "agent", "listen")}
+    if not all(isinstance(value, str) and _NAME.fullmatch(value) for value in values.values()):
+        raise TokenRefused(
+            "`room`, `participant`, `agent` and `listen` of a token are strings, one line of up to 256 characters"
+        )
+    return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)
+
+
+def claims_of(
+    secret: str, token: str, audience: str, signed_with: str = "this gateway's GATEWAY_TOKEN_SECRET"
+) -> dict[str, Any]:
+    """What a token says that is for `audience`, and good now. TokenRefused."""
     if len(token) > LARGEST:
         raise TokenRefused(f"the token has {len(token)} characters; {LARGEST} are allowed")
     try:
-        claims = jwt.decode(token, secret, algorithms=["HS256"], audience=AUDIENCE, options=_CHECKED)
+        claims: dict[str, Any] = jwt.decode(token, secret, algorithms=["HS256"], audience=audience, options=_CHECKED)
     except jwt.MissingRequiredClaimError as error:
-        raise TokenRefused(
-            f"the token has no `{error.claim}`; it must say `{error.claim}`: {_EXPECTED[error.claim]}"
-        ) from None
+        expected = audience if error.claim == "aud" else _EXPIRES
+        raise TokenRefused(f"the token has no `{error.claim}`; it must say `{error.claim}`: {expected}") from None
     except jwt.InvalidAudienceError:
-        raise TokenRefused(f"the token's `aud` is another's; expected {AUDIENCE}") from None
+        raise TokenRefused(f"the token's `aud` is another's; expected {audience}") from None
     except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
-        raise TokenRefused("the token is not signed with this gateway's GATEWAY_TOKEN_SECRET (HS256)") from None
+        raise TokenRefused(f"the token is not signed with {signed_with} (HS256)") from None
     _check_times(claims)
-    values = {name: claims.get(name, "") for name in ("room", "participant", "agent")}
-    if not all(isinstance(value, str) and _NAME.fullmatch(value) for value in values.values()):
-        raise TokenRefused("`room`, `participant` and `agent` of a token are strings, one line of up to 256 characters")
-    return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)
+    return claims
 
 
 def _check_times(claims: Mapping[str, Any]) -> None:

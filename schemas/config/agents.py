@@ -24,6 +24,22 @@ class Agents:
             self._load(path)
 
     @property
+    def source(self) -> Path | None:
+        """AGENTS."""
+        return self._source
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Name → the file it is read from; the built-in default has none."""
+        return self._files()
+
+    @property
+    def usual(self) -> str:
+        """The name of the agent that those get who ask for none."""
+        files = self._files()
+        return next(iter(files)) if len(files) == 1 else "default"
+
+    @property
     def names(self) -> list[str]:
         """Agents that can be asked for."""
         return sorted({"default", *self._files()})

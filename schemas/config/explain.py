@@ -1,8 +1,11 @@
 """What is wrong with an agent file or a setting, said to whoever wrote it: where, what was found, what is allowed."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -13,6 +16,18 @@ from schemas.errors import AntiphonError
 
 Keys = tuple[str, ...]
 _Spec = TypeVar("_Spec", bound=BaseModel)
+_MOST = 20
+"""Complaints about one text."""
+_PARSED = 2_000_000
+"""Characters that are parsed to find one line: texts that people write need a fraction of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """`line`: from 1, None where it can't be told."""
+
+    line: int | None
+    message: str
 
 
 def read_text(path: Path, error: type[AntiphonError], wanted: str, setting: str = "") -> str:
@@ -34,41 +49,81 @@ def read_toml(
     text leaves out, or leaves empty. Raises `error`, a line for everything that is wrong."""
     say = sentence or explain
     try:
-        found = tomllib.loads(text)
-        found |= {key: value for key, value in defaults.items() if found.get(key, "") == ""}
-        return spec.model_validate(found)
+        return spec.model_validate(_loaded(text, defaults))
     except tomllib.TOMLDecodeError as problem:
         raise error(f"{name}: not TOML: {problem}") from None
     except ValidationError as problem:
         raise error("\n".join(say(spec, name, text, dict(item)) for item in problem.errors())) from None
 
 
+def complaints(spec: type[BaseModel], text: str) -> list[Complaint]:
+    """What is wrong with this TOML text, in the order of its lines; nothing: it is a `spec`. May take seconds for a text that was
+    made to."""
+    try:
+        spec.model_validate(_loaded(text))
+    except tomllib.TOMLDecodeError as problem:
+        line = re.search(r"at line (\d+)", str(problem))
+        last = text.count("\n") + 1 if "at end of document" in str(problem) else None
+        return [Complaint(int(line[1]) if line else last, f"not TOML: {problem}")]
+    except ValidationError as problem:
+        found = [_complaint(spec, text, dict(item)) for item in problem.errors()[:_MOST]]
+        return sorted(found, key=lambda complaint: complaint.line or 0)
+    return []
+
+
+def _loaded(text: str, defaults: Mapping[str, str] = {}) -> dict[str, Any]:
+    """TOMLDecodeError, for texts, too, that are deeper or hold longer numbers than anybody means."""
+    try:
+        found = tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("lists and tables within each other, deeper than can be read") from None
+    except ValueError as problem:
+        if isinstance(problem, tomllib.TOMLDecodeError):
+            raise
+        raise tomllib.TOMLDecodeError("a number, or a time, that can't be read") from None
+    return found | {key: value for key, value in defaults.items() if found.get(key, "") == ""}
+
+
 def explain(spec: type[BaseModel], name: str, text: str, item: dict[str, Any]) -> str:
     """One sentence for one error of pydantic. `spec`: the file's class; `name`: of the file; `text`: all of it."""
+    complaint = _complaint(spec, text, item)
+    where = f"{name}, line {complaint.line}: " if complaint.line else f"{name}: "
+    return where + complaint.message
+
+
+def _complaint(spec: type[BaseModel], text: str, item: dict[str, Any]) -> Complaint:
     keys = tuple(key for key in _until_index(item["loc"]))
     line = line_of(text, keys)
-    where = f"{name}, line {line}: " if line else f"{name}: "
     section, field = _find(spec, keys)
     if item["type"] == "extra_forbidden":
-        return where + _unknown(spec, section, keys)
+        return Complaint(line, _unknown(spec, section, keys))
     found = f"{'.'.join(keys)} = {shown(item['input'])}"
     if field is None:
-        return f"{where}{found}: {item['msg']}"
-    return f"{where}{found}; expected {expected(field)}{when_left_out(field)}"
+        return Complaint(line, f"{found}: {item['msg']}")
+    return Complaint(line, f"{found}; expected {expected(field)}{when_left_out(field)}")
 
 
 def line_of(text: str, keys: Keys) -> int | None:
-    """The line, from 1, at which `keys` is first set in this TOML text (by key, dotted key, table or inline table)."""
+    """The line, from 1, at which `keys` is first set in this TOML text (by key, dotted key, table or inline table). None: by
+    none, or it takes too long to tell."""
     lines = text.splitlines(keepends=True)
+    lengths = list(accumulate(map(len, lines), initial=0))
+    parsed = 0
     for number, line in enumerate(lines):
         if keys[-1] not in line:
             continue
+        parsed += lengths[number]
+        if parsed > _PARSED:
+            return None
         before = _parsed(lines[:number])
         if before is None:  # inside a text or list that goes over several lines
             continue
         if _contains(before, keys):
             return None
         for end in range(number + 1, len(lines) + 1):
+            parsed += lengths[end]
+            if parsed > _PARSED:
+                return None
             after = _parsed(lines[:end])
             if after is not None:
                 if _contains(after, keys):

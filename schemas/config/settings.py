@@ -109,6 +109,35 @@ class Settings(BaseSettings):
     queue_limit: int = Field(1000, ge=1)
     """Jobs of one stage in one partition from which new ones are refused (FULL)."""
 
+    gateway_public_url: str = ""
+    """Where clients reach this gateway, wss://voice.example.com/ws: handed out with tickets. "" is its own host and port."""
+
+    # the API and the web app
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8080, ge=0, le=65535)
+    api_public_url: str = ""
+    """Where people reach the web app, https://voice.example.com; "" is `api_host` and `api_port`."""
+    api_allowed_hosts: str = ""
+    """On loopback without keys: names, beside loopback's, that it may be asked for by, comma-separated."""
+    api_allowed_origins: str = ""
+    """Origins whose pages may use the API (CORS), comma-separated; "" is none but its own."""
+    api_proxies: str = ""
+    """Addresses or networks of reverse proxies, comma-separated: whom they speak for is read from X-Forwarded-For; "" believes
+    nobody."""
+    api_requests_per_minute: int = Field(3000, ge=60)
+    """Of one key, and of one address, in all processes of the API; a sixth of them at once."""
+    api_connections: int = Field(2000, ge=1)
+    api_connections_per_address: int = Field(600, ge=1)
+    """HTTP connections at once, event streams included, in all and of one address (IPv6: of one /64)."""
+    api_anonymous: Literal["nobody", "caller"] = "nobody"
+    """What those without a key may, where keys are asked for: nothing, or hold conversations."""
+    api_web: Path | None = None
+    """The folder of the built web app; None looks for web/dist."""
+    api_connects: str = ""
+    """Origins beside gateways and LiveKit that the app's pages may fetch from, comma-separated: avatars by their address, say."""
+    api_agents: str = ""
+    """Agents that callers may choose, comma-separated, the default one first; "" is all."""
+
     # phones
     sip_listen: str = ""
     """host:port for SIP by UDP and TCP, such as 0.0.0.0:5060; "" answers no phone."""
@@ -128,6 +157,10 @@ class Settings(BaseSettings):
     """The same server as browsers reach it, wss://rooms.example.com; handed out with tokens. "" is `livekit_url`."""
     livekit_api_key: str = ""
     livekit_api_secret: SecretStr = SecretStr("")
+    livekit_token_ttl: float = Field(3600.0, ge=60, le=86_400)
+    """Seconds a token is good for that the API hands out: to get in with, the server renews it for whoever is there."""
+    livekit_room: str = ""
+    """The room of those who ask for a token and name none; "" is a new one for each."""
     livekit_agent_name: str = ""
     """"" offers the agent to every new room; a name waits to be asked for (explicit dispatch)."""
     livekit_sessions: int = Field(25, ge=1)

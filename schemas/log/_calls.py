@@ -205,6 +205,18 @@ class PostCall(TypedDict):
     events: Sequence[EventRow]
 
 
+class StagesCall(TypedDict):
+    """`silent`: after which a worker that has no job is left out."""
+
+    silent: int
+
+
+class RetryCall(TypedDict):
+    """`letter`: the id of its entry."""
+
+    letter: str
+
+
 Call = (
     TakeCall
     | RenewCall
@@ -217,6 +229,8 @@ Call = (
     | ClaimCall
     | ExpiredCall
     | PostCall
+    | StagesCall
+    | RetryCall
 )
 
 
@@ -270,6 +284,25 @@ class HoldAnswer(TypedDict):
     time: Micros
     queued: dict[Stage, int]
     receipts: list[SessionAnswer]
+
+
+class WorkerRow(TypedDict):
+    """ms; `idle`: -1 where it never had a job."""
+
+    name: str
+    jobs: int
+    idle: int
+    seen: int
+
+
+class StageRow(TypedDict):
+    """`oldest`: µs."""
+
+    queued: int
+    running: int
+    oldest: int
+    added: int
+    workers: list[WorkerRow]
 
 
 def unpacked(answer: bytes) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from schemas.bus import (
     Bus,
@@ -20,34 +21,38 @@ from schemas.bus import (
     SessionInfo,
     Snapshot,
     Taken,
+    Touched,
 )
 from schemas.clock import Clock, Micros
 from schemas.events import STAGES, Event, Stage
 from schemas.jobs import Job
-from schemas.languages import Announced
 from schemas.log import keys
+from schemas.log._admitting import MemoryAdmitting
 from schemas.log._fences import check_postable
-from schemas.log._twin import Inbox, Partition, StoredSession
+from schemas.log._memory_outside import MemoryOutside
+from schemas.log._twin import Partition
+from schemas.log._twin_values import Inbox, StoredSession
 from schemas.process.clock import MonotonicClock
 
 EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""
 
 
-class MemoryBus(Bus):
+class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
     """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
     mutant that lets anyone commit."""
 
     def __init__(
         self, partitions: int = 1, *, clock: Clock | None = None, lease: float = 2.0, fenced: bool = True
     ) -> None:
+        MemoryAdmitting.__init__(self)
         self.partitions = partitions
         self.lease = lease
         self.blobs: dict[str, bytes] = {}
         self._clock = clock or MonotonicClock()
         self._log = [Partition(number, int(lease * 1e6), fenced) for number in range(partitions)]
         self._waiting: list[asyncio.Future[None]] = []
-        self._told: dict[str, tuple[int, Announced]] = {}
+        MemoryOutside.__init__(self)
 
     async def start(self) -> None: ...
 
@@ -67,12 +72,9 @@ class MemoryBus(Bus):
         for old, new in zip(lost, self._log, strict=True):
             for stage, queue in new.queues.items():
                 queue.last = old.queues[stage].last
+            new.last_letter = old.last_letter
             for owner, box in old.inboxes.items():
                 new.inboxes.setdefault(owner, Inbox()).last = box.last
-
-    @property
-    def dead_letters(self) -> list[dict[str, object]]:
-        return [letter for partition in self._log for letter in partition.dead]
 
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -224,6 +226,11 @@ class MemoryBus(Bus):
         await asyncio.sleep(0)
         return self._latest("closed", count)
 
+    async def touched(self, state: Literal["open", "closed"], count: int, since: Micros = Micros(0)) -> list[Touched]:
+        await asyncio.sleep(0)
+        found = self._latest(state, sum(len(log.sessions) for log in self._log))
+        return [Touched(one.session, one.last_activity) for one in found if one.last_activity >= since][:count]
+
     def _latest(self, state: str, count: int) -> list[SessionInfo]:
         found = [_info(s, log.number) for log in self._log for s in log.sessions.values() if s.state == state]
         return sorted(found, key=lambda info: (info.last_activity, info.session), reverse=True)[:count]
@@ -233,15 +240,6 @@ class MemoryBus(Bus):
         log = self._of(session)
         s = log.sessions.get(session)
         return _info(s, log.number) if s else None
-
-    async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
-        await asyncio.sleep(0)
-        self._told[consumer] = (self._now() + int(seconds * 1e6), what)
-
-    async def announced(self, stage: Stage) -> list[Announced]:
-        await asyncio.sleep(0)
-        now = self._now()
-        return [what for until, what in self._told.values() if what.stage == stage and until > now]
 
     async def queued(self, stage: Stage) -> int:
         await asyncio.sleep(0)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 import msgpack
 
@@ -24,6 +24,7 @@ from schemas.bus import (
     SessionInfo,
     Snapshot,
     Taken,
+    Touched,
 )
 from schemas.clock import Micros
 from schemas.codec import decode_event, decode_job
@@ -31,10 +32,11 @@ from schemas.config.lease import Lease
 from schemas.errors import BusError, EventError
 from schemas.events import Event, Stage
 from schemas.jobs import Job
-from schemas.languages import Announced
 from schemas.log import _calls as calls
 from schemas.log import keys
+from schemas.log._admitting import RedisAdmitting
 from schemas.log._fences import asked_limits, check_postable, reason_of
+from schemas.log._redis_outside import RedisOutside
 from schemas.log._server import ClusterServer, Server, SingleServer
 
 _logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
 
 
-class RedisBus(Bus):
+class RedisBus(RedisAdmitting, RedisOutside, Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
@@ -304,13 +306,19 @@ class RedisBus(Bus):
         return await self._latest([keys.closed_sessions(partition) for partition in range(self.partitions)], count)
 
     async def _latest(self, zsets: Sequence[str], count: int) -> list[SessionInfo]:
-        rows = await asyncio.gather(
-            *(self._server.command(zset, "ZREVRANGE", zset, 0, count - 1, "WITHSCORES") for zset in zsets)
-        )
-        scored = [(float(row[i + 1]), row[i].decode()) for row in rows for i in range(0, len(row), 2)]
-        latest = [name for _, name in sorted(scored, reverse=True)[:count]]
-        found = await asyncio.gather(*(self.info(name) for name in latest))
+        latest = await self._touched(zsets, count, Micros(0))
+        found = await asyncio.gather(*(self.info(one.session) for one in latest))
         return [info for info in found if info]
+
+    async def touched(self, state: Literal["open", "closed"], count: int, since: Micros = Micros(0)) -> list[Touched]:
+        zset = keys.open_sessions if state == "open" else keys.closed_sessions
+        return await self._touched([zset(partition) for partition in range(self.partitions)], count, since)
+
+    async def _touched(self, zsets: Sequence[str], count: int, since: Micros) -> list[Touched]:
+        asked = ("+inf", since, "WITHSCORES", "LIMIT", 0, count)
+        rows = await asyncio.gather(*(self._server.command(zset, "ZREVRANGEBYSCORE", zset, *asked) for zset in zsets))
+        scored = [(float(row[i + 1]), row[i].decode()) for row in rows for i in range(0, len(row), 2)]
+        return [Touched(name, Micros(int(at))) for at, name in sorted(scored, reverse=True)[:count]]
 
     async def info(self, session: str) -> SessionInfo | None:
         partition = self.partition(session)
@@ -326,24 +334,6 @@ class RedisBus(Bus):
         return SessionInfo(
             session, partition, int(seq), state, owner, int(epoch), int(generation), ends, Micros(int(at))
         )
-
-    async def announce(self, consumer: str, what: Announced, seconds: float) -> None:
-        name = f"{keys.SPEAKS}:{what.stage}"
-        if not seconds:
-            await self._server.command(name, "HDEL", name, consumer)
-            return
-        until = await self.now() + int(seconds * 1e6)
-        told = msgpack.packb((until, list(what.languages), what.setting, what.provider))
-        await self._server.command(name, "HSET", name, consumer, told)
-        await self._server.command(name, "PEXPIRE", name, int(2000 * seconds))
-
-    async def announced(self, stage: Stage) -> list[Announced]:
-        name = f"{keys.SPEAKS}:{stage}"
-        rows, now = await asyncio.gather(self._server.command(name, "HGETALL", name), self.now())
-        told = {consumer: msgpack.unpackb(row) for consumer, row in zip(rows[::2], rows[1::2], strict=True)}
-        if gone := [consumer for consumer, (until, *_) in told.items() if until <= now]:
-            await self._server.command(name, "HDEL", name, *gone)
-        return [Announced(stage, *what[:3]) for consumer, (_, *what) in told.items() if consumer not in gone]
 
     async def queued(self, stage: Stage) -> int:
         names = [keys.queue(partition, stage) for partition in range(self.partitions)]
@@ -364,15 +354,8 @@ class RedisBus(Bus):
         pcm: bytes | None = await self._blobs.command(key, "GET", key)
         return pcm
 
-    async def now(self) -> Micros:
-        seconds, micros = await self._server.command("", "TIME")
-        return Micros(int(seconds) * 1_000_000 + int(micros))
-
     def _hash(self, session: str) -> str:
         return keys.session_hash(self.partition(session), session)
-
-    async def _call(self, function: str, call: calls.Call, *names: str) -> Any:
-        return calls.unpacked(await self._server.function(function, names, calls.packed(call)))
 
 
 def _receipt(answer: calls.SessionAnswer) -> Receipt:

@@ -4,123 +4,22 @@
 """
 
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from schemas.bus import Claimed, Delivery, Ending, Hold, Outcome, Publication, Receipt, Seen, Snapshot
+from schemas.bus import Claimed, Delivery, Ending, Hold, Outcome, Publication, Receipt, Seen
 from schemas.clock import Micros
 from schemas.codec import decode_event, encode_event
 from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.log._fences import asked_limits, fence_of, perishable, reason_of, replaces
+from schemas.log._twin_values import Inbox, Letter, Mark, Pending, Queue, Queued, StoredSession
 
-ENDED = 64
-REQUESTS = 32
-INBOX = 20_000
 NOBODY = "-"
+DEAD_TTL = 86_400_000
+"""ms a dead letter is kept."""
 _NO_POSITIONS: Mapping[str, Any] = {}
-
-
-@dataclass
-class Queued:
-    """A job in a stream or parked."""
-
-    job: Job
-    deadline: Micros
-    enqueued: Micros
-
-
-@dataclass
-class Pending:
-    consumer: str
-    attempt: int
-    since: Micros
-    """µs; long ago when handed back."""
-
-
-@dataclass
-class Mark:
-    step: int = -1
-    attempt: int = 0
-    consumer: str = ""
-    seq: int = 0
-    at: Micros = Micros(0)
-
-
-@dataclass
-class Queue:
-    entries: "OrderedDict[int, Queued]" = field(default_factory=OrderedDict)
-    pending: dict[int, Pending] = field(default_factory=dict)
-    last: int = 0
-    delivered: int = 0
-    """Entries up to here were handed out once."""
-
-    def add(self, queued: Queued) -> None:
-        self.last += 1
-        self.entries[self.last] = queued
-
-    def remove(self, entry: int) -> None:
-        self.pending.pop(entry, None)
-        self.entries.pop(entry, None)
-
-    def owned(self, entry: str, consumer: str, attempt: int) -> Pending | None:
-        held = self.pending.get(_number(entry))
-        return held if held and (held.consumer, held.attempt) == (consumer, attempt) else None
-
-
-@dataclass
-class Inbox:
-    entries: deque[tuple[int, str, Event]] = field(default_factory=lambda: deque(maxlen=INBOX))
-    last: int = 0
-
-
-@dataclass
-class StoredSession:
-    name: str
-    owner: str
-    ticket: str
-    events: list[Event] = field(default_factory=list)
-    seq: int = 0
-    at: Micros = Micros(0)
-    generation: int = 0
-    epoch: int = 1
-    state: Literal["open", "closed"] = "open"
-    hears: dict[str, str] = field(default_factory=dict)
-    lanes: dict[str, Job] = field(default_factory=dict)
-    parked: list[Queued] = field(default_factory=list)
-    marks: dict[str, Mark] = field(default_factory=dict)
-    ended: deque[str] = field(default_factory=deque)
-    requests: "OrderedDict[tuple[str, str], tuple[int, Micros, int]]" = field(default_factory=OrderedDict)
-    operation: tuple[int, int, int, Micros] = (0, 0, 0, Micros(0))
-    """(epoch, operation, seq, at)"""
-    positions: Mapping[str, Any] = field(default_factory=dict)
-    snapshot: Snapshot | None = None
-    lease_ends: Micros = Micros(0)
-
-    def void(self, job: Job) -> bool:
-        fence, value = fence_of(job)
-        if not fence:
-            return False
-        if fence == "gen":
-            return str(self.generation) != value
-        return self.hears.get(fence) != value
-
-    def rewound(self, seen: Seen | None) -> bool:
-        if seen is None or seen.seq == 0:
-            return False
-        return seen.seq > self.seq or self.events[seen.seq - 1].at != seen.at
-
-    def remember(self, kind: str, request: str) -> None:
-        self.requests[kind, request] = (self.seq, self.at, self.epoch)
-        if len(self.requests) > REQUESTS:
-            self.requests.popitem(last=False)
-
-    def forget_later(self, job: str) -> None:
-        self.ended.append(job)
-        if len(self.ended) > ENDED:
-            self.marks.pop(self.ended.popleft(), None)
 
 
 class Partition:
@@ -133,7 +32,8 @@ class Partition:
         self.sessions: dict[str, StoredSession] = {}
         self.queues: dict[str, Queue] = {"stt": Queue(), "llm": Queue(), "tts": Queue()}
         self.inboxes: dict[str, Inbox] = {}
-        self.dead: list[dict[str, Any]] = []
+        self.dead: list[Letter] = []
+        self.last_letter = (0, 0)
 
     # ── events, lanes and parking ────────────────────────────────────────────────────────────────────────────────────
 
@@ -245,6 +145,7 @@ class Partition:
             queue.delivered += 1
             if queue.delivered in queue.entries:
                 hand_out(queue.delivered, 1)
+        queue.heard(consumer, now, bool(out))
         return out
 
     def again(self, stage: Stage, now: Micros) -> float:
@@ -252,7 +153,7 @@ class Partition:
         ages = [now - held.since for held in self.queues[stage].pending.values() if held.consumer != NOBODY]
         return max(1_000, self.lease - max(ages)) / 1e6 if ages else math.inf
 
-    def _standing(self, job: Job) -> Outcome:
+    def standing(self, job: Job) -> Outcome:
         s = self.sessions.get(job.session)
         if s is None or s.state != "open":
             return Outcome.CLOSED
@@ -262,7 +163,8 @@ class Partition:
         held = self.queues[stage].owned(delivery.entry, consumer, delivery.attempt)
         if not held:
             return Outcome.LOST
-        outcome = self._standing(delivery.job)
+        self.queues[stage].heard(consumer, now, True)
+        outcome = self.standing(delivery.job)
         if outcome is Outcome.OK:
             held.since = now
         else:
@@ -276,7 +178,10 @@ class Partition:
         return outcome
 
     def retire(self, stage: Stage, consumer: str) -> bool:
-        return all(held.consumer != consumer for held in self.queues[stage].pending.values())
+        if any(held.consumer == consumer for held in self.queues[stage].pending.values()):
+            return False
+        self.queues[stage].workers.pop(consumer, None)
+        return True
 
     def commit(
         self,
@@ -308,7 +213,7 @@ class Partition:
             return _receipt(None, Outcome.MISSING, now)
         if s.rewound(seen):
             return _receipt(s, Outcome.REWOUND, now)
-        standing = self._standing(job)
+        standing = self.standing(job)
         if standing is not Outcome.OK:
             self._finish(s, stage, entry, job)
             return _receipt(s, standing, now)
@@ -320,10 +225,32 @@ class Partition:
                 held.since = now
         else:
             if ending == "dead":
-                letter = {"session": s.name, "stage": stage, "job": job.id, "attempt": delivery.attempt}
-                self.dead.append({**letter, "reason": reason_of(events), "at": now})
+                self._bury(stage, entry, job, delivery.attempt, reason_of(events), step, now)
             self._finish(s, stage, entry, job)
         return _receipt(s, Outcome.OK, now)
+
+    def _bury(self, stage: Stage, entry: int, job: Job, attempt: int, reason: str, step: int, now: Micros) -> None:
+        queued = self.queues[stage].entries.get(entry) or Queued(job, Micros(now + int(job.deadline * 1e6)), now)
+        time, number = max((now // 1000, 0), (self.last_letter[0], self.last_letter[1] + 1))
+        self.last_letter = (time, number)
+        self.dead = [letter for letter in self.dead if letter.time > now // 1000 - DEAD_TTL]
+        self.dead.append(Letter(time, number, queued, attempt, reason, step, now))
+
+    def retry(self, letter: Letter, now: Micros) -> Outcome:
+        job = letter.queued.job
+        outcome = self.standing(job)
+        if outcome is not Outcome.OK:
+            return outcome
+        s = self.sessions[job.session]
+        s.ended = deque(ended for ended in s.ended if ended != job.id)
+        s.marks.setdefault(job.id, Mark(letter.step))
+        queued = Queued(job, Micros(now + letter.queued.deadline - letter.queued.enqueued), now)
+        if job.lane and job.lane in s.lanes:
+            s.parked.append(queued)
+        else:
+            self._push(s, queued)
+        self.dead.remove(letter)
+        return Outcome.OK
 
     # ── gateways and the API ─────────────────────────────────────────────────────────────────────────────────────────
 

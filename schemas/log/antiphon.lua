@@ -1,5 +1,5 @@
-#!lua name=antiphon_3
--- The log's function library, part 1 of 3: what all functions share. The parts are joined and loaded as one.
+#!lua name=antiphon_4
+-- The log's function library, part 1 of 4: what all functions share. The parts are joined and loaded as one.
 --
 -- The library's name carries its version, and so does each function's: processes of two versions live side by side.
 -- A function checks everything before its first write. It is atomic, not transactional: an error leaves what was written.
@@ -10,7 +10,7 @@
 -- `register` unpacks and packs them.
 -- A session function answers {outcome, seq, time, at, ...}: seq and at of the session's last event, time is TIME, µs.
 
-local NAME = 'antiphon_3'
+local NAME = 'antiphon_4'
 local GROUP = 'workers'      -- the one consumer group of each job stream
 local NOBODY = '-'           -- the consumer that owns what was handed back
 local ENDED = 64             -- marks of ended jobs kept per session
@@ -18,6 +18,7 @@ local REQUESTS = 32          -- request ids kept per session
 local INBOX = 20000          -- entries an inbox keeps, about
 local INBOX_TTL = 60000      -- ms after the gateway's last hold
 local DEAD = 10000           -- dead letters kept, about
+local DEAD_TTL = 86400000    -- ms they are kept: they hold what was said, as the log does
 local SOON = 250             -- ms within which it is told that a lease runs out
 local SHORTEST = 1000        -- ms of a lease
 

@@ -1,4 +1,4 @@
--- ── part 3 of 3: gateways and the API ───────────────────────────────────────────────────────────────────────────────
+-- ── part 4 of 4: gateways and the API ───────────────────────────────────────────────────────────────────────────────
 
 local function lease(s, ms)
   leases_last(ms)
@@ -155,7 +155,7 @@ end
 -- allow-oom: what only renews or frees goes on when memory is full, so that nothing in flight is lost over it.
 local function register(name, callback, ...)
   local function named(keys, args)
-    heard()
+    if callback ~= stages then heard() end
     return cmsgpack.pack(callback(cmsgpack.unpack(args[1]), unpack(keys)))
   end
   redis.register_function({function_name = NAME .. '_' .. name, callback = named, flags = {...}})
@@ -172,3 +172,5 @@ register('hold', hold, 'allow-oom')
 register('claim', claim)
 register('expired', expired, 'no-writes')
 register('post', post)
+register('stages', stages, 'no-writes')
+register('retry', retry)

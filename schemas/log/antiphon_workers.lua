@@ -1,4 +1,4 @@
--- ── part 2 of 3: workers ────────────────────────────────────────────────────────────────────────────────────────────
+-- ── part 2 of 4: workers ────────────────────────────────────────────────────────────────────────────────────────────
 -- The pending-entries list is the lease table. (consumer, delivery count), both from XPENDING, is the fencing token; XACK and
 -- XCLAIM look at neither, so nothing here acknowledges or claims before `owns` said yes.
 
@@ -139,6 +139,19 @@ local function retire(call, queue)
   return retired
 end
 
+-- File a dead letter: what is said of it (names and values), and of the job's `stored` entry (nil: it is gone) what `retry` needs.
+local function bury(s, stored, ...)
+  local dead, said = s.tag .. ':dead', {...}
+  if stored then
+    local _, f = opened(stored)
+    for _, part in ipairs({'lane', f.l, 'fence', f.f, 'value', f.v, 'within', digits(f.d - f.e), 'perishable', f.x, 'answers', f.a,
+      'body', f.b}) do said[#said + 1] = part end
+  end
+  rc('XTRIM', dead, 'MINID', digits(math.floor(s.now / 1000) - DEAD_TTL))
+  rc('XADD', dead, 'MAXLEN', '~', DEAD, '*', unpack(said))
+  rc('PEXPIRE', dead, DEAD_TTL)
+end
+
 -- commit: append events and enqueue jobs, if the job is still its caller's and its fence holds.
 -- KEYS  session hash, job stream
 -- ARGV  consumer, delivery, step, ending (step | final | dead), seen, stage, reason (dead), events, jobs
@@ -172,8 +185,8 @@ local function commit(call, session, queue)
     rc('XCLAIM', queue, GROUP, consumer, 0, entry, 'JUSTID') -- progress renews the lease
   else
     if call.ending == 'dead' then
-      rc('XADD', s.tag .. ':dead', 'MAXLEN', '~', DEAD, '*', 'session', s.name, 'stage', call.stage, 'job', id,
-        'attempt', attempt, 'reason', call.reason, 'at', digits(s.now))
+      bury(s, rc('XRANGE', queue, entry, entry)[1], 'session', s.name, 'stage', call.stage, 'job', id, 'attempt', attempt,
+        'reason', call.reason, 'at', digits(s.now), 'step', call.step)
     end
     finish(s, queue, entry, id, lane)
   end

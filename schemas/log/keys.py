@@ -9,6 +9,17 @@ LEASE = "antiphon:lease"
 """The lease in force, ms; it expires when nobody who holds any is left."""
 SPEAKS = "antiphon:speaks"
 """Before a stage: a hash of its workers, and what each one's model speaks."""
+API_KEYS = "antiphon:api:keys"
+"""A hash: the public half of each key of the API, and what is kept of it."""
+TICKET_SECRET = "antiphon:api:secret"
+AUDIT = "antiphon:api:audit"
+"""A stream: what was done through the API, and by whom."""
+SPENT = "antiphon:api:spent"
+"""Before who: how much of their allowance is gone. It expires when all is back."""
+GATEWAYS = "antiphon:gateways"
+"""A hash: what each gateway tells of itself."""
+DRAFTS = "{antiphon:drafts}:names"
+"""A sorted set: the names of drafts, by when they are forgotten."""
 GROUP = "workers"
 """The one consumer group of each job stream."""
 
@@ -69,3 +80,8 @@ def blob(partition: int, session: str, name: str) -> str:
 def shared_blob(partition: int, pcm: bytes) -> str:
     """Made of the sound itself: what is the same is stored once, and what has a key never changes."""
     return f"{tag(partition)}:blob:shared/{hashlib.blake2b(pcm, digest_size=16).hexdigest()}"
+
+
+def draft(name: str) -> str:
+    """In one slot with their names."""
+    return f"{{antiphon:drafts}}:draft:{name}"

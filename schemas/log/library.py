@@ -4,7 +4,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-_PARTS = ("antiphon.lua", "antiphon_workers.lua", "antiphon_gateways.lua")
+_PARTS = ("antiphon.lua", "antiphon_workers.lua", "antiphon_outside.lua", "antiphon_gateways.lua")
 _NAME = re.compile(r"\A#!lua name=(\w+)\n")
 
 

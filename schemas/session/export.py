@@ -8,8 +8,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from schemas.audio import HEARING_RATE, AudioRef, Pcm
 from schemas.bus import Reading
 from schemas.codec import event_to_json
@@ -17,7 +15,7 @@ from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, UtteranceCaptured
 from schemas.session.fold import FOLD_VERSION, SessionState, fold, view
 from schemas.session.history import events_of
-from schemas.session.sound import Recording, Score
+from schemas.session.sound import Recording, Score, heard_at
 from schemas.text.clean import json_line
 
 _README = """\
@@ -105,7 +103,7 @@ def _head(sound: wave.Wave_write, rate: int, samples: int, *, channels: int) -> 
 async def _write_recording(log: Reading, score: Score, archive: zipfile.ZipFile) -> None:
     async def fetch(ref: AudioRef) -> Pcm | None:
         pcm = await log.get_blob(ref.key)
-        return None if pcm is None else np.frombuffer(pcm, "<i2").astype(np.int16)
+        return None if pcm is None else await asyncio.to_thread(heard_at, pcm, ref.rate)
 
     recording = Recording(score, fetch)
     with archive.open("session.wav", "w", force_zip64=True) as raw, wave.open(raw, "wb") as sound:

@@ -15,11 +15,13 @@ from schemas.events import (
     PlaybackResumed,
     PlaybackStarted,
     SessionStarted,
+    TurnCommitted,
     TurnEnded,
     UtteranceCaptured,
 )
 
 Fetch = Callable[[AudioRef], Awaitable[Pcm | None]]
+"""A blob's sound at 16 kHz (`heard_at`), None if it is gone."""
 
 _BLOCK = HEARING_RATE
 
@@ -35,6 +37,10 @@ class Stretch:
     offset: float
     side: int
 
+    @property
+    def end(self) -> float:
+        return self.at + self.duration
+
 
 class Score:
     """Follows a log and notes what is to be heard where. Utterances that were replaced are heard in their replacement."""
@@ -43,7 +49,8 @@ class Score:
         self._began = 0.0
         self._utterances: dict[str, Stretch] = {}
         self._clips: dict[tuple[int | None, int | None, int], list[ClipReady]] = {}
-        self._phrases: list[ClipReady] = []
+        self._phrases: dict[str, list[ClipReady]] = {}
+        self._why: dict[int, str] = {}
         self._sounding: dict[int | None, tuple[Event, float, float]] = {}
         """Turn → (its playback event, when it began, from which second of the sentence)."""
         self._spoken: list[Stretch] = []
@@ -62,9 +69,11 @@ class Score:
                 duration = sum(ref.duration for ref in event.audio)
                 self._utterances[event.utterance] = Stretch(at - duration, duration, tuple(event.audio), 0.0, 0)
             case ClipReady() if event.phrase is not None:
-                self._phrases.append(event)
+                self._phrases.setdefault(event.phrase, []).append(event)
             case ClipReady():
                 self._clips.setdefault((event.turn, event.generation, event.index), []).append(event)
+            case TurnCommitted():
+                self._why[event.turn] = event.why
             case PlaybackStarted() | PlaybackResumed():
                 self._stop(event, at, None)
                 self._sounding[event.turn] = (event, at, event.position)
@@ -84,7 +93,9 @@ class Score:
         playback, began, offset = sounding
         assert isinstance(playback, PlaybackStarted | PlaybackResumed)
         duration = at - began if position is None else position - offset
-        clips = self._clips.get((playback.turn, playback.generation, playback.index)) or self._phrases
+        clips = self._clips.get((playback.turn, playback.generation, playback.index))
+        if clips is None:  # a turn that speaks a phrase was committed for its sake
+            clips = self._phrases.get(self._why.get(playback.turn or 0, ""), [])
         audio = tuple(clip.audio for clip in sorted(clips, key=lambda clip: clip.part))
         if duration > 0 and audio:
             self._spoken.append(Stretch(began, duration, audio, offset, 1))
@@ -94,42 +105,46 @@ class Score:
         return sorted([*self._utterances.values(), *self._spoken], key=lambda stretch: stretch.at)
 
 
+def heard_at(pcm: bytes, rate: int) -> Pcm:
+    """A blob's bytes as sound at 16 kHz. It takes milliseconds for each second of another `rate`."""
+    sound: Pcm = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.int16)
+    if rate == HEARING_RATE:
+        return sound
+    resampled: Pcm = soxr.resample(sound, rate, HEARING_RATE).astype(np.int16)
+    return resampled
+
+
 class Recording:
     """The session's sound in blocks, at 16 kHz: only what sounds in the present block is in memory."""
 
     def __init__(self, score: Score, fetch: Fetch):
-        self._waiting = score.stretches()
+        self._stretches = score.stretches()
         self._fetch = fetch
         self._open: list[tuple[int, int, Pcm]] = []
         self.samples = max(
-            [round(score.length * HEARING_RATE)]
-            + [round((stretch.at + stretch.duration) * HEARING_RATE) for stretch in self._waiting]
+            [round(score.length * HEARING_RATE)] + [round(stretch.end * HEARING_RATE) for stretch in self._stretches]
         )
 
-    async def blocks(self) -> AsyncIterator[Pcm]:
-        """Stereo int16, shape (n, 2), about a second each; `samples` in all."""
-        for start in range(0, self.samples, _BLOCK):
-            end = min(start + _BLOCK, self.samples)
-            while self._waiting and self._waiting[0].at * HEARING_RATE < end:
-                await self._begin(self._waiting.pop(0))
+    async def blocks(self, first: int = 0, last: int | None = None) -> AsyncIterator[Pcm]:
+        """Stereo int16, shape (n, 2), about a second each: the samples from `first` up to `last`, without it all `samples`."""
+        last = self.samples if last is None else min(last, self.samples)
+        waiting = [stretch for stretch in self._stretches if stretch.end * HEARING_RATE > first]
+        self._open = []
+        for start in range(first, last, _BLOCK):
+            end = min(start + _BLOCK, last)
+            while waiting and waiting[0].at * HEARING_RATE < end:
+                await self._begin(waiting.pop(0))
             yield self._mixed(start, end)
             self._open = [one for one in self._open if one[0] + len(one[2]) > end]
 
     async def _begin(self, stretch: Stretch) -> None:
-        parts = [pcm for pcm in [await self._sound(ref) for ref in stretch.audio] if pcm is not None]
+        parts = [pcm for pcm in [await self._fetch(ref) for ref in stretch.audio] if pcm is not None]
         if not parts:
             return
         pcm = np.concatenate(parts)
         first = round(stretch.offset * HEARING_RATE)
         pcm = pcm[first : first + round(stretch.duration * HEARING_RATE)]
         self._open.append((max(0, round(stretch.at * HEARING_RATE)), stretch.side, pcm))
-
-    async def _sound(self, ref: AudioRef) -> Pcm | None:
-        pcm = await self._fetch(ref)
-        if pcm is None or ref.rate == HEARING_RATE:
-            return pcm
-        resampled: Pcm = soxr.resample(pcm, ref.rate, HEARING_RATE).astype(np.int16)
-        return resampled
 
     def _mixed(self, start: int, end: int) -> Pcm:
         both = np.zeros((end - start, 2), np.int32)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 NEEDED = [
-    "api.telephony",
+    "api.livekit.telephony",
     "schemas.access.livekit",
     "schemas.access.tickets",
     "schemas.access.tokens",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import aiohttp
 import numpy as np
 
+from gateway.http.listening_in import ListenDoor
 from gateway.http.server import PublicPort, Server
 from gateway.rooms.livekit.desk import Join, JoinDesk
 from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
@@ -42,6 +43,8 @@ class Door:
         )  # type: ignore[method-assign]
         self.server = Server(PublicPort("127.0.0.1", 0, **options), house, self.engine.sessions)
         self.server.add(WebSocketDoor(self.reception, self.server).routes())
+        self.listening = ListenDoor(self.server, house, self.engine.sessions)
+        self.server.add(self.listening.routes())
         self.server.add(JoinDesk(self.server, join).routes())
         self.http: aiohttp.ClientSession
         self.clients: list[aiohttp.ClientWebSocketResponse] = []

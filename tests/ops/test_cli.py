@@ -26,7 +26,11 @@ from ops.stack.system import free_port
 from schemas.access.tokens import Grant, verify
 from schemas.config.settings import Settings, load
 
-ROWS = cli.COMMANDS | {f"sip {name}": row for name, row in cli.SIP.items()}
+ROWS = (
+    cli.COMMANDS
+    | {f"sip {name}": row for name, row in cli.SIP.items()}
+    | {f"key {name}": row for name, row in cli.KEY.items()}
+)
 _APP: Any = typer.main.get_command(cli.app)
 GROUPS = {name: command.commands for name, command in _APP.commands.items() if hasattr(command, "commands")}
 COMMANDS = sorted(_APP.commands)

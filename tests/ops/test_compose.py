@@ -18,8 +18,9 @@ import jsonschema
 import pytest
 import redis.asyncio
 import yaml
-from livekit import api
+from livekit import api as livekit_api
 
+from api import built
 from ops.stack.embedded.livekit import LiveKit, pinned_version
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port, free_udp_port
@@ -27,7 +28,7 @@ from schemas.access.livekit import Access
 from schemas.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-ANTIPHON = ("gateway", "stt", "llm", "tts", "llm-server")
+ANTIPHON = ("gateway", "api", "stt", "llm", "tts", "llm-server")
 POOLS = ("stt", "llm", "tts")
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -142,7 +143,7 @@ def test_the_log_needs_a_password() -> None:
         services(REDIS_PASSWORD="")
     found = services()
     assert all(PASSWORD not in part for part in found["redis"]["command"])  # a command line can be read by everybody
-    for name in ("gateway", *POOLS):
+    for name in ("gateway", "api", *POOLS):
         assert found[name]["environment"]["REDIS_URL"] == f"redis://:{PASSWORD}@redis:6379/0", name
     assert services(REDIS_URL="redis://other:6379/1")["stt"]["environment"]["REDIS_URL"] == "redis://other:6379/1"
 
@@ -181,8 +182,51 @@ def test_what_builds_the_image_is_there() -> None:
     for lock in re.findall(r"ops/locks/\w+\.lock", text):
         assert (ROOT / lock).is_file(), lock
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    for folder in ("schemas", "gateway", "workers", "api", "ops", "pyproject.toml"):
+    for folder in ("schemas", "gateway", "workers", "api", "ops", "web", "pyproject.toml"):
         assert f"!{folder}" in ignored
+
+
+def test_the_image_has_the_app_where_the_api_looks() -> None:
+    """The built app is copied to where an installed API finds it, and what builds it is not what lies around here."""
+    build = services()["api"]["build"]
+    text = (ROOT / build["context"] / build["dockerfile"]).read_text()
+    prefix = re.search(r"^COPY --from=build (\S+) \1$", text, re.MULTILINE)
+    app = re.search(r"^COPY --from=web /src/web/dist (\S+)$", text, re.MULTILINE)
+    assert prefix
+    assert app
+    here = built._PLACES[1].relative_to(sys.prefix)
+    assert app[1] == f"{prefix[1]}/{here}"
+    for name in re.findall(r"^COPY ((?:web|ops)\S*(?: web\S*)*) web/?\S*$", text, re.MULTILINE):
+        assert all((ROOT / path).exists() for path in name.split()), name
+    assert {"web/node_modules", "web/dist"} <= set((ROOT / ".dockerignore").read_text().splitlines())
+
+
+def test_the_apps_pages_reach_gateway_and_livekit() -> None:
+    """The pages of the published API may connect to the published gateway; what an operator sets is handed out."""
+    found = services()
+    origins = found["gateway"]["environment"]["GATEWAY_ALLOWED_ORIGINS"].split(",")
+    assert found["api"]["ports"] == ["127.0.0.1:8080:8080"]
+    assert origins[:2] == ["http://127.0.0.1:8080", "http://localhost:8080"]
+    assert found["gateway"]["environment"]["GATEWAY_PUBLIC_URL"] == "ws://127.0.0.1:8765/ws"
+    told = {
+        "API_PUBLIC_URL": "https://voice.example", "GATEWAY_ALLOWED_ORIGINS": "https://other.example",
+        "GATEWAY_PUBLIC_URL": "wss://voice.example/ws", "LIVEKIT_PUBLIC_URL": "wss://rooms.example",
+    }  # fmt: skip
+    found = services(**told)
+    assert found["gateway"]["environment"]["GATEWAY_ALLOWED_ORIGINS"] == "https://voice.example,https://other.example"
+    assert found["gateway"]["environment"]["GATEWAY_PUBLIC_URL"] == "wss://voice.example/ws"
+    assert found["api"]["environment"]["API_PUBLIC_URL"] == "https://voice.example"
+    for name in ("gateway", "api"):
+        assert found[name]["environment"]["LIVEKIT_PUBLIC_URL"] == "wss://rooms.example", name
+
+
+def test_livekit_is_reachable_from_outside() -> None:
+    """Its ports for sound are open to others, at the address that an operator names, and signals where they say."""
+    found = services(LIVEKIT_NODE_IP="192.0.2.7", LIVEKIT_PUBLISH="7880")["livekit"]
+    configuration = yaml.safe_load(found["environment"]["LIVEKIT_CONFIG"])
+    assert configuration["rtc"]["node_ip"] == "192.0.2.7"
+    tcp, udp = configuration["rtc"]["tcp_port"], configuration["rtc"]["udp_port"]
+    assert found["ports"] == [f"7880:{configuration['port']}", f"{tcp}:{tcp}", f"{udp}:{udp}/udp"]
 
 
 async def test_the_log_keeps_what_it_acknowledged(tmp_path: Path) -> None:
@@ -252,7 +296,7 @@ async def test_livekit_starts_with_its_configuration(valkey: Valkey, livekit: Li
         async with entry.client() as client:
             for _ in range(200):
                 try:
-                    await client.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())
+                    await client.sip.list_inbound_trunk(livekit_api.ListSIPInboundTrunkRequest())
                     break
                 except OSError:
                     await asyncio.sleep(0.05)
@@ -282,7 +326,7 @@ def test_the_bridge_is_told_where_everything_is() -> None:
 @pytest.mark.parametrize("name", ANTIPHON)
 async def test_it_starts(name: str, valkey: Valkey, tmp_path: Path) -> None:
     """Each service starts with just the environment the file gives it, passes its own health check, and ends on SIGTERM."""
-    ports = {key: str(free_port()) for key in ("HEALTH_PORT", "GATEWAY_PORT", "LLM_SERVER_PORT")}
+    ports = {key: str(free_port()) for key in ("HEALTH_PORT", "GATEWAY_PORT", "API_PORT", "LLM_SERVER_PORT")}
     found = services(REDIS_URL=valkey.url, **ports)
     if name == "llm":
         ports["LLM_BASE_URL"] = f"http://127.0.0.1:{ports['LLM_SERVER_PORT']}/v1"

@@ -9,8 +9,8 @@ import pytest
 
 from ops.commands.doctor import endpoints
 from ops.commands.doctor.log import examine as examine_log
-from ops.stack.stack import ANTIPHON, Plan, Stack, StackError
-from ops.stack.supervisor import Command, Failed, Supervisor
+from ops.stack.stack import Plan, Stack, StackError
+from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervisor
 from ops.stack.system import free_port
 from schemas.config.settings import load
 from schemas.errors import AgentSpecError, BusError, BusUnavailable, SettingsError

@@ -7,7 +7,7 @@ opens once. Whoever comes second with the same name stays away, so a room never 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import aiohttp
@@ -22,15 +22,16 @@ from gateway.rooms.livekit._connection import none_left_behind
 from gateway.rooms.livekit._survivors import FACTS, Survivors, facts_of
 from gateway.rooms.livekit._watcher import Lonely, Watcher
 from gateway.rooms.livekit._worker import AgentWorker
-from gateway.rooms.livekit.names import agent_named, attributes, new_identity, session_name
+from gateway.rooms.livekit.names import attributes, new_identity, session_name
 from gateway.rooms.livekit.room import LiveKitRoom, join
 from gateway.sessions.reception import Reception, Refused
 from gateway.sessions.session import Session
 from gateway.transport import RoomOver
-from schemas.access.livekit import Access
+from schemas.access.livekit import Access, agent_named
 from schemas.access.livekit_errors import LiveKitError, explain
 from schemas.bus import SessionInfo
 from schemas.config.agent import AgentSpec
+from schemas.drafts import is_draft
 from schemas.errors import AgentSpecError, AntiphonError, in_words
 from schemas.events import SessionStarted
 from schemas.process.tasks import Tasks
@@ -52,13 +53,15 @@ _NOT_FAILED = ("hang_up", "client_gone", "end_requested", "limit", "room_closed"
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a session needs to know of its room. `session`: its name in the log; `identity`: of the agent in the room."""
+    """What a session needs to know of its room. `session`: its name in the log; `identity`: of the agent in the room; `draft`:
+    the agent is yet to be looked up by this name."""
 
     room: str
     room_sid: str
     session: str
     identity: str
     agent: AgentSpec
+    draft: str = ""
 
 
 @dataclass(slots=True)
@@ -142,11 +145,11 @@ class Dispatch:
             log.info("job %s is left to others: %s", job.id, readings)
             return pb.AvailabilityResponse(job_id=job.id, available=False)
         try:
-            agent = self._agent_for(job.metadata)
+            agent, draft = self._agent_for(job.metadata)
         except AgentSpecError as error:
             log.warning("job %s in room %s is left to others: %s", job.id, job.room.name, error)
             return pb.AvailabilityResponse(job_id=job.id, available=False)
-        seat = Seat(job.room.name, job.room.sid, name, new_identity(), agent)
+        seat = Seat(job.room.name, job.room.sid, name, new_identity(), agent, draft)
         timer = asyncio.get_running_loop().call_later(_RESERVED, self._give_back, job.id)
         self._promised[job.id] = _Promise(seat, timer)
         return pb.AvailabilityResponse(
@@ -209,6 +212,8 @@ class Dispatch:
         house = self._reception.house
         if older := await self._survivors.of(seat.room, self._name, seat.room_sid):
             raise Refused(f"room {seat.room} was made anew; its session {older} goes on there", "anew")
+        if seat.draft:
+            seat = replace(seat, agent=await self._reception.draft(seat.draft))
 
         async def leaving(reason: str) -> None:
             self._jobs.pop(job, None)
@@ -265,15 +270,17 @@ class Dispatch:
 
         return look
 
-    def _agent_for(self, metadata: str) -> AgentSpec:
+    def _agent_for(self, metadata: str) -> tuple[AgentSpec, str]:
         """By the job's metadata, {"agent": NAME} or NAME alone; else the one called like LIVEKIT_AGENT_NAME; else the default.
+        With the name of a draft, where it is yet to be looked up: whoever signed the job's token has named it.
 
         AgentSpecError: it names one that is not here.
         """
         agents = self._reception.agents
-        if wanted := agent_named(metadata, agents.names):
-            return agents.find(wanted)
-        return agents.find(self._name if self._name in agents.names else "")
+        wanted = agent_named(metadata, agents.names)
+        if is_draft(wanted):
+            return AgentSpec(name="draft"), wanted
+        return agents.find(wanted or (self._name if self._name in agents.names else "")), ""
 
     def _is_here(self, room: str, name: str) -> bool:
         """Whether this room's session is ours already: it goes on in a room that was made anew, too."""
@@ -315,12 +322,12 @@ class Dispatch:
         ):
             return
         try:
-            agent = self._agent_for(lonely.metadata)
+            agent, draft = self._agent_for(lonely.metadata)
         except AgentSpecError as error:
             log.warning("room %s is left alone: %s", lonely.room, error)
             return
         log.info("room %s has people and no agent: joining", lonely.room)
-        seat = Seat(lonely.room, lonely.room_sid, lonely.session, new_identity(), agent)
+        seat = Seat(lonely.room, lonely.room_sid, lonely.session, new_identity(), agent, draft)
         self._enter(seat, self._access.url, self._renew(seat)())
 
     async def rejoin(

@@ -1,8 +1,8 @@
-"""What things are called: sessions of rooms, the agent as a participant, the agent a job asks for."""
+"""What things are called: sessions of rooms, the agent as a participant."""
 
-import json
 import secrets
-from collections.abc import Collection
+
+from schemas.access.livekit import AGENT_PREFIX
 
 SESSION_ATTRIBUTE = "antiphon.session"
 """Of the agent as a participant: the name of its session in the log."""
@@ -23,17 +23,6 @@ def attributes(session: str, agent_name: str = "") -> dict[str, str]:
     return {SESSION_ATTRIBUTE: session, "lk.agent.state": "initializing", **named}
 
 
-def agent_named(metadata: str, names: Collection[str]) -> str:
-    """Which agent a job's metadata asks for: `{"agent": NAME}`, or the bare name of one there is. "": none; what else
-    stands in metadata is somebody else's."""
-    try:
-        found = json.loads(metadata)
-    except (ValueError, RecursionError):
-        return metadata.strip() if metadata.strip() in names else ""
-    wanted = found.get("agent") if isinstance(found, dict) else None
-    return wanted if isinstance(wanted, str) else ""
-
-
 def new_identity() -> str:
     """Of an agent in its room. It stands in the log: whoever takes the session over comes back as the same participant."""
-    return f"agent-{secrets.token_hex(6)}"
+    return f"{AGENT_PREFIX}{secrets.token_hex(6)}"

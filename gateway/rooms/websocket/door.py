@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gateway.http.admission import TurnedAway
 from gateway.http.connections import WEBSOCKET
+from gateway.http.refusing import refuse
 from gateway.http.server import Server
 from gateway.rooms.websocket.connection import ClientConnection
 from gateway.rooms.websocket.reading import read
@@ -19,8 +20,10 @@ from gateway.rooms.websocket.room import WebSocketRoom
 from gateway.sessions.reception import Reception, Refused, new_session
 from gateway.sessions.session import Session
 from schemas.access.tokens import Grant
-from schemas.client import LARGEST_FRAME, START_WITHIN, ErrorMessage, ReadyMessage, StartMessage, to_json
+from schemas.client import LARGEST_FRAME, START_WITHIN, ReadyMessage, StartMessage
 from schemas.clock import Clock
+from schemas.config.agent import AgentSpec
+from schemas.drafts import is_draft
 from schemas.errors import AgentSpecError
 from schemas.events import SessionStarted
 from schemas.process.tasks import Tasks
@@ -97,7 +100,7 @@ class WebSocketDoor:
             session, connection = await self._begin(socket, start, grant, who)
         except TurnedAway as refusal:
             self._server.refused(refusal.code)
-            await _refuse(socket, refusal.code, str(refusal), refusal.close)
+            await refuse(socket, refusal)
             return socket
         except ConnectionError:
             return socket
@@ -146,13 +149,22 @@ class WebSocketDoor:
         return session
 
     async def _open(self, start: StartMessage, grant: Grant) -> Session:
-        agent = self._reception.agents.find(grant.agent or start.agent)
+        agent = await self._agent(grant, start.agent)
         name = new_session("ws")
         participant = identity(grant.participant or start.participant or "caller")
         client = Client(participant, start.name, start.rate, grant.agent or start.agent)
         room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
         room.join(client.name)
         return await self._reception.open(name, room, agent, inputs=client.inputs())
+
+    async def _agent(self, grant: Grant, wanted: str) -> AgentSpec:
+        """A draft is for whoever has a token that names it; where nobody needs one, for whoever knows its name."""
+        name = grant.agent or wanted
+        if not is_draft(name):
+            return self._reception.agents.find(name)
+        if self._server.admission.asks_for_tokens and not grant.agent:
+            raise Refused("a draft of an agent needs a token that names it (POST /v1/ws/ticket)", "token")
+        return await self._reception.draft(name)
 
     async def _resume(self, start: StartMessage, grant: Grant) -> Session:
         """With its ticket, and a token that would have let this very client begin it. Who comes back is who the log says."""
@@ -226,9 +238,3 @@ async def _first_frame(socket: web.WebSocketResponse) -> StartMessage:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"
         raise TurnedAway("start", f"{expected}; {where}: {first['msg']}", WSCloseCode.UNSUPPORTED_DATA) from None
-
-
-async def _refuse(socket: web.WebSocketResponse, code: str, message: str, close: int) -> None:
-    with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
-        await socket.send_str(to_json(ErrorMessage(code=code, message=message, fatal=True)))
-        await asyncio.wait_for(socket.close(code=close, message=message.encode()[:120]), _GRACE)

@@ -42,20 +42,22 @@ class LiveKit(ServerProcess):
     """One server process. It keeps its ports, its key and its folder over `stop`, `kill` and `start`.
 
     `folder`: configuration, key file (both 0600) and log; `redis_url`: where rooms, SIP trunks and dispatch rules are kept ("":
-    in memory, and there is no SIP then); `binary`: another livekit-server.
+    in memory, and there is no SIP then); `binary`: another livekit-server; `webhooks`: the API's address for them, "" sends none.
     """
 
     host = "127.0.0.1"
     grace = 3.0  # whoever is still in a room then is cut off
 
     def __init__(
-        self, folder: Path | str, redis_url: str = "", ports: Ports | None = None, *, binary: str | None = None
-    ):
+        self, folder: Path | str, redis_url: str = "", ports: Ports | None = None, *, binary: str | None = None,
+        webhooks: str = "",
+    ):  # fmt: skip
         self.ports = ports or Ports()
         super().__init__(folder, "livekit.log", free_ports=not self.ports.http)
         self.api_key = self.api_secret = ""
         self._redis_url = redis_url
         self._binary = binary
+        self._webhooks = webhooks
 
     @property
     def url(self) -> str:
@@ -108,6 +110,8 @@ class LiveKit(ServerProcess):
         }
         if self._redis_url:
             configuration["redis"] = redis_configuration(self._redis_url)
+        if self._webhooks:
+            configuration["webhook"] = {"api_key": self.api_key, "urls": [self._webhooks]}
         return configuration
 
     def _keep_key(self) -> None:

@@ -13,11 +13,12 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from gateway.http import connections
-from gateway.http.connections import DoorLimits, caller_of, neighbourhood, proxies_of
+from gateway.http.connections import DoorLimits, caller_of
 from gateway.rooms.websocket import door as door_of_websockets
 from schemas.access.tokens import Grant, mint
 from schemas.client import EndedMessage, ErrorMessage, ReadyMessage
 from schemas.errors import SettingsError
+from schemas.process.connections import neighbourhood, proxies_of
 from schemas.process.hosts import within
 from tests.gateway.door import SECRET, START, Door, closing, door, told
 from tests.gateway.rig import ticks
@@ -264,12 +265,12 @@ def test_a_household_is_one_address() -> None:
 def test_only_our_own_proxies_are_believed(peer: str, told: str, caller: str) -> None:
     """X-Forwarded-For counts from proxies that were named, from its end, and what a client wrote into it does not."""
     request = make_mocked_request("GET", "/ws", headers={"X-Forwarded-For": told} if told else {})
-    assert caller_of(request.clone(remote=peer), proxies_of("127.0.0.1, 10.0.0.0/8")) == caller
+    assert caller_of(request.clone(remote=peer), proxies_of("127.0.0.1, 10.0.0.0/8", "GATEWAY_PROXIES")) == caller
 
 
 def test_a_proxy_is_an_address_or_a_network() -> None:
     """Anything else is refused by the setting's name; IPv4 in IPv6's clothes is IPv4."""
     with pytest.raises(SettingsError, match="GATEWAY_PROXIES=nginx: expected an address"):
-        proxies_of("127.0.0.1, nginx")
-    assert within("::ffff:10.1.2.3", proxies_of("10.0.0.0/8"))
-    assert not within("2001:db8::1", proxies_of("10.0.0.0/8"))
+        proxies_of("127.0.0.1, nginx", "GATEWAY_PROXIES")
+    assert within("::ffff:10.1.2.3", proxies_of("10.0.0.0/8", "GATEWAY_PROXIES"))
+    assert not within("2001:db8::1", proxies_of("10.0.0.0/8", "GATEWAY_PROXIES"))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from schemas.audio import AudioRef
-from schemas.bus import Delivery, Hold, Outcome, Publication, Seen, Snapshot
+from schemas.bus import DeadLetter, Delivery, Hold, Outcome, Publication, Seen, Snapshot
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     STAGES,
@@ -39,9 +39,10 @@ SESSIONS = st.sampled_from(["a", "b", "cé"])
 GATEWAYS = st.sampled_from(["g1", "g2"])
 CONSUMERS = st.sampled_from(["w1", "w2", "w3"])
 STAGE = st.sampled_from(STAGES)
-HAPPENS = ["step", "final", "release", "renew", "again", "barge", "replace", "stall", "retire"]
+HAPPENS = ["step", "final", "dead", "release", "renew", "again", "barge", "replace", "stall", "retire", "retry"]
 SUCCESSOR = st.sampled_from(["", "same", "next"])
-Token = tuple[str, int]
+Token = tuple[str, int, str]
+"""Consumer, attempt, entry."""
 NOT_THE_OWNERS = "a commit went through of somebody who does not own the job, or no longer"
 COMMITTED_TWICE = "the same commit, sent again, was not told DUP and the first answer"
 
@@ -59,6 +60,8 @@ class JobModel:
     step: int = -1
     by: Token | None = None
     first_seq: int = 0
+    buried: bool = False
+    """A dead letter of it is kept."""
 
 
 @dataclass
@@ -84,6 +87,10 @@ class SessionModel:
 
     def live(self, m: JobModel) -> bool:
         return not (m.ended or self.closed or self.void(m))
+
+
+def token(consumer: str, delivery: Delivery) -> Token:
+    return consumer, delivery.attempt, delivery.entry
 
 
 class LogMachine(RuleBasedStateMachine):
@@ -392,12 +399,14 @@ class LogMachine(RuleBasedStateMachine):
                 self.stalls(consumer)
             elif what == "retire":
                 self.retire(consumer, delivery.job.stage)
-            elif what in ("step", "final"):
+            elif what in ("step", "final", "dead"):
                 self._commit(consumer, delivery, what, data.draw(SUCCESSOR))
             elif what == "release":
                 self._release(consumer, delivery)
             elif what == "renew":
                 self._renew(consumer, delivery)
+            elif what == "retry" and self._buried():
+                self._retry(data)
             elif what == "again" and self.last_commit:
                 self.commit_again(data.draw(st.booleans()))
 
@@ -415,7 +424,7 @@ class LogMachine(RuleBasedStateMachine):
             if other is not m and job.lane and other.job.lane == job.lane and s.live(other):
                 assert other.owner is None, "two in one lane"
                 assert other.place > m.place, "out of order"
-        m.owner, m.lapsed, m.deliveries = (consumer, delivery.attempt), False, delivery.attempt
+        m.owner, m.lapsed, m.deliveries = token(consumer, delivery), False, delivery.attempt
 
     def _in_hand(self, data: st.DataObject) -> tuple[str, Delivery]:
         """Somebody and what they believe to hold; of a session that a rewind undid nobody speaks any more."""
@@ -440,7 +449,7 @@ class LogMachine(RuleBasedStateMachine):
     def _renew(self, consumer: str, delivery: Delivery) -> None:
         s, m = self._known(delivery)
         [outcome] = self.h.run(self.h.bus.renew(delivery.job.stage, consumer, [delivery]))
-        assert outcome in self._expected(s, m, (consumer, delivery.attempt))
+        assert outcome in self._expected(s, m, token(consumer, delivery))
         if m and outcome is OK:
             m.lapsed = False
         elif m and outcome in (STALE, CLOSED):
@@ -466,17 +475,56 @@ class LogMachine(RuleBasedStateMachine):
             jobs = [self.tts(job.session, generation) if job.stage == "llm" else self.llm(job.session, generation)]
         arguments = (job.stage, consumer, delivery, step, ending, events, jobs)
         reply = self.h.run(self.h.bus.commit(*arguments))
-        expected = self._expected(s, m, (consumer, delivery.attempt))
+        expected = self._expected(s, m, token(consumer, delivery))
         assert reply.outcome in expected, NOT_THE_OWNERS if expected == {LOST} else (reply.outcome, expected)
         if m and reply.outcome is OK:
             self.appended(job.session, events)
             self.enqueued(s, jobs)
-            m.step, m.by, m.lapsed, m.ended = step, (consumer, delivery.attempt), False, ending != "step"
+            m.step, m.by, m.lapsed, m.ended = step, token(consumer, delivery), False, ending != "step"
+            m.buried = ending == "dead"
             m.first_seq = len(s.log)
             self.last_commit = arguments
         elif m and reply.outcome in (STALE, CLOSED):
             m.ended = True
         assert reply.seq == len(s.log)
+
+    def _buried(self) -> set[tuple[str, str]]:
+        return {(name, job) for name, s in self.sessions.items() for job, m in s.jobs.items() if m.buried}
+
+    @precondition(lambda self: self._buried())
+    @rule(data=st.data())
+    def discard(self, data: st.DataObject) -> None:
+        """A letter that is put away is gone, and no other."""
+        letter, m = self._a_letter(data)
+        assert self.h.run(self.h.bus.discard(letter.id))
+        m.buried = False
+
+    @precondition(lambda self: self._buried())
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        """A dead job comes back if its session still wants it: behind the others of its lane, as a first delivery, from the last
+        step on; its letter is gone then, and stays where it is else."""
+        self._retry(data)
+
+    def _retry(self, data: st.DataObject) -> None:
+        letter, m = self._a_letter(data)
+        s = self.sessions[letter.session]
+        outcome = self.h.run(self.h.bus.retry(letter.id))
+        passed_by = isinstance(m.job, SttJob) and any(
+            isinstance(other.job, SttJob) and other.place > m.place for other in s.jobs.values()
+        )
+        assert outcome is (CLOSED if s.closed else STALE if s.void(m) or passed_by else OK)
+        if outcome is OK:
+            m.buried = m.ended = m.lapsed = False
+            m.owner, m.deliveries, m.place = None, 0, float(next(self.count))
+
+    def _a_letter(self, data: st.DataObject) -> tuple[DeadLetter, JobModel]:
+        """One of those there are: each dead job has one."""
+        letters = {(one.session, one.job): one for one in self.h.run(self.h.bus.dead_letters(1000))}
+        buried = self._buried()
+        assert {key for key in letters if key[0] in self.sessions} == buried
+        session, job = data.draw(st.sampled_from(sorted(buried)), "letter")
+        return letters[session, job], self.sessions[session].jobs[job]
 
     def _event_of(self, job: Job, ending: str) -> Event:
         name = self.name()
@@ -496,7 +544,7 @@ class LogMachine(RuleBasedStateMachine):
         stage, consumer, delivery, step, ending, events, jobs = self.last_commit
         s = self.sessions.get(delivery.job.session)
         m = s.jobs.get(delivery.job.id) if s else None
-        if s is None or m is None or m.step < step or m.by != (consumer, delivery.attempt):  # rewound or outrun
+        if s is None or m is None or m.step < step or m.by != token(consumer, delivery):  # rewound or outrun
             return
         asks = "someone" if other else consumer
         reply = self.h.run(self.h.bus.commit(stage, asks, delivery, step, ending, events, jobs))
@@ -514,7 +562,7 @@ class LogMachine(RuleBasedStateMachine):
     def _release(self, consumer: str, delivery: Delivery) -> None:
         s, m = self._known(delivery)
         outcome = self.h.run(self.h.bus.release(delivery.job.stage, consumer, delivery))
-        assert outcome in self._expected(s, m, (consumer, delivery.attempt))
+        assert outcome in self._expected(s, m, token(consumer, delivery))
         if m and outcome is OK:
             m.owner, m.deliveries = None, delivery.attempt - 1
         elif m and outcome in (STALE, CLOSED):

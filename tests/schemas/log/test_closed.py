@@ -41,3 +41,26 @@ async def test_a_log_past_its_retention_is_not_listed(valkey: Valkey) -> None:
     assert await bus.closed() == []
     await client.aclose()
     await bus.aclose()
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+async def test_who_watches_learns_which_sessions_moved(kind: str, valkey: Valkey) -> None:
+    """`touched` names each session with its last event's moment, the latest first, from a moment on, and never more than
+    asked."""
+    bus = MemoryBus(partitions=2) if kind == "memory" else RedisBus(valkey.url, partitions=2)
+    await bus.start()
+    await _two_sessions(bus)
+    (closed,) = await bus.touched("closed", 10)
+    assert (closed.session, closed.at) == ("s2", (await bus.read("s2"))[-1].at)
+    receipt = await bus.publish("s1", 1, Publication(1, [SessionEnded(reason="x")]))
+    for name in ("s3", "s4"):
+        start = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="g")
+        await bus.open(name, "g", "q", [start])
+    found = await bus.touched("open", 10)
+    assert [(one.session, one.at) for one in found] == [
+        (name, (await bus.read(name))[-1].at) for name in ("s4", "s3", "s1")
+    ]
+    assert [one.session for one in await bus.touched("open", 10, since=found[1].at)] == ["s4", "s3"]
+    assert [one.session for one in await bus.touched("open", 2)] == ["s4", "s3"]
+    assert found[2].at == receipt.at
+    await bus.aclose()

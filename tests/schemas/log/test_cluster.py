@@ -9,9 +9,9 @@ import pytest
 import redis.asyncio
 
 from ops.stack.embedded.valkey import Valkey, free_port
-from schemas.bus import Outcome
+from schemas.bus import GatewaySeen, Outcome
 from schemas.log import RedisBus, partition_of
-from tests.schemas.log.talk import SAY, SENTENCE, Gateway, llm, take
+from tests.schemas.log.talk import FAILED, SAY, SENTENCE, Gateway, llm, take
 from tests.servers import BINARY
 
 PARTITIONS = 8
@@ -93,4 +93,27 @@ async def test_a_partition_that_moved(cluster: list[Valkey]) -> None:
     assert await to.exists("{p00}:s:s")
     for client in clients:
         await client.aclose()
+    await bus.aclose()
+
+
+async def test_what_lies_beside_sessions_lies_anywhere(cluster: list[Valkey]) -> None:
+    """Queues and dead letters are told of all primaries together; gateways and drafts are found again."""
+    bus = RedisBus(cluster[0].url, cluster=True, partitions=PARTITIONS, settle=0.0)
+    await bus.start()
+    names = [f"s{number}" for number in range(8)]
+    for name in names:
+        await Gateway(bus, name).open(llm("j", name))
+    held = await take(bus, "llm")
+    for delivery in held[:2]:
+        await bus.commit("llm", "w1", delivery, 0, "dead", [FAILED])
+    seen = {one.stage: one for one in await bus.stages()}["llm"]
+    assert (seen.added, seen.running, [worker.name for worker in seen.workers]) == (8, 6, ["w1"])
+    letters = await bus.dead_letters()
+    assert {letter.session for letter in letters} == {delivery.job.session for delivery in held[:2]}
+    assert await bus.retry(letters[0].id) is Outcome.OK
+    assert await bus.discard(letters[1].id)
+    await bus.advertise(GatewaySeen("g1", "ws://a/ws", "ws://a/ws", 1, 0, False, ("websocket",)), 60)
+    assert [one.name for one in await bus.gateways()] == ["g1"]
+    await bus.put_draft("draft-1", "x", 60)
+    assert await bus.draft("draft-1") == "x"
     await bus.aclose()

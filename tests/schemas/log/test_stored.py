@@ -14,7 +14,7 @@ from schemas.log import RedisBus
 from tests.schemas.log.talk import FAILED, SAY, SENTENCE, SPEECH, Gateway, llm, stt, take, take_one, tts
 
 STORED = Path(__file__).with_name("stored.json")
-"""Every key of the log below, as the library `antiphon_2` left it."""
+"""Every key of the log below, as the library `antiphon_2` left it; what later ones added stands behind it."""
 
 
 async def a_little_of_everything(bus: RedisBus) -> None:

@@ -356,19 +356,14 @@ async def test_time_never_goes_back(bus: RedisBus, raw: redis.asyncio.Redis) -> 
     assert (await bus.read("s"))[-1].at == ahead
 
 
-async def test_a_dead_job_leaves_a_letter(bus: RedisBus, raw: redis.asyncio.Redis) -> None:
+async def test_a_dead_job_leaves_a_letter(bus: RedisBus) -> None:
     """The dead ending appends stage.failed, files a letter with the reason, ends the job and frees its lane."""
     gateway = await Gateway(bus).open()
     await gateway.publish(llm("a"), llm("b"))
     held = await take_one(bus, "llm")
     await bus.commit("llm", "w1", held, 0, "dead", [FAILED])
-    [(_, letter)] = await raw.xrange("{p00}:dead")
-    assert (letter["session"], letter["stage"], letter["job"], letter["reason"]) == (
-        "s",
-        "llm",
-        "a",
-        "deliveries: gave up",
-    )
+    [letter] = await bus.dead_letters()
+    assert (letter.session, letter.stage, letter.job, letter.reason) == ("s", "llm", "a", "deliveries: gave up")
     assert (await take_one(bus, "llm")).job.id == "b"
 
 

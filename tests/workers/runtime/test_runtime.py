@@ -280,7 +280,7 @@ async def test_error_that_does_not_pass_ends_the_job_once() -> None:
         assert [event.will_retry for event in failures].count(False) == 1
         assert not failures[-1].will_retry
         assert (failures[-1].turn, failures[-1].generation, failures[-1].job) == (1, 0, "llm/1.0")
-        assert len(pool.bus.dead_letters) == 1
+        assert len(await pool.bus.dead_letters()) == 1
         assert await pool.bus.queued("llm") == 0
 
 
@@ -377,7 +377,7 @@ async def test_job_that_kills_its_workers_is_a_dead_letter() -> None:
         assert isinstance(failed, StageFailed)
         assert failed.code == "deliveries"
         assert "MAX_DELIVERIES" in failed.message
-        assert len(pool.bus.dead_letters) == 1
+        assert len(await pool.bus.dead_letters()) == 1
 
 
 @virtually

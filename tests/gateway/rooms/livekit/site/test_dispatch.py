@@ -7,6 +7,7 @@ import pytest
 from livekit import api, rtc
 from livekit.protocol import agent as pb
 
+from schemas.drafts import keep_draft
 from schemas.events import SessionEnded, SessionStarted
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
 
@@ -36,6 +37,26 @@ async def test_an_agent_is_asked_for_by_name(site: Site, tmp_path: Path) -> None
     started = (await site.events(session))[0]
     assert isinstance(started, SessionStarted)
     assert started.agent.name == "pirate"
+    assert agents(ann) == []
+
+
+async def test_a_draft_of_an_agent_is_asked_for_by_its_name(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Whose token names a draft gets it; one that is no longer kept is said to be, and nobody comes in its place."""
+    gateway = await site.gateway(livekit_agent_name="helper")
+    name = await keep_draft(gateway.bus, 'name = "tried"\ninstructions = "Say only yes."')
+    bob = await site.person(
+        "asked", "bob", agents=[api.RoomAgentDispatch(agent_name="helper", metadata=f'{{"agent": "{name}"}}')]
+    )
+    session = await until(lambda: session_of(bob), "the agent")
+    started = (await site.events(session))[0]
+    assert isinstance(started, SessionStarted)
+    assert (started.agent.name, started.agent.instructions) == ("tried", "Say only yes.")
+    ann = await site.person(
+        "late", agents=[api.RoomAgentDispatch(agent_name="helper", metadata='{"agent": "draft-gone"}')]
+    )
+    await until(
+        lambda: "room late: the agent can't come: this draft of an agent is no longer kept" in caplog.text, "why"
+    )
     assert agents(ann) == []
 
 

@@ -10,7 +10,7 @@ from livekit import api
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
-from api.telephony import Login, Rule, Telephony, TelephonyError
+from api.livekit.telephony import Login, Rule, Telephony, TelephonyError
 from ops.cli import app
 from ops.commands.doctor import endpoints
 from ops.stack.embedded.livekit import LiveKit
@@ -71,7 +71,7 @@ async def test_a_call_without_a_bridge(site: Site, phones: Telephony) -> None:
 
 async def test_nobody_is_called_without_an_agent(phones: Telephony, monkeypatch: pytest.MonkeyPatch) -> None:
     """A number is dialled once the agent is in the room; where none comes, the command says which to look for."""
-    monkeypatch.setattr("api.telephony._AGENT_WITHIN", 0.2)
+    monkeypatch.setattr("api.livekit.telephony._AGENT_WITHIN", 0.2)
     with pytest.raises(TelephonyError, match=r"nobody was called.*LIVEKIT_AGENT_NAME=helper"):
         await phones.call("ST_none", "+15105550123", "call-1", agent="helper")
 

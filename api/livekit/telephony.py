@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 from google.protobuf.duration_pb2 import Duration
@@ -34,8 +34,17 @@ _AGENT_WITHIN = 10.0
 """Seconds an agent may take to come into it."""
 
 
+Refusal = Literal["form", "missing", "refused", "no_bridge", "no_redis", "no_agent", "not_taken"]
+"""What was asked for can't be · names nothing there is · LiveKit does not do it · no SIP bridge answers · LiveKit has no Redis ·
+no agent comes · the other side did not take the call."""
+
+
 class TelephonyError(AntiphonError):
     """LiveKit, its bridge or the other side said no."""
+
+    def __init__(self, message: str, code: Refusal = "form") -> None:
+        super().__init__(message)
+        self.code: Refusal = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ class Telephony:
         self, name: str, numbers: Sequence[str], addresses: Sequence[str] = (), login: Login = NOBODY
     ) -> str:
         """Let calls in: to these `numbers`, from these `addresses` (IP or CIDR), with this login. Answers the trunk's id."""
-        if not (addresses or login.user):
+        if not login.user and (not addresses or any(address.endswith("/0") for address in addresses)):
             raise TelephonyError(
                 "who may call in? give the provider's addresses or a user and password: a trunk without either takes "
                 "calls from everybody who scans the internet for SIP"
@@ -221,7 +230,8 @@ class Telephony:
                 who = f"of LIVEKIT_AGENT_NAME={agent}" if agent else "without a LIVEKIT_AGENT_NAME (else give --agent)"
                 raise TelephonyError(
                     f"nobody was called: within {_AGENT_WITHIN:.0f} s no agent came into room {room}. Is a gateway {who} "
-                    "running on this LiveKit server? A room whose agent has gone gets no second one: take another"
+                    "running on this LiveKit server? A room whose agent has gone gets no second one: take another",
+                    "no_agent",
                 )
             await asyncio.sleep(0.1)
 
@@ -238,7 +248,8 @@ class Telephony:
             done = await self._client.sip.transfer_sip_participant(request)
         if done.status == api.SIPTransferStatus.STS_TRANSFER_FAILED:
             raise TelephonyError(
-                f"{numbers_shortened(target)} did not take the call: {api.SIPTransferReason.Name(done.reason)}"
+                f"{numbers_shortened(target)} did not take the call: {api.SIPTransferReason.Name(done.reason)}",
+                "not_taken",
             )
 
     async def calls(self) -> list[dict[str, str]]:
@@ -268,29 +279,41 @@ class Telephony:
         except api.SipCallError as error:
             if error.sip_status_code is not None:
                 status = f"{error.sip_status_code} {error.sip_status or ''}".strip()
-                raise TelephonyError(f"the other side did not take the call: {status}") from None
-            raise TelephonyError(_without_bridge(error.message or error.code)) from None
+                raise TelephonyError(f"the other side did not take the call: {status}", "not_taken") from None
+            raise _refusal(error.message or error.code, error.status) from None
         except api.TwirpError as error:
             if error.status in (401, 403):
                 raise explain(f"{error.status} {error.message}", self._access.url) from None
-            raise TelephonyError(_without_bridge(error.message or error.code)) from None
+            raise _refusal(error.message or error.code, error.status) from None
         except TimeoutError:
-            raise TelephonyError(_without_bridge("no answer")) from None
+            raise _refusal("no answer", 504) from None
         except (aiohttp.ClientError, OSError) as error:
             raise explain(f"IO error: {in_words(error)}", self._access.url) from None
 
 
-def _without_bridge(said: str) -> str:
+def _refusal(said: str, status: int) -> TelephonyError:
     """LiveKit can't tell that there is no bridge: it only gets no answer."""
     if "no response" in said or "no answer" in said or "unavailable" in said:
-        return f"no SIP bridge answers ({said}); is livekit/sip running, on the same Redis as LiveKit?"
+        return TelephonyError(
+            f"no SIP bridge answers ({said}); is livekit/sip running, on the same Redis as LiveKit?", "no_bridge"
+        )
     if "request timed out" in said:
-        return "nobody answered: it rang until the time was over, or the address of the trunk is wrong"
+        return TelephonyError(
+            "nobody answered: it rang until the time was over, or the address of the trunk is wrong", "not_taken"
+        )
     if "cpu exhausted" in said:
-        return "the SIP bridge takes no call: its machine's CPUs are busy (max_cpu_utilization in its configuration)"
+        return TelephonyError(
+            "the SIP bridge takes no call: its machine's CPUs are busy (max_cpu_utilization in its configuration)",
+            "no_bridge",
+        )
     if "sip not connected" in said or "redis required" in said:
-        return "this LiveKit server has no Redis, which SIP needs: set `redis:` in its configuration"
-    return f"LiveKit says: {said.removeprefix('twirp error unknown: ')}"
+        return TelephonyError(
+            "this LiveKit server has no Redis, which SIP needs: set `redis:` in its configuration", "no_redis"
+        )
+    missing = status == 404 or "does not exist" in said
+    return TelephonyError(
+        f"LiveKit says: {said.removeprefix('twirp error unknown: ')}", "missing" if missing else "refused"
+    )
 
 
 def _target(rule: api.SIPDispatchRuleInfo) -> dict[str, Any]:

@@ -1,0 +1,165 @@
+"""Who is let in: whoever shows a key, or a ticket got for one; on loopback everybody, while there are no keys and no secret."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+
+from fastapi import Request
+
+from api.access import tickets
+from api.access.who import Who
+from api.problems import Problem
+from schemas.access.keys import ApiKey, is_shown, looks_like_a_key, public_half
+from schemas.access.tokens import TokenRefused, check_secret
+from schemas.bus import Admitting
+from schemas.config.settings import Settings
+from schemas.errors import SettingsError
+from schemas.process.hosts import is_loopback
+
+log = logging.getLogger("antiphon.api.access")
+
+_REFRESHED = 1.0
+"""Seconds after which the keys are read anew: a key that was removed is refused by then."""
+_HERE = Who("this machine", "admin")
+_STRANGER = Who("anonymous", "caller")
+
+
+class KeyGate:
+    """`bus`: where the keys are. SettingsError: a secret too short."""
+
+    def __init__(self, settings: Settings, bus: Admitting, now: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._bus, self._now = settings, bus, now
+        self._given = settings.gateway_token_secret.get_secret_value()
+        if self._given:
+            check_secret(self._given)
+        self._inside = is_loopback(settings.api_host)
+        self._keys: dict[str, ApiKey] | None = None
+        self._read = float("-inf")
+        self._reading: asyncio.Future[dict[str, ApiKey]] | None = None
+        self._made = ""
+        self._told_open: bool | None = None
+
+    async def let_in(self, request: Request) -> Who:
+        shown = _shown(request)
+        keys = await self._present()
+        if not shown:
+            if self._is_open(keys):
+                return _HERE
+            if self._settings.api_anonymous == "caller":
+                return _STRANGER
+            raise _refused("a key is needed: Authorization: Bearer KEY (`antiphon key add` makes one), or sign in")
+        if looks_like_a_key(shown):
+            return self._by_key(shown, keys)
+        return await self._by_ticket(shown, keys)
+
+    async def login(self, shown: str) -> tuple[str, Who, int]:
+        """A ticket for a key, whose it is, and for how many seconds it is good. Problem 401."""
+        who = self._by_key(shown, await self._present())
+        return await self._ticket(who)
+
+    async def renew(self, who: Who) -> tuple[str, Who, int]:
+        """A new ticket for who has shown one, or a key. Problem 401: it is time to show the key again; 409: none is needed."""
+        if not who.key:
+            raise Problem(409, "no_key", "nobody needs a ticket here who has shown no key")
+        return await self._ticket(who)
+
+    async def is_open(self) -> bool:
+        return self._is_open(await self._present())
+
+    def may_be_open(self) -> bool:
+        """Whether it is, as far as is known now; asks nobody."""
+        return self._is_open(self._keys or {})
+
+    async def check(self) -> None:
+        keys = await self._present()
+        if not keys and not self._given and not self._inside:
+            raise SettingsError(
+                f"API_HOST={self._settings.api_host} can be reached from outside, and there is neither a key nor "
+                "GATEWAY_TOKEN_SECRET: make a key first (antiphon key add NAME --role admin), or set API_HOST to 127.0.0.1"
+            )
+        if not keys and not self._is_open(keys):
+            log.warning("there are no keys yet, so nobody can sign in: antiphon key add NAME --role admin")
+
+    async def _present(self) -> dict[str, ApiKey]:
+        """Those that are good now, by their public half. BusError: nobody knows."""
+        if self._keys is not None and self._now() - self._read <= _REFRESHED:
+            return self._keys
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.ensure_future(self._read_anew())
+        return await asyncio.shield(self._reading)
+
+    async def _read_anew(self) -> dict[str, ApiKey]:
+        """Once for all who wait for it."""
+        began = self._now()
+        self._keys = {key.key: key for key in await self._bus.keys()}
+        self._read = began
+        self._tell(self._is_open(self._keys))
+        return self._keys
+
+    def _is_open(self, keys: dict[str, ApiKey]) -> bool:
+        return self._inside and not self._given and not keys
+
+    def _tell(self, is_open: bool) -> None:
+        """Loudly, whenever it changes."""
+        if is_open and not self._told_open:
+            log.warning(
+                "DEVELOPMENT MODE: there are no keys, so whoever reaches this port may do everything; it is on loopback, and "
+                "asked for by loopback's names only. `antiphon key add NAME --role admin` ends it"
+            )
+        elif not is_open and self._told_open:
+            log.warning("there are keys now: everybody needs one")
+        self._told_open = is_open
+
+    def _by_key(self, shown: str, keys: dict[str, ApiKey]) -> Who:
+        key = keys.get(public_half(shown))
+        if not is_shown(key, shown) or key is None:
+            raise _refused("there is no such key; it may have been removed, or is not whole (antiphon_ID_SECRET)")
+        return Who(key.name, key.role, key.key, int(time.time()))
+
+    async def _by_ticket(self, shown: str, keys: dict[str, ApiKey]) -> Who:
+        try:
+            ticket = tickets.verify(await self._secret(), shown)
+        except TokenRefused as error:
+            raise _refused(str(error)) from None
+        key = keys.get(ticket.key)
+        if key is None or key.role != ticket.role:
+            raise _refused("the key of this ticket was removed; sign in with another")
+        return Who(key.name, key.role, key.key, ticket.since)
+
+    async def _ticket(self, who: Who) -> tuple[str, Who, int]:
+        try:
+            made, seconds = tickets.mint(await self._secret(), tickets.Ticket(who.key, who.role, who.since))
+        except TokenRefused as error:
+            raise _refused(str(error)) from None
+        return made, who, seconds
+
+    async def _secret(self) -> str:
+        """Derived: what a gateway's secret has signed itself never verifies here, whatever it claims to be."""
+        if not self._made:
+            secret = self._given or await self._bus.ticket_secret()
+            self._made = hashlib.sha256(f"{tickets.AUDIENCE} {secret}".encode()).hexdigest()
+        return self._made
+
+
+def gate_of(settings: Settings, bus: Admitting) -> KeyGate:
+    """SettingsError: a secret too short. Whether anybody can be let in at all is known once the log is there: `check`."""
+    return KeyGate(settings, bus)
+
+
+def _shown(request: Request) -> str:
+    """A key or ticket in the header; in the address a ticket only, and only to look: players of sound can send no header."""
+    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return shown.strip()
+    in_address = request.query_params.get("ticket", "") if request.method in ("GET", "HEAD") else ""
+    if looks_like_a_key(in_address):
+        raise _refused(
+            "a key does not belong into an address, where logs and histories keep it; sign in, and give the ticket"
+        )
+    return in_address
+
+
+def _refused(detail: str) -> Problem:
+    return Problem(401, "key", detail, {"WWW-Authenticate": "Bearer"})

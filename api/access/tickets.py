@@ -1,0 +1,48 @@
+"""A browser's ticket: what it gets for a key, and shows from then on, so that the key itself is kept nowhere.
+
+A JWT of an audience of its own, signed with GATEWAY_TOKEN_SECRET, or with what the log keeps where that is not set: a gateway's
+token is no ticket, and a ticket lets nobody into a gateway. It names its key: a ticket dies with that.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import cast, get_args
+
+import jwt
+
+from schemas.access.keys import Role
+from schemas.access.tokens import TokenRefused, claims_of
+
+AUDIENCE = "antiphon-api"
+GOOD_FOR = 3600
+"""Seconds."""
+RENEWABLE_FOR = 7 * 86_400
+"""Seconds after which the key is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """`key`: the public half of the key it was got for; `since`: when that was shown, s since 1970."""
+
+    key: str
+    role: Role
+    since: int
+
+
+def mint(secret: str, ticket: Ticket) -> tuple[str, int]:
+    """What the browser shows, and the seconds it is good for. TokenRefused: it was renewed for long enough."""
+    now = int(time.time())
+    seconds = min(GOOD_FOR, ticket.since + RENEWABLE_FOR - now)
+    if seconds <= 0:
+        raise TokenRefused(f"a ticket can be renewed for {RENEWABLE_FOR // 86_400} days; show the key again")
+    claims = {"aud": AUDIENCE, "exp": now + seconds, "key": ticket.key, "role": ticket.role, "since": ticket.since}
+    return jwt.encode(claims, secret, algorithm="HS256"), seconds
+
+
+def verify(secret: str, shown: str) -> Ticket:
+    """TokenRefused says in one sentence why it is none."""
+    claims = claims_of(secret, shown, AUDIENCE, "what signs this API's tickets")
+    key, role, since = claims.get("key"), claims.get("role"), claims.get("since")
+    if not isinstance(key, str) or role not in get_args(Role) or type(since) is not int:
+        raise TokenRefused("this is no ticket of this API's; POST /v1/login gives one for a key")
+    return Ticket(key, cast(Role, role), since)

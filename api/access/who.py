@@ -1,0 +1,74 @@
+"""Who asks, as routes see it: `Caller`, `Operator`, `Admin` are parameters of a route, and let nobody else into it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, get_args
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from api.problems import Problem
+from schemas.access.keys import Role
+
+__all__ = ["Admin", "Caller", "Gate", "Operator", "Role", "Who"]
+
+_ORDER = get_args(Role)
+_BEARER = HTTPBearer(
+    auto_error=False,
+    scheme_name="key",
+    description="A key (`antiphon key add`), or the ticket that POST /v1/login gives.",
+)
+"""For the description only: the gate reads the header itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """`name`: for the audit log: a key's name, or "this machine"; `key`: the public half of the key, "" of who showed none;
+    `since`: when that was shown, s since 1970."""
+
+    name: str
+    role: Role
+    key: str = ""
+    since: int = 0
+
+    def may(self, role: Role) -> bool:
+        return _ORDER.index(self.role) >= _ORDER.index(role)
+
+
+class Gate(Protocol):
+    """Who it is that asks."""
+
+    async def let_in(self, request: Request) -> Who:
+        """Problem 401: nobody we know; 429: too often."""
+
+    async def is_open(self) -> bool:
+        """Whether everybody on this machine may do everything: loopback, and no keys."""
+
+    async def check(self) -> None:
+        """Once the log is there. SettingsError: strangers could reach us, and nobody could be let in."""
+
+
+async def _who(request: Request, _: Annotated[object, Depends(_BEARER)]) -> Who:
+    house = request.app.state.house
+    if house.waits_for:
+        raise Problem(503, "log_away", house.waits_for, {"Retry-After": "2"})
+    gate: Gate = house.gate
+    who = await gate.let_in(request)
+    request.state.who = who
+    if who.key:
+        await house.limits.spend(f"key {who.key}")
+    return who
+
+
+def _at_least(role: Role) -> Any:
+    async def check(request: Request, who: Annotated[Who, Depends(_who)]) -> Who:
+        request.state.requires = role
+        if not who.may(role):
+            raise Problem(403, "role", f"this needs a key of the role {role}; {who.name} has {who.role}")
+        return who
+
+    return Depends(check)
+
+
+Caller = Annotated[Who, _at_least("caller")]
+Operator = Annotated[Who, _at_least("operator")]
+Admin = Annotated[Who, _at_least("admin")]

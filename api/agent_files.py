@@ -1,0 +1,177 @@
+"""Agent files: read, and written by people in the web app. Whoever runs agents reads them again by itself when they change.
+
+What is here waits for the disk, and for long texts: it is called in threads."""
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.problems import Problem, missing
+from schemas.config.agent import AgentSpec
+from schemas.config.agents import Agents
+from schemas.config.explain import Complaint, complaints
+from schemas.drafts import PREFIX, is_draft
+from schemas.errors import AgentSpecError
+
+_NEW = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_BUILT_IN = (
+    "# The built-in agent. Every field has its default; the file of an agent of yours says what is other with it.\n"
+)
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFile:
+    """`path`: None for the built-in default; `problem`: what is wrong with its text, "" nothing."""
+
+    name: str
+    path: Path | None
+    toml: str
+    problem: str
+
+    @property
+    def etag(self) -> str:
+        return etag_of(self.toml)
+
+
+def etag_of(toml: str) -> str:
+    return f'"{hashlib.blake2b(toml.encode(), digest_size=12).hexdigest()}"'
+
+
+def read_all(agents: Agents) -> list[AgentFile]:
+    """By name, as they lie there now."""
+    files = agents.files
+    return [_read(name, files.get(name)) for name in agents.names]
+
+
+def read_one(agents: Agents, name: str) -> AgentFile:
+    """Problem 404."""
+    files = agents.files
+    if name not in files and name != "default":
+        raise missing("agent", name)
+    return _read(name, files.get(name))
+
+
+def _read(name: str, path: Path | None) -> AgentFile:
+    if path is None:
+        return AgentFile(name, None, _BUILT_IN, "")
+    try:
+        toml = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else f"byte {error.start} is not UTF-8"
+        return AgentFile(name, path, "", f"{path.name} cannot be read ({why})")
+    return AgentFile(name, path, toml, told(complaints(AgentSpec, toml)))
+
+
+def told(found: list[Complaint]) -> str:
+    """As one text, a line for each."""
+    return "\n".join(f"line {one.line}: {one.message}" if one.line else one.message for one in found)
+
+
+def check(toml: str) -> None:
+    """Problem 422: it is no agent."""
+    if found := complaints(AgentSpec, toml):
+        raise Problem(422, "agent", told(found))
+
+
+def locked(agents: Agents, name: str) -> str:
+    """Why it can't be saved, "" where it can: as far as can be told before."""
+    try:
+        path = _place(agents, name)
+    except Problem as problem:
+        return str(problem)
+    return "" if os.access(path.parent, os.W_OK) else str(_unwritable(path, "no right to write"))
+
+
+def save(agents: Agents, name: str, toml: str, *, matches: str | None) -> AgentFile:
+    """Put it in its file's place, all of it or nothing. `matches`: the etag it was read with, None: it shall be new.
+
+    Problem 404, 409 (the built-in, or a folder that can't be written), 412, 422, 428, 507."""
+    check(toml)
+    path = _place(agents, name)
+    with _alone(path):
+        old = _read(name, path) if path.exists() else None
+        if old is None and matches is not None:
+            raise Problem(412, "changed", f"{path.name} is gone; save it without If-Match to make it anew")
+        if old is not None and matches is None:
+            raise Problem(428, "precondition", f"{path.name} exists; send If-Match with the etag you have read it with")
+        if old is not None and matches not in ("*", old.etag):
+            raise Problem(
+                412, "changed", f"{path.name} was changed meanwhile; read it again, and save your changes to that"
+            )
+        _replace(path, toml)
+    with suppress(AgentSpecError):
+        agents.find(name)
+    return _read(name, path)
+
+
+def _place(agents: Agents, name: str) -> Path:
+    """Where an agent is saved: its own file, or a new one in the folder; nowhere else. Problem: there is no such place."""
+    source, files = agents.source, agents.files
+    if source is None:
+        raise Problem(
+            409, "built_in", "AGENTS is not set, so there is but the built-in agent; set it to a folder to save any"
+        )
+    if name in files:
+        return files[name]
+    if not source.is_dir():
+        raise Problem(
+            409, "one_file", f"AGENTS={source} is one file, and no other agent can be saved; name a folder instead"
+        )
+    if is_draft(name) or not _NEW.fullmatch(name):
+        raise Problem(
+            422, "name", f"an agent's name has up to 64 letters, digits, - and _, and does not begin with {PREFIX}; this is none"
+        )  # fmt: skip
+    return source / f"{name}.toml"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """No other API process saves into this folder meanwhile."""
+    try:
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _replace(path: Path, toml: str) -> None:
+    new = ""
+    try:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        descriptor, new = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".new", dir=path.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(toml)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except OSError as error:
+        if new:
+            with suppress(OSError):
+                os.unlink(new)
+        if error.errno in _NO_SPACE:
+            raise Problem(507, "disk_full", f"the disk with {path.parent} is full; free some space there") from None
+        if error.errno in _READ_ONLY:
+            raise _unwritable(path, error.strerror) from None
+        raise Problem(409, "unwritable", f"{path} cannot be written ({error.strerror})") from None
+
+
+def _unwritable(path: Path, why: str | None) -> Problem:
+    return Problem(
+        409,
+        "read_only",
+        f"{path.parent} (AGENTS) cannot be written here ({why}); let the API write there, or change {path.name} at its source",
+    )

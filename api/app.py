@@ -1,0 +1,100 @@
+"""The HTTP API: which routes there are. Each file of `api/routes` is one topic, with its own models."""
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from api.built import built_app
+from api.guard import Guard
+from api.house import House
+from api.pages import Pages
+from api.problems import ProblemBody, handle_problems
+from api.routes import (
+    agents,
+    asks,
+    audit,
+    dead_letters,
+    events,
+    gateways,
+    health,
+    keys,
+    latency,
+    listen,
+    livekit,
+    login,
+    phones,
+    queues,
+    rooms,
+    sessions,
+    sip,
+    sound,
+    start,
+    tickets,
+    transcript,
+    webhooks,
+)
+
+ROUTERS = (
+    agents.router,
+    asks.router,
+    audit.router,
+    dead_letters.router,
+    events.router,
+    gateways.router,
+    health.router,
+    keys.router,
+    latency.router,
+    listen.router,
+    livekit.router,
+    login.router,
+    phones.router,
+    queues.router,
+    rooms.router,
+    sessions.router,
+    sip.router,
+    sound.router,
+    start.router,
+    tickets.router,
+    transcript.router,
+    webhooks.router,
+)
+
+
+class _Guarded(FastAPI):
+    """Nothing is answered past the guard, errors of ours included."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        house: House = self.state.house
+        guarded: ASGIApp = Guard(super().build_middleware_stack(), house)
+        origins = [origin.strip().rstrip("/") for origin in house.settings.api_allowed_origins.split(",")]
+        if not any(origins):
+            return guarded
+        return CORSMiddleware(
+            guarded,
+            allow_origins=[origin for origin in origins if origin],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-Range", "Last-Event-ID", "Range"],
+            expose_headers=["Content-Range", "ETag", "Retry-After", "WWW-Authenticate"],
+            max_age=600,
+        )
+
+
+def create_app(house: House) -> FastAPI:
+    """The application over what a process has; whoever made `house` opens and closes it."""
+    app = _Guarded(
+        title="Antiphon",
+        version="1",
+        summary="Voice agents as an ordered log: who talks, what was said, and why it took as long as it did.",
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        redirect_slashes=False,  # to wherever the Host header says
+        responses={"4XX": {"model": ProblemBody}, "5XX": {"model": ProblemBody}},
+        separate_input_output_schemas=False,
+    )
+    app.state.house = house
+    handle_problems(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.router.default = Pages(house, lambda: house.settings.api_web or built_app())
+    return app

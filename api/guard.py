@@ -1,0 +1,155 @@
+"""What every request passes before a route sees it, and every answer on its way out; pure ASGI, so that streams stay streams.
+
+In: by which name it was asked for, which page asks, how often, how much it brings. Out: headers, figures, the record.
+"""
+
+import time
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.access import body
+from api.access.headers import everywhere, of_kind
+from api.access.limits import WRONG
+from api.access.record import record
+from api.house import House
+from api.problems import Problem, answer
+from schemas.errors import BusError
+from schemas.process.connections import proxies_of, spoken_for
+from schemas.process.hosts import host_names, is_ours
+
+_LOOKS = ("GET", "HEAD", "OPTIONS", "TRACE")
+_UNCOUNTED = ("/health", "/ready")
+_TOGETHER = ("/v1/", "/token", "/api/token")
+"""What is counted by all processes together; the rest costs little."""
+
+
+class Guard:
+    """Around the whole application. SettingsError: API_PROXIES names what is no address."""
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self._app, self._house = app, house
+        settings = house.settings
+        self._proxies = proxies_of(settings.api_proxies, "API_PROXIES")
+        self._hosts = host_names(settings.api_allowed_hosts)
+        self._origins = {origin.strip().rstrip("/") for origin in settings.api_allowed_origins.split(",")} - {""}
+        self._own = _origin_of(settings.api_public_url)
+        self._headers = everywhere(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        request.state.address = self._address(request)
+        out = _Out(self, request, send)
+        try:
+            await self._check_host(request.headers)
+            self._check_page(request)
+            await self._check_often(request)
+            received = await body.read(scope, receive)
+        except Problem as problem:
+            self._house.figures.refused.labels(problem.code).inc()
+            await answer(problem)(scope, receive, out)
+            return
+        except ClientDisconnect:
+            return
+        if (visitor := scope["state"].get("visitor")) is not None:
+            visitor.begin()
+        with self._house.figures.attended():
+            try:
+                await self._app(scope, received, out)
+            except Exception:
+                if not out.whole:  # else it was logged, and answered
+                    raise
+
+    def _address(self, request: Request) -> str:
+        peer = request.client.host if request.client else ""
+        return spoken_for(peer, request.headers.getlist("X-Forwarded-For"), self._proxies)
+
+    async def _check_host(self, headers: Headers) -> None:
+        """Where nobody asks for a key, nobody comes by a name that is not ours."""
+        asked, gate = headers.getlist("Host"), self._house.gate
+        if not gate.may_be_open() or is_ours(asked, self._hosts):
+            return
+        if await self._is_open():
+            raise Problem(
+                403,
+                "host",
+                f"asked for as {', '.join(asked)[:200]!r}, which is not a name of this machine's loopback; add it to "
+                "API_ALLOWED_HOSTS, or make a key (antiphon key add) so that everybody needs one",
+            )
+
+    async def _is_open(self) -> bool:
+        """As the log says now; while it says nothing, as it may be."""
+        try:
+            return bool(self._house.waits_for) or await self._house.gate.is_open()
+        except BusError:
+            return True
+
+    def _check_page(self, request: Request) -> None:
+        """A page of somebody else's changes nothing here, whoever's browser shows it."""
+        if request.method in _LOOKS or "*" in self._origins:
+            return
+        origin = request.headers.get("Origin")
+        if origin is None:
+            if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+                return
+            raise _foreign("pages of other sites")
+        page = _origin_of(origin)
+        own_host = page and urlsplit(page).netloc == request.headers.get("Host", "").lower()
+        if not (own_host or origin.rstrip("/") in self._origins or (self._own and page == self._own)):
+            raise _foreign(f"pages of {origin[:200]}")
+
+    async def _check_often(self, request: Request) -> None:
+        path = request.url.path
+        if path not in _UNCOUNTED:
+            together = path.startswith(_TOGETHER) and not self._house.waits_for
+            await self._house.limits.spend(f"address {request.state.address}", together=together)
+
+    async def going_out(self, request: Request, message: Message, began: float) -> None:
+        """The head of an answer."""
+        headers = MutableHeaders(raw=message["headers"])
+        kind, path = headers.get("Content-Type", ""), request.url.path
+        for name, value in (*self._headers.items(), *of_kind(kind, path).items()):
+            headers.setdefault(name, value)
+        status = message["status"]
+        self._house.figures.answered(request.scope, status, time.monotonic() - began)
+        if status == 401 and ("Authorization" in request.headers or "ticket" in request.query_params):
+            try:
+                await self._house.limits.spend(f"address {request.state.address}", WRONG)
+            except Problem:
+                pass  # the next one is told
+        await record(request, status, self._house.bus)
+
+
+class _Out:
+    """An answer on its way."""
+
+    def __init__(self, guard: Guard, request: Request, send: Send) -> None:
+        self._guard, self._request, self._send = guard, request, send
+        self._at = time.monotonic()
+        self.whole = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message.setdefault("headers", [])
+            message["headers"] = list(message["headers"])
+            await self._guard.going_out(self._request, message, self._at)
+        await self._send(message)
+        self.whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+
+def _origin_of(url: str) -> str:
+    """`https://host:port`, "" for what is none."""
+    try:
+        found = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{found.scheme}://{found.netloc.lower()}" if found.scheme in ("http", "https") and found.netloc else ""
+
+
+def _foreign(who: str) -> Problem:
+    return Problem(403, "origin", f"{who} may change nothing here; add the origin to API_ALLOWED_ORIGINS")

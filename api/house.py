@@ -1,0 +1,58 @@
+"""What all requests of one API process share. A route asks for it as a parameter: `house: Here`."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.access.gate import KeyGate
+from api.access.limits import Limits
+from api.figures import Figures
+from api.livekit.look import Look
+from api.livekit.webhooks import Notices
+from api.problems import Problem
+from api.queue_watch import QueueWatch
+from api.sessions.watch import Sessions
+from api.way_in import WayIn
+from schemas.access.livekit import Access
+from schemas.bus import Bus
+from schemas.config.agents import Agents
+from schemas.config.settings import Settings
+
+
+@dataclass(slots=True)
+class House:
+    """`sessions`: as they are told; `livekit`: None where no server is named; `waits_for`: why the log can't be
+    used since the start, "" once it can."""
+
+    settings: Settings
+    bus: Bus
+    gate: KeyGate
+    limits: Limits
+    agents: Agents
+    sessions: Sessions
+    livekit: Access | None = None
+    figures: Figures = field(default_factory=Figures)
+    waits_for: str = "the log has not answered yet"
+    livekit_look: Look = field(default_factory=Look)
+    livekit_notices: Notices = field(default_factory=Notices)
+    queues: QueueWatch = field(default_factory=QueueWatch)
+    way_in: WayIn = field(default_factory=WayIn)
+
+
+def house_of(request: Request) -> House:
+    """Whether the log is there or not."""
+    house: House = request.app.state.house
+    return house
+
+
+def _ready_house(request: Request) -> House:
+    house = house_of(request)
+    if house.waits_for:
+        raise Problem(503, "log_away", house.waits_for, {"Retry-After": "2"})
+    return house
+
+
+Here = Annotated[House, Depends(_ready_house)]
+Anyhow = Annotated[House, Depends(house_of)]
+"""For routes that do not need the log."""

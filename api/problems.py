@@ -1,0 +1,120 @@
+"""What went wrong, as RFC 9457's problem+json: every answer that is no success, whoever raised it, has this one form."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from schemas.errors import AntiphonError, BusError
+
+log = logging.getLogger("antiphon.api")
+
+MEDIA_TYPE = "application/problem+json"
+_MOST_FIELDS = 20
+_LONGEST = 200
+"""Characters of what somebody sent that are said again."""
+_LOG_AWAY = 2
+"""Seconds after which it is worth asking again when the log does not answer."""
+
+
+class Problem(AntiphonError):
+    """`code`: for programs; `detail`: for people: what was expected, what was found, what to do."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.headers = status, code, headers
+
+
+class FieldError(BaseModel):
+    """`where`: the field's path, such as `body.agent` or `query.limit`."""
+
+    where: str
+    problem: str
+
+
+class ProblemBody(BaseModel):
+    """`type`: urn:antiphon:problem:CODE; `title`: of the status; `errors`: of fields, where the request had the wrong form."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] = []
+
+
+def missing(what: str, name: str) -> Problem:
+    """404 for something that was named and is not there."""
+    return Problem(404, "missing", f"there is no {what} {name[:_LONGEST]!r}")
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Have every error of `app` answered in this form."""
+
+    async def ours(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)
+        return answer(error)
+
+    async def form(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        fields = [_field(item) for item in error.errors()[:_MOST_FIELDS]]
+        detail = "; ".join(f"{field.where}: {field.problem}" for field in fields[:3])
+        return _answer(422, "form", detail or "the request has another form than expected", fields)
+
+    async def http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        detail = str(error.detail)
+        return _answer(error.status_code, _code(error.status_code), detail, headers=error.headers)
+
+    async def log_away(_: Request, error: Exception) -> JSONResponse:
+        return _answer(503, "log_away", f"the log does not answer ({error})", headers={"Retry-After": str(_LOG_AWAY)})
+
+    async def refused(_: Request, error: Exception) -> JSONResponse:
+        return _answer(400, "refused", str(error))
+
+    async def unknown(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return _answer(500, "internal", "something went wrong on our side; the API's log says what")
+
+    for kind, handler in (
+        (Problem, ours), (RequestValidationError, form), (HTTPException, http), (BusError, log_away),
+        (AntiphonError, refused), (Exception, unknown),
+    ):  # fmt: skip
+        app.add_exception_handler(kind, handler)
+
+
+def _field(item: Mapping[str, Any]) -> FieldError:
+    return FieldError(where=".".join(str(part) for part in item["loc"])[:_LONGEST], problem=str(item["msg"])[:_LONGEST])
+
+
+def _code(status: int) -> str:
+    return {404: "missing", 405: "method", 413: "too_large", 415: "media_type"}.get(status, "http")
+
+
+def answer(problem: Problem) -> JSONResponse:
+    """For whoever answers before there is a route."""
+    return _answer(problem.status, problem.code, str(problem), headers=problem.headers)
+
+
+def body_of(status: int, code: str, detail: str, errors: list[FieldError] | None = None) -> ProblemBody:
+    return ProblemBody(
+        type=f"urn:antiphon:problem:{code}", title=HTTPStatus(status).phrase, status=status, code=code, detail=detail,
+        errors=errors or [],
+    )  # fmt: skip
+
+
+def _answer(
+    status: int,
+    code: str,
+    detail: str,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    body = body_of(status, code, detail, errors)
+    return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)

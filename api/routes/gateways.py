@@ -1,0 +1,40 @@
+"""Which gateways there are."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.access.who import Operator
+from api.house import Here
+from schemas.events import TransportName
+
+router = APIRouter(prefix="/v1/gateways", tags=["gateways"])
+
+
+class Gateway(BaseModel):
+    """`url`: of its WebSocket, as clients reach it; `places`: sessions it would still take; `draining`: it takes none, and stops;
+    `transports`: the kinds of room it opens sessions in."""
+
+    name: str
+    url: str
+    places: int
+    sessions: int
+    draining: bool
+    transports: list[TransportName]
+
+
+class Gateways(BaseModel):
+    gateways: list[Gateway]
+
+
+@router.get("")
+async def gateways(house: Here, _: Operator) -> Gateways:
+    """Those that have told of themselves in the last seconds."""
+    return Gateways(
+        gateways=[
+            Gateway(
+                name=one.name, url=one.url, places=one.places, sessions=one.sessions, draining=one.draining,
+                transports=list(one.transports),
+            )
+            for one in await house.bus.gateways()
+        ]
+    )  # fmt: skip

@@ -1,0 +1,51 @@
+"""Is it alive, can it work, and its figures."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+
+from api.access.who import Operator
+from api.house import house_of
+from schemas.errors import BusError
+
+router = APIRouter(tags=["health"])
+
+
+class Alive(BaseModel):
+    status: Literal["ok"] = "ok"
+    service: Literal["antiphon-api"] = "antiphon-api"
+
+
+class Ready(BaseModel):
+    """`because`: what is missing, one phrase each; nothing means ready."""
+
+    ready: bool
+    because: list[str]
+
+
+@router.get("/health")
+async def health() -> Alive:
+    """Answers as long as the process lives, whatever became of the log."""
+    return Alive()
+
+
+@router.get("/ready", responses={503: {"model": Ready}})
+async def ready(request: Request, response: Response) -> Ready:
+    """503, and which part is missing, while it can't work."""
+    house = house_of(request)
+    because = [f"log: {house.waits_for}"] if house.waits_for else []
+    if not because:
+        try:
+            await house.bus.now()
+        except BusError as error:
+            because.append(f"log: {error}")
+    response.status_code = 503 if because else 200
+    return Ready(ready=not because, because=because)
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(request: Request, _: Operator) -> Response:
+    """In Prometheus' exposition format, for operators' keys; HEALTH_PORT has them for whoever reaches that."""
+    return Response(house_of(request).figures.text(), media_type=CONTENT_TYPE_LATEST)

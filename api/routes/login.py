@@ -1,0 +1,80 @@
+"""Sign in: a ticket for a key. And who one is, and what there is here to be used."""
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from api.access.who import Caller, Role, Who
+from api.house import Here, House
+
+router = APIRouter(tags=["access"])
+
+
+class Login(BaseModel):
+    """`key`: as `antiphon key add` has shown it."""
+
+    key: str = Field(max_length=200)
+
+
+class Signed(BaseModel):
+    """`ticket`: to be sent as `Authorization: Bearer TICKET`, or `?ticket=` where no header can be; good for `expires_in`
+    seconds, and for as long as its key is there."""
+
+    ticket: str
+    name: str
+    role: Role
+    expires_in: int
+
+
+class Features(BaseModel):
+    """What this deployment has, or has not: `websocket`, `livekit`: rooms to talk in; `phones`: numbers can be called; `listen`:
+    live calls can be listened to; `replay`: a session can be forked."""
+
+    websocket: bool
+    livekit: bool
+    phones: bool
+    listen: bool
+    replay: bool
+
+
+class Me(BaseModel):
+    """`development`: no keys are asked for: whoever reaches this port may do everything."""
+
+    name: str
+    role: Role
+    development: bool
+    features: Features
+
+
+@router.post("/v1/login")
+async def login(asked: Login, house: Here) -> Signed:
+    """A ticket for a key."""
+    return _signed(await house.gate.login(asked.key))
+
+
+@router.post("/v1/login/renew")
+async def renew(who: Caller, house: Here) -> Signed:
+    """A new ticket for one that is still good; for a week, then the key is needed again."""
+    return _signed(await house.gate.renew(who))
+
+
+@router.get("/v1/me")
+async def me(request: Request, who: Caller, house: Here) -> Me:
+    """Who asks, what they may, and what there is."""
+    return Me(name=who.name, role=who.role, development=await house.gate.is_open(), features=_features(request, house))
+
+
+def _signed(found: tuple[str, Who, int]) -> Signed:
+    ticket, who, seconds = found
+    return Signed(ticket=ticket, name=who.name, role=who.role, expires_in=seconds)
+
+
+def _features(request: Request, house: House) -> Features:
+    """What the routes and the settings make possible; whether it works just now, `/v1/gateways` and `/v1/livekit/status` say."""
+    paths = request.app.openapi()["paths"]
+    return Features(
+        websocket="/v1/ws/ticket" in paths,
+        livekit=house.livekit is not None,
+        phones=bool(house.settings.sip_listen) and any(path.startswith("/v1/phones") for path in paths),
+        listen="/v1/sessions/{session}/listen" in paths,
+        replay="/v1/sessions/{session}/fork" in paths,
+    )

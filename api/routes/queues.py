@@ -1,0 +1,78 @@
+"""The stages' queues and their workers."""
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel
+
+from api.access.who import Operator
+from api.house import Here
+from api.queue_watch import Look
+from api.times import iso
+from schemas.bus import StageSeen
+from schemas.clock import Micros
+from schemas.errors import BusError
+from schemas.events import Stage
+
+router = APIRouter(prefix="/v1/queues", tags=["queues"])
+
+
+class WorkerRow(BaseModel):
+    """`jobs`: in its hands; `idle_s`: since it last had one, null: it never had; `seen_s`: since it last asked for anything."""
+
+    name: str
+    jobs: int
+    idle_s: float | None
+    seen_s: float
+
+
+class StageRow(BaseModel):
+    """`queued`: jobs that wait for a worker; `running`: in a worker's hands; `oldest_s`: how long the first of those that wait
+    has waited; `done_per_s`: how many ended, the mean of the last ten seconds at most, null: not known yet."""
+
+    stage: Stage
+    queued: int
+    running: int
+    oldest_s: float
+    done_per_s: float | None
+    workers: list[WorkerRow]
+
+
+class Queues(BaseModel):
+    """In the order of a turn. `at`: when they were looked at, ISO 8601."""
+
+    at: str
+    stages: list[StageRow]
+
+
+@router.get("")
+async def queues(house: Here, _: Operator) -> Queues:
+    """As they are, or were a second ago."""
+    return _told(await house.queues.latest(house.bus))
+
+
+@router.get("/stream", response_class=EventSourceResponse)
+async def stream(house: Here, _: Operator) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: `queues`, each second, as `GET /v1/queues` answers; `away` with a sentence while the log does not
+    answer."""
+    async for look in house.queues.each(house.bus):
+        if isinstance(look, BusError):
+            yield ServerSentEvent(event="away", data={"detail": str(look)})
+        else:
+            yield ServerSentEvent(event="queues", raw_data=_told(look).model_dump_json())
+
+
+def _told(look: Look) -> Queues:
+    rows = [_row(seen, look.done_per_s.get(seen.stage)) for seen in look.stages]
+    return Queues(at=iso(Micros(round(look.taken * 1e6))), stages=rows)
+
+
+def _row(seen: StageSeen, done_per_s: float | None) -> StageRow:
+    workers = [
+        WorkerRow(name=worker.name, jobs=worker.jobs, idle_s=worker.idle, seen_s=worker.seen) for worker in seen.workers
+    ]
+    return StageRow(
+        stage=seen.stage, queued=seen.queued, running=seen.running, oldest_s=seen.oldest, done_per_s=done_per_s,
+        workers=workers,
+    )  # fmt: skip

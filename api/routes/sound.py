@@ -1,0 +1,89 @@
+"""A session's sound: the callers on the left, on the right the agent as it was heard."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+
+from api.access.who import Operator
+from api.house import Here, House
+from api.problems import Problem
+from api.routes.sessions import SessionId
+from api.sessions.peaks import Peaks
+from api.sessions.wav import Span, Unsatisfiable, Wav, span_of
+
+router = APIRouter(prefix="/v1/sessions", tags=["sound"])
+
+_Header = Annotated[str | None, Header(max_length=2_000)]
+
+
+class WavResponse(StreamingResponse):
+    media_type = "audio/wav"
+
+
+@router.get(
+    "/{session}/audio.wav",
+    response_class=WavResponse,
+    responses={206: {"description": "The bytes of Range."}, 304: {"description": "It is what If-None-Match names."}},
+)
+async def audio(
+    house: Here,
+    who: Operator,
+    session: SessionId,
+    range: _Header = None,
+    if_range: _Header = None,
+    if_none_match: _Header = None,
+) -> Response:
+    """WAV, stereo, 16 kHz, up to now; a call that goes on gets longer, and another ETag. Range: one of bytes; of several, and
+    of what is none, the whole is sent."""
+    wav, tag = await _wav(house, session)
+    headers = _headers(tag)
+    if if_none_match is not None and tag in [one.strip() for one in if_none_match.split(",")]:
+        return Response(status_code=304, headers=headers)
+    span = Span(0, wav.size - 1)
+    status = 200
+    if range is not None and (if_range is None or if_range.strip() == tag):
+        found = _asked(range, wav)
+        if found is not None:
+            span, status = found, 206
+            headers["Content-Range"] = f"bytes {span.first}-{span.last}/{wav.size}"
+    headers["Content-Length"] = str(len(span))
+    return WavResponse(wav.read(span), status, headers)
+
+
+@router.head("/{session}/audio.wav", include_in_schema=False)
+async def audio_head(house: Here, who: Operator, session: SessionId) -> Response:
+    """How long it is, and which."""
+    wav, tag = await _wav(house, session)
+    return Response(headers=_headers(tag) | {"Content-Length": str(wav.size)}, media_type=WavResponse.media_type)
+
+
+@router.get("/{session}/peaks")
+async def peaks(
+    house: Here, who: Operator, session: SessionId, points: Annotated[int, Query(ge=1, le=4_000)] = 1_000
+) -> Peaks:
+    """What a waveform of `audio.wav` is drawn from."""
+    return await house.sessions.loudness.peaks(session, points)
+
+
+async def _wav(house: House, session: str) -> tuple[Wav, str]:
+    """The file as it is now, and its ETag."""
+    story = await house.sessions.stories.told(session)
+    wav = Wav(house.sessions.stories.reader.log, story.score)
+    return wav, f'"{story.state.seq:x}-{story.state.at:x}-{wav.size:x}"'
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"Accept-Ranges": "bytes", "ETag": tag, "Cache-Control": "private, no-cache"}
+
+
+def _asked(header: str, wav: Wav) -> Span | None:
+    try:
+        return span_of(header, wav.size)
+    except Unsatisfiable:
+        raise Problem(
+            416,
+            "range",
+            f"the file has {wav.size} bytes; ask for some of them",
+            {"Content-Range": f"bytes */{wav.size}"},
+        ) from None

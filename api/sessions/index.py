@@ -1,0 +1,356 @@
+"""All sessions as rows, in memory: open ones are followed, closed ones read once, and whoever watches is told what changed."""
+
+import asyncio
+import json
+import logging
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, Protocol
+
+from api.problems import Problem
+from api.sessions.live import COMMENT, HEARTBEAT, Ring, message
+from api.sessions.shapes import row_of
+from api.sessions.stories import Reader
+from schemas.bus import Reading, Watching
+from schemas.clock import Micros
+from schemas.errors import EventError
+from schemas.events import Event
+from schemas.session.fold import FOLD_VERSION, load
+from schemas.session.summary import Answer, Summary, Telling
+
+log = logging.getLogger("antiphon.api")
+
+MOST_OPEN, MOST_CLOSED = 2_000, 5_000
+_ANSWERS_KEPT = 200_000
+"""Of all closed sessions; of the oldest the latencies are let go first, the rows stay."""
+_OFTEN = 1.0
+"""Seconds between two looks at a session that goes on."""
+_SELDOM = 30.0
+"""Seconds between two looks at what the log has forgotten."""
+_OLDEST_ASKED = 20
+_ROWS_AT_ONCE = 200
+
+
+class Followed(Reading, Watching, Protocol):
+    """The log, as far as the index reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows. `since`: µs, when it began at the earliest; `slow`: seconds, its worst answer took as long at least;
+    `caller`: part of a participant's name; `text`: part of any name in it."""
+
+    state: Literal["open", "closed"] | None = None
+    agent: str = ""
+    caller: str = ""
+    transport: str = ""
+    since: int = 0
+    slow: float = 0.0
+    failed: bool | None = None
+    text: str = ""
+
+    def finds(self, told: Summary) -> bool:
+        if self.state is not None and (told.ended_at is None) != (self.state == "open"):
+            return False
+        if told.started_at < self.since or (self.slow and (told.worst or 0.0) < self.slow):
+            return False
+        if (self.agent and told.agent != self.agent) or (self.transport and told.transport != self.transport):
+            return False
+        if self.failed is not None and told.wrong != self.failed:
+            return False
+        if self.caller and not _named(told, self.caller):
+            return False
+        if not self.text:
+            return True
+        names = (told.session, told.room, told.agent, told.gateway)
+        return any(self.text in name.casefold() for name in names) or _named(told, self.text)
+
+
+def _named(told: Summary, part: str) -> bool:
+    return any(part in one.identity.casefold() or part in one.name.casefold() for one in told.people)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """`telling`: None once it has ended; `read_at`: the loop's time."""
+
+    told: Summary
+    row: bytes
+    answers: Sequence[Answer]
+    telling: Telling | None
+    read_at: float
+
+    @property
+    def place(self) -> tuple[int, str]:
+        return (self.told.started_at, self.told.session)
+
+
+@dataclass(slots=True)
+class _Changed:
+    """Since the last message."""
+
+    rows: dict[str, bytes] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+
+
+class Index:
+    """`look` again and again; `read_stored` beside it, for what was there before."""
+
+    def __init__(self, followed: Followed) -> None:
+        self._log = followed
+        self._new, self._tails = Reader(followed), Reader(followed, at_once=8, page=32)
+        self._entries: dict[str, _Entry] = {}
+        self._order: list[tuple[int, str]] = []
+        self._stored: deque[str] = deque()
+        self._unreadable: set[str] = set()
+        self._changed = _Changed()
+        self._ring = Ring(0, most=50)
+        self._looked_closed = self._swept = float("-inf")
+        self._closed_since: Micros | None = None
+        self._whole: tuple[int, list[bytes]] = (-1, [])
+        self._closed = self._answers = 0
+        """How many of them, and how many latencies of theirs, are kept."""
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def unread(self) -> int:
+        """Stored sessions that were not looked at yet."""
+        return len(self._stored)
+
+    def get(self, session: str) -> Summary | None:
+        entry = self._entries.get(session)
+        return entry.told if entry is not None else None
+
+    def page(self, wanted: Wanted, limit: int, cursor: str) -> tuple[list[bytes], str | None]:
+        """Rows as JSON, those that began last first, and where to go on. Problem: the cursor is none of ours."""
+        rows: list[bytes] = []
+        last = (0, "")
+        for place in self._from(cursor):
+            entry = self._entries[place[1]]
+            if wanted.finds(entry.told):
+                if len(rows) == limit:
+                    return rows, f"{last[0]}:{last[1]}"
+                rows.append(entry.row)
+                last = place
+        return rows, None
+
+    def _from(self, cursor: str) -> Iterator[tuple[int, str]]:
+        end = len(self._order)
+        if cursor:
+            began, colon, session = cursor.partition(":")
+            if not colon or not began.isascii() or not began.isdigit() or len(began) > 19:
+                raise Problem(422, "cursor", "query.cursor: give what `next` of the page before was, or nothing")
+            end = bisect_left(self._order, (int(began), session))
+        return (self._order[place] for place in range(end - 1, -1, -1))
+
+    def answers(self, since: int, agent: str) -> list[tuple[str, Sequence[Answer]]]:
+        """Of sessions that were still going on at `since` (µs), with each one's id; what a list of them holds may be older."""
+        return [
+            (entry.told.session, tuple(entry.answers))
+            for entry in self._entries.values()
+            if entry.answers and entry.told.at >= since and (not agent or entry.told.agent == agent)
+        ]
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Every open session, then what changes, as messages."""
+        seen = -1
+        while True:
+            found = self._ring.after(seen) if seen >= 0 else None
+            if found is None:
+                seen = self._ring.last
+                for text in self._all_open():
+                    yield text
+            elif found:
+                seen = found[-1][0]
+                yield b"".join(text for _, text in found)
+            elif not await self._ring.bell.wait(HEARTBEAT):
+                yield COMMENT
+
+    def _all_open(self) -> list[bytes]:
+        """The same for all who come between two changes."""
+        if self._whole[0] != self._ring.last:
+            rows = [entry.row for entry in self._entries.values() if entry.telling is not None]
+            parts = [rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE)] or [[]]
+            self._whole = (self._ring.last, [_rows(part, [], whole=part is parts[0]) for part in parts])
+        return self._whole[1]
+
+    # ── following ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def look(self) -> dict[str, Micros]:
+        """What moved since the last look; answers the open sessions, each with its last event's moment. BusError."""
+        now = asyncio.get_running_loop().time()
+        moved = {one.session: one.at for one in await self._log.touched("open", MOST_OPEN)}
+        due = [name for name, at in moved.items() if self._is_due(name, at, now)]
+        if len(moved) < MOST_OPEN:
+            due += [n for n, entry in self._entries.items() if entry.telling is not None and n not in moved]
+        if now - self._looked_closed >= _OFTEN:
+            self._looked_closed = now
+            due += await self._newly_closed()
+        await asyncio.gather(*(self._read(name) for name in dict.fromkeys(due)))
+        if now - self._swept >= _SELDOM:
+            self._swept = now
+            await self._sweep()
+        self._tell()
+        return moved
+
+    def _is_due(self, name: str, at: Micros, now: float) -> bool:
+        entry = self._entries.get(name)
+        if entry is None:
+            return name not in self._unreadable
+        return entry.told.at != at and now - entry.read_at >= _OFTEN
+
+    async def _newly_closed(self) -> list[str]:
+        since = self._closed_since
+        closed = await self._log.touched("closed", MOST_CLOSED, since or Micros(0))
+        self._closed_since = max([since or Micros(0), *(one.at for one in closed)])
+        fresh = [one.session for one in closed if one.session not in self._unreadable and self._is_open(one.session)]
+        if since is not None:
+            return fresh
+        self._stored.extend(fresh)
+        return []
+
+    def _is_open(self, name: str) -> bool:
+        entry = self._entries.get(name)
+        return entry is None or entry.telling is not None
+
+    async def read_stored(self) -> None:
+        """What had ended before we came, the latest first."""
+        while self._stored:
+            await self._read(self._stored.popleft(), stored=True)
+            if len(self._changed.rows) >= _ROWS_AT_ONCE:
+                self._tell()
+        self._tell()
+
+    async def _read(self, session: str, *, stored: bool = False) -> None:
+        entry = self._entries.get(session)
+        try:
+            telling = entry.telling if entry is not None and entry.telling is not None else None
+            if telling is None:
+                telling = await self._begun(session) if stored else Telling(session)
+            if not await self._go_on(telling):
+                telling = Telling(session)
+                await self._go_on(telling)
+        except Problem as error:
+            log.warning("%s", error)
+            self._unreadable.add(session)
+            self._forget(session)
+            return
+        if telling.state.seq == 0:
+            self._forget(session)
+        else:
+            self._put(session, telling)
+
+    async def _begun(self, session: str) -> Telling:
+        """From the fold that the log keeps of it, if that tells of all its turns."""
+        kept = await self._log.snapshot(session)
+        if kept is None or kept.version != FOLD_VERSION:
+            return Telling(session)
+        try:
+            return Telling.resumed(session, load(kept.state)) or Telling(session)
+        except EventError:
+            return Telling(session)
+
+    async def _go_on(self, telling: Telling) -> bool:
+        """Read what came since. False: the log is not what it was."""
+        known = telling.state.seq
+        same, first = True, known > 0
+
+        def add(page: list[Event]) -> bool:
+            nonlocal same, first
+            if first:
+                same = bool(page) and (page[0].seq, page[0].at) == (known, telling.state.at)
+                page, first = page[1:], False
+            for event in page if same else ():
+                telling.add(event)
+            return not same
+
+        reader = self._tails if known else self._new
+        await reader.each(telling.session, max(known - 1, 0), add)
+        return same
+
+    def _put(self, session: str, telling: Telling) -> None:
+        told = telling.summary()
+        before = self._entries.get(session)
+        if before is not None and before.told == told:
+            before.read_at = asyncio.get_running_loop().time()
+            return
+        row = row_of(told).model_dump_json().encode()
+        over = told.ended_at is not None
+        answers: Sequence[Answer] = tuple(telling.answers) if over else telling.answers
+        entry = _Entry(told, row, answers, None if over else telling, asyncio.get_running_loop().time())
+        if before is not None and before.place != entry.place:
+            self._out_of_order(before)
+            before = None
+        if before is None:
+            insort(self._order, entry.place)
+        self._entries[session] = entry
+        self._changed.rows[session] = row
+        if over:
+            self._closed += 1
+            self._answers += len(answers)
+            self._let_go()
+
+    def _forget(self, session: str) -> None:
+        entry = self._entries.pop(session, None)
+        if entry is not None:
+            self._out_of_order(entry)
+            self._changed.rows.pop(session, None)
+            self._changed.gone.append(session)
+            if entry.telling is None:
+                self._closed -= 1
+                self._answers -= len(entry.answers)
+
+    def _out_of_order(self, entry: _Entry) -> None:
+        place = bisect_left(self._order, entry.place)
+        if place < len(self._order) and self._order[place] == entry.place:
+            del self._order[place]
+
+    def _let_go(self) -> None:
+        """Of the closed sessions the oldest, where they are too many; of their latencies, too."""
+        if self._closed > MOST_CLOSED:
+            self._forget(next(name for _, name in self._order if self._entries[name].telling is None))
+        if self._answers > _ANSWERS_KEPT:
+            for _, name in self._order:
+                entry = self._entries[name]
+                if entry.telling is None and entry.answers:
+                    self._answers -= len(entry.answers)
+                    entry.answers = ()
+                    return
+
+    async def _sweep(self) -> None:
+        """Closed sessions whose log is gone: it lets the oldest go first."""
+        gone = True
+        while gone:
+            closed = (name for _, name in self._order if self._entries[name].telling is None)
+            names = list(islice(closed, _OLDEST_ASKED))
+            infos = await asyncio.gather(*(self._log.info(name) for name in names))
+            for name, info in zip(names, infos, strict=True):
+                if info is None:
+                    self._forget(name)
+            gone = bool(names) and not any(infos)
+        if len(self._unreadable) > MOST_CLOSED:
+            self._unreadable.clear()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, _Changed()
+        if not changed.rows and not changed.gone:
+            return
+        rows = list(changed.rows.values())
+        parts = [rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE)] or [[]]
+        for part in parts:
+            gone = changed.gone if part is parts[-1] else []
+            self._ring.add(self._ring.last + 1, _rows(part, gone, whole=False))
+        self._ring.bell.ring()
+
+
+def _rows(rows: Collection[bytes], gone: list[str], *, whole: bool) -> bytes:
+    told = b'{"whole":%s,"changed":[%s],"gone":%s}' % (
+        b"true" if whole else b"false",
+        b",".join(rows),
+        json.dumps(gone).encode(),
+    )
+    return message("rows", told)

@@ -1,0 +1,191 @@
+"""Server-sent events to any number of readers: what is told is made once, and a reader is but a place in it.
+
+Nothing is queued for anybody. Who reads slowly falls behind, and is then told anew from what is kept elsewhere; who does not read
+at all is let go.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import Response
+from starlette.types import Receive, Scope, Send
+
+from api.problems import Problem
+
+log = logging.getLogger("antiphon.api")
+
+HEARTBEAT = 15.0
+"""Seconds of silence after which a comment is sent: whoever stands between may close what is silent."""
+STUCK = 30.0
+"""Seconds in which a reader takes nothing at all, after which it is let go."""
+MOST_STREAMS = 2_000
+_WOKEN_AT_ONCE = 32
+Messages = AsyncGenerator[bytes, None]
+
+COMMENT = b": \n\n"
+BEGIN = b"retry: 1000\n\n"
+"""Milliseconds after which whoever was let go may come back."""
+
+
+def message(kind: str, data: bytes, name: str = "") -> bytes:
+    """One event. `data`: JSON on one line; `name`: its id, from which a reader who comes back goes on."""
+    head = f"id: {name}\nevent: {kind}\ndata: " if name else f"event: {kind}\ndata: "
+    return head.encode() + data + b"\n\n"
+
+
+class Bell:
+    """Wakes all who wait, some at a time, so that five hundred of them don't hold the loop at once."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def ring(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._wake(waiting)
+
+    def _wake(self, waiting: list[asyncio.Future[None]]) -> None:
+        for future in waiting[:_WOKEN_AT_ONCE]:
+            if not future.done():
+                future.set_result(None)
+        if rest := waiting[_WOKEN_AT_ONCE:]:
+            asyncio.get_running_loop().call_soon(self._wake, rest)
+
+    async def wait(self, seconds: float) -> bool:
+        """Until it rings, or False after `seconds`."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        try:
+            async with asyncio.timeout(seconds):
+                await future
+        except TimeoutError:
+            self._waiting = [one for one in self._waiting if one is not future]
+            return False
+        return True
+
+
+class Ring:
+    """The latest messages, numbered upwards; older ones are forgotten. `base`: the number before the first that is kept."""
+
+    def __init__(self, base: int, most: int = 500, most_bytes: int = 1 << 20) -> None:
+        self.base = self.last = base
+        self.bell = Bell()
+        self._kept: deque[tuple[int, bytes]] = deque()
+        self._most, self._most_bytes, self._bytes = most, most_bytes, 0
+
+    def add(self, number: int, text: bytes) -> None:
+        self._kept.append((number, text))
+        self._bytes += len(text)
+        self.last = number
+        while len(self._kept) > self._most or (self._bytes > self._most_bytes and len(self._kept) > 1):
+            self.base, gone = self._kept.popleft()
+            self._bytes -= len(gone)
+
+    def restart(self, base: int) -> None:
+        """Nothing of what is kept is so any more."""
+        self._kept.clear()
+        self.base = self.last = base
+        self._bytes = 0
+
+    def after(self, number: int) -> list[tuple[int, bytes]] | None:
+        """What came after `number`; None: some of it is forgotten."""
+        if number < self.base:
+            return None
+        if number >= self.last:
+            return []
+        found = []
+        for kept, text in reversed(self._kept):
+            if kept <= number:
+                break
+            found.append((kept, text))
+        return found[::-1]
+
+
+class Streams:
+    """Who is reading. Problem 503: too many are."""
+
+    def __init__(self) -> None:
+        self._reading: set[asyncio.Task[None]] = set()
+        self._over = False
+
+    def __len__(self) -> int:
+        return len(self._reading)
+
+    def dismiss(self) -> None:
+        """Everybody is let go, and comes back to whoever serves then."""
+        self._over = True
+        for task in self._reading:
+            task.cancel()
+
+    def of(self, messages: Messages) -> "EventStream":
+        if self._over or len(self._reading) >= MOST_STREAMS:
+            raise Problem(
+                503,
+                "streams",
+                f"{len(self._reading)} streams are being read here; come back later",
+                {"Retry-After": "5"},
+            )
+        return EventStream(messages, self._reading)
+
+
+class EventStream(Response):
+    """The answer to somebody who reads events until they leave, or the events end."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        messages: Messages | None = None,
+        reading: set[asyncio.Task[None]] | None = None,
+        status_code: int = 200,  # where FastAPI looks for it
+    ) -> None:
+        super().__init__(
+            status_code=status_code,
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            media_type="text/event-stream",
+        )
+        del self.headers["content-length"]
+        self._messages = messages
+        self._reading = reading if reading is not None else set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        pump: asyncio.Task[None] = asyncio.create_task(self._pump(send))
+        gone: asyncio.Task[None] = asyncio.create_task(_gone(receive))
+        self._reading.add(pump)
+        try:
+            await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._reading.discard(pump)
+            left = gone.done()
+            for task in (pump, gone):
+                task.cancel()
+            (ended, _) = await asyncio.gather(pump, gone, return_exceptions=True)
+        if isinstance(ended, TimeoutError):  # whoever serves it closes a connection whose answer stays unfinished
+            log.info("a reader of %s took nothing for %.0f s and was let go", scope["path"], STUCK)
+        elif isinstance(ended, Exception):
+            raise ended
+        elif not left:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _pump(self, send: Send) -> None:
+        assert self._messages is not None
+        async with contextlib.aclosing(self._messages) as messages:
+            await _out(send, BEGIN)
+            async for text in messages:
+                await _out(send, text)
+
+
+async def _out(send: Send, text: bytes) -> None:
+    """TimeoutError: nothing was taken for too long."""
+    body: dict[str, Any] = {"type": "http.response.body", "body": text, "more_body": True}
+    async with asyncio.timeout(STUCK):
+        await send(body)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,274 @@
+"""What is answered of sessions. `*_s`: seconds from the session's beginning; `*_ms`: how long; `*_at`: ISO 8601, UTC."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from schemas.clock import Micros
+from schemas.session.summary import Activity, Summary
+from schemas.session.waterfall import Kind
+
+
+class PersonView(BaseModel):
+    """`present`: still there; `speaking`: right now."""
+
+    identity: str
+    name: str
+    kind: str
+    present: bool
+    speaking: bool
+
+
+class SessionRow(BaseModel):
+    """A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
+    `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
+    `troubles`: times a stage gave up; `events`: how many."""
+
+    session: str
+    state: Literal["open", "closed"]
+    agent: str
+    room: str
+    transport: str
+    gateway: str
+    participants: list[PersonView]
+    started_at: str
+    ended_at: str | None
+    last_at: str
+    duration_s: float
+    turns: int
+    last_ms: float | None
+    p50_ms: float | None
+    worst_ms: float | None
+    activity: Activity
+    ended: str | None
+    interrupted: int
+    failed: int
+    troubles: int
+    events: int
+
+
+class SessionList(BaseModel):
+    """`next`: cursor of the next page; `unread`: stored sessions that were not looked at yet since the API started."""
+
+    sessions: list[SessionRow]
+    next: str | None
+    unread: int
+
+
+class RowsChange(BaseModel):
+    """A message of the stream of rows, event `rows`. `whole`: forget what you have; then every row in `changed` is new or
+    another, and those of `gone` are no more."""
+
+    whole: bool
+    changed: list[SessionRow]
+    gone: list[str]
+
+
+class BarView(BaseModel):
+    """A part of the waterfall: begins `begins_s` after the turn's `began_s`, takes `seconds`, of which the first `queued_s` it
+    waited for a worker."""
+
+    part: str
+    name: str
+    meaning: str
+    begins_s: float
+    seconds: float
+    queued_s: float
+    ms: int
+
+
+class WordView(BaseModel):
+    """`heard`: it was played to its end; a word that wasn't has no times where nothing of it would have been."""
+
+    word: str
+    start_s: float | None
+    end_s: float | None
+    heard: bool = True
+
+
+class UtteranceView(BaseModel):
+    """Between two silences. `text`: None until it is transcribed; `lost`: no transcript came, and why."""
+
+    utterance: str
+    participant: str
+    name: str
+    start_s: float
+    end_s: float
+    text: str | None
+    language: str
+    words: list[WordView]
+    over: bool
+    lost: str | None
+
+
+class LetterView(BaseModel):
+    """Something typed."""
+
+    participant: str
+    name: str
+    at_s: float
+    text: str
+
+
+class SentenceView(BaseModel):
+    """`start_s`, `end_s`: when it sounded, None if it never did; `heard`: what of it was heard; `cut`: it was broken off, or
+    never came to its turn."""
+
+    index: int
+    text: str
+    start_s: float | None
+    end_s: float | None
+    heard: str
+    words: list[WordView]
+    cut: bool
+
+
+class ToolView(BaseModel):
+    """A tool the LLM called. `took_ms`: None while it runs."""
+
+    name: str
+    arguments: dict[str, Any]
+    at_s: float
+    took_ms: float | None
+    result: str
+    error: str
+
+
+NoteKind = Literal[
+    "interruption", "retry", "expired", "stale", "failed", "filler",
+    "joined", "left", "resumed", "rewound", "say", "instructions", "end", "warning",
+]  # fmt: skip
+
+
+class NoteView(BaseModel):
+    """Something that happened, in words."""
+
+    at_s: float
+    kind: NoteKind
+    text: str
+
+
+class PendingView(BaseModel):
+    """What a turn waits for. `part`: the stage, or `playout`."""
+
+    part: Literal["stt", "llm", "tts", "playout"]
+    what: str
+    since_s: float
+
+
+TurnHow = Literal["listening", "thinking", "speaking", "played", "interrupted", "dropped", "failed", "expired"]
+
+
+class TurnView(BaseModel):
+    """A turn. `began_s`: where its waterfall is counted from, or where it was opened; `ended_s`: None while it goes on; `text`:
+    what the users said and typed; `why`: it was answered, or begun by the agent; `reply`: all that the agent meant to say;
+    `heard`: what of it was heard, to the word; `total_ms` and `bars`: None and nothing while nothing was heard; `model`: the
+    LLM's."""
+
+    turn: int
+    kind: Kind
+    began_s: float
+    ended_s: float | None
+    how: TurnHow
+    reason: str
+    why: str | None
+    text: str
+    reply: str
+    heard: str
+    model: str
+    total_ms: float | None
+    bars: list[BarView]
+    utterances: list[UtteranceView]
+    letters: list[LetterView]
+    sentences: list[SentenceView]
+    tools: list[ToolView]
+    notes: list[NoteView]
+    pending: list[PendingView]
+
+
+class SessionView(BaseModel):
+    """A session whole. `notes`: what concerns no single turn."""
+
+    row: SessionRow
+    turns: list[TurnView]
+    notes: list[NoteView]
+
+
+class LineView(BaseModel):
+    """An event in words. `style`: user, agent, stage, system, trouble."""
+
+    who: str
+    text: str
+    detail: str
+    style: Literal["user", "agent", "stage", "system", "trouble"]
+
+
+class EventView(BaseModel):
+    """An event of a session. `at_s`: when it happened; `at`: when it was appended, ISO 8601; `body`: what its type has, but for
+    what is as usual."""
+
+    seq: int
+    type: str
+    at_s: float
+    at: str
+    turn: int | None
+    line: LineView
+    body: dict[str, Any]
+
+
+class EventPage(BaseModel):
+    """`next`: give it as `after` for what follows; None: that was all there is now."""
+
+    events: list[EventView]
+    next: int | None
+
+
+class Rewound(BaseModel):
+    """The log lost its tail: forget the events after `after`; what follows begins there."""
+
+    after: int
+
+
+def iso(at: Micros | None) -> str | None:
+    """ISO 8601 with milliseconds."""
+    return None if at is None else moment(at)
+
+
+def moment(at: float) -> str:
+    """`at`: µs."""
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def ms(seconds: float | None) -> float | None:
+    """Milliseconds, to a tenth."""
+    return None if seconds is None else round(seconds * 1e3, 1)
+
+
+def row_of(told: Summary) -> SessionRow:
+    return SessionRow(
+        session=told.session,
+        state="open" if told.ended_at is None else "closed",
+        agent=told.agent,
+        room=told.room,
+        transport=told.transport,
+        gateway=told.gateway,
+        participants=[
+            PersonView(identity=one.identity, name=one.name, kind=one.kind, present=one.present, speaking=one.speaking)
+            for one in told.people
+        ],
+        started_at=moment(told.started_at),
+        ended_at=iso(told.ended_at),
+        last_at=moment(told.at),
+        duration_s=round(told.duration, 3),
+        turns=told.turns,
+        last_ms=ms(told.last),
+        p50_ms=ms(told.median),
+        worst_ms=ms(told.worst),
+        activity=told.activity,
+        ended=told.ended,
+        interrupted=told.interrupted,
+        failed=told.failed,
+        troubles=told.troubles,
+        events=told.seq,
+    )  # fmt: skip

@@ -1,0 +1,146 @@
+"""One session told whole: its turns on the clock of its sound, what went wrong in them, what they wait for."""
+
+from array import array
+from dataclasses import dataclass, field
+
+from api.sessions.shapes import NoteKind, NoteView, SessionView, TurnView, row_of
+from api.sessions.turns import Timing, turn_view
+from schemas import events as e
+from schemas.events import Event
+from schemas.session.sound import Score
+from schemas.session.state import SessionState
+from schemas.session.summary import Telling
+from schemas.session.words import line
+
+_EVERY = 200
+"""Events between two kept states: what is asked of the middle of a session is folded from there."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """What is noted of a turn while it goes on."""
+
+    notes: list[NoteView] = field(default_factory=list)
+    retried: set[str] = field(default_factory=set)
+
+
+class Story:
+    """Follows one session's log. `score`: of its sound; `states`: as it was after every 200th event; `times`: µs at which each
+    event was appended, by which a log that lost its tail is known."""
+
+    def __init__(self, session: str) -> None:
+        self.telling = Telling(session)
+        self.score = Score()
+        self.states: list[SessionState] = []
+        self.times = array("q")
+        self._timing = Timing()
+        self._ended: dict[int, TurnView] = {}
+        self._open: dict[int, _Open] = {}
+        self._notes: list[NoteView] = []
+
+    @property
+    def state(self) -> SessionState:
+        return self.telling.state
+
+    @property
+    def over(self) -> bool:
+        return self.state.ended is not None
+
+    def add(self, event: Event) -> None:
+        """The next event, in order of seq and without a gap."""
+        before = self.state
+        self.telling.add(event)
+        self.score.add(event)
+        self.times.append(event.at)
+        self._timing.add(event, self.state)
+        self._note(event, before)
+        if self.state.seq % _EVERY == 0:
+            self.states.append(self.state)
+        if isinstance(event, e.TurnEnded):
+            self._close(event.turn)
+
+    def _close(self, number: int) -> None:
+        turn = self.state.turns.get(number)
+        noted = self._open.pop(number, _Open())
+        if turn is not None:
+            self._ended[number] = turn_view(turn, self.state, self._timing, noted.notes)
+        self._timing.forget(number)
+
+    def view(self) -> SessionView:
+        """The session as it is now. What has ended is the same object each time."""
+        open_turns = {
+            turn.id: turn_view(turn, self.state, self._timing, self._open.get(turn.id, _Open()).notes)
+            for turn in self.state.turns.values()
+            if turn.end is None
+        }
+        turns = [view for _, view in sorted({**self._ended, **open_turns}.items())]
+        return SessionView(row=row_of(self.telling.summary()), turns=turns, notes=list(self._notes))
+
+    def state_before(self, seq: int) -> SessionState:
+        """The latest kept state at or before event `seq`; the empty one before the first of them."""
+        kept = min(seq // _EVERY, len(self.states))
+        return self.states[kept - 1] if kept else SessionState()
+
+    # ── notes ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _note(self, event: Event, before: SessionState) -> None:
+        again = event.cause is not None and event.cause.attempt > 1
+        kind = _kind(event)
+        if kind is None and event.raises is None and not again:
+            return
+        since = event.happened - self.state.started_at / 1e6
+        if kind is not None:
+            told = line(event, self.state)
+            text = f"{told.who}: {told.text}" if kind in _WITH_WHO else told.text
+            self._keep(event.turn, since, kind, f"{text} ({told.detail})" if told.detail else text)
+        if event.raises is not None and _something_was_prepared(before, event.raises):
+            self._keep(event.turn, since, "stale", "what was prepared so far is void: it was made before this")
+        if again and event.cause is not None and event.turn is not None:
+            noted = self._open.setdefault(event.turn, _Open())
+            if event.cause.job not in noted.retried:
+                noted.retried.add(event.cause.job)
+                text = f"{event.cause.job} was given to another worker (attempt {event.cause.attempt})"
+                self._keep(event.turn, since, "retry", text)
+
+    def _keep(self, turn: int | None, since: float, kind: NoteKind, text: str) -> None:
+        note = NoteView(at_s=round(since, 3), kind=kind, text=text)
+        if turn is None or turn in self._ended:
+            self._notes.append(note)
+        else:
+            self._open.setdefault(turn, _Open()).notes.append(note)
+
+
+_WITH_WHO = ("failed", "retry", "expired", "joined", "left")
+
+
+def _kind(event: Event) -> NoteKind | None:
+    match event:
+        case e.TurnEnded(how="interrupted"):
+            return "interruption"
+        case e.TurnCommitted(why="filler"):
+            return "filler"
+        case e.StageFailed():
+            return "retry" if event.will_retry else "failed"
+        case e.SessionStarted() if event.warnings:
+            return "warning"
+        case _:
+            return _KINDS.get(type(event))
+
+
+_KINDS: dict[type, NoteKind] = {
+    e.StageExpired: "expired",
+    e.ParticipantJoined: "joined",
+    e.ParticipantLeft: "left",
+    e.SessionResumed: "resumed",
+    e.SessionRewound: "rewound",
+    e.SayRequested: "say",
+    e.InstructionsChanged: "instructions",
+    e.EndRequested: "end",
+}
+
+
+def _something_was_prepared(before: SessionState, generation: int) -> bool:
+    return any(
+        turn.end is None and turn.started_at is None and turn.reply is not None and turn.reply.generation < generation
+        for turn in before.turns.values()
+    )

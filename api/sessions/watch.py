@@ -1,0 +1,62 @@
+"""Sessions, as one API process tells them: an index of all, stories of those asked for, channels of those followed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from api.sessions.channels import Channels
+from api.sessions.index import Index
+from api.sessions.live import Streams
+from api.sessions.peaks import Loudness
+from api.sessions.stories import Stories
+from schemas.bus import Reading, Watching
+from schemas.errors import BusError
+from schemas.process.tasks import Tasks
+
+log = logging.getLogger("antiphon.api")
+
+_FOLLOWED, _IDLE = 0.2, 1.0
+"""Seconds between two looks, while anybody reads a stream, and while nobody does."""
+
+
+class Told(Reading, Watching, Protocol):
+    """The log, as far as sessions are told from it."""
+
+
+class Sessions:
+    """`run` until cancelled, once the log is there; without it a session can be asked for, and none is listed."""
+
+    def __init__(self, bus: Told) -> None:
+        self.stories = Stories(bus)
+        self.index = Index(bus)
+        self.channels = Channels(self.stories)
+        self.loudness = Loudness(self.stories)
+        self.streams = Streams()
+
+    async def look(self) -> None:
+        """See what moved, and tell it. BusError."""
+        moved = await self.index.look()
+        await self.channels.catch_up(moved)
+
+    async def run(self) -> None:
+        tasks = Tasks()
+        tasks.spawn(_again(self.index.read_stored, lambda: _IDLE), "stored sessions")
+        try:
+            await _again(self.look, lambda: _FOLLOWED if len(self.streams) else _IDLE)
+        finally:
+            await tasks.aclose()
+
+
+async def _again(what: Callable[[], Awaitable[None]], pause: Callable[[], float]) -> None:
+    """While the log is away it is tried on."""
+    while True:
+        try:
+            await what()
+        except BusError as error:
+            log.warning("sessions are not followed for now: %s", error)
+            await asyncio.sleep(_IDLE)
+        except Exception:  # one session's log must not end it for all
+            log.exception("sessions are not followed for now")
+            await asyncio.sleep(_IDLE)
+        await asyncio.sleep(pause())

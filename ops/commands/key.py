@@ -1,0 +1,111 @@
+"""`antiphon key add | list | remove`: who may use the HTTP API. They work on the log itself, so the first key needs none."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+import typer
+
+from ops import console
+from ops.commands._options import Json
+
+if TYPE_CHECKING:
+    from schemas.access.keys import ApiKey
+    from schemas.bus import Bus
+
+T = TypeVar("T")
+
+
+def add(
+    name: Annotated[str, typer.Argument(help="Whose it is.")],
+    role: Annotated[
+        Literal["caller", "operator", "admin"],
+        typer.Option(help="caller: hold conversations; operator: watch and intervene; admin: keys and agents, too."),
+    ] = "caller",
+    json: Json = False,
+) -> None:
+    """Make a key for the HTTP API.
+
+    It is shown this once. To replace one without a gap: add its successor under the same name, hand that out, remove the old one.
+
+    Example: antiphon key add ann --role operator
+    """
+    from schemas.access.keys import MOST
+    from schemas.access.new_key import new_key
+    from schemas.errors import SettingsError
+
+    async def work(log: "Bus") -> "tuple[ApiKey, str]":
+        key, shown = new_key(name, role, await log.now())
+        if not await log.add_key(key):
+            raise SettingsError(f"there are {MOST} keys already; remove some first")
+        await _record(log, "key add", f"key={key.key} name={key.name} role={key.role}")
+        return key, shown
+
+    key, shown = _ask(work)
+    if json:
+        console.emit({"id": key.key, "name": key.name, "role": key.role, "key": shown})
+        return
+    print(shown)
+    console.err.print(f"{key.key}: {key.name}, {key.role}. This key is shown once; whoever has it is {key.name}.")
+
+
+def list_all(json: Json = False) -> None:
+    """List the keys.
+
+    Each with the id it is removed by, whose it is, and its role; the oldest first.
+
+    Example: antiphon key list
+    """
+    found = _ask(lambda log: log.keys())
+    rows = [{"id": key.key, "name": key.name, "role": key.role, "made_at": _date(key.made)} for key in found]
+    if json:
+        console.emit({"keys": rows})
+        return
+    for row in rows:
+        console.out.print("  ".join(row.values()), soft_wrap=True)
+    if not rows:
+        console.out.print("no keys: on loopback everybody is let in, elsewhere nobody")
+
+
+def remove(
+    key: Annotated[str, typer.Argument(help="Its id; `antiphon key list` has it.")],
+    json: Json = False,
+) -> None:
+    """Remove a key.
+
+    It is refused within seconds, and so is every browser that signed in with it.
+
+    Example: antiphon key remove 1f3a9c2e
+    """
+
+    async def work(log: "Bus") -> bool:
+        removed = await log.remove_key(key)
+        if removed:
+            await _record(log, "key remove", f"key={key}")
+        return removed
+
+    if not _ask(work):
+        console.fail(f"there is no key {key!r}; `antiphon key list` has them", console.USAGE)
+    if json:
+        console.emit({"done": True})
+
+
+def _ask(work: "Callable[[Bus], Awaitable[T]]") -> T:
+    from ops.stack.here import settings_here
+    from schemas.log import connected
+
+    async def main() -> T:
+        async with connected(settings_here()) as log:
+            return await work(log)
+
+    return console.run(main)
+
+
+async def _record(log: "Bus", action: str, about: str) -> None:
+    from schemas.access.audit import Deed
+
+    await log.record(Deed(await log.now(), "the command line", "admin", "", "", action, about=about))
+
+
+def _date(at: int) -> str:
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

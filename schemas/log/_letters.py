@@ -1,0 +1,43 @@
+"""What a dead letter is called: the partition it lies in, and its entry there. By their names letters can be put in order."""
+
+import re
+from typing import NamedTuple
+
+_NAME = re.compile(r"(\d{1,4})\.(\d{1,15})-(\d{1,15})")
+
+
+class LetterId(NamedTuple):
+    """In the order in which they were filed."""
+
+    time: int
+    """ms"""
+    number: int
+    partition: int
+
+    @classmethod
+    def of(cls, name: str) -> "LetterId | None":
+        """None: no letter is called so."""
+        found = _NAME.fullmatch(name)
+        return cls(int(found[2]), int(found[3]), int(found[1])) if found else None
+
+    @classmethod
+    def at(cls, partition: int, entry: str) -> "LetterId":
+        time, _, number = entry.partition("-")
+        return cls(int(time), int(number), partition)
+
+    @property
+    def entry(self) -> str:
+        return f"{self.time}-{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.partition}.{self.entry}"
+
+
+def cursor(before: str) -> LetterId | None:
+    """Of a list that goes on before this letter; None: it begins. ValueError: no letter is called so."""
+    if not before:
+        return None
+    found = LetterId.of(before)
+    if found is None:
+        raise ValueError(f"{before[:80]!r} is no dead letter; give the `next` of the page before")
+    return found

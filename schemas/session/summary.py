@@ -1,0 +1,158 @@
+"""What one line says of a session: who, where, how it goes, how long its answers took. Told event by event, as the log grows."""
+
+import statistics
+from bisect import insort
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.clock import Micros
+from schemas.events import Event, TurnEnded
+from schemas.session.fold import fold
+from schemas.session.state import Participant, SessionState, Turn
+from schemas.session.waterfall import PARTS, Kind, Waterfall, waterfall_of
+
+__all__ = ["Activity", "Answer", "Summary", "Telling", "activity", "answer_of"]
+
+Activity = Literal["waiting", "listening", "thinking", "speaking", "ended"]
+"""waiting: nobody speaks · listening: a user does, or what was said is not answered yet · thinking: the agent has the floor and
+nothing of it is heard · speaking: it is heard · ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A turn that was answered aloud. `at`: µs, from where it is counted; `total`: seconds; `parts`: seconds of each of PARTS, in
+    their order."""
+
+    turn: int
+    kind: Kind
+    at: Micros
+    total: float
+    parts: tuple[float, ...]
+
+    @property
+    def worst_part(self) -> str:
+        """Where most of it went."""
+        return max(zip(self.parts, PARTS, strict=True))[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `last`, `median`, `worst`: seconds from the user's last
+    word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered; `troubles`: times a stage gave
+    up."""
+
+    session: str
+    seq: int
+    at: Micros
+    agent: str
+    room: str
+    transport: str
+    gateway: str
+    people: tuple[Participant, ...]
+    started_at: Micros
+    ended_at: Micros | None
+    turns: int
+    interrupted: int
+    failed: int
+    troubles: int
+    activity: Activity
+    ended: str | None
+    last: float | None
+    median: float | None
+    worst: float | None
+
+    @property
+    def duration(self) -> float:
+        """Seconds, up to its end or its last event."""
+        return max(0, (self.ended_at or self.at) - self.started_at) / 1e6
+
+    @property
+    def wrong(self) -> bool:
+        """Something in it went wrong."""
+        return self.failed > 0 or self.troubles > 0 or self.ended in ("error", "gateway_lost")
+
+
+class Telling:
+    """Follows one session's log. `state`: its fold; `answers`: every turn that answered somebody, in order."""
+
+    def __init__(self, session: str) -> None:
+        self.session = session
+        self.state = SessionState()
+        self.answers: list[Answer] = []
+        self._totals: list[float] = []
+        self._failed = 0
+
+    @classmethod
+    def resumed(cls, session: str, state: SessionState) -> "Telling | None":
+        """From a kept fold, if that still holds all of its turns."""
+        if len(state.turns) != state.totals.turns:
+            return None
+        telling = cls(session)
+        telling.state = state
+        for turn in state.turns.values():
+            if turn.end is not None:
+                telling._turn_ended(turn)
+        return telling
+
+    def add(self, event: Event) -> None:
+        self.state = fold(self.state, event)
+        if isinstance(event, TurnEnded):
+            turn = self.state.turns.get(event.turn)
+            if turn is not None:
+                self._turn_ended(turn)
+
+    def _turn_ended(self, turn: Turn) -> None:
+        assert turn.end is not None
+        self._failed += turn.end.how in ("failed", "expired") and turn.end.reason != "session"
+        shape = waterfall_of(turn)
+        if shape is None or shape.kind == "own":  # nobody waited for it
+            return
+        self.answers.append(answer_of(shape))
+        insort(self._totals, shape.total)
+
+    def summary(self) -> Summary:
+        """The session as it is after the last event that was added."""
+        state = self.state
+        return Summary(
+            session=self.session,
+            seq=state.seq,
+            at=state.at,
+            agent=state.agent.name,
+            room=state.room,
+            transport=state.transport,
+            gateway=state.gateway,
+            people=tuple(one for one in state.participants.values() if one.kind != "agent"),
+            started_at=state.started_at,
+            ended_at=state.ended_at,
+            turns=state.totals.turns,
+            interrupted=state.totals.interrupted,
+            failed=self._failed,
+            troubles=state.totals.failures,
+            activity=activity(state),
+            ended=state.ended,
+            last=self.answers[-1].total if self.answers else None,
+            median=statistics.median(self._totals) if self._totals else None,
+            worst=self._totals[-1] if self._totals else None,
+        )
+
+
+def answer_of(shape: Waterfall) -> Answer:
+    """What is kept of a waterfall where many are counted."""
+    return Answer(shape.turn, shape.kind, shape.began_at, shape.total, tuple(shape.parts[part] for part in PARTS))
+
+
+def activity(state: SessionState) -> Activity:
+    """What is going on after its last event."""
+    if state.ended is not None:
+        return "ended"
+    if any(person.speaking for person in state.participants.values() if person.kind != "agent"):
+        return "listening"
+    floor = state.floor
+    if floor == "agent":
+        return "speaking" if _sounds(state.turns) else "thinking"
+    return "listening" if floor == "user" else "waiting"
+
+
+def _sounds(turns: Mapping[int, Turn]) -> bool:
+    return any(turn.end is None and turn.started_at is not None for turn in turns.values())

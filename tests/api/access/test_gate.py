@@ -1,0 +1,232 @@
+"""Who is let in, as what, and until when."""
+
+import time
+
+import httpx2
+import jwt
+import pytest
+
+from api.access import gate as gates
+from api.access import tickets
+from api.access.gate import KeyGate
+from api.house import House
+from api.main import house_of
+from schemas.access.keys import Role
+from schemas.access.new_key import new_key
+from schemas.access.tokens import Grant, mint
+from schemas.config.settings import Settings
+from schemas.errors import SettingsError
+from schemas.log import MemoryBus
+
+SECRET = "a-secret-of-at-least-thirty-two-characters"
+
+
+async def made(house: House, role: Role, name: str = "ann") -> str:
+    """A key, good at once."""
+    key, shown = new_key(name, role, await house.bus.now())
+    assert await house.bus.add_key(key)
+    anew(house)
+    return shown
+
+
+def anew(house: House) -> None:
+    """What takes a second elsewhere: the keys are read again."""
+    house.gate._read = float("-inf")
+
+
+def bearer(shown: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {shown}"}
+
+
+async def test_on_loopback_without_keys_everybody_may_do_everything(client: httpx2.AsyncClient) -> None:
+    """Development mode: no key, role admin, and /v1/me says so."""
+    me = (await client.get("/v1/me")).json()
+    assert (me["role"], me["development"]) == ("admin", True)
+
+
+async def test_the_first_key_ends_development(client: httpx2.AsyncClient, house: House) -> None:
+    """Once there is a key, nobody is let in without one."""
+    shown = await made(house, "operator")
+    answer = await client.get("/v1/me")
+    assert (answer.status_code, answer.json()["code"]) == (401, "key")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    me = (await client.get("/v1/me", headers=bearer(shown))).json()
+    assert (me["name"], me["role"], me["development"]) == ("ann", "operator", False)
+
+
+@pytest.mark.parametrize("settings", [Settings(_env_file=None, gateway_token_secret=SECRET)])
+async def test_with_a_secret_nobody_is_let_in_without_a_key(client: httpx2.AsyncClient) -> None:
+    """Whoever has set GATEWAY_TOKEN_SECRET has a proxy in front, perhaps: loopback is nobody's proof."""
+    assert (await client.get("/v1/me")).status_code == 401
+
+
+@pytest.mark.parametrize("settings", [Settings(_env_file=None, gateway_token_secret=SECRET, api_anonymous="caller")])
+async def test_anonymous_may_call_where_that_is_allowed(client: httpx2.AsyncClient) -> None:
+    """API_ANONYMOUS=caller: who shows nothing is a caller and no more; who shows something wrong is refused."""
+    assert (await client.get("/v1/me")).json()["role"] == "caller"
+    answer = await client.get("/v1/keys")
+    assert (answer.status_code, answer.json()["code"]) == (403, "role")
+    assert (await client.get("/v1/me", headers=bearer("antiphon_00000000_" + "x" * 43))).status_code == 401
+
+
+@pytest.mark.parametrize("role", ["caller", "operator"])
+async def test_a_role_is_the_most_one_may(client: httpx2.AsyncClient, house: House, role: Role) -> None:
+    """Keys are for admins."""
+    shown = await made(house, role)
+    assert (await client.get("/v1/keys", headers=bearer(shown))).status_code == 403
+    assert (
+        await client.post("/v1/keys", json={"name": "x", "role": "admin"}, headers=bearer(shown))
+    ).status_code == 403
+    assert (await client.get("/v1/audit", headers=bearer(shown))).status_code == 403
+
+
+async def test_keys_are_replaced_without_a_gap(client: httpx2.AsyncClient, house: House) -> None:
+    """Several keys of one name are good at once; a removed one is refused when the keys are next read, its tickets, too."""
+    first = await made(house, "admin")
+    ticket = (await client.post("/v1/login", json={"key": first})).json()["ticket"]
+    answer = await client.post("/v1/keys", json={"name": "ann", "role": "admin"}, headers=bearer(first))
+    assert answer.status_code == 201
+    second = answer.json()["shown"]
+    anew(house)
+    for shown in (first, second, ticket):
+        assert (await client.get("/v1/me", headers=bearer(shown))).json()["name"] == "ann"
+    rows = (await client.get("/v1/keys", headers=bearer(second))).json()["keys"]
+    assert [row["name"] for row in rows] == ["ann", "ann"]
+    assert (await client.delete(f"/v1/keys/{rows[0]['id']}", headers=bearer(second))).status_code == 204
+    anew(house)
+    assert (await client.get("/v1/me", headers=bearer(second))).status_code == 200
+    for shown in (first, ticket):
+        assert (await client.get("/v1/me", headers=bearer(shown))).status_code == 401
+    assert (await client.delete(f"/v1/keys/{rows[0]['id']}", headers=bearer(second))).status_code == 404
+
+
+async def test_a_removed_key_is_refused_within_seconds() -> None:
+    """The keys are read anew after a second, whoever removed one, and wherever."""
+    bus, now = MemoryBus(), [0.0]
+    gate = KeyGate(Settings(_env_file=None), bus, lambda: now[0])
+    key, shown = new_key("ann", "caller", await bus.now())
+    await bus.add_key(key)
+    assert (await gate.login(shown))[1].name == "ann"
+    await bus.remove_key(key.key)
+    now[0] += 1.1
+    with pytest.raises(Exception, match="no such key"):
+        await gate.login(shown)
+
+
+async def test_what_the_log_keeps_is_no_key(house: House) -> None:
+    """Neither the log nor the list of keys has what a bearer shows."""
+    shown = await made(house, "admin")
+    (kept,) = await house.bus.keys()
+    assert shown.rpartition("_")[2] not in repr(kept)
+    assert len(kept.hash) == 64
+
+
+@pytest.mark.parametrize("change", ["", "x", "cut", "other", "case"])
+async def test_a_key_that_is_not_whole_is_none(client: httpx2.AsyncClient, house: House, change: str) -> None:
+    """One character more, less or other: refused, and the answer has nothing of it."""
+    shown = await made(house, "admin")
+    wrong = {
+        "": "antiphon_", "x": shown + "x", "cut": shown[:-1], "other": shown[:-1] + ("a" if shown[-1] != "a" else "b"),
+        "case": shown.upper(),
+    }[change]  # fmt: skip
+    answer = await client.get("/v1/me", headers=bearer(wrong))
+    assert answer.status_code == 401
+    assert shown[18:40] not in answer.text
+
+
+async def test_a_ticket_is_short_lived_and_renewable(client: httpx2.AsyncClient, house: House) -> None:
+    """An hour; a new one for a good one; after a week the key is asked for."""
+    signed = (await client.post("/v1/login", json={"key": await made(house, "operator")})).json()
+    assert (signed["name"], signed["role"], signed["expires_in"]) == ("ann", "operator", 3600)
+    again = (await client.post("/v1/login/renew", headers=bearer(signed["ticket"]))).json()
+    assert (await client.get("/v1/me", headers=bearer(again["ticket"]))).json()["name"] == "ann"
+    (key,) = await house.bus.keys()
+    long_ago = tickets.Ticket(key.key, "operator", int(time.time()) - tickets.RENEWABLE_FOR + 60)
+    old, seconds = tickets.mint(await house.gate._secret(), long_ago)
+    assert seconds <= 60
+    over = tickets.Ticket(key.key, "operator", int(time.time()) - tickets.RENEWABLE_FOR)
+    with pytest.raises(Exception, match="show the key again"):
+        tickets.mint(await house.gate._secret(), over)
+    assert (await client.get("/v1/me", headers=bearer(old))).status_code == 200
+
+
+@pytest.mark.parametrize("settings", [Settings(_env_file=None, gateway_token_secret=SECRET)])
+async def test_foreign_and_forged_tickets_are_refused(client: httpx2.AsyncClient, house: House) -> None:
+    """A gateway's token, another audience, another secret, `alg: none`, an expired one, a role it was not given: none is good."""
+    await made(house, "operator")
+    (key,) = await house.bus.keys()
+    good = {"aud": "antiphon-api", "exp": int(time.time()) + 60, "key": key.key, "role": "operator", "since": 0}
+    own = await house.gate._secret()
+    wrong = [
+        mint(SECRET, Grant(operator=True)),
+        jwt.encode(good, SECRET, "HS256"),
+        jwt.encode(good | {"aud": "antiphon-gateway"}, own, "HS256"),
+        jwt.encode(good | {"exp": int(time.time()) - 60}, own, "HS256"),
+        jwt.encode(good | {"role": "admin"}, own, "HS256"),
+        jwt.encode(good | {"role": ["admin"]}, own, "HS256"),
+        jwt.encode(good | {"key": "00000000"}, own, "HS256"),
+        jwt.encode(good | {"key": None}, own, "HS256"),
+        jwt.encode(good, "", "none"),
+        jwt.encode(good, own, "HS512"),
+        "ey", "x" * 5000, "ö",
+    ]  # fmt: skip
+    for one in wrong:
+        shown = {b"Authorization": f"Bearer {one}".encode()}
+        assert (await client.get("/v1/me", headers=shown)).status_code == 401
+    assert (await client.get("/v1/me", headers=bearer(jwt.encode(good, own, "HS256")))).status_code == 200
+
+
+async def test_in_an_address_stands_a_ticket_at_most(client: httpx2.AsyncClient, house: House) -> None:
+    """`?ticket=` lets a player look; it neither changes anything nor takes the place of a key."""
+    key = await made(house, "admin")
+    ticket = (await client.post("/v1/login", json={"key": key})).json()["ticket"]
+    assert (await client.get("/v1/me", params={"ticket": ticket})).status_code == 200
+    assert (await client.get("/v1/me", params={"ticket": key})).status_code == 401
+    refused = await client.post("/v1/keys", json={"name": "x", "role": "admin"}, params={"ticket": ticket})
+    assert refused.status_code == 401
+
+
+async def test_neither_keys_nor_tickets_stand_in_the_log(
+    client: httpx2.AsyncClient, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is shown, right or wrong, in whatever place, is written nowhere."""
+    caplog.set_level("DEBUG")
+    key = await made(house, "admin")
+    ticket = (await client.post("/v1/login", json={"key": key})).json()["ticket"]
+    for shown in (key, ticket, ticket[:-3], key[:-3]):
+        await client.get("/v1/me", headers=bearer(shown))
+        await client.get("/v1/me", params={"ticket": shown})
+        await client.post("/v1/login", json={"key": shown})
+    ours = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("httpx"))
+    assert key[20:40] not in ours
+    assert ticket[40:80] not in ours
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "antiphon.example"])
+async def test_an_api_that_lets_nobody_in_does_not_start(host: str) -> None:
+    """On a public address, with neither a key nor a secret: one sentence that says what to do."""
+    bus = MemoryBus()
+    house = house_of(Settings(_env_file=None, api_host=host), bus)
+    with pytest.raises(SettingsError, match="make a key first") as refused:
+        await house.gate.check()
+    assert "\n" not in str(refused.value)
+    await made(house, "admin")
+    await house.gate.check()
+    await house_of(Settings(_env_file=None, api_host=host, gateway_token_secret=SECRET), MemoryBus()).gate.check()
+
+
+async def test_development_is_said_loudly(caplog: pytest.LogCaptureFixture) -> None:
+    """Once, when it begins; and that it has ended, when a key is there."""
+    house = house_of(Settings(_env_file=None), MemoryBus())
+    await house.gate.check()
+    await house.gate.is_open()
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["DEVELOPMENT MODE"]
+    await made(house, "admin")
+    assert not await house.gate.is_open()
+    assert "everybody needs one" in caplog.text
+
+
+def test_a_short_secret_is_refused() -> None:
+    """As the gateway does."""
+    with pytest.raises(SettingsError, match="32"):
+        gates.gate_of(Settings(_env_file=None, gateway_token_secret="short"), MemoryBus())

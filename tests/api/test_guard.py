@@ -1,0 +1,293 @@
+"""What every request passes: hosts, pages, limits, bodies; what every answer carries; what is recorded, and what is counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from api.access import body
+from api.access.limits import Limits
+from api.app import create_app
+from api.house import House
+from api.main import house_of
+from api.problems import Problem
+from schemas.config.settings import Settings
+from schemas.errors import BusUnavailable, SettingsError
+from schemas.log import MemoryBus
+from tests.api.access.test_gate import SECRET, bearer, made
+
+NEW = {"name": "x", "role": "caller"}
+
+
+def settled(**given: object) -> list[Settings]:
+    return [Settings(_env_file=None, **given)]  # type: ignore[arg-type]  # as it is written in an environment
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "", "10.0.0.1", "a, localhost"]
+)
+@pytest.mark.parametrize("path", ["/", "/v1/me", "/health", "/metrics", "/v1/openapi.json"])
+async def test_in_development_it_is_asked_for_by_its_own_names(
+    client: httpx2.AsyncClient, host: str, path: str
+) -> None:
+    """A page whose name points at 127.0.0.1 (DNS rebinding) reads nothing, on any route."""
+    answer = await client.get(path, headers={"Host": host})
+    assert (answer.status_code, answer.json()["code"]) == (403, "host")
+    assert "API_ALLOWED_HOSTS" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("settings", settled(api_allowed_hosts="box.lan"))
+async def test_other_names_can_be_allowed(client: httpx2.AsyncClient) -> None:
+    """API_ALLOWED_HOSTS; and loopback's own in every writing."""
+    for host in ("box.lan", "BOX.lan:8080", "localhost:8080", "127.0.0.1", "[::1]:8080"):
+        assert (await client.get("/v1/me", headers={"Host": host})).status_code == 200
+
+
+async def test_with_keys_any_name_will_do(client: httpx2.AsyncClient, house: House) -> None:
+    """A name opens nothing then."""
+    shown = await made(house, "caller")
+    answer = await client.get("/v1/me", headers=bearer(shown) | {"Host": "voice.example.com"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": ""}, {"Origin": "http://127.0.0.1:3000"},
+        {"Origin": "https://127.0.0.1:8080@evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+    ],
+)  # fmt: skip
+async def test_pages_of_others_change_nothing(
+    client: httpx2.AsyncClient, house: House, headers: dict[str, str]
+) -> None:
+    """A page in the developer's own browser that posts to loopback is refused; and no answer tells it anything (no CORS)."""
+    answer = await client.post("/v1/keys", json=NEW, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin")
+    assert await house.bus.keys() == []
+    looked = await client.get("/v1/me", headers=headers)
+    assert not any(name.startswith("access-control") for name in looked.headers)
+    assert looked.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+async def test_our_own_page_may(client: httpx2.AsyncClient) -> None:
+    """Its own origin, or a program that is no browser."""
+    own = {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}
+    assert (await client.post("/v1/keys", json=NEW, headers=own)).status_code == 201
+
+
+@pytest.mark.parametrize("settings", settled(api_allowed_origins="https://app.example, https://other.example/"))
+async def test_origins_that_are_allowed_may_ask(client: httpx2.AsyncClient) -> None:
+    """They read answers, refusals too, and may ask beforehand; others still may not."""
+    origin = {"Origin": "https://app.example"}
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    before = await client.options("/v1/login", headers=origin | asked)
+    assert (before.status_code, before.headers["access-control-allow-origin"]) == (200, "https://app.example")
+    answer = await client.post("/v1/login", json={"key": "no"}, headers=origin)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, "https://app.example")
+    assert "access-control-allow-credentials" not in answer.headers
+    foreign = await client.post("/v1/login", json={"key": "no"}, headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    assert "access-control-allow-origin" not in foreign.headers
+
+
+async def test_every_answer_carries_its_headers(client: httpx2.AsyncClient, house: House) -> None:
+    """Whether it is one of ours, an error of ours, or nothing at all."""
+    fine, missing = await client.get("/v1/me"), await client.get("/v1/nothing")
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    house.gate.is_open = broken  # type: ignore[method-assign,assignment]
+    for answer, status in ((fine, 200), (missing, 404), (await client.get("/v1/me"), 500)):
+        assert answer.status_code == status
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert answer.headers["cache-control"] == "no-store"
+    assert "a bug" not in (await client.get("/v1/me")).text
+
+
+@pytest.mark.parametrize("settings", settled(api_public_url="https://voice.example.com"))
+async def test_behind_tls_browsers_are_told_to_stay_there(client: httpx2.AsyncClient) -> None:
+    """Where API_PUBLIC_URL says https."""
+    assert "max-age" in (await client.get("/health")).headers["strict-transport-security"]
+
+
+async def test_a_large_body_is_not_read(client: httpx2.AsyncClient) -> None:
+    """A gigabyte that is announced is refused at once; one that is not, when it has become too large."""
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 1 << 30:
+            sent += 65_536
+            yield b"x" * 65_536
+
+    answer = await client.post("/v1/login", content=endless(), headers={"Content-Length": str(1 << 30)})
+    assert (answer.status_code, answer.json()["code"], sent) == (413, "too_large", 0)
+    assert answer.headers["connection"] == "close"
+    answer = await client.post("/v1/login", content=endless(), headers={"Transfer-Encoding": "chunked"})
+    assert answer.status_code == 413
+    assert sent <= 2 * body.LARGEST_BODY
+
+
+async def test_a_body_comes_in_time(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What trickles is refused."""
+    monkeypatch.setattr(body, "BODY_WITHIN", 0.05)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(30)
+        yield b"}"
+
+    answer = await client.post("/v1/login", content=never(), headers={"Transfer-Encoding": "chunked"})
+    assert (answer.status_code, answer.json()["code"]) == (408, "slow")
+
+
+@pytest.mark.parametrize("settings", settled(api_requests_per_minute=60))
+async def test_a_burst_is_told_to_wait_and_harms_nobody(house: House, settings: Settings) -> None:
+    """Of 10,000 requests of one address ten are answered; the log is not asked about the rest; another address has its own."""
+    asked: list[str] = []
+    spend = house.bus.spend
+
+    async def counted(who: str, *given: float) -> float:
+        asked.append(who)
+        return await spend(who, *given)  # type: ignore[arg-type]
+
+    house.bus.spend = counted  # type: ignore[method-assign,assignment]
+    app = create_app(house)
+
+    def of(address: str) -> httpx2.AsyncClient:
+        transport = httpx2.ASGITransport(app, client=(address, 5), raise_app_exceptions=False)
+        return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
+
+    async with of("10.0.0.1") as loud, of("10.0.0.2") as other:
+        answers = [await loud.get("/v1/me") for _ in range(300)]
+        refused = [answer for answer in answers if answer.status_code == 429]
+        assert len(refused) >= 280
+        assert refused[0].json()["code"] == "too_many"
+        assert int(refused[0].headers["retry-after"]) >= 1
+        assert len(asked) < 20
+        assert (await other.get("/v1/me")).status_code == 200
+        assert (await loud.get("/health")).status_code == 200
+
+
+@pytest.mark.parametrize("settings", settled(api_requests_per_minute=60))
+async def test_limits_are_a_keys_too(client: httpx2.AsyncClient, house: House) -> None:
+    """One key from many addresses is one key."""
+    shown = await made(house, "caller")
+    app = create_app(house)
+    told = []
+    for number in range(30):
+        transport = httpx2.ASGITransport(app, client=(f"10.0.1.{number}", 5), raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
+            told.append((await asking.get("/v1/me", headers=bearer(shown))).status_code)
+    assert set(told) == {200, 429}
+    assert told.count(200) <= 12
+
+
+@pytest.mark.parametrize("settings", settled(api_requests_per_minute=600))
+async def test_guesses_cost_more(client: httpx2.AsyncClient, house: House) -> None:
+    """Who shows wrong keys is soon told to wait."""
+    await made(house, "caller")
+    wrong = bearer("antiphon_00000000_" + "x" * 43)
+    told = [(await client.get("/v1/me", headers=wrong)).status_code for _ in range(100)]
+    assert told.count(401) < 50
+    assert told[-1] == 429
+
+
+@pytest.mark.parametrize("settings", settled(api_requests_per_minute=60, api_proxies="10.9.0.0/16"))
+async def test_addresses_are_the_proxys_word_only_if_it_is_ours(house: House) -> None:
+    """X-Forwarded-For of a proxy in API_PROXIES counts; of anybody else it is not read."""
+    app = create_app(house)
+
+    async def asked(peer: str, forwarded: str) -> int:
+        transport = httpx2.ASGITransport(app, client=(peer, 5), raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
+            return (await asking.get("/v1/me", headers={"X-Forwarded-For": forwarded})).status_code
+
+    assert {await asked("10.9.0.1", f"192.0.2.{number}, 10.9.3.3") for number in range(30)} == {200}
+    assert 429 in {await asked("203.0.113.9", f"192.0.2.{number}") for number in range(30)}
+
+
+def test_proxies_that_are_none_are_named() -> None:
+    """At the start, not at the first request."""
+    house = house_of(Settings(_env_file=None, api_proxies="nginx"), MemoryBus())
+    with pytest.raises(SettingsError, match="API_PROXIES=nginx"):
+        create_app(house).build_middleware_stack()
+
+
+async def test_limits_hold_without_a_log() -> None:
+    """While the log is away each process counts for itself."""
+
+    class Away(MemoryBus):
+        async def spend(self, *_: object) -> float:
+            raise BusUnavailable("gone")
+
+    limits = Limits(60, Away(), lambda: 0.0)
+    for _ in range(10):
+        await limits.spend("address 10.0.0.1")
+    with pytest.raises(Problem, match="a minute"):
+        await limits.spend("address 10.0.0.1")
+
+
+async def test_operators_deeds_are_recorded(client: httpx2.AsyncClient, house: House) -> None:
+    """Who, what, to what, when, with what came of it; a look is no deed, nor is what callers do; nothing secret is kept."""
+    admin = await made(house, "admin", "ann")
+    added = (await client.post("/v1/keys", json=NEW, headers=bearer(admin))).json()
+    await client.get("/v1/keys", headers=bearer(admin))
+    await client.post("/v1/login", json={"key": admin})
+    await client.delete("/v1/keys/00000000", headers=bearer(admin))
+    await client.post("/v1/keys", json=NEW, headers=bearer(await made(house, "operator", "bob")))
+    answer = await client.get("/v1/audit", headers=bearer(admin))
+    rows = answer.json()["deeds"]
+    told = [(row["who"], row["action"], row["about"], row["status"]) for row in rows]
+    assert told == [
+        ("bob", "POST /v1/keys", "", 403),
+        ("ann", "DELETE /v1/keys/{key}", "key=00000000", 404),
+        ("ann", "POST /v1/keys", f"key={added['key']['id']} name=x role=caller", 201),
+    ]
+    assert rows[0]["address"] == "127.0.0.1"
+    assert admin.rpartition("_")[2] not in answer.text
+    assert added["shown"].rpartition("_")[2] not in answer.text
+    page = (await client.get("/v1/audit", params={"limit": 2}, headers=bearer(admin))).json()
+    rest = (await client.get("/v1/audit", params={"cursor": page["next"]}, headers=bearer(admin))).json()
+    assert [row["status"] for row in page["deeds"] + rest["deeds"]] == [403, 404, 201]
+
+
+async def test_deeds_name_sessions_and_no_numbers(client: httpx2.AsyncClient, house: House) -> None:
+    """Phone numbers are shortened in the record, as in every log of a process."""
+    await client.post("/v1/sessions/sip-+4930555123/end")
+    (deed,) = await house.bus.deeds()
+    assert deed.action == "POST /v1/sessions/{session}/end"
+    assert "30555" not in deed.session
+    assert deed.session.startswith("sip-+49…23")
+
+
+async def test_a_record_that_cant_be_kept_is_logged(
+    client: httpx2.AsyncClient, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A deed leaves its trace, if not in the log then in the process'."""
+
+    async def away(*_: object) -> None:
+        raise BusUnavailable("gone")
+
+    house.bus.record = away  # type: ignore[method-assign,assignment]
+    assert (await client.post("/v1/keys", json=NEW)).status_code == 201
+    assert "this machine, POST /v1/keys" in caplog.text
+
+
+@pytest.mark.parametrize("settings", settled(gateway_token_secret=SECRET))
+async def test_figures_are_for_operators(client: httpx2.AsyncClient, house: House) -> None:
+    """Counted by route, never by what a path names."""
+    assert (await client.get("/metrics")).status_code == 401
+    assert (await client.get("/metrics", headers=bearer(await made(house, "caller")))).status_code == 403
+    shown = await made(house, "operator")
+    await client.get("/v1/nothing/private", headers=bearer(shown))
+    await client.delete("/v1/keys/00000000", headers=bearer(shown))
+    told = (await client.get("/metrics", headers=bearer(shown))).text
+    assert 'antiphon_api_requests_total{method="DELETE",route="/v1/keys/{key}",status="403"} 1.0' in told
+    assert 'route="none",status="404"' in told
+    assert "private" not in told

@@ -1,0 +1,74 @@
+"""The web app in a real Chromium, against the real stack: web/e2e, a file a test. `npm --prefix web run e2e` runs them alone.
+
+Where a browser, Node or the built app is missing they are skipped with the reason; where CI is set, they fail.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import pytest_asyncio
+
+from api.built import HOW, built_app
+from ops.stack.embedded.livekit import LiveKitServerError, find_binary
+from ops.stack.stack import Plan, Stack
+from schemas.config.settings import load
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path.name for path in (ROOT / "web" / "e2e").glob("*.e2e.ts"))
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def lacking() -> str:
+    """Why no browser can be driven here; "" if one can."""
+    if not (os.environ.get("CHROMIUM") or any(shutil.which(name) for name in _BROWSERS)):
+        return "no chromium here (ops/locks/browsers.sh)"
+    if not (ROOT / "web" / "node_modules").is_dir():
+        return "web/node_modules is not there (ops/locks/web.sh modules)"
+    return "" if built_app() else HOW
+
+
+def unable(why: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def has_livekit() -> bool:
+    try:
+        return bool(find_binary())
+    except LiveKitServerError:
+        return False
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, object]]:
+    """As `antiphon up --json` tells of itself, and its data folder; of its own, for gateways are killed."""
+    if why := lacking():
+        unable(why)
+    data = tmp_path_factory.mktemp("browser")
+    plan = Plan(data / "up", free_ports=True, api=True, livekit=has_livekit())
+    async with Stack(plan, load()) as one:
+        yield one.endpoints() | {"processes": one.supervisor.table(), "data": str(data)}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("file", FILES)
+async def test_in_chromium(file: str, stack: dict[str, object]) -> None:
+    """What a person sees and hears of the app is as web/e2e says."""
+    process = await asyncio.create_subprocess_exec(
+        str(ROOT / "ops" / "locks" / "web.sh"), "run", "e2e", file, env={**os.environ, "ANTIPHON_E2E": json.dumps(stack)},
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    assert process.returncode == 0, said.decode(errors="replace")

@@ -1,0 +1,84 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, inject } from "vitest";
+import { scriptMicrophone } from "./microphone";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+
+/** CHROMIUM, or the one on PATH; "" where there is none. */
+export function chromiumPath(): string {
+  const places = (process.env.PATH ?? "").split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
+  return [process.env.CHROMIUM ?? "", ...places].find(executable) ?? "";
+}
+
+function executable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return path !== "";
+  } catch {
+    return false;
+  }
+}
+
+export const PHONE = { width: 390, height: 844 };
+export const TABLET = { width: 820, height: 1180 };
+export const DESK = { width: 1440, height: 900 };
+
+interface Options {
+  size?: { width: number; height: number };
+  theme?: "light" | "dark";
+}
+
+/** In a file's top: one browser for all of its tests. `open` gives a page of its own, with a scripted microphone. */
+export function inBrowser(): { open: (path: string, options?: Options) => Promise<Page> } {
+  let browser: Browser;
+  const contexts: BrowserContext[] = [];
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    const executablePath = chromiumPath();
+    if (!executablePath) throw new Error("no Chromium here: apt-get install chromium, or set CHROMIUM");
+    browser = await chromium.launch({
+      executablePath,
+      args: [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        "--autoplay-policy=no-user-gesture-required",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+      ],
+    });
+  });
+  afterEach(async () => {
+    await Promise.all(contexts.splice(0).map((context) => context.close()));
+    expect(complaints.splice(0), "errors in the browser's console").toEqual([]);
+  });
+  afterAll(() => browser?.close());
+
+  async function open(path: string, { size = DESK, theme = "light" }: Options = {}): Promise<Page> {
+    const context = await browser.newContext({
+      baseURL: inject("stack").api_url,
+      viewport: size,
+      colorScheme: theme,
+      serviceWorkers: "block", // what it serves is tested by itself
+      permissions: ["microphone", "camera"],
+    });
+    contexts.push(context);
+    await context.addInitScript(scriptMicrophone);
+    const page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !EXPECTED.test(message.text())) complaints.push(message.text());
+    });
+    await page.goto(path);
+    return page;
+  }
+
+  return { open };
+}
+
+/** Told by the browser itself where a gateway that was killed does not answer. */
+const EXPECTED = /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/;

@@ -1,0 +1,48 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Page } from "playwright-core";
+import { inject } from "vitest";
+import { ROOT } from "./paths";
+import { antiphon } from "./stack";
+
+/** Press the one button; resolves when the agent listens. */
+export async function begin(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Talk", exact: true }).click();
+  await state(page, "listening");
+}
+
+export async function state(page: Page, wanted: "listening" | "thinking" | "speaking"): Promise<void> {
+  await page.locator(`[data-agent-state=${wanted}]`).waitFor();
+}
+
+/** How many answers have their time under them, which they get once they are over. */
+export async function answers(page: Page, count: number): Promise<void> {
+  await page
+    .getByRole("button", { name: /^This answer took/ })
+    .nth(count - 1)
+    .waitFor();
+}
+
+/** The session's id, from the link to the whole call. */
+export async function sessionOf(page: Page): Promise<string> {
+  const link = await page
+    .getByRole("link", { name: /whole call/ })
+    .first()
+    .getAttribute("href");
+  return decodeURIComponent((link ?? "").replace(/^.*\/sessions\//, "").replace(/\?.*$/, ""));
+}
+
+/** One of `antiphon`'s commands beside the stack; its last line, as JSON. */
+export async function command<T>(...words: string[]): Promise<T> {
+  const { data } = inject("stack");
+  const options = { cwd: data, env: { ...process.env, ANTIPHON_DATA: data }, maxBuffer: 1 << 26 };
+  const { stdout } = await promisify(execFile)(antiphon(), [...words, "--json"], options);
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "null") as T;
+}
+
+/** A finished call with one question and its answer; its id. */
+export async function finishedCall(): Promise<string> {
+  const flac = join(ROOT, "ops/demo/capital.flac");
+  return (await command<{ session: string }>("call", flac)).session;
+}

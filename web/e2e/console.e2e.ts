@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { latency } from "@/format";
+import { inBrowser } from "./browser";
+import { command, finishedCall } from "./call";
+
+const { open } = inBrowser();
+
+interface Shown {
+  waterfalls: { turn: number; total: number; parts: Record<string, number> }[];
+}
+
+test("The console shows the waterfall that `antiphon show` prints.", async () => {
+  const session = await finishedCall();
+  const { waterfalls } = await command<Shown>("show", session);
+  expect(waterfalls.length).toBeGreaterThan(0);
+  const page = await open(`/sessions/${encodeURIComponent(session)}`);
+  for (const { turn, total, parts } of waterfalls) {
+    const card = page.locator(`#turn-${turn}`);
+    await card
+      .getByText(latency(total * 1000), { exact: true })
+      .first()
+      .waitFor();
+    const rows = card.getByRole("list", { name: `Where the time of turn ${turn} went` }).getByRole("button");
+    const shown = (await rows.allTextContents()).length;
+    const names = await rows.evaluateAll((all) => all.map((row) => row.getAttribute("aria-label") ?? ""));
+    expect(shown).toBe(names.length);
+    expect(names.map((name) => name.replace(/^.*?: (.*?)[,.].*$/, "$1"))).toEqual(
+      Object.values(parts)
+        .filter((seconds) => seconds > 0)
+        .map((seconds) => latency(seconds * 1000)),
+    );
+  }
+});
+
+test("A finished call stands in the list, and opens.", async () => {
+  const session = await finishedCall();
+  const page = await open("/sessions");
+  await page.locator(`a[href$="/sessions/${session}"]`).first().click();
+  await page.getByRole("heading", { name: "Turn 1" }).waitFor();
+});

@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { inBrowser } from "./browser";
+import { answers, begin, command, sessionOf, state } from "./call";
+import { speak } from "./microphone";
+
+const { open } = inBrowser();
+
+interface Shown {
+  events: { type: string; turn: number | null; how?: string; heard?: string }[];
+}
+
+test("Three spoken turns by WebSocket, the second cut short by the third, are heard, answered and timed.", async () => {
+  const page = await open("/");
+  await begin(page);
+  const words = page.getByRole("region", { name: "Transcript" });
+
+  await speak(page, "capital");
+  await words.getByText(/capital of France/i).waitFor();
+  await answers(page, 1);
+  expect(await words.locator("[data-said]").first().textContent()).toMatch(/Paris/);
+
+  await state(page, "listening");
+  await speak(page, "story");
+  await state(page, "speaking");
+  await page.waitForTimeout(1200);
+  await speak(page, "stop");
+  await words.getByText(/cut off/).waitFor();
+  await words.getByText(/color is the sky/i).waitFor();
+  await state(page, "speaking");
+  await state(page, "listening");
+
+  const session = await sessionOf(page);
+  await page.getByRole("button", { name: "Leave" }).click();
+  await page.getByText("You left the call.").waitFor();
+  const { events } = await command<Shown>("show", session);
+  const ended = events.filter(({ type }) => type === "turn.ended");
+  expect(ended.map(({ how }) => how)).toEqual(["played", "interrupted", "played"]);
+
+  await page.getByRole("link", { name: "Open the whole call" }).click();
+  await page.getByRole("heading", { name: "Turn 3" }).waitFor();
+  expect(new URL(page.url()).pathname).toBe(`/sessions/${session}`);
+});
+
+test("Who has no microphone types, and is answered.", async () => {
+  const page = await open("/");
+  await page.getByRole("button", { name: "Type instead" }).click();
+  await state(page, "listening");
+  const field = page.getByRole("textbox");
+  await field.fill("What is the capital of France?");
+  await field.press("Enter");
+  await state(page, "speaking");
+  await state(page, "listening");
+  await page.getByText(/Paris/).first().waitFor();
+});

@@ -1,0 +1,27 @@
+import { expect, inject, test } from "vitest";
+import { inBrowser } from "./browser";
+import { begin, command, sessionOf } from "./call";
+import { speak } from "./microphone";
+
+const { open } = inBrowser();
+
+test("A gateway that is killed in mid-call is replaced: the page says so, comes back and the same session goes on.", async () => {
+  const page = await open("/");
+  await begin(page);
+  await speak(page, "capital");
+  await page.getByText(/capital of France/i).waitFor();
+  const session = await sessionOf(page);
+
+  const gateway = inject("stack").processes.find(({ name }) => name === "gateway-1");
+  if (gateway === undefined) throw new Error("the stack has no gateway-1");
+  process.kill(gateway.pid, "SIGKILL");
+  await page.getByText("Reconnecting", { exact: true }).waitFor();
+  await page.locator("[data-agent-state=listening]:not(:text('Reconnecting'))").waitFor();
+
+  await speak(page, "first");
+  await page.getByText(/first question/i).waitFor();
+  await page.locator("[data-agent-state=speaking]").waitFor();
+  expect(await sessionOf(page)).toBe(session);
+  const { events } = await command<{ events: { type: string }[] }>("show", session);
+  expect(events.filter(({ type }) => type === "session.resumed")).toHaveLength(1);
+});

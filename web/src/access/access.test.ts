@@ -1,0 +1,75 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { isSignedIn, type Me, may } from "@/access/me";
+import { keepRenewing, keepSigned, renewalIn, signOut } from "@/access/ticket";
+import { ticket } from "@/api/client";
+
+const ME: Me = {
+  name: "ann",
+  role: "operator",
+  development: false,
+  features: { websocket: true, livekit: false, phones: false, listen: false, replay: false },
+};
+
+afterEach(() => {
+  signOut();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+test("each role may what those before it may", () => {
+  expect((["caller", "operator", "admin"] as const).map((role) => may(ME, role))).toEqual([true, true, false]);
+});
+
+test("signed in is who has shown a key", () => {
+  expect([ME, { ...ME, name: "anonymous" }, { ...ME, development: true }].map(isSignedIn)).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
+test("a ticket is renewed at half its life, soon where nothing is known of it, never at once", () => {
+  const kept = JSON.stringify({ until: 10_000_000, life: 3_600_000 });
+  expect(renewalIn(kept, 6_400_000)).toBe(1_800_000);
+  expect([renewalIn(kept, 9_990_000), renewalIn(null, 0), renewalIn("{", 0), renewalIn('{"until":"x"}', 0)]).toEqual([
+    5_000, 5_000, 5_000, 5_000,
+  ]);
+});
+
+/** An API that renews, or, where there is no `answer`, can't be reached. */
+function renewals(answer?: object): string[] {
+  const asked: string[] = [];
+  vi.stubGlobal("fetch", async (request: Request) => {
+    asked.push(request.headers.get("Authorization") ?? "");
+    if (!answer) throw new TypeError("nobody listens");
+    return new Response(JSON.stringify(answer), { headers: { "Content-Type": "application/json" } });
+  });
+  return asked;
+}
+
+test("a page that stays open keeps a ticket that is good", async () => {
+  vi.useFakeTimers();
+  const asked = renewals({ ticket: "second", name: "ann", role: "operator", expires_in: 3_600 });
+  keepSigned({ ticket: "first", expires_in: 3_600 });
+  const stop = keepRenewing();
+  await vi.advanceTimersByTimeAsync(1_799_000);
+  expect(asked).toEqual([]);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect([asked, ticket()]).toEqual([["Bearer first"], "second"]);
+  await vi.advanceTimersByTimeAsync(1_800_000);
+  expect(asked).toEqual(["Bearer first", "Bearer second"]);
+  stop();
+});
+
+test("while the API is away it is tried again; who signs out has nothing renewed", async () => {
+  vi.useFakeTimers();
+  const asked = renewals();
+  keepSigned({ ticket: "first", expires_in: 60 });
+  const stop = keepRenewing();
+  await vi.advanceTimersByTimeAsync(30_000 + 60_000 + 1_000);
+  expect(asked.length).toBe(2);
+  signOut();
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(asked.length).toBe(2);
+  stop();
+});

@@ -1,0 +1,115 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Check, Copy } from "lucide-react";
+import { useState } from "react";
+import { type Role, useMe } from "@/access/me";
+import { keepSigned } from "@/access/ticket";
+import { api } from "@/api/client";
+import { Button } from "@/ui/button";
+import { Dialog } from "@/ui/dialog";
+import { Select, TextField } from "@/ui/field";
+
+const ROLES: Record<Role, string> = {
+  caller: "Caller: holds conversations",
+  operator: "Operator: watches them, and intervenes",
+  admin: "Admin: gives keys, changes agents",
+};
+
+/** A key for somebody: shown this once. `first`: there is none yet; it must be an admin's, and it signs in who makes it. */
+export function NewKey({ open, first, onClose }: { open: boolean; first: boolean; onClose: () => void }) {
+  const [shown, setShown] = useState("");
+  const close = () => {
+    setShown("");
+    onClose();
+  };
+  return (
+    <Dialog open={open} title={shown ? "The new key" : "Add a key"} onClose={close}>
+      {shown ? <Once shown={shown} onDone={close} /> : <Form first={first} onMade={setShown} />}
+    </Dialog>
+  );
+}
+
+function Form({ first, onMade }: { first: boolean; onMade: (shown: string) => void }) {
+  const { development } = useMe();
+  const queries = useQueryClient();
+  const [name, setName] = useState("");
+  const [role, setRole] = useState<Role>(first ? "admin" : "operator");
+  const add = useMutation({
+    mutationFn: async () => {
+      const { data } = await api.POST("/v1/keys", { body: { name: name.trim(), role: first ? "admin" : role } });
+      if (data === undefined) throw new Error("an answer without a body");
+      onMade(data.shown);
+      if (development) {
+        // from now on everybody needs a key; who made the first one has it
+        const signed = await api.POST("/v1/login", { body: { key: data.shown } });
+        if (signed.data) keepSigned(signed.data);
+      }
+    },
+    onSettled: () => queries.invalidateQueries(),
+  });
+  return (
+    <form
+      className="flex flex-col gap-4"
+      onSubmit={(event) => {
+        event.preventDefault();
+        add.mutate();
+      }}
+    >
+      <TextField
+        label="Name"
+        hint="Whose it is: the record of what was done calls them so."
+        error={add.error?.message}
+        value={name}
+        maxLength={64}
+        required
+        autoFocus
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Select
+        label="Role"
+        value={first ? "admin" : role}
+        disabled={first}
+        hint={
+          first
+            ? "The first key is an admin's. From then on everybody needs a key; this browser signs in with it."
+            : undefined
+        }
+        onChange={(event) => setRole(event.target.value as Role)}
+      >
+        {Object.entries(ROLES).map(([value, words]) => (
+          <option key={value} value={value}>
+            {words}
+          </option>
+        ))}
+      </Select>
+      <Button type="submit" tone="primary" disabled={name.trim() === "" || add.isPending}>
+        Add
+      </Button>
+    </form>
+  );
+}
+
+function Once({ shown, onDone }: { shown: string; onDone: () => void }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <div className="flex flex-col gap-4 text-sm">
+      <p>Copy it now: it is shown this once, and kept nowhere.</p>
+      <p className="rounded-md bg-raised p-3 font-mono text-xs break-all select-all">{shown}</p>
+      <div className="flex justify-end gap-2">
+        <Button
+          icon={copied ? <Check aria-hidden className="size-4" /> : <Copy aria-hidden className="size-4" />}
+          onClick={() =>
+            void navigator.clipboard?.writeText(shown).then(
+              () => setCopied(true),
+              () => setCopied(false),
+            )
+          }
+        >
+          {copied ? "Copied" : "Copy"}
+        </Button>
+        <Button tone="primary" onClick={onDone}>
+          Done
+        </Button>
+      </div>
+    </div>
+  );
+}

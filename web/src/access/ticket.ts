@@ -1,0 +1,62 @@
+import { api, keepTicket, onTicket, ticket } from "@/api/client";
+
+const KEY = "antiphon.ticket.until";
+const RETRY = 60_000;
+const SOONEST = 5_000;
+
+interface Signed {
+  ticket: string;
+  expires_in: number;
+}
+
+/** Keeps what a sign-in or a renewal has answered. */
+export function keepSigned({ ticket: value, expires_in }: Signed): void {
+  localStorage.setItem(KEY, JSON.stringify({ until: Date.now() + expires_in * 1_000, life: expires_in * 1_000 }));
+  keepTicket(value);
+}
+
+export function signOut(): void {
+  localStorage.removeItem(KEY);
+  keepTicket("");
+}
+
+/** Milliseconds until the ticket should be renewed: at half its life, so that a machine that sleeps a while still has one. */
+export function renewalIn(kept: string | null, now: number): number {
+  try {
+    const { until, life } = JSON.parse(kept ?? "");
+    if (typeof until === "number" && typeof life === "number") return Math.max(SOONEST, until - life / 2 - now);
+  } catch {
+    // nothing is known of it: another one is
+  }
+  return SOONEST;
+}
+
+/** Renews the ticket again and again, in time, until the answered function is called. Whether that fails for good the next request
+ * will say: a 401 leads to the sign-in. */
+export function keepRenewing(): () => void {
+  let timer = 0;
+  const plan = (pause = renewalIn(localStorage.getItem(KEY), Date.now())) => {
+    window.clearTimeout(timer);
+    if (ticket()) timer = window.setTimeout(renew, pause);
+  };
+  const renew = async () => {
+    const before = ticket();
+    try {
+      const { data } = await api.POST("/v1/login/renew");
+      if (data && ticket() === before) keepSigned(data); // signed out meanwhile, or another tab was faster
+    } catch {
+      plan(RETRY);
+    }
+  };
+  const wake = () => {
+    if (document.visibilityState === "visible") plan();
+  };
+  const forget = onTicket(() => plan());
+  document.addEventListener("visibilitychange", wake);
+  plan();
+  return () => {
+    window.clearTimeout(timer);
+    forget();
+    document.removeEventListener("visibilitychange", wake);
+  };
+}

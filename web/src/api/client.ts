@@ -1,0 +1,98 @@
+import createClient, { type Middleware } from "openapi-fetch";
+import type { components, paths } from "@/api/schema";
+
+/** What the API says when it says no (problem+json). */
+export type ProblemBody = components["schemas"]["ProblemBody"];
+
+/** An answer that was no success. `code`: for programs; the message is for people. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly fields: { where: string; problem: string }[] = [],
+  ) {
+    super(message);
+  }
+}
+
+/** Where the API is: this page's own origin, unless the page names another: <meta name="antiphon-api" content="https://…">. */
+export const BASE =
+  document.querySelector<HTMLMetaElement>('meta[name="antiphon-api"]')?.content.replace(/\/+$/, "") ||
+  window.location.origin;
+
+const KEY = "antiphon.ticket";
+const listeners = { ticket: new Set<() => void>(), refused: new Set<() => void>() };
+
+/** The ticket this browser shows, "" where none is asked for (loopback). All its tabs share it: a link opens in a new one. */
+export function ticket(): string {
+  return localStorage.getItem(KEY) ?? "";
+}
+
+export function keepTicket(value: string): void {
+  if (value) localStorage.setItem(KEY, value);
+  else localStorage.removeItem(KEY);
+  for (const tell of listeners.ticket) tell();
+}
+
+/** `tell` when another ticket is shown from now on, or none; also by another tab. Answers how to stop that. */
+export function onTicket(tell: () => void): () => void {
+  const elsewhere = (event: StorageEvent) => {
+    if (event.key === KEY) tell();
+  };
+  listeners.ticket.add(tell);
+  window.addEventListener("storage", elsewhere);
+  return () => {
+    listeners.ticket.delete(tell);
+    window.removeEventListener("storage", elsewhere);
+  };
+}
+
+/** `tell` when the API asks who we are (401). Answers how to stop that. */
+export function onRefused(tell: () => void): () => void {
+  listeners.refused.add(tell);
+  return () => listeners.refused.delete(tell);
+}
+
+export function authorization(): Record<string, string> {
+  const shown = ticket();
+  return shown ? { Authorization: `Bearer ${shown}` } : {};
+}
+
+const middleware: Middleware = {
+  onRequest({ request }) {
+    for (const [name, value] of Object.entries(authorization())) request.headers.set(name, value);
+    return request;
+  },
+  async onResponse({ response }) {
+    const date = Date.parse(response.headers.get("Date") ?? "");
+    if (!Number.isNaN(date)) ahead = date + 500 - Date.now();
+    if (!response.ok) throw await problemOf(response);
+  },
+  onError() {
+    return new ApiError(0, "unreachable", "The API does not answer. Is it running, and is this machine online?");
+  },
+};
+
+let ahead = 0;
+
+/** Now (ms since 1970) by the API's clock, to a second: what it dates is counted from there, not from a clock set wrongly here. */
+export function apiNow(): number {
+  return Date.now() + (Math.abs(ahead) > 2_000 ? ahead : 0);
+}
+
+/** Why it said no. Everything that asks the API comes through here: a 401 is heard of by the sign-in. */
+export async function problemOf(response: Response): Promise<ApiError> {
+  if (response.status === 401) for (const tell of listeners.refused) tell();
+  const text = await response.text();
+  try {
+    const body: ProblemBody = JSON.parse(text);
+    return new ApiError(response.status, body.code, body.detail, body.errors);
+  } catch {
+    return new ApiError(response.status, "http", `The API answered ${response.status} without a reason.`);
+  }
+}
+
+/** Every route, typed by the committed OpenAPI document. Rejects with an ApiError. */
+export const api = createClient<paths>({ baseUrl: BASE, fetch: (request) => fetch(request) });
+api.use(middleware);

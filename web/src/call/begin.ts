@@ -1,0 +1,31 @@
+import { Call } from "@/call/call";
+import { setCurrent } from "@/call/current";
+import type { Transport, Wish } from "@/call/transport/transport";
+import { Microphone, MicrophoneError } from "@/sound/microphone";
+
+/** Begins a call in the course of a press. `microphone`: already open; `device`: which one to open; "none": the call is typed. */
+export async function begin(wish: Wish, hear: Microphone | { device: string } | "none"): Promise<Call> {
+  const opening = open(wish);
+  const hearing = listen(hear);
+  const call = new Call(wish, await opening);
+  setCurrent(call);
+  await call.start(hearing);
+  return call;
+}
+
+function listen(hear: Microphone | { device: string } | "none"): Promise<Microphone | MicrophoneError> | null {
+  if (hear === "none") return null;
+  if (hear instanceof Microphone) return Promise.resolve(hear);
+  return Microphone.open(hear.device).catch((error: unknown) =>
+    error instanceof MicrophoneError ? error : new MicrophoneError("failed"),
+  );
+}
+
+async function open(wish: Wish): Promise<Transport> {
+  if (wish.kind === "websocket") {
+    const { WebSocketTransport } = await import("@/call/transport/websocket/transport");
+    return WebSocketTransport.open(wish);
+  }
+  const { LiveKitTransport } = await import("@/call/transport/livekit/transport");
+  return LiveKitTransport.open(wish);
+}

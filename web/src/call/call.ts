@@ -1,0 +1,247 @@
+import type { CallEvent } from "@/call/model/events";
+import { missing } from "@/call/model/missing";
+import { begun, type CallState, reduce } from "@/call/model/state";
+import type { Resolution, Tile, Transport, Wish } from "@/call/transport/transport";
+import { Microphone, MicrophoneError } from "@/sound/microphone";
+
+/** What the person at this browser has chosen, and what came of it. */
+export interface Mine {
+  /** "off": none is asked for; "refused": `problem` says why; "on". */
+  microphone: "off" | "opening" | "refused" | "on";
+  problem: string;
+  muted: boolean;
+  /** Push-to-talk: muted but while the button is pressed. */
+  pushToTalk: boolean;
+  pressed: boolean;
+  camera: Resolution | null;
+  screen: boolean;
+  cameraDevice: string;
+  speakerDevice: string;
+}
+
+export interface Snapshot {
+  call: CallState;
+  mine: Mine;
+  tiles: Tile[];
+  /** What is missing when nothing happens, in a sentence. */
+  missing: string | null;
+}
+
+const UNHEARD_LEVEL = 0.45;
+const LOOK_MS = 500;
+
+/** One call from its beginning to its end: the transport's events become a state, the person's wishes become deeds. */
+export class Call {
+  private snapshot: Snapshot;
+  private readonly listeners = new Set<() => void>();
+  private readonly hearers = new Set<(event: CallEvent) => void>();
+  private microphone: Microphone | null = null;
+  private readonly beganAt = performance.now();
+  private linkSince = this.beganAt;
+  private unheardSince = 0;
+  private watch = 0;
+  private typed = 0;
+
+  constructor(
+    readonly wish: Wish,
+    readonly transport: Transport,
+  ) {
+    const mine: Mine = {
+      microphone: "off",
+      problem: "",
+      muted: false,
+      pushToTalk: false,
+      pressed: false,
+      camera: null,
+      screen: false,
+      cameraDevice: "",
+      speakerDevice: "",
+    };
+    this.snapshot = { call: begun(performance.now()), mine, tiles: [], missing: null };
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  readonly getSnapshot = (): Snapshot => this.snapshot;
+
+  /** Each event as it comes, once it is in the state: for an avatar, which follows timings, hushes and the agent's state. */
+  onEvent(hearer: (event: CallEvent) => void): () => void {
+    this.hearers.add(hearer);
+    return () => this.hearers.delete(hearer);
+  }
+
+  /** `hearing`: the microphone, once the person has allowed it; null: the call is typed. One can type from the beginning. */
+  async start(hearing: Promise<Microphone | MicrophoneError> | null): Promise<void> {
+    this.watch = window.setInterval(() => this.look(), LOOK_MS);
+    this.transport.video?.onTiles(() => this.seen());
+    if (hearing !== null) void this.hear(hearing);
+    await this.transport.start((event) => this.happened(event));
+  }
+
+  private async hear(hearing: Promise<Microphone | MicrophoneError>): Promise<void> {
+    this.mine({ microphone: "opening" });
+    const heard = await hearing;
+    if (this.snapshot.call.link.phase === "over") {
+      if (heard instanceof Microphone) heard.close();
+    } else if (heard instanceof Microphone) await this.take(heard);
+    else this.mine({ microphone: "refused", problem: `${heard.message} Until then you can type.` });
+  }
+
+  /** How loud the person is, 0 to 1. */
+  level(): number {
+    return this.microphone?.level ?? 0;
+  }
+
+  get device(): string {
+    return this.microphone?.device ?? "";
+  }
+
+  async say(text: string): Promise<void> {
+    await this.transport.say(text);
+    this.typed++;
+    this.happened({ type: "typed", id: `typed-${this.typed}`, participant: this.transport.identity, text });
+  }
+
+  /** `device`: its id, "" for the browser's choice. What goes wrong is told in the state. */
+  async openMicrophone(device: string): Promise<void> {
+    this.mine({ microphone: this.microphone === null ? "opening" : "on", problem: "" });
+    try {
+      await this.take(await Microphone.open(device));
+    } catch (error) {
+      const problem = error instanceof MicrophoneError ? error.message : "The microphone could not be opened.";
+      this.mine({ microphone: this.microphone === null ? "refused" : "on", problem });
+    }
+  }
+
+  setMuted(muted: boolean): void {
+    this.mine({ muted });
+    this.hush();
+  }
+
+  setPushToTalk(pushToTalk: boolean): void {
+    if (!pushToTalk && this.snapshot.mine.pressed) this.press(false);
+    this.mine({ pushToTalk, muted: false });
+    this.hush();
+  }
+
+  /** The button of push-to-talk. */
+  press(pressed: boolean): void {
+    if (pressed === this.snapshot.mine.pressed) return;
+    this.mine({ pressed });
+    this.hush();
+    this.transport.talk(pressed);
+  }
+
+  async setCamera(camera: Resolution | null, device = this.snapshot.mine.cameraDevice): Promise<void> {
+    await this.attempt(async () => {
+      await this.transport.video?.setCamera(camera, device);
+      this.mine({ camera, cameraDevice: device });
+    });
+  }
+
+  async setScreen(screen: boolean): Promise<void> {
+    await this.attempt(async () => {
+      await this.transport.video?.setScreen(screen);
+    });
+  }
+
+  async setSpeaker(device: string): Promise<void> {
+    await this.attempt(async () => {
+      await this.transport.setSpeaker(device);
+      this.mine({ speakerDevice: device });
+    });
+  }
+
+  async share(file: File): Promise<void> {
+    await this.attempt(async () => this.transport.share?.(file));
+  }
+
+  async leave(): Promise<void> {
+    window.clearInterval(this.watch);
+    this.microphone?.close();
+    this.microphone = null;
+    await this.transport.leave().catch(() => {});
+  }
+
+  private async take(microphone: Microphone): Promise<void> {
+    const before = this.microphone;
+    this.microphone = microphone;
+    microphone.track.addEventListener("ended", () => {
+      if (this.microphone === microphone) void this.openMicrophone("");
+    });
+    this.mine({ microphone: "on", problem: "" });
+    this.hush();
+    await this.transport.listenTo(microphone);
+    before?.close();
+  }
+
+  /** A share that is ended in the browser's own bar is told by its tile alone. */
+  private seen(): void {
+    const tiles = this.transport.video?.tiles() ?? [];
+    this.show({ tiles });
+    this.mine({ screen: tiles.some((tile) => tile.mine && tile.source === "screen") });
+  }
+
+  private hush(): void {
+    const { muted, pushToTalk, pressed } = this.snapshot.mine;
+    const silent = pushToTalk ? !pressed : muted;
+    if (this.microphone !== null) this.microphone.muted = silent;
+    this.transport.setMuted(silent);
+  }
+
+  private async attempt(deed: () => Promise<unknown>): Promise<void> {
+    try {
+      await deed();
+    } catch (error) {
+      this.happened({ type: "trouble", code: "here", message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  private happened(event: CallEvent): void {
+    const now = performance.now();
+    if (event.type === "link") {
+      this.linkSince = now;
+      if (event.link.phase === "over") {
+        window.clearInterval(this.watch);
+        this.microphone?.close();
+        this.microphone = null;
+      }
+    }
+    if (event.type === "speech" && event.participant === this.transport.identity) this.unheardSince = 0;
+    this.show({ call: reduce(this.snapshot.call, event, now) });
+    for (const hearer of this.hearers) hearer(event);
+    this.look();
+  }
+
+  private look(): void {
+    const now = performance.now();
+    const { call, mine } = this.snapshot;
+    const loud = this.level() > UNHEARD_LEVEL && call.agent === "listening";
+    if (!loud || call.people.some((person) => person.kind === "me" && person.speaking)) this.unheardSince = now;
+    const silent = mine.pushToTalk ? !mine.pressed : mine.muted;
+    const open = silent ? "muted" : this.microphone?.alive ? "on" : "dead";
+    const sentence = missing({
+      link: call.link.phase,
+      linkFor: now - this.linkSince,
+      agent: call.agent,
+      agentFor: now - call.agentSince,
+      microphone: this.microphone === null ? "off" : open,
+      microphoneFor: now - (this.microphone?.since ?? now),
+      unheardFor: this.unheardSince === 0 ? 0 : now - this.unheardSince,
+      blocked: call.blocked,
+    });
+    if (sentence !== this.snapshot.missing) this.show({ missing: sentence });
+  }
+
+  private mine(change: Partial<Mine>): void {
+    this.show({ mine: { ...this.snapshot.mine, ...change } });
+  }
+
+  private show(change: Partial<Snapshot>): void {
+    this.snapshot = { ...this.snapshot, ...change };
+    for (const listener of this.listeners) listener();
+  }
+}

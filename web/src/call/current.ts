@@ -1,0 +1,20 @@
+import { useSyncExternalStore } from "react";
+import type { Call } from "@/call/call";
+
+/** The call of this page, kept while one looks at other views. Nothing of the call's own code is loaded for it. */
+let current: Call | null = null;
+const listeners = new Set<() => void>();
+
+export function setCurrent(call: Call | null): void {
+  current = call;
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export function useCurrent(): Call | null {
+  return useSyncExternalStore(subscribe, () => current);
+}

@@ -1,0 +1,56 @@
+/** What happens in a call, in one vocabulary whatever carries it. A transport tells these; reducers make of them what is seen. */
+
+export type AgentState = "absent" | "joining" | "listening" | "thinking" | "speaking";
+export type Quality = "unknown" | "good" | "fair" | "poor";
+export type How = "played" | "interrupted" | "dropped" | "failed" | "expired";
+
+/** A word and when it sounds, from and to: seconds of the agent's sound, by the transport's `voice.position()`. */
+export type TimedWord = readonly [text: string, start: number, end: number];
+
+export interface Person {
+  identity: string;
+  name: string;
+  kind: "me" | "person" | "agent";
+  muted: boolean;
+  speaking: boolean;
+  quality: Quality;
+}
+
+/** `over`: for good, `why` says it in a sentence; `failed`: not as anybody wished. */
+export type Link =
+  | { phase: "connecting" }
+  | { phase: "connected" }
+  | { phase: "reconnecting"; since: number }
+  | { phase: "over"; why: string; failed: boolean };
+
+export type CallEvent =
+  | { type: "link"; link: Link }
+  | { type: "session"; session: string; warnings: string[] }
+  | { type: "agent"; state: AgentState }
+  | { type: "speech"; participant: string; speaking: boolean }
+  /** Words of a person. `replaces`: the utterance whose place this one takes; an empty text withdraws it. */
+  | {
+      type: "heard";
+      participant: string;
+      turn: number | null;
+      utterance: string;
+      text: string;
+      final: boolean;
+      replaces: string | null;
+    }
+  | { type: "typed"; id: string; participant: string; text: string }
+  | { type: "file"; id: string; participant: string; name: string; size: number; url: string }
+  /** A sentence of the agent; its sound begins about `at`. `spoken` false: there is none, it is shown. */
+  | { type: "sentence"; turn: number; index: number; text: string; spoken: boolean; at: number }
+  | { type: "timings"; turn: number; index: number; part: number; words: TimedWord[] }
+  /** What has sounded of a reply, where only that is told. */
+  | { type: "said"; turn: number; text: string }
+  /** The agent fell silent at `at`: what was to sound later will not, or will be told again. */
+  | { type: "hushed"; at: number }
+  /** `heard`: the reply as it was heard. */
+  | { type: "turn"; turn: number; how: How; heard: string }
+  | { type: "people"; people: Person[] }
+  | { type: "quality"; quality: Quality }
+  /** The browser plays nothing before a press. */
+  | { type: "blocked"; blocked: boolean }
+  | { type: "trouble"; code: string; message: string };

@@ -1,0 +1,200 @@
+import type { CallEvent, How } from "@/call/model/events";
+import { hushed, type Sentence, sounded, tokensOf } from "@/call/model/words";
+
+interface Common {
+  id: string;
+  participant: string;
+  /** When it began, ms: lines stand in this order. */
+  at: number;
+}
+
+/** Somebody's words. `final` false: they may still change. */
+export interface PersonLine extends Common {
+  kind: "person";
+  turn: number | null;
+  text: string;
+  final: boolean;
+  typed: boolean;
+}
+
+/** A reply. `said`: where only that is known; `over`: how it ended, and what was heard of it. */
+export interface AgentLine extends Common {
+  kind: "agent";
+  turn: number;
+  sentences: Sentence[];
+  said: string;
+  over: { how: How; heard: string } | null;
+}
+
+export interface FileLine extends Common {
+  kind: "file";
+  name: string;
+  size: number;
+  url: string;
+}
+
+export type Line = PersonLine | AgentLine | FileLine;
+
+/** `speaking`: since when, ms, each person has been speaking, until their words come. */
+export interface Transcript {
+  lines: readonly Line[];
+  speaking: Readonly<Record<string, number>>;
+}
+
+export const EMPTY: Transcript = { lines: [], speaking: {} };
+
+/** What an event makes of it. `now`: ms. The same object where nothing changes. */
+export function told(transcript: Transcript, event: CallEvent, now: number): Transcript {
+  switch (event.type) {
+    case "speech":
+      return event.speaking && transcript.speaking[event.participant] === undefined
+        ? { ...transcript, speaking: { ...transcript.speaking, [event.participant]: now } }
+        : transcript;
+    case "heard":
+      return heard(transcript, event, now);
+    case "typed": {
+      const { id, participant, text } = event;
+      return put(transcript, { kind: "person", id, participant, at: now, turn: null, text, final: true, typed: true });
+    }
+    case "file": {
+      const { type: _, ...file } = event;
+      return put(transcript, { kind: "file", ...file, at: now });
+    }
+    case "sentence": {
+      const { index, text, spoken, at } = event;
+      return reply(transcript, event.turn, now, (line) => {
+        const known = line.sentences.find((sentence) => sentence.index === index);
+        const sentence = { index, text, spoken, at, parts: known?.parts ?? {} };
+        const others = line.sentences.filter((one) => one.index !== index);
+        return { ...line, sentences: [...others, sentence].sort((one, other) => one.index - other.index) };
+      });
+    }
+    case "timings":
+      return reply(transcript, event.turn, now, (line) => timed(line, event));
+    case "said":
+      return reply(transcript, event.turn, now, (line) => ({ ...line, said: event.text }));
+    case "hushed":
+      return each(transcript, (line) =>
+        line.kind === "agent" && line.over === null
+          ? { ...line, sentences: line.sentences.map((sentence) => hushed(sentence, event.at)) }
+          : line,
+      );
+    case "turn":
+      return each(transcript, (line) =>
+        line.kind === "agent" && line.turn === event.turn
+          ? { ...line, over: { how: event.how, heard: event.heard } }
+          : line,
+      );
+    default:
+      return transcript;
+  }
+}
+
+/** Timings may come before the sentence they belong to: its text is not known then. */
+function timed(line: AgentLine, event: CallEvent & { type: "timings" }): AgentLine {
+  const known = line.sentences.some((sentence) => sentence.index === event.index);
+  const first = event.words[0]?.[1] ?? 0;
+  const fresh: Sentence = { index: event.index, text: "", spoken: true, at: first, parts: {} };
+  const sentences = known ? line.sentences : [...line.sentences, fresh];
+  return {
+    ...line,
+    sentences: sentences.map((sentence) =>
+      sentence.index === event.index
+        ? { ...sentence, parts: { ...sentence.parts, [event.part]: event.words } }
+        : sentence,
+    ),
+  };
+}
+
+function heard(transcript: Transcript, event: CallEvent & { type: "heard" }, now: number): Transcript {
+  const { participant, utterance, replaces, text, final, turn } = event;
+  const lines = transcript.lines.filter((line) => replaces === null || line.id !== utterance || line.id === replaces);
+  const place = lines.findIndex((line) => line.id === (replaces ?? utterance));
+  const before = lines[place];
+  if (text.trim() === "") {
+    return before === undefined ? transcript : { ...transcript, lines: lines.filter((line) => line !== before) };
+  }
+  const since = transcript.speaking[participant];
+  const at = before?.at ?? since ?? now;
+  const line: PersonLine = { kind: "person", id: utterance, participant, at, turn, text, final, typed: false };
+  const { [participant]: _, ...others } = transcript.speaking;
+  const speaking = final ? others : transcript.speaking;
+  if (before === undefined) return put({ lines, speaking }, line);
+  return { speaking, lines: lines.map((one) => (one === before ? line : one)) };
+}
+
+function reply(transcript: Transcript, turn: number, now: number, change: (line: AgentLine) => AgentLine): Transcript {
+  const found = transcript.lines.find((line): line is AgentLine => line.kind === "agent" && line.turn === turn);
+  if (found !== undefined) return each(transcript, (line) => (line === found ? change(found) : line));
+  const id = `agent-${turn}`;
+  const line: AgentLine = { kind: "agent", id, participant: "", at: now, turn, sentences: [], said: "", over: null };
+  return put(transcript, change(line));
+}
+
+function each(transcript: Transcript, change: (line: Line) => Line): Transcript {
+  const lines = transcript.lines.map(change);
+  return lines.every((line, place) => line === transcript.lines[place]) ? transcript : { ...transcript, lines };
+}
+
+function put(transcript: Transcript, line: Line): Transcript {
+  const place = transcript.lines.findLastIndex((other) => other.at <= line.at) + 1;
+  return { ...transcript, lines: transcript.lines.toSpliced(place, 0, line) };
+}
+
+/** The lines to show: words that a newer interim of the same turn begins with again are not shown twice. */
+export function shown(transcript: Transcript): Line[] {
+  return transcript.lines.filter((line, place) => {
+    if (line.kind !== "person" || line.typed || !line.final) return true;
+    const begun = plain(line.text);
+    return !transcript.lines
+      .slice(place + 1)
+      .some(
+        (later) =>
+          later.kind === "person" &&
+          !later.final &&
+          later.participant === line.participant &&
+          later.turn === line.turn &&
+          plain(later.text).startsWith(begun),
+      );
+  });
+}
+
+function plain(text: string): string {
+  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+}
+
+/** A reply as it stands at `position` of the sound: what was said, what is still to come, and whether it was cut. */
+export interface Reading {
+  said: string;
+  coming: string;
+  cut: boolean;
+  /** Why nothing, or no more, was said; "" where all is well. */
+  note: string;
+}
+
+const NOTES: Record<How, string> = {
+  played: "",
+  interrupted: "",
+  dropped: "The agent was too busy to answer this.",
+  failed: "The agent could not answer this.",
+  expired: "The answer did not come in time.",
+};
+
+export function readingOf(line: AgentLine, position: number): Reading {
+  const whole = line.sentences.map((sentence) => sentence.text).join(" ");
+  if (line.over !== null) {
+    const { how, heard } = line.over;
+    const said = how === "played" && whole.length > heard.length ? whole : heard;
+    return { said, coming: "", cut: how === "interrupted", note: NOTES[how] };
+  }
+  if (line.sentences.length === 0) return { said: line.said, coming: "", cut: false, note: "" };
+  const said: string[] = [];
+  const coming: string[] = [];
+  for (const sentence of line.sentences) {
+    const tokens = tokensOf(sentence.text);
+    const count = sounded(sentence, position);
+    (coming.length > 0 ? coming : said).push(...tokens.slice(0, count));
+    coming.push(...tokens.slice(count));
+  }
+  return { said: said.join(" "), coming: coming.join(" "), cut: false, note: "" };
+}

@@ -1,0 +1,92 @@
+import type { CallEvent, TimedWord } from "@/call/model/events";
+
+/** From when the gateway tells of a word to when a browser sounds it, beyond what it says itself: Opus and the jitter buffer, seconds. */
+const MEDIA_DELAY = 0.06;
+
+interface Reply {
+  text: string;
+  streaming: boolean;
+  cut: boolean;
+  over: boolean;
+}
+
+/** What a LiveKit room tells of words (docs/livekit-room.md), as events. `position`: seconds, the clock of the sound. */
+export class LiveKitWords {
+  private readonly replies = new Map<number, Reply>();
+
+  constructor(
+    private readonly tell: (event: CallEvent) => void,
+    private readonly position: () => number,
+  ) {}
+
+  /** A stream of a person's words: the whole text, in their name. */
+  person(participant: string, segment: string, text: string, final: boolean): void {
+    this.tell({ type: "heard", participant, turn: null, utterance: segment, text, final, replaces: null });
+  }
+
+  /** More of a reply has sounded; `over`: the stream was closed. */
+  agent(segment: string, text: string, over: boolean): void {
+    const turn = turnOf(segment);
+    if (turn === null) return;
+    const reply = this.reply(turn);
+    reply.text = text;
+    reply.streaming = !over;
+    if (!over) this.tell({ type: "said", turn, text });
+    else this.end(turn, reply);
+  }
+
+  /** A packet of the topic `antiphon.words`. */
+  packet(data: Uint8Array): void {
+    const message = parse(data);
+    const turn = turnOf(message.segment_id);
+    if (turn === null) return;
+    const reply = this.reply(turn);
+    if (message.type === "cut") {
+      reply.cut = true;
+      this.tell({ type: "hushed", at: this.position() });
+      if (!reply.streaming) this.end(turn, reply);
+    } else if (message.type === "words" && !reply.over) {
+      const at = this.position() + numberOf(message.ahead) + MEDIA_DELAY;
+      const index = numberOf(message.clip);
+      this.tell({ type: "sentence", turn, index, text: String(message.text ?? ""), spoken: true, at });
+      this.tell({ type: "timings", turn, index, part: 0, words: timed(message.words, at) });
+    }
+  }
+
+  private end(turn: number, reply: Reply): void {
+    reply.over = true;
+    this.tell({ type: "turn", turn, how: reply.cut ? "interrupted" : "played", heard: reply.text });
+  }
+
+  private reply(turn: number): Reply {
+    const reply = this.replies.get(turn) ?? { text: "", streaming: false, cut: false, over: false };
+    this.replies.set(turn, reply);
+    return reply;
+  }
+}
+
+/** The turn a segment of the agent's belongs to; null for anybody else's. */
+export function turnOf(segment: unknown): number | null {
+  const found = typeof segment === "string" ? /-agent-(\d+)$/.exec(segment) : null;
+  return found === null ? null : Number(found[1]);
+}
+
+function parse(data: Uint8Array): Record<string, unknown> {
+  try {
+    const found: unknown = JSON.parse(new TextDecoder().decode(data));
+    return typeof found === "object" && found !== null ? (found as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function timed(words: unknown, at: number): TimedWord[] {
+  if (!Array.isArray(words)) return [];
+  return words
+    .filter((word): word is [string, number, number] => Array.isArray(word) && typeof word[0] === "string")
+    .map(([text, start, end]) => [text, at + numberOf(start), at + numberOf(end)] as const);
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+}

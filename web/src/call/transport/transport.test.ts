@@ -1,0 +1,115 @@
+import { describe, expect, test } from "vitest";
+import type { CallEvent } from "@/call/model/events";
+import { LiveKitWords, turnOf } from "@/call/transport/livekit/words";
+import { afterClose, type Closed } from "@/call/transport/websocket/reconnect";
+import { chosen } from "@/call/wish";
+
+const closed: Closed = { code: 1006, error: null, ended: "", resumable: true, lostFor: 0, tries: 0 };
+
+describe("after a connection was closed", () => {
+  test("one comes back at once, then ever more slowly, and gives up when the gateway has", () => {
+    expect(afterClose(closed)).toEqual({ do: "return", inMs: 0 });
+    expect(afterClose({ ...closed, tries: 1 })).toEqual({ do: "return", inMs: 250 });
+    expect(afterClose({ ...closed, tries: 9 })).toEqual({ do: "return", inMs: 4000 });
+    expect(afterClose({ ...closed, lostFor: 31_000 })).toMatchObject({ do: "over", failed: true });
+  });
+
+  test("a session that goes on at another gateway is followed there", () => {
+    const error = { code: "draining", message: "This gateway is shutting down." };
+    expect(afterClose({ ...closed, code: 1001 })).toMatchObject({ do: "return" });
+    expect(afterClose({ ...closed, code: 1013, error })).toMatchObject({ do: "return" });
+    expect(afterClose({ ...closed, code: 1013, error, resumable: false })).toMatchObject({ why: error.message });
+  });
+
+  test("what the gateway says of its refusal is told in its own words", () => {
+    const error = { code: "too_many", message: "All places are taken." };
+    expect(afterClose({ ...closed, code: 1013, error })).toEqual({ do: "over", why: error.message, failed: true });
+  });
+
+  test("the end of a session is no failure, and an unknown reason is told as it is", () => {
+    expect(afterClose({ ...closed, code: 1000, ended: "end_requested" })).toMatchObject({ do: "over", failed: false });
+    expect(afterClose({ ...closed, ended: "full_moon" })).toMatchObject({ why: "The call ended (full moon)." });
+    expect(afterClose({ ...closed, ended: "error" })).toMatchObject({ failed: true });
+  });
+
+  test("a gateway that was never reached is named, with the setting that may keep it from answering", () => {
+    expect(afterClose({ ...closed, resumable: false })).toMatchObject({
+      why: expect.stringContaining("GATEWAY_ALLOWED_ORIGINS"),
+    });
+  });
+});
+
+describe("words in a LiveKit room", () => {
+  const room = () => {
+    const events: CallEvent[] = [];
+    const words = new LiveKitWords(
+      (event) => events.push(event),
+      () => 10,
+    );
+    const packet = (message: unknown) => words.packet(new TextEncoder().encode(JSON.stringify(message)));
+    return { events, words, packet };
+  };
+
+  test("a clip's words are told with when they will sound", () => {
+    const { events, packet } = room();
+    packet({
+      type: "words",
+      clip: 3,
+      segment_id: "ab-agent-2",
+      text: "Good day.",
+      ahead: 0.5,
+      words: [["Good", 0.1, 0.3]],
+    });
+    expect(events[0]).toMatchObject({ type: "sentence", turn: 2, index: 3, text: "Good day." });
+    expect(events[1]).toMatchObject({
+      type: "timings",
+      turn: 2,
+      words: [["Good", expect.closeTo(10.66), expect.closeTo(10.86)]],
+    });
+  });
+
+  test("a cut ends the reply with what was heard, whether its stream ends before or after the news", () => {
+    for (const late of [true, false]) {
+      const { events, words, packet } = room();
+      words.agent("ab-agent-1", "Good", false);
+      if (!late) packet({ type: "cut", segment_id: "ab-agent-1" });
+      words.agent("ab-agent-1", "Good", true);
+      if (late) packet({ type: "cut", segment_id: "ab-agent-1" });
+      expect(events.findLast((event) => event.type === "turn")).toEqual({
+        type: "turn",
+        turn: 1,
+        how: "interrupted",
+        heard: "Good",
+      });
+    }
+  });
+
+  test("what is no message of ours is passed over", () => {
+    const { events, words, packet } = room();
+    for (const junk of [null, 7, {}, { type: "words", segment_id: "x" }, { type: "cut" }]) packet(junk);
+    words.packet(new Uint8Array([0xff, 0x00]));
+    packet({ type: "words", segment_id: "ab-agent-1", words: [[1], "x", null], ahead: "soon" });
+    expect(events.filter((event) => event.type === "timings")).toMatchObject([{ words: [] }]);
+    expect(turnOf("ab-u1")).toBeNull();
+  });
+});
+
+describe("what a call is begun with", () => {
+  test("the address goes before what was chosen last", () => {
+    const kept = JSON.stringify({ kind: "livekit", name: "Ann", room: "lobby", agent: "old", microphone: "m" });
+    expect(chosen(kept, "?mode=websocket&agent=desk")).toEqual({
+      kind: "websocket",
+      name: "Ann",
+      room: "lobby",
+      agent: "desk",
+      microphone: "m",
+    });
+  });
+
+  test("what is kept is not trusted: nonsense begins anew, and long texts are cut", () => {
+    for (const kept of [null, "{", "7", '{"kind": "carrier pigeon", "name": 7}']) {
+      expect(chosen(kept, "")).toEqual({ kind: "websocket", name: "", room: "", agent: "", microphone: "" });
+    }
+    expect(chosen(JSON.stringify({ name: "x".repeat(9000) }), "").name).toHaveLength(120);
+  });
+});

@@ -1,0 +1,280 @@
+// Made by scripts/protocol.mjs of schemas/client.schema.json (docs/websocket.md).
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * ClearMessage
+         * @description The agent fell silent: drop the sound that has not been played.
+         */
+        ClearMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "clear";
+        };
+        /**
+         * DtmfMessage
+         * @description Keys pressed, in order.
+         */
+        DtmfMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "dtmf";
+            digits: string;
+        };
+        /**
+         * EndedMessage
+         * @description The session is over, and the connection is closed. `reason` as in `session.ended` (schemas/events.py).
+         */
+        EndedMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "ended";
+            reason: string;
+        };
+        /**
+         * ErrorMessage
+         * @description What was wrong. `code`: for programs; `message`: a sentence for a person; `fatal`: the connection is closed after it.
+         */
+        ErrorMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "error";
+            code: ("start" | "token" | "origin" | "agent" | "ticket" | "over" | "draining" | "log" | "too_many" | "bad_message" | "odd_frame" | "bad_frame" | "sample_rate" | "internal") | string;
+            message: string;
+            fatal: boolean;
+        };
+        /**
+         * HangUpMessage
+         * @description Ends the session.
+         */
+        HangUpMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "hang_up";
+        };
+        /**
+         * MetricsMessage
+         * @description How long an answered turn took, just before its `turn`: seconds from the end of speech to the commit (`end_of_turn`), to
+         *     the transcript, to the first token, to the first clip; each where it is known, else left out.
+         */
+        MetricsMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "metrics";
+            turn: number;
+            end_of_turn?: number;
+            stt?: number;
+            llm?: number;
+            tts?: number;
+        };
+        /**
+         * PlayedMessage
+         * @description How many samples have sounded since `ready`: the gateway reckons for itself, but a client knows better.
+         */
+        PlayedMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "played";
+            samples: number;
+        };
+        /**
+         * ReadyMessage
+         * @description The answer to `start`: go. `session` and `ticket`, a secret, are what to come back with; `warnings`: what is not as the
+         *     agent wants it, a sentence each, left out where there are none; `rate`: Hz of the sound that comes; `resumed`: the session was
+         *     there before.
+         */
+        ReadyMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "ready";
+            /** @constant */
+            version: 1;
+            session: string;
+            ticket: string;
+            warnings?: string[];
+            rate: number;
+            resumed: boolean;
+        };
+        /**
+         * SentenceMessage
+         * @description What the agent says, sent before its sound. `index`: its place in the reply; `spoken: false`: its sound could not be made,
+         *     show the text.
+         */
+        SentenceMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "sentence";
+            turn: number;
+            index: number;
+            text: string;
+            spoken: boolean;
+        };
+        /**
+         * SpeechMessage
+         * @description Somebody began or ceased to speak.
+         */
+        SpeechMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "speech";
+            participant: string;
+            speaking: boolean;
+        };
+        /**
+         * StartMessage
+         * @description The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
+         *     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own. `session` and
+         *     `ticket`, of the `ready`: to come back; then the others but `rate` are not looked at.
+         */
+        StartMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "start";
+            /** @constant */
+            version: 1;
+            /**
+             * @default 24000
+             * @enum {integer}
+             */
+            rate: 16000 | 24000 | 48000;
+            /** @default  */
+            agent: string;
+            /** @default  */
+            participant: string;
+            /** @default  */
+            name: string;
+            /** @default  */
+            room: string;
+            /** @default  */
+            session: string;
+            /** @default  */
+            ticket: string;
+        };
+        /**
+         * StateMessage
+         * @description What the agent does now: it is told when it changes, and to who comes back.
+         */
+        StateMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "state";
+            /** @enum {string} */
+            state: "listening" | "thinking" | "speaking";
+        };
+        /**
+         * TalkMessage
+         * @description Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once.
+         */
+        TalkMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "talk";
+            pressed: boolean;
+        };
+        /**
+         * TranscriptMessage
+         * @description What was heard. `turn`: where it is known; `replaces`: the utterance, of those the client was told of, whose place this one
+         *     takes. `final: false`: interim words, shown until the same utterance's final ones; an empty `text` withdraws them.
+         */
+        TranscriptMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "transcript";
+            participant: string;
+            turn: number | null;
+            utterance: string;
+            text: string;
+            final: boolean;
+            replaces: string | null;
+        };
+        /**
+         * TurnMessage
+         * @description A turn ended: `how` and `reason` as in `turn.ended` (schemas/events.py). `heard`: the reply as the user heard it.
+         */
+        TurnMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "turn";
+            turn: number;
+            /** @enum {string} */
+            how: "played" | "interrupted" | "dropped" | "failed" | "expired";
+            reason: string;
+            heard: string;
+        };
+        /**
+         * TypedMessage
+         * @description Typed text: it interrupts, and is answered.
+         */
+        TypedMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "message";
+            text: string;
+        };
+        /**
+         * WordsMessage
+         * @description When the words of one part of a sentence are heard, never later than their sound: in seconds from sample `offset` of the
+         *     sound sent since `ready`. After a pause a part is told again, at its new place.
+         */
+        WordsMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "words";
+            turn: number;
+            index: number;
+            part: number;
+            offset: number;
+            words: [
+                string,
+                number,
+                number
+            ][];
+        };
+        /** ToClient */
+        ToClient: components["schemas"]["ReadyMessage"] | components["schemas"]["StateMessage"] | components["schemas"]["SpeechMessage"] | components["schemas"]["TranscriptMessage"] | components["schemas"]["SentenceMessage"] | components["schemas"]["WordsMessage"] | components["schemas"]["ClearMessage"] | components["schemas"]["TurnMessage"] | components["schemas"]["MetricsMessage"] | components["schemas"]["ErrorMessage"] | components["schemas"]["EndedMessage"];
+        /** FromClient */
+        FromClient: components["schemas"]["StartMessage"] | components["schemas"]["TypedMessage"] | components["schemas"]["TalkMessage"] | components["schemas"]["DtmfMessage"] | components["schemas"]["PlayedMessage"] | components["schemas"]["HangUpMessage"];
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;

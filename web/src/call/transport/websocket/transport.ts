@@ -1,0 +1,229 @@
+import type { CallEvent, Person, Quality } from "@/call/model/events";
+import { qualityOf } from "@/call/model/quality";
+import type { Listener, Transport, Voice, Wish } from "@/call/transport/transport";
+import { type Ends, GatewayLink, type Rate, type ToClient } from "@/call/transport/websocket/link";
+import type { Microphone } from "@/sound/microphone";
+import { Speaker } from "@/sound/speaker";
+
+/** Bytes of our sound that may wait for the network: beyond three seconds it is old, and left out. */
+const MOST_WAITING = 96_000;
+const TELL_PLAYED_MS = 250;
+const LOOK_MS = 1000;
+const RECENT_MS = 10_000;
+const ME = "caller";
+
+/** A call in the WebSocket room (docs/websocket.md): one person and the agent. */
+export class WebSocketTransport implements Transport, Ends {
+  readonly kind = "websocket";
+  readonly identity = ME;
+  readonly video = null;
+  readonly share = null;
+  readonly remove = null;
+  readonly voice: Voice;
+
+  private readonly link: GatewayLink;
+  private tell: Listener = () => {};
+  private there = false;
+  /** Samples that came since `ready`. */
+  private received = 0;
+  private told = { samples: 0, at: 0 };
+  private gaps: number[] = [];
+  private gapsSeen = 0;
+  private blocked = false;
+  private quality: Quality = "unknown";
+  private me: Person;
+  private agent: Person = { ...NOBODY, identity: "agent", name: "Agent", kind: "agent" };
+  private watch = 0;
+  private readonly hearers = new Set<(pcm: Int16Array, rate: number, at: number) => void>();
+
+  private constructor(
+    wish: Wish,
+    private readonly speaker: Speaker,
+  ) {
+    const { agent, name, room } = wish;
+    this.link = new GatewayLink({ agent, name, room, rate: speaker.rate as Rate }, this);
+    this.me = { ...NOBODY, identity: ME, name: name || "You", kind: "me" };
+    this.voice = {
+      position: () => speaker.sounded() / speaker.rate,
+      level: () => speaker.level,
+      onSound: (hearer) => {
+        this.hearers.add(hearer);
+        return () => this.hearers.delete(hearer);
+      },
+      track: () => null,
+    };
+    speaker.onProgress(() => this.progressed());
+  }
+
+  /** In the course of a press: the sound is opened here. */
+  static async open(wish: Wish): Promise<WebSocketTransport> {
+    return new WebSocketTransport(wish, await Speaker.open(rateFor(navigator)));
+  }
+
+  async start(listener: Listener): Promise<void> {
+    this.tell = listener;
+    this.tell({ type: "link", link: { phase: "connecting" } });
+    this.tellPeople();
+    this.watch = window.setInterval(() => this.look(), LOOK_MS);
+    await this.link.connect();
+  }
+
+  async listenTo(microphone: Microphone | null): Promise<void> {
+    microphone?.onFrame((frame) => {
+      if (this.link.waiting < MOST_WAITING) this.link.sendSound(frame);
+    });
+  }
+
+  setMuted(muted: boolean): void {
+    this.me = { ...this.me, muted };
+    this.tellPeople();
+  }
+
+  talk(pressed: boolean): void {
+    this.link.send({ type: "talk", pressed });
+  }
+
+  async say(text: string): Promise<void> {
+    if (!this.link.send({ type: "message", text })) {
+      throw new Error("There is no connection just now. Try again in a moment.");
+    }
+  }
+
+  async setSpeaker(device: string): Promise<void> {
+    await this.speaker.setSink(device);
+  }
+
+  async unblock(): Promise<void> {
+    await this.speaker.unblock();
+    this.look();
+  }
+
+  async leave(): Promise<void> {
+    this.link.send({ type: "hang_up" });
+    this.link.close();
+    this.over("You left the call.", false);
+  }
+
+  // ── what comes ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  lost(since: number): void {
+    this.speaker.clear();
+    this.quality = "unknown";
+    this.tell({ type: "link", link: { phase: "reconnecting", since } });
+  }
+
+  over(why: string, failed: boolean): void {
+    window.clearInterval(this.watch);
+    this.tell({ type: "link", link: { phase: "over", why, failed } });
+    void this.speaker.close();
+  }
+
+  hear(sound: ArrayBuffer): void {
+    const at = this.received / this.speaker.rate;
+    this.received += sound.byteLength / 2;
+    if (this.hearers.size > 0) {
+      const pcm = new Int16Array(sound.slice(0));
+      for (const hearer of this.hearers) hearer(pcm, this.speaker.rate, at);
+    }
+    this.speaker.push(sound);
+  }
+
+  heed(message: ToClient): void {
+    switch (message.type) {
+      case "ready":
+        this.ready(message.session, message.warnings ?? [], message.resumed);
+        break;
+      case "state":
+        this.agent = { ...this.agent, speaking: message.state === "speaking" };
+        this.tell({ type: "agent", state: message.state });
+        this.tellPeople();
+        break;
+      case "speech":
+        this.me = { ...this.me, speaking: message.speaking };
+        this.tell({ ...message, participant: ME });
+        this.tellPeople();
+        break;
+      case "clear":
+        this.tell({ type: "hushed", at: this.voice.position() });
+        this.speaker.clear();
+        break;
+      default: {
+        const event = eventOf(message, this.received, this.speaker.rate);
+        if (event !== null) this.tell(event);
+      }
+    }
+  }
+
+  private ready(session: string, warnings: string[], resumed: boolean): void {
+    this.there = true;
+    this.received = 0;
+    this.told = { samples: 0, at: performance.now() };
+    this.speaker.restart();
+    this.tell({ type: "session", session, warnings });
+    this.tell({ type: "link", link: { phase: "connected" } });
+    if (!resumed) this.tell({ type: "agent", state: "listening" });
+    this.tellPeople();
+  }
+
+  // ── what is told ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** How much has sounded: now and then while it does, and when it ends. */
+  private progressed(): void {
+    const now = performance.now();
+    const samples = Math.round(this.speaker.sounded());
+    const due = now - this.told.at >= TELL_PLAYED_MS;
+    if (samples === this.told.samples || !due || samples > this.received) return;
+    this.told = { samples, at: now };
+    this.link.send({ type: "played", samples });
+  }
+
+  private look(): void {
+    const now = performance.now();
+    for (; this.gapsSeen < this.speaker.gaps; this.gapsSeen++) this.gaps.push(now);
+    this.gaps = this.gaps.filter((at) => now - at < RECENT_MS);
+    this.progressed();
+    if (this.blocked !== this.speaker.blocked) {
+      this.blocked = this.speaker.blocked;
+      this.tell({ type: "blocked", blocked: this.blocked });
+    }
+    const quality = qualityOf(this.link.waiting, this.gaps.length);
+    if (!this.link.open || quality === this.quality) return;
+    this.quality = quality;
+    this.me = { ...this.me, quality };
+    this.tell({ type: "quality", quality });
+    this.tellPeople();
+  }
+
+  private tellPeople(): void {
+    this.tell({ type: "people", people: this.there ? [this.me, this.agent] : [this.me] });
+  }
+}
+
+const NOBODY = { muted: false, speaking: false, quality: "unknown" as const };
+
+/** A gateway's message as what happens in a call; null for what is told in another way. `received`: samples so far. */
+export function eventOf(message: ToClient, received: number, rate: number): CallEvent | null {
+  switch (message.type) {
+    case "transcript":
+      return { ...message, type: "heard", participant: ME };
+    case "sentence":
+      return { ...message, at: received / rate };
+    case "words": {
+      const begin = message.offset / rate;
+      const words = message.words.map(([text, start, end]) => [text, begin + start, begin + end] as const);
+      return { type: "timings", turn: message.turn, index: message.index, part: message.part, words };
+    }
+    case "turn":
+      return { type: "turn", turn: message.turn, how: message.how, heard: message.heard };
+    case "error":
+      return message.fatal ? null : { type: "trouble", code: message.code, message: message.message };
+    default:
+      return null; // figures of turns come from the API, in more detail; ends come with the connection's
+  }
+}
+
+/** Where the line is thin, sound of 16 kHz: it is the largest thing that comes. */
+function rateFor(where: Navigator): Rate {
+  const line = (where as { connection?: { effectiveType?: string; saveData?: boolean } }).connection;
+  return line?.saveData || /2g|3g/.test(line?.effectiveType ?? "") ? 16_000 : 24_000;
+}

@@ -1,0 +1,14 @@
+import { useQuery } from "@tanstack/react-query";
+import { liveKitStatus } from "@/call/api";
+
+/** What LiveKit lacks here, in a sentence; nothing where nothing is. */
+export function LiveKitNeeds() {
+  const { data, error } = useQuery({
+    queryKey: ["livekit", "status"],
+    retry: false,
+    queryFn: ({ signal }) => liveKitStatus(signal),
+  });
+  const problem = error?.message ?? data?.problem ?? "";
+  if (problem === "") return null;
+  return <p className="mt-2 rounded-md bg-warn-wash px-3 py-2 text-sm">{problem}</p>;
+}

@@ -1,0 +1,91 @@
+import { AudioLines, Keyboard } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { begin } from "@/call/begin";
+import { Prejoin } from "@/call/ui/prejoin";
+import { type Chosen, keep, load } from "@/call/wish";
+import { foreseen, MICROPHONE_PROBLEMS, type Microphone } from "@/sound/microphone";
+import { Button } from "@/ui/button";
+
+/** The first minute: one button. What can be chosen stands below, and need not be. */
+export function Start() {
+  const [wish, setWish] = useState<Chosen>(load);
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  const tried = useRef<Microphone | null>(null);
+  useEffect(() => () => tried.current?.close(), []);
+  const missing = foreseen({ secure: window.isSecureContext, devices: "mediaDevices" in navigator });
+  const choose = (change: Partial<Chosen>) => {
+    const next = { ...wish, ...change };
+    setWish(next);
+    keep(next);
+  };
+  const start = async (typed: boolean) => {
+    setBusy(true);
+    setProblem("");
+    const open = tried.current;
+    tried.current = null;
+    if (typed) open?.close();
+    try {
+      await begin(wish, typed ? "none" : (open ?? { device: wish.microphone }));
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : "The call could not begin.");
+      setBusy(false);
+    }
+  };
+  return (
+    <div
+      data-fills
+      className="mx-auto flex w-full max-w-xl flex-1 flex-col items-center justify-center gap-8 px-4 py-10"
+    >
+      <div className="text-center">
+        <h1 className="text-2xl font-semibold tracking-tight">Talk to the agent</h1>
+        <p className="mt-2 text-base text-muted">
+          {missing === null
+            ? "Press, speak, and it answers. Interrupt it whenever you like."
+            : MICROPHONE_PROBLEMS[missing]}
+        </p>
+      </div>
+      <div className="flex flex-col items-center gap-3">
+        {missing === null ? (
+          <>
+            <Button
+              tone="primary"
+              size="large"
+              disabled={busy}
+              onClick={() => void start(false)}
+              icon={<AudioLines aria-hidden className="size-5" />}
+              className="min-w-52 rounded-full"
+            >
+              {busy ? "Connecting" : wish.kind === "livekit" ? "Join" : "Talk"}
+            </Button>
+            <Button
+              tone="quiet"
+              disabled={busy}
+              onClick={() => void start(true)}
+              icon={<Keyboard aria-hidden className="size-4" />}
+            >
+              Type instead
+            </Button>
+          </>
+        ) : (
+          <Button
+            tone="primary"
+            size="large"
+            disabled={busy}
+            onClick={() => void start(true)}
+            icon={<Keyboard aria-hidden className="size-5" />}
+            className="min-w-52 rounded-full"
+          >
+            {busy ? "Connecting" : "Type to the agent"}
+          </Button>
+        )}
+        {problem ? (
+          <p role="alert" className="max-w-prose text-center text-sm text-bad">
+            {problem}
+          </p>
+        ) : null}
+      </div>
+      <Prejoin wish={wish} onChoose={choose} tried={tried} mayHear={missing === null} />
+    </div>
+  );
+}

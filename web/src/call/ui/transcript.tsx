@@ -1,0 +1,75 @@
+import { useEffect, useRef } from "react";
+import { may, useMe } from "@/access/me";
+import type { Call, Snapshot } from "@/call/call";
+import { type Line, shown } from "@/call/model/transcript";
+import { AgentWords, PersonWords, SharedFile } from "@/call/ui/lines";
+import { TurnTime } from "@/call/ui/turn-time";
+import { useTurnTimes } from "@/call/ui/turns";
+
+/** Everybody's words, in the order of speech. It follows the newest while one is at its end. */
+export function TranscriptView({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
+  const { session, turns, transcript } = snapshot.call;
+  const me = useMe();
+  const times = useTurnTimes(session, turns, may(me, "operator"));
+  const lines = shown(transcript);
+  const scroller = useFollowing(lines);
+  return (
+    <section
+      ref={scroller}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keyboard
+      tabIndex={0}
+      aria-label="Transcript"
+      className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-4 py-4 md:px-5"
+    >
+      {lines.length === 0 ? (
+        <p className="py-8 text-center text-sm text-muted">What is said appears here.</p>
+      ) : (
+        <ol className="flex flex-col gap-4">
+          {lines.map((line) => (
+            <li key={line.id}>
+              <Words line={line} call={call} snapshot={snapshot} />
+              {line.kind === "agent" && times.has(line.turn) ? (
+                <TurnTime times={times.get(line.turn) as NonNullable<ReturnType<typeof times.get>>} session={session} />
+              ) : null}
+            </li>
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}
+
+function Words({ line, call, snapshot }: { line: Line; call: Call; snapshot: Snapshot }) {
+  if (line.kind === "agent") return <AgentWords line={line} voice={call.transport.voice} />;
+  const mine = line.participant === call.transport.identity;
+  const known = snapshot.call.people.find((person) => person.identity === line.participant);
+  const name = mine ? call.wish.name || "You" : known?.name || line.participant;
+  if (line.kind === "file") return <SharedFile line={line} name={name} />;
+  return <PersonWords line={line} name={name} />;
+}
+
+function useFollowing(lines: Line[]) {
+  const scroller = useRef<HTMLElement>(null);
+  const atEnd = useRef(true);
+  useEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    const look = () => {
+      atEnd.current = element.scrollHeight - element.scrollTop - element.clientHeight < 48;
+    };
+    element.addEventListener("scroll", look, { passive: true });
+    const grows = new ResizeObserver(() => {
+      if (atEnd.current) element.scrollTop = element.scrollHeight;
+    });
+    for (const child of element.children) grows.observe(child);
+    return () => {
+      element.removeEventListener("scroll", look);
+      grows.disconnect();
+    };
+  }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new line is what there is to follow
+  useEffect(() => {
+    if (atEnd.current && scroller.current !== null) scroller.current.scrollTop = scroller.current.scrollHeight;
+  }, [lines]);
+  return scroller;
+}

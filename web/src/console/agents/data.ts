@@ -1,0 +1,98 @@
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { ApiError, api } from "@/api/client";
+import type { AgentText } from "@/console/agents/editing";
+
+/** Which agents there are. */
+export function useAgents() {
+  return useQuery({
+    queryKey: ["agents"],
+    queryFn: async ({ signal }) => (await api.GET("/v1/agents", { signal })).data,
+    staleTime: 5_000,
+  });
+}
+
+export async function readAgent(name: string, signal?: AbortSignal): Promise<AgentText> {
+  const { data } = await api.GET("/v1/agents/{name}", { params: { path: { name } }, signal });
+  if (data === undefined) throw new Error("an answer without a body");
+  return data;
+}
+
+/** One agent's file. */
+export function useAgent(name: string) {
+  return useQuery({ queryKey: ["agent", name], queryFn: ({ signal }) => readAgent(name, signal), staleTime: 5_000 });
+}
+
+const TYPING = 400;
+
+/** What is wrong with a text, asked a moment after the last key; what was found before stays until then. */
+export function useProblems(text: string) {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = window.setTimeout(() => setSettled(text), TYPING);
+    return () => window.clearTimeout(timer);
+  }, [text]);
+  return useQuery({
+    queryKey: ["agent-problems", settled],
+    queryFn: async ({ signal }) => (await api.POST("/v1/agents/validate", { body: { toml: settled }, signal })).data,
+    placeholderData: keepPreviousData,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 30_000,
+  });
+}
+
+type Outcome = { saved: AgentText } | { refused: AgentText | null };
+
+/** Saves a text: `etag` of what it is a change of, null for a new file. Answers the file, or, where it was changed meanwhile, what
+ * stands there now. */
+export function useSave(name: string) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ toml, etag }: { toml: string; etag: string | null }): Promise<Outcome> => {
+      try {
+        const { data } = await api.PUT("/v1/agents/{name}", {
+          params: { path: { name }, header: etag === null ? {} : { "if-match": etag } },
+          body: { toml },
+        });
+        if (data === undefined) throw new Error("an answer without a body");
+        return { saved: data };
+      } catch (error) {
+        if (error instanceof ApiError && (error.status === 412 || error.status === 428))
+          return { refused: await readAgent(name).catch(goneOr) };
+        throw error;
+      }
+    },
+    onSuccess: (outcome) => {
+      if ("saved" in outcome) queries.setQueryData(["agent", name], outcome.saved);
+      return queries.invalidateQueries({ queryKey: ["agents"] });
+    },
+  });
+}
+
+function goneOr(error: unknown): null {
+  if (error instanceof ApiError && error.status === 404) return null;
+  throw error;
+}
+
+/** Keeps a text as a draft; answers the name to start a call with. */
+export function useDraft() {
+  return useMutation({
+    mutationFn: async (toml: string) => {
+      const { data } = await api.POST("/v1/agents/drafts", { body: { toml } });
+      if (data === undefined) throw new Error("an answer without a body");
+      return data.agent;
+    },
+  });
+}
+
+/** Has all files read again. */
+export function useReload() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async () => (await api.POST("/v1/agents/reload")).data,
+    onSuccess: (data) => {
+      queries.setQueryData(["agents"], data);
+      return queries.invalidateQueries({ queryKey: ["agent"] });
+    },
+  });
+}

@@ -1,0 +1,92 @@
+import { useState } from "react";
+import { useMe } from "@/access/me";
+import type { Phase } from "@/api/stream";
+import { clockTime } from "@/console/session/model/figures";
+import type { SessionRow } from "@/console/session/model/shapes";
+import { Actions } from "@/console/session/operator/actions";
+import { ListenIn } from "@/console/session/operator/listen-in";
+import type { Clock } from "@/console/session/player/clock";
+import { PageHead } from "@/ui/shell";
+import { Chip } from "@/ui/surface";
+
+interface Props {
+  session: string;
+  row: SessionRow;
+  live: boolean;
+  clock: Clock;
+  phase: Phase;
+  onEvent: (seq: number) => void;
+}
+
+const ENDS: Record<string, string> = {
+  hang_up: "they hung up",
+  client_gone: "the client was gone for too long",
+  end_requested: "somebody asked for the end",
+  limit: "a limit was reached",
+  gateway_lost: "its gateway was lost",
+  room_closed: "the room was closed",
+  error: "an error",
+};
+
+/** Whose call it is, how it goes or went, and what an operator can do about it. */
+export function Head({ session, row, live, clock, phase, onEvent }: Props) {
+  const me = useMe();
+  const [receipt, setReceipt] = useState<{ told: string; seq: number } | null>(null);
+  const people = row.participants.filter((one) => one.kind !== "agent");
+  const names = people.map((one) => one.name || one.identity).join(", ");
+  const started = new Date(row.started_at);
+  const facts = [
+    `with ${row.agent}`,
+    row.transport,
+    started.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }),
+    live ? null : clockTime(row.duration_s, 0),
+    `${row.turns} ${row.turns === 1 ? "turn" : "turns"}`,
+    row.ended ? (ENDS[row.ended] ?? row.ended) : null,
+  ];
+  return (
+    <>
+      <PageHead
+        title={
+          <span className="flex flex-wrap items-center gap-2">
+            {names || "A call nobody joined yet"}
+            {live ? <Chip mood="accent">live: {row.activity}</Chip> : null}
+          </span>
+        }
+        lead={
+          <>
+            {facts.filter(Boolean).join(" · ")} <span className="break-all text-faint">· {session}</span>
+          </>
+        }
+      >
+        {live && me.features.listen ? <ListenIn session={session} clock={clock} /> : null}
+        {live ? (
+          <Actions
+            session={session}
+            senders={people.filter((one) => one.present)}
+            onReceipt={(told, seq) => setReceipt({ told, seq })}
+          />
+        ) : null}
+      </PageHead>
+      {live && (phase.state === "waiting" || phase.state === "refused") ? (
+        <p role="status" className="mx-4 mb-2 rounded-sm bg-warn-wash px-3 py-2 text-sm text-warn md:mx-8">
+          {phase.state === "waiting"
+            ? `The call is not followed just now: ${phase.because} It is tried again.`
+            : `The call can’t be followed: ${phase.error.message}`}
+        </p>
+      ) : null}
+      <div aria-live="polite">
+        {receipt ? (
+          <p className="mx-4 mb-2 flex flex-wrap items-center gap-2 rounded-sm bg-accent-wash px-3 py-2 text-sm md:mx-8">
+            {receipt.told}: it stands in the log as event {receipt.seq}.
+            <button type="button" className="font-medium text-accent underline" onClick={() => onEvent(receipt.seq)}>
+              Show it
+            </button>
+            <button type="button" className="ml-auto text-muted underline" onClick={() => setReceipt(null)}>
+              Dismiss
+            </button>
+          </p>
+        ) : null}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,48 @@
+import { type RefObject, useEffect, useState } from "react";
+
+/** Whether the window is wide enough for two columns. */
+export function useWide(): boolean {
+  const [wide, setWide] = useState(() => window.matchMedia(WIDE).matches);
+  useEffect(() => {
+    const query = window.matchMedia(WIDE);
+    const tell = () => setWide(query.matches);
+    query.addEventListener("change", tell);
+    return () => query.removeEventListener("change", tell);
+  }, []);
+  return wide;
+}
+
+const WIDE = "(min-width: 1180px)";
+
+/** How tall something is, in CSS pixels. */
+export function useHeight(element: RefObject<HTMLElement | null>): number {
+  const [height, setHeight] = useState(0);
+  useEffect(() => {
+    if (element.current === null) return;
+    const observer = new ResizeObserver(([entry]) => setHeight(entry?.borderBoxSize[0]?.blockSize ?? 0));
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [element]);
+  return height;
+}
+
+/** Makes something reach from where it stands to the lower end of the window, however far the page is scrolled. */
+export function useToTheEnd(element: RefObject<HTMLElement | null>, there: boolean): void {
+  useEffect(() => {
+    const one = element.current;
+    if (!there || one === null) return;
+    const reach = () => {
+      one.style.height = `${Math.max(240, window.innerHeight - one.getBoundingClientRect().top)}px`;
+    };
+    reach();
+    const observer = new ResizeObserver(reach);
+    observer.observe(document.body);
+    window.addEventListener("scroll", reach, { passive: true });
+    window.addEventListener("resize", reach);
+    return () => {
+      observer.disconnect();
+      window.removeEventListener("scroll", reach);
+      window.removeEventListener("resize", reach);
+    };
+  }, [element, there]);
+}

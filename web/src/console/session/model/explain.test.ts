@@ -1,0 +1,94 @@
+import { expect, test } from "vitest";
+import { ending, explain } from "@/console/session/model/explain";
+import { cutOf } from "@/console/session/model/heard";
+import type { Bar, Sentence, Turn } from "@/console/session/model/shapes";
+
+function bar(part: string, ms: number, queued = 0): Bar {
+  return { part, name: part.toUpperCase(), meaning: part, begins_s: 0, seconds: ms / 1e3, queued_s: queued / 1e3, ms };
+}
+
+function turn(number: number, bars: Bar[], more: Partial<Turn> = {}): Turn {
+  return {
+    turn: number,
+    kind: "voice",
+    began_s: 0,
+    ended_s: 1,
+    how: "played",
+    reason: "finished",
+    why: "silence",
+    text: "",
+    reply: "",
+    heard: "",
+    model: "",
+    total_ms: bars.reduce((sum, one) => sum + one.ms, 0) || null,
+    bars,
+    utterances: [],
+    letters: [],
+    sentences: [],
+    tools: [],
+    notes: [],
+    pending: [],
+    ...more,
+  };
+}
+
+test("A turn says how long it took, which part took longest, by how much, and how long that waited for a worker.", () => {
+  const told = explain(turn(3, [bar("stt", 240), bar("llm", 820, 310), bar("tts", 340)]));
+  expect(told?.headline).toBe("1.40 s from the caller’s last word to the agent’s first sound.");
+  expect(told?.because).toEqual([
+    "The LLM’s first sentence took the longest: 820 ms, 59 % of it, 480 ms more than the next (TTS).",
+    "It waited 310 ms for a free worker, then worked for 510 ms.",
+  ]);
+});
+
+test("Where there are turns to compare with, it says what is usual.", () => {
+  const turns = [1, 2, 4].map((number) => turn(number, [bar("llm", 200 + number)]));
+  const slow = turn(3, [bar("llm", 820), bar("tts", 100)]);
+  expect(explain(slow, [...turns, slow])?.because.at(-1)).toBe("That is 618 ms more than usual in this call (202 ms).");
+  expect(explain(turn(5, [bar("llm", 205)]), turns)?.because.at(-1)).toBe("That is usual in this call (202 ms).");
+});
+
+test("Another part that mostly waited is told, too.", () => {
+  const told = explain(turn(1, [bar("llm", 500), bar("tts", 400, 350)]));
+  expect(told?.because).toContain("TTS waited 350 ms of its 400 ms for a free worker.");
+});
+
+test("A turn of which nothing was heard has no time to explain, but says how it ended.", () => {
+  const dropped = turn(1, [], { how: "dropped", reason: "backchannel" });
+  expect(explain(dropped)).toBeNull();
+  expect(ending(dropped)).toBe("No answer: only “mhm”");
+  expect(ending(turn(1, [bar("llm", 1)]))).toBe("");
+});
+
+function sentence(index: number, words: [string, boolean][], cut: boolean): Sentence {
+  return {
+    index,
+    text: words.map(([word]) => word).join(" "),
+    start_s: 0,
+    end_s: 1,
+    heard: words
+      .filter(([, heard]) => heard)
+      .map(([word]) => word)
+      .join(" "),
+    words: words.map(([word, heard]) => ({ word, heard, start_s: heard ? 0 : null, end_s: heard ? 1 : null })),
+    cut,
+  };
+}
+
+test("An interrupted reply is split where it was cut: into what was heard, to the word, and what was not.", () => {
+  const half = sentence(
+    0,
+    [
+      ["Once", true],
+      ["upon", true],
+      ["a", false],
+      ["time.", false],
+    ],
+    true,
+  );
+  const never: Sentence = { ...sentence(1, [], true), text: "He had a horse." };
+  const cut = cutOf(turn(1, [bar("llm", 1)], { how: "interrupted", heard: "Once upon", sentences: [half, never] }));
+  expect(cut).toEqual({ heard: "Once upon", unheard: "a time. He had a horse." });
+  const whole = turn(1, [bar("llm", 1)], { heard: "Hello.", sentences: [sentence(0, [["Hello.", true]], false)] });
+  expect(cutOf(whole)).toBeNull();
+});

@@ -1,0 +1,23 @@
+import type { Sentence, Turn } from "@/console/session/model/shapes";
+
+/** Of a reply that was cut: what was heard of it, to the word, and what was not. */
+export interface Cut {
+  heard: string;
+  unheard: string;
+}
+
+/** Null where all of the reply was heard, or there was none. */
+export function cutOf(turn: Turn): Cut | null {
+  const unheard = turn.sentences.map(unheardOf).filter(Boolean).join(" ");
+  return unheard === "" ? null : { heard: turn.heard, unheard };
+}
+
+/** What was not heard of a sentence: all of it where it has no words, for then it never sounded. */
+export function unheardOf(sentence: Sentence): string {
+  if (!sentence.cut) return "";
+  if (sentence.words.length === 0) return sentence.heard === "" ? sentence.text : "";
+  return sentence.words
+    .filter((word) => !word.heard)
+    .map((word) => word.word)
+    .join(" ");
+}

@@ -1,0 +1,33 @@
+import { useParams } from "wouter";
+import { ApiError } from "@/api/client";
+import { useLog } from "@/console/session/data/events";
+import { useSession } from "@/console/session/data/session";
+import { OpenCall } from "@/console/session/open-call";
+import { Empty, Failed, Loading } from "@/ui/state";
+
+/** `/sessions/:session`: one call, laid open on one clock. */
+export default function SessionPage() {
+  const { session = "" } = useParams();
+  return <Opened key={session} session={decodeURIComponent(session)} />;
+}
+
+function Opened({ session }: { session: string }) {
+  const log = useLog(session);
+  const told = useSession(session, log.buffer);
+  if (told.data !== undefined) return <OpenCall session={session} told={told.data} log={log} />;
+  if (told.isError) {
+    const gone = told.error instanceof ApiError && told.error.status === 404;
+    if (gone)
+      return (
+        <Empty title="There is no such call">
+          {session} is not in the log. Calls are kept for a day after their end, unless your log keeps them longer.
+        </Empty>
+      );
+    return (
+      <Failed title="The call can’t be read" retry={() => void told.refetch()}>
+        {told.error.message}
+      </Failed>
+    );
+  }
+  return <Loading lines={8} label="Reading the call" />;
+}

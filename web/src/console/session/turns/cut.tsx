@@ -1,0 +1,16 @@
+import { cutOf } from "@/console/session/model/heard";
+import type { Turn } from "@/console/session/model/shapes";
+
+/** Under a reply that was cut: what had been heard of it, and what had not. */
+export function Cut({ turn }: { turn: Turn }) {
+  const cut = cutOf(turn);
+  if (cut === null) return null;
+  return (
+    <dl className="grid gap-x-3 gap-y-1 rounded-sm bg-warn-wash px-3 py-2 text-sm sm:grid-cols-[auto_minmax(0,1fr)]">
+      <dt className="font-medium">The caller heard</dt>
+      <dd className="break-words">{cut.heard ? `“${cut.heard}”` : "nothing of it"}</dd>
+      <dt className="font-medium">Never heard</dt>
+      <dd className="break-words text-muted">“{cut.unheard}”</dd>
+    </dl>
+  );
+}

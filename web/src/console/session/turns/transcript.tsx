@@ -1,0 +1,76 @@
+import type { Letter, Sentence, Tool, Turn, Utterance } from "@/console/session/model/shapes";
+import type { Clock } from "@/console/session/player/clock";
+import { Speech } from "@/console/session/turns/speech";
+import { latency } from "@/format";
+
+type Said =
+  | { at: number; utterance: Utterance }
+  | { at: number; letter: Letter }
+  | { at: number; sentence: Sentence }
+  | { at: number; tool: Tool };
+
+/** What was said, typed and looked up in a turn, in the order in which it happened; what never sounded comes last. */
+export function inOrder(turn: Turn): Said[] {
+  const never = Number.POSITIVE_INFINITY;
+  const said: Said[] = [
+    ...turn.utterances.map((utterance) => ({ at: utterance.start_s, utterance })),
+    ...turn.letters.map((letter) => ({ at: letter.at_s, letter })),
+    ...turn.tools.map((tool) => ({ at: tool.at_s, tool })),
+    ...turn.sentences.map((sentence) => ({ at: sentence.start_s ?? never, sentence })),
+  ];
+  return said.sort((one, other) => (one.at === other.at ? 0 : one.at - other.at));
+}
+
+export function Transcript({ turn, clock, agent }: { turn: Turn; clock: Clock; agent: string }) {
+  const said = inOrder(turn);
+  if (said.length === 0) return null;
+  return <div>{said.map((one) => line(one, clock, agent))}</div>;
+}
+
+function line(said: Said, clock: Clock, agent: string) {
+  if ("utterance" in said) {
+    const { utterance, name, participant, text, lost, start_s, end_s, words } = said.utterance;
+    const shown = text === null ? (lost ? "(not transcribed)" : "…") : text || "(no words)";
+    return (
+      <Speech
+        key={utterance}
+        {...{ clock, start_s, end_s, words, text: shown }}
+        who={name || participant}
+        whose="caller"
+      />
+    );
+  }
+  if ("letter" in said) {
+    const { at_s, name, participant, text } = said.letter;
+    return (
+      <Speech
+        key={`letter ${at_s}`}
+        clock={clock}
+        who={`${name || participant} types`}
+        whose="caller"
+        start_s={at_s}
+        end_s={at_s + 1}
+        text={text}
+        words={[]}
+      />
+    );
+  }
+  if ("tool" in said) return <Call key={`tool ${said.at} ${said.tool.name}`} tool={said.tool} />;
+  const { index, text, start_s, end_s, words, cut } = said.sentence;
+  return (
+    <Speech key={`sentence ${index}`} {...{ clock, start_s, end_s, text, words, cut }} who={agent} whose="agent" />
+  );
+}
+
+function Call({ tool }: { tool: Tool }) {
+  const given = Object.entries(tool.arguments).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  const came = tool.error || tool.result;
+  return (
+    <div className="grid grid-cols-[3.5rem_minmax(0,1fr)] gap-x-2 py-1 text-xs text-muted">
+      <span />
+      <p className="min-w-0 break-words font-mono">
+        {tool.name}({given.join(", ")}){tool.took_ms === null ? " …" : ` → ${came} (${latency(tool.took_ms)})`}
+      </p>
+    </div>
+  );
+}

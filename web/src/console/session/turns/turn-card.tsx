@@ -1,0 +1,107 @@
+import clsx from "clsx";
+import { Play } from "lucide-react";
+import { memo, useMemo, useState } from "react";
+import { ending, explain } from "@/console/session/model/explain";
+import { clockTime } from "@/console/session/model/figures";
+import type { Turn } from "@/console/session/model/shapes";
+import { beginning } from "@/console/session/model/turns";
+import type { Voice } from "@/console/session/model/voices";
+import type { Work } from "@/console/session/model/work";
+import type { Clock } from "@/console/session/player/clock";
+import { Cut } from "@/console/session/turns/cut";
+import { Notes } from "@/console/session/turns/notes";
+import { Pending } from "@/console/session/turns/pending";
+import { Transcript } from "@/console/session/turns/transcript";
+import { Waterfall } from "@/console/session/turns/waterfall";
+import { WorkLanes } from "@/console/session/turns/work-lanes";
+import { latency } from "@/format";
+import { Button } from "@/ui/button";
+import { Chip, type Mood } from "@/ui/surface";
+
+interface Props {
+  clock: Clock;
+  turn: Turn;
+  all: readonly Turn[];
+  works: readonly Work[];
+  voices: readonly Voice[];
+  agent: string;
+  /** The clock stands in it. */
+  current: boolean;
+}
+
+/** One turn: how long it took and why, in words; where the time went; what was said, and what was heard of it. */
+export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices, agent, current }: Props) {
+  const [open, setOpen] = useState(false);
+  const why = useMemo(() => explain(turn, all), [turn, all]);
+  const how = ending(turn);
+  return (
+    <article
+      id={`turn-${turn.turn}`}
+      aria-labelledby={`turn-${turn.turn}-name`}
+      aria-current={current || undefined}
+      className={clsx("rounded-md border bg-surface", current ? "border-accent shadow-card" : "border-line")}
+    >
+      <header className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 pt-3">
+        <h2 id={`turn-${turn.turn}-name`} className="text-sm font-semibold">
+          Turn {turn.turn}
+        </h2>
+        {turn.total_ms === null ? null : <Chip>{latency(turn.total_ms)}</Chip>}
+        <State turn={turn} />
+        <Button
+          size="small"
+          tone="quiet"
+          className="ml-auto tabular-nums"
+          icon={<Play aria-hidden className="size-3.5" />}
+          aria-label={`Play turn ${turn.turn} from ${clockTime(beginning(turn))}`}
+          onClick={() => {
+            clock.seek(beginning(turn));
+            void clock.play();
+          }}
+        >
+          {clockTime(beginning(turn))}
+        </Button>
+      </header>
+      <div className="flex flex-col gap-3 px-4 pt-1 pb-4">
+        {why || how ? (
+          <div className="max-w-prose text-sm">
+            {why ? <p className="font-medium">{why.headline}</p> : null}
+            {why?.because.length ? <p className="text-muted">{why.because.join(" ")}</p> : null}
+            {how ? <p className={why ? "mt-1 text-muted" : "text-muted"}>{how}.</p> : null}
+          </div>
+        ) : null}
+        {turn.bars.length ? <Waterfall turn={turn} clock={clock} /> : null}
+        <Transcript turn={turn} clock={clock} agent={agent} />
+        <Cut turn={turn} />
+        <Notes notes={turn.notes} clock={clock} />
+        <Pending pending={turn.pending} clock={clock} />
+        {works.length ? (
+          <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+            <summary className="w-fit rounded-sm text-xs text-muted hover:text-ink">
+              All the work of this turn ({works.length})
+            </summary>
+            {open ? (
+              <div className="pt-2">
+                <WorkLanes clock={clock} works={works} voices={voices} />
+              </div>
+            ) : null}
+          </details>
+        ) : null}
+      </div>
+    </article>
+  );
+});
+
+const STATES: Record<string, [text: string, mood: Mood]> = {
+  listening: ["listening", "accent"],
+  thinking: ["thinking", "accent"],
+  speaking: ["speaking", "accent"],
+  interrupted: ["interrupted", "warn"],
+  dropped: ["no answer", "neutral"],
+  failed: ["failed", "bad"],
+  expired: ["too late", "bad"],
+};
+
+function State({ turn }: { turn: Turn }) {
+  const shown = STATES[turn.how];
+  return shown === undefined ? null : <Chip mood={shown[1]}>{shown[0]}</Chip>;
+}

@@ -1,0 +1,64 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useSyncExternalStore } from "react";
+import { api } from "@/api/client";
+import { type StreamEvent, useStream } from "@/api/stream";
+import { type Filters, matches, queryOf, searchOf } from "@/console/sessions/filters";
+import type { Row } from "@/console/sessions/row";
+import { Rows } from "@/console/sessions/rows";
+
+const PAGE = 50;
+
+interface Change {
+  whole: boolean;
+  changed: Row[];
+  gone: string[];
+}
+
+/** The sessions that `filters` let pass: pages of what is stored, and on top, live, what changes. */
+export function useSessions(filters: Filters) {
+  const search = searchOf(filters);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: equal filters are the same list
+  const rows = useMemo(() => new Rows((row) => matches(row, filters)), [search]);
+
+  const stored = useInfiniteQuery({
+    queryKey: ["sessions", search],
+    queryFn: async ({ pageParam, signal }) => {
+      const query = { ...queryOf(filters), limit: PAGE, cursor: pageParam || undefined };
+      const { data } = await api.GET("/v1/sessions", { params: { query }, signal });
+      if (data === undefined) throw new Error("an answer without a body");
+      return data;
+    },
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next ?? undefined,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+  const pages = stored.data?.pages;
+  useEffect(() => {
+    for (const page of pages ?? []) rows.mergePage(page);
+  }, [pages, rows]);
+
+  const stream = useStream("/v1/sessions/stream", (events) => take(rows, events));
+  const ids = useSyncExternalStore(rows.onList, rows.list);
+  return { rows, ids, stored, stream };
+}
+
+function take(rows: Rows, events: StreamEvent[]): void {
+  for (const { event, data } of events) {
+    if (event !== "rows") continue;
+    const { whole, changed, gone } = data as Change;
+    if (whole) rows.replaceLive(changed);
+    else {
+      rows.merge(changed);
+      rows.remove(gone);
+    }
+  }
+}
+
+/** One row of them, heard of alone. */
+export function useRow(rows: Rows, session: string): Row | undefined {
+  return useSyncExternalStore(
+    useMemo(() => (tell: () => void) => rows.onRow(session, tell), [rows, session]),
+    () => rows.row(session),
+  );
+}

@@ -1,0 +1,116 @@
+import clsx from "clsx";
+import type { ReactNode } from "react";
+import { callers, endedBadly, endOf, lasted, type Row } from "@/console/sessions/row";
+import { moodOf } from "@/console/shared/latency-mood";
+import { useNow } from "@/console/shared/now";
+import { clock, count, fullMoment, latency, moment } from "@/format";
+import { Chip } from "@/ui/surface";
+
+/** Widths of the table's columns; what a narrow table leaves out is out in each of its lines. */
+export const COLUMNS =
+  "grid grid-cols-[7.5rem_minmax(0,1fr)_4.5rem_3rem_4.5rem_4.5rem] @4xl:grid-cols-[7.5rem_minmax(0,1fr)_8rem_7.5rem_4.5rem_3rem_4.5rem_4.5rem_5.5rem] items-center gap-x-4 px-4";
+export const WIDE_ONLY = "hidden @4xl:block";
+
+const ACTIVITIES: Record<string, string> = {
+  waiting: "Quiet",
+  listening: "Listening",
+  thinking: "Thinking",
+  speaking: "Speaking",
+};
+
+/** What goes on there, or how it ended. */
+export function StateMark({ row }: { row: Row }) {
+  if (row.state === "closed")
+    return (
+      <span className={clsx("block truncate text-xs", endedBadly(row) ? "text-bad" : "text-muted")} title={endOf(row)}>
+        {endOf(row) || "ended"}
+      </span>
+    );
+  const busy = row.activity !== "waiting" && row.activity !== "listening";
+  return (
+    <span className="flex items-center gap-2 text-xs font-medium">
+      <span aria-hidden className={clsx("size-2 shrink-0 rounded-full", busy ? "bg-accent" : "bg-good")} />
+      {ACTIVITIES[row.activity] ?? row.activity}
+    </span>
+  );
+}
+
+/** Its own component: it alone is drawn anew each second. */
+export function Duration({ row }: { row: Row }) {
+  return row.state === "open" ? <Counting row={row} /> : clock(lasted(row, 0));
+}
+
+function Counting({ row }: { row: Row }) {
+  return clock(lasted(row, useNow()));
+}
+
+export function Troubles({ row }: { row: Row }) {
+  return (
+    <>
+      {row.failed > 0 ? <Chip mood="bad">{count(row.failed, "turn")} failed</Chip> : null}
+      {row.failed === 0 && row.troubles > 0 ? (
+        <Chip mood="warn" title="A stage gave up on a job">
+          {count(row.troubles, "trouble")}
+        </Chip>
+      ) : null}
+    </>
+  );
+}
+
+/** The cells of a line in the table. `link` makes the whole line lead somewhere. */
+export function Line({ row, link }: { row: Row; link: (words: ReactNode) => ReactNode }) {
+  const number = "text-right text-sm tabular-nums";
+  return (
+    <>
+      <td>
+        <StateMark row={row} />
+      </td>
+      <td className="min-w-0">
+        <div className="flex items-center gap-2">
+          {link(<span className="truncate text-sm font-medium">{callers(row)}</span>)}
+          <Troubles row={row} />
+        </div>
+        <p className="truncate font-mono text-2xs text-faint">{row.session}</p>
+      </td>
+      <td className={clsx(WIDE_ONLY, "truncate text-sm")}>{row.agent}</td>
+      <td className={clsx(WIDE_ONLY, "text-sm tabular-nums")} title={fullMoment(row.started_at)}>
+        {moment(row.started_at)}
+      </td>
+      <td className={number}>
+        <Duration row={row} />
+      </td>
+      <td className={number}>{row.turns}</td>
+      <td className={clsx(number, moodOf(row.last_ms))}>{latency(row.last_ms)}</td>
+      <td className={clsx(number, moodOf(row.worst_ms))}>{latency(row.worst_ms)}</td>
+      <td className={clsx(WIDE_ONLY, "text-sm text-muted")}>{row.transport}</td>
+    </>
+  );
+}
+
+/** The same on a phone. */
+export function CardLine({ row, link }: { row: Row; link: (words: ReactNode) => ReactNode }) {
+  return (
+    <div className="flex h-full flex-col justify-center gap-1.5 px-4">
+      <div className="flex items-center gap-2">
+        <span className="flex min-w-0 flex-1 items-center gap-2">
+          {link(<span className="truncate text-sm font-medium">{callers(row)}</span>)}
+          <Troubles row={row} />
+        </span>
+        <StateMark row={row} />
+      </div>
+      <div className="flex gap-3 text-xs text-muted tabular-nums">
+        <span>
+          <Duration row={row} />
+        </span>
+        <span>{count(row.turns, "turn")}</span>
+        <span className="ml-auto">
+          last <span className={moodOf(row.last_ms)}>{latency(row.last_ms)}</span>, worst{" "}
+          <span className={moodOf(row.worst_ms)}>{latency(row.worst_ms)}</span>
+        </span>
+      </div>
+      <p className="truncate text-xs text-faint">
+        {moment(row.started_at)} · {row.agent} · {row.transport}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,120 @@
+import { SoundBuffer } from "@/sound/buffer";
+import { loudness } from "@/sound/frames";
+import type { FromPlayout, ToPlayout } from "@/sound/playout.worklet";
+import playoutWorklet from "@/sound/playout.worklet.ts?worker&url";
+
+interface Report {
+  at: number;
+  position: number;
+}
+
+/** Plays a gateway's sound, and knows what has been heard of it. `rate`: Hz, for as long as it lives. */
+export class Speaker {
+  level = 0;
+  playing = false;
+  /** Times the sound ran dry in mid-speech. */
+  gaps = 0;
+  private reports: Report[] = [];
+  private listener: () => void = () => {};
+
+  private constructor(
+    private readonly context: AudioContext,
+    private readonly tell: (message: ToPlayout, transfer?: Transferable[]) => void,
+    readonly rate: number,
+  ) {}
+
+  /** Call it in the course of a press or a key: browsers give sound to nobody else. */
+  static async open(rate: number): Promise<Speaker> {
+    const context = new AudioContext({ sampleRate: rate, latencyHint: "interactive" });
+    void context.resume();
+    if (context.audioWorklet === undefined) return Speaker.inMainThread(context, rate);
+    await context.audioWorklet.addModule(playoutWorklet);
+    const node = new AudioWorkletNode(context, "antiphon-playout", { numberOfInputs: 0, outputChannelCount: [1] });
+    node.connect(context.destination);
+    const speaker = new Speaker(context, (message, transfer = []) => node.port.postMessage(message, transfer), rate);
+    node.port.onmessage = ({ data }: MessageEvent<FromPlayout>) => speaker.take(data);
+    return speaker;
+  }
+
+  /** Pages on plain http have no worklets. */
+  private static inMainThread(context: AudioContext, rate: number): Speaker {
+    const buffer = new SoundBuffer(rate);
+    const node = context.createScriptProcessor(512, 0, 1);
+    const speaker = new Speaker(
+      context,
+      (message) => {
+        if ("pcm" in message) buffer.push(new Int16Array(message.pcm));
+        else if (message.clear === "sound") buffer.clear();
+        else buffer.restart();
+      },
+      rate,
+    );
+    node.onaudioprocess = ({ outputBuffer }) => {
+      const out = outputBuffer.getChannelData(0);
+      buffer.pull(out);
+      const { position, playing, gaps } = buffer;
+      speaker.take({ position, playing, gaps, level: playing ? loudness(out) : 0 });
+    };
+    node.connect(context.destination);
+    return speaker;
+  }
+
+  /** Whether the browser waits for a press before anything sounds. */
+  get blocked(): boolean {
+    return this.context.state !== "running";
+  }
+
+  async unblock(): Promise<void> {
+    await this.context.resume();
+  }
+
+  /** `listener` is called when more has sounded. */
+  onProgress(listener: () => void): void {
+    this.listener = listener;
+  }
+
+  /** Int16 mono at `rate`; the buffer is taken over. */
+  push(pcm: ArrayBuffer): void {
+    this.tell({ pcm }, [pcm]);
+  }
+
+  clear(): void {
+    this.tell({ clear: "sound" });
+  }
+
+  restart(): void {
+    this.reports = [];
+    this.tell({ clear: "all" });
+  }
+
+  /** Samples that have left the loudspeaker, what was dropped included. */
+  sounded(): number {
+    const heard = performance.now() - this.latency();
+    while (this.reports.length > 1 && (this.reports[1] as Report).at <= heard) this.reports.shift();
+    const report = this.reports[0];
+    return report === undefined || report.at > heard ? 0 : report.position;
+  }
+
+  async setSink(device: string): Promise<void> {
+    if ("setSinkId" in this.context) await (this.context.setSinkId as (id: string) => Promise<void>)(device);
+  }
+
+  async close(): Promise<void> {
+    this.listener = () => {};
+    if (this.context.state !== "closed") await this.context.close();
+  }
+
+  private latency(): number {
+    const seconds = this.context.outputLatency || this.context.baseLatency || 0;
+    return Math.min(1, seconds) * 1000;
+  }
+
+  private take(report: FromPlayout): void {
+    this.level = report.level;
+    this.playing = report.playing;
+    this.gaps = report.gaps;
+    this.reports.push({ at: performance.now(), position: report.position });
+    this.sounded();
+    this.listener();
+  }
+}

@@ -1,0 +1,6 @@
+/** What an audio worklet's world has; TypeScript's own libraries leave it out. */
+declare abstract class AudioWorkletProcessor {
+  readonly port: MessagePort;
+}
+declare const sampleRate: number;
+declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;
