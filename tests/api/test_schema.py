@@ -13,7 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
-from schemathesis.checks import ignored_auth, positive_data_acceptance
+from schemathesis.checks import ignored_auth, positive_data_acceptance, unsupported_method
 from schemathesis.config import SchemathesisConfig
 
 from api import openapi
@@ -91,4 +91,9 @@ def api() -> Iterator[Api]:
 )  # fmt: skip
 def test_it_does_what_it_says(api: Api, case: Any) -> None:
     """No request, however odd, is a fault of ours; each answer has a form and a status that the description knows."""
-    case.validate_response(api.ask(case), excluded_checks=_LEFT_OUT)
+    left_out = [*_LEFT_OUT]
+    if case.operation.path.endswith(
+        "/mute"
+    ):  # an identity may hold a slash: without it, it is the participant `x/mute`
+        left_out.append(unsupported_method)
+    case.validate_response(api.ask(case), excluded_checks=left_out)
