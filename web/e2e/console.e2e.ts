@@ -21,10 +21,8 @@ test("The console shows the waterfall that `antiphon show` prints.", async () =>
       .first()
       .waitFor();
     const rows = card.getByRole("list", { name: `Where the time of turn ${turn} went` }).getByRole("button");
-    const shown = (await rows.allTextContents()).length;
     const names = await rows.evaluateAll((all) => all.map((row) => row.getAttribute("aria-label") ?? ""));
-    expect(shown).toBe(names.length);
-    expect(names.map((name) => name.replace(/^.*?: (.*?)[,.].*$/, "$1"))).toEqual(
+    expect(X).toEqual(
       Object.values(parts)
         .filter((seconds) => seconds > 0)
         .map((seconds) => latency(seconds * 1000)),
