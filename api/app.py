@@ -1,5 +1,7 @@
 """The HTTP API: which routes there are. Each file of `api/routes` is one topic, with its own models."""
 
+from typing import Any
+
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -8,7 +10,7 @@ from api.built import built_app
 from api.guard import Guard
 from api.house import House
 from api.pages import Pages
-from api.problems import ProblemBody, handle_problems
+from api.problems import MEDIA_TYPE, ProblemBody, handle_problems
 from api.routes import (
     agents,
     asks,
@@ -60,8 +62,22 @@ ROUTERS = (
 )
 
 
+_PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
+
+
 class _Guarded(FastAPI):
     """Nothing is answered past the guard, errors of ours included."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Problems are described as what they are sent as: FastAPI takes them for what the route answers else."""
+        if self.openapi_schema is None:
+            described = super().openapi()
+            for operation in (operation for path in described["paths"].values() for operation in path.values()):
+                for answer in operation["responses"].values():
+                    (described_as, *others) = answer.get("content", {}).values() or [{}]
+                    if described_as.get("schema") == _PROBLEM and not others:
+                        answer["content"] = {MEDIA_TYPE: described_as}
+        return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
         house: House = self.state.house

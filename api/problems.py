@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from schemas.errors import AntiphonError, BusError
 
@@ -67,8 +68,12 @@ def handle_problems(app: FastAPI) -> None:
         detail = "; ".join(f"{field.where}: {field.problem}" for field in fields[:3])
         return _answer(422, "form", detail or "the request has another form than expected", fields)
 
-    async def http(_: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            allowed = ", ".join(_methods(request))
+            detail = f"{request.method[:20]} is nothing that can be done here; {allowed} is"
+            return _answer(405, "method", detail, headers={"Allow": allowed})
         detail = str(error.detail)
         return _answer(error.status_code, _code(error.status_code), detail, headers=error.headers)
 
@@ -87,6 +92,12 @@ def handle_problems(app: FastAPI) -> None:
         (AntiphonError, refused), (Exception, unknown),
     ):  # fmt: skip
         app.add_exception_handler(kind, handler)
+
+
+def _methods(request: Request) -> list[str]:
+    """Of all routes of this path; what was raised names those of one."""
+    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})
 
 
 def _field(item: Mapping[str, Any]) -> FieldError:

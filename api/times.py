@@ -1,6 +1,9 @@
 """Moments as the API tells them."""
 
 from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from schemas.clock import Micros
 
@@ -8,3 +11,13 @@ from schemas.clock import Micros
 def iso(at: Micros) -> str:
     """ISO 8601, UTC, with milliseconds: `2026-03-01T12:00:00.250Z`."""
     return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, str) and "-" not in value.strip()[1:]:
+        raise ValueError("a date and a time are expected: 2026-03-01T12:00:00Z")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_written)]
+"""As somebody asks for it: a date and a time, no number of seconds."""

@@ -1,7 +1,6 @@
 """How long answers take."""
 
 import asyncio
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -10,6 +9,7 @@ from api.access.who import Operator
 from api.house import Here
 from api.routes.sessions import micros
 from api.sessions.latency import Latency, latency_of
+from api.times import Moment
 
 router = APIRouter(prefix="/v1", tags=["latency"])
 
@@ -18,9 +18,7 @@ router = APIRouter(prefix="/v1", tags=["latency"])
 async def latency(
     house: Here,
     who: Operator,
-    since: Annotated[
-        datetime | None, Query(description="What was said then or later; without a zone it is UTC.")
-    ] = None,
+    since: Annotated[Moment | None, Query(description="What was said then or later; without a zone it is UTC.")] = None,
     agent: Annotated[str, Query(max_length=200)] = "",
 ) -> Latency:
     """Of all sessions that are kept: how long answers took over time, where that time went, and which took longest."""

@@ -12,6 +12,7 @@ from api.sessions.index import Wanted
 from api.sessions.live import EventStream
 from api.sessions.shapes import RowsChange, SessionList, SessionView
 from api.sessions.stories import LONGEST_ID
+from api.times import Moment
 from schemas.events import TransportName
 from schemas.session.history import whole
 
@@ -41,7 +42,7 @@ async def sessions(
     agent: _Part = "",
     caller: Annotated[str, Query(max_length=200, description="Part of a participant's name or identity.")] = "",
     transport: TransportName | None = None,
-    since: Annotated[datetime | None, Query(description="Begun then or later; without a zone it is UTC.")] = None,
+    since: Annotated[Moment | None, Query(description="Begun then or later; without a zone it is UTC.")] = None,
     slow_ms: Annotated[float, Query(ge=0, le=1e7, description="Its slowest answer took as long at least.")] = 0,
     failed: Annotated[bool | None, Query(description="Something in it went wrong, or nothing did.")] = None,
     q: Annotated[str, Query(max_length=200, description="Part of any name in it.")] = "",

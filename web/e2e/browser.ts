@@ -68,7 +68,7 @@ export function inBrowser(): { open: (path: string, options?: Options) => Promis
     contexts.push(context);
     await context.addInitScript(scriptMicrophone);
     const page = await context.newPage();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(20_000);
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
       if (message.type() === "error" && !EXPECTED.test(message.text())) complaints.push(message.text());

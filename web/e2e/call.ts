@@ -12,16 +12,9 @@ export async function begin(page: Page): Promise<void> {
   await state(page, "listening");
 }
 
+/** Until the agent does that. */
 export async function state(page: Page, wanted: "listening" | "thinking" | "speaking"): Promise<void> {
   await page.locator(`[data-agent-state=${wanted}]`).waitFor();
-}
-
-/** How many answers have their time under them, which they get once they are over. */
-export async function answers(page: Page, count: number): Promise<void> {
-  await page
-    .getByRole("button", { name: /^This answer took/ })
-    .nth(count - 1)
-    .waitFor();
 }
 
 /** The session's id, from the link to the whole call. */

@@ -21,14 +21,14 @@ test("The console shows the waterfall that `antiphon show` prints.", async () =>
       .first()
       .waitFor();
     const rows = card.getByRole("list", { name: `Where the time of turn ${turn} went` }).getByRole("button");
-    const shown = (await rows.allTextContents()).length;
     const names = await rows.evaluateAll((all) => all.map((row) => row.getAttribute("aria-label") ?? ""));
-    expect(shown).toBe(names.length);
-    expect(names.map((name) => name.replace(/^.*?: (.*?)[,.].*$/, "$1"))).toEqual(
-      Object.values(parts)
-        .filter((seconds) => seconds > 0)
-        .map((seconds) => latency(seconds * 1000)),
-    );
+    const shown = names.map((name) => milliseconds(name.replace(/^[^:]*: (.+? m?s)\b.*$/, "$1")));
+    const told = Object.values(parts).filter((seconds) => seconds > 0);
+    expect(shown).toHaveLength(told.length);
+    for (const [place, seconds] of told.entries()) {
+      // parts are rounded so that they sum up to the whole
+      expect(Math.abs((shown[place] ?? 0) - seconds * 1000)).toBeLessThanOrEqual(seconds < 0.99 ? 1.5 : 10);
+    }
   }
 });
 
@@ -38,3 +38,8 @@ test("A finished call stands in the list, and opens.", async () => {
   await page.locator(`a[href$="/sessions/${session}"]`).first().click();
   await page.getByRole("heading", { name: "Turn 1" }).waitFor();
 });
+
+/** "840 ms" or "1.40 s". */
+function milliseconds(figure: string): number {
+  return Number.parseFloat(figure) * (figure.endsWith(" ms") ? 1 : 1000);
+}

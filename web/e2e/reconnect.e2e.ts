@@ -15,8 +15,9 @@ test("A gateway that is killed in mid-call is replaced: the page says so, comes 
   const gateway = inject("stack").processes.find(({ name }) => name === "gateway-1");
   if (gateway === undefined) throw new Error("the stack has no gateway-1");
   process.kill(gateway.pid, "SIGKILL");
-  await page.getByText("Reconnecting", { exact: true }).waitFor();
-  await page.locator("[data-agent-state=listening]:not(:text('Reconnecting'))").waitFor();
+  const agent = page.locator("[data-agent-state]");
+  await agent.filter({ hasText: "Reconnecting" }).waitFor();
+  await agent.filter({ hasText: "Listening" }).waitFor();
 
   await speak(page, "first");
   await page.getByText(/first question/i).waitFor();
