@@ -1,10 +1,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { api } from "@/api/client";
-import { addressOf, answered, read } from "@/console/session/data/read";
+import { answered } from "@/console/session/data/read";
 import type { EventBuffer } from "@/console/session/model/buffer";
 import type { SessionState } from "@/console/session/model/shapes";
-import type { Peaks } from "@/console/session/player/draw";
 
 /** The session as it is told: its row, its turns, what went wrong. While it lives it is read again as its log grows, at most
  * once in `APART` milliseconds. */
@@ -50,7 +49,8 @@ function lastChange({ events }: EventBuffer): number {
 export function usePeaks(session: string, version: number, points: number) {
   return useQuery({
     queryKey: ["peaks", session, version, points],
-    queryFn: ({ signal }) => read<Peaks>(addressOf(session, `/peaks?points=${points}`), signal),
+    queryFn: ({ signal }) =>
+      answered(api.GET("/v1/sessions/{session}/peaks", { params: { path: { session }, query: { points } }, signal })),
     placeholderData: (before) => before,
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,

@@ -86,7 +86,7 @@ function useHeld(value: number, clock: Clock): number {
 /** As many peaks as an enlarged call needs: twenty a second, within what the API gives. */
 export function pointsFor(duration: number): number {
   const wanted = Math.ceil((duration * 20) / 1_000) * 1_000;
-  return Math.min(Math.max(wanted, 1_000), 10_000);
+  return Math.min(Math.max(wanted, 1_000), 4_000);
 }
 
 /** The turn that is on, as the clock goes. */
