@@ -5,7 +5,7 @@ import { type Bucket, nearest, placeOf, ticks } from "@/console/latency/model";
 import { useNarrow } from "@/console/shared/media";
 import { latency } from "@/format";
 
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const whole = (bucket: Bucket) => bucket;
 
 /** How long answers took, over time. The pointer, or the arrow keys, choose a moment: `chosen`, an index into the buckets. */

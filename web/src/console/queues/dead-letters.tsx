@@ -58,13 +58,7 @@ export function DeadLetters() {
     <Card
       title="Dead letters"
       aside={
-        <Select
-          label="Stage"
-          hideLabel
-          className="h-8"
-          value={stage}
-          onChange={(event) => setStage(event.target.value as "" | Stage)}
-        >
+        <Select label="Stage" hideLabel value={stage} onChange={(event) => setStage(event.target.value as "" | Stage)}>
           <option value="">Every stage</option>
           {Object.entries(STAGES).map(([value, name]) => (
             <option key={value} value={value}>

@@ -8,7 +8,7 @@ import { Chip } from "@/ui/surface";
 
 /** Widths of the table's columns; what a narrow table leaves out is out in each of its lines. */
 export const COLUMNS =
-  "grid grid-cols-[7.5rem_minmax(0,1fr)_4.5rem_3rem_4.5rem_4.5rem] @4xl:grid-cols-[7.5rem_minmax(0,1fr)_8rem_7.5rem_4.5rem_3rem_4.5rem_4.5rem_5.5rem] items-center gap-x-4 px-4";
+  "grid grid-cols-[7.5rem_minmax(0,1fr)_4.5rem_3rem_4.5rem_4.5rem] @4xl:grid-cols-[7.5rem_minmax(0,1fr)_8rem_8.5rem_4.5rem_3rem_4.5rem_4.5rem_5.5rem] items-center gap-x-4 px-4 md:px-8";
 export const WIDE_ONLY = "hidden @4xl:block";
 
 const ACTIVITIES: Record<string, string> = {
@@ -73,7 +73,7 @@ export function Line({ row, link }: { row: Row; link: (words: ReactNode) => Reac
         <p className="truncate font-mono text-2xs text-faint">{row.session}</p>
       </td>
       <td className={clsx(WIDE_ONLY, "truncate text-sm")}>{row.agent}</td>
-      <td className={clsx(WIDE_ONLY, "text-sm tabular-nums")} title={fullMoment(row.started_at)}>
+      <td className={clsx(WIDE_ONLY, "whitespace-nowrap text-sm tabular-nums")} title={fullMoment(row.started_at)}>
         {moment(row.started_at)}
       </td>
       <td className={number}>
