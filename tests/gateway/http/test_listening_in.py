@@ -190,6 +190,8 @@ async def test_who_listens_says_nothing() -> None:
     """Whatever a listener sends ends its connection, and nothing of it reaches the session."""
     async with door() as gateway:
         session, _ = await begun(gateway)
+        while len(await gateway.bus.read("s1")) < 2:  # it begins, and somebody is there
+            await asyncio.sleep(0.01)
         before = len(await gateway.bus.read("s1"))
         for send in ("text", "sound", "pings"):
             client = await gateway.connect("/listen?session=s1", autoping=False)

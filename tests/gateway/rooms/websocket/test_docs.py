@@ -20,6 +20,7 @@ from schemas.client import (
     START_WITHIN,
     ErrorCode,
     FromClient,
+    ListeningMessage,
     ReadyMessage,
     StartMessage,
     StateMessage,
@@ -65,10 +66,11 @@ def test_the_tables_are_the_classes(section: str, union: Any) -> None:
 
 def test_the_examples_are_messages() -> None:
     """Whoever copies one of them is understood."""
-    start, ready = [json.loads(line) for line in re.findall(r"^    (\{.*\})$", DOCS, re.M)]
+    start, ready, listening = [json.loads(line) for line in re.findall(r"^    (\{.*\})$", DOCS, re.M)]
     assert isinstance(from_client(start), StartMessage)
     assert isinstance(from_gateway(json.dumps(ready)), ReadyMessage)
     assert start["type"] == "start"
+    assert set(listening) == set(ListeningMessage.model_validate(listening).model_fields_set)
     assert set(ready) == set(ReadyMessage.model_fields) - {"warnings"}  # left out where there are none
     for example in re.findall(r"`(\{.*?\})`", DOCS):
         assert from_client(json.loads(example))

@@ -52,7 +52,8 @@ interface RowProps {
 
 function Row({ bar, longest, track, onGo }: RowProps) {
   const waited = queuedMs(bar);
-  const told = `${bar.name}: ${latency(bar.ms)}${waited ? `, ${latency(waited)} of it waiting for a worker` : ""}`;
+  // as it is read on the screen, so that who speaks to their browser can say it
+  const told = `${bar.name} ${latency(bar.ms)}${waited ? ` ${latency(waited)} queued` : ""}`;
   return (
     <li>
       <button
