@@ -21,7 +21,7 @@ test("The console shows the waterfall that `antiphon show` prints.", async () =>
       .first()
       .waitFor();
     const rows = card.getByRole("list", { name: `Where the time of turn ${turn} went` }).getByRole("button");
-    const names = await rows.evaluateAll((all) => all.map((row) => row.getAttribute("aria-label") ?? ""));
+    const names = await rows.evaluateAll((all) => all.map((row) => row.textContent ?? ""));
     const shown = names.map((name) => milliseconds(name.replace(/^\D*?([\d.]+ m?s)\b.*$/, "$1")));
     const told = Object.values(parts).filter((seconds) => seconds > 0);
     expect(shown).toHaveLength(told.length);

@@ -52,21 +52,18 @@ interface RowProps {
 
 function Row({ bar, longest, track, onGo }: RowProps) {
   const waited = queuedMs(bar);
-  // as it is read on the screen, so that who speaks to their browser can say it
-  const told = `${bar.name} ${latency(bar.ms)}${waited ? ` ${latency(waited)} queued` : ""}`;
   return (
     <li>
       <button
         type="button"
         title={`${bar.meaning}. Go there`}
-        aria-label={`${told}. Go there`}
         onClick={onGo}
         className="grid w-full grid-cols-[5rem_minmax(0,1fr)_6rem] items-center rounded-sm py-1 text-left text-xs hover:bg-raised"
       >
-        <span className={longest ? "font-semibold" : "text-muted"}>{bar.name}</span>
+        <span className={longest ? "font-semibold" : "text-muted"}>{bar.name} </span>
         {track}
         <span className="pl-2 text-right tabular-nums">
-          <span className={longest ? "font-semibold" : ""}>{latency(bar.ms)}</span>
+          <span className={longest ? "font-semibold" : ""}>{latency(bar.ms)} </span>
           {waited ? <span className="block text-2xs text-muted">{latency(waited)} queued</span> : null}
         </span>
       </button>
