@@ -14,6 +14,7 @@ async def test_nothing_is_lost_and_nothing_happens_twice() -> None:
     assert figures["first_violations"] == []
     assert figures["sessions"] >= 4
     assert figures["kills"] >= 25
+    assert figures["callers_came_back"] > 0
 
 
 async def test_the_missing_fence_is_found() -> None:

@@ -56,3 +56,29 @@ async def test_what_no_gateway_takes_is_not_asked_for() -> None:
         assert refusal.value.code == "start"
     finally:
         await caller.aclose()
+
+
+async def test_who_lost_the_line_knows_it() -> None:
+    """After `drop` nobody is connected, whatever the gateway still believes, and the caller comes back with the ticket."""
+    asked: list[dict[str, Any]] = []
+
+    async def gateway(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        asked.append(await socket.receive_json())
+        await socket.send_json(READY | {"resumed": bool(asked[-1]["session"])})
+        async for _ in socket:
+            pass
+        return socket
+
+    async with serving(gateway) as url:
+        caller = Caller(url)
+        assert not await caller.connect()
+        assert caller.connected
+        await caller.drop()
+        assert not caller.connected
+        assert await caller.connect()
+        assert caller.connected
+        await caller.drop()
+        await caller.aclose()
+    assert [(start["session"], start["ticket"]) for start in asked] == [("", ""), ("ws-1", "t")]
