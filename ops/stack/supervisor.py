@@ -130,9 +130,11 @@ class Supervised:
                 return
             now = time.monotonic()
             self.keeps_waiting = seen.because
-            if not needed():
+            if (
+                seen.starting or not needed()
+            ):  # while it loads it names nothing: on a busy machine for longer than `patience`
                 since = now
-            if seen.because and not seen.starting and now - since > patience:
+            elif now - since > patience:
                 raise Failed(f"{self.command.name} can't work: {seen.because}")
             if now - began > (_LOADING if seen.because else timeout):
                 why = seen.because or f"the end of {self.log_file}:\n{self.last_words()}"

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,34 @@ async def test_an_endpoint_that_is_silent_is_named_while_it_is_waited_for(
             await keeper.stop(grace=1)
     assert f"LLM_BASE_URL=http://{place}/v1" in word
     assert "no answer yet, one is expected within 30 s (LLM_TIMEOUT)" in word
+
+
+SLOW = """
+import http.server, json, sys, time
+time.sleep(1.8)
+asked = 0
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        global asked
+        asked += 1
+        self.send_response(503 if asked == 1 else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"because": ["the log has not answered yet"]}).encode())
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Page).serve_forever()
+"""
+
+
+async def test_a_busy_machine_is_not_taken_for_trouble(tmp_path: Path) -> None:
+    """A process that takes longer to be loaded than trouble may last is still given that time from its first word on."""
+    keeper = Supervisor(tmp_path, BARE, patience=1.5)
+    port = free_port()
+    try:
+        command = Command("slow", [sys.executable, "-c", SLOW, str(port)], ready=f"http://127.0.0.1:{port}/readyz")
+        await keeper.start([command])
+        assert keeper["slow"].is_ready
+        assert keeper["slow"].restarts == 0
+    finally:
+        await keeper.stop(grace=1)
 
 
 @pytest.mark.models
