@@ -15,7 +15,7 @@ export function useLive(clock: Clock, duration: number, events: readonly LogEven
   useEffect(() => {
     const told = Math.max(duration, last ? toldAt(last) : 0);
     if (told > edge.current.seconds) edge.current = { seconds: told, seen: performance.now() };
-    if (!live) clock.setDuration(edge.current.seconds);
+    if (!live) clock.ended(edge.current.seconds);
   }, [clock, duration, last, live]);
   useEffect(() => {
     if (!live) return;

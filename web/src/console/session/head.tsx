@@ -49,7 +49,7 @@ export function Head({ session, row, live, clock, phase, onEvent }: Props) {
         title={
           <span className="flex flex-wrap items-center gap-2">
             {names || "A call nobody joined yet"}
-            {live ? <Chip mood="accent">live: {row.activity}</Chip> : null}
+            {live ? <Chip mood="accent">live: {row.activity === "waiting" ? "quiet" : row.activity}</Chip> : null}
           </span>
         }
         lead={

@@ -42,6 +42,17 @@ test("A followed call is shown at its end, or at what is heard of it, until one 
   expect([one.seconds, one.following]).toEqual([3, false]);
 });
 
+test("Who followed a call until it ended stands at its end; who looked elsewhere stays there.", () => {
+  const one = clock(10);
+  one.follow();
+  one.edge(13);
+  one.ended(12.5);
+  expect([one.seconds, one.duration, one.following]).toEqual([12.5, 12.5, false]);
+  one.seek(3);
+  one.ended(12.6);
+  expect(one.seconds).toBe(3);
+});
+
 test("At the end, play begins anew.", () => {
   const one = clock(5);
   one.seek(5);

@@ -64,6 +64,12 @@ export class Clock {
     this.tell();
   }
 
+  /** A session that was live is over, and this long: who followed it stands at its end. */
+  ended(seconds: number): void {
+    this.setDuration(seconds);
+    if (this.following) this.seek(seconds);
+  }
+
   async play(): Promise<void> {
     this.following = false;
     if (this.seconds >= this.duration - 0.05) this.place(0);

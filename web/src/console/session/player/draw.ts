@@ -13,7 +13,7 @@ export interface Peaks {
 export interface Score {
   view: Window;
   peaks: Peaks | null;
-  /** Drawn where there are no peaks. */
+  /** Drawn where there are no peaks, or not yet. */
   voices: readonly Voice[];
   turns: readonly Turn[];
   notes: readonly Note[];
@@ -36,13 +36,15 @@ export function draw(brush: CanvasRenderingContext2D, width: number, score: Scor
   if (score.peaks !== null) {
     wave(brush, width, score, score.peaks.caller, callers, colour("--caller"));
     wave(brush, width, score, score.peaks.agent, agents, colour("--accent"));
-  } else {
-    for (const voice of score.voices) {
-      const middle = voice.whose === "caller" ? callers : agents;
-      brush.fillStyle = colour(voice.whose === "caller" ? "--caller" : "--accent");
-      const from = x(voice.from_s);
-      brush.fillRect(from, middle - 6, Math.max(1, x(voice.to_s ?? score.end_s) - from), 12);
-    }
+  }
+  const known = score.peaks?.duration_s ?? 0; // of a live session, what sounds now is not recorded yet
+  for (const voice of score.voices) {
+    const to = voice.to_s ?? score.end_s;
+    if (to <= known) continue;
+    const middle = voice.whose === "caller" ? callers : agents;
+    brush.fillStyle = colour(voice.whose === "caller" ? "--caller" : "--accent");
+    const from = x(Math.max(voice.from_s, known));
+    brush.fillRect(from, middle - 6, Math.max(1, x(to) - from), 12);
   }
   parts(brush, width, score, colour, x);
   notes(brush, score, colour, x);

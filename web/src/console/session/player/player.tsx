@@ -9,7 +9,7 @@ import type { Score } from "@/console/session/player/draw";
 import { useKeys } from "@/console/session/player/keys";
 import { Sound } from "@/console/session/player/sound";
 import { Timeline } from "@/console/session/player/timeline";
-import { around, isWhole, type Window, whole, zoom } from "@/console/session/player/window";
+import { around, isWhole, reveal, type Window, whole, zoom } from "@/console/session/player/window";
 
 interface Props {
   session: string;
@@ -38,6 +38,11 @@ export function Player({ session, clock, live, turns, notes, voices, link }: Pro
     [clock],
   );
 
+  const onMove = useCallback(
+    () =>
+      setChosen((before) => before && reveal(before, clock.seconds, live ? Number.POSITIVE_INFINITY : clock.duration)),
+    [clock, live],
+  );
   const onZoom = useCallback(
     (factor: number | null) => {
       if (factor === null) setChosen(null);
@@ -63,7 +68,7 @@ export function Player({ session, clock, live, turns, notes, voices, link }: Pro
   );
   return (
     <section aria-label="Player" className="flex flex-col gap-2 px-4 pt-2 pb-3 md:px-8">
-      <Timeline clock={clock} score={score} view={view} onView={onView} />
+      <Timeline clock={clock} score={score} view={view} onView={onView} onMove={onMove} />
       <Controls clock={clock} live={live} enlarged={chosen !== null} onZoom={onZoom} onTurn={onTurn} link={link} />
       <Sound key={session} session={session} version={version} clock={clock} onSilent={setSilent} />
       {silent ? (

@@ -2,17 +2,19 @@ import { type PointerEvent, useEffect, useRef, useState } from "react";
 import { clockTime } from "@/console/session/model/figures";
 import { type Clock, useClock } from "@/console/session/player/clock";
 import { draw, HEIGHT, type Score, secondsAt, xOf } from "@/console/session/player/draw";
-import { pan, reveal, type Window, zoom } from "@/console/session/player/window";
+import { pan, type Window, zoom } from "@/console/session/player/window";
 
 interface Props {
   clock: Clock;
   score: Omit<Score, "view">;
   view: Window;
   onView: (change: (view: Window) => Window) => void;
+  /** The clock has moved on by itself: a part that is enlarged has to keep up. */
+  onMove: () => void;
 }
 
 /** The session on its clock: who sounds when, where each turn's time went, what went wrong. Drag along it to go anywhere. */
-export function Timeline({ clock, score, view, onView }: Props) {
+export function Timeline({ clock, score, view, onView, onMove }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useWidth(frame);
@@ -33,9 +35,10 @@ export function Timeline({ clock, score, view, onView }: Props) {
     draw(brush, width, { ...score, view }, (name) => style.getPropertyValue(name).trim());
   }, [score, view, width, theme]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each second that passes is a move
   useEffect(() => {
-    if (moving) onView((before) => reveal(before, seconds, duration));
-  }, [moving, seconds, duration, onView]);
+    if (moving) onMove();
+  }, [moving, seconds, onMove]);
 
   useWheel(frame, (event, at) => {
     const around = secondsAt(view, at, width);

@@ -20,6 +20,7 @@ test("A clock that leaves the view turns the page; one within it moves nothing."
   const view = { from_s: 10, to_s: 20 };
   expect(reveal(view, 15, 100)).toBe(view);
   expect(reveal(view, 21, 100)).toEqual({ from_s: 20, to_s: 30 });
+  expect(reveal(view, 20.1, Number.POSITIVE_INFINITY).to_s).toBeCloseTo(29.1); // of a live call there is more to come
   expect(around(40, 42, 100)).toEqual({ from_s: 39.8, to_s: 42.2 });
 });
 

@@ -45,7 +45,7 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
         <h2 id={`turn-${turn.turn}-name`} className="text-sm font-semibold">
           Turn {turn.turn}
         </h2>
-        {turn.total_ms === null ? null : <Chip>{latency(turn.total_ms)}</Chip>}
+        {turn.total_ms === null || turn.bars.length === 0 ? null : <Chip>{latency(turn.total_ms)}</Chip>}
         <State turn={turn} />
         <Button
           size="small"
