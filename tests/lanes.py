@@ -3,7 +3,8 @@ them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 
 What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
 that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in
-two lanes, for there is some waiting in it, too. A new test is in one of the latter unless it lies under `REAL_TIME`.
+two lanes, for there is some waiting in it, too; browsers, which compute most of all, come when the shorter one is through.
+A new test is in one of those two unless it lies under `REAL_TIME`.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ REAL_TIME = (
     "tests/workers/runtime/test_processes.py",
 )
 GATEWAY = ("tests/gateway", "tests/fuzz")
+BROWSERS = "tests/e2e/test_browser.py"
 _ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
 _PYTEST = (sys.executable, "-u", "-m", "pytest", "--durations=30")
 _NICE = 5
@@ -34,17 +36,30 @@ _NICE = 5
 
 @dataclass
 class Lane:
-    """One pytest. Its progress is printed as it comes; its report, which begins with the second ruled line, when it is done."""
+    """One pytest. Its progress is printed as it comes; its report, which begins with the second ruled line, when it is done.
+    `after`: the lane that is to be through before this one begins."""
 
     name: str
     arguments: tuple[str, ...]
     nice: int = 0
+    after: "Lane | None" = None
     report: list[str] = field(default_factory=list)
     seconds: float = 0.0
     code: int = -1
     process: asyncio.subprocess.Process | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    interrupted: bool = False
 
     async def run(self) -> None:
+        try:
+            if self.after is not None:
+                await self.after.ended.wait()
+            if not self.interrupted:
+                await self._run()
+        finally:
+            self.ended.set()
+
+    async def _run(self) -> None:
         began = time.monotonic()
         self.process = await asyncio.create_subprocess_exec(
             *_PYTEST,
@@ -81,6 +96,7 @@ class Lane:
 
     def interrupt(self) -> None:
         """As Ctrl-C: its tests take down what they had started."""
+        self.interrupted = True
         if self.process is not None and self.process.returncode is None:
             self.process.send_signal(signal.SIGINT)
 
@@ -88,10 +104,12 @@ class Lane:
 async def main(options: tuple[str, ...]) -> int:
     """0 where every lane ends with 0, else the greatest of their exit codes."""
     rest = ("tests", *(f"--ignore={path}" for path in GATEWAY))
+    gateway = Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE)
     lanes = [
-        Lane("real time", (*REAL_TIME, *options)),
-        Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE),
+        Lane("real time", (*REAL_TIME, f"--ignore={BROWSERS}", *options)),
+        gateway,
         Lane("the rest", (*rest, *_ELSEWHERE, *options), _NICE),
+        Lane("browsers", (BROWSERS, *options), _NICE, after=gateway),
     ]
 
     def interrupt() -> None:
