@@ -194,8 +194,8 @@ async def test_guesses_cost_more(client: httpx2.AsyncClient, house: House) -> No
     await made(house, "caller")
     wrong = bearer("antiphon_00000000_" + "x" * 43)
     told = [(await client.get("/v1/me", headers=wrong)).status_code for _ in range(100)]
+    assert set(told) == {401, 429}
     assert told.count(401) < 50
-    assert told[-1] == 429
 
 
 @pytest.mark.parametrize("settings", settled(api_requests_per_minute=60, api_proxies="10.9.0.0/16"))
