@@ -13,8 +13,6 @@ from schemas.text.clean import identity, one_line, plain
 
 _ATTRIBUTES, _LONGEST_VALUE, _ATTRIBUTES_LENGTH = 64, 4000, 16_384
 """How many things may be known of a participant; characters of one, and of all of them."""
-KEYS = "0123456789*#ABCD"
-"""Those of a phone."""
 
 
 @dataclass(frozen=True, slots=True)

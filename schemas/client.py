@@ -23,6 +23,8 @@ LONGEST_TICKET = 200
 """Characters of what somebody types, of what somebody or something is called, and of a ticket."""
 MOST_DIGITS = 64
 """Keys pressed, in one message."""
+KEYS = "0123456789*#ABCD"
+"""Those of a phone."""
 
 Line = Annotated[str, AfterValidator(lambda text: one_line(text, len(text)))]
 """Whatever it was, it is one line now, without controls."""
@@ -272,7 +274,7 @@ class DtmfMessage(_FromClient):
     type: Literal["dtmf"]
     digits: Annotated[
         str,
-        Field(strict=True, min_length=1, max_length=MOST_DIGITS, pattern=r"^[0-9*#A-Da-d]+$"),
+        Field(strict=True, min_length=1, max_length=MOST_DIGITS, pattern=rf"^[{KEYS}abcd]+$"),
         AfterValidator(str.upper),
     ]
 

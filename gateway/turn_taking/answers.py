@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.turn_taking.state import Reply, State, Turn
-from schemas.text.sentences import ENDS, QUESTION_MARKS
+from schemas.text.sentences import ENDS, QUESTION_MARKS, sentences
 
 _MARKS = re.compile(f"[{QUESTION_MARKS}]")
 _ENDS = re.compile(f"[{ENDS}]")
@@ -82,7 +82,7 @@ def can_answer(question: str, text: str) -> bool:
     said = [word for word in words if word not in _LISTENS and (not _HUM.fullmatch(word) or _AGREES.fullmatch(word))]
     if not question or not said:
         return False
-    asked = re.split(r"[.!?…]\s+", question.strip())[-1]
+    asked = sentences(question.strip())[-1]
     return not (all(map(_AGREES.fullmatch, said)) and _WANTS_MORE_THAN_YES.match(asked))
 
 

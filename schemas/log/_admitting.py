@@ -4,7 +4,6 @@ import secrets
 from dataclasses import astuple, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import msgpack
 
@@ -57,8 +56,8 @@ class RedisAdmitting(Admitting):
 
     async def spend(self, who: str, allowance: Allowance, cost: float = 1.0) -> float:
         name = f"{keys.SPENT}:{who}"
-        limits: tuple[Any, ...] = (allowance.interval, str(allowance.at_once), str(cost))
-        return int(await self._server.command(name, "EVAL", _spend(), 1, name, *limits)) / 1e6
+        asked = msgpack.packb({"interval": allowance.interval, "at_once": allowance.at_once, "cost": cost})
+        return int(await self._server.command(name, "EVAL", _spend(), 1, name, asked)) / 1e6
 
 
 class MemoryAdmitting(Admitting):

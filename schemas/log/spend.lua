@@ -1,13 +1,13 @@
 -- Spend from an allowance that several processes share (schemas/access/allowance.py says the same in Python).
 --   KEYS[1]  whose
---   ARGV     interval between two in the long run, µs; how many at once; cost
+--   ARGV[1]  one msgpack map: interval (between two in the long run, µs), at_once (how many), cost
 -- Answers 0: spent; else nothing was, and it is worth asking again after so many µs. What is kept is one number: when all will
 -- have come back. It is gone by then.
-local interval, at_once, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local asked = cmsgpack.unpack(ARGV[1])
 local time = redis.call("TIME")
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local after = math.max(tonumber(redis.call("GET", KEYS[1]) or "0"), now) + math.floor(interval * cost + 0.5)
-local wait = after - math.floor(interval * at_once + 0.5) - now
+local after = math.max(tonumber(redis.call("GET", KEYS[1]) or "0"), now) + math.floor(asked.interval * asked.cost + 0.5)
+local wait = after - math.floor(asked.interval * asked.at_once + 0.5) - now
 if wait > 0 then
   return wait
 end

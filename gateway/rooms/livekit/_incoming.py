@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from livekit import rtc
 
-from gateway.inputs import KEYS, Digits, RoomInput, Typed
+from gateway.inputs import Digits, RoomInput, Typed
 from gateway.rooms.livekit._allowance import Allowance, Kind
 from gateway.rooms.livekit._chat import Chat, NotAMessage
 from gateway.rooms.livekit._connection import AGENT_SESSION, CHAT, EARLY_SOUND, OLD_CHAT
@@ -21,7 +21,7 @@ from gateway.rooms.livekit._outgoing import Outgoing
 from gateway.rooms.livekit._sdk import client_protocol
 from gateway.rooms.livekit.conventions.agent_session import AgentSession, wants_rtc_stats
 from gateway.rooms.livekit.conventions.rtvi import LABEL, Answer, Rtvi
-from schemas.client import LONGEST_MESSAGE
+from schemas.client import KEYS, LONGEST_MESSAGE
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.errors import AudioFileError

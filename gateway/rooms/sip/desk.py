@@ -11,6 +11,7 @@ from gateway.rooms.sip.dialing import NotDialled
 from gateway.rooms.sip.door import Phones
 from gateway.rooms.sip.places import is_address, is_number
 from gateway.rooms.sip.transfer import NotMoved, transfer
+from schemas.client import KEYS
 
 LetIn = Callable[[web.Request], None]
 """Raises web.HTTPForbidden or web.HTTPUnauthorized for who is no operator."""
@@ -36,7 +37,7 @@ class Dial(BaseModel):
     to: Annotated[str, AfterValidator(_whom)]
     agent: str = Field("", max_length=120)
     trunk: str = Field("", max_length=60)
-    digits: str = Field("", max_length=64, pattern=r"^[0-9*#A-Da-dwW]*$")
+    digits: str = Field("", max_length=64, pattern=rf"^[{KEYS}abcdwW]*$")
     wait: float = Field(60.0, gt=0, le=300)
 
 
@@ -49,7 +50,7 @@ class Transfer(BaseModel):
 class Keys(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    digits: str = Field(min_length=1, max_length=64, pattern=r"^[0-9*#A-Da-dwW]+$")
+    digits: str = Field(min_length=1, max_length=64, pattern=rf"^[{KEYS}abcdwW]+$")
 
 
 class Desk:

@@ -17,7 +17,6 @@ from aiosipua.uac import SipUAC
 from aiosipua.uas import SipUAS
 
 from gateway.bucket import Bucket
-from gateway.inputs import KEYS
 from gateway.rooms.sip import offers
 from gateway.rooms.sip.calls import Call, Calls, UserAgent
 from gateway.rooms.sip.dialing import UNANSWERED, dial, route
@@ -32,6 +31,7 @@ from gateway.rooms.sip.trunks import Trunks, load_trunks
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
 from gateway.sessions import log_away
 from gateway.sessions.reception import Reception
+from schemas.client import KEYS
 from schemas.config.settings import Settings
 from schemas.errors import SettingsError
 from schemas.process.numbers import numbers_shortened

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.inputs import KEYS, Digits, HungUp, RoomInput, Typed
+from gateway.inputs import Digits, HungUp, RoomInput, Typed
 from gateway.rooms.livekit.conventions._sending import ENOUGH, Scene, Send, SendData
 from gateway.rooms.livekit.facts import (
     ClipWords,
@@ -29,7 +29,7 @@ from gateway.rooms.livekit.facts import (
     UserText,
     WordsSounded,
 )
-from schemas.client import LONGEST_MESSAGE
+from schemas.client import KEYS, LONGEST_MESSAGE
 from schemas.events import STAGES
 from schemas.text.clean import one_line, well_formed
 
@@ -175,7 +175,7 @@ class Rtvi:
                     or not 0 < len(keys) <= 64
                     or not all(str(key) in _BUTTONS for key in keys)
                 ):
-                    return self._refuse(sender, id, "`dtmf` needs `buttons`: 1 to 64 of 0-9*#")
+                    return self._refuse(sender, id, "`dtmf` needs `buttons`: 1 to 64 of 0-9*#A-D")
                 return Answer([Digits(sender, "".join(str(key) for key in keys))])
             case "client-message":
                 return self._acknowledge(data, id, sender)
