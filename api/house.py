@@ -46,7 +46,12 @@ def house_of(request: Request) -> House:
     return house
 
 
-def _ready_house(request: Request) -> House:
+# async, as all that routes depend on: for a plain function FastAPI asks a thread, at each request
+async def _house(request: Request) -> House:
+    return house_of(request)
+
+
+async def _ready_house(request: Request) -> House:
     house = house_of(request)
     if house.waits_for:
         raise Problem(503, "log_away", house.waits_for, {"Retry-After": "2"})
@@ -54,5 +59,5 @@ def _ready_house(request: Request) -> House:
 
 
 Here = Annotated[House, Depends(_ready_house)]
-Anyhow = Annotated[House, Depends(house_of)]
+Anyhow = Annotated[House, Depends(_house)]
 """For routes that do not need the log."""

@@ -14,7 +14,7 @@ OFF = (
 )
 
 
-def _livekit(request: Request) -> Access:
+async def _livekit(request: Request) -> Access:
     livekit = house_of(request).livekit
     if livekit is None:
         raise Problem(503, "livekit_off", OFF)
