@@ -31,6 +31,10 @@ BENCHES = {
         "ops.bench.api",
         "one API process: how fast it reads, tokens a second, streams, and whether its loop is ever held",
     ),
+    "console": (
+        "ops.bench.console",
+        "a real Chromium at a call of 10,000 events and 500 live sessions: first paint, frames, long tasks",
+    ),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }
 

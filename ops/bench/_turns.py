@@ -91,7 +91,7 @@ def _turn(session: str, turn: int) -> list[list[Event]]:
         ],
         [
             TranscriptFinal(
-                turn=turn, utterance=utterance, participant="caller", text=_SAID, words=_words(_SAID), took=0.1, cause=cause
+                turn=turn, utterance=utterance, participant="caller", text=_SAID, words=words_of(_SAID), took=0.1, cause=cause
             )
         ],
         [TurnCommitted(turn=turn, why="end_of_turn", delay=0.4)],
@@ -102,7 +102,8 @@ def _turn(session: str, turn: int) -> list[list[Event]]:
     for index, text in enumerate(_REPLY):
         sound = AudioRef(key=f"{{p00}}:blob:{session}/{turn}.{index}", rate=22_050, samples=44_100)
         clip = ClipReady(
-            turn=turn, generation=0, index=index, audio=sound, duration=2.0, text=text, words=_words(text), took=0.1, cause=cause
+            turn=turn, generation=0, index=index, audio=sound, duration=2.0, text=text, words=words_of(text), took=0.1,
+            cause=cause,
         )  # fmt: skip
         steps.append([clip, PlaybackStarted(turn=turn, generation=0, index=index)])
         steps.append([PlaybackFinished(turn=turn, generation=0, index=index, position=2.0)])
@@ -110,7 +111,8 @@ def _turn(session: str, turn: int) -> list[list[Event]]:
     return steps
 
 
-def _words(text: str) -> list[Word]:
+def words_of(text: str, seconds: float = 2.0) -> list[Word]:
+    """Words of a sentence that takes so long, each as long as the other."""
     parts = text.split()
-    each = 2.0 / len(parts)
+    each = seconds / len(parts)
     return [Word(text=part, start=n * each, end=(n + 1) * each) for n, part in enumerate(parts)]

@@ -96,6 +96,7 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
           {turnsShown}
           <aside
             ref={beside}
+            aria-busy={!log.complete && log.failed === null}
             className="sticky flex flex-col self-start border-l border-line bg-surface"
             style={{ top: covered }}
           >
