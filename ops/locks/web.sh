@@ -36,6 +36,7 @@ stamp=$(sources | sha256sum | cut -c1-64)
 echo "web: building the app" >&2
 # Beside the old one, which somebody may be looking at.
 npx vite build --logLevel warn --emptyOutDir --outDir dist.new >&2
+said=$(node scripts/budget.mjs dist.new 2>&1) || { printf 'web: the first load is over its budget\n%s\n' "$said" >&2; exit 1; }
 printf '%s\n' "$stamp" >dist.new/.made-from
 rm -rf dist
 mv dist.new dist

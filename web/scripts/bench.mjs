@@ -15,7 +15,9 @@ function observe() {
       window.seen.long.push({
         startTime,
         duration,
-        by: script && `${script.invoker} ${script.sourceFunctionName} ${script.sourceURL.split("/").at(-1)} ${Math.round(script.duration)}`,
+        by:
+          script &&
+          `${script.invoker} ${script.sourceFunctionName} ${script.sourceURL.split("/").at(-1)} ${Math.round(script.duration)}`,
       });
     }
   }).observe({ type: "long-animation-frame", buffered: true });
@@ -43,13 +45,16 @@ try {
     const started = Date.now();
     await work();
     const took = Date.now() - started;
-    const told = await page.evaluate((from) => {
-      const tasks = window.seen.tasks.filter(({ startTime }) => startTime >= from).map(({ duration }) => duration);
-      const long = (window.seen.long ?? []).filter(({ startTime }) => startTime >= from);
-      const frames = window.seen.frames.filter((at) => at >= from);
-      const gaps = frames.slice(1).map((at, index) => at - frames[index]);
-      return { tasks, long, gaps, rows: document.querySelectorAll("[role=option], tbody tr, article").length };
-    }, performanceOf(name) ? 0 : began);
+    const told = await page.evaluate(
+      (from) => {
+        const tasks = window.seen.tasks.filter(({ startTime }) => startTime >= from).map(({ duration }) => duration);
+        const long = (window.seen.long ?? []).filter(({ startTime }) => startTime >= from);
+        const frames = window.seen.frames.filter((at) => at >= from);
+        const gaps = frames.slice(1).map((at, index) => at - frames[index]);
+        return { tasks, long, gaps, rows: document.querySelectorAll("[role=option], tbody tr, article").length };
+      },
+      performanceOf(name) ? 0 : began,
+    );
     const gaps = [...told.gaps].sort((one, other) => one - other);
     const total = gaps.reduce((sum, gap) => sum + gap, 0);
     acts[name] = {

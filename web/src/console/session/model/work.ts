@@ -44,6 +44,10 @@ export function toldAt(event: LogEvent): number {
 
 class Desk {
   private readonly drafts = new Map<string, Draft>();
+  /** Those that are waited for: a call of hundreds of turns has few at a time. */
+  private readonly pending = new Set<Draft>();
+  /** What the LLM makes for each turn. */
+  private readonly replies = new Map<number | null, Draft[]>();
 
   all(): Work[] {
     return [...this.drafts.values()].sort((one, other) => one.asked_s - other.asked_s);
@@ -82,6 +86,8 @@ class Desk {
       seqs: [],
     };
     this.drafts.set(key, draft);
+    this.pending.add(draft);
+    if (stage === "llm") this.replies.set(event.turn, [...(this.replies.get(event.turn) ?? []), draft]);
     return draft;
   }
 
@@ -104,27 +110,45 @@ class Desk {
   private finish(event: LogEvent, key: string, stage: Stage, what: string): void {
     const draft = this.result(event, key, stage, what);
     draft.ended_s = toldAt(event);
-    if (draft.outcome === "pending") draft.outcome = "done";
+    if (draft.outcome === "pending") this.settle(draft, "done");
+  }
+
+  private forget(key: string): void {
+    const draft = this.drafts.get(key);
+    if (draft === undefined) return;
+    this.drafts.delete(key);
+    this.pending.delete(draft);
+    this.replies.set(draft.turn, this.replies.get(draft.turn)?.filter((one) => one !== draft) ?? []);
+  }
+
+  private settle(draft: Draft, outcome: Work["outcome"]): void {
+    draft.outcome = outcome;
+    this.pending.delete(draft);
+  }
+
+  private stale(draft: Draft, event: LogEvent, because: string): void {
+    this.settle(draft, "stale");
+    draft.because = because;
+    draft.ended_s = toldAt(event);
   }
 
   private captured(event: LogEvent): void {
     const replaced = this.drafts.get(`stt/${event.body.replaces}`);
-    if (replaced?.outcome === "pending") stale(replaced, event, "what was said went on, and was transcribed as one");
+    if (replaced?.outcome === "pending")
+      this.stale(replaced, event, "what was said went on, and was transcribed as one");
     this.open(event, `stt/${event.body.utterance}`, "stt", "the caller’s words").seqs.push(event.seq);
   }
 
   /** An answer is owed from here on, unless one is being made already or the agent speaks of its own accord. */
   private committed(event: LogEvent): void {
     if (OWN.has(String(event.body.why))) return;
-    const standing = [...this.drafts.values()].some(
-      (one) => one.stage === "llm" && one.turn === event.turn && (one.outcome === "pending" || one.outcome === "done"),
-    );
+    const standing = this.replies.get(event.turn)?.some(({ outcome }) => outcome === "pending" || outcome === "done");
     if (!standing) this.open(event, `llm/${event.turn}.?`, "llm", "the reply").seqs.push(event.seq);
   }
 
   private sentence(event: LogEvent): void {
     if (event.body.cause !== undefined) {
-      this.drafts.delete(`llm/${event.turn}.?`);
+      this.forget(`llm/${event.turn}.?`);
       this.result(event, llmKey(event), "llm", "the reply");
     }
     const index = number(event.body.index);
@@ -150,7 +174,7 @@ class Desk {
       draft.retries.push(message);
       return;
     }
-    draft.outcome = event.type === "stage.failed" ? "failed" : "expired";
+    this.settle(draft, event.type === "stage.failed" ? "failed" : "expired");
     draft.because = message;
     draft.ended_s = toldAt(event);
   }
@@ -165,26 +189,19 @@ class Desk {
 
   /** What was made for an older generation and did not sound never will. */
   private raise(event: LogEvent, raised: number): void {
-    for (const one of this.drafts.values()) {
+    for (const one of this.pending) {
       const older = one.generation !== null && one.generation < raised && one.stage !== "stt";
-      if (older && one.outcome === "pending") stale(one, event, "the conversation had moved on");
+      if (older) this.stale(one, event, "the conversation had moved on");
     }
   }
 
   private close(event: LogEvent, belongs: (one: Draft) => boolean): void {
-    for (const one of this.drafts.values())
-      if (one.outcome === "pending" && belongs(one)) stale(one, event, "the turn was over before it was done");
+    for (const one of this.pending) if (belongs(one)) this.stale(one, event, "the turn was over before it was done");
   }
 }
 
 const WHAT: Record<Stage, string> = { stt: "the caller’s words", llm: "the reply", tts: "the voice" };
 const OWN: ReadonlySet<string> = new Set(["greeting", "say", "fallback", "repeat", "filler"]);
-
-function stale(draft: Draft, event: LogEvent, because: string): void {
-  draft.outcome = "stale";
-  draft.because = because;
-  draft.ended_s = toldAt(event);
-}
 
 function llmKey(event: LogEvent): string {
   return `llm/${event.turn}.${generation(event) ?? 0}`;

@@ -47,7 +47,7 @@ export function draw(brush: CanvasRenderingContext2D, width: number, score: Scor
     brush.fillRect(from, middle - 6, Math.max(1, x(to) - from), 12);
   }
   parts(brush, width, score, colour, x);
-  notes(brush, score, colour, x);
+  notes(brush, width, score, colour, x);
 }
 
 export function xOf(view: Window, seconds: number, width: number): number {
@@ -132,10 +132,11 @@ export function markColour(kind: string): string {
 }
 
 /** What went otherwise than it should, each a diamond. */
-function notes(brush: CanvasRenderingContext2D, { notes }: Score, colour: Colour, x: X): void {
+function notes(brush: CanvasRenderingContext2D, width: number, { notes }: Score, colour: Colour, x: X): void {
   const middle = HEIGHT - ROWS.notes / 2;
   for (const note of notes) {
     const at = x(note.at_s);
+    if (at < -5 || at > width + 5) continue;
     brush.fillStyle = colour(markColour(note.kind));
     brush.beginPath();
     brush.moveTo(at, middle - 5);

@@ -1,7 +1,7 @@
 import { type PointerEvent, useEffect, useRef, useState } from "react";
 import { clockTime } from "@/console/session/model/figures";
 import { type Clock, useClock } from "@/console/session/player/clock";
-import { draw, HEIGHT, type Score, secondsAt, xOf } from "@/console/session/player/draw";
+import { type Colour, draw, HEIGHT, type Score, secondsAt, xOf } from "@/console/session/player/draw";
 import { pan, type Window, zoom } from "@/console/session/player/window";
 
 interface Props {
@@ -32,7 +32,12 @@ export function Timeline({ clock, score, view, onView, onMove }: Props) {
     brush.canvas.height = Math.round(HEIGHT * sharp);
     brush.setTransform(sharp, 0, 0, sharp, 0, 0);
     const style = getComputedStyle(document.documentElement);
-    draw(brush, width, { ...score, view }, (name) => style.getPropertyValue(name).trim());
+    draw(
+      brush,
+      width,
+      { ...score, view },
+      remembered((name) => style.getPropertyValue(name).trim()),
+    );
   }, [score, view, width, theme]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: each second that passes is a move
@@ -86,6 +91,16 @@ export function Timeline({ clock, score, view, onView, onMove }: Props) {
       ) : null}
     </div>
   );
+}
+
+/** Asked once for each name: a long call is thousands of bars. */
+function remembered(ask: Colour): Colour {
+  const known = new Map<string, string>();
+  return (name) => {
+    const found = known.get(name) ?? ask(name);
+    known.set(name, found);
+    return found;
+  };
 }
 
 /** Pixels from a mark within which its sentence is told. */
