@@ -197,7 +197,8 @@ def test_the_benchmarks_are_listed() -> None:
     code, out, _ = invoke("bench", "list", "--json")
     assert code == console.DONE
     assert set(json.loads(out)) == {
-        "latency", "api", "barge-in", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch", "scale-stt",
+        "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
+        "scale-stt",
     }  # fmt: skip
 
 

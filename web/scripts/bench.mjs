@@ -9,19 +9,6 @@ const SIZE = { width: 1440, height: 900 };
 function observe() {
   window.seen = { tasks: [], frames: [] };
   new PerformanceObserver((list) => {
-    for (const { startTime, duration, scripts } of list.getEntries()) {
-      const script = [...scripts].sort((one, other) => other.duration - one.duration)[0];
-      window.seen.long = window.seen.long ?? [];
-      window.seen.long.push({
-        startTime,
-        duration,
-        by:
-          script &&
-          `${script.invoker} ${script.sourceFunctionName} ${script.sourceURL.split("/").at(-1)} ${Math.round(script.duration)}`,
-      });
-    }
-  }).observe({ type: "long-animation-frame", buffered: true });
-  new PerformanceObserver((list) => {
     for (const { startTime, duration } of list.getEntries()) window.seen.tasks.push({ startTime, duration });
   }).observe({ type: "longtask", buffered: true });
   const frame = (at) => {
@@ -48,12 +35,11 @@ try {
     const told = await page.evaluate(
       (from) => {
         const tasks = window.seen.tasks.filter(({ startTime }) => startTime >= from).map(({ duration }) => duration);
-        const long = (window.seen.long ?? []).filter(({ startTime }) => startTime >= from);
         const frames = window.seen.frames.filter((at) => at >= from);
         const gaps = frames.slice(1).map((at, index) => at - frames[index]);
-        return { tasks, long, gaps, rows: document.querySelectorAll("[role=option], tbody tr, article").length };
+        return { tasks, gaps, rows: document.querySelectorAll("[role=option], tbody tr, article").length };
       },
-      performanceOf(name) ? 0 : began,
+      opensAnew(name) ? 0 : began,
     );
     const gaps = [...told.gaps].sort((one, other) => one - other);
     const total = gaps.reduce((sum, gap) => sum + gap, 0);
@@ -64,8 +50,6 @@ try {
       worst_frame_ms: Math.round(gaps.at(-1) ?? 0),
       rows: told.rows,
     };
-    if (process.env.BENCH_WHY) console.error(name, JSON.stringify(acts[name]));
-    if (process.env.BENCH_WHY) acts[name].long = told.long.sort((a, b) => b.duration - a.duration).slice(0, 4);
   };
   const wheel = async (by, steps) => {
     for (let step = 0; step < steps; step++) {
@@ -173,7 +157,7 @@ try {
   await browser.close();
 }
 
-/** Of acts that open a page anew all counts. */
-function performanceOf(name) {
+/** Of an act that opens a page anew all counts. */
+function opensAnew(name) {
   return ["open_past", "link", "follow_live", "follow_sessions"].includes(name);
 }
