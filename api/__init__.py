@@ -1,2 +1,1 @@
-"""The HTTP API: tokens, rooms, sessions, replay. It comes later; so far there are phones in LiveKit rooms (`telephony`), which
-`antiphon sip` asks for."""
+"""The HTTP API, and the web app it serves. What all requests share is `house`; what is asked of it, a file of `routes` each."""

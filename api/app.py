@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -109,6 +110,9 @@ def create_app(house: House) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.house = house
+    app.state.paths = frozenset(
+        route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)
+    )
     handle_problems(app)
     for router in ROUTERS:
         app.include_router(router)

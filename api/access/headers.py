@@ -14,13 +14,14 @@ _PLAYED = ("audio/", "video/")
 
 def policy(connects: Iterable[str] = ()) -> str:
     """The Content-Security-Policy of the app's page. `connects`: what else it talks to than the API: gateways, LiveKit, avatars.
-    Scripts are files of ours, no others; styles are written by libraries, too; worklets, workers and avatars come as blobs."""
+    Scripts and styles are files of ours, no others (a style that a script sets on an element is no such); worklets, workers and
+    avatars come as blobs."""
     connect = " ".join(dict.fromkeys(("'self'", "blob:", "data:", *connects)))
     return "; ".join(
         (
             "default-src 'self'",
             "script-src 'self'",
-            "style-src 'self' 'unsafe-inline'",
+            "style-src 'self'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
             "media-src 'self' blob: data: mediastream:",

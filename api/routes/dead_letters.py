@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 LetterName = Annotated[str, Path(max_length=40)]
 _SENTENCES = {
     Outcome.OK: "the job is in its queue again, with all its time before it",
-    Outcome.CLOSED: "its session is over: nobody would hear of it",
+    Outcome.CLOSED: "its session has ended, or its log is no longer kept: nobody would hear of it",
     Outcome.STALE: "its session has gone on without it: what it would bring is no longer wanted",
     Outcome.EMPTY: "the job itself was not kept: an older version filed this letter",
 }

@@ -60,7 +60,9 @@ async def renew(who: Caller, house: Here) -> Signed:
 @router.get("/v1/me")
 async def me(request: Request, who: Caller, house: Here) -> Me:
     """Who asks, what they may, and what there is."""
-    return Me(name=who.name, role=who.role, development=await house.gate.is_open(), features=_features(request, house))
+    phones = any("sip" in one.transports for one in await house.bus.gateways())
+    features = _features(request, house, phones)
+    return Me(name=who.name, role=who.role, development=await house.gate.is_open(), features=features)
 
 
 def _signed(found: tuple[str, Who, int]) -> Signed:
@@ -68,13 +70,14 @@ def _signed(found: tuple[str, Who, int]) -> Signed:
     return Signed(ticket=ticket, name=who.name, role=who.role, expires_in=seconds)
 
 
-def _features(request: Request, house: House) -> Features:
-    """What the routes and the settings make possible; whether it works just now, `/v1/gateways` and `/v1/livekit/status` say."""
-    paths = request.app.openapi()["paths"]
+def _features(request: Request, house: House, phones: bool) -> Features:
+    """What the routes and the settings make possible, here or at a gateway; whether it works just now, `/v1/gateways` and
+    `/v1/livekit/status` say."""
+    paths = request.app.state.paths
     return Features(
         websocket="/v1/ws/ticket" in paths,
         livekit=house.livekit is not None,
-        phones=bool(house.settings.sip_listen) and any(path.startswith("/v1/phones") for path in paths),
+        phones=phones or bool(house.settings.sip_listen),
         listen="/v1/sessions/{session}/listen" in paths,
         replay="/v1/sessions/{session}/fork" in paths,
     )

@@ -1,5 +1,6 @@
 """Rooms of the LiveKit server, for operators: made, listed, closed; who is in them; messages and agents sent there."""
 
+import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -234,9 +235,11 @@ async def mute_participant(
 
 @router.delete("/{room}/participants/{identity:path}", status_code=204)
 async def remove_participant(_: Operator, livekit: LiveKitHere, room: Named, identity: Whom) -> None:
-    """Put somebody out. Who still has a good token (LIVEKIT_TOKEN_TTL) can come back; an agent of ours does not."""
+    """Put somebody out; an agent of ours stays out. LiveKit Cloud takes none of the tokens they had until now; another server
+    lets them come back until theirs ends (LIVEKIT_TOKEN_TTL)."""
+    out = api.RoomParticipantIdentity(room=room, identity=identity, revoke_token_ts=int(time.time()))
     async with asking(livekit) as server:
-        await server.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=identity))
+        await server.room.remove_participant(out)
 
 
 @router.post("/{room}/messages")

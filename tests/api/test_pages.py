@@ -111,13 +111,13 @@ async def test_only_looks_are_pages(client: httpx2.AsyncClient) -> None:
 
 
 async def test_the_policy_is_strict(client: httpx2.AsyncClient, house: House) -> None:
-    """Scripts are files of ours; it may connect to the gateways that are there and to nobody else; nobody frames it."""
+    """Scripts and styles are files of ours; it connects to the gateways that are there and to nobody else; nobody frames it."""
     await house.bus.advertise(
         GatewaySeen("g", "wss://voice.example.com/ws", "ws://10.0.0.1:8765/ws", 5, 0, False, ("websocket",)), 30
     )
     told = (await client.get("/", headers=BROWSER)).headers["content-security-policy"]
     rules = dict(rule.strip().split(" ", 1) for rule in told.split(";"))
-    assert rules["script-src"] == "'self'"
+    assert rules["script-src"] == rules["style-src"] == "'self'"
     assert rules["frame-ancestors"] == rules["object-src"] == rules["base-uri"] == "'none'"
     assert rules["worker-src"] == "'self' blob:"
     assert rules["connect-src"].split() == [

@@ -61,6 +61,7 @@ async def _called(client: httpx2.AsyncClient, party: Party, **more: Any) -> str:
 async def test_somebody_is_rung_up_and_hung_up_on(tmp_path: Path, secret: str) -> None:
     """An operator's call is a session of a gateway; keys are pressed in it, it is hung up; with a secret as without."""
     async with office(tmp_path, secret=secret) as here, Party(here.phones.port) as party, api(here, secret) as client:
+        assert (await client.get("/v1/me")).json()["features"]["phones"]  # it is the gateway's, not the API's setting
         session = await _called(client, party)
         await here.event(session, lambda event: event.type == "playback.started")
         pressed = await client.post(f"/v1/phones/calls/{session}/keys", json={"digits": "1w2#"})

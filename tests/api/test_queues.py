@@ -8,8 +8,9 @@ from api.house import House
 from api.problems import Problem
 from api.queue_watch import QueueWatch
 from api.way_in import WayIn
-from schemas.bus import GatewaySeen, Outcome, StageSeen
+from schemas.bus import GatewaySeen, Outcome, Publication, StageSeen
 from schemas.errors import BusUnavailable
+from schemas.events import SessionEnded
 from schemas.log import MemoryBus
 from tests.api.listening import listening
 from tests.schemas.log.talk import FAILED, SENTENCE, Gateway, take_one, tts
@@ -161,6 +162,16 @@ async def test_what_nobody_wants_is_said(client: httpx2.AsyncClient, house: Hous
     assert "gone on without it" in answer["detail"]
     assert (await client.delete(f"/v1/dead-letters/{letter.id}")).status_code == 204
     assert (await client.delete(f"/v1/dead-letters/{letter.id}")).status_code == 404
+
+
+async def test_a_letter_of_a_session_that_is_over_says_so(client: httpx2.AsyncClient, house: House) -> None:
+    """Nobody would hear the job's answer: the letter stays, and the answer names the reason."""
+    await bury(house, 1)
+    [letter] = await house.bus.dead_letters()
+    await house.bus.close(letter.session, 1, Publication(9, [SessionEnded(reason="hang_up")]))
+    answer = (await client.post(f"/v1/dead-letters/{letter.id}/retry")).json()
+    assert (answer["outcome"], "its session has ended" in answer["detail"]) == ("CLOSED", True)
+    assert len(await house.bus.dead_letters()) == 1
 
 
 @pytest.mark.parametrize("cursor", ["x", "0.1", "../../etc", "0.1-1\n", "9" * 41])

@@ -30,6 +30,14 @@ from schemas.config.settings import Settings
 ROOT = Path(__file__).parents[2]
 ANTIPHON = ("gateway", "api", "stt", "llm", "tts", "llm-server")
 POOLS = ("stt", "llm", "tts")
+NOT_HANDED_ON = {
+    "API_ALLOWED_HOSTS": "asked for where there is no secret",
+    "GATEWAY_ALLOWED_HOSTS": "asked for where there is no secret",
+    "API_WEB": "the image has the app",
+    "DRAIN": "stop_grace_period goes with it",
+    "GATEWAY_ID": "several gateways would have one name",
+}
+"""Settings that containers do not take from outside, and why."""
 SECRET = "0123456789abcdef0123456789abcdef"
 
 PASSWORD = "f00d" * 12
@@ -70,7 +78,9 @@ def services(**variables: str) -> dict[str, Any]:
 def started(service: Mapping[str, Any], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
     """The service's command as a process that sees the file's environment and no other."""
     scripts = sysconfig.get_path("scripts")
-    environment = {"PATH": f"{scripts}:/usr/bin:/bin", **{k: str(v) for k, v in service["environment"].items()}}
+    mounted = {volume.split(":")[1] for volume in service.get("volumes", ())}
+    given = {name: str(folder) if value in mounted else str(value) for name, value in service["environment"].items()}
+    environment = {"PATH": f"{scripts}:/usr/bin:/bin", **given}
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             [f"{scripts}/antiphon", *service["command"]],
@@ -159,8 +169,41 @@ def test_no_container_has_rights_it_does_not_need() -> None:
 def test_every_variable_is_one_we_read() -> None:
     """Each name in an environment is a setting, so that none is silently ignored."""
     known = {name.upper() for name in Settings.model_fields}
-    for name in ANTIPHON:
+    for name in (*ANTIPHON, "telephone"):
         assert set(services()[name]["environment"]) <= known, name
+
+
+def test_every_setting_is_handed_on() -> None:
+    """What `.env.example` documents reaches the containers that read it; what does not is named above, with the reason."""
+    handed_on = {variable for name in (*ANTIPHON, "telephone") for variable in services()[name]["environment"]}
+    assert {name.upper() for name in Settings.model_fields} - handed_on == set(NOT_HANDED_ON)
+
+
+def test_agents_that_are_saved_reach_calls() -> None:
+    """API and gateways read one folder: a volume, or the folder of the machine that AGENTS names; the image has it writable."""
+    for variables, source in (({}, "agents"), ({"AGENTS": "./mine"}, "./mine")):
+        found = services(**variables)
+        for name in ("api", "gateway", "telephone"):
+            assert found[name]["environment"]["AGENTS"] == "/agents"
+            assert f"{source}:/agents" in found[name]["volumes"], name
+    assert re.search(r"install -d -o antiphon .*/agents\b", (ROOT / "ops/deploy/docker/Dockerfile").read_text())
+
+
+def test_phones_reach_the_gateway_that_answers_them() -> None:
+    """On request there is a gateway with a trunk file whose ports for signals and sound are those it says in its calls."""
+    found = services(SIP_PORT="5070", SIP_PORTS="30000-30099", SIP_TRUNKS="./mine.toml", SIP_ADDRESS="192.0.2.7")[
+        "telephone"
+    ]
+    told = found["environment"]
+    assert found["profiles"] == ["trunks"]
+    assert (told["SIP_LISTEN"], told["SIP_PORTS"]) == ("0.0.0.0:5070", "30000-30099")
+    assert told["SIP_ADDRESS"] == "192.0.2.7"
+    assert {"5070:5070/udp", "5070:5070/tcp", "30000-30099:30000-30099/udp"} < set(found["ports"])
+    assert f"./mine.toml:{told['SIP_TRUNKS']}:ro" in found["volumes"]
+    usual = services()["telephone"]["environment"]
+    first, last = map(int, usual["SIP_PORTS"].split("-"))
+    assert int(usual["SIP_CALLS"]) * 2 <= last - first + 1  # two a call
+    assert told["GATEWAY_PUBLIC_URL"] != services()["gateway"]["environment"]["GATEWAY_PUBLIC_URL"]
 
 
 @pytest.mark.parametrize("name", ANTIPHON)

@@ -787,7 +787,8 @@ export interface paths {
         post?: never;
         /**
          * Remove Participant
-         * @description Put somebody out. Who still has a good token (LIVEKIT_TOKEN_TTL) can come back; an agent of ours does not.
+         * @description Put somebody out; an agent of ours stays out. LiveKit Cloud takes none of the tokens they had until now; another server
+         *     lets them come back until theirs ends (LIVEKIT_TOKEN_TTL).
          */
         delete: operations["remove_participant_v1_rooms__room__participants__identity__delete"];
         options?: never;
