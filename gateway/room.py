@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from gateway.inputs import RoomInput
 from schemas.audio import Pcm
-from schemas.client import TimedWord, ToClient, WordsMessage
+from schemas.client import Shape, TimedWord, ToClient, WordsMessage
 from schemas.clock import Clock
 from schemas.events import TransportName
 
@@ -18,7 +18,7 @@ from schemas.events import TransportName
 class WordsAhead:
     """When the words of one part of a sentence are heard, whose sound is pushed next. `offset`: samples from the next one pushed
     to the part's first; `words`: in seconds from that; `rest`: those of the sentence's further parts, as far as they are known
-    already, likewise; `whole`: no others will come."""
+    already, likewise; `whole`: no others will come; `visemes`: the part's shapes of the mouth, () where none are known."""
 
     turn: int
     index: int
@@ -27,11 +27,17 @@ class WordsAhead:
     words: tuple[TimedWord, ...]
     rest: tuple[TimedWord, ...]
     whole: bool
+    visemes: tuple[Shape, ...] = ()
 
     def message(self, pushed: int) -> WordsMessage:
         """For a client that was sent `pushed` samples since its `ready`: what is missing comes in time."""
         return WordsMessage(
-            turn=self.turn, index=self.index, part=self.part, offset=pushed + self.offset, words=self.words
+            turn=self.turn,
+            index=self.index,
+            part=self.part,
+            offset=pushed + self.offset,
+            words=self.words,
+            visemes=self.visemes,
         )
 
 

@@ -36,6 +36,10 @@ Activity = Literal["listening", "thinking", "speaking"]
 """What an agent does."""
 TimedWord = tuple[str, float, float]
 """One word: its text, and when it sounds, from and to, in seconds."""
+Shape = tuple[str, float]
+"""A shape of the mouth (`Viseme` of schemas/events.py), and until when, in seconds: from the end of the one before it."""
+MOST_SHAPES = 600
+"""Shapes of one part of a sentence; of more the first ones are told."""
 
 ErrorCode = Literal[
     "start",
@@ -120,7 +124,8 @@ class SentenceMessage(_ToClient):
 
 class WordsMessage(_ToClient):
     """When the words of one part of a sentence are heard, never later than their sound: in seconds from sample `offset` of the
-    sound sent since `ready`. After a pause a part is told again, at its new place."""
+    sound sent since `ready`. After a pause a part is told again, at its new place. `visemes`: the shapes of the mouth from
+    `offset` on, one after the other without a gap, for whoever shows a face; left out where the TTS tells none."""
 
     type: Literal["words"] = "words"
     turn: int
@@ -128,6 +133,7 @@ class WordsMessage(_ToClient):
     part: int
     offset: int
     words: tuple[TimedWord, ...]
+    visemes: Annotated[tuple[Shape, ...], Field(max_length=MOST_SHAPES, exclude_if=lambda shapes: not shapes)] = ()
 
 
 class ClearMessage(_ToClient):

@@ -13,8 +13,8 @@ from gateway.room import Room, WordsAhead
 from gateway.sound.tap import Tap
 from gateway.turn_taking import Played
 from schemas.audio import AudioRef, Pcm
-from schemas.client import TimedWord
-from schemas.events import ClipReady, Word
+from schemas.client import MOST_SHAPES, Shape, TimedWord
+from schemas.events import ClipReady, Viseme, Word
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.playback")
@@ -38,6 +38,7 @@ class _Part:
     number: int
     audio: AudioRef
     words: Sequence[Word] = ()
+    visemes: Sequence[Viseme] = ()
     pcm: Pcm | None = None
 
 
@@ -59,12 +60,12 @@ class Sound:
         self._task: asyncio.Task[None] | None = None
         self._resampler: soxr.ResampleStream | None = None
 
-    def add(self, audio: AudioRef, last: bool, words: Sequence[Word] = ()) -> None:
+    def add(self, audio: AudioRef, last: bool, words: Sequence[Word] = (), visemes: Sequence[Viseme] = ()) -> None:
         """A further part; a key known already is not added again."""
         if any(part.audio.key == audio.key for part in self.parts):
             self.final = self.final or last
             return
-        part = _Part(len(self.parts), audio, words)
+        part = _Part(len(self.parts), audio, words, visemes)
         self.parts.append(part)
         self._wanted.append(part)
         self.final = self.final or last
@@ -144,9 +145,10 @@ class Playback:
     def prepare(self, clip: ClipReady) -> None:
         """A clip is ready: fetch it now, so that no fetch is on the way when it is to sound."""
         if clip.phrase is not None:
-            self._phrase(clip.phrase).add(clip.audio, clip.last, clip.words)
+            self._phrase(clip.phrase).add(clip.audio, clip.last, clip.words, clip.visemes)
         elif clip.turn is not None and clip.generation is not None:
-            self._sound((clip.turn, clip.generation, clip.index)).add(clip.audio, clip.last, clip.words)
+            sound = self._sound((clip.turn, clip.generation, clip.index))
+            sound.add(clip.audio, clip.last, clip.words, clip.visemes)
             self.pump()
 
     def forget(self, turn: int, below: int | None = None) -> None:
@@ -259,10 +261,9 @@ class Playback:
     def _announce(self, now: _Now, part: _Part, begin: int) -> None:
         now.announced.add(part.number)
         if part.words:
-            words, rest = _timed(part.words), _rest(now.sound, part)
-            self._room.send(
-                WordsAhead(now.turn, now.index, part.number, begin - now.pushed, words, rest, whole=now.sound.final)
-            )
+            words, rest, shapes = _timed(part.words), _rest(now.sound, part), _shapes(part.visemes)
+            whole, offset = now.sound.final, begin - now.pushed
+            self._room.send(WordsAhead(now.turn, now.index, part.number, offset, words, rest, whole, shapes))
 
     def _take_back(self, now: _Now) -> None:
         if now.held or not now.pushed:
@@ -327,3 +328,8 @@ def _rest(sound: Sound, part: _Part) -> tuple[TimedWord, ...]:
 
 def _timed(words: Sequence[Word], begin: float = 0.0) -> tuple[TimedWord, ...]:
     return tuple((word.text, round(begin + word.start, 3), round(begin + word.end, 3)) for word in words)
+
+
+def _shapes(visemes: Sequence[Viseme]) -> tuple[Shape, ...]:
+    """They cover their clip without a gap, so the end of each is enough."""
+    return tuple((viseme.shape, round(viseme.end, 3)) for viseme in visemes[:MOST_SHAPES])

@@ -65,6 +65,10 @@ RECORDED: list[tuple[ToClient, str]] = [
         WordsMessage(turn=1, index=1, part=0, offset=12_000, words=(("And", 0.0, 0.25), ("more.", 0.25, 0.5))),
         '{"type":"words","turn":1,"index":1,"part":0,"offset":12000,"words":[["And",0.0,0.25],["more.",0.25,0.5]]}',
     ),
+    (
+        WordsMessage(turn=1, index=0, part=0, offset=0, words=(("Bee", 0.0, 0.3),), visemes=(("PP", 0.1), ("I", 0.3))),
+        '{"type":"words","turn":1,"index":0,"part":0,"offset":0,"words":[["Bee",0.0,0.3]],"visemes":[["PP",0.1],["I",0.3]]}',
+    ),
     (ClearMessage(), '{"type":"clear"}'),
     (
         MetricsMessage(turn=1, stt=0.0, tts=0.0, end_of_turn=0.7438),
@@ -210,6 +214,7 @@ def test_the_schema_is_fit_for_types() -> None:
     }
     assert {name: fields for name, fields in optional.items() if fields} == {
         "ReadyMessage": {"warnings"},
+        "WordsMessage": {"visemes"},
         "MetricsMessage": {"end_of_turn", "stt", "llm", "tts"},
         "StartMessage": {"rate", "agent", "participant", "name", "room", "session", "ticket"},
     }  # fmt: skip

@@ -296,7 +296,7 @@ class Captions:
             late = max(0.0, start - sentence.begin) if part else 0.0  # of parts before it nothing was known
             known = tuple((word, begin + late, end + late) for word, begin, end in (*words, *message.rest))
             yield from _time(reply, sentence, known, complete=message.whole)
-        yield ClipWords(self._clips[key], segment, text, round(start - played, 3), words)
+        yield ClipWords(self._clips[key], segment, text, round(start - played, 3), words, message.visemes)
 
     def _end_reply(self, message: TurnMessage) -> Iterator[Fact]:
         reply = self._reply

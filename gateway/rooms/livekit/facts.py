@@ -82,7 +82,8 @@ class ReplyEnded:
 class ClipWords:
     """Timings of one clip whose sound leaves `ahead` seconds from now (negative: it goes on after a pause).
 
-    `sequence` counts clips; the same clip, told again, keeps its number. `words`: (text, start, end), seconds from its beginning.
+    `sequence` counts clips; the same clip, told again, keeps its number. `words`: (text, start, end), seconds from its beginning;
+    `visemes`: (shape of the mouth, end), likewise, without a gap.
     """
 
     sequence: int
@@ -90,6 +91,7 @@ class ClipWords:
     text: str
     ahead: float
     words: tuple[tuple[str, float, float], ...]
+    visemes: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

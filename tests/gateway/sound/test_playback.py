@@ -1,6 +1,7 @@
 """Playback: exact to the sample, whatever is paused, resumed, taken back or late."""
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from gateway.room import WordsAhead
 from gateway.rooms.memory.room import MemoryRoom
 from gateway.sound.playback import LEAD, Playback
 from schemas.audio import AudioRef
-from schemas.events import ClipReady, Word
+from schemas.client import MOST_SHAPES
+from schemas.events import ClipReady, Viseme, Word
 from workers.testing import LoopClock, VirtualLoop, virtually
 
 RATE = 16_000
@@ -29,7 +31,9 @@ class Bench:
         await asyncio.sleep(self.delay)
         return self.blobs.get(key)
 
-    def clip(self, seconds: float, *, part: int = 0, last: bool = True, rate: int = RATE) -> ClipReady:
+    def clip(
+        self, seconds: float, *, part: int = 0, last: bool = True, rate: int = RATE, visemes: Sequence[Viseme] = ()
+    ) -> ClipReady:
         samples = int(seconds * rate)
         pcm = (np.arange(self.count, self.count + samples) % 30_000).astype(np.int16)
         self.count += samples
@@ -37,7 +41,10 @@ class Bench:
         self.blobs[key] = pcm.tobytes()
         ref = AudioRef(key=key, rate=rate, samples=samples)
         words = [Word(text="word", start=0.1, end=0.2)]
-        clip = ClipReady(turn=1, generation=1, index=0, part=part, last=last, audio=ref, duration=seconds, words=words)
+        clip = ClipReady(
+            turn=1, generation=1, index=0, part=part, last=last, audio=ref, duration=seconds, words=words,
+            visemes=list(visemes),
+        )  # fmt: skip
         self.playback.prepare(clip)
         return clip
 
@@ -252,3 +259,21 @@ async def test_words_of_parts_to_come() -> None:
     told = bench.room.told(WordsAhead)
     assert [words.rest for words in told] == [(("word", 0.6, 0.7),), (), ()]
     assert [words.whole for words in told] == [False, False, True]
+
+
+@virtually
+async def test_shapes_of_the_mouth_come_with_the_words() -> None:
+    """Visemes are told as shapes and their ends, with the words of their part and not with another's, and never too many."""
+    bench = Bench()
+    shown = [Viseme(shape="PP", start=0, end=0.1), Viseme(shape="aa", start=0.1, end=0.5)]
+    many = [Viseme(shape="aa" if at % 2 else "E", start=at / 2000, end=(at + 1) / 2000) for at in range(1000)]
+    bench.play(
+        bench.clip(0.5, part=0, last=False, visemes=shown),
+        bench.clip(0.5, part=1, last=False, visemes=many),
+        bench.clip(0.5, part=2),
+    )
+    await bench.run(2.0)
+    first, second, third = (words.message(0).visemes for words in bench.room.told(WordsAhead))
+    assert first == (("PP", 0.1), ("aa", 0.5))
+    assert len(second) == MOST_SHAPES
+    assert third == ()

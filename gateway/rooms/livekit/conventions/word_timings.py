@@ -3,7 +3,8 @@
     {"type": "words", "clip": 3, "segment_id": "…", "text": "Good day.", "ahead": 0.12, "words": [["Good", 0.03, 0.29], …]}
 
 `ahead`: seconds from now to the clip's first sample (negative: it goes on after a pause); words are [text, start, end] in
-seconds from that sample. `{"type": "cut", "segment_id": "…"}`: the agent was interrupted; forget what has not sounded.
+seconds from that sample; `visemes`, where the TTS tells them, are [shape of the mouth, end], one after the other without a gap
+from that sample on. `{"type": "cut", "segment_id": "…"}`: the agent was interrupted; forget what has not sounded.
 """
 
 import json
@@ -28,6 +29,7 @@ class WordTimings:
                         text=fact.text,
                         ahead=fact.ahead,
                         words=fact.words,
+                        **({"visemes": fact.visemes} if fact.visemes else {}),
                     )
                 ]
             case ReplyEnded(cut=True):

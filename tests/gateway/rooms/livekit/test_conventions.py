@@ -81,6 +81,10 @@ def test_word_timings_and_the_cut() -> None:
     assert sent.topic == "antiphon.words"
     told = json.loads(sent.payload)
     assert (told["clip"], told["ahead"], told["words"][1]) == (3, 0.1, ["day", 0.2, 0.5])
+    assert "visemes" not in told
+    shown = convention.tell(ClipWords(4, "a1", "Bee.", 0.1, (("Bee.", 0.0, 0.3),), (("PP", 0.1), ("I", 0.3))), SCENE)[0]
+    assert isinstance(shown, SendData)
+    assert json.loads(shown.payload)["visemes"] == [["PP", 0.1], ["I", 0.3]]
     assert convention.tell(ReplyEnded("a1", "Good day.", False, NOON), SCENE) == []
     cut = convention.tell(ReplyEnded("a1", "Good", True, NOON), SCENE)[0]
     assert isinstance(cut, SendData)

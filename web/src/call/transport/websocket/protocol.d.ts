@@ -247,7 +247,8 @@ export interface components {
         /**
          * WordsMessage
          * @description When the words of one part of a sentence are heard, never later than their sound: in seconds from sample `offset` of the
-         *     sound sent since `ready`. After a pause a part is told again, at its new place.
+         *     sound sent since `ready`. After a pause a part is told again, at its new place. `visemes`: the shapes of the mouth from
+         *     `offset` on, one after the other without a gap, for whoever shows a face; left out where the TTS tells none.
          */
         WordsMessage: {
             /**
@@ -262,6 +263,10 @@ export interface components {
             words: [
                 string,
                 number,
+                number
+            ][];
+            visemes?: [
+                string,
                 number
             ][];
         };
