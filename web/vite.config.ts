@@ -10,5 +10,6 @@ export default defineConfig({
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: { assetsInlineLimit: 0, manifest: true, sourcemap: false, target: "es2023", chunkSizeWarningLimit: 800 },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+  optimizeDeps: { exclude: ["@met4citizen/talkinghead"] }, // it finds its own files by its address
   server: { proxy: Object.fromEntries(["/v1", "/health", "/ready", "/token"].map((path) => [path, API])) },
 });

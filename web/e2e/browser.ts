@@ -28,6 +28,8 @@ export const DESK = { width: 1440, height: 900 };
 interface Options {
   size?: { width: number; height: number };
   theme?: "light" | "dark";
+  /** Without a GPU it draws a few frames a second, and takes the processor from everything else: off unless asked for. */
+  avatar?: boolean;
 }
 
 /** In a file's top: one browser for all of its tests. `open` gives a page of its own, with a scripted microphone. */
@@ -57,7 +59,7 @@ export function inBrowser(): { open: (path: string, options?: Options) => Promis
   });
   afterAll(() => browser?.close());
 
-  async function open(path: string, { size = DESK, theme = "light" }: Options = {}): Promise<Page> {
+  async function open(path: string, { size = DESK, theme = "light", avatar = false }: Options = {}): Promise<Page> {
     const context = await browser.newContext({
       baseURL: inject("stack").api_url,
       viewport: size,
@@ -67,6 +69,7 @@ export function inBrowser(): { open: (path: string, options?: Options) => Promis
     });
     contexts.push(context);
     await context.addInitScript(scriptMicrophone);
+    if (!avatar) await context.addInitScript(() => localStorage.setItem("antiphon.avatar", '{"shown":false}'));
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     page.on("pageerror", (error) => complaints.push(String(error)));

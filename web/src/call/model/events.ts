@@ -7,6 +7,9 @@ export type How = "played" | "interrupted" | "dropped" | "failed" | "expired";
 /** A word and when it sounds, from and to: seconds of the agent's sound, by the transport's `voice.position()`. */
 export type TimedWord = readonly [text: string, start: number, end: number];
 
+/** A shape of the mouth (Oculus' names: sil PP FF TH DD kk CH SS nn RR aa E I O U), from and to, on the same clock. */
+export type TimedShape = readonly [shape: string, start: number, end: number];
+
 export interface Person {
   identity: string;
   name: string;
@@ -42,7 +45,8 @@ export type CallEvent =
   | { type: "file"; id: string; participant: string; name: string; size: number; url: string }
   /** A sentence of the agent; its sound begins about `at`. `spoken` false: there is none, it is shown. */
   | { type: "sentence"; turn: number; index: number; text: string; spoken: boolean; at: number }
-  | { type: "timings"; turn: number; index: number; part: number; words: TimedWord[] }
+  /** `shapes`: of the mouth meanwhile, where the TTS tells them. */
+  | { type: "timings"; turn: number; index: number; part: number; words: TimedWord[]; shapes?: TimedShape[] }
   /** What has sounded of a reply, where only that is told. */
   | { type: "said"; turn: number; text: string }
   /** The agent fell silent at `at`: what was to sound later will not, or will be told again. */

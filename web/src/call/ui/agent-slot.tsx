@@ -1,6 +1,14 @@
+import { Palette, UserRound, UserRoundX } from "lucide-react";
+import { lazy, Suspense, useState } from "react";
+import { choose, useAvatarChoice } from "@/call/avatar/choice";
 import type { Call } from "@/call/call";
 import type { AgentState } from "@/call/model/events";
 import { Ring } from "@/call/ui/ring";
+import { Button, IconButton } from "@/ui/button";
+import { Dialog } from "@/ui/dialog";
+
+const Face = lazy(() => import("@/call/avatar/face"));
+const AvatarSettings = lazy(() => import("@/call/avatar/settings"));
 
 export interface AgentView {
   /** `call.transport.voice` has the sound and its clock, `call.onEvent` the timings, hushes and states. */
@@ -9,7 +17,64 @@ export interface AgentView {
   small?: boolean;
 }
 
-/** Where the agent is seen. */
-export function AgentSlot({ call, state, small }: AgentView) {
-  return <Ring voice={call.transport.voice} state={state} {...(small ? { small } : {})} />;
+/** Where the agent is seen: its face, or a ring where there is no room for one, where it is not wanted or can't be drawn. */
+export function AgentSlot({ call, state, small = false }: AgentView) {
+  const choice = useAvatarChoice();
+  const [anyway, setAnyway] = useState(false);
+  const [failed, setFailed] = useState("");
+  const [shown, setShown] = useState(false);
+  const [choosing, setChoosing] = useState(false);
+  const ring = <Ring voice={call.transport.voice} state={state} {...(small ? { small } : {})} />;
+  const wanted = choice.shown && (choice.slow === 0 || anyway) && failed === "";
+  const turnOn = () => {
+    setFailed("");
+    setShown(false);
+    setAnyway(choice.slow > 0);
+    choose({ shown: true });
+  };
+  const turnOff = () => {
+    setShown(false);
+    choose({ shown: false });
+  };
+  return (
+    <div className="relative flex min-h-0 w-full flex-1 flex-col items-center justify-center overflow-hidden rounded-lg">
+      {wanted && shown ? null : ring}
+      {wanted ? (
+        <Suspense fallback={null}>
+          <Face call={call} choice={choice} anyway={anyway} onShown={() => setShown(true)} onFailed={setFailed} />
+        </Suspense>
+      ) : null}
+      {choice.shown && !wanted ? <Why failed={failed} slow={choice.slow} onShow={turnOn} /> : null}
+      <div className="absolute top-1 right-1 z-10 flex gap-1">
+        <IconButton size="small" label="Choose an avatar" onClick={() => setChoosing(true)}>
+          <Palette aria-hidden className="size-4" />
+        </IconButton>
+        {wanted ? (
+          <IconButton size="small" label="Turn the avatar off" onClick={turnOff}>
+            <UserRoundX aria-hidden className="size-4" />
+          </IconButton>
+        ) : (
+          <IconButton size="small" label="Turn the avatar on" onClick={turnOn}>
+            <UserRound aria-hidden className="size-4" />
+          </IconButton>
+        )}
+      </div>
+      <Dialog open={choosing} title="Avatar" onClose={() => setChoosing(false)}>
+        <Suspense fallback={null}>
+          <AvatarSettings problem={failed} onChoose={turnOn} />
+        </Suspense>
+      </Dialog>
+    </div>
+  );
+}
+
+function Why({ failed, slow, onShow }: { failed: string; slow: number; onShow: () => void }) {
+  return (
+    <p className="flex flex-wrap items-center justify-center gap-x-2 px-3 text-center text-xs text-muted">
+      {failed || `The avatar is off: this device draws ${slow} frames of it a second, and 15 are needed.`}
+      <Button tone="quiet" size="small" onClick={onShow}>
+        {failed ? "Try again" : "Show it anyway"}
+      </Button>
+    </p>
+  );
 }

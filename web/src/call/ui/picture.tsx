@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import { createPortal } from "react-dom";
 import type { Call, Snapshot } from "@/call/call";
 import { readingOf, shown } from "@/call/model/transcript";
-import { AgentSlot } from "@/call/ui/agent-slot";
+import { Ring } from "@/call/ui/ring";
 import { stateInWords } from "@/call/ui/status";
 import { IconButton } from "@/ui/button";
 
@@ -70,7 +70,7 @@ function Small({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
   return (
     <div className="flex h-dvh flex-col items-center justify-between gap-2 bg-paper p-3 text-ink">
       <div className="flex min-h-0 flex-1 flex-col items-center justify-center">
-        <AgentSlot call={call} state={snapshot.call.agent} small />
+        <Ring voice={call.transport.voice} state={snapshot.call.agent} small />
         <p className="text-xs text-muted">{stateInWords(snapshot)}</p>
       </div>
       <p className="line-clamp-3 w-full text-center text-sm">{words}</p>

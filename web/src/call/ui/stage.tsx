@@ -18,7 +18,7 @@ export function Stage({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
     >
       <figure
         className={clsx(
-          "flex min-h-0 min-w-0 flex-col items-center justify-center gap-2 lg:gap-4",
+          "flex size-full min-h-0 min-w-0 flex-col items-center justify-center gap-2 lg:gap-4",
           alone || "rounded-lg bg-raised py-4",
         )}
       >

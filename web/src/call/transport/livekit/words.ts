@@ -1,4 +1,5 @@
 import type { CallEvent, TimedWord } from "@/call/model/events";
+import { timedShapes } from "@/call/model/shapes";
 
 /** From when the gateway tells of a word to when a browser sounds it, beyond what it says itself: Opus and the jitter buffer, seconds. */
 const MEDIA_DELAY = 0.06;
@@ -49,7 +50,8 @@ export class LiveKitWords {
       const at = this.position() + numberOf(message.ahead) + MEDIA_DELAY;
       const index = numberOf(message.clip);
       this.tell({ type: "sentence", turn, index, text: String(message.text ?? ""), spoken: true, at });
-      this.tell({ type: "timings", turn, index, part: 0, words: timed(message.words, at) });
+      const shapes = timedShapes(message.visemes, at);
+      this.tell({ type: "timings", turn, index, part: 0, words: timed(message.words, at), shapes });
     }
   }
 

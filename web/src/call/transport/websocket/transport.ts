@@ -1,5 +1,6 @@
 import type { CallEvent, Person, Quality } from "@/call/model/events";
 import { qualityOf } from "@/call/model/quality";
+import { timedShapes } from "@/call/model/shapes";
 import type { Listener, Transport, Voice, Wish } from "@/call/transport/transport";
 import { type Ends, GatewayLink, type Rate, type ToClient } from "@/call/transport/websocket/link";
 import type { Microphone } from "@/sound/microphone";
@@ -211,7 +212,8 @@ export function eventOf(message: ToClient, received: number, rate: number): Call
     case "words": {
       const begin = message.offset / rate;
       const words = message.words.map(([text, start, end]) => [text, begin + start, begin + end] as const);
-      return { type: "timings", turn: message.turn, index: message.index, part: message.part, words };
+      const { turn, index, part } = message;
+      return { type: "timings", turn, index, part, words, shapes: timedShapes(message.visemes, begin) };
     }
     case "turn":
       return { type: "turn", turn: message.turn, how: message.how, heard: message.heard };

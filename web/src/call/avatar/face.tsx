@@ -1,0 +1,105 @@
+import clsx from "clsx";
+import { useEffect, useRef, useState } from "react";
+import { Acting } from "@/call/avatar/acting";
+import ours from "@/call/avatar/avatar.glb?url";
+import { type AvatarChoice, choose } from "@/call/avatar/choice";
+import { Head } from "@/call/avatar/head";
+import { backgroundOf, lookOf } from "@/call/avatar/looks";
+import { Pace } from "@/call/avatar/pace";
+import { loadAvatar } from "@/call/avatar/source";
+import type { Call } from "@/call/call";
+
+interface Props {
+  call: Call;
+  choice: AvatarChoice;
+  /** They want to see it however slowly it is drawn. */
+  anyway: boolean;
+  onShown: () => void;
+  /** `why`: in a sentence. */
+  onFailed: (why: string) => void;
+}
+
+/** What is told of each frame, as the event `avatarframe` on the avatar's element: for tests, and whoever records.
+ * `position`: second of the voice it was drawn for; `open`: how far the mouth is from rest, 0 to 1; `frames`: a second. */
+export interface AvatarFrame {
+  position: number;
+  open: number;
+  frames: number;
+}
+
+/** The head itself. Nothing of it is loaded before it is to be seen. */
+export default function Face({ call, choice, anyway, onShown, onFailed }: Props) {
+  const place = useRef<HTMLDivElement>(null);
+  const head = useRef<Head | null>(null);
+  const insisted = useRef(anyway);
+  const [shown, setShown] = useState(false);
+  const told = useRef({ onShown, onFailed });
+  told.current = { onShown, onFailed };
+  insisted.current = anyway;
+  const { look, url } = choice;
+  const firstLook = useRef(look);
+  firstLook.current = look;
+
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const pace = new Pace();
+    let acting: Acting | null = null;
+    let gone = false;
+    const frame = () => {
+      acting?.frame();
+      const { position } = { position: call.transport.voice.position() };
+      const open = head.current?.open ?? 0;
+      element.dispatchEvent(
+        new CustomEvent<AvatarFrame>("avatarframe", { detail: { position, open, frames: pace.rate } }),
+      );
+      if (pace.frame(performance.now()) && !insisted.current) choose({ slow: Math.max(1, Math.round(pace.rate)) });
+    };
+    const show = async () => {
+      const glb = url === "" ? ours : await loadAvatar(url);
+      if (gone) return;
+      const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const made = await Head.show(element, glb, {
+        look: url === "" ? lookOf(firstLook.current) : null,
+        calm,
+        onFrame: frame,
+      });
+      if (gone) {
+        made.close();
+        return;
+      }
+      head.current = made;
+      acting = new Acting(call, made);
+      setShown(true);
+      told.current.onShown();
+    };
+    show().catch((error: unknown) => {
+      if (!gone) told.current.onFailed(error instanceof Error ? error.message : String(error));
+    });
+    return () => {
+      gone = true;
+      acting?.close();
+      head.current?.close();
+      head.current = null;
+      setShown(false);
+    };
+  }, [call, url]);
+
+  useEffect(() => {
+    if (url === "") head.current?.wear(lookOf(look));
+  }, [look, url]);
+
+  return (
+    <div
+      ref={place}
+      data-avatar={shown ? "shown" : "loading"}
+      role="img"
+      aria-label="The agent's face"
+      className={clsx(
+        "absolute inset-0 overflow-hidden transition-opacity duration-500",
+        backgroundOf(choice.background),
+        shown ? "opacity-100" : "opacity-0",
+      )}
+    />
+  );
+}

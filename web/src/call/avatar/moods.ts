@@ -1,0 +1,36 @@
+import type { TalkingHead } from "@met4citizen/talkinghead";
+import type { AgentState } from "@/call/model/events";
+
+/** How the head feels: by what the agent does. */
+export type Mood = "away" | "listening" | "thinking" | "speaking";
+
+export function moodOf(state: AgentState): Mood {
+  return state === "absent" || state === "joining" ? "away" : state;
+}
+
+const FACES: Record<Mood, Record<string, number>> = {
+  away: { eyesLookDown: 0.35, eyeBlinkLeft: 0.35, eyeBlinkRight: 0.35, bodyRotateX: 0.06 },
+  listening: { mouthSmile: 0.14, browInnerUp: 0.12, eyesLookDown: 0.05 },
+  thinking: {
+    eyesLookUp: 0.25,
+    browInnerUp: 0.3,
+    browDownLeft: 0.12,
+    mouthPressLeft: 0.2,
+    mouthPressRight: 0.15,
+    bodyRotateZ: 0.03,
+  },
+  speaking: { mouthSmile: 0.16, browInnerUp: 0.05, eyesLookDown: 0.05 },
+};
+
+/** What still moves where a person has asked for less motion. */
+const CALM = ["breathing", "blink"];
+
+/** Our moods, made of TalkingHead's own: breathing, blinking, looking about. */
+export function moods(known: TalkingHead["animMoods"], calm: boolean): TalkingHead["animMoods"] {
+  const { neutral } = known;
+  if (neutral === undefined) throw new Error("TalkingHead has no neutral mood");
+  const anims = calm ? neutral.anims.filter(({ name }) => CALM.includes(name)) : neutral.anims;
+  return Object.fromEntries(
+    Object.entries(FACES).map(([mood, baseline]) => [mood, { baseline, speech: neutral.speech, anims }]),
+  );
+}
