@@ -34,13 +34,16 @@ class Reader:
         self.log = log
         self._chunks, self._page = asyncio.Semaphore(at_once), page
 
-    async def each(self, session: str, after: int, work: Callable[[list[Event]], bool]) -> None:
-        """Give `work` the events after `after`, page by page, until it says that it is done or there are no more. Problem: an
-        event is of a version that isn't known here."""
+    async def each(
+        self, session: str, after: int, work: Callable[[list[Event]], bool], wanted: int | None = None
+    ) -> None:
+        """Give `work` the events after `after`, page by page, until it says that it is done or there are no more; `wanted`: it
+        will be done after so many. Problem: an event is of a version that isn't known here."""
+        size = min(self._page, wanted or self._page)
         while True:
             async with self._chunks:
-                page = await self.read(session, after, self._page)
-                last = page[-1].seq if len(page) == self._page else None
+                page = await self.read(session, after, size)
+                last = page[-1].seq if len(page) == size else None
                 done = work(page)
                 await asyncio.sleep(0)
             if done or last is None:
@@ -141,13 +144,15 @@ class Stories:
             nonlocal state, seen
             for event in page:
                 state = fold(state, event)
-                if event.seq > after and not enough():
+                if event.seq > after:
                     seen = event.seq
                     if not types or event.type.startswith(tuple(types)):
                         found.append(event_view(event, state))
+                    if enough():
+                        break
             return enough()
 
-        await self.reader.each(session, state.seq, look)
+        await self.reader.each(session, state.seq, look, None if types else after - state.seq + limit)
         return EventPage(events=found, next=seen if seen < last else None)
 
 

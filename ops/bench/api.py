@@ -1,103 +1,45 @@
 """`antiphon bench api`: how fast one API process answers, while it follows live sessions and tells hundreds of readers.
 
 A real log holds `stored` sessions that have ended and `sessions` that go on, each a turn every five seconds; `readers` read event
-streams, half of them the list's, half a live session's. Meanwhile sessions and queues are asked for; a thread of the process's
-own event loop says how late it is. Then tokens are asked for, as fast as they come.
+streams, half of them the list's, half a live session's. Meanwhile sessions and queues are asked for; a task in the process's own
+event loop says how late it is. Then tokens are asked for, as fast as they come.
+
+A busy machine makes every figure worse, so each stands beside what tells the machine from us: `load` before and after; a bare
+Starlette route with one question to the log, asked in turn with the others (`peer_*`); and of the time the loop was blocked as
+much as it computed itself (`held_ms`), for the rest of it others had the processor.
 """
 
 import asyncio
 import json
-import multiprocessing
+import os
 import random
 import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from ops.bench import machine
-from ops.bench._turns import SavedBus, Talk, talk
+from ops.bench._api_beside import READY, Beside, Gone, api, bare, crowd
+from ops.bench._turns import talk
 from ops.bench.figures import milliseconds
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port
 from schemas.config.settings import Settings
-from schemas.errors import AntiphonError
 from schemas.log import connected
 
-_TICK = 0.005
 _AT_ONCE = 4
 """Somebody who looks at a console asks for a few things at a time."""
 _PAUSE = 0.01
+_WARM = 2.0
 _TOKENS_AT_ONCE = 16
-_READY = 60.0
-_TURN = 5.0
 _SECRET = "bench-secret-of-more-than-32-characters"
+_PEER = "peer"
 
-
-class ApiGone(AntiphonError):
-    """The API's process ended, or never came."""
-
-
-class _Api:
-    """An API in a process of its own. `url`: its address."""
-
-    def __init__(self, settings: dict[str, Any]):
-        self._pipe, there = multiprocessing.Pipe()
-        self.url = f"http://127.0.0.1:{settings['api_port']}"
-        self._process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, settings), daemon=True)
-
-    async def __aenter__(self) -> "_Api":
-        self._process.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._process.terminate()
-        await asyncio.to_thread(self._process.join, 10)
-        if self._process.is_alive():
-            self._process.kill()
-
-    async def ask(self, what: str) -> Any:
-        """`measure`: from now on; `report`: the latest its loop was since, seconds, in order."""
-        self._pipe.send(what)
-        while not await asyncio.to_thread(self._pipe.poll, 0.2):
-            if not self._process.is_alive():
-                raise ApiGone("the API's process has ended; what it said stands above")
-        return self._pipe.recv()
-
-
-def _serve(pipe: Connection, settings: dict[str, Any]) -> None:
-    import uvloop
-
-    uvloop.run(_measured(pipe, Settings(_env_file=None, log_level="warning", **settings)))
-
-
-async def _measured(pipe: Connection, settings: Settings) -> None:
-    from api.main import run_api
-
-    late: list[float] = []
-
-    async def tick() -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + _TICK
-            await asyncio.sleep(_TICK)
-            late.append(max(0.0, loop.time() - due))
-
-    async def answer() -> None:
-        while True:
-            asked = await asyncio.to_thread(pipe.recv)
-            pipe.send(sorted(late)[-5:] if asked == "report" else None)
-            late.clear()
-
-    beside = [asyncio.create_task(tick()), asyncio.create_task(answer())]
-    try:
-        await run_api(settings)
-    finally:
-        for task in beside:
-            task.cancel()
+Times = dict[str, list[float]]
+"""Seconds that answers took, whole, by what was asked for."""
 
 
 async def bench(
@@ -105,116 +47,112 @@ async def bench(
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
         async with Valkey(Path(folder), appendfsync="everysec") as server:
-            settings = {
-                "redis_url": server.url, "api_port": free_port(), "health_port": 0,
-                "api_requests_per_minute": 1_000_000, "api_connections_per_address": 2 * readers + 100,
-                "livekit_url": "ws://127.0.0.1:1", "livekit_api_key": "bench", "livekit_api_secret": _SECRET,
-            }  # fmt: skip
+            names = [f"stored-{number}" for number in range(stored)]
             async with connected(Settings(_env_file=None, redis_url=server.url)) as bus:
-                return await _measure(bus, settings, sessions, stored, readers, seconds)
+                for start in range(0, stored, 50):
+                    await asyncio.gather(*(talk(bus, name, turns=4) for name in names[start : start + 50]))
+            return await _measure(server.url, names, [f"live-{number}" for number in range(sessions)], readers, seconds)
 
 
-async def _measure(
-    bus: SavedBus, settings: dict[str, Any], sessions: int, stored: int, readers: int, seconds: float
-) -> dict[str, Any]:
-    names = [f"stored-{number}" for number in range(stored)]
-    for start in range(0, stored, 50):
-        await asyncio.gather(*(talk(bus, name, turns=4) for name in names[start : start + 50]))
-    live = [Talk(bus, f"live-{number}") for number in range(sessions)]
-    await asyncio.gather(*(one.open() for one in live))
-    connector = aiohttp.TCPConnector(limit=0)
-    async with _Api(settings) as api, aiohttp.ClientSession(api.url, connector=connector) as client:
-        await _until_read(client, stored + sessions)
-        going = [asyncio.create_task(_go_on(one)) for one in live]
-        reading = [
-            _Reader(client, f"/v1/sessions/{random.choice(live).name}/events/stream") for _ in range(readers // 2)
-        ]
-        reading += [_Reader(client, "/v1/sessions/stream") for _ in range(readers - len(reading))]
-        streams = [asyncio.create_task(one.read()) for one in reading]
-        await _until(lambda: all(one.messages for one in reading))
-        await api.ask("measure")
-        heard = [one.messages for one in reading]
-        times = await _ask_around(client, names, [one.name for one in live], seconds)
-        late = await api.ask("report")
-        told = sum(one.messages > before for one, before in zip(reading, heard, strict=True))
-        for task in (*streams, *going):
-            task.cancel()
-        await asyncio.gather(*streams, *going, return_exceptions=True)
-        tokens = await _tokens(client, min(seconds, 5.0))
+async def _measure(redis_url: str, stored: list[str], live: list[str], readers: int, seconds: float) -> dict[str, Any]:
+    ports = {"api_port": free_port(), "peer_port": free_port()}
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    settings = {
+        "redis_url": redis_url, "api_port": ports["api_port"], "health_port": 0,
+        "api_requests_per_minute": 1_000_000, "api_connections_per_address": 2 * readers + 100,
+        "livekit_url": "ws://127.0.0.1:1", "livekit_api_key": "bench", "livekit_api_secret": _SECRET,
+    }  # fmt: skip
+    around = {"redis_url": redis_url, "url": urls["api_port"], "live": live, "readers": readers}
+    loads = [os.getloadavg()[0]]
+    async with (
+        Beside(crowd, around) as people,
+        Beside(bare, {"redis_url": redis_url, "peer_port": ports["peer_port"]}),
+        Beside(api, settings) as served,
+        aiohttp.ClientSession(urls["api_port"]) as client,
+        aiohttp.ClientSession(urls["peer_port"]) as peer,
+    ):
+        await people.ask("open")
+        first, indexed = await _until_read(client, len(stored))
+        cold = await served.ask("report")
+        await people.ask("listen")
+        await _ask_around(client, peer, stored, live, _WARM)
+        await served.ask("measure")
+        await people.ask("measure")
+        times = await _ask_around(client, peer, stored, live, seconds)
+        told, heard = await served.ask("report"), await people.ask("measure")
+        await people.ask("rest")
+        tokens = await _a_second(client, "POST", "/v1/livekit/token", min(seconds, 5.0))
+        peers = await _a_second(peer, "GET", "/", min(seconds, 5.0))
+    loads.append(os.getloadavg()[0])
+    beside = times.pop(_PEER)
+    reads = [took for some in times.values() for took in some]
     return {
-        "read_p95_ms": milliseconds([took for some in times.values() for took in some], 95),
+        "read_p95_ms": milliseconds(reads, 95),
         "token_per_s": round(tokens),
-        "stream_clients": told,
-        "blocked_ms": round(late[-1] * 1e3, 1),
-        "latest_ms": [round(one * 1e3, 1) for one in late],
+        "stream_clients": heard,
+        "blocked_ms": _ms(told["late"][-1]),
+        "held_ms": _ms(told["held"][-1]),
+        "read_p50_ms": milliseconds(reads, 50),
+        "peer_p50_ms": milliseconds(beside, 50),
+        "peer_p95_ms": milliseconds(beside, 95),
+        "peer_per_s": round(peers),
+        "api_core": round(told["share"], 2),
+        "load": loads,
+        "latest_ms": [_ms(one) for one in told["late"]],
         "reads": {kind: [len(some), milliseconds(some, 50), milliseconds(some, 95)] for kind, some in times.items()},
-        "sessions": sessions,
-        "stored": stored,
+        "cold": {
+            "first_page_ms": _ms(first), "indexed_s": round(indexed, 2),
+            "blocked_ms": _ms(cold["late"][-1]), "held_ms": _ms(cold["held"][-1]),
+        },
+        "sessions": len(live),
+        "stored": len(stored),
         "readers": readers,
         "seconds": seconds,
         **machine(),
-    }
+    }  # fmt: skip
 
 
-async def _until_read(client: aiohttp.ClientSession, many: int) -> None:
-    """It has looked at all sessions there are."""
-    end = time.monotonic() + _READY
+def _ms(seconds: float) -> float:
+    return round(seconds * 1e3, 1)
+
+
+async def _until_read(client: aiohttp.ClientSession, many: int) -> tuple[float, float]:
+    """Seconds that the first page took, and from it until it had looked at all sessions there are."""
+    end, first, began = time.monotonic() + READY, 0.0, 0.0
     while time.monotonic() < end:
+        asked = time.monotonic()
         try:
-            async with client.get("/v1/sessions?limit=1") as answer:
+            async with client.get("/v1/sessions") as answer:
                 told = await answer.json() if answer.status == 200 else None
         except aiohttp.ClientError:
             told = None
-        if told and told["sessions"] and not told["unread"]:
-            return
-        await asyncio.sleep(0.1)
-    raise ApiGone(f"the API had not read {many} sessions after {_READY:.0f} s")
-
-
-async def _until(done: Callable[[], bool]) -> None:
-    end = time.monotonic() + _READY
-    while not done() and time.monotonic() < end:
+        if told and not first:
+            first, began = time.monotonic() - asked, asked
+        if told and told["sessions"] and told["next"] and not told["unread"]:
+            return first, time.monotonic() - began
         await asyncio.sleep(0.05)
-
-
-class _Reader:
-    """Of a stream; `messages`: so many came."""
-
-    def __init__(self, client: aiohttp.ClientSession, path: str):
-        self._client, self._path = client, path
-        self.messages = 0
-
-    async def read(self) -> None:
-        async with self._client.get(self._path, timeout=aiohttp.ClientTimeout(total=None)) as answer:
-            async for part in answer.content.iter_any():
-                self.messages += part.count(b"event: ")
-
-
-async def _go_on(one: Talk) -> None:
-    await asyncio.sleep(random.random() * _TURN)
-    while True:
-        await one.turn(_TURN)
+    raise Gone(f"the API had not read {many} sessions after {READY:.0f} s")
 
 
 async def _ask_around(
-    client: aiohttp.ClientSession, stored: list[str], live: list[str], seconds: float
-) -> dict[str, list[float]]:
-    """Seconds that answers took, whole, by what was asked for."""
+    client: aiohttp.ClientSession, peer: aiohttp.ClientSession, stored: list[str], live: list[str], seconds: float
+) -> Times:
     asks: dict[str, Callable[[], str]] = {
         "list": lambda: random.choice(["/v1/sessions", "/v1/sessions?state=open", "/v1/sessions?q=7&slow_ms=1"]),
         "stored session": lambda: f"/v1/sessions/{random.choice(stored)}",
         "live session": lambda: f"/v1/sessions/{random.choice(live)}",
         "events": lambda: f"/v1/sessions/{random.choice(stored)}/events?limit=50",
         "queues": lambda: "/v1/queues",
+        _PEER: lambda: "/",
     }
-    times: dict[str, list[float]] = {kind: [] for kind in asks}
+    times: Times = {kind: [] for kind in asks}
     end = time.perf_counter() + seconds
 
     async def ask() -> None:
         while time.perf_counter() < end:
             kind = random.choice(list(asks))
             began = time.perf_counter()
-            async with client.get(asks[kind]()) as answer:
+            async with (peer if kind == _PEER else client).get(asks[kind]()) as answer:
                 body = await answer.read()
                 assert answer.status == 200, body
             times[kind].append(time.perf_counter() - began)
@@ -224,17 +162,16 @@ async def _ask_around(
     return times
 
 
-async def _tokens(client: aiohttp.ClientSession, seconds: float) -> float:
-    """A second."""
+async def _a_second(client: aiohttp.ClientSession, method: str, path: str, seconds: float) -> float:
+    """Answers a second, as fast as they come."""
     end, made = time.perf_counter() + seconds, 0
-    body = json.dumps({"room_name": "bench", "participant_identity": "ann"}).encode()
+    body = json.dumps({"room_name": "bench", "participant_identity": "ann"}).encode() if method == "POST" else None
+    headers = {"Content-Type": "application/json"} if body else {}
 
     async def ask() -> None:
         nonlocal made
         while time.perf_counter() < end:
-            async with client.post(
-                "/v1/livekit/token", data=body, headers={"Content-Type": "application/json"}
-            ) as answer:
+            async with client.request(method, path, data=body, headers=headers) as answer:
                 assert answer.status in (200, 201), await answer.text()
                 await answer.read()
             made += 1

@@ -1,0 +1,193 @@
+"""What `antiphon bench api` runs beside itself, each in a process of its own: the API, a bare route to compare it with, and the
+crowd: live sessions that go on, and those who read event streams."""
+
+import asyncio
+import multiprocessing
+import random
+import time
+from collections.abc import Callable, Coroutine
+from multiprocessing.connection import Connection
+from typing import Any
+
+import aiohttp
+
+from ops.bench._turns import Talk
+from schemas.config.settings import Settings
+from schemas.errors import AntiphonError
+from schemas.log import connected
+
+READY = 60.0
+TURN = 5.0
+"""Seconds that a turn of a live session takes."""
+_TICK = 0.005
+
+Body = Callable[[Connection, dict[str, Any]], Coroutine[Any, Any, None]]
+
+
+class Gone(AntiphonError):
+    """A process ended, or was never ready."""
+
+
+class Beside:
+    """`body`: what runs there, given a pipe on which it is asked."""
+
+    def __init__(self, body: Body, settings: dict[str, Any]):
+        self._pipe, there = multiprocessing.Pipe()
+        spawn = multiprocessing.get_context("spawn")
+        self._process = spawn.Process(target=_run, args=(body, there, settings), daemon=True)
+
+    async def __aenter__(self) -> "Beside":
+        self._process.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._process.terminate()
+        await asyncio.to_thread(self._process.join, 10)
+        if self._process.is_alive():
+            self._process.kill()
+
+    async def ask(self, what: str) -> Any:
+        self._pipe.send(what)
+        while not await asyncio.to_thread(self._pipe.poll, 0.2):
+            if not self._process.is_alive():
+                raise Gone("a process of the benchmark has ended; what it said stands above")
+        return self._pipe.recv()
+
+
+def _run(body: Body, pipe: Connection, settings: dict[str, Any]) -> None:
+    import uvloop
+
+    uvloop.run(body(pipe, settings))
+
+
+def _answering(pipe: Connection, answer: Callable[[str], Any]) -> None:
+    """What is asked on `pipe`, within the loop: a thread that waits there would keep the process from ending."""
+    loop = asyncio.get_running_loop()
+
+    def come() -> None:
+        try:
+            pipe.send(answer(pipe.recv()))
+        except (EOFError, OSError):
+            loop.remove_reader(pipe.fileno())
+
+    loop.add_reader(pipe.fileno(), come)
+
+
+class _Lateness:
+    """Of a loop's own clock. `late`: seconds a tick came after it was due; `held`: as much of that as the loop's thread computed
+    itself: the rest is the machine's, which gave the processor to others."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self.late, self.held = [0.0], [0.0]
+        self._began, self._cpu = time.perf_counter(), time.process_time()
+
+    async def tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due, computed = loop.time() + _TICK, time.thread_time()
+            await asyncio.sleep(_TICK)
+            late = max(0.0, loop.time() - due)
+            self.late.append(late)
+            self.held.append(min(late, time.thread_time() - computed))
+
+    def answer(self, what: str) -> Any:
+        """`measure`: from now on; `report`: what it was since: the latest, in order, and the share of a core it took."""
+        share = (time.process_time() - self._cpu) / (time.perf_counter() - self._began)
+        told = {"late": sorted(self.late)[-5:], "held": sorted(self.held)[-5:], "share": share}
+        self.begin()
+        return told if what == "report" else None
+
+
+async def api(pipe: Connection, settings: dict[str, Any]) -> None:
+    from api.main import run_api
+
+    lateness = _Lateness()
+    _answering(pipe, lateness.answer)
+    ticking = asyncio.create_task(lateness.tick())
+    try:
+        await run_api(Settings(_env_file=None, log_level="error", **settings))
+    finally:
+        ticking.cancel()
+
+
+async def bare(pipe: Connection, settings: dict[str, Any]) -> None:
+    """The least an answer costs here: a route of Starlette's that asks the log one thing, served as the API is."""
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    async with connected(Settings(_env_file=None, redis_url=settings["redis_url"])) as bus:
+
+        async def ask(_: Request) -> JSONResponse:
+            return JSONResponse({"now": await bus.now()})
+
+        app = Starlette(routes=[Route("/", ask)])
+        config = uvicorn.Config(
+            app, port=settings["peer_port"], http="h11", ws="none", loop="none", lifespan="off", log_config=None
+        )
+        await uvicorn.Server(config).serve()
+
+
+async def crowd(pipe: Connection, settings: dict[str, Any]) -> None:
+    """Answers `open`, `listen` (how many have begun to read), `measure` (how many were told something since the last time) and
+    `rest` when that is done."""
+    asked: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(pipe.fileno(), lambda: asked.put_nowait(pipe.recv()))
+    live: list[Talk] = []
+    going: list[asyncio.Task[None]] = []
+    reading: list[_Reader] = []
+    async with (
+        connected(Settings(_env_file=None, redis_url=settings["redis_url"])) as bus,
+        aiohttp.ClientSession(settings["url"], connector=aiohttp.TCPConnector(limit=0)) as client,
+    ):
+        while True:
+            what = await asked.get()
+            if what == "open":
+                live = [Talk(bus, name) for name in settings["live"]]
+                await asyncio.gather(*(one.open() for one in live))
+                going = [asyncio.create_task(_go_on(one)) for one in live]
+            elif what == "listen":
+                half = settings["readers"] // 2
+                paths = [f"/v1/sessions/{random.choice(live).name}/events/stream" for _ in range(half)]
+                paths += ["/v1/sessions/stream"] * (settings["readers"] - half)
+                reading = [_Reader(client, path) for path in paths]
+                going += [asyncio.create_task(one.read()) for one in reading]
+                await _until_all_read(reading)
+            elif what == "rest":
+                for task in going:
+                    task.cancel()
+                await asyncio.gather(*going, return_exceptions=True)
+            pipe.send(sum(one.messages > 0 for one in reading))
+            for one in reading if what == "measure" else ():
+                one.messages = 0
+
+
+class _Reader:
+    """Of a stream; `messages`: so many came."""
+
+    def __init__(self, client: aiohttp.ClientSession, path: str):
+        self._client, self._path = client, path
+        self.messages = 0
+
+    async def read(self) -> None:
+        async with self._client.get(self._path, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+            async for part in answer.content.iter_any():
+                self.messages += part.count(b"event: ")
+
+
+async def _until_all_read(reading: list[_Reader]) -> None:
+    end = time.monotonic() + READY
+    while not all(one.messages for one in reading) and time.monotonic() < end:
+        await asyncio.sleep(0.05)
+
+
+async def _go_on(one: Talk) -> None:
+    await asyncio.sleep(random.random() * TURN)
+    while True:
+        await one.turn(TURN)
