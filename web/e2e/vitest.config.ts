@@ -6,7 +6,7 @@ export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   resolve: { alias: { "@": fileURLToPath(new URL("../src", import.meta.url)) } },
   test: {
-    include: ["e2e/**/*.e2e.ts"],
+    include: process.env.README_SHOTS ? ["e2e/readme.shots.ts"] : ["e2e/**/*.e2e.ts"],
     globalSetup: ["e2e/stack.ts"],
     fileParallelism: false,
     testTimeout: 120_000,

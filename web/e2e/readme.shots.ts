@@ -1,0 +1,40 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { inBrowser } from "./browser";
+import { begin, sessionOf, state } from "./call";
+import { speak } from "./microphone";
+import { ROOT } from "./paths";
+
+const { open } = inBrowser();
+const SIZE = { width: 1200, height: 760 };
+
+test("The two pictures of README.md, of a real call: README_SHOTS=1 npm run e2e", async () => {
+  const page = await open("/", { size: SIZE });
+  await begin(page);
+  const session = await sessionOf(page);
+  await speak(page, "capital");
+  await state(page, "speaking");
+  await page
+    .getByText(/^\d+ ms$|^\d\.\d+ s$/)
+    .first()
+    .waitFor();
+  await state(page, "listening");
+  await speak(page, "story");
+  await state(page, "speaking");
+  // some words said, others to come; what this LLM answers may be too short for that
+  const underway = () =>
+    (document.querySelector("[data-coming]")?.previousElementSibling?.textContent ?? "").length > 12;
+  await page.waitForFunction(underway, undefined, { timeout: 8_000 }).catch(() => {});
+  await page.screenshot({ path: join(ROOT, "docs/images/call.png") });
+  await speak(page, "stop"); // a turn that was interrupted
+  await state(page, "speaking").catch(() => {});
+  await state(page, "listening");
+  await page.getByRole("button", { name: "Leave" }).click();
+
+  await page.goto(`/sessions/${session}`);
+  await page.getByRole("heading", { name: "Turn 1" }).waitFor();
+  await page.locator("#turn-2").getByText("dragon").first().click();
+  await page.waitForTimeout(1_500); // the waveform is drawn
+  await page.screenshot({ path: join(ROOT, "docs/images/console.png") });
+  expect(page.url()).toContain(session);
+});
