@@ -157,7 +157,8 @@ _Seconds = Annotated[float | SkipJsonSchema[None], Field(exclude_if=lambda secon
 
 class MetricsMessage(_ToClient):
     """How long an answered turn took, just before its `turn`: seconds from the end of speech to the commit (`end_of_turn`), to
-    the transcript, to the first token, to the first clip; each where it is known, else left out."""
+    the transcript, to the first token, to the first clip, and until the agent was heard (`first_sound`); each where it is known,
+    else left out."""
 
     type: Literal["metrics"] = "metrics"
     turn: int
@@ -165,6 +166,7 @@ class MetricsMessage(_ToClient):
     stt: _Seconds = None
     llm: _Seconds = None
     tts: _Seconds = None
+    first_sound: _Seconds = None
 
 
 class ErrorMessage(_ToClient):

@@ -67,7 +67,7 @@ def everywhere(settings: Settings) -> Mapping[str, str]:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), autoplay=(self), "
-        "geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), midi=()",
+        "geolocation=(), payment=(), usb=(), serial=(), midi=()",
     }
     if settings.api_public_url.startswith("https:"):
         always["Strict-Transport-Security"] = "max-age=31536000"

@@ -13,6 +13,7 @@ from schemas.client import (
 from schemas.events import (
     ClipReady,
     Event,
+    PlaybackStarted,
     ReplyFinished,
     ReplySentence,
     SessionEnded,
@@ -46,6 +47,8 @@ class Narrator:
         self._past: dict[str, None] = {}
         """Utterances whose place another one has taken on the client's screen."""
         self._figures: dict[int, dict[str, float]] = {}
+        self._spoken: dict[int, float] = {}
+        """When the last speech of each turn ended that is committed: seconds of the log."""
 
     def remember(self, event: Event) -> None:
         """Keep what later messages refer to."""
@@ -70,6 +73,11 @@ class Narrator:
                 self._figures.setdefault(turn, {})["tts"] = event.took
             case TurnCommitted():
                 self._figures.setdefault(turn, {})["end_of_turn"] = event.delay
+                self._figures[turn].pop("first_sound", None)
+                self._spoken[turn] = event.happened - event.delay
+            case PlaybackStarted() if turn in self._spoken:
+                took = max(0.0, event.happened - self._spoken[turn])
+                self._figures.setdefault(turn, {}).setdefault("first_sound", took)
             case _:
                 pass
 
@@ -101,6 +109,7 @@ class Narrator:
         figures = self._figures.pop(turn, {})
         for old in [other for other in self._figures if other < turn]:
             del self._figures[old]
+        self._spoken = {other: at for other, at in self._spoken.items() if other > turn}
         if "tts" not in figures:
             return []  # nothing was answered
         return [

@@ -215,6 +215,6 @@ def test_the_schema_is_fit_for_types() -> None:
     assert {name: fields for name, fields in optional.items() if fields} == {
         "ReadyMessage": {"warnings"},
         "WordsMessage": {"visemes"},
-        "MetricsMessage": {"end_of_turn", "stt", "llm", "tts"},
+        "MetricsMessage": {"end_of_turn", "stt", "llm", "tts", "first_sound"},
         "StartMessage": {"rate", "agent", "participant", "name", "room", "session", "ticket"},
     }  # fmt: skip

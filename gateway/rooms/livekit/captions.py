@@ -13,6 +13,7 @@ from gateway.rooms.livekit.facts import (
     ClipWords,
     Fact,
     Figures,
+    Hushed,
     Over,
     ReplyBegan,
     ReplyEnded,
@@ -160,7 +161,8 @@ class Captions:
                 ended = [*self._end_reply(message), *self._settle(message.turn)]
                 return [*ended, *self._changed(self._state)]
             case MetricsMessage():
-                return [Figures(message.model_dump(exclude={"type", "turn"}))]
+                segment = self._segment_of(message.turn)
+                return [Figures(segment, message.model_dump(exclude={"type", "turn"}))]
             case ErrorMessage():
                 return [Trouble(message.code, message.message, message.fatal)]
             case EndedMessage():
@@ -177,6 +179,13 @@ class Captions:
         began = sentence.spoken and played > sentence.begin
         timed = list(_time(reply, sentence, (), complete=False)) if began else []  # it sounds, and nothing is known
         return [*timed, *_release(reply, sentence, sentence.due(played))]
+
+    def hushed(self) -> list[Fact]:
+        """Sound was taken back: a barge-in, or what may become one."""
+        return [Hushed(self._reply.segment)] if self._reply is not None else []
+
+    def _segment_of(self, turn: int) -> str:
+        return f"{self._prefix}-agent-{turn}"
 
     def _changed(self, state: str) -> list[Fact]:
         """Between two sentences of a reply the agent goes on speaking, as far as anybody who looks is concerned."""
@@ -261,7 +270,7 @@ class Captions:
         if self._reply is not None and self._reply.turn != turn:
             yield from self._abandon()
         if self._reply is None:
-            self._reply = _ShownReply(turn, f"{self._prefix}-agent-{turn}")
+            self._reply = _ShownReply(turn, self._segment_of(turn))
             yield ReplyBegan(self._reply.segment)
         reply = self._reply
         yield from _complete(reply)
@@ -291,7 +300,7 @@ class Captions:
             self._clips[key] = self._next_clip
             while len(self._clips) > _KEPT:
                 del self._clips[next(iter(self._clips))]
-        segment = f"{self._prefix}-agent-{turn}"
+        segment = self._segment_of(turn)
         if reply is not None and sentence is not None:
             late = max(0.0, start - sentence.begin) if part else 0.0  # of parts before it nothing was known
             known = tuple((word, begin + late, end + late) for word, begin, end in (*words, *message.rest))

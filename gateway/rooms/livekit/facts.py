@@ -108,9 +108,17 @@ class SentenceWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Hushed:
+    """The agent fell silent in its reply; it may yet go on, and then `ClipWords` come anew."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """How long the stages of a turn took: name → seconds."""
 
+    segment: str
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -139,6 +147,7 @@ Fact = (
     | ReplyEnded
     | ClipWords
     | SentenceWords
+    | Hushed
     | Figures
     | Trouble
     | Over

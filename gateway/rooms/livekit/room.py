@@ -207,7 +207,11 @@ class LiveKitRoom(Room):
         return self._voice.queued()
 
     def clear(self) -> float:
-        return self._voice.clear()
+        dropped = self._voice.clear()
+        if dropped and not self._closed:
+            for fact in self._captions.hushed():
+                self._tell(fact)
+        return dropped
 
     def send(self, message: ToRoom) -> None:
         if self._closed:

@@ -9,16 +9,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.sessions.messages import Narrator
-from schemas.client import ToClient, TranscriptMessage
+from schemas.client import MetricsMessage, ToClient, TranscriptMessage, TurnMessage
+from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
 from schemas.events import (
+    ClipReady,
     Event,
+    PlaybackStarted,
     SessionEnded,
     SessionResumed,
     SessionRewound,
     StageFailed,
     TranscriptFinal,
     TranscriptPartial,
+    TurnCommitted,
     TurnEnded,
     UtteranceCaptured,
 )
@@ -154,3 +158,17 @@ def test_whatever_happens_the_screen_shows_the_words_of_the_last_utterances(
         for message in narrator.messages(event):
             screen.take(message)
     assert sorted(screen.words.elements()) == words(call.log), call.show()
+
+
+def test_how_long_an_answer_took_is_told_before_its_end() -> None:
+    """From the end of speech, as last committed, to the first sound of the reply."""
+    narrator = Narrator()
+    commit = TurnCommitted(turn=1, why="end_of_turn", delay=0.4, at=Micros(10_000_000))
+    heard = PlaybackStarted(turn=1, index=0, at=Micros(10_250_000))
+    later = PlaybackStarted(turn=1, index=1, at=Micros(12_000_000))
+    events: list[Event] = [commit.model_copy(update={"at": Micros(9_000_000)}), commit]
+    events += [ClipReady.model_construct(turn=1, index=0, part=0, took=0.06), heard, later]
+    events += [TurnEnded(turn=1, how="played", heard="Paris.")]
+    told = [message for event in events for message in narrator.messages(event)]
+    assert [type(message) for message in told] == [MetricsMessage, TurnMessage]
+    assert told[0] == MetricsMessage(turn=1, end_of_turn=0.4, tts=0.06, first_sound=0.65)

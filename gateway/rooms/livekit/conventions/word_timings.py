@@ -4,7 +4,12 @@
 
 `ahead`: seconds from now to the clip's first sample (negative: it goes on after a pause); words are [text, start, end] in
 seconds from that sample; `visemes`, where the TTS tells them, are [shape of the mouth, end], one after the other without a gap
-from that sample on. `{"type": "cut", "segment_id": "…"}`: the agent was interrupted; forget what has not sounded.
+from that sample on. `{"type": "hush", "segment_id": "…"}`: the agent fell silent just now, perhaps to go on: what has not
+sounded will not, or is told again. `{"type": "cut", "segment_id": "…"}`: the agent was interrupted; forget what has not sounded.
+
+    {"type": "figures", "segment_id": "…", "end_of_turn": 0.41, "stt": 0.09, "llm": 0.2, "tts": 0.06, "first_sound": 0.52}
+
+How long the answer took, seconds as in `metrics` of docs/websocket.md, each where it is known; before the answer's end.
 """
 
 import json
@@ -12,7 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.rooms.livekit.conventions._sending import Scene, Send, SendData
-from gateway.rooms.livekit.facts import ClipWords, Fact, ReplyEnded
+from gateway.rooms.livekit.facts import ClipWords, Fact, Figures, Hushed, ReplyEnded
 
 TOPIC = "antiphon.words"
 
@@ -32,6 +37,11 @@ class WordTimings:
                         **({"visemes": fact.visemes} if fact.visemes else {}),
                     )
                 ]
+            case Hushed():
+                return [_message(type="hush", segment_id=fact.segment)]
+            case Figures():
+                known = {name: value for name, value in fact.seconds.items() if value is not None}
+                return [_message(type="figures", segment_id=fact.segment, **known)]
             case ReplyEnded(cut=True):
                 return [_message(type="cut", segment_id=fact.segment)]
             case _:

@@ -8,6 +8,7 @@ from gateway.rooms.livekit.captions import Captions
 from gateway.rooms.livekit.facts import (
     ClipWords,
     Fact,
+    Hushed,
     ReplyBegan,
     ReplyEnded,
     SentenceBegan,
@@ -247,3 +248,13 @@ def test_the_end_leaves_nothing_open() -> None:
     facts = one.take(EndedMessage(reason="hang_up"), 1.0, 1.0)
     assert ReplyEnded("x-agent-1", "one", True, NOON) in facts
     assert texts(facts) == [("x-u2", "Bye.", True)]
+
+
+def test_a_hush_is_told_of_the_reply_it_cuts() -> None:
+    """While a reply sounds its segment is named; while none does there is nothing to hush."""
+    one = captions()
+    assert one.hushed() == []
+    one.take(sentence(0, "Here you are."), 0, 0)
+    assert one.hushed() == [Hushed("x-agent-1")]
+    one.take(ended(1, "interrupted", "Here"), 0, 0)
+    assert one.hushed() == []

@@ -9,7 +9,16 @@ from gateway.rooms.livekit.conventions.old_transcription import OldTranscription
 from gateway.rooms.livekit.conventions.transcription import Transcription
 from gateway.rooms.livekit.conventions.transcripts import Transcripts
 from gateway.rooms.livekit.conventions.word_timings import WordTimings
-from gateway.rooms.livekit.facts import ClipWords, ReplyBegan, ReplyEnded, StateChanged, UserText, WordsSounded
+from gateway.rooms.livekit.facts import (
+    ClipWords,
+    Figures,
+    Hushed,
+    ReplyBegan,
+    ReplyEnded,
+    StateChanged,
+    UserText,
+    WordsSounded,
+)
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SCENE = Scene("agent", "TR_agent", {"ann": "TR_ann"})
@@ -89,6 +98,17 @@ def test_word_timings_and_the_cut() -> None:
     cut = convention.tell(ReplyEnded("a1", "Good", True, NOON), SCENE)[0]
     assert isinstance(cut, SendData)
     assert json.loads(cut.payload) == {"type": "cut", "segment_id": "a1"}
+
+
+def test_who_highlights_words_knows_when_the_agent_falls_silent_and_how_long_it_took() -> None:
+    """A hush is told at once, and the figures of a turn with those names that are known."""
+    convention = WordTimings()
+    (hush,) = convention.tell(Hushed("a1"), SCENE)
+    assert isinstance(hush, SendData)
+    assert json.loads(hush.payload) == {"type": "hush", "segment_id": "a1"}
+    (figures,) = convention.tell(Figures("a1", {"stt": 0.09, "first_sound": 0.52}), SCENE)
+    assert isinstance(figures, SendData)
+    assert json.loads(figures.payload) == {"type": "figures", "segment_id": "a1", "stt": 0.09, "first_sound": 0.52}
 
 
 def test_state_is_an_attribute() -> None:

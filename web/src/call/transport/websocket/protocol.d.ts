@@ -66,7 +66,8 @@ export interface components {
         /**
          * MetricsMessage
          * @description How long an answered turn took, just before its `turn`: seconds from the end of speech to the commit (`end_of_turn`), to
-         *     the transcript, to the first token, to the first clip; each where it is known, else left out.
+         *     the transcript, to the first token, to the first clip, and until the agent was heard (`first_sound`); each where it is known,
+         *     else left out.
          */
         MetricsMessage: {
             /**
@@ -79,6 +80,7 @@ export interface components {
             stt?: number;
             llm?: number;
             tts?: number;
+            first_sound?: number;
         };
         /**
          * PlayedMessage
