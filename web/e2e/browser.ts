@@ -83,5 +83,6 @@ export function inBrowser(): { open: (path: string, options?: Options) => Promis
   return { open };
 }
 
-/** Told by the browser itself where a gateway that was killed does not answer. */
-const EXPECTED = /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/;
+/** Told by the browser itself, and by LiveKit's client, where a gateway or a server that was killed does not answer. */
+const EXPECTED =
+  /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED|WebSocket is already in CLOSING|^(cannot send signal request before connected|Failed to fetch|Received leave request while trying to \(re\)connect)/;

@@ -8,8 +8,31 @@ import { antiphon } from "./stack";
 
 /** Press the one button; resolves when the agent listens. */
 export async function begin(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Talk", exact: true }).click();
+  await page.getByRole("button", { name: /^(Talk|Join)$/ }).click();
   await state(page, "listening");
+}
+
+/** Where a call in a LiveKit room begins. */
+export function roomPath(room: string, name: string): string {
+  return `/?${new URLSearchParams({ mode: "livekit", room, name })}`;
+}
+
+/** Whether the stack has a LiveKit server; where CI runs there must be one. */
+export function hasLiveKit(): boolean {
+  const has = inject("stack").livekit_url !== undefined;
+  if (!has && process.env.CI) throw new Error("the stack has no LiveKit server: make livekit");
+  return has;
+}
+
+export interface Shown {
+  events: { type: string; turn: number | null; why?: string; how?: string; heard?: string }[];
+}
+
+/** How each answer ended. A busy machine says "One moment, please" before some: that is a turn, and no answer. */
+export async function answersOf(session: string): Promise<(string | undefined)[]> {
+  const { events } = await command<Shown>("show", session);
+  const own = new Set(events.filter(({ why }) => why === "filler").map(({ turn }) => turn));
+  return events.filter(({ type, turn }) => type === "turn.ended" && !own.has(turn)).map(({ how }) => how);
 }
 
 /** Until the agent does that. */

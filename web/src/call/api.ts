@@ -11,11 +11,13 @@ export async function webSocketTicket(agent: string, room: string) {
   return data as NonNullable<typeof data>;
 }
 
-export async function liveKitToken(wanted: { room: string; name: string; agent: string }) {
+/** `identity`: who one was before; "" for a new one. */
+export async function liveKitToken(wanted: { room: string; name: string; agent: string; identity: string }) {
   const { data } = await api.POST("/v1/livekit/token", {
     body: {
       room_name: wanted.room || null,
       participant_name: wanted.name || null,
+      participant_identity: wanted.identity || null,
       room_config: wanted.agent ? { agents: [{ agent_name: wanted.agent }] } : null,
     },
   });

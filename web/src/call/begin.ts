@@ -1,13 +1,20 @@
 import { Call } from "@/call/call";
 import { setCurrent } from "@/call/current";
-import type { Transport, Wish } from "@/call/transport/transport";
+import { forgetCall, type Left } from "@/call/return";
+import type { Transport, WayBack, Wish } from "@/call/transport/transport";
 import { Microphone, MicrophoneError } from "@/sound/microphone";
 
-/** Begins a call in the course of a press. `microphone`: already open; `device`: which one to open; "none": the call is typed. */
-export async function begin(wish: Wish, hear: Microphone | { device: string } | "none"): Promise<Call> {
-  const opening = open(wish);
+/** Begins a call in the course of a press. `microphone`: already open; `device`: which one to open; "none": the call is typed;
+ * `left`: the call to come back to. */
+export async function begin(
+  wish: Wish,
+  hear: Microphone | { device: string } | "none",
+  left: Left | null = null,
+): Promise<Call> {
+  const opening = open(wish, left?.back ?? null);
   const hearing = listen(hear);
-  const call = new Call(wish, await opening);
+  const call = new Call(wish, await opening, left);
+  forgetCall();
   setCurrent(call);
   await call.start(hearing);
   return call;
@@ -21,11 +28,11 @@ function listen(hear: Microphone | { device: string } | "none"): Promise<Microph
   );
 }
 
-async function open(wish: Wish): Promise<Transport> {
+async function open(wish: Wish, back: WayBack | null): Promise<Transport> {
   if (wish.kind === "websocket") {
     const { WebSocketTransport } = await import("@/call/transport/websocket/transport");
-    return WebSocketTransport.open(wish);
+    return WebSocketTransport.open(wish, back);
   }
   const { LiveKitTransport } = await import("@/call/transport/livekit/transport");
-  return LiveKitTransport.open(wish);
+  return LiveKitTransport.open(wish, back);
 }

@@ -1,6 +1,7 @@
 import type { CallEvent } from "@/call/model/events";
 import { missing } from "@/call/model/missing";
 import { begun, type CallState, reduce } from "@/call/model/state";
+import { keepCall, type Left, portable } from "@/call/return";
 import type { Resolution, Tile, Transport, Wish } from "@/call/transport/transport";
 import { Microphone, MicrophoneError } from "@/sound/microphone";
 
@@ -45,19 +46,22 @@ export class Call {
   constructor(
     readonly wish: Wish,
     readonly transport: Transport,
+    left: Left | null = null,
   ) {
     const mine: Mine = {
       microphone: "off",
       problem: "",
-      muted: false,
-      pushToTalk: false,
+      muted: left?.muted ?? false,
+      pushToTalk: left?.pushToTalk ?? false,
       pressed: false,
       camera: null,
       screen: false,
       cameraDevice: "",
       speakerDevice: "",
     };
-    this.snapshot = { call: begun(performance.now()), mine, tiles: [], missing: null };
+    const call = begun(performance.now());
+    const transcript = { ...call.transcript, lines: left?.lines ?? [] };
+    this.snapshot = { call: { ...call, transcript }, mine, tiles: [], missing: null };
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -76,6 +80,7 @@ export class Call {
   /** `hearing`: the microphone, once the person has allowed it; null: the call is typed. One can type from the beginning. */
   async start(hearing: Promise<Microphone | MicrophoneError> | null): Promise<void> {
     this.watch = window.setInterval(() => this.look(), LOOK_MS);
+    window.addEventListener("pagehide", this.keep);
     this.transport.video?.onTiles(() => this.seen());
     if (hearing !== null) void this.hear(hearing);
     await this.transport.start((event) => this.happened(event));
@@ -159,7 +164,19 @@ export class Call {
     await this.attempt(async () => this.transport.share?.(file));
   }
 
+  /** Who leaves the page, or loads it anew, can come back to the call. */
+  private readonly keep = (): void => {
+    const back = this.transport.wayBack();
+    if (back === null) return;
+    const { mine, call } = this.snapshot;
+    const lines = portable(call.transcript, this.transport.voice.position());
+    const { muted, pushToTalk } = mine;
+    const microphone = this.microphone === null ? null : this.device;
+    keepCall({ wish: this.wish, back, microphone, muted, pushToTalk, lines, at: Date.now() });
+  };
+
   async leave(): Promise<void> {
+    window.removeEventListener("pagehide", this.keep);
     window.clearInterval(this.watch);
     this.microphone?.close();
     this.microphone = null;
@@ -178,11 +195,12 @@ export class Call {
     before?.close();
   }
 
-  /** A share that is ended in the browser's own bar is told by its tile alone. */
+  /** A share that is ended in the browser's own bar, or a camera that went with a connection, is told by its tile alone. */
   private seen(): void {
     const tiles = this.transport.video?.tiles() ?? [];
     this.show({ tiles });
-    this.mine({ screen: tiles.some((tile) => tile.mine && tile.source === "screen") });
+    const shows = (source: Tile["source"]) => tiles.some((tile) => tile.mine && tile.source === source);
+    this.mine({ screen: shows("screen"), ...(shows("camera") ? {} : { camera: null }) });
   }
 
   private hush(): void {
@@ -206,6 +224,7 @@ export class Call {
       this.linkSince = now;
       if (event.link.phase === "over") {
         window.clearInterval(this.watch);
+        window.removeEventListener("pagehide", this.keep);
         this.microphone?.close();
         this.microphone = null;
       }

@@ -1,9 +1,12 @@
 import { useCurrent } from "@/call/current";
 import { InCall } from "@/call/ui/in-call";
 import { Start } from "@/call/ui/start";
+import { useLeft, Waiting } from "@/call/ui/waiting";
 
 /** The call, at the start of everything. */
 export default function CallPage() {
   const call = useCurrent();
-  return call === null ? <Start /> : <InCall call={call} />;
+  const [left, forget] = useLeft();
+  if (call !== null) return <InCall call={call} />;
+  return left === null ? <Start /> : <Waiting left={left} onOther={forget} />;
 }

@@ -53,6 +53,8 @@ export type CallEvent =
   | { type: "hushed"; at: number }
   /** `heard`: the reply as it was heard. */
   | { type: "turn"; turn: number; how: How; heard: string }
+  /** How long it was until the answer sounded, seconds. */
+  | { type: "took"; turn: number; seconds: number }
   | { type: "people"; people: Person[] }
   | { type: "quality"; quality: Quality }
   /** The browser plays nothing before a press. */

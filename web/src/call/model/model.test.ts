@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { CallEvent } from "@/call/model/events";
 import { missing, type Signs } from "@/call/model/missing";
 import { qualityOf } from "@/call/model/quality";
+import { readingOf } from "@/call/model/reading";
 import { begun, reduce } from "@/call/model/state";
-import { type AgentLine, EMPTY, readingOf, shown, type Transcript, told } from "@/call/model/transcript";
+import { type AgentLine, EMPTY, shown, type Transcript, told } from "@/call/model/transcript";
 
 type Step = [now: number, event: CallEvent];
 

@@ -1,5 +1,5 @@
 import type { CallEvent, How } from "@/call/model/events";
-import { hushed, type Sentence, sounded, tokensOf } from "@/call/model/words";
+import { hushed, type Sentence } from "@/call/model/words";
 
 interface Common {
   id: string;
@@ -17,13 +17,14 @@ export interface PersonLine extends Common {
   typed: boolean;
 }
 
-/** A reply. `said`: where only that is known; `over`: how it ended, and what was heard of it. */
+/** A reply. `said`: where only that is known; `over`: how it ended, and what was heard of it; `took`: seconds until it sounded. */
 export interface AgentLine extends Common {
   kind: "agent";
   turn: number;
   sentences: Sentence[];
   said: string;
   over: { how: How; heard: string } | null;
+  took: number | null;
 }
 
 export interface FileLine extends Common {
@@ -85,6 +86,10 @@ export function told(transcript: Transcript, event: CallEvent, now: number): Tra
           ? { ...line, over: { how: event.how, heard: event.heard } }
           : line,
       );
+    case "took":
+      return each(transcript, (line) =>
+        line.kind === "agent" && line.turn === event.turn ? { ...line, took: event.seconds } : line,
+      );
     default:
       return transcript;
   }
@@ -127,7 +132,17 @@ function reply(transcript: Transcript, turn: number, now: number, change: (line:
   const found = transcript.lines.find((line): line is AgentLine => line.kind === "agent" && line.turn === turn);
   if (found !== undefined) return each(transcript, (line) => (line === found ? change(found) : line));
   const id = `agent-${turn}`;
-  const line: AgentLine = { kind: "agent", id, participant: "", at: now, turn, sentences: [], said: "", over: null };
+  const line: AgentLine = {
+    kind: "agent",
+    id,
+    participant: "",
+    at: now,
+    turn,
+    sentences: [],
+    said: "",
+    over: null,
+    took: null,
+  };
   return put(transcript, change(line));
 }
 
@@ -161,40 +176,4 @@ export function shown(transcript: Transcript): Line[] {
 
 function plain(text: string): string {
   return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
-}
-
-/** A reply as it stands at `position` of the sound: what was said, what is still to come, and whether it was cut. */
-export interface Reading {
-  said: string;
-  coming: string;
-  cut: boolean;
-  /** Why nothing, or no more, was said; "" where all is well. */
-  note: string;
-}
-
-const NOTES: Record<How, string> = {
-  played: "",
-  interrupted: "",
-  dropped: "The agent was too busy to answer this.",
-  failed: "The agent could not answer this.",
-  expired: "The answer did not come in time.",
-};
-
-export function readingOf(line: AgentLine, position: number): Reading {
-  const whole = line.sentences.map((sentence) => sentence.text).join(" ");
-  if (line.over !== null) {
-    const { how, heard } = line.over;
-    const said = how === "played" && whole.length > heard.length ? whole : heard;
-    return { said, coming: "", cut: how === "interrupted", note: NOTES[how] };
-  }
-  if (line.sentences.length === 0) return { said: line.said, coming: "", cut: false, note: "" };
-  const said: string[] = [];
-  const coming: string[] = [];
-  for (const sentence of line.sentences) {
-    const tokens = tokensOf(sentence.text);
-    const count = sounded(sentence, position);
-    (coming.length > 0 ? coming : said).push(...tokens.slice(0, count));
-    coming.push(...tokens.slice(count));
-  }
-  return { said: said.join(" "), coming: coming.join(" "), cut: false, note: "" };
 }

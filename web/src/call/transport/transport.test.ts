@@ -84,6 +84,17 @@ describe("words in a LiveKit room", () => {
     }
   });
 
+  test("a hush stops the words where they are, and how long an answer took is told", () => {
+    const { events, packet } = room();
+    packet({ type: "hush", segment_id: "ab-agent-2" });
+    packet({ type: "figures", segment_id: "ab-agent-2", stt: 0.1, first_sound: 0.8 });
+    packet({ type: "figures", segment_id: "ab-agent-2", stt: 0.1 });
+    expect(events).toEqual([
+      { type: "hushed", at: 10 },
+      { type: "took", turn: 2, seconds: 0.8 },
+    ]);
+  });
+
   test("what is no message of ours is passed over", () => {
     const { events, words, packet } = room();
     for (const junk of [null, 7, {}, { type: "words", segment_id: "x" }, { type: "cut" }]) packet(junk);

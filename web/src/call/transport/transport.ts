@@ -44,6 +44,9 @@ export interface Video {
   onTiles(listener: () => void): void;
 }
 
+/** What it takes to come back into a call after the page was loaded anew. A secret: whoever has it has the call. */
+export type WayBack = Readonly<Record<string, string>>;
+
 export type Listener = (event: CallEvent) => void;
 
 /** One call, whatever carries it. It tells what happens by events; nothing here decides what is shown. */
@@ -69,5 +72,7 @@ export interface Transport {
   setSpeaker(device: string): Promise<void>;
   /** After a press: lets the sound out. */
   unblock(): Promise<void>;
+  /** null while there is no call to come back to. */
+  wayBack(): WayBack | null;
   leave(): Promise<void>;
 }

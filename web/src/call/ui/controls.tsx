@@ -29,7 +29,11 @@ export function Controls({ call, snapshot, onPeople, onSettings, onPicture }: Pr
   const { mine } = snapshot;
   const has = mine.microphone === "on";
   return (
-    <div role="toolbar" aria-label="Call" className="flex flex-wrap items-center justify-center gap-2 p-3">
+    <div
+      role="toolbar"
+      aria-label="Call"
+      className="flex flex-wrap items-center justify-center gap-1 p-2 sm:gap-2 sm:p-3"
+    >
       {has ? <MicrophoneControl call={call} snapshot={snapshot} /> : <NoMicrophone call={call} snapshot={snapshot} />}
       {has ? (
         <Toggle
@@ -64,9 +68,9 @@ export function Controls({ call, snapshot, onPeople, onSettings, onPicture }: Pr
         tone="danger"
         onClick={() => void call.leave()}
         icon={<PhoneOff aria-hidden className="size-4" />}
-        className="rounded-full"
+        className="rounded-full! max-sm:size-10! max-sm:px-0!"
       >
-        Leave
+        <span className="sr-only sm:not-sr-only">Leave</span>
       </Button>
     </div>
   );
@@ -79,7 +83,7 @@ function NoMicrophone({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
       disabled={opening}
       onClick={() => void call.openMicrophone("")}
       icon={<MicOff aria-hidden className="size-4" />}
-      className="h-12 rounded-full"
+      className="h-10! rounded-full! sm:h-12!"
     >
       {opening ? "Asking for the microphone" : "Use a microphone"}
     </Button>
@@ -106,7 +110,7 @@ function Toggle({
       title={label}
       onClick={onClick}
       className={clsx(
-        "inline-flex size-12 items-center justify-center rounded-full border transition",
+        "inline-flex size-10 sm:size-12 items-center justify-center rounded-full border transition",
         on ? "border-accent bg-accent-wash text-accent" : "border-line bg-surface text-muted hover:border-strong-line",
       )}
     >
@@ -122,7 +126,7 @@ function Act({ icon: Icon, label, onClick }: { icon: LucideIcon; label: string; 
       aria-label={label}
       title={label}
       onClick={onClick}
-      className="inline-flex size-12 items-center justify-center rounded-full border border-line bg-surface text-muted transition hover:border-strong-line"
+      className="inline-flex size-10 sm:size-12 items-center justify-center rounded-full border border-line bg-surface text-muted transition hover:border-strong-line"
     >
       <Icon aria-hidden className="size-5" />
     </button>

@@ -1,7 +1,8 @@
 import clsx from "clsx";
 import { FileText, Keyboard } from "lucide-react";
 import { useEffect, useState } from "react";
-import { type AgentLine, type FileLine, type PersonLine, type Reading, readingOf } from "@/call/model/transcript";
+import { type Reading, readingOf } from "@/call/model/reading";
+import type { AgentLine, FileLine, PersonLine } from "@/call/model/transcript";
 import type { Voice } from "@/call/transport/transport";
 
 function Speaker({ name, tone }: { name: string; tone: "text-caller" | "text-agent" }) {

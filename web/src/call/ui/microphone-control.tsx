@@ -28,12 +28,18 @@ export function MicrophoneControl({ call, snapshot }: { call: Call; snapshot: Sn
         onBlur={() => call.press(false)}
         onContextMenu={(event) => event.preventDefault()}
         className={clsx(
-          "flex h-12 touch-none select-none items-center gap-2 rounded-full px-5 text-sm font-medium transition",
+          "flex h-10 touch-none sm:h-12 select-none items-center gap-2 rounded-full px-5 text-sm font-medium transition",
           mine.pressed ? "bg-accent text-accent-ink" : "border border-strong-line bg-surface text-ink",
         )}
       >
         <Mic aria-hidden className="size-4" />
-        {mine.pressed ? "Release to send" : "Hold to talk, or space"}
+        {mine.pressed ? (
+          "Release to send"
+        ) : (
+          <>
+            Hold to talk<span className="hidden sm:inline">, or space</span>
+          </>
+        )}
       </button>
     );
   }
@@ -46,12 +52,18 @@ export function MicrophoneControl({ call, snapshot }: { call: Call; snapshot: Sn
       title={mine.muted ? "Unmute" : "Mute"}
       onClick={() => call.setMuted(!mine.muted)}
       className={clsx(
-        "flex h-12 items-center gap-3 rounded-full border px-5 text-sm font-medium transition",
+        "flex h-10 items-center gap-1.5 rounded-full border px-2.5 text-sm font-medium transition sm:h-12 sm:gap-3 sm:px-5",
         mine.muted ? "border-bad bg-bad-wash text-bad" : "border-line bg-surface text-ink hover:border-strong-line",
       )}
     >
       <Icon aria-hidden className="size-4" />
-      {mine.muted ? <span className="w-14">Muted</span> : <Meter level={levelOf(call)} className="w-14" />}
+      {mine.muted ? (
+        <span className="w-5 sm:w-14">
+          <span className="max-sm:sr-only">Muted</span>
+        </span>
+      ) : (
+        <Meter level={levelOf(call)} className="w-5 sm:w-14" />
+      )}
     </button>
   );
 }

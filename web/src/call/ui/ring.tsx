@@ -23,7 +23,11 @@ export function Ring({ voice, state, small = false }: { voice: Voice; state: Age
   }, [voice, state]);
   const away = state === "absent" || state === "joining";
   return (
-    <svg viewBox="0 0 100 100" aria-hidden className={clsx(small ? "size-24" : "size-40 lg:size-56", "max-h-full")}>
+    <svg
+      viewBox="0 0 100 100"
+      aria-hidden
+      className={clsx(small ? "size-24" : "size-40 lg:size-56", "min-h-0 max-h-full")}
+    >
       <circle ref={halo} cx="50" cy="50" r="36" className="fill-none stroke-accent-wash" />
       <circle
         cx="50"

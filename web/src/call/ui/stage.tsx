@@ -5,25 +5,27 @@ import type { Tile } from "@/call/transport/transport";
 import { AgentSlot } from "@/call/ui/agent-slot";
 import { stateInWords } from "@/call/ui/status";
 
-/** The agent, and whoever shows themselves or their screen. */
+/** The agent, and whoever shows themselves or their screen: a grid where there is room for one, else a row to be moved. */
 export function Stage({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
   const { tiles } = snapshot;
   const alone = tiles.length === 0;
   return (
     <div
       className={clsx(
-        "grid min-h-0 flex-1 gap-3 p-3",
-        alone ? "place-items-center" : "auto-rows-fr grid-cols-[repeat(auto-fit,minmax(min(100%,15rem),1fr))]",
+        "min-h-0 flex-1 gap-3 p-3",
+        alone
+          ? "grid grid-rows-[minmax(0,1fr)] place-items-center"
+          : "flex overflow-x-auto lg:grid lg:auto-rows-fr lg:grid-cols-[repeat(auto-fit,minmax(min(100%,15rem),1fr))]",
       )}
     >
       <figure
         className={clsx(
-          "flex size-full min-h-0 min-w-0 flex-col items-center justify-center gap-2 lg:gap-4",
-          alone || "rounded-lg bg-raised py-4",
+          "flex min-h-0 flex-col items-center justify-center gap-2 lg:gap-4",
+          alone ? "size-full min-w-0" : "w-40 shrink-0 rounded-lg bg-raised py-2 lg:w-full lg:min-w-0 lg:py-4",
         )}
       >
         <AgentSlot call={call} state={snapshot.call.agent} small={!alone} />
-        <figcaption data-agent-state={snapshot.call.agent} className="text-sm font-medium text-muted">
+        <figcaption data-agent-state={snapshot.call.agent} className="shrink-0 text-sm font-medium text-muted">
           {stateInWords(snapshot)}
         </figcaption>
       </figure>
@@ -43,8 +45,8 @@ function VideoTile({ tile }: { tile: Tile }) {
   return (
     <figure
       className={clsx(
-        "relative min-h-40 overflow-hidden rounded-lg bg-raised",
-        screen && "sm:col-span-2 sm:row-span-2",
+        "relative aspect-video shrink-0 overflow-hidden rounded-lg bg-raised lg:aspect-auto lg:min-h-40",
+        screen && "lg:col-span-2 lg:row-span-2",
       )}
     >
       <video

@@ -1,9 +1,10 @@
 import { useEffect, useRef } from "react";
 import { may, useMe } from "@/access/me";
+import type { TurnTimes } from "@/call/api";
 import type { Call, Snapshot } from "@/call/call";
-import { type Line, shown } from "@/call/model/transcript";
+import { type AgentLine, type Line, shown } from "@/call/model/transcript";
 import { AgentWords, PersonWords, SharedFile } from "@/call/ui/lines";
-import { TurnTime } from "@/call/ui/turn-time";
+import { Took, TurnTime } from "@/call/ui/turn-time";
 import { useTurnTimes } from "@/call/ui/turns";
 
 /** Everybody's words, in the order of speech. It follows the newest while one is at its end. */
@@ -28,15 +29,19 @@ export function TranscriptView({ call, snapshot }: { call: Call; snapshot: Snaps
           {lines.map((line) => (
             <li key={line.id}>
               <Words line={line} call={call} snapshot={snapshot} />
-              {line.kind === "agent" && times.has(line.turn) ? (
-                <TurnTime times={times.get(line.turn) as NonNullable<ReturnType<typeof times.get>>} session={session} />
-              ) : null}
+              {line.kind === "agent" ? <Time line={line} times={times.get(line.turn)} session={session} /> : null}
             </li>
           ))}
         </ol>
       )}
     </section>
   );
+}
+
+/** Operators see where the time went; whoever may not read the log, how long it took. */
+function Time({ line, times, session }: { line: AgentLine; times: TurnTimes | undefined; session: string }) {
+  if (times !== undefined) return <TurnTime times={times} session={session} />;
+  return line.took === null ? null : <Took seconds={line.took} />;
 }
 
 function Words({ line, call, snapshot }: { line: Line; call: Call; snapshot: Snapshot }) {

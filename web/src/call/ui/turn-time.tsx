@@ -75,6 +75,17 @@ export function TurnTime({ times, session }: { times: TurnTimes; session: string
   );
 }
 
+/** The figure alone. */
+export function Took({ seconds }: { seconds: number }) {
+  const figure = latency(seconds * 1000);
+  return (
+    <p title="Until the answer sounded" className="mt-1 h-6 text-xs leading-6 text-muted tabular-nums">
+      <span className="sr-only">This answer took </span>
+      {figure}
+    </p>
+  );
+}
+
 function Part({ bar }: { bar: Bar }) {
   return (
     <li className="grid grid-cols-[0.5rem_1fr_auto] items-baseline gap-x-2 text-xs">

@@ -1,35 +1,25 @@
 import {
-  DisconnectReason,
-  LocalVideoTrack,
+  type DisconnectReason,
   type Participant,
   type RemoteTrack,
   Room,
   RoomEvent,
   type TextStreamReader,
   Track,
-  VideoPresets,
 } from "livekit-client";
 import { ApiError } from "@/api/client";
 import { liveKitToken, removeFromRoom } from "@/call/api";
 import type { AgentState, CallEvent } from "@/call/model/events";
 import { Chat } from "@/call/transport/livekit/chat";
+import { AGAIN_MS, endingOf, PATIENCE_MS, wished } from "@/call/transport/livekit/endings";
+import { Published } from "@/call/transport/livekit/media";
 import { everybodyIn, isAgent, personOf, QUALITIES, stateOf, tilesOf } from "@/call/transport/livekit/people";
 import { TrackVoice } from "@/call/transport/livekit/voice";
 import { LiveKitWords } from "@/call/transport/livekit/words";
-import type { Listener, Resolution, Transport, Video, Wish } from "@/call/transport/transport";
-import { cameraProblem, type Microphone } from "@/sound/microphone";
+import type { Listener, Transport, Video, WayBack, Wish } from "@/call/transport/transport";
+import type { Microphone } from "@/sound/microphone";
 
 const SESSION = "antiphon.session";
-
-const PRESETS = { "360p": VideoPresets.h360, "720p": VideoPresets.h720, "1080p": VideoPresets.h1080 };
-
-const ENDINGS: Partial<Record<DisconnectReason, string>> = {
-  [DisconnectReason.CLIENT_INITIATED]: "You left the call.",
-  [DisconnectReason.DUPLICATE_IDENTITY]: "You joined this room from somewhere else; this page was put out.",
-  [DisconnectReason.PARTICIPANT_REMOVED]: "You were removed from the room.",
-  [DisconnectReason.ROOM_DELETED]: "The room was closed.",
-  [DisconnectReason.SERVER_SHUTDOWN]: "The LiveKit server is shutting down.",
-};
 
 /** A call in a LiveKit room, by LiveKit's own conventions (docs/livekit-room.md). The only file that knows its client. */
 export class LiveKitTransport implements Transport {
@@ -37,7 +27,8 @@ export class LiveKitTransport implements Transport {
   readonly voice = new TrackVoice();
   readonly video: Video;
 
-  private readonly room = new Room({ dynacast: true, adaptiveStream: false, disconnectOnPageLeave: true });
+  private readonly room = new Room({ dynacast: true, adaptiveStream: false, disconnectOnPageLeave: false });
+  private readonly published = new Published(this.room);
   private readonly words = new LiveKitWords(
     (event) => this.tell(event),
     () => this.voice.position(),
@@ -47,16 +38,17 @@ export class LiveKitTransport implements Transport {
   private tilesChanged: () => void = () => {};
   private session = "";
   private agentState: AgentState = "absent";
-  private muted = false;
+  private lostAt = 0;
+  private there = false;
+  private done = false;
 
-  private constructor(private readonly wish: Wish) {
+  private constructor(
+    private readonly wish: Wish,
+    private back: WayBack | null,
+  ) {
     this.video = {
-      setCamera: (resolution, device) => this.setCamera(resolution, device),
-      setScreen: async (on) => {
-        await this.room.localParticipant.setScreenShareEnabled(on).catch((error: Error) => {
-          if (error.name !== "NotAllowedError") throw error; // they thought better of it
-        });
-      },
+      setCamera: (resolution, device) => this.published.setCamera(resolution, device).finally(() => this.look()),
+      setScreen: (on) => this.published.setScreen(on),
       tiles: () => tilesOf(everybodyIn(this.room)),
       onTiles: (listener) => {
         this.tilesChanged = listener;
@@ -65,8 +57,8 @@ export class LiveKitTransport implements Transport {
     this.follow();
   }
 
-  static async open(wish: Wish): Promise<LiveKitTransport> {
-    return new LiveKitTransport(wish);
+  static async open(wish: Wish, back: WayBack | null = null): Promise<LiveKitTransport> {
+    return new LiveKitTransport(wish, back);
   }
 
   get identity(): string {
@@ -76,40 +68,64 @@ export class LiveKitTransport implements Transport {
   async start(listener: Listener): Promise<void> {
     this.listener = listener;
     this.tell({ type: "link", link: { phase: "connecting" } });
+    window.addEventListener("pagehide", this.hidden);
+    await this.join();
+  }
+
+  /** Come in, or come back as who one was. */
+  private async join(): Promise<void> {
     try {
-      const token = await liveKitToken(this.wish);
+      const { agent, name } = this.wish;
+      const room = this.back?.room ?? this.wish.room;
+      const token = await liveKitToken({ room, name, agent, identity: this.back?.identity ?? "" });
+      if (this.done) return;
       await this.room.connect(token.server_url, token.participant_token);
     } catch (error) {
+      if (this.lostAt > 0) return this.again();
       const why =
         error instanceof ApiError ? error.message : `The LiveKit server can't be reached (${messageOf(error)}).`;
-      this.over(why, true);
-      return;
+      return this.over(why, true);
     }
-    this.tell({ type: "link", link: { phase: "connected" } });
-    await this.publish();
+    if (this.done) return void this.room.disconnect();
+    this.there = true;
+    this.lostAt = 0;
+    this.back = { room: this.room.name, identity: this.room.localParticipant.identity };
+    this.returned();
+    await this.published.publish().catch((error: unknown) => {
+      this.tell({ type: "trouble", code: "here", message: `The microphone could not be sent (${messageOf(error)}).` });
+    });
     this.look();
   }
 
-  private microphone: Microphone | null = null;
-
-  async listenTo(microphone: Microphone | null): Promise<void> {
-    this.microphone = microphone;
-    if (this.room.state === "connected") await this.publish();
+  /** The room was lost, its server with it perhaps: it is asked for again. */
+  private again(): void {
+    const now = performance.now();
+    if (this.lostAt === 0) {
+      this.lostAt = now;
+      this.broken();
+    }
+    if (now - this.lostAt > PATIENCE_MS) {
+      this.over("The connection to the room was lost, and did not come back in time.", true);
+      return;
+    }
+    window.setTimeout(() => {
+      if (!this.done) void this.join();
+    }, AGAIN_MS);
   }
 
-  private async publish(): Promise<void> {
-    if (this.microphone === null) return;
-    const { localParticipant } = this.room;
-    const published = localParticipant.getTrackPublication(Track.Source.Microphone)?.audioTrack;
-    if (published !== undefined) await published.replaceTrack(this.microphone.track, true);
-    else await localParticipant.publishTrack(this.microphone.track, { source: Track.Source.Microphone });
-    this.setMuted(this.muted);
+  wayBack(): WayBack | null {
+    return this.back;
+  }
+
+  /** Who loads the page anew is out at once: nobody sees a ghost of them meanwhile. */
+  private readonly hidden = (): void => void this.room.disconnect();
+
+  async listenTo(microphone: Microphone | null): Promise<void> {
+    await this.published.listenTo(microphone);
   }
 
   setMuted(muted: boolean): void {
-    this.muted = muted;
-    const published = this.room.localParticipant.getTrackPublication(Track.Source.Microphone);
-    void (muted ? published?.mute() : published?.unmute());
+    this.published.setMuted(muted);
   }
 
   /** The button is the microphone's: a LiveKit room knows no other. */
@@ -135,6 +151,7 @@ export class LiveKitTransport implements Transport {
 
   async leave(): Promise<void> {
     await this.room.disconnect();
+    this.over("You left the call.", false);
   }
 
   // ── what the room says ───────────────────────────────────────────────────────────────────────────────────────────
@@ -162,13 +179,12 @@ export class LiveKitTransport implements Transport {
     room.on(RoomEvent.Reconnecting, () => this.broken());
     room.on(RoomEvent.SignalReconnecting, () => this.broken());
     room.on(RoomEvent.Reconnected, () => {
-      this.tell({ type: "link", link: { phase: "connected" } });
-      this.agentState = "absent";
+      this.returned();
       this.look();
     });
-    room.on(RoomEvent.Disconnected, (reason) => {
-      const why = (reason !== undefined && ENDINGS[reason]) || "The connection to the room was lost.";
-      this.over(why, reason !== DisconnectReason.CLIENT_INITIATED && reason !== DisconnectReason.ROOM_DELETED);
+    room.on(RoomEvent.Disconnected, (reason) => this.disconnected(reason));
+    room.on(RoomEvent.TrackUnsubscribed, (track) => {
+      for (const element of track.detach()) element.remove();
     });
     room.on(RoomEvent.AudioPlaybackStatusChanged, () =>
       this.tell({ type: "blocked", blocked: !room.canPlaybackAudio }),
@@ -186,7 +202,24 @@ export class LiveKitTransport implements Transport {
     this.tell({ type: "link", link: { phase: "reconnecting", since: performance.now() } });
   }
 
+  private returned(): void {
+    this.agentState = "absent";
+    this.tell({ type: "link", link: { phase: "connected" } });
+  }
+
+  private disconnected(reason: DisconnectReason | undefined): void {
+    const lost = this.there && !this.done;
+    this.there = false;
+    const why = endingOf(reason);
+    if (why !== null) this.over(why, !wished(reason));
+    else if (lost) this.again();
+  }
+
   private over(why: string, failed: boolean): void {
+    if (this.done) return;
+    this.done = true;
+    window.removeEventListener("pagehide", this.hidden);
+    this.published.close();
     this.voice.close();
     this.tilesChanged();
     this.tell({ type: "link", link: { phase: "over", why, failed } });
@@ -198,7 +231,6 @@ export class LiveKitTransport implements Transport {
       element.hidden = true;
       document.body.append(element);
       if (isAgent(participant)) this.voice.follow(track.mediaStreamTrack);
-      track.once("ended", () => element.remove());
     }
     this.look();
   }
@@ -244,24 +276,6 @@ export class LiveKitTransport implements Transport {
   }
 
   private readonly speaking = new Set<string>();
-
-  private async setCamera(resolution: Resolution | null, device: string): Promise<void> {
-    const { localParticipant } = this.room;
-    try {
-      if (resolution === null) {
-        await localParticipant.setCameraEnabled(false);
-        return;
-      }
-      const wanted = { resolution: PRESETS[resolution].resolution, ...(device && { deviceId: device }) };
-      const track = localParticipant.getTrackPublication(Track.Source.Camera)?.track;
-      if (track instanceof LocalVideoTrack && !track.isMuted) await track.restartTrack(wanted);
-      else await localParticipant.setCameraEnabled(true, wanted);
-    } catch (error) {
-      throw new Error(cameraProblem(error));
-    } finally {
-      this.look();
-    }
-  }
 
   private tell(event: CallEvent): void {
     this.listener(event);

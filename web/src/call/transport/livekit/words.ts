@@ -42,7 +42,12 @@ export class LiveKitWords {
     const turn = turnOf(message.segment_id);
     if (turn === null) return;
     const reply = this.reply(turn);
-    if (message.type === "cut") {
+    if (message.type === "hush") {
+      this.tell({ type: "hushed", at: this.position() });
+    } else if (message.type === "figures") {
+      const seconds = message.first_sound;
+      if (typeof seconds === "number") this.tell({ type: "took", turn, seconds });
+    } else if (message.type === "cut") {
       reply.cut = true;
       this.tell({ type: "hushed", at: this.position() });
       if (!reply.streaming) this.end(turn, reply);

@@ -1,5 +1,6 @@
 import { ApiError } from "@/api/client";
 import { webSocketTicket } from "@/call/api";
+import type { WayBack } from "@/call/transport/transport";
 import type { components } from "@/call/transport/websocket/protocol";
 import { afterClose } from "@/call/transport/websocket/reconnect";
 
@@ -26,7 +27,7 @@ export interface Beginning {
 /** One session's connection to the gateways: it begins with a ticket of the API, and comes back with the gateway's. */
 export class GatewayLink {
   private socket: WebSocket | null = null;
-  private session: { session: string; ticket: string } | null = null;
+  private session: { session: string; ticket: string } | null;
   private error: { code: string; message: string } | null = null;
   private ended = "";
   private done = false;
@@ -36,7 +37,15 @@ export class GatewayLink {
   constructor(
     private readonly beginning: Beginning,
     private readonly ends: Ends,
-  ) {}
+    back: WayBack | null = null,
+  ) {
+    const { session, ticket } = back ?? {};
+    this.session = session && ticket ? { session, ticket } : null;
+  }
+
+  get wayBack(): WayBack | null {
+    return this.session;
+  }
 
   /** Whether there is a session, and a connection to it. */
   get open(): boolean {

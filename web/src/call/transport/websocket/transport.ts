@@ -1,7 +1,7 @@
 import type { CallEvent, Person, Quality } from "@/call/model/events";
 import { qualityOf } from "@/call/model/quality";
 import { timedShapes } from "@/call/model/shapes";
-import type { Listener, Transport, Voice, Wish } from "@/call/transport/transport";
+import type { Listener, Transport, Voice, WayBack, Wish } from "@/call/transport/transport";
 import { type Ends, GatewayLink, type Rate, type ToClient } from "@/call/transport/websocket/link";
 import type { Microphone } from "@/sound/microphone";
 import { Speaker } from "@/sound/speaker";
@@ -40,9 +40,10 @@ export class WebSocketTransport implements Transport, Ends {
   private constructor(
     wish: Wish,
     private readonly speaker: Speaker,
+    back: WayBack | null,
   ) {
     const { agent, name, room } = wish;
-    this.link = new GatewayLink({ agent, name, room, rate: speaker.rate as Rate }, this);
+    this.link = new GatewayLink({ agent, name, room, rate: speaker.rate as Rate }, this, back);
     this.me = { ...NOBODY, identity: ME, name: name || "You", kind: "me" };
     this.voice = {
       position: () => speaker.sounded() / speaker.rate,
@@ -57,8 +58,12 @@ export class WebSocketTransport implements Transport, Ends {
   }
 
   /** In the course of a press: the sound is opened here. */
-  static async open(wish: Wish): Promise<WebSocketTransport> {
-    return new WebSocketTransport(wish, await Speaker.open(rateFor(navigator)));
+  static async open(wish: Wish, back: WayBack | null = null): Promise<WebSocketTransport> {
+    return new WebSocketTransport(wish, await Speaker.open(rateFor(navigator)), back);
+  }
+
+  wayBack(): WayBack | null {
+    return this.link.wayBack;
   }
 
   async start(listener: Listener): Promise<void> {
@@ -217,10 +222,14 @@ export function eventOf(message: ToClient, received: number, rate: number): Call
     }
     case "turn":
       return { type: "turn", turn: message.turn, how: message.how, heard: message.heard };
+    case "metrics":
+      return typeof message.first_sound !== "number"
+        ? null
+        : { type: "took", turn: message.turn, seconds: message.first_sound };
     case "error":
       return message.fatal ? null : { type: "trouble", code: message.code, message: message.message };
     default:
-      return null; // figures of turns come from the API, in more detail; ends come with the connection's
+      return null; // ends come with the connection's
   }
 }
 

@@ -1,0 +1,23 @@
+import { DisconnectReason } from "livekit-client";
+
+const ENDINGS: Partial<Record<DisconnectReason, string>> = {
+  [DisconnectReason.CLIENT_INITIATED]: "You left the call.",
+  [DisconnectReason.DUPLICATE_IDENTITY]: "You joined this room from somewhere else; this page was put out.",
+  [DisconnectReason.PARTICIPANT_REMOVED]: "You were removed from the room.",
+  [DisconnectReason.ROOM_DELETED]: "The room was closed.",
+  [DisconnectReason.ROOM_CLOSED]: "The room was closed.",
+};
+
+/** Why a connection to a room is over for good, in a sentence; null: it broke, and is worth another try. */
+export function endingOf(reason: DisconnectReason | undefined): string | null {
+  return (reason !== undefined && ENDINGS[reason]) || null;
+}
+
+/** Whether somebody wished for this end. */
+export function wished(reason: DisconnectReason | undefined): boolean {
+  return reason === DisconnectReason.CLIENT_INITIATED || reason === DisconnectReason.ROOM_DELETED;
+}
+
+/** How long a room that was lost is asked for again: as long as its agent waits. ms */
+export const PATIENCE_MS = 30_000;
+export const AGAIN_MS = 1000;

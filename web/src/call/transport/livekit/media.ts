@@ -1,0 +1,67 @@
+import { LocalVideoTrack, type Room, Track, VideoPresets } from "livekit-client";
+import type { Resolution } from "@/call/transport/transport";
+import { cameraProblem, type Microphone } from "@/sound/microphone";
+
+const PRESETS = { "360p": VideoPresets.h360, "720p": VideoPresets.h720, "1080p": VideoPresets.h1080 };
+
+/** What we show and say in a room: microphone, camera, screen. */
+export class Published {
+  private microphone: Microphone | null = null;
+  private sent: MediaStreamTrack | null = null;
+  private muted = false;
+
+  constructor(private readonly room: Room) {}
+
+  async listenTo(microphone: Microphone | null): Promise<void> {
+    this.microphone = microphone;
+    if (this.room.state === "connected") await this.publish();
+  }
+
+  /** The room is given a copy: whatever becomes of that in a connection that breaks, the microphone itself stays open. */
+  async publish(): Promise<void> {
+    if (this.microphone === null) return;
+    const { localParticipant } = this.room;
+    const before = this.sent;
+    this.sent = this.microphone.track.clone();
+    this.sent.enabled = true;
+    const published = localParticipant.getTrackPublication(Track.Source.Microphone)?.audioTrack;
+    if (published !== undefined) await published.replaceTrack(this.sent, true);
+    else await localParticipant.publishTrack(this.sent, { source: Track.Source.Microphone });
+    before?.stop();
+    this.setMuted(this.muted);
+  }
+
+  setMuted(muted: boolean): void {
+    this.muted = muted;
+    const published = this.room.localParticipant.getTrackPublication(Track.Source.Microphone);
+    void (muted ? published?.mute() : published?.unmute());
+  }
+
+  /** Rejects with a sentence for a person. */
+  async setCamera(resolution: Resolution | null, device: string): Promise<void> {
+    const { localParticipant } = this.room;
+    try {
+      if (resolution === null) {
+        await localParticipant.setCameraEnabled(false);
+        return;
+      }
+      const wanted = { resolution: PRESETS[resolution].resolution, ...(device && { deviceId: device }) };
+      const track = localParticipant.getTrackPublication(Track.Source.Camera)?.track;
+      if (track instanceof LocalVideoTrack && !track.isMuted) await track.restartTrack(wanted);
+      else await localParticipant.setCameraEnabled(true, wanted);
+    } catch (error) {
+      throw new Error(cameraProblem(error));
+    }
+  }
+
+  async setScreen(on: boolean): Promise<void> {
+    await this.room.localParticipant.setScreenShareEnabled(on).catch((error: Error) => {
+      if (error.name !== "NotAllowedError") throw error; // they thought better of it
+    });
+  }
+
+  close(): void {
+    this.sent?.stop();
+    this.sent = null;
+  }
+}

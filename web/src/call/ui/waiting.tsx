@@ -1,0 +1,72 @@
+import { AudioLines } from "lucide-react";
+import { useEffect, useState } from "react";
+import { begin } from "@/call/begin";
+import { forgetCall, type Left, leftCall, WAITS_MS } from "@/call/return";
+import { Button } from "@/ui/button";
+
+/** The call this page left when it was loaded anew, for as long as it waits; and how to let it go. */
+export function useLeft(): [Left | null, () => void] {
+  const [left, setLeft] = useState(leftCall);
+  const over = () => {
+    forgetCall();
+    setLeft(null);
+  };
+  useEffect(() => {
+    if (left === null) return;
+    const timer = window.setTimeout(
+      () => {
+        forgetCall();
+        setLeft(null);
+      },
+      left.at + WAITS_MS - Date.now(),
+    );
+    return () => window.clearTimeout(timer);
+  }, [left]);
+  return [left, over];
+}
+
+/** One press, and one is back in it: browsers let no sound out before a press. */
+export function Waiting({ left, onOther }: { left: Left; onOther: () => void }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState("");
+  const back = async () => {
+    setBusy(true);
+    try {
+      await begin(left.wish, left.microphone === null ? "none" : { device: left.microphone }, left);
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : "The call could not be gone on with.");
+      setBusy(false);
+    }
+  };
+  return (
+    <div
+      data-fills
+      className="mx-auto flex w-full max-w-xl flex-1 flex-col items-center justify-center gap-8 px-4 py-10"
+    >
+      <div className="text-center">
+        <h1 className="text-2xl font-semibold tracking-tight">Your call goes on</h1>
+        <p className="mt-2 text-base text-muted">This page was loaded anew. The agent waits for half a minute.</p>
+      </div>
+      <div className="flex flex-col items-center gap-3">
+        <Button
+          tone="primary"
+          size="large"
+          disabled={busy}
+          onClick={() => void back()}
+          icon={<AudioLines aria-hidden className="size-5" />}
+          className="min-w-52 rounded-full"
+        >
+          {busy ? "Connecting" : "Return to the call"}
+        </Button>
+        <Button tone="quiet" disabled={busy} onClick={onOther}>
+          Begin another
+        </Button>
+        {problem ? (
+          <p role="alert" className="max-w-prose text-center text-sm text-bad">
+            {problem}
+          </p>
+        ) : null}
+      </div>
+    </div>
+  );
+}
