@@ -36,22 +36,18 @@ describe.each([
   });
 });
 
-test("A gateway that is killed in mid-call is replaced: the pages say so, come back and the same sessions go on.", async () => {
+test("A gateway that is killed in mid-call is replaced: the page says so, comes back and the same session goes on.", async () => {
   const page = await open("/");
   await begin(page);
-  const room = hasLiveKit() ? await open(roomPath("gateway-lost", "Ann")) : null;
-  if (room !== null) await begin(room);
   await speak(page, "capital");
   await page.getByText(/capital of France/i).waitFor();
   const session = await sessionOf(page);
-  const inRoom = room === null ? "" : await sessionOf(room);
 
   const gateway = inject("stack").processes.find(({ name }) => name === "gateway-1");
   if (gateway === undefined) throw new Error("the stack has no gateway-1");
   process.kill(gateway.pid, "SIGKILL");
   const agent = page.locator("[data-agent-state]");
   await agent.filter({ hasText: "Reconnecting" }).waitFor();
-  await room?.locator("[data-agent-state]").filter({ hasText: "Waiting for the agent" }).waitFor();
   await agent.filter({ hasText: "Listening" }).waitFor();
 
   await speak(page, "first");
@@ -61,11 +57,4 @@ test("A gateway that is killed in mid-call is replaced: the pages say so, come b
   const { events } = await command<Shown>("show", session);
   // once by the gateway that took it over, and again if the page came back to another one
   expect(events.filter(({ type }) => type === "session.resumed").length).toBeGreaterThan(0);
-
-  if (room === null) return;
-  await state(room, "listening");
-  await speak(room, "capital");
-  await room.getByText(/capital of France/i).waitFor();
-  await state(room, "speaking");
-  expect(await sessionOf(room)).toBe(inRoom);
 });
