@@ -40,8 +40,7 @@ class WordTimings:
             case Hushed():
                 return [_message(type="hush", segment_id=fact.segment)]
             case Figures():
-                known = {name: value for name, value in fact.seconds.items() if value is not None}
-                return [_message(type="figures", segment_id=fact.segment, **known)]
+                return [_message(type="figures", segment_id=fact.segment, **fact.seconds)]
             case ReplyEnded(cut=True):
                 return [_message(type="cut", segment_id=fact.segment)]
             case _:
