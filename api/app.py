@@ -36,6 +36,7 @@ from api.routes import (
     transcript,
     webhooks,
 )
+from api.signpost import Signpost
 
 ROUTERS = (
     agents.router,
@@ -116,5 +117,6 @@ def create_app(house: House) -> FastAPI:
     handle_problems(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.router.middleware_stack = Signpost(app.router)
     app.router.default = Pages(house, lambda: house.settings.api_web or built_app())
     return app

@@ -21,6 +21,7 @@ from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import BusFull, BusUnavailable, SettingsError
 from schemas.log import connect
+from schemas.process.garbage import collect_seldom
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
 from schemas.process.tasks import Tasks
@@ -98,6 +99,7 @@ async def run_api(settings: Settings) -> None:
         stopped = asyncio.ensure_future(stop.wait())
         health = Health(settings.health_host, settings.health_port, house.figures.text, lambda: _obstacles(house))
         await health.start()
+        collect_seldom()
         log.info("health on http://%s:%d", settings.health_host, health.port)
         log.info("listening on http://%s:%d", settings.api_host, door.getsockname()[1])
         try:

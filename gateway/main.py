@@ -1,7 +1,6 @@
 """One gateway process: the log, the ear, the door; until SIGTERM, and then the calls that are under way."""
 
 import asyncio
-import gc
 import logging
 import os
 import secrets
@@ -33,6 +32,7 @@ from schemas.errors import BusFull, BusUnavailable
 from schemas.events import TransportName
 from schemas.log import connect
 from schemas.process.clock import MonotonicClock
+from schemas.process.garbage import collect_seldom
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
 from schemas.process.tasks import Tasks
@@ -107,7 +107,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     )
     await engine.start()
     reception.start()
-    _collect_seldom()
+    collect_seldom()
     phones = None
     try:
         if settings.sip_listen:
@@ -168,13 +168,6 @@ def transports(clock: Clock, livekit: "Dispatch | None") -> list[Transport]:
         else Transport("livekit", left_to_others=without),
         Transport("memory"),
     ]
-
-
-def _collect_seldom() -> None:
-    """Ticks must not wait for the garbage collector: what is loaded by now stays, and sessions leave next to no cycles behind."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 100)
 
 
 def default_id() -> str:

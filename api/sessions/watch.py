@@ -1,6 +1,7 @@
 """Sessions, as one API process tells them: an index of all, stories of those asked for, channels of those followed."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -39,9 +40,14 @@ class Sessions:
         moved = await self.index.look()
         await self.channels.catch_up(moved)
 
+    async def _read_stored(self) -> None:
+        if self.index.unread:
+            await self.index.read_stored()
+            gc.freeze()  # thousands of rows that stay
+
     async def run(self) -> None:
         tasks = Tasks()
-        tasks.spawn(_again(self.index.read_stored, lambda: _IDLE), "stored sessions")
+        tasks.spawn(_again(self._read_stored, lambda: _IDLE), "stored sessions")
         try:
             await _again(self.look, lambda: _FOLLOWED if len(self.streams) else _IDLE)
         finally:

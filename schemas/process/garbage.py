@@ -1,0 +1,11 @@
+"""Python's garbage collector, kept out of the way of those who must answer in time."""
+
+import gc
+
+
+def collect_seldom() -> None:
+    """What is loaded by now stays, and is not looked at again: a full collection holds the loop for a tenth of a second and
+    more. For processes whose work leaves next to no cycles behind."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
