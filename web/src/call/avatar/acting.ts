@@ -2,7 +2,7 @@ import { LipsyncEn } from "@met4citizen/talkinghead/modules/lipsync-en.mjs";
 import { type Emphasis, emphases } from "@/call/avatar/emphasis";
 import type { Head } from "@/call/avatar/head";
 import { moodOf } from "@/call/avatar/moods";
-import { Mouth, poseOf } from "@/call/avatar/mouth";
+import { Mouth, type Pose, poseOf } from "@/call/avatar/mouth";
 import { shapesOf } from "@/call/avatar/spelling";
 import type { Call } from "@/call/call";
 import type { AgentState, CallEvent } from "@/call/model/events";
@@ -10,6 +10,8 @@ import type { AgentState, CallEvent } from "@/call/model/events";
 /** Seconds from one nod to the next while somebody speaks, and from one movement of the hands to the next. */
 const NOD = 3.5;
 const HANDS = 4;
+/** ms without sound after which the lips rest: longer than from one report of the loudspeaker to the next. */
+const DRY_MS = 120;
 /** Seconds after which a stress that was missed is left out. */
 const MISSED = 0.3;
 
@@ -22,6 +24,8 @@ export class Acting {
   private heard = false;
   private noddedAt = 0;
   private handsAt = 0;
+  private soundedTo = 0;
+  private soundedAt = 0;
   private readonly stop: () => void;
 
   constructor(
@@ -38,7 +42,7 @@ export class Acting {
     const { voice } = this.call.transport;
     const at = voice.position();
     const told = this.mouth.knows(at) || this.state !== "speaking";
-    this.head.setMouth(told ? this.mouth.pose(at) : poseOf(voice.level()));
+    this.head.setMouth(told ? this.lips(at) : poseOf(voice.level()));
     this.stress(at);
     this.listen();
   }
@@ -83,6 +87,14 @@ export class Acting {
   private feel(state: AgentState): void {
     if (moodOf(state) !== moodOf(this.state)) this.head.setMood(moodOf(state));
     this.state = state;
+  }
+
+  /** Where the sound has run dry the lips rest, instead of standing open. */
+  private lips(at: number): Pose {
+    const now = performance.now();
+    if (at !== this.soundedTo) this.soundedAt = now;
+    this.soundedTo = at;
+    return now - this.soundedAt > DRY_MS ? {} : this.mouth.pose(at);
   }
 
   private stress(at: number): void {

@@ -5,7 +5,7 @@ import ours from "@/call/avatar/avatar.glb?url";
 import { type AvatarChoice, choose } from "@/call/avatar/choice";
 import { Head } from "@/call/avatar/head";
 import { backgroundOf, lookOf } from "@/call/avatar/looks";
-import { Pace } from "@/call/avatar/pace";
+import { LEAST_FRAMES, Pace } from "@/call/avatar/pace";
 import { loadAvatar } from "@/call/avatar/source";
 import type { Call } from "@/call/call";
 
@@ -43,17 +43,26 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
-    const pace = new Pace();
+    let pace = new Pace();
+    let coarse = false;
     let acting: Acting | null = null;
     let gone = false;
     const frame = () => {
       acting?.frame();
-      const { position } = { position: call.transport.voice.position() };
-      const open = head.current?.open ?? 0;
-      element.dispatchEvent(
-        new CustomEvent<AvatarFrame>("avatarframe", { detail: { position, open, frames: pace.rate } }),
-      );
-      if (pace.frame(performance.now()) && !insisted.current) choose({ slow: Math.max(1, Math.round(pace.rate)) });
+      const position = call.transport.voice.position();
+      queueMicrotask(() => tell(position)); // once the morphs are what they are to be
+      if (!pace.frame(performance.now()) || insisted.current) return;
+      if (coarse || pace.rate < LEAST_FRAMES / 2) {
+        choose({ slow: Math.max(1, Math.round(pace.rate)) });
+        return;
+      }
+      coarse = true;
+      pace = new Pace();
+      head.current?.coarser();
+    };
+    const tell = (position: number) => {
+      const detail = { position, open: head.current?.open ?? 0, frames: pace.rate };
+      element.dispatchEvent(new CustomEvent<AvatarFrame>("avatarframe", { detail }));
     };
     const show = async () => {
       const glb = url === "" ? ours : await loadAvatar(url);

@@ -71,7 +71,7 @@ export function AgentSlot({ call, state, small = false }: AgentView) {
 function Why({ failed, slow, onShow }: { failed: string; slow: number; onShow: () => void }) {
   return (
     <p className="flex flex-wrap items-center justify-center gap-x-2 px-3 text-center text-xs text-muted">
-      {failed || `The avatar is off: this device draws ${slow} frames of it a second, and 15 are needed.`}
+      {failed || `The avatar is off: it needs 15 frames a second, and this device draws ${slow}.`}
       <Button tone="quiet" size="small" onClick={onShow}>
         {failed ? "Try again" : "Show it anyway"}
       </Button>
