@@ -30,10 +30,24 @@ interface Options {
   theme?: "light" | "dark";
   /** Without a GPU it draws a few frames a second, and takes the processor from everything else: off unless asked for. */
   avatar?: boolean;
+  /** What is done to the page's context before it is opened. */
+  before?: (context: BrowserContext) => Promise<unknown>;
+  /** What its console may complain of. */
+  expected?: RegExp;
+  bypassCSP?: boolean;
 }
 
-/** In a file's top: one browser for all of its tests. `open` gives a page of its own, with a scripted microphone. */
-export function inBrowser(): { open: (path: string, options?: Options) => Promise<Page> } {
+interface Browsing {
+  /** "scripted": it says what `speak` has it say. Else the browser's own: "unasked", which nobody allows, or "none". */
+  microphone?: "scripted" | "unasked" | "none";
+  /** Hosts as the browser finds them: "MAP app.localhost:80 127.0.0.1:4567". */
+  hosts?: () => string[];
+}
+
+/** In a file's top: one browser for all of its tests. `open` gives a page of its own. */
+export function inBrowser({ microphone = "scripted", hosts = () => [] }: Browsing = {}): {
+  open: (path: string, options?: Options) => Promise<Page>;
+} {
   let browser: Browser;
   const contexts: BrowserContext[] = [];
   const complaints: string[] = [];
@@ -45,8 +59,9 @@ export function inBrowser(): { open: (path: string, options?: Options) => Promis
       executablePath,
       args: [
         "--no-sandbox",
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
+        ...(microphone === "none" ? [] : ["--use-fake-device-for-media-stream"]),
+        ...(microphone === "scripted" ? ["--use-fake-ui-for-media-stream"] : []),
+        `--host-resolver-rules=${hosts().join(", ")}`,
         "--autoplay-policy=no-user-gesture-required",
         "--use-angle=swiftshader",
         "--enable-unsafe-swiftshader",
@@ -59,22 +74,26 @@ export function inBrowser(): { open: (path: string, options?: Options) => Promis
   });
   afterAll(() => browser?.close());
 
-  async function open(path: string, { size = DESK, theme = "light", avatar = false }: Options = {}): Promise<Page> {
+  async function open(path: string, options: Options = {}): Promise<Page> {
+    const { size = DESK, theme = "light", avatar = false, before, expected, bypassCSP = false } = options;
     const context = await browser.newContext({
       baseURL: inject("stack").api_url,
       viewport: size,
       colorScheme: theme,
       serviceWorkers: "block", // what it serves is tested by itself
-      permissions: ["microphone", "camera"],
+      permissions: microphone === "scripted" ? ["microphone", "camera"] : [],
+      bypassCSP,
     });
     contexts.push(context);
-    await context.addInitScript(scriptMicrophone);
+    if (microphone === "scripted") await context.addInitScript(scriptMicrophone);
     if (!avatar) await context.addInitScript(() => localStorage.setItem("antiphon.avatar", '{"shown":false}'));
+    await before?.(context);
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
-      if (message.type() === "error" && !EXPECTED.test(message.text())) complaints.push(message.text());
+      if (message.type() !== "error" || EXPECTED.test(message.text()) || expected?.test(message.text())) return;
+      complaints.push(message.text());
     });
     await page.goto(path);
     return page;
