@@ -52,8 +52,9 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
     if why := lacking():
         unable(why)
     data = tmp_path_factory.mktemp("browser")
-    plan = Plan(data / "up", free_ports=True, api=True, livekit=has_livekit())
-    async with Stack(plan, load()) as one:
+    allowed = json.loads((ROOT / "web" / "e2e" / "environment.json").read_text())
+    plan = Plan(data / "up", free_ports=True, api=True, livekit=has_livekit(), environment=allowed)
+    async with Stack(plan, load(**{name.lower(): value for name, value in allowed.items()})) as one:
         yield one.endpoints() | {"processes": one.supervisor.table(), "data": str(data)}
 
 

@@ -8,8 +8,13 @@ const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
 /** CHROMIUM, or the one on PATH; "" where there is none. */
 export function chromiumPath(): string {
-  const places = (process.env.PATH ?? "").split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
-  return [process.env.CHROMIUM ?? "", ...places].find(executable) ?? "";
+  return onPath(NAMES, process.env.CHROMIUM);
+}
+
+/** The first program of these names; `set`: what a setting names goes before. "" where there is none. */
+export function onPath(names: string[], set = ""): string {
+  const places = (process.env.PATH ?? "").split(delimiter).flatMap((folder) => names.map((name) => join(folder, name)));
+  return [set, ...places].find(executable) ?? "";
 }
 
 function executable(path: string): boolean {

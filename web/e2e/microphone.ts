@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
 import { ROOT } from "./paths";
 
 /** The lines that the demo's caller says, ops/demo/NAME.flac. */
@@ -41,8 +40,13 @@ export function scriptMicrophone(): void {
   Object.assign(window, { scripted });
 }
 
+/** A page, whoever drives it. */
+interface Speaks {
+  evaluate(said: (flac: string) => Promise<unknown>, flac: string): Promise<unknown>;
+}
+
 /** Say a line, in real time; resolves when it is said. */
-export async function speak(page: Page, line: Line): Promise<void> {
+export async function speak(page: Speaks, line: Line): Promise<void> {
   const flac = readFileSync(join(ROOT, "ops/demo", `${line}.flac`)).toString("base64");
   await page.evaluate((said) => (window as unknown as { scripted: Scripted }).scripted.say(said), flac);
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import environment from "./environment.json";
 import { ROOT } from "./paths";
 
 /** What `antiphon up --json` tells of itself. */
@@ -33,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const livekit = process.env.E2E_LIVEKIT ? ["--livekit"] : []; // tests of rooms ask for it
   const process_ = spawn(antiphon(), ["up", "--free-ports", ...livekit, "--json"], {
     cwd: data, // nobody's .env
-    env: { ...process.env, ANTIPHON_DATA: data },
+    env: { ...process.env, ...environment, ANTIPHON_DATA: data },
     stdio: ["ignore", "pipe", "inherit"],
   });
   project.provide("stack", { ...(await told(process_)), data });

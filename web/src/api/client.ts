@@ -70,9 +70,15 @@ const middleware: Middleware = {
     if (!response.ok) throw await problemOf(response);
   },
   onError() {
-    return new ApiError(0, "unreachable", "The API does not answer. Is it running, and is this machine online?");
+    return new ApiError(0, "unreachable", silence(BASE, window.location.origin));
   },
 };
+
+/** Why the API at `base` may have said nothing to a page of `origin`: a browser keeps to itself that an answer was not for it. */
+export function silence(base: string, origin: string): string {
+  if (base === origin) return "The API does not answer. Is it running, and is this machine online?";
+  return `The API at ${base} does not answer this page. Is it running, and does its API_ALLOWED_ORIGINS name ${origin}?`;
+}
 
 let ahead = 0;
 

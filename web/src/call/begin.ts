@@ -1,6 +1,7 @@
 import { Call } from "@/call/call";
 import { setCurrent } from "@/call/current";
 import { forgetCall, type Left } from "@/call/return";
+import { roomsLack } from "@/call/rooms-lack";
 import type { Transport, WayBack, Wish } from "@/call/transport/transport";
 import { Microphone, MicrophoneError } from "@/sound/microphone";
 
@@ -33,6 +34,8 @@ async function open(wish: Wish, back: WayBack | null): Promise<Transport> {
     const { WebSocketTransport } = await import("@/call/transport/websocket/transport");
     return WebSocketTransport.open(wish, back);
   }
+  const lacking = roomsLack(window);
+  if (lacking) throw new Error(lacking);
   const { LiveKitTransport } = await import("@/call/transport/livekit/transport");
   return LiveKitTransport.open(wish, back);
 }

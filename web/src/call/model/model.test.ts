@@ -138,6 +138,20 @@ describe("the agent's words", () => {
     expect(readingOf(agentOf(again), 5.2).said).toBe("One two");
   });
 
+  test("stay said when the clock begins anew with another connection, and go on by the new one", () => {
+    const lost = following(
+      [0, sentence(0, "One two three.", 7)],
+      [0, timings(0, 0, ["One", 7, 7.3], ["two", 7.5, 7.8], ["three", 8, 8.3])],
+      [1, { type: "hushed", at: 7.6 }],
+    );
+    expect(readingOf(agentOf(lost), 0).said).toBe("One two");
+    const back = told(lost, timings(0, 0, ["One", -0.6, -0.3], ["two", -0.1, 0.2], ["three", 0.4, 0.7]), 2);
+    expect([0.1, 0.5].map((position) => readingOf(agentOf(back), position).said)).toEqual([
+      "One two",
+      "One two three.",
+    ]);
+  });
+
   test("without timings stop at a hush, too", () => {
     const line = agentOf(following([0, sentence(0, "Good day to you.", 0)], [1, { type: "hushed", at: 0.4 }]));
     expect(readingOf(line, 60).said).toBe("Good");

@@ -61,19 +61,21 @@ function byPace(tokens: string[], seconds: number): number {
   return said;
 }
 
-/** `sentence` once the agent fell silent at `at`: words that had not begun will not sound as they were told. */
+/** `sentence` once the agent fell silent at `at`: words that had not begun will not sound as they were told, and those that had stay
+ * said, though the clock may begin anew. */
 export function hushed(sentence: Sentence, at: number): Sentence {
   const parts: Record<number, TimedWord[]> = {};
   for (const [part, words] of Object.entries(sentence.parts)) {
-    parts[Number(part)] = words.map((word) => (word[1] < at ? word : [word[0], Number.POSITIVE_INFINITY, word[2]]));
+    parts[Number(part)] = words.map(([text, start]) => frozen(text, start < at));
   }
   const untimed = Object.keys(parts).length === 0;
   const said = untimed && sentence.spoken ? byPace(tokensOf(sentence.text), at - sentence.at) : 0;
   return untimed && sentence.spoken
-    ? { ...sentence, parts: { 0: frozen(sentence.text, said) } }
+    ? { ...sentence, parts: { 0: tokensOf(sentence.text).map((token, place) => frozen(token, place < said)) } }
     : { ...sentence, parts };
 }
 
-function frozen(text: string, said: number): TimedWord[] {
-  return tokensOf(text).map((token, place) => [token, place < said ? 0 : Number.POSITIVE_INFINITY, 0]);
+function frozen(word: string, said: boolean): TimedWord {
+  const when = said ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  return [word, when, when];
 }

@@ -113,7 +113,7 @@ export class WebSocketTransport implements Transport, Ends {
   // ── what comes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   lost(since: number): void {
-    this.speaker.clear();
+    this.hush();
     this.quality = "unknown";
     this.tell({ type: "link", link: { phase: "reconnecting", since } });
   }
@@ -150,14 +150,18 @@ export class WebSocketTransport implements Transport, Ends {
         this.tellPeople();
         break;
       case "clear":
-        this.tell({ type: "hushed", at: this.voice.position() });
-        this.speaker.clear();
+        this.hush();
         break;
       default: {
         const event = eventOf(message, this.received, this.speaker.rate);
         if (event !== null) this.tell(event);
       }
     }
+  }
+
+  private hush(): void {
+    this.tell({ type: "hushed", at: this.voice.position() });
+    this.speaker.clear();
   }
 
   private ready(session: string, warnings: string[], resumed: boolean): void {

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import { authorization } from "@/api/client";
+import { authorization, BASE } from "@/api/client";
 import { addressOf, loadable } from "@/console/session/data/read";
 import type { Clock } from "@/console/session/player/clock";
 
@@ -22,6 +22,7 @@ export function Sound({ session, version, clock, onSilent }: Props) {
     <audio
       ref={element}
       src={source}
+      crossOrigin={BASE === window.location.origin ? undefined : "anonymous"}
       preload="metadata"
       onLoadedMetadata={() => {
         onSilent("");

@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import { afterAll, beforeAll, inject } from "vitest";
+import { onPath } from "./browser";
+import { scriptMicrophone } from "./microphone";
+
+const PREFERENCES = {
+  "media.autoplay.default": 0,
+  "media.navigator.permission.disabled": true,
+  "media.peerconnection.ice.loopback": true,
+  "media.peerconnection.ice.obfuscate_host_addresses": false,
+};
+
+/** Like inBrowser, in Firefox. Without a sound device its AudioContext never runs: it gets one that nobody hears. */
+export function inFirefox(): { open: (path: string) => Promise<Page> } {
+  let browser: Browser;
+  let sound: ChildProcess;
+  const run = mkdtempSync(join(tmpdir(), "antiphon-firefox-"));
+
+  beforeAll(async () => {
+    const executablePath = onPath(["firefox-esr", "firefox"], process.env.FIREFOX);
+    const pulseaudio = onPath(["pulseaudio"]);
+    if (!executablePath) throw new Error("no Firefox here: apt-get install firefox-esr, or set FIREFOX");
+    if (!pulseaudio)
+      throw new Error("no pulseaudio here, and Firefox needs a sound device: apt-get install pulseaudio");
+    chmodSync(run, 0o700);
+    const env = { ...process.env, XDG_RUNTIME_DIR: run, HOME: run };
+    const modules = ["-L", "module-native-protocol-unix", "-L", "module-null-sink"];
+    sound = spawn(pulseaudio, ["-n", "--exit-idle-time=-1", ...modules], { env, stdio: "ignore" });
+    browser = await puppeteer.launch({
+      browser: "firefox",
+      executablePath,
+      extraPrefsFirefox: PREFERENCES,
+      env,
+      defaultViewport: { width: 1440, height: 900 },
+    });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    sound?.kill();
+    rmSync(run, { recursive: true, force: true });
+  });
+
+  async function open(path: string): Promise<Page> {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(30_000);
+    await page.evaluateOnNewDocument(scriptMicrophone);
+    await page.goto(new URL(path, inject("stack").api_url).href);
+    return page;
+  }
+
+  return { open };
+}

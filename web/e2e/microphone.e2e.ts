@@ -1,0 +1,45 @@
+import type { Page } from "playwright-core";
+import { describe, inject, test } from "vitest";
+import { inBrowser } from "./browser";
+import { state } from "./call";
+
+/** Types a question, and is answered. */
+async function types(page: Page): Promise<void> {
+  await state(page, "listening");
+  const field = page.getByRole("textbox", { name: "Type to the agent" });
+  await field.fill("What is the capital of France?");
+  await field.press("Enter");
+  await page.locator("[data-said]").filter({ hasText: /\w/ }).waitFor();
+}
+
+describe("a microphone that nobody allows", () => {
+  const { open } = inBrowser({ microphone: "unasked" });
+  test("is told of in the call, with what to do, and one types instead.", async () => {
+    const page = await open("/");
+    await page.getByRole("button", { name: "Talk", exact: true }).click();
+    await page.getByText("Allow it beside the address, then try again. Until then you can type.").first().waitFor();
+    await page.getByRole("button", { name: "Use a microphone" }).waitFor();
+    await types(page);
+  });
+});
+
+describe("a machine without a microphone", () => {
+  const { open } = inBrowser({ microphone: "none" });
+  test("is told of in the call, and one types instead.", async () => {
+    const page = await open("/");
+    await page.getByRole("button", { name: "Talk", exact: true }).click();
+    await page.getByText("No microphone was found. Plug one in, then try again.").first().waitFor();
+    await types(page);
+  });
+});
+
+describe("a page on plain http", () => {
+  const hosts = () => [`MAP plain.test:80 127.0.0.1:${new URL(inject("stack").api_url).port}`];
+  const { open } = inBrowser({ hosts });
+  test("says that browsers give it no microphone, and one types from the beginning.", async () => {
+    const page = await open("http://plain.test");
+    await page.getByText(/Browsers give the microphone to pages on https and on localhost only/).waitFor();
+    await page.getByRole("button", { name: "Type to the agent" }).click();
+    await types(page);
+  });
+});
