@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { inBrowser } from "./browser";
 import { answersOf, begin, sessionOf, state } from "./call";
+import { apart, WITNESSED, witnessed, wordsOf } from "./ear";
 import { speak } from "./microphone";
 
 const { open } = inBrowser();
 
 test("Three spoken turns by WebSocket, the second cut short by the third, are heard, answered and timed.", async () => {
-  const page = await open("/");
+  const page = await open("/", WITNESSED);
   await begin(page);
   const words = page.getByRole("region", { name: "Transcript" });
 
@@ -17,12 +18,20 @@ test("Three spoken turns by WebSocket, the second cut short by the third, are he
   await words.getByRole("button", { name: /^This answer took/ }).waitFor();
   expect(await words.locator("[data-said]").textContent()).not.toBe("");
   expect(await words.locator("[data-coming]").count()).toBe(0);
+  const first = wordsOf(await witnessed(page), 1);
+  expect(first.map(({ text }) => text).join(" ")).toBe(await words.locator("[data-said]").textContent());
+  expect(apart(first)).toEqual([]);
 
   await speak(page, "story");
   await state(page, "speaking");
   await page.waitForTimeout(1200);
   await speak(page, "stop");
   await words.getByText(/cut off/).waitFor();
+  const second = wordsOf(await witnessed(page), 2);
+  expect(apart(second.filter(({ heard }) => heard !== null))).toEqual([]);
+  const cut = (await words.locator("[data-said]").nth(1).textContent()) ?? "";
+  const sounded = second.filter(({ heard }) => heard !== null).length;
+  expect(Math.abs(cut.split(" ").length - sounded), `"${cut}", and ${sounded} words began to sound`).toBeLessThan(2);
   await words.getByText(/sky/i).waitFor();
   await state(page, "speaking");
   await state(page, "listening");

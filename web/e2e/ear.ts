@@ -10,6 +10,8 @@ export interface Witnessed {
   /** What the gateway sent since the last `ready`: sound, and words with the sample of it at which each begins. */
   sent: Int16Array;
   words: { turn: number; index: number; part: number; text: string; at: number }[];
+  /** When the page could draw: a machine that is busy draws late, whatever the page does. */
+  frames: number[];
   /** The said words of the newest reply, each time they changed. */
   said: { reply: number; text: string; ms: number }[];
 }
@@ -42,7 +44,12 @@ function witnessIn(tap: string): void {
   const pcm: Int16Array[] = [];
   const words: Witnessed["words"] = [];
   const said: Witnessed["said"] = [];
+  const frames: number[] = [];
   let rate = 0;
+  requestAnimationFrame(function drawn() {
+    frames.push(performance.now());
+    requestAnimationFrame(drawn);
+  });
 
   const connect = AudioNode.prototype.connect;
   AudioNode.prototype.connect = function (this: AudioNode, ...rest: unknown[]) {
@@ -117,16 +124,14 @@ function witnessIn(tap: string): void {
         return btoa(letters);
       };
       const at = clock.map(({ at, ms }) => ({ at: at - first, ms }));
-      const steps = blocks.map((one) => Math.round(one.at * rate));
-      const holes = steps.filter((step, place) => place > 0 && step - (steps[place - 1] as number) !== 128).length;
-      return { heard: text(heard), rate, clock: at, sent: text(sent), words, said, holes };
+      return { heard: text(heard), rate, clock: at, sent: text(sent), words, said, frames };
     },
   });
 }
 
 /** What was heard and seen so far. */
-export async function witnessed(page: Page): Promise<Witnessed & { holes: number }> {
-  type Packed = Omit<Witnessed, "heard" | "sent"> & { heard: string; sent: string; holes: number };
+export async function witnessed(page: Page): Promise<Witnessed> {
+  type Packed = Omit<Witnessed, "heard" | "sent"> & { heard: string; sent: string };
   const packed = await page.evaluate(() => (window as unknown as { witnessed(): Packed }).witnessed());
   return { ...packed, heard: samples(packed.heard), sent: samples(packed.sent) };
 }
@@ -137,7 +142,7 @@ function samples(base64: string): Int16Array {
 }
 
 /** When the sample `at` of what was heard left the loudspeaker. */
-export function heardAt({ clock, rate }: Witnessed, at: number): number {
+function leftAt({ clock, rate }: Witnessed, at: number): number {
   const after = clock.findIndex((one) => one.at >= at);
   const near = clock[after < 0 ? clock.length - 1 : after];
   if (near === undefined) throw new Error("the browser never told where its output is");
@@ -145,7 +150,7 @@ export function heardAt({ clock, rate }: Witnessed, at: number): number {
 }
 
 /** Where 20 ms of `sent`, from `at` on, stand in `heard`, at or after `from`; -1: they never sounded. */
-export function placeOf({ heard, sent, rate }: Witnessed, at: number, from: number): number {
+function placeOf({ heard, sent, rate }: Witnessed, at: number, from: number): number {
   const length = Math.min(rate / 50, sent.length - at);
   outer: for (let place = Math.max(0, from); place + length <= heard.length; place++) {
     for (let step = 0; step < length; step++) {
@@ -154,4 +159,55 @@ export function placeOf({ heard, sent, rate }: Witnessed, at: number, from: numb
     return place;
   }
   return -1;
+}
+
+/** A word of the agent's: when its sound left the loudspeaker (null: it never did), when it lit up (null likewise), and the longest
+ * that the page could not draw around then. ms. */
+export interface Word {
+  text: string;
+  heard: number | null;
+  lit: number | null;
+  stall: number;
+}
+
+/** The words of a reply, in order. `turn`: its number; `reply`: which one of those on the page it is, from 1. */
+export function wordsOf(seen: Witnessed, turn: number, reply = turn): Word[] {
+  const latest = new Map<string, Witnessed["words"]>();
+  for (const word of seen.words.filter((one) => one.turn === turn)) {
+    const part = `${String(word.index).padStart(4, "0")} ${String(word.part).padStart(4, "0")}`;
+    const before = latest.get(part) ?? [];
+    latest.set(part, before.some((one) => one.text === word.text && one.at === word.at) ? before : [...before, word]);
+  }
+  const words = [...latest].sort(([one], [other]) => (one < other ? -1 : 1)).flatMap(([, part]) => part);
+  let from = 0;
+  return words.map((word, number) => {
+    const place = word.at < seen.sent.length ? placeOf(seen, word.at, from) : -1;
+    if (place >= 0) from = place;
+    const heard = place < 0 ? null : leftAt(seen, place);
+    const count = (text: string) => text.split(/\s+/).filter((one) => one !== "").length;
+    const lit = seen.said.find((one) => one.reply === reply && count(one.text) > number)?.ms ?? null;
+    return { text: word.text, heard, lit, stall: heard === null || lit === null ? 0 : stallOf(seen, heard, lit) };
+  });
+}
+
+/** The longest pause between two frames that lies, in part, between two moments. */
+function stallOf({ frames }: Witnessed, one: number, other: number): number {
+  const [from, to] = [Math.min(one, other), Math.max(one, other)];
+  const pauses = frames.map((frame, at) => ({ begin: frames[at - 1] ?? frame, frame }));
+  const within = pauses.filter(({ begin, frame }) => begin <= to && frame >= from);
+  return Math.max(0, ...within.map(({ begin, frame }) => frame - begin));
+}
+
+const TOGETHER = 200;
+
+/** Words that did not light up as they sounded: within 200 ms, and what the machine itself kept the page from drawing. */
+export function apart(words: Word[]): string[] {
+  return words
+    .filter(({ heard, lit, stall }) => heard === null || lit === null || Math.abs(lit - heard) > TOGETHER + stall)
+    .map(({ text, heard, lit, stall }) => {
+      if (heard === null) return `${text}: never sounded`;
+      return lit === null
+        ? `${text}: never lit up`
+        : `${text}: ${Math.round(lit - heard)} ms, frames ${Math.round(stall)}`;
+    });
 }

@@ -35,9 +35,9 @@ describe("a machine without a microphone", () => {
 
 describe("a page on plain http", () => {
   const hosts = () => [`MAP plain.test:80 127.0.0.1:${new URL(inject("stack").api_url).port}`];
-  const { open } = inBrowser({ hosts });
+  const { open } = inBrowser({ microphone: "unasked", hosts });
   test("says that browsers give it no microphone, and one types from the beginning.", async () => {
-    const page = await open("http://plain.test");
+    const page = await open("http://plain.test", { expected: /Cross-Origin-Opener-Policy/ });
     await page.getByText(/Browsers give the microphone to pages on https and on localhost only/).waitFor();
     await page.getByRole("button", { name: "Type to the agent" }).click();
     await types(page);

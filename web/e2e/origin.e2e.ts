@@ -33,7 +33,7 @@ test("From another origin that is allowed one talks, and opens the call with its
 
 test("From one that is not allowed the page says which setting lets it in.", async () => {
   const page = await open(FOREIGN, { expected: /CORS policy|Failed to load resource/ });
-  await page.getByRole("heading", { name: "The app can't reach its API" }).waitFor();
+  await page.getByText("The app can't reach its API").waitFor();
   await page.getByText(`does its API_ALLOWED_ORIGINS name ${FOREIGN}?`).waitFor();
 });
 

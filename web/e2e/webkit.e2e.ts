@@ -7,6 +7,10 @@ import { inWebKit } from "./webkit";
 
 const page = inWebKit();
 
+/** How many points of the timeline have a colour. */
+const DRAWN = `const { width, height } = document.querySelector("canvas");
+return document.querySelector("canvas").getContext("2d").getImageData(0, 0, width, height).data.filter((one, at) => at % 4 === 3 && one > 0).length`;
+
 test("WebKitGTK opens the console and a finished call, with its waterfall and its words.", async () => {
   mkdirSync(SHOTS, { recursive: true });
   const session = await finishedCall();
@@ -20,6 +24,7 @@ test("WebKitGTK opens the console and a finished call, with its waterfall and it
     "return document.querySelectorAll('#turn-1 [aria-label^=\"Where the time\"] button').length",
   );
   expect(bars).toBeGreaterThan(2);
+  await expect.poll(() => page().run<number>(DRAWN), { timeout: 10_000 }).toBeGreaterThan(0);
   await page().screenshot(join(SHOTS, "webkit-session.png"));
 });
 

@@ -1,12 +1,13 @@
 /// <reference path="./worklet.d.ts" />
 import { SoundBuffer } from "@/sound/buffer";
 import { loudness } from "@/sound/frames";
+import type { Report } from "@/sound/position";
 
 /** Blocks of 128 samples from one report to the next. */
 const REPORT = 4;
 
 export type ToPlayout = { pcm: ArrayBuffer } | { clear: "sound" | "all" };
-export type FromPlayout = { position: number; level: number; playing: boolean; gaps: number };
+export type FromPlayout = Report & { level: number; playing: boolean; gaps: number };
 
 /** The loudspeaker's end of the audio thread. It tells where it is, 50 times a second while there is sound. */
 class Playout extends AudioWorkletProcessor {
@@ -32,11 +33,14 @@ class Playout extends AudioWorkletProcessor {
   }
 
   private report(out: Float32Array): void {
-    const { position, playing, gaps } = this.buffer;
+    const { position, playing, queued, gaps } = this.buffer;
     const now = `${position} ${playing} ${gaps}`;
     if (now === this.told) return;
     this.told = now;
-    this.port.postMessage({ position, playing, gaps, level: playing ? loudness(out) : 0 } satisfies FromPlayout);
+    const at = currentTime + out.length / sampleRate;
+    const ready = playing ? queued : 0;
+    const level = playing ? loudness(out) : 0;
+    this.port.postMessage({ position, ready, at, level, playing, gaps } satisfies FromPlayout);
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { SoundBuffer } from "@/sound/buffer";
 import { inUse, menus } from "@/sound/devices";
 import { FRAME, Framer, loudness } from "@/sound/frames";
+import { positionAt } from "@/sound/position";
 import { Resampler } from "@/sound/resample";
 
 const tone = (hz: number, rate: number, seconds: number) =>
@@ -138,6 +139,22 @@ describe("the sound that waits", () => {
     buffer.push(frame());
     buffer.restart();
     expect([buffer.received, buffer.position, buffer.queued]).toEqual([0, 0, 0]);
+  });
+});
+
+describe("what is heard", () => {
+  const report = { position: 24_000, at: 10, ready: 2400 };
+
+  test("goes on by the clock where reports come late, as far as sound was there", () => {
+    expect([10, 10.05, 10.1, 11].map((now) => Math.round(positionAt(report, undefined, now, RATE)))).toEqual([
+      24_000, 25_200, 26_400, 26_400,
+    ]);
+  });
+
+  test("is never beyond the next report, and nothing before the first sample", () => {
+    const next = { position: 24_512, at: 10.2, ready: 0 };
+    expect(positionAt(report, next, 10.1, RATE)).toBe(24_512);
+    expect(positionAt({ position: 512, at: 10, ready: 0 }, undefined, 9.9, RATE)).toBe(0);
   });
 });
 

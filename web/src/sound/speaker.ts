@@ -2,11 +2,7 @@ import { SoundBuffer } from "@/sound/buffer";
 import { loudness } from "@/sound/frames";
 import type { FromPlayout, ToPlayout } from "@/sound/playout.worklet";
 import playoutWorklet from "@/sound/playout.worklet.ts?worker&url";
-
-interface Report {
-  at: number;
-  position: number;
-}
+import { positionAt, type Report } from "@/sound/position";
 
 /** Plays a gateway's sound, and knows what has been heard of it. `rate`: Hz, for as long as it lives. */
 export class Speaker {
@@ -49,11 +45,13 @@ export class Speaker {
       },
       rate,
     );
-    node.onaudioprocess = ({ outputBuffer }) => {
+    node.onaudioprocess = ({ outputBuffer, playbackTime }) => {
       const out = outputBuffer.getChannelData(0);
       buffer.pull(out);
-      const { position, playing, gaps } = buffer;
-      speaker.take({ position, playing, gaps, level: playing ? loudness(out) : 0 });
+      const { position, playing, queued, gaps } = buffer;
+      const at = playbackTime + outputBuffer.duration;
+      const ready = playing ? queued : 0;
+      speaker.take({ position, ready, at, playing, gaps, level: playing ? loudness(out) : 0 });
     };
     node.connect(context.destination);
     return speaker;
@@ -87,12 +85,13 @@ export class Speaker {
     this.tell({ clear: "all" });
   }
 
-  /** Samples that have left the loudspeaker, what was dropped included. */
+  /** Samples that have left the loudspeaker, what was dropped included. Where reports come late, as on a busy page, it goes on by
+   * what was known to sound next. */
   sounded(): number {
-    const heard = performance.now() - this.latency();
-    while (this.reports.length > 1 && (this.reports[1] as Report).at <= heard) this.reports.shift();
+    const now = this.outputTime();
+    while (this.reports.length > 1 && (this.reports[1] as Report).at <= now) this.reports.shift();
     const report = this.reports[0];
-    return report === undefined || report.at > heard ? 0 : report.position;
+    return report === undefined ? 0 : positionAt(report, this.reports[1], now, this.rate);
   }
 
   async setSink(device: string): Promise<void> {
@@ -104,16 +103,19 @@ export class Speaker {
     if (this.context.state !== "closed") await this.context.close();
   }
 
-  private latency(): number {
-    const seconds = this.context.outputLatency || this.context.baseLatency || 0;
-    return Math.min(1, seconds) * 1000;
+  /** Second of the context's clock that is heard now. */
+  private outputTime(): number {
+    const { contextTime, performanceTime } = this.context.getOutputTimestamp?.() ?? {};
+    if (!this.blocked && contextTime && performanceTime)
+      return contextTime + (performance.now() - performanceTime) / 1000;
+    return this.context.currentTime - Math.min(1, this.context.outputLatency || this.context.baseLatency || 0);
   }
 
   private take(report: FromPlayout): void {
     this.level = report.level;
     this.playing = report.playing;
     this.gaps = report.gaps;
-    this.reports.push({ at: performance.now(), position: report.position });
+    this.reports.push(report);
     this.sounded();
     this.listener();
   }

@@ -3,4 +3,5 @@ declare abstract class AudioWorkletProcessor {
   readonly port: MessagePort;
 }
 declare const sampleRate: number;
+declare const currentTime: number;
 declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;

@@ -1,6 +1,7 @@
 import clsx from "clsx";
 import { FileText, Keyboard } from "lucide-react";
 import { useEffect, useState } from "react";
+import { flushSync } from "react-dom";
 import { type Reading, readingOf } from "@/call/model/reading";
 import type { AgentLine, FileLine, PersonLine } from "@/call/model/transcript";
 import type { Voice } from "@/call/transport/transport";
@@ -32,7 +33,7 @@ function useReading(line: AgentLine, voice: Voice): Reading {
     let shown = -1;
     const look = () => {
       const { length } = readingOf(line, voice.position()).said;
-      if (length !== shown) setSaid(length);
+      if (length !== shown) flushSync(() => setSaid(length)); // in this very frame
       shown = length;
       frame = requestAnimationFrame(look);
     };
