@@ -22,6 +22,11 @@ from schemas.config.settings import load
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path.name for path in (ROOT / "web" / "e2e").glob("*.e2e.ts"))
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_OTHERS = {
+    "firefox.e2e.ts": (("firefox-esr", "firefox"), ("pulseaudio",)),
+    "webkit.e2e.ts": (("WebKitWebDriver",), ("Xvfb",)),
+}
+"""What a file's browser needs: of each of these one."""
 
 
 def lacking() -> str:
@@ -60,8 +65,11 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", FILES)
-async def test_in_chromium(file: str, stack: dict[str, object]) -> None:
+async def test_in_a_browser(file: str, stack: dict[str, object]) -> None:
     """What a person sees and hears of the app is as web/e2e says."""
+    for names in _OTHERS.get(file, ()):
+        if not any(shutil.which(name) for name in names):
+            unable(f"no {names[0]} here (ops/locks/browsers.sh)")
     process = await asyncio.create_subprocess_exec(
         str(ROOT / "ops" / "locks" / "web.sh"), "run", "e2e", file, env={**os.environ, "ANTIPHON_E2E": json.dumps(stack)},
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

@@ -1,8 +1,7 @@
-import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
 import { begin, state } from "./call";
-import { WITNESSED, witnessed, wordsOf } from "./ear";
+import { apart, WITNESSED, witnessed, wordsOf } from "./ear";
 import { by, GOOD, Line, SLOW_3G } from "./line";
 import { speak } from "./microphone";
 
@@ -13,8 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => line.close());
 
-test("trial", async () => {
-  const log: string[] = [];
+test("On slow 3G with jitter the page says so, words stay with their sound, and with a good line all is well again.", async () => {
   const page = await open("/", {
     ...WITNESSED,
     before: async (context) => {
@@ -22,45 +20,21 @@ test("trial", async () => {
       await by(line, context);
     },
   });
-  const began = Date.now();
-  const say = (what: string) => log.push(`${Date.now() - began} ${what}`);
+  const quality = (how: RegExp) => page.getByRole("img", { name: how }).waitFor();
   await begin(page);
-  const quality = () => page.getByRole("img", { name: /^Connection/ }).getAttribute("aria-label");
-  const watch = setInterval(async () => say((await quality().catch(() => "?")) ?? ""), 500);
-  await page.getByRole("img", { name: "Connection: good" }).waitFor();
   line.become(SLOW_3G);
-  say("slow 3g");
   await speak(page, "capital");
   await state(page, "speaking");
-  say("speaking");
-  await page.waitForTimeout(1000);
+  await quality(/Connection: (fair|poor)/);
   await state(page, "listening");
-  say("listening");
-  const one = await witnessed(page);
-  line.become({ bytesPerSecond: 15_000, delay: 150, jitter: 100 });
-  say("2g");
-  await speak(page, "first");
-  await page.waitForTimeout(8000);
-  say("good");
+  // where the sound ran dry in a word's first 20 ms, its begin can't be found in what was heard
+  const words = wordsOf(await witnessed(page), 1).filter(({ heard }) => heard !== null);
+  expect(words.length).toBeGreaterThan(2);
+  expect(apart(words)).toEqual([]);
+
   line.become(GOOD);
-  await page.waitForTimeout(5000);
-  await speak(page, "capital");
-  await page.waitForTimeout(8000);
-  clearInterval(watch);
-  const two = await witnessed(page);
-  writeFileSync(
-    "/tmp/far-network.json",
-    JSON.stringify(
-      {
-        log,
-        one: wordsOf(one, 1),
-        last: two.words.filter((w) => w.turn > 1).length,
-        three: wordsOf(two, 2),
-        four: wordsOf(two, 3),
-      },
-      null,
-      1,
-    ),
-  );
-  expect(1).toBe(1);
+  await speak(page, "first");
+  await page.getByText(/first question/i).waitFor();
+  await state(page, "speaking");
+  await quality(/Connection: good/);
 });
