@@ -170,8 +170,9 @@ export interface Word {
   stall: number;
 }
 
-/** The words of a reply, in order. `turn`: its number; `reply`: which one of those on the page it is, from 1. */
-export function wordsOf(seen: Witnessed, turn: number, reply = turn): Word[] {
+/** The words of a reply, in order. `reply`: which one of those on the page, from 1. */
+export function wordsOf(seen: Witnessed, reply: number): Word[] {
+  const turn = [...new Set(seen.words.map((one) => one.turn))][reply - 1];
   const latest = new Map<string, Witnessed["words"]>();
   for (const word of seen.words.filter((one) => one.turn === turn)) {
     const part = `${String(word.index).padStart(4, "0")} ${String(word.part).padStart(4, "0")}`;

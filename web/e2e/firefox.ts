@@ -48,6 +48,9 @@ export function inFirefox(): { open: (path: string) => Promise<Page> } {
     const page = await browser.newPage();
     page.setDefaultTimeout(30_000);
     await page.evaluateOnNewDocument(scriptMicrophone);
+    await page.evaluateOnNewDocument(() => {
+      if (location.protocol === "http:") localStorage.setItem("antiphon.avatar", '{"shown":false}'); // as in inBrowser
+    });
     await page.goto(new URL(path, inject("stack").api_url).href);
     return page;
   }
