@@ -85,7 +85,7 @@ class Pages:
         self._contents: dict[str, _Content] = {}
         self._built: tuple[str, int, int] | None = None
         self._looked = self._asked = float("-inf")
-        self._looking = asyncio.Lock()
+        self._looking, self._asking = asyncio.Lock(), asyncio.Lock()
         self._policy = policy()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -156,16 +156,17 @@ class Pages:
 
     async def _policy_now(self) -> str:
         """The app talks to the gateways that are there, and to those that settings name."""
-        if time.monotonic() - self._asked > _GATEWAYS_KNOWN and not self._house.waits_for:
-            self._asked = time.monotonic()
-            settings = self._house.settings
-            named = [settings.gateway_public_url, settings.livekit_public_url or settings.livekit_url]
-            try:
-                named += [gateway.url for gateway in await self._house.bus.gateways()]
-            except BusError:
-                return self._policy
-            more = [one for one in map(_origin, settings.api_connects.split(",")) if one]
-            self._policy = policy([*(one for url in named for one in sources(url)), *more])
+        async with self._asking:  # else a page that is asked for meanwhile may talk to nobody
+            if time.monotonic() - self._asked > _GATEWAYS_KNOWN and not self._house.waits_for:
+                settings = self._house.settings
+                named = [settings.gateway_public_url, settings.livekit_public_url or settings.livekit_url]
+                try:
+                    named += [gateway.url for gateway in await self._house.bus.gateways()]
+                except BusError:
+                    return self._policy
+                self._asked = time.monotonic()
+                more = [one for one in map(_origin, settings.api_connects.split(",")) if one]
+                self._policy = policy([*(one for url in named for one in sources(url)), *more])
         return self._policy
 
 
