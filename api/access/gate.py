@@ -55,8 +55,8 @@ class KeyGate:
         return await self._by_ticket(shown, keys)
 
     async def login(self, shown: str) -> tuple[str, Who, int]:
-        """A ticket for a key, whose it is, and for how many seconds it is good. Problem 401."""
-        who = self._by_key(shown, await self._present())
+        """A ticket for a key, whose it is, and for how many seconds it is good. A key made a moment ago is known. Problem 401."""
+        who = self._by_key(shown, await self._read_anew())
         return await self._ticket(who)
 
     async def renew(self, who: Who) -> tuple[str, Who, int]:

@@ -1,10 +1,11 @@
 import { Suspense, useState } from "react";
-import { Link, Route, Switch } from "wouter";
+import { Link, Route, Switch, useLocation } from "wouter";
 import { Account, DevelopmentBanner } from "@/access/account";
 import { isSignedIn, may, type Role, useMe } from "@/access/me";
 import { SignInForm } from "@/access/sign-in";
 import { CallDock } from "@/call/dock";
 import { PAGES, PLACES } from "@/pages";
+import { Broken } from "@/ui/broken";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Shell } from "@/ui/shell";
@@ -13,20 +14,23 @@ import { Empty, Loading } from "@/ui/state";
 /** Which view stands at which address. A page that somebody may not use is not there for them. */
 export function App() {
   const me = useMe();
+  const [place] = useLocation();
   return (
     <Shell places={PLACES.filter(({ role }) => may(me, role))} account={<Account />} banner={<DevelopmentBanner />}>
-      <Suspense fallback={<Loading />}>
-        <Switch>
-          {PAGES.map(({ path, role, view: View }) => (
-            <Route key={path} path={path}>
-              {may(me, role) ? <View /> : <NotYours role={role} />}
+      <Broken place={place}>
+        <Suspense fallback={<Loading />}>
+          <Switch>
+            {PAGES.map(({ path, role, view: View }) => (
+              <Route key={path} path={path}>
+                {may(me, role) ? <View /> : <NotYours role={role} />}
+              </Route>
+            ))}
+            <Route>
+              <Empty title="There is no such page" action={<Link href="/">To the start</Link>} />
             </Route>
-          ))}
-          <Route>
-            <Empty title="There is no such page" action={<Link href="/">To the start</Link>} />
-          </Route>
-        </Switch>
-      </Suspense>
+          </Switch>
+        </Suspense>
+      </Broken>
       <CallDock />
     </Shell>
   );

@@ -113,6 +113,17 @@ async def test_a_removed_key_is_refused_within_seconds() -> None:
         await gate.login(shown)
 
 
+async def test_one_signs_in_with_a_key_made_a_moment_ago() -> None:
+    """Who makes the first key in the browser is signed in with it at once, though the keys were read just before."""
+    bus = MemoryBus()
+    gate = KeyGate(Settings(_env_file=None), bus, lambda: 0.0)
+    assert await gate.is_open()
+    key, shown = new_key("ann", "admin", await bus.now())
+    assert await bus.add_key(key)
+    _, who, _ = await gate.login(shown)
+    assert (who.name, await gate.is_open()) == ("ann", False)
+
+
 async def test_what_the_log_keeps_is_no_key(house: House) -> None:
     """Neither the log nor the list of keys has what a bearer shows."""
     shown = await made(house, "admin")

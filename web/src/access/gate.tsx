@@ -27,8 +27,16 @@ export function Gate({ children }: { children: ReactNode }) {
 
   useEffect(keepRenewing, []);
   useEffect(() => onRefused(() => setAsking(known.current)), []);
-  useEffect(() => onTicket(() => ticket() && void queries.invalidateQueries()), [queries]);
   const done = useCallback(() => setAsking(false), []);
+  useEffect(
+    () =>
+      onTicket(() => {
+        if (!ticket()) return;
+        done(); // signed in elsewhere: by another tab, or with the first key
+        void queries.invalidateQueries();
+      }),
+    [queries, done],
+  );
 
   if (me.data === undefined) {
     if (wantsKey(me.error)) return <SignInPage onDone={done} />;
