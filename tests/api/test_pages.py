@@ -1,5 +1,6 @@
 """The built web app, as browsers get it: types, caching, its page for its own addresses, and nothing else."""
 
+import asyncio
 import gzip
 import os
 from pathlib import Path
@@ -127,6 +128,31 @@ async def test_the_policy_is_strict(client: httpx2.AsyncClient, house: House) ->
         "wss://voice.example.com",
         "https://voice.example.com",
     ]
+
+
+async def test_whoever_asks_first_does_not_leave_the_others_without_gateways(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is asked for while the first one still looks the gateways up may talk to them as well."""
+    await house.bus.advertise(
+        GatewaySeen("g", "wss://voice.example.com/ws", "ws://10.0.0.1:8765/ws", 5, 0, False, ("websocket",)), 30
+    )
+    known, looking, answer = house.bus.gateways, asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> list[GatewaySeen]:
+        looking.set()
+        await answer.wait()
+        return list(await known())
+
+    monkeypatch.setattr(house.bus, "gateways", slowly)
+    first = asyncio.create_task(client.get("/", headers=BROWSER))
+    await looking.wait()
+    second = asyncio.create_task(client.get("/", headers=BROWSER))
+    for _ in range(50):  # as far as it comes meanwhile
+        await asyncio.sleep(0)
+    answer.set()
+    for told in await asyncio.gather(first, second):
+        assert "wss://voice.example.com" in told.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(
