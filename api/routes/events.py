@@ -1,8 +1,9 @@
 """A session's events, as they were appended."""
 
+import json
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
 
 from api.access.who import Operator
 from api.house import Here
@@ -18,7 +19,7 @@ MOST = 500
 _Type = Annotated[str, Query(max_length=64)]
 
 
-@router.get("/{session}/events")
+@router.get("/{session}/events", response_model=EventPage)
 async def events(
     house: Here,
     who: Operator,
@@ -28,10 +29,12 @@ async def events(
     type: Annotated[
         list[_Type], Query(max_length=40, description="Only of these types, or that begin so: transcript.")
     ] = [],  # noqa: B006
-) -> EventPage:
+) -> Response:
     """Events after `after`, in order. Of some types only, a page may hold fewer than `limit`, or none, though `next` says where
     to go on."""
-    return await house.sessions.stories.page(session, after, limit, type)
+    page = await house.sessions.stories.page(session, after, limit, type)
+    body = b'{"events":[%s],"next":%s}' % (b",".join(text for _, text in page.events), json.dumps(page.next).encode())
+    return Response(body, media_type="application/json")
 
 
 @router.get("/{session}/events/stream", response_class=EventStream, responses={200: {"model": EventView}})

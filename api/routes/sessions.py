@@ -66,10 +66,11 @@ async def sessions_stream(house: Here, who: Operator) -> EventStream:
     return house.sessions.streams.of(house.sessions.index.stream())
 
 
-@router.get("/{session}")
-async def session(house: Here, who: Operator, session: SessionId) -> SessionView:
+@router.get("/{session}", response_model=SessionView)
+async def session(house: Here, who: Operator, session: SessionId) -> Response:
     """A session whole: its turns on one clock, with waterfalls, words and what went wrong. 404: there is none of that name."""
-    return (await house.sessions.stories.told(session)).view()
+    view = (await house.sessions.stories.told(session)).view()
+    return Response(view.model_dump_json(), media_type="application/json")
 
 
 @router.get("/{session}/state")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from api.problems import Problem
 from api.sessions.live import COMMENT, HEARTBEAT, Ring, message
 from api.sessions.shapes import Rewound
-from api.sessions.stories import PAGE, Stories, event_view, surviving
+from api.sessions.stories import PAGE, Stories, surviving
+from api.sessions.told_events import CHUNK, event_json
 from schemas.clock import Micros
 from schemas.events import Event
 from schemas.session.fold import fold
@@ -79,8 +80,7 @@ class Channel:
 
 
 def _told(event: Event, state: SessionState) -> bytes:
-    view = event_view(event, state)
-    return message("event", view.model_dump_json().encode(), str(Place(event.seq, event.at)))
+    return message("event", event_json(event, state), str(Place(event.seq, event.at)))
 
 
 class Channels:
@@ -128,7 +128,7 @@ class Channels:
 
     async def follow(self, session: str, place: Place) -> AsyncGenerator[bytes, None]:
         """Messages from after `place` on, until the session has ended. Problem 404: there is no such session."""
-        await self._stories.told(session)
+        await self._stories.exists(session)
         return self._messages(session, place)
 
     async def _messages(self, session: str, place: Place) -> AsyncGenerator[bytes, None]:
@@ -163,6 +163,10 @@ class Channels:
                 del self._open[session]
 
     async def _channel(self, session: str) -> Channel:
+        """The one that is read already, or a new one. Another's reader is not told the story again."""
+        channel = self._open.get(session)
+        if channel is not None:
+            return channel
         story = await self._stories.told(session)
         channel = self._open.get(session)
         if channel is None:
@@ -171,15 +175,12 @@ class Channels:
 
     async def _older(self, channel: Channel, place: Place) -> list[tuple[int, bytes]]:
         """What the ring has forgotten, read from the log again."""
-        page = await self._stories.page(channel.session, place.seq, PAGE)
+        page = await self._stories.page(channel.session, place.seq, CHUNK)
         times = channel.times
         return [
-            (
-                view.seq,
-                message("event", view.model_dump_json().encode(), str(Place(view.seq, times[view.seq - 1]))),
-            )
-            for view in page.events
-            if view.seq <= len(times)
+            (seq, message("event", text, str(Place(seq, times[seq - 1]))))
+            for seq, text in page.events
+            if seq <= len(times)
         ]
 
 

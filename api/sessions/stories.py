@@ -2,29 +2,25 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from api.problems import Problem, missing
-from api.sessions.shapes import EventPage, EventView, LineView, moment
 from api.sessions.story import Story
-from schemas.bus import Reading
-from schemas.codec import event_to_json
+from api.sessions.told_events import CHUNK, Chunk, Page
+from schemas.bus import Reading, SessionInfo
 from schemas.errors import EventError
 from schemas.events import Event
 from schemas.session.fold import fold
 from schemas.session.state import SessionState
-from schemas.session.words import line
 
-PAGE = 200
+PAGE = 100
 """Events that are read, decoded and folded in one go: some milliseconds of the loop."""
-_AT_ONCE = 2
-_KEPT, _EVENTS_KEPT = 32, 200_000
+_AT_ONCE = 3
+_KEPT, _EVENTS_KEPT, _BYTES_KEPT = 1_000, 150_000, 64 << 20
 _SCANNED = 2_000
 """Events that are looked at for one page of some types."""
 LONGEST_ID = 256
-_ELSEWHERE = {"seq", "at", "type", "turn"}
 
 
 class Reader:
@@ -59,8 +55,16 @@ class Reader:
 
 @dataclass(slots=True)
 class _Kept:
+    """`events`: so many of its story have been counted; `chunks`: of its events, by number."""
+
     story: Story
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    events: int = 0
+    chunks: dict[int, Chunk] = field(default_factory=dict)
+
+    def is_at(self, info: SessionInfo) -> bool:
+        times = self.story.times
+        return bool(times) and (len(times), times[-1]) == (info.seq, info.last_activity)
 
 
 class Stories:
@@ -69,23 +73,31 @@ class Stories:
     def __init__(self, log: Reading) -> None:
         self.reader = Reader(log)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._events = self._bytes = 0
+        """Of all that are kept."""
+
+    async def exists(self, session: str) -> SessionInfo:
+        """What the log says of it in short. Problem 404: there is none."""
+        info = await self.reader.log.info(session) if len(session) <= LONGEST_ID else None
+        if info is None:
+            self._forget(session)
+            raise missing("session", session)
+        return info
 
     async def told(self, session: str) -> Story:
         """The session's story up to now. Problem 404: there is none."""
-        if len(session) > LONGEST_ID:
-            raise missing("session", session)
-        info = await self.reader.log.info(session)
-        if info is None:
-            self._kept.pop(session, None)
-            raise missing("session", session)
+        return (await self._up_to_date(session)).story
+
+    async def _up_to_date(self, session: str) -> _Kept:
+        info = await self.exists(session)
         kept = self._kept.setdefault(session, _Kept(Story(session)))
         self._kept.move_to_end(session)
-        times = kept.story.times
-        if not times or (len(times), times[-1]) != (info.seq, info.last_activity):
+        if not kept.is_at(info):
             async with kept.lock:
-                await self._go_on(session, kept)
-            self._let_go()
-        return kept.story
+                if not kept.is_at(info):  # who waited for the lock finds it read, as a rule
+                    await self._go_on(session, kept)
+            self._count(session, kept)
+        return kept
 
     async def _go_on(self, session: str, kept: _Kept) -> None:
         """From its last event inclusive: if that is another now, or gone, the log has lost its tail."""
@@ -104,13 +116,25 @@ class Stories:
         await self.reader.each(session, max(known - 1, 0), add)
         if lost:
             kept.story = Story(session)
+            self._bytes -= sum(chunk.bytes for chunk in kept.chunks.values())
+            kept.chunks = {}
             await self._go_on(session, kept)
 
-    def _let_go(self) -> None:
-        total = sum(len(kept.story.times) for kept in self._kept.values())
-        while len(self._kept) > 1 and (len(self._kept) > _KEPT or total > _EVENTS_KEPT):
-            _, kept = self._kept.popitem(last=False)
-            total -= len(kept.story.times)
+    def _forget(self, session: str) -> None:
+        kept = self._kept.pop(session, None)
+        if kept is not None:
+            self._events -= kept.events
+            self._bytes -= sum(chunk.bytes for chunk in kept.chunks.values())
+
+    def _count(self, session: str, kept: _Kept) -> None:
+        """And let go of what was not asked for the longest, where it is too much."""
+        if self._kept.get(session) is kept:
+            self._events += len(kept.story.times) - kept.events
+            kept.events = len(kept.story.times)
+        while len(self._kept) > 1 and (
+            len(self._kept) > _KEPT or self._events > _EVENTS_KEPT or self._bytes > _BYTES_KEPT
+        ):
+            self._forget(next(iter(self._kept)))
 
     async def state_at(self, session: str, seq: int | None) -> SessionState:
         """The session after event `seq`; None: after the last."""
@@ -129,31 +153,43 @@ class Stories:
         await self.reader.each(session, state.seq, go_on)
         return state
 
-    async def page(self, session: str, after: int, limit: int, types: Sequence[str] = ()) -> EventPage:
+    async def page(self, session: str, after: int, limit: int, types: Sequence[str] = ()) -> Page:
         """Up to `limit` events with seq > `after`; `types`: only those, or whose type begins so ("transcript.")."""
-        story = await self.told(session)
-        last = story.state.seq
+        kept = await self._up_to_date(session)
+        last = kept.story.state.seq
         seen = after = min(after, last)
-        state = story.state_before(after)
-        found: list[EventView] = []
+        end = min(last, after + (_SCANNED if types else limit))
+        found: list[tuple[int, bytes]] = []
+        while seen < end and len(found) < limit:
+            chunk = await self._chunk(session, kept, seen // CHUNK, end)
+            fresh = chunk.after(seen)
+            if not fresh:  # the log has lost its tail meanwhile
+                break
+            for seen, kind, text in fresh:
+                if not types or kind.startswith(tuple(types)):
+                    found.append((seen, text))
+                if seen == end or len(found) == limit:
+                    break
+        return Page(found, seen if seen < last else None)
 
-        def enough() -> bool:
-            return len(found) >= limit or seen - after >= _SCANNED
+    async def _chunk(self, session: str, kept: _Kept, number: int, end: int) -> Chunk:
+        """Its events up to `end` at least, as far as they are its own."""
+        chunk = kept.chunks.get(number)
+        if chunk is None:
+            chunk = kept.chunks[number] = Chunk(kept.story.state_before(number * CHUNK))
+        first = chunk.last
+        wanted = min(end, (number + 1) * CHUNK) - first
+        if wanted > 0:
 
-        def look(page: list[Event]) -> bool:
-            nonlocal state, seen
-            for event in page:
-                state = fold(state, event)
-                if event.seq > after:
-                    seen = event.seq
-                    if not types or event.type.startswith(tuple(types)):
-                        found.append(event_view(event, state))
-                    if enough():
-                        break
-            return enough()
+            def add(page: list[Event]) -> bool:
+                grown = sum(chunk.add(event) for event in page)
+                if self._kept.get(session) is kept and kept.chunks.get(number) is chunk:
+                    self._bytes += grown
+                return chunk.last >= first + wanted
 
-        await self.reader.each(session, state.seq, look, None if types else after - state.seq + limit)
-        return EventPage(events=found, next=seen if seen < last else None)
+            await self.reader.each(session, first, add, wanted)
+            self._count(session, kept)
+        return chunk
 
 
 async def surviving(log: Reading, session: str, times: Sequence[int]) -> int:
@@ -168,22 +204,3 @@ async def surviving(log: Reading, session: str, times: Sequence[int]) -> int:
         else:
             high = middle - 1
     return low
-
-
-def event_view(event: Event, state: SessionState) -> EventView:
-    """`state`: the session after it."""
-    told = line(event, state)
-    fields = event_to_json(event)
-    return EventView(
-        seq=event.seq,
-        type=event.type,
-        at_s=round(event.happened - state.started_at / 1e6, 4),
-        at=moment(event.at),
-        turn=event.turn,
-        line=LineView(who=told.who, text=told.text, detail=told.detail, style=told.style),
-        body=_without(fields, _ELSEWHERE),
-    )
-
-
-def _without(fields: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in names}

@@ -4,6 +4,7 @@ from array import array
 from dataclasses import dataclass, field
 
 from api.sessions.shapes import NoteKind, NoteView, SessionView, TurnView, row_of
+from api.sessions.told_events import CHUNK
 from api.sessions.turns import Timing, turn_view
 from schemas import events as e
 from schemas.events import Event
@@ -11,9 +12,6 @@ from schemas.session.sound import Score
 from schemas.session.state import SessionState
 from schemas.session.summary import Telling
 from schemas.session.words import line
-
-_EVERY = 200
-"""Events between two kept states: what is asked of the middle of a session is folded from there."""
 
 
 @dataclass(slots=True)
@@ -54,7 +52,7 @@ class Story:
         self.times.append(event.at)
         self._timing.add(event, self.state)
         self._note(event, before)
-        if self.state.seq % _EVERY == 0:
+        if self.state.seq % CHUNK == 0:
             self.states.append(self.state)
         if isinstance(event, e.TurnEnded):
             self._close(event.turn)
@@ -78,7 +76,7 @@ class Story:
 
     def state_before(self, seq: int) -> SessionState:
         """The latest kept state at or before event `seq`; the empty one before the first of them."""
-        kept = min(seq // _EVERY, len(self.states))
+        kept = min(seq // CHUNK, len(self.states))
         return self.states[kept - 1] if kept else SessionState()
 
     # ── notes ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,6 @@
 """The fold, agent's side: the floor, the reply, its sound, and trouble."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from schemas.events import (
@@ -28,6 +27,7 @@ from schemas.session._changes import (
     standing_reply,
 )
 from schemas.session._users import utterance_lost
+from schemas.session.altered import altered
 from schemas.session.state import (
     OWN,
     Clip,
@@ -54,7 +54,7 @@ def _committed(state: SessionState, event: TurnCommitted) -> Changes:
     changes = changed_turn(
         state,
         event,
-        lambda turn: replace(turn, commit=commit, letters=(*turn.letters, *taken)),
+        lambda turn: altered(turn, commit=commit, letters=(*turn.letters, *taken)),
         opens=True,
         letters=waiting,
     )
@@ -68,13 +68,13 @@ def _taken_back(turn: Turn, event: TurnCommitted) -> Turn:
     to is the users' again, and is answered afterwards."""
     if turn.id == event.turn or turn.end is not None or turn.own or turn.started_at is not None:
         return turn
-    return replace(turn, commit=None, reply=None)
+    return altered(turn, commit=None, reply=None)
 
 
 def _ended(state: SessionState, event: TurnEnded) -> Changes:
     """What is needed afterwards stays: texts, moments, what was heard. A request dropped unheard waits again."""
     end = TurnEnd(event.how, event.reason, event.heard, tuple(event.unheard), event.at)
-    changes = changed_turn(state, event, lambda turn: _without_sound(replace(turn, end=end)))
+    changes = changed_turn(state, event, lambda turn: _without_sound(altered(turn, end=end)))
     if "turns" not in changes:
         return {}
     turns: dict[int, Turn] = changes["turns"]
@@ -84,17 +84,17 @@ def _ended(state: SessionState, event: TurnEnded) -> Changes:
         changes["says"] = (ended.say, *state.says)
     if event.how == "interrupted":
         totals = changes.get("totals", state.totals)
-        changes["totals"] = replace(totals, interrupted=totals.interrupted + 1)
+        changes["totals"] = altered(totals, interrupted=totals.interrupted + 1)
     return changes
 
 
 def _without_sound(turn: Turn) -> Turn:
-    utterances = tuple(replace(utterance, audio=()) for utterance in turn.utterances)
+    utterances = tuple(altered(utterance, audio=()) for utterance in turn.utterances)
     reply = turn.reply
     if reply is not None:
-        silent = {index: replace(sentence, clips=()) for index, sentence in reply.sentences.items()}
-        reply = replace(reply, sentences=silent)
-    return replace(turn, utterances=utterances, reply=reply, partials={})
+        silent = {index: altered(sentence, clips=()) for index, sentence in reply.sentences.items()}
+        reply = altered(reply, sentences=silent)
+    return altered(turn, utterances=utterances, reply=reply, partials={})
 
 
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -109,7 +109,7 @@ def _sentence(state: SessionState, event: ReplySentence) -> Changes:
         if reply is None:
             return turn
         own = _with_phrase(sentence, state.phrases.get(turn.commit.why)) if turn.commit else sentence
-        return replace(turn, reply=replace(reply, sentences={**reply.sentences, event.index: own}))
+        return altered(turn, reply=altered(reply, sentences={**reply.sentences, event.index: own}))
 
     changes = changed_turn(state, event, change)
     turn = changes.get("turns", {}).get(event.turn)
@@ -120,7 +120,7 @@ def _sentence(state: SessionState, event: ReplySentence) -> Changes:
         return changes
     waiting = list(state.says)
     waiting.remove(say)
-    return {**changes, "turns": {**changes["turns"], turn.id: replace(turn, say=say)}, "says": tuple(waiting)}
+    return {**changes, "turns": {**changes["turns"], turn.id: altered(turn, say=say)}, "says": tuple(waiting)}
 
 
 def _asked_for(state: SessionState, turn: Turn) -> Say | None:
@@ -138,7 +138,7 @@ def _with_phrase(sentence: Sentence, phrase: Phrase | None) -> Sentence:
     if phrase is None:
         return sentence
     duration = sum(clip.duration for clip in phrase.clips)
-    return replace(sentence, clips=phrase.clips, duration=duration, complete=phrase.complete, lost=phrase.lost)
+    return altered(sentence, clips=phrase.clips, duration=duration, complete=phrase.complete, lost=phrase.lost)
 
 
 def _finished(state: SessionState, event: ReplyFinished) -> Changes:
@@ -149,13 +149,13 @@ def _finished(state: SessionState, event: ReplyFinished) -> Changes:
         first_token = reply.time_to_first_token
         first_token = event.time_to_first_token if first_token is None else first_token
         model = event.model or reply.model
-        return replace(turn, reply=replace(reply, finished=event.reason, model=model, time_to_first_token=first_token))
+        return altered(turn, reply=altered(reply, finished=event.reason, model=model, time_to_first_token=first_token))
 
     changes = changed_turn(state, event, change)
     if event.cause is not None:
         usage = event.usage
         changes["totals"] = count(
-            replace(state, totals=changes.get("totals", state.totals)),
+            altered(state, totals=changes.get("totals", state.totals)),
             replies=1,
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
@@ -170,7 +170,7 @@ def _tool_called(state: SessionState, event: ToolCalled) -> Changes:
             return turn
         job = event.cause.job if event.cause else ""
         tool = Tool(event.call, event.name, event.arguments, after=len(reply.sentences), job=job)
-        return replace(turn, reply=replace(reply, tools=(*reply.tools, tool)))
+        return altered(turn, reply=altered(reply, tools=(*reply.tools, tool)))
 
     return changed_turn(state, event, change)
 
@@ -181,10 +181,10 @@ def _tool_returned(state: SessionState, event: ToolReturned) -> Changes:
         if reply is None:
             return turn
         tools = tuple(
-            replace(tool, returned=True, result=event.result, error=event.error) if tool.call == event.call else tool
+            altered(tool, returned=True, result=event.result, error=event.error) if tool.call == event.call else tool
             for tool in reply.tools
         )
-        return replace(turn, reply=replace(reply, tools=tools))
+        return altered(turn, reply=altered(reply, tools=tools))
 
     return changed_turn(state, event, change)
 
@@ -197,14 +197,14 @@ def _clip(state: SessionState, event: ClipReady) -> Changes:
     totals = count(state, clips=1, sound=event.duration, characters=len(event.text))
     if event.phrase is not None:
         phrase = state.phrases.get(event.phrase, Phrase())
-        phrase = replace(phrase, clips=_in_order(phrase.clips, clip), complete=phrase.complete or event.last)
+        phrase = altered(phrase, clips=_in_order(phrase.clips, clip), complete=phrase.complete or event.last)
         return {**_phrase_changed(state, event.phrase, phrase), "totals": totals}
 
     def change(sentence: Sentence) -> Sentence:
         if not sentence.clips:
-            sentence = replace(sentence, clip_at=event.at, clip_took=event.took, clip_queued=event.queued)
+            sentence = altered(sentence, clip_at=event.at, clip_took=event.took, clip_queued=event.queued)
         clips = _in_order(sentence.clips, clip)
-        return replace(
+        return altered(
             sentence,
             clips=clips,
             duration=sum(one.duration for one in clips),
@@ -220,7 +220,7 @@ def _phrase_changed(state: SessionState, name: str, phrase: Phrase) -> Changes:
     for turn in state.turns.values():
         if turn.end is None and turn.commit is not None and turn.commit.why == name and turn.reply is not None:
             sentences = {index: _with_phrase(one, phrase) for index, one in turn.reply.sentences.items()}
-            turn = replace(turn, reply=replace(turn.reply, sentences=sentences))
+            turn = altered(turn, reply=altered(turn.reply, sentences=sentences))
             changes["turns"] = {**state.turns, turn.id: turn}
     return changes
 
@@ -234,7 +234,7 @@ def _playback(
     state: SessionState, event: PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackFinished
 ) -> Changes:
     def change(sentence: Sentence) -> Sentence:
-        return replace(
+        return altered(
             sentence,
             started_at=event.at if isinstance(event, PlaybackStarted) else sentence.started_at,
             paused=isinstance(event, PlaybackPaused),
@@ -258,19 +258,19 @@ def _trouble(state: SessionState, event: StageFailed | StageExpired) -> Changes:
     totals = count(state, failures=1)
 
     def change(turn: Turn) -> Turn:
-        turn = replace(turn, failures=(*turn.failures, failure))
+        turn = altered(turn, failures=(*turn.failures, failure))
         if event.index is None or failure.will_retry:
             return turn
-        return changed_sentence(turn, event, event.index, lambda sentence: replace(sentence, lost=how, complete=True))
+        return changed_sentence(turn, event, event.index, lambda sentence: altered(sentence, lost=how, complete=True))
 
     changes = changed_turn(state, event, change, totals=totals)
     if failure.will_retry:
         return changes
     if event.phrase is not None:
-        phrase = replace(state.phrases.get(event.phrase, Phrase()), lost=how)
-        changes |= _phrase_changed(replace(state, **changes), event.phrase, phrase)
+        phrase = altered(state.phrases.get(event.phrase, Phrase()), lost=how)
+        changes |= _phrase_changed(altered(state, **changes), event.phrase, phrase)
     if event.utterance is not None:
-        changes |= utterance_lost(replace(state, **changes), event.utterance, how)
+        changes |= utterance_lost(altered(state, **changes), event.utterance, how)
     return changes
 
 

@@ -1,12 +1,12 @@
 """What the parts of the fold share: one turn changed, the totals counted, old turns forgotten."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from schemas.clock import Micros
 from schemas.events import Event
 from schemas.session import chat
+from schemas.session.altered import altered
 from schemas.session.state import Reply, Sentence, SessionState, Totals, Turn
 
 Changes = dict[str, Any]
@@ -41,7 +41,7 @@ def changed_turn(
     if state.turns and event.turn < next(reversed(tuple(state.turns))):
         turns = dict(sorted(turns.items()))
     totals = others.pop("totals", state.totals)
-    return {"turns": turns, "totals": replace(totals, turns=totals.turns + 1), **others}
+    return {"turns": turns, "totals": altered(totals, turns=totals.turns + 1), **others}
 
 
 def changed_sentence(turn: Turn, event: Event, index: int, change: Callable[[Sentence], Sentence]) -> Turn:
@@ -50,7 +50,7 @@ def changed_sentence(turn: Turn, event: Event, index: int, change: Callable[[Sen
     if reply is None or event.generation not in (None, reply.generation) or index not in reply.sentences:
         return turn
     sentences = {**reply.sentences, index: change(reply.sentences[index])}
-    return replace(turn, reply=replace(reply, sentences=sentences))
+    return altered(turn, reply=altered(reply, sentences=sentences))
 
 
 def standing_reply(state: SessionState, turn: Turn, event: Event) -> Reply | None:
@@ -63,7 +63,7 @@ def standing_reply(state: SessionState, turn: Turn, event: Event) -> Reply | Non
 
 def count(state: SessionState, **more: float) -> Totals:
     """The totals, with `more` added by name."""
-    return replace(state.totals, **{name: getattr(state.totals, name) + value for name, value in more.items()})
+    return altered(state.totals, **{name: getattr(state.totals, name) + value for name, value in more.items()})
 
 
 def forgotten(state: SessionState, turns: dict[int, Turn]) -> dict[int, Turn]:

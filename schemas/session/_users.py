@@ -1,7 +1,6 @@
 """The fold, users' side: speech, utterances, transcripts, typed messages."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from schemas.events import (
@@ -14,6 +13,7 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.session._changes import Changes, changed_turn, count, happened_at
+from schemas.session.altered import altered
 from schemas.session.state import Letter, Lost, SessionState, Turn, Utterance
 
 
@@ -22,7 +22,7 @@ def _speaking(state: SessionState, event: SpeechStarted | SpeechResumed | Speech
     person = state.participants.get(event.participant)
     if person is not None:
         speaking = not isinstance(event, SpeechPaused)
-        changes["participants"] = {**state.participants, event.participant: replace(person, speaking=speaking)}
+        changes["participants"] = {**state.participants, event.participant: altered(person, speaking=speaking)}
     return changes
 
 
@@ -43,9 +43,9 @@ def _captured(state: SessionState, event: UtteranceCaptured) -> Changes:
         before = next((u.words for u in turn.utterances if u.id == event.replaces), "")
         kept = tuple(u for u in turn.utterances if u.id not in (event.replaces, event.utterance))
         partials = {who: text for who, text in turn.partials.items() if who != event.participant}
-        turn = replace(turn, utterances=(*kept, replace(utterance, before=before)), partials=partials)
+        turn = altered(turn, utterances=(*kept, altered(utterance, before=before)), partials=partials)
         if turn.end is None and turn.started_at is None and not turn.own:
-            turn = replace(turn, commit=None, reply=None)
+            turn = altered(turn, commit=None, reply=None)
         return turn
 
     return changed_turn(state, event, change, opens=True, totals=count(state, speech=event.duration))
@@ -57,7 +57,7 @@ def _partial(state: SessionState, event: TranscriptPartial) -> Changes:
     def change(turn: Turn) -> Turn:
         if any(utterance.id == event.utterance for utterance in turn.utterances):
             return turn
-        return replace(turn, partials={**turn.partials, event.participant: event.text})
+        return altered(turn, partials={**turn.partials, event.participant: event.text})
 
     return changed_turn(state, event, change)
 
@@ -67,7 +67,7 @@ def _final(state: SessionState, event: TranscriptFinal) -> Changes:
         **with_utterance(
             state,
             event.utterance,
-            lambda utterance: replace(
+            lambda utterance: altered(
                 utterance,
                 text=event.text.strip(),
                 end_of_turn=event.end_of_turn,
@@ -82,7 +82,7 @@ def _final(state: SessionState, event: TranscriptFinal) -> Changes:
 
 def utterance_lost(state: SessionState, utterance: str, how: Lost) -> Changes:
     """No transcript of it will come."""
-    return with_utterance(state, utterance, lambda found: replace(found, lost=how))
+    return with_utterance(state, utterance, lambda found: altered(found, lost=how))
 
 
 def with_utterance(state: SessionState, name: str, change: Callable[[Utterance], Utterance]) -> Changes:
@@ -90,7 +90,7 @@ def with_utterance(state: SessionState, name: str, change: Callable[[Utterance],
     for turn in reversed(tuple(state.turns.values())):
         if any(utterance.id == name for utterance in turn.utterances):
             changed = tuple(change(u) if u.id == name else u for u in turn.utterances)
-            return {"turns": {**state.turns, turn.id: replace(turn, utterances=changed)}}
+            return {"turns": {**state.turns, turn.id: altered(turn, utterances=changed)}}
     return {}
 
 
@@ -101,9 +101,9 @@ def _message(state: SessionState, event: MessageReceived) -> Changes:
         return {"letters": (*state.letters, letter)}
 
     def change(turn: Turn) -> Turn:
-        turn = replace(turn, letters=(*turn.letters, letter))
+        turn = altered(turn, letters=(*turn.letters, letter))
         if turn.end is None and turn.started_at is None and not turn.own:
-            turn = replace(turn, commit=None, reply=None)
+            turn = altered(turn, commit=None, reply=None)
         return turn
 
     return changed_turn(state, event, change, opens=True)

@@ -11,7 +11,6 @@ the session is: open turns, the last `history_turns` ended ones and running tota
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgpack
@@ -33,6 +32,7 @@ from schemas.events import (
 )
 from schemas.session import _agent, _users
 from schemas.session._changes import Changes
+from schemas.session.altered import altered
 from schemas.session.state import (
     OWN,
     Clip,
@@ -64,7 +64,7 @@ def fold(state: SessionState, event: Event) -> SessionState:
     changes = handler(state, event) if handler is not None else {}
     if event.raises is not None and event.raises > state.generation:
         changes |= {"generation": event.raises, "turns": _voided(changes.get("turns", state.turns), event.raises)}
-    return replace(state, seq=event.seq, at=event.at, **changes)
+    return altered(state, seq=event.seq, at=event.at, **changes)
 
 
 def _voided(turns: Mapping[int, Turn], generation: int) -> dict[int, Turn]:
@@ -74,7 +74,7 @@ def _voided(turns: Mapping[int, Turn], generation: int) -> dict[int, Turn]:
         reply = turn.reply
         return reply is not None and reply.generation < generation and turn.end is None and turn.started_at is None
 
-    return {number: replace(turn, reply=None) if void(turn) else turn for number, turn in turns.items()}
+    return {number: altered(turn, reply=None) if void(turn) else turn for number, turn in turns.items()}
 
 
 def fold_all(events: Iterable[Event], state: SessionState | None = None) -> SessionState:
@@ -122,7 +122,7 @@ def _started(state: SessionState, event: SessionStarted) -> Changes:
 
 def _resumed(state: SessionState, event: SessionResumed) -> Changes:
     """The gateway that comes hears everybody anew; what was being said and not captured is lost."""
-    people = {name: replace(person, speaking=False) for name, person in state.participants.items()}
+    people = {name: altered(person, speaking=False) for name, person in state.participants.items()}
     return {"gateway": event.gateway, "epoch": event.epoch, "participants": people}
 
 
@@ -139,7 +139,7 @@ def _participant_changed(state: SessionState, event: ParticipantChanged) -> Chan
     person = state.participants.get(event.participant)
     if person is None:
         return {}
-    return {"participants": {**state.participants, event.participant: replace(person, attributes=event.attributes)}}
+    return {"participants": {**state.participants, event.participant: altered(person, attributes=event.attributes)}}
 
 
 def _left(state: SessionState, event: ParticipantLeft) -> Changes:
@@ -149,7 +149,7 @@ def _left(state: SessionState, event: ParticipantLeft) -> Changes:
     gone = [name for name, other in others.items() if not other.present]
     for name in gone[: max(0, len(gone) + 1 - _GONE_KEPT)]:
         del others[name]
-    return {"participants": {**others, event.participant: replace(person, present=False, speaking=False)}}
+    return {"participants": {**others, event.participant: altered(person, present=False, speaking=False)}}
 
 
 _GONE_KEPT = 16

@@ -4,25 +4,55 @@ import httpx2
 import pytest
 
 from api.house import House
+from tests.api.listening import listening
 from tests.api.sessions import golden, keep
 
 
-async def test_a_page_reads_what_it_tells(
-    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of a session that is known already no event is decoded beyond the page's last."""
-    await keep(house, "s1", golden("plain"))
-    await client.get("/v1/sessions/s1")
-    read, decoded = house.bus.read, 0
+@pytest.fixture
+def decoded(house: House, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many events each reading of the log brought."""
+    read, found = house.bus.read, list[int]()
 
     async def counted(session: str, after: int = 0, count: int | None = None) -> object:
-        nonlocal decoded
         events = await read(session, after, count)
-        decoded += len(events)
+        found.append(len(events))
         return events
 
     monkeypatch.setattr(house.bus, "read", counted)
+    return found
+
+
+async def test_a_page_reads_what_it_tells(client: httpx2.AsyncClient, house: House, decoded: list[int]) -> None:
+    """Of a session that is known already no event is decoded beyond the page's last."""
+    await keep(house, "s1", golden("plain"))
+    await client.get("/v1/sessions/s1")
+    decoded.clear()
     page = (await client.get("/v1/sessions/s1/events", params={"limit": 5})).json()
     assert [event["seq"] for event in page["events"]] == [1, 2, 3, 4, 5]
     assert page["next"] == 5
-    assert decoded == 5
+    assert sum(decoded) == 5
+
+
+async def test_what_was_told_is_told_again(client: httpx2.AsyncClient, house: House, decoded: list[int]) -> None:
+    """Events that were told once are told to the next who asks as they were, and nothing is read for it."""
+    await keep(house, "s1", golden("plain"))
+    pages = [
+        (await client.get("/v1/sessions/s1/events", params={"after": after, "limit": 6})).json() for after in (2, 0)
+    ]
+    decoded.clear()
+    again = (await client.get("/v1/sessions/s1/events", params={"after": 2, "limit": 6})).json()
+    assert again == pages[0]
+    assert [event["seq"] for event in pages[1]["events"]] == [1, 2, 3, 4, 5, 6]
+    assert decoded == []
+
+
+async def test_many_read_one_stream(house: House, decoded: list[int]) -> None:
+    """Who comes to a stream that others read is told what they were told, and the log is not read for it."""
+    events = golden("plain")[:-1]
+    await keep(house, "s1", events)
+    async with listening(house, "/v1/sessions/s1/events/stream") as first:
+        heard = [await first.next("event") for _ in events]
+        decoded.clear()
+        async with listening(house, "/v1/sessions/s1/events/stream") as second:
+            assert [await second.next("event") for _ in events] == heard
+    assert decoded == []
