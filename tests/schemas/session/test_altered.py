@@ -21,7 +21,8 @@ def test_as_replaced(value: SessionState | Turn | Sentence, changes: dict[str, o
     kept = replace(value)
     made = altered(value, **changes)
     assert made == replace(value, **changes)  # type: ignore[arg-type]
-    assert type(made) is type(value) and value == kept
+    assert type(made) is type(value)
+    assert value == kept
 
 
 def test_unknown_field() -> None:
