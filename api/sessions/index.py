@@ -180,8 +180,9 @@ class Index:
 
     # ── following ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def look(self) -> dict[str, Micros]:
-        """What moved since the last look; answers the open sessions, each with its last event's moment. BusError."""
+    async def look(self, *, tell: bool = True) -> dict[str, Micros]:
+        """What moved since the last look; answers the open sessions, each with its last event's moment. `tell`: those who watch,
+        now; else what changed is told with what changes next. BusError."""
         now = asyncio.get_running_loop().time()
         moved = {one.session: one.at for one in await self._log.touched("open", MOST_OPEN)}
         due = [name for name, at in moved.items() if self._is_due(name, at, now)]
@@ -194,7 +195,8 @@ class Index:
         if now - self._swept >= _SELDOM:
             self._swept = now
             await self._sweep()
-        self._tell()
+        if tell:
+            self._tell()
         return moved
 
     def _is_due(self, name: str, at: Micros, now: float) -> bool:

@@ -116,7 +116,7 @@ class Stories:
         await self.reader.each(session, max(known - 1, 0), add)
         if lost:
             kept.story = Story(session)
-            self._bytes -= sum(chunk.bytes for chunk in kept.chunks.values())
+            self._bytes -= sum(chunk.size for chunk in kept.chunks.values())
             kept.chunks = {}
             await self._go_on(session, kept)
 
@@ -124,7 +124,7 @@ class Stories:
         kept = self._kept.pop(session, None)
         if kept is not None:
             self._events -= kept.events
-            self._bytes -= sum(chunk.bytes for chunk in kept.chunks.values())
+            self._bytes -= sum(chunk.size for chunk in kept.chunks.values())
 
     def _count(self, session: str, kept: _Kept) -> None:
         """And let go of what was not asked for the longest, where it is too much."""

@@ -28,11 +28,12 @@ class Page:
 
 @dataclass(slots=True)
 class Chunk:
-    """Events in a row, up to CHUNK of them. `state`: the session after the last; `told`: place, type and JSON of each."""
+    """Events in a row, up to CHUNK of them. `state`: the session after the last; `told`: place, type and JSON of each;
+    `size`: bytes of that."""
 
     state: SessionState
     told: list[tuple[int, str, bytes]] = field(default_factory=list)
-    bytes: int = 0
+    size: int = 0
 
     @property
     def last(self) -> int:
@@ -45,7 +46,7 @@ class Chunk:
         self.state = fold(self.state, event)
         text = event_json(event, self.state)
         self.told.append((event.seq, event.type, text))
-        self.bytes += len(text)
+        self.size += len(text)
         return len(text)
 
     def after(self, seq: int) -> list[tuple[int, str, bytes]]:

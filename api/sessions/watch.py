@@ -19,6 +19,8 @@ log = logging.getLogger("antiphon.api")
 
 _FOLLOWED, _IDLE = 0.2, 1.0
 """Seconds between two looks, while anybody reads a stream, and while nobody does."""
+_ROWS_TOLD = 0.5
+"""Seconds between two messages of rows: each of them wakes everybody who has the list before them."""
 
 
 class Told(Reading, Watching, Protocol):
@@ -34,11 +36,20 @@ class Sessions:
         self.channels = Channels(self.stories)
         self.loudness = Loudness(self.stories)
         self.streams = Streams()
+        self._rows_told = float("-inf")
 
     async def look(self) -> None:
         """See what moved, and tell it. BusError."""
         moved = await self.index.look()
         await self.channels.catch_up(moved)
+
+    async def _follow(self) -> None:
+        """The same, again and again: events are told at once, rows together."""
+        now = asyncio.get_running_loop().time()
+        tell = now - self._rows_told >= _ROWS_TOLD
+        if tell:
+            self._rows_told = now
+        await self.channels.catch_up(await self.index.look(tell=tell))
 
     async def _read_stored(self) -> None:
         if self.index.unread:
@@ -49,7 +60,7 @@ class Sessions:
         tasks = Tasks()
         tasks.spawn(_again(self._read_stored, lambda: _IDLE), "stored sessions")
         try:
-            await _again(self.look, lambda: _FOLLOWED if len(self.streams) else _IDLE)
+            await _again(self._follow, lambda: _FOLLOWED if len(self.streams) else _IDLE)
         finally:
             await tasks.aclose()
 

@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 def altered(value: T, /, **changes: Any) -> T:
     """`value`, a dataclass with slots and without `__post_init__`, but for `changes`. KeyError: it has no such field."""
-    kind = type(value)
+    kind: Any = type(value)
     values, setters = _of(kind)
-    made = object.__new__(kind)
+    made: T = object.__new__(kind)
     for setter, present in zip(setters.values(), values(value), strict=True):
         setter(made, present)
     for name, other in changes.items():
