@@ -70,16 +70,20 @@ _PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
 class _Guarded(FastAPI):
     """Nothing is answered past the guard, errors of ours included."""
 
+    described: dict[str, Any] | None = None
+
     def openapi(self) -> dict[str, Any]:
-        """Problems are described as what they are sent as: FastAPI takes them for what the route answers else."""
-        if self.openapi_schema is None:
+        """Problems are described as what they are sent as: FastAPI takes them for what the route answers else. The first time
+        takes a while: ask for it in a thread."""
+        if self.described is None:
             described = super().openapi()
             for operation in (operation for path in described["paths"].values() for operation in path.values()):
                 for answer in operation["responses"].values():
                     (described_as, *others) = answer.get("content", {}).values() or [{}]
                     if described_as.get("schema") == _PROBLEM and not others:
                         answer["content"] = {MEDIA_TYPE: described_as}
-        return super().openapi()
+            self.described = described
+        return self.described
 
     def build_middleware_stack(self) -> ASGIApp:
         house: House = self.state.house

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Generator
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.access.door import Door, visitors
 from api.access.gate import gate_of
@@ -63,11 +64,11 @@ def listen(settings: Settings) -> socket.socket:
     return made
 
 
-def server_of(house: House) -> uvicorn.Server:
+def server_of(house: House, app: FastAPI | None = None) -> uvicorn.Server:
     """What serves it, on sockets that are given to it. SettingsError: API_PROXIES names what is no address."""
     return _Server(
         uvicorn.Config(
-            create_app(house),
+            app or create_app(house),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -92,8 +93,10 @@ async def run_api(settings: Settings) -> None:
     bus = connect(settings)
     house = house_of(settings, bus)
     with listen(settings) as door:
-        server = server_of(house)
+        app = create_app(house)
+        server = server_of(house, app)
         tasks = Tasks()
+        tasks.spawn(asyncio.to_thread(app.openapi), "description")
         connecting = tasks.spawn(_connect(house), "log")
         serving = asyncio.ensure_future(server.serve([door]))
         stopped = asyncio.ensure_future(stop.wait())

@@ -25,12 +25,14 @@ _AT_ONCE = 4096
 
 
 class _Quiet(logging.Logger):
-    """uvicorn warns of each nonsense that strangers send; here it is counted. Its errors are told."""
+    """uvicorn warns of each nonsense that strangers send; here it is counted. Its errors are told, but for those it makes itself
+    when it cancels, at the end, what takes too long."""
 
     def warning(self, *_: object, **__: object) -> None: ...
 
     def error(self, *given: Any, **named: Any) -> None:
-        logging.getLogger("uvicorn.error").error(*given, **named)
+        if not isinstance(named.get("exc_info"), asyncio.CancelledError):
+            logging.getLogger("uvicorn.error").error(*given, **named)
 
 
 _QUIET = _Quiet("uvicorn.quiet", logging.WARNING)

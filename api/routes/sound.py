@@ -1,9 +1,11 @@
 """A session's sound: the callers on the left, on the right the agent as it was heard."""
 
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Send
 
 from api.access.who import Operator
 from api.house import Here, House
@@ -11,6 +13,9 @@ from api.problems import Problem
 from api.routes.sessions import SessionId
 from api.sessions.peaks import Peaks
 from api.sessions.wav import Span, Unsatisfiable, Wav, span_of
+from schemas.errors import BusError
+
+log = logging.getLogger("antiphon.api")
 
 router = APIRouter(prefix="/v1/sessions", tags=["sound"])
 
@@ -18,7 +23,15 @@ _Header = Annotated[str | None, Header(max_length=2_000)]
 
 
 class WavResponse(StreamingResponse):
+    """Should the log go away in the middle of it, the connection is closed: so the other side knows that it is not whole."""
+
     media_type = "audio/wav"
+
+    async def stream_response(self, send: Send) -> None:
+        try:
+            await super().stream_response(send)
+        except BusError as error:
+            log.warning("the log went away while a session's sound was being sent: %s", error)
 
 
 @router.get(

@@ -41,7 +41,7 @@ class Listening:
             return
         self.body += part.get("body", b"")
         await self.takes.wait()
-        text = part.get("body", b"").decode()
+        text = part.get("body", b"").decode(errors="replace")
         self.sent += len(text)
         for one in text.split("\n\n"):
             if one:

@@ -1,5 +1,6 @@
 """A session's sound, and the waveform of it."""
 
+import asyncio
 import io
 import wave
 
@@ -10,9 +11,11 @@ import pytest
 from api.house import House
 from api.sessions.wav import Span, Unsatisfiable, Wav, span_of
 from schemas.audio import AudioRef
+from schemas.errors import BusUnavailable
 from schemas.events import ClipReady, Event, UtteranceCaptured
 from schemas.log import MemoryBus
 from schemas.session.sound import Score
+from tests.api.listening import listening
 from tests.api.sessions import golden, keep, open_session
 
 AUDIO = "/v1/sessions/s1/audio.wav"
@@ -192,3 +195,28 @@ async def test_a_phrase_is_the_phrase_that_was_said(client: httpx2.AsyncClient, 
     house.bus.blobs[fallback.audio.key] = np.full(fallback.audio.samples, 4_000, "<i2").tobytes()
     agent = _stereo((await client.get(AUDIO)).content)[:, 1]
     assert abs(int(np.median(agent[agent != 0])) - 4_000) < 20
+
+
+async def test_the_log_goes_away_within_it(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Sound that breaks off is left unfinished, as its length says, and is a line in the process' log, no traceback."""
+    await _sounding(house)
+    fetched, fetch = 0, house.bus.get_blob
+
+    async def away(key: str) -> object:
+        nonlocal fetched
+        fetched += 1
+        if fetched > 1:
+            raise BusUnavailable("the log stalls")
+        return await fetch(key)
+
+    monkeypatch.setattr(house.bus, "get_blob", away)
+    async with listening(house, AUDIO) as reader:
+        async with asyncio.timeout(5):
+            while "the log stalls" not in caplog.text:
+                await asyncio.sleep(0.01)
+        assert reader.status == 200
+        assert not reader.ended
+        assert len(reader.body) < int(reader.headers["content-length"])
+    assert "Traceback" not in caplog.text
