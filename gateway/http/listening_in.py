@@ -86,9 +86,12 @@ class Listener:
         """When it goes, or says what nobody has asked for."""
         pings = Bucket.full(_PINGS[0], asyncio.get_running_loop().time(), _PINGS[1])
         async for frame in self._socket:
-            if frame.type is not WSMsgType.PING or not pings.take(asyncio.get_running_loop().time()):
+            pinged, answered = frame.type is WSMsgType.PING, frame.type is WSMsgType.PONG  # answers our heartbeat
+            if not (pinged or answered) or not pings.take(asyncio.get_running_loop().time()):
                 self.end = self.end or (WSCloseCode.UNSUPPORTED_DATA, "who listens sends nothing")
                 return
+            if answered:
+                continue
             with contextlib.suppress(ConnectionError, RuntimeError):
                 await self._socket.pong(frame.data)
 

@@ -188,6 +188,18 @@ async def test_so_many_may_listen(monkeypatch: pytest.MonkeyPatch) -> None:
             assert code == 1013
 
 
+async def test_an_answered_heartbeat_is_no_reason_to_go() -> None:
+    """Who answers the gateway's pings, as every browser does, goes on hearing."""
+    async with door() as gateway:
+        session, _ = await begun(gateway)
+        client = await gateway.connect("/listen?session=s1")
+        await client.receive_str(timeout=5)
+        await client.pong(b"here")
+        found = await blocks(client, 3)
+        assert len(found) == 3
+        assert session.playback.tap is not None
+
+
 async def test_who_listens_says_nothing() -> None:
     """Whatever a listener sends ends its connection, and nothing of it reaches the session."""
     async with door() as gateway:
