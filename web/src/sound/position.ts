@@ -11,3 +11,8 @@ export function positionAt(report: Report, next: Report | undefined, now: number
   const most = Math.min(report.position + report.ready, next?.position ?? Number.POSITIVE_INFINITY);
   return Math.max(0, Math.min(most, report.position + (now - report.at) * rate));
 }
+
+/** Seconds since the sound ran dry, 0 while there is some; told by the same reports. */
+export function dryAt(report: Report, now: number, rate: number): number {
+  return Math.max(0, now - report.at - report.ready / rate);
+}

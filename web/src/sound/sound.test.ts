@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { SoundBuffer } from "@/sound/buffer";
 import { inUse, menus } from "@/sound/devices";
 import { FRAME, Framer, loudness } from "@/sound/frames";
-import { positionAt } from "@/sound/position";
+import { dryAt, positionAt } from "@/sound/position";
 import { Resampler } from "@/sound/resample";
 
 const tone = (hz: number, rate: number, seconds: number) =>
@@ -149,6 +149,10 @@ describe("what is heard", () => {
     expect([10, 10.05, 10.1, 11].map((now) => Math.round(positionAt(report, undefined, now, RATE)))).toEqual([
       24_000, 25_200, 26_400, 26_400,
     ]);
+  });
+
+  test("is nothing once what was ready has sounded", () => {
+    expect([10, 10.09, 10.4].map((now) => dryAt(report, now, RATE).toFixed(2))).toEqual(["0.00", "0.00", "0.30"]);
   });
 
   test("is never beyond the next report, and nothing before the first sample", () => {

@@ -2,7 +2,7 @@ import { SoundBuffer } from "@/sound/buffer";
 import { loudness } from "@/sound/frames";
 import type { FromPlayout, ToPlayout } from "@/sound/playout.worklet";
 import playoutWorklet from "@/sound/playout.worklet.ts?worker&url";
-import { positionAt, type Report } from "@/sound/position";
+import { dryAt, positionAt, type Report } from "@/sound/position";
 
 /** Plays a gateway's sound, and knows what has been heard of it. `rate`: Hz, for as long as it lives. */
 export class Speaker {
@@ -89,9 +89,15 @@ export class Speaker {
    * what was known to sound next. */
   sounded(): number {
     const now = this.outputTime();
-    while (this.reports.length > 1 && (this.reports[1] as Report).at <= now) this.reports.shift();
-    const report = this.reports[0];
+    const report = this.reportOf(now);
     return report === undefined ? 0 : positionAt(report, this.reports[1], now, this.rate);
+  }
+
+  /** Seconds since the loudspeaker had sound, 0 while it has. */
+  dry(): number {
+    const now = this.outputTime();
+    const report = this.reportOf(now);
+    return report === undefined ? Number.POSITIVE_INFINITY : dryAt(report, now, this.rate);
   }
 
   async setSink(device: string): Promise<void> {
@@ -109,6 +115,11 @@ export class Speaker {
     if (!this.blocked && contextTime && performanceTime)
       return contextTime + (performance.now() - performanceTime) / 1000;
     return this.context.currentTime - Math.min(1, this.context.outputLatency || this.context.baseLatency || 0);
+  }
+
+  private reportOf(now: number): Report | undefined {
+    while (this.reports.length > 1 && (this.reports[1] as Report).at <= now) this.reports.shift();
+    return this.reports[0];
   }
 
   private take(report: FromPlayout): void {

@@ -10,8 +10,8 @@ import type { AgentState, CallEvent } from "@/call/model/events";
 /** Seconds from one nod to the next while somebody speaks, and from one movement of the hands to the next. */
 const NOD = 3.5;
 const HANDS = 4;
-/** ms without sound after which the lips rest: longer than from one report of the loudspeaker to the next. */
-const DRY_MS = 120;
+/** Seconds without sound after which the lips rest: longer than from one report of the loudspeaker to the next. */
+const DRY = 0.12;
 /** Seconds after which a stress that was missed is left out. */
 const MISSED = 0.3;
 
@@ -24,8 +24,6 @@ export class Acting {
   private heard = false;
   private noddedAt = 0;
   private handsAt = 0;
-  private soundedTo = 0;
-  private soundedAt = 0;
   private readonly stop: () => void;
 
   constructor(
@@ -91,10 +89,7 @@ export class Acting {
 
   /** Where the sound has run dry the lips rest, instead of standing open. */
   private lips(at: number): Pose {
-    const now = performance.now();
-    if (at !== this.soundedTo) this.soundedAt = now;
-    this.soundedTo = at;
-    return now - this.soundedAt > DRY_MS ? {} : this.mouth.pose(at);
+    return this.call.transport.voice.dry() > DRY ? {} : this.mouth.pose(at);
   }
 
   private stress(at: number): void {

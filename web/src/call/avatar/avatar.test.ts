@@ -92,11 +92,16 @@ describe("the pace of frames", () => {
     expect(slowAfter(1000 / 17, 20)).toBeNull();
   });
 
-  test("does not count the time in which nobody looked", () => {
+  test("is too slow, too, where a frame takes longer than a second", () => {
+    expect(slowAfter(1500, 20)).toBeLessThan(9000);
+  });
+
+  test("does not count the time in which the page was out of sight", () => {
     const pace = new Pace();
     let now = 0;
     for (let round = 0; round < 5; round++, now += 30_000) {
-      for (const end = now + 3000; now < end; now += 30) expect(pace.frame(now)).toBe(false);
+      for (const end = now + 4000; now < end; now += 30) expect(pace.frame(now)).toBe(false);
+      pace.away();
     }
   });
 });

@@ -64,6 +64,8 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       const detail = { position, open: head.current?.open ?? 0, frames: pace.rate };
       element.dispatchEvent(new CustomEvent<AvatarFrame>("avatarframe", { detail }));
     };
+    const away = () => pace.away();
+    document.addEventListener("visibilitychange", away);
     const show = async () => {
       const glb = url === "" ? ours : await loadAvatar(url);
       if (gone) return;
@@ -87,6 +89,7 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
     });
     return () => {
       gone = true;
+      document.removeEventListener("visibilitychange", away);
       acting?.close();
       head.current?.close();
       head.current = null;

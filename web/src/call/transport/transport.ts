@@ -15,6 +15,8 @@ export interface Wish {
 export interface Voice {
   /** Seconds of the agent's sound heard so far: the clock of every timing. It stands still while nothing sounds, or runs on. */
   position(): number;
+  /** Seconds since its sound ran dry, 0 while there is some, or where nobody knows. */
+  dry(): number;
   /** How loud it is now, 0 to 1. */
   level(): number;
   /** Each piece of sound as it comes, ahead of being heard: int16 mono at `rate`, its first sample at second `at`. Only where sound comes

@@ -21,6 +21,10 @@ export class TrackVoice implements Voice {
     return (performance.now() - this.began) / 1000;
   }
 
+  dry(): number {
+    return 0;
+  }
+
   level(): number {
     if (this.analyser === null) return 0;
     this.analyser.getFloatTimeDomainData(this.samples);

@@ -47,6 +47,7 @@ export class WebSocketTransport implements Transport, Ends {
     this.me = { ...NOBODY, identity: ME, name: name || "You", kind: "me" };
     this.voice = {
       position: () => speaker.sounded() / speaker.rate,
+      dry: () => speaker.dry(),
       level: () => speaker.level,
       onSound: (hearer) => {
         this.hearers.add(hearer);
