@@ -57,6 +57,17 @@ function witnessIn(tap: string): void {
     return (connect as (...all: unknown[]) => AudioNode).apply(this, rest);
   } as typeof connect;
 
+  // a room's sound is played by an element
+  const played = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject") as PropertyDescriptor;
+  Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
+    ...played,
+    set(this: HTMLMediaElement, stream: MediaStream | null) {
+      played.set?.call(this, stream);
+      if (this instanceof HTMLAudioElement && rate === 0 && (stream?.getAudioTracks().length ?? 0) > 0)
+        void listen(new AudioContext().createMediaStreamSource(stream as MediaStream));
+    },
+  });
+
   async function listen(source: AudioNode): Promise<void> {
     const context = source.context as AudioContext;
     rate = context.sampleRate;
@@ -75,9 +86,12 @@ function witnessIn(tap: string): void {
   window.WebSocket = class extends Real {
     constructor(...rest: ConstructorParameters<typeof Real>) {
       super(...rest);
+      let gateway = false; // LiveKit's client has sockets, too, with bytes of another kind
       this.addEventListener("message", ({ data }) => {
-        if (data instanceof ArrayBuffer) pcm.push(new Int16Array(data.slice(0)));
-        else if (typeof data === "string") heed(JSON.parse(data));
+        if (typeof data === "string") {
+          heed(JSON.parse(data));
+          gateway = true;
+        } else if (data instanceof ArrayBuffer && gateway) pcm.push(new Int16Array(data.slice(0)));
       });
     }
   };

@@ -6,7 +6,7 @@ import { type AvatarChoice, choose } from "@/call/avatar/choice";
 import { Head } from "@/call/avatar/head";
 import { backgroundOf, lookOf } from "@/call/avatar/looks";
 import { LEAST_FRAMES, Pace } from "@/call/avatar/pace";
-import { loadAvatar } from "@/call/avatar/source";
+import { AvatarError, loadAvatar } from "@/call/avatar/source";
 import type { Call } from "@/call/call";
 
 interface Props {
@@ -85,7 +85,9 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       told.current.onShown();
     };
     show().catch((error: unknown) => {
-      if (!gone) told.current.onFailed(error instanceof Error ? error.message : String(error));
+      if (gone) return;
+      const why = error instanceof Error ? error.message : String(error);
+      told.current.onFailed(error instanceof AvatarError ? why : `The avatar can't be shown (${why}).`);
     });
     return () => {
       gone = true;

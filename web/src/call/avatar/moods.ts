@@ -10,7 +10,7 @@ export function moodOf(state: AgentState): Mood {
 
 const FACES: Record<Mood, Record<string, number>> = {
   away: { eyesLookDown: 0.35, eyeBlinkLeft: 0.35, eyeBlinkRight: 0.35, bodyRotateX: 0.06 },
-  listening: { mouthSmile: 0.14, browInnerUp: 0.12, eyesLookDown: 0.05 },
+  listening: { mouthSmile: 0.3, browInnerUp: 0.12 },
   thinking: {
     eyesLookUp: 0.25,
     browInnerUp: 0.3,
@@ -19,7 +19,7 @@ const FACES: Record<Mood, Record<string, number>> = {
     mouthPressRight: 0.15,
     bodyRotateZ: 0.03,
   },
-  speaking: { mouthSmile: 0.16, browInnerUp: 0.05, eyesLookDown: 0.05 },
+  speaking: { mouthSmile: 0.24, browInnerUp: 0.08 },
 };
 
 /** What still moves where a person has asked for less motion. */

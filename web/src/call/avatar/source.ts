@@ -1,6 +1,8 @@
 /** Bytes of an avatar, at most. */
 export const LARGEST_AVATAR = 40 * 1024 * 1024;
 const PATIENCE_MS = 30_000;
+/** A refusal of the page's policy is told a little after the request has failed. */
+const TOLD_MS = 200;
 
 /** An avatar that could not be had; `message` is a sentence for a person. */
 export class AvatarError extends Error {}
@@ -21,6 +23,7 @@ export async function loadAvatar(url: string): Promise<string> {
   } catch (error) {
     if (error instanceof AvatarError) throw error;
     const { host } = new URL(url, window.location.href);
+    await new Promise((resolve) => setTimeout(resolve, TOLD_MS));
     throw new AvatarError(
       refused.was()
         ? `This page may not load files from ${host}. An operator allows it with API_CONNECTS; or save the file and choose it here.`

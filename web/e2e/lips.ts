@@ -1,0 +1,84 @@
+import type { BrowserContext, Page } from "playwright-core";
+import { WITNESSED, type Witnessed } from "./ear";
+
+/** A frame of the avatar's. ms by the page's performance.now(). */
+export interface Frame {
+  ms: number;
+  /** How long the machine took to draw it: its mouth is as old. ms. */
+  drawing: number;
+  /** How far its mouth was from rest. */
+  open: number;
+  /** Frames a second, so far. */
+  frames: number;
+}
+
+/** For a page that is opened: what it lets sound is recorded, beside each frame of the avatar. */
+export const LIPS_READ = {
+  ...WITNESSED,
+  before: async (context: BrowserContext): Promise<void> => {
+    await WITNESSED.before(context);
+    await context.addInitScript(noteFrames);
+  },
+};
+
+function noteFrames(): void {
+  const drawn: Frame[] = [];
+  document.addEventListener(
+    "avatarframe",
+    (event) => {
+      const ms = performance.now();
+      const begun = Number(document.timeline.currentTime ?? ms);
+      drawn.push({ ...(event as CustomEvent).detail, ms, drawing: ms - begun });
+    },
+    true,
+  );
+  Object.assign(window, { drawn });
+}
+
+/** The avatar's frames, from the `from`th on. */
+export function framesOf(page: Page, from = 0): Promise<Frame[]> {
+  return page.evaluate((begin) => (window as unknown as { drawn: Frame[] }).drawn.slice(begin), from);
+}
+
+/** Resolves once `count` frames from the `from`th on are that far from rest. */
+export async function framesUntil(page: Page, from: number, mouth: "open" | "at rest", count: number): Promise<void> {
+  await page.waitForFunction(
+    ([begin, wanted, enough]) =>
+      (window as unknown as { drawn: Frame[] }).drawn
+        .slice(begin as number)
+        .filter(({ open }) => (wanted === "open" ? open > 0.3 : open < 0.05)).length >= (enough as number),
+    [from, mouth, count] as const,
+  );
+}
+
+const TOGETHER = 200;
+/** Of int16: what is louder is heard as speech. */
+const LOUD = 650;
+
+/** Frames whose mouth is not that of the sound: open where for 200 ms to both sides nothing sounds, or at rest where all of that is
+ * speech. What the machine took to draw a frame is allowed for. */
+export function astray(seen: Witnessed, frames: Frame[]): string[] {
+  return frames.flatMap(({ ms, drawing, open }) => {
+    const pieces = loudness(seen, ms - drawing - TOGETHER, ms + TOGETHER);
+    const told = `at ${Math.round(ms)} ms, drawn in ${Math.round(drawing)}`;
+    if (pieces.length === 0) return [];
+    if (open > 0.3 && pieces.every((peak) => peak < LOUD)) return [`open in silence ${told}`];
+    return open < 0.05 && pieces.every((peak) => peak >= LOUD) ? [`at rest in speech ${told}`] : [];
+  });
+}
+
+/** Peaks of what left the loudspeaker between two moments, 20 ms each. */
+function loudness(seen: Witnessed, from: number, to: number): number[] {
+  const near = seen.clock.find(({ ms }) => ms >= from) ?? seen.clock.at(-1);
+  if (near === undefined) throw new Error("the browser never told where its output is");
+  const sampleAt = (ms: number) => Math.round(near.at + ((ms - near.ms) * seen.rate) / 1000);
+  const peaks: number[] = [];
+  const step = Math.round(seen.rate / 50);
+  for (let at = Math.max(0, sampleAt(from)); at + step <= Math.min(seen.heard.length, sampleAt(to)); at += step)
+    peaks.push(peakOf(seen.heard.subarray(at, at + step)));
+  return peaks;
+}
+
+function peakOf(samples: Int16Array): number {
+  return samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+}
