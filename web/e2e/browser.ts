@@ -40,6 +40,8 @@ interface Options {
   /** What its console may complain of. */
   expected?: RegExp;
   bypassCSP?: boolean;
+  /** With the app's service worker, which keeps its files. */
+  worker?: boolean;
 }
 
 interface Browsing {
@@ -80,12 +82,20 @@ export function inBrowser({ microphone = "scripted", hosts = () => [] }: Browsin
   afterAll(() => browser?.close());
 
   async function open(path: string, options: Options = {}): Promise<Page> {
-    const { size = DESK, theme = "light", avatar = false, before, expected, bypassCSP = false } = options;
+    const {
+      size = DESK,
+      theme = "light",
+      avatar = false,
+      before,
+      expected,
+      bypassCSP = false,
+      worker = false,
+    } = options;
     const context = await browser.newContext({
       baseURL: inject("stack").api_url,
       viewport: size,
       colorScheme: theme,
-      serviceWorkers: "block", // what it serves is tested by itself
+      serviceWorkers: worker ? "allow" : "block",
       permissions: microphone === "scripted" ? ["microphone", "camera"] : [],
       bypassCSP,
     });

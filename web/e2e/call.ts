@@ -35,6 +35,13 @@ export async function answersOf(session: string): Promise<(string | undefined)[]
   return events.filter(({ type, turn }) => type === "turn.ended" && !own.has(turn)).map(({ how }) => how);
 }
 
+/** Begin a call that is typed; its session. */
+export async function type(page: Page): Promise<string> {
+  await page.getByRole("button", { name: "Type instead" }).click();
+  await state(page, "listening");
+  return sessionOf(page);
+}
+
 /** Until the agent does that. */
 export async function state(page: Page, wanted: "listening" | "thinking" | "speaking"): Promise<void> {
   await page.locator(`[data-agent-state=${wanted}]`).waitFor();
