@@ -58,7 +58,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
         unable(why)
     data = tmp_path_factory.mktemp("browser")
     allowed = json.loads((ROOT / "web" / "e2e" / "environment.json").read_text())
-    plan = Plan(data / "up", free_ports=True, api=True, livekit=has_livekit(), environment=allowed)
+    plan = Plan(data / "up", gateways=2, free_ports=True, api=True, livekit=has_livekit(), environment=allowed)
     async with Stack(plan, load(**{name.lower(): value for name, value in allowed.items()})) as one:
         yield one.endpoints() | {"processes": one.supervisor.table(), "data": str(data)}
 

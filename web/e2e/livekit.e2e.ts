@@ -30,7 +30,7 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
 
     await speak(page, "story");
     await state(page, "speaking");
-    await page.waitForTimeout(1200);
+    await words.locator("[data-said]").last().filter({ hasText: /\w \w/ }).waitFor();
     await speak(page, "stop");
     await words.getByText(/cut off/).waitFor();
     const cut = await words
@@ -97,6 +97,22 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
     await ann.getByRole("button", { name: "Remove Bob from the room" }).click();
     await bob.getByText("You were removed from the room.").waitFor();
     await ann.getByRole("dialog", { name: "People" }).getByText("Bob").waitFor({ state: "detached" });
+  });
+
+  test("Where LiveKit can't be used, the toggle says what is missing.", async () => {
+    const page = await open("/", {
+      before: (context) =>
+        context.route("**/v1/livekit/status", async (route) => {
+          const answer = await route.fetch();
+          const problem = "No LiveKit server is set. Set LIVEKIT_URL.";
+          await route.fulfill({ response: answer, json: { ...(await answer.json()), problem } });
+        }),
+    });
+    await page.getByRole("button", { name: "Name, room and devices" }).click();
+    await page.getByText("LiveKit", { exact: true }).click();
+    await page.getByText("Set LIVEKIT_URL.").waitFor();
+    await page.getByText("WebSocket", { exact: true }).click();
+    await page.getByText("Set LIVEKIT_URL.").waitFor({ state: "detached" });
   });
 
   test("A LiveKit server that is killed in mid-call comes back with the call: the page says so, and the session goes on.", async () => {

@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { describe, inject, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
 import { state } from "./call";
 
@@ -14,32 +14,38 @@ async function types(page: Page): Promise<void> {
 
 describe("a microphone that nobody allows", () => {
   const { open } = inBrowser({ microphone: "unasked" });
-  test("is told of in the call, with what to do, and one types instead.", async () => {
+  test("is told of in the call, with what to do, and the field to type in is there.", async () => {
     const page = await open("/");
     await page.getByRole("button", { name: "Talk", exact: true }).click();
     await page.getByText("Allow it beside the address, then try again. Until then you can type.").first().waitFor();
     await page.getByRole("button", { name: "Use a microphone" }).waitFor();
-    await types(page);
+    await state(page, "listening");
+    await page.getByRole("textbox", { name: "Type to the agent" }).waitFor();
   });
 });
 
 describe("a machine without a microphone", () => {
   const { open } = inBrowser({ microphone: "none" });
-  test("is told of in the call, and one types instead.", async () => {
+  test("is told of in the call; who chooses to type is asked for none, and is answered.", async () => {
     const page = await open("/");
     await page.getByRole("button", { name: "Talk", exact: true }).click();
     await page.getByText("No microphone was found. Plug one in, then try again.").first().waitFor();
+    await page.getByRole("button", { name: "Leave" }).click();
+    await page.getByRole("button", { name: "Talk again" }).click();
+    await page.getByRole("button", { name: "Type instead" }).click();
     await types(page);
+    expect(await page.getByText("No microphone was found.").count()).toBe(0);
   });
 });
 
 describe("a page on plain http", () => {
   const hosts = () => [`MAP plain.test:80 127.0.0.1:${new URL(inject("stack").api_url).port}`];
   const { open } = inBrowser({ microphone: "unasked", hosts });
-  test("says that browsers give it no microphone, and one types from the beginning.", async () => {
+  test("says that browsers give it no microphone, and one can type from the beginning.", async () => {
     const page = await open("http://plain.test", { expected: /Cross-Origin-Opener-Policy/ });
     await page.getByText(/Browsers give the microphone to pages on https and on localhost only/).waitFor();
     await page.getByRole("button", { name: "Type to the agent" }).click();
-    await types(page);
+    await state(page, "listening");
+    await page.getByRole("textbox", { name: "Type to the agent" }).waitFor();
   });
 });

@@ -1,19 +1,17 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
 import { begin, command, hasLiveKit, roomPath, type Shown, sessionOf, state } from "./call";
 import { speak } from "./microphone";
-import { SHOTS } from "./paths";
 
 const { open } = inBrowser();
 
 describe.each([
-  { mode: "WebSocket", path: "/" },
-  ...(hasLiveKit() ? [{ mode: "LiveKit", path: roomPath("loaded-anew", "Ann") }] : []),
-])("by $mode", ({ mode, path }) => {
-  test("Who loads the page anew is back in the same call with one press, with what was said.", async () => {
-    const page = await open(path);
+  { mode: "WebSocket", path: "/", killed: true },
+  ...(hasLiveKit() ? [{ mode: "LiveKit", path: roomPath("comes-back", "Ann"), killed: false }] : []),
+])("by $mode", ({ path, killed }) => {
+  test("A call outlives that its page is loaded anew, with what was said, and by WebSocket that its gateway is killed: the page says so.", async () => {
+    const page = await open(path, { expected: /503/ }); // while no gateway has told yet that it is there
     await begin(page);
     await speak(page, "capital");
     await page.getByText(/capital of France/i).waitFor();
@@ -21,14 +19,23 @@ describe.each([
     const session = await sessionOf(page);
 
     await page.reload();
-    mkdirSync(SHOTS, { recursive: true });
-    await page.screenshot({ path: join(SHOTS, `return-${mode}.png`) });
     await page.getByRole("button", { name: "Return to the call" }).click();
     await page.getByText(/capital of France/i).waitFor();
     await state(page, "listening");
     expect(await sessionOf(page)).toBe(session);
+
+    if (killed) {
+      process.kill(processOf(await gatewayOf(session)), "SIGKILL");
+      const agent = page.locator("[data-agent-state]");
+      await agent.filter({ hasText: "Reconnecting" }).waitFor();
+      await agent.filter({ hasText: "Listening" }).waitFor();
+    }
     await speak(page, "first");
     await page.getByText(/first question/i).waitFor();
+    await state(page, "speaking");
+    expect(await sessionOf(page)).toBe(session);
+    const { events } = await command<Shown>("show", session);
+    expect(events.filter(({ type }) => type === "session.resumed").length).toBeGreaterThan(0);
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByText("You left the call.").waitFor();
     await page.reload();
@@ -36,25 +43,23 @@ describe.each([
   });
 });
 
-test("A gateway that is killed in mid-call is replaced: the page says so, comes back and the same session goes on.", async () => {
-  const page = await open("/");
-  await begin(page);
-  await speak(page, "capital");
-  await page.getByText(/capital of France/i).waitFor();
-  const session = await sessionOf(page);
+/** The GATEWAY_ID of the one that has the session. */
+async function gatewayOf(session: string): Promise<string> {
+  const answer = await fetch(`${inject("stack").api_url}/v1/sessions`);
+  const { sessions } = (await answer.json()) as { sessions: { session: string; gateway: string }[] };
+  return sessions.find((row) => row.session === session)?.gateway ?? "";
+}
 
-  const gateway = inject("stack").processes.find(({ name }) => name === "gateway-1");
-  if (gateway === undefined) throw new Error("the stack has no gateway-1");
-  process.kill(gateway.pid, "SIGKILL");
-  const agent = page.locator("[data-agent-state]");
-  await agent.filter({ hasText: "Reconnecting" }).waitFor();
-  await agent.filter({ hasText: "Listening" }).waitFor();
-
-  await speak(page, "first");
-  await page.getByText(/first question/i).waitFor();
-  await state(page, "speaking");
-  expect(await sessionOf(page)).toBe(session);
-  const { events } = await command<Shown>("show", session);
-  // once by the gateway that took it over, and again if the page came back to another one
-  expect(events.filter(({ type }) => type === "session.resumed").length).toBeGreaterThan(0);
-});
+/** Its process: one that has died is started again, as another. */
+function processOf(gateway: string): number {
+  const found = readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, "utf8").includes(`GATEWAY_ID=${gateway}\0`);
+    } catch {
+      return false; // it has ended meanwhile, or is somebody else's
+    }
+  });
+  if (gateway === "" || found[0] === undefined)
+    throw new Error(`no gateway "${gateway}" runs: ${inject("stack").gateways}`);
+  return Number(found[0]);
+}

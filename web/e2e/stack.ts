@@ -32,7 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!existsSync(join(ROOT, "web/dist/index.html"))) throw new Error("the app is not built: make app");
   const data = mkdtempSync(join(tmpdir(), "antiphon-e2e-"));
   const livekit = process.env.E2E_LIVEKIT ? ["--livekit"] : []; // tests of rooms ask for it
-  const process_ = spawn(antiphon(), ["up", "--free-ports", ...livekit, "--json"], {
+  const process_ = spawn(antiphon(), ["up", "--free-ports", "--gateways", "2", ...livekit, "--json"], {
     cwd: data, // nobody's .env
     env: { ...process.env, ...environment, ANTIPHON_DATA: data },
     stdio: ["ignore", "pipe", "inherit"],

@@ -247,6 +247,7 @@ export class Call {
       linkFor: now - this.linkSince,
       agent: call.agent,
       agentFor: now - call.agentSince,
+      met: call.session !== "",
       microphone: this.microphone === null ? "off" : open,
       microphoneFor: now - (this.microphone?.since ?? now),
       unheardFor: this.unheardSince === 0 ? 0 : now - this.unheardSince,

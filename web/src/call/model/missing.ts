@@ -7,6 +7,8 @@ export interface Signs {
   linkFor: number;
   agent: AgentState;
   agentFor: number;
+  /** Whether it has been there before. */
+  met: boolean;
   /** "off": none was asked for, or it was refused; "dead": open, and perfectly silent so far. */
   microphone: "on" | "muted" | "dead" | "off";
   microphoneFor: number;
@@ -23,6 +25,9 @@ export function missing(signs: Signs): string | null {
   if (signs.link === "reconnecting") return "The connection broke. Trying to get back; nothing is lost yet.";
   if (signs.link !== "connected") return null;
   if (signs.blocked) return "The browser holds the sound back until you press something.";
+  if (signs.agent === "absent" && signs.met && signs.agentFor > 1000) {
+    return "The agent is gone from the room. Waiting for another one to take over; nothing is lost yet.";
+  }
   if (signs.agent === "absent" && signs.agentFor > 6000) {
     return "No agent has come into the room. Is a gateway running, and does it have a place left?";
   }

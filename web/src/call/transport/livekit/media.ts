@@ -1,4 +1,4 @@
-import { LocalVideoTrack, type Room, Track, VideoPresets } from "livekit-client";
+import { LocalVideoTrack, type Room, RoomEvent, Track, VideoPresets } from "livekit-client";
 import type { Resolution } from "@/call/transport/transport";
 import { cameraProblem, type Microphone } from "@/sound/microphone";
 
@@ -9,8 +9,19 @@ export class Published {
   private microphone: Microphone | null = null;
   private sent: MediaStreamTrack | null = null;
   private muted = false;
+  private taken = "";
 
-  constructor(private readonly room: Room) {}
+  constructor(private readonly room: Room) {
+    room.on(RoomEvent.LocalTrackSubscribed, ({ trackSid }) => {
+      this.taken = trackSid;
+    });
+  }
+
+  /** Words would be lost: the microphone is open, and nobody in the room has it yet. */
+  get underway(): boolean {
+    const published = this.room.localParticipant.getTrackPublication(Track.Source.Microphone);
+    return this.sent !== null && !this.muted && this.taken !== published?.trackSid;
+  }
 
   async listenTo(microphone: Microphone | null): Promise<void> {
     this.microphone = microphone;
@@ -25,8 +36,13 @@ export class Published {
     this.sent = this.microphone.track.clone();
     this.sent.enabled = true;
     const published = localParticipant.getTrackPublication(Track.Source.Microphone)?.audioTrack;
-    if (published !== undefined) await published.replaceTrack(this.sent, true);
-    else await localParticipant.publishTrack(this.sent, { source: Track.Source.Microphone });
+    try {
+      if (published !== undefined) await published.replaceTrack(this.sent, true);
+      else await localParticipant.publishTrack(this.sent, { source: Track.Source.Microphone });
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     before?.stop();
     this.setMuted(this.muted);
   }

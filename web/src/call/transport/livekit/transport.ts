@@ -3,25 +3,24 @@ import {
   type Participant,
   type RemoteTrack,
   Room,
-  RoomEvent,
   type TextStreamReader,
   Track,
 } from "livekit-client";
 import { ApiError } from "@/api/client";
 import { liveKitToken, removeFromRoom } from "@/call/api";
-import type { AgentState, CallEvent } from "@/call/model/events";
+import type { CallEvent } from "@/call/model/events";
 import { Chat } from "@/call/transport/livekit/chat";
 import { AGAIN_MS, endingOf, PATIENCE_MS, wished } from "@/call/transport/livekit/endings";
+import { follow } from "@/call/transport/livekit/follow";
 import { Published } from "@/call/transport/livekit/media";
-import { everybodyIn, isAgent, personOf, QUALITIES, stateOf, tilesOf } from "@/call/transport/livekit/people";
+import { everybodyIn, isAgent, tilesOf } from "@/call/transport/livekit/people";
 import { TrackVoice } from "@/call/transport/livekit/voice";
+import { Who } from "@/call/transport/livekit/who";
 import { LiveKitWords } from "@/call/transport/livekit/words";
 import type { Listener, Transport, Video, WayBack, Wish } from "@/call/transport/transport";
 import type { Microphone } from "@/sound/microphone";
 
-const SESSION = "antiphon.session";
-
-/** A call in a LiveKit room, by LiveKit's own conventions (docs/livekit-room.md). The only file that knows its client. */
+/** A call in a LiveKit room, by LiveKit's own conventions (docs/livekit-room.md). Only this folder knows its client. */
 export class LiveKitTransport implements Transport {
   readonly kind = "livekit";
   readonly voice = new TrackVoice();
@@ -33,11 +32,10 @@ export class LiveKitTransport implements Transport {
     (event) => this.tell(event),
     () => this.voice.position(),
   );
+  private readonly who = new Who(this.room, this.published, (event) => this.tell(event));
   private readonly chat = new Chat(this.room, (event) => this.tell(event));
   private listener: Listener = () => {};
   private tilesChanged: () => void = () => {};
-  private session = "";
-  private agentState: AgentState = "absent";
   private lostAt = 0;
   private there = false;
   private done = false;
@@ -54,7 +52,16 @@ export class LiveKitTransport implements Transport {
         this.tilesChanged = listener;
       },
     };
-    this.follow();
+    follow(this.room, {
+      look: () => this.look(),
+      broken: () => this.broken(),
+      returned: () => this.returned(),
+      disconnected: (reason) => this.disconnected(reason),
+      subscribed: (track, participant) => this.subscribed(track, participant),
+      blocked: (blocked) => this.tell({ type: "blocked", blocked }),
+      timings: (data) => this.words.packet(data),
+      transcribed: (reader, identity) => void this.transcribed(reader, identity),
+    });
   }
 
   static async open(wish: Wish, back: WayBack | null = null): Promise<LiveKitTransport> {
@@ -156,54 +163,12 @@ export class LiveKitTransport implements Transport {
 
   // ── what the room says ───────────────────────────────────────────────────────────────────────────────────────────
 
-  private follow(): void {
-    const look = () => this.look();
-    const { room } = this;
-    for (const event of [
-      RoomEvent.ParticipantConnected,
-      RoomEvent.ParticipantDisconnected,
-      RoomEvent.ParticipantAttributesChanged,
-      RoomEvent.ParticipantNameChanged,
-      RoomEvent.ActiveSpeakersChanged,
-      RoomEvent.ConnectionQualityChanged,
-      RoomEvent.TrackMuted,
-      RoomEvent.TrackUnmuted,
-      RoomEvent.TrackUnpublished,
-      RoomEvent.TrackUnsubscribed,
-      RoomEvent.LocalTrackPublished,
-      RoomEvent.LocalTrackUnpublished,
-    ] as const) {
-      room.on(event, look);
-    }
-    room.on(RoomEvent.TrackSubscribed, (track, _, participant) => this.subscribed(track, participant));
-    room.on(RoomEvent.Reconnecting, () => this.broken());
-    room.on(RoomEvent.SignalReconnecting, () => this.broken());
-    room.on(RoomEvent.Reconnected, () => {
-      this.returned();
-      this.look();
-    });
-    room.on(RoomEvent.Disconnected, (reason) => this.disconnected(reason));
-    room.on(RoomEvent.TrackUnsubscribed, (track) => {
-      for (const element of track.detach()) element.remove();
-    });
-    room.on(RoomEvent.AudioPlaybackStatusChanged, () =>
-      this.tell({ type: "blocked", blocked: !room.canPlaybackAudio }),
-    );
-    room.on(RoomEvent.DataReceived, (data, _, __, topic) => {
-      if (topic === "antiphon.words") this.words.packet(data);
-    });
-    room.registerTextStreamHandler(
-      "lk.transcription",
-      (reader, { identity }) => void this.transcribed(reader, identity),
-    );
-  }
-
   private broken(): void {
     this.tell({ type: "link", link: { phase: "reconnecting", since: performance.now() } });
   }
 
   private returned(): void {
-    this.agentState = "absent";
+    this.who.forget();
     this.tell({ type: "link", link: { phase: "connected" } });
   }
 
@@ -252,30 +217,10 @@ export class LiveKitTransport implements Transport {
     else this.words.person(identity, segment, text, attributes["lk.transcription_final"] === "true");
   }
 
-  // ── who is there ─────────────────────────────────────────────────────────────────────────────────────────────────
-
   private look(): void {
-    const everybody = everybodyIn(this.room);
-    const agent = everybody.find(isAgent);
-    const { speaking } = this;
-    for (const participant of everybody) {
-      if (isAgent(participant) || participant.isSpeaking === speaking.has(participant.identity)) continue;
-      if (participant.isSpeaking) speaking.add(participant.identity);
-      else speaking.delete(participant.identity);
-      this.tell({ type: "speech", participant: participant.identity, speaking: participant.isSpeaking });
-    }
-    this.tell({ type: "people", people: everybody.map(personOf) });
-    this.tell({ type: "quality", quality: QUALITIES[this.room.localParticipant.connectionQuality] });
-    const state = stateOf(agent);
-    if (state !== this.agentState) this.tell({ type: "agent", state });
-    this.agentState = state;
-    const session = agent?.attributes[SESSION] ?? "";
-    if (session && session !== this.session) this.tell({ type: "session", session, warnings: [] });
-    this.session = session || this.session;
+    this.who.look();
     this.tilesChanged();
   }
-
-  private readonly speaking = new Set<string>();
 
   private tell(event: CallEvent): void {
     this.listener(event);
