@@ -108,7 +108,10 @@ function Toggle({
       aria-checked={on}
       aria-label={label.replace(/ is (on|off|shared|not shared)$/, "")}
       title={label}
-      onClick={onClick}
+      onClick={(event) => {
+        if (event.detail > 0) event.currentTarget.blur(); // pressed by a pointer: the space bar stays free for push-to-talk
+        onClick();
+      }}
       className={clsx(
         "inline-flex size-10 sm:size-12 items-center justify-center rounded-full border transition",
         on ? "border-accent bg-accent-wash text-accent" : "border-line bg-surface text-muted hover:border-strong-line",
