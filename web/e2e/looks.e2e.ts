@@ -53,6 +53,7 @@ test.each(VIEWS)("$name: no serious fault of accessibility, nothing wider than t
     await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" }); // nothing is waited for that only moves
     await page.locator(`html[data-theme=${theme}]`).waitFor({ state: "attached" });
     await view.ready(page);
+    await page.locator("main .animate-pulse").first().waitFor({ state: "detached" }); // what is loading has come
     await page.screenshot({ path: join(SHOTS, `${view.name}-${look}.png`) });
     expect(await tooWide(page), look).toBeLessThanOrEqual(0);
     if (axe) expect(await faults(page), look).toEqual([]);

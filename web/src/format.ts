@@ -44,6 +44,13 @@ export function fullMoment(iso: string): string {
   return WHOLE.format(new Date(iso));
 }
 
+/** What the API says begins in the middle of a log line; shown to people, it is a sentence. */
+export function sentence(text: string): string {
+  const whole = text.trim();
+  const begun = whole.charAt(0).toUpperCase() + whole.slice(1);
+  return !begun || /[.?!:…)”"]$/.test(begun) ? begun : `${begun}.`;
+}
+
 /** "1 turn", "2 turns"; thousands set apart. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

@@ -40,7 +40,11 @@ export function Audit() {
             key={index}
             className="flex flex-wrap items-baseline gap-x-4 gap-y-1 px-4 py-2.5 text-sm"
           >
-            <time dateTime={deed.at} title={fullMoment(deed.at)} className="w-36 text-xs text-muted tabular-nums">
+            <time
+              dateTime={deed.at}
+              title={fullMoment(deed.at)}
+              className="w-full text-xs text-muted tabular-nums sm:w-36"
+            >
               {moment(deed.at)}
             </time>
             <span className="min-w-56 flex-1">
@@ -58,11 +62,12 @@ export function Audit() {
               ) : null}
               {deed.about ? <span className="block text-xs break-words text-muted">{deed.about}</span> : null}
             </span>
-            <span className="text-xs text-muted">
-              {deed.role} · {deed.address}
-            </span>
+            <span className="text-xs text-muted">{[deed.role, deed.address].filter(Boolean).join(" · ")}</span>
             <span
-              className={clsx("w-20 text-right text-xs tabular-nums", deed.status >= 400 ? "text-bad" : "text-muted")}
+              className={clsx(
+                "ml-auto text-right text-xs tabular-nums sm:w-20",
+                deed.status >= 400 ? "text-bad" : "text-muted",
+              )}
             >
               {deed.status >= 400 ? `refused ${deed.status}` : "done"}
             </span>

@@ -5,6 +5,8 @@ const WORDS: Record<string, string> = {
   "POST /v1/sessions/{session}/end": "ended",
   "POST /v1/sessions/{session}/listen": "listened in on",
   "POST /v1/keys": "added a key",
+  "key add": "added a key",
+  "key remove": "removed a key",
   "DELETE /v1/keys/{key}": "removed a key",
   "PUT /v1/agents/{name}": "saved an agent",
   "POST /v1/agents/drafts": "tried an agent",

@@ -55,13 +55,13 @@ export function Keys() {
           <ul className="divide-y divide-line">
             {keys.data.map((key) => (
               <li key={key.id} className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3 text-sm">
-                <span className="min-w-32 flex-1 truncate font-medium">{key.name}</span>
+                <span className="min-w-32 flex-1 truncate font-medium max-sm:basis-1/2">{key.name}</span>
                 <Chip mood={MOODS[key.role]}>{key.role}</Chip>
                 <span className="font-mono text-xs text-muted">{key.id}</span>
                 <time dateTime={key.made_at} title={fullMoment(key.made_at)} className="text-xs text-muted">
                   {moment(key.made_at)}
                 </time>
-                <Button size="small" tone="quiet" onClick={() => setAsked(key)}>
+                <Button size="small" tone="quiet" className="-mr-3 ml-auto" onClick={() => setAsked(key)}>
                   Remove
                 </Button>
               </li>

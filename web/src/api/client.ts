@@ -1,5 +1,6 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import type { components, paths } from "@/api/schema";
+import { sentence } from "@/format";
 
 /** What the API says when it says no (problem+json). */
 export type ProblemBody = components["schemas"]["ProblemBody"];
@@ -93,7 +94,7 @@ export async function problemOf(response: Response): Promise<ApiError> {
   const text = await response.text();
   try {
     const body: ProblemBody = JSON.parse(text);
-    return new ApiError(response.status, body.code, body.detail, body.errors);
+    return new ApiError(response.status, body.code, sentence(body.detail), body.errors);
   } catch {
     return new ApiError(response.status, "http", `The API answered ${response.status} without a reason.`);
   }

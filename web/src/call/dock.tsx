@@ -23,7 +23,7 @@ function Dock({ call }: { call: Call }) {
       <Link href="/" className="font-medium hover:underline">
         Your call goes on
       </Link>
-      <Button size="small" tone="danger" className="rounded-full" onClick={() => void call.leave()}>
+      <Button size="small" tone="danger" className="rounded-full!" onClick={() => void call.leave()}>
         Leave
       </Button>
     </aside>

@@ -9,7 +9,9 @@ export function Empty({ title, children, action }: { title: string; children?: R
     <div className="flex flex-col items-center gap-2 px-6 py-16 text-center">
       <p className="text-base font-medium">{title}</p>
       {children ? <p className="max-w-prose text-sm text-muted">{children}</p> : null}
-      {action ? <div className="mt-3">{action}</div> : null}
+      {action ? (
+        <div className="mt-3 text-sm [&_a]:font-medium [&_a]:text-accent [&_a]:hover:underline">{action}</div>
+      ) : null}
     </div>
   );
 }

@@ -38,11 +38,11 @@ export function Chip({ mood = "neutral", title, children }: { mood?: Mood; title
     <span
       title={title}
       className={clsx(
-        "inline-flex h-6 items-center gap-1 whitespace-nowrap rounded-full px-2 text-xs font-medium tabular-nums",
+        "inline-flex h-6 max-w-full items-center gap-1 rounded-full px-2 text-xs font-medium tabular-nums",
         MOODS[mood],
       )}
     >
-      {children}
+      <span className="min-w-0 truncate">{children}</span>
     </span>
   );
 }

@@ -15,7 +15,7 @@ export function Ended({ call, snapshot, mayLook }: { call: Call; snapshot: Snaps
       </p>
       <div className="flex flex-wrap items-center justify-center gap-3">
         <Button tone="primary" icon={<RotateCcw aria-hidden className="size-4" />} onClick={() => setCurrent(null)}>
-          {call.transport.kind === "livekit" ? "Join again" : "Talk again"}
+          {session === "" ? "Try again" : call.transport.kind === "livekit" ? "Join again" : "Talk again"}
         </Button>
         {session && mayLook ? (
           <Link

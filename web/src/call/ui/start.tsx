@@ -54,7 +54,7 @@ export function Start() {
               disabled={busy}
               onClick={() => void start(false)}
               icon={<AudioLines aria-hidden className="size-5" />}
-              className="min-w-52 rounded-full"
+              className="min-w-52 rounded-full!"
             >
               {busy ? "Connecting" : wish.kind === "livekit" ? "Join" : "Talk"}
             </Button>
@@ -74,7 +74,7 @@ export function Start() {
             disabled={busy}
             onClick={() => void start(true)}
             icon={<Keyboard aria-hidden className="size-5" />}
-            className="min-w-52 rounded-full"
+            className="min-w-52 rounded-full!"
           >
             {busy ? "Connecting" : "Type to the agent"}
           </Button>

@@ -23,7 +23,9 @@ export function TranscriptView({ call, snapshot }: { call: Call; snapshot: Snaps
       className="min-h-0 flex-1 overflow-y-auto overscroll-contain px-4 py-4 md:px-5"
     >
       {lines.length === 0 ? (
-        <p className="py-8 text-center text-sm text-muted">What is said appears here.</p>
+        <p className="py-8 text-center text-sm text-muted">
+          {snapshot.call.link.phase === "over" ? "Nothing was said." : "What is said appears here."}
+        </p>
       ) : (
         <ol className="flex flex-col gap-4">
           {lines.map((line) => (

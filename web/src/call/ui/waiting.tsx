@@ -54,7 +54,7 @@ export function Waiting({ left, onOther }: { left: Left; onOther: () => void }) 
           disabled={busy}
           onClick={() => void back()}
           icon={<AudioLines aria-hidden className="size-5" />}
-          className="min-w-52 rounded-full"
+          className="min-w-52 rounded-full!"
         >
           {busy ? "Connecting" : "Return to the call"}
         </Button>

@@ -30,9 +30,7 @@ export function Parts({ told, shown }: { told: Told; shown: Bucket }) {
               <span aria-hidden className={clsx("size-2.5 shrink-0 rounded-sm bg-current", COLOURS[part])} />
               {PARTS[part].name}
             </span>
-            <span className="block truncate text-2xs text-faint" title={PARTS[part].meaning}>
-              {PARTS[part].meaning}
-            </span>
+            <span className="block text-2xs text-faint">{PARTS[part].meaning}</span>
           </p>
           <svg
             aria-hidden

@@ -16,7 +16,7 @@ export function Slowest({ turns }: { turns: Latency["slowest"] }) {
           className="relative flex flex-wrap items-baseline gap-x-4 gap-y-0.5 px-4 py-2.5 text-sm hover:bg-raised"
         >
           <span className={clsx("w-16 shrink-0 font-medium tabular-nums", moodOf(total_ms))}>{latency(total_ms)}</span>
-          <span className="flex w-44 items-center gap-2 whitespace-nowrap">
+          <span className="flex w-36 items-center sm:w-44 gap-2 whitespace-nowrap">
             <span
               aria-hidden
               className={clsx("size-2.5 shrink-0 rounded-sm bg-current", PART_COLOURS[worst_part as Part])}
@@ -28,7 +28,7 @@ export function Slowest({ turns }: { turns: Latency["slowest"] }) {
             className="flex min-w-0 flex-1 items-baseline gap-2 outline-none after:absolute after:inset-0 focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent"
           >
             <span className="whitespace-nowrap">Turn {turn}</span>
-            <span className="truncate font-mono text-2xs text-faint">{session}</span>
+            <span className="hidden truncate font-mono text-2xs text-faint sm:inline">{session}</span>
           </Link>
           <time dateTime={at} title={fullMoment(at)} className="text-xs whitespace-nowrap text-muted tabular-nums">
             {moment(at)}

@@ -52,7 +52,7 @@ export function verdictOf(row: StageRow): Verdict {
   const workers = present(row.workers);
   if (workers.length === 0) {
     const waits = row.queued ? `${row.queued === 1 ? "A job waits" : `${row.queued} jobs wait`}, and no` : "No";
-    return { mood: "bad", words: `${waits} worker is there for ${name}. Start one:`, command };
+    return { mood: "bad", words: `${waits} ${name} worker is running. Start one:`, command };
   }
   if (row.queued > 0 && row.oldest_s >= LONG)
     return {

@@ -15,7 +15,9 @@ function look(queued: number): Queues {
 test("a stage without workers is bad, and says what to start", () => {
   const verdict = verdictOf(stage({ workers: [] }));
   expect([verdict.mood, verdict.command]).toEqual(["bad", "antiphon worker stt"]);
-  expect(verdictOf(stage({ stage: "tts", workers: [], queued: 1 })).words).toContain("A job waits, and no worker");
+  expect(verdictOf(stage({ stage: "tts", workers: [], queued: 1 })).words).toContain(
+    "A job waits, and no text to speech worker",
+  );
   expect(verdictOf(stage({ workers: [], queued: 3 })).words).toContain("3 jobs wait");
 });
 

@@ -6,6 +6,7 @@ import type { SessionRow } from "@/console/session/model/shapes";
 import { Actions } from "@/console/session/operator/actions";
 import { ListenIn } from "@/console/session/operator/listen-in";
 import type { Clock } from "@/console/session/player/clock";
+import { transportName } from "@/console/shared/transport-name";
 import { PageHead } from "@/ui/shell";
 import { Chip } from "@/ui/surface";
 
@@ -36,8 +37,8 @@ export function Head({ session, row, live, clock, phase, onEvent }: Props) {
   const names = people.map((one) => one.name || one.identity).join(", ");
   const started = new Date(row.started_at);
   const facts = [
-    `with ${row.agent}`,
-    row.transport,
+    `agent ${row.agent}`,
+    transportName(row.transport),
     started.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }),
     live ? null : clockTime(row.duration_s, 0),
     `${row.turns} ${row.turns === 1 ? "turn" : "turns"}`,
@@ -48,7 +49,9 @@ export function Head({ session, row, live, clock, phase, onEvent }: Props) {
       <PageHead
         title={
           <span className="flex flex-wrap items-center gap-2">
-            {names || "A call nobody joined yet"}
+            <span title={names} className="line-clamp-2 min-w-0 break-words">
+              {names || "A call nobody joined yet"}
+            </span>
             {live ? <Chip mood="accent">live: {row.activity === "waiting" ? "quiet" : row.activity}</Chip> : null}
           </span>
         }

@@ -26,13 +26,14 @@ export function useHeight(element: RefObject<HTMLElement | null>): number {
   return height;
 }
 
-/** Makes something reach from where it stands to the lower end of the window, however far the page is scrolled. */
-export function useToTheEnd(element: RefObject<HTMLElement | null>, there: boolean): void {
+/** Makes something reach from where it stands, `covered` pixels from the top at least, to the lower end of the window, however
+ * far the page is scrolled. */
+export function useToTheEnd(element: RefObject<HTMLElement | null>, there: boolean, covered: number): void {
   useEffect(() => {
     const one = element.current;
     if (!there || one === null) return;
     const reach = () => {
-      one.style.height = `${Math.max(240, window.innerHeight - one.getBoundingClientRect().top)}px`;
+      one.style.height = `${Math.max(240, window.innerHeight - Math.max(covered, one.getBoundingClientRect().top))}px`;
     };
     reach();
     const observer = new ResizeObserver(reach);
@@ -44,5 +45,5 @@ export function useToTheEnd(element: RefObject<HTMLElement | null>, there: boole
       window.removeEventListener("scroll", reach);
       window.removeEventListener("resize", reach);
     };
-  }, [element, there]);
+  }, [element, there, covered]);
 }

@@ -15,6 +15,7 @@ import { Clock, useClock } from "@/console/session/player/clock";
 import { Player, useTurnAt } from "@/console/session/player/player";
 import { Tabs } from "@/console/session/tabs";
 import { Around } from "@/console/session/turns/around";
+import { Shortcuts } from "@/console/session/turns/shortcuts";
 import { TurnList } from "@/console/session/turns/turn-list";
 
 type Shown = "turns" | "moment" | "events";
@@ -54,12 +55,13 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
   const player = useRef<HTMLDivElement>(null);
   const covered = useHeight(player);
   const beside = useRef<HTMLElement>(null);
-  useToTheEnd(beside, wide);
+  useToTheEnd(beside, wide, covered);
   const address = useCallback((search: string) => window.location.origin + window.location.pathname + search, []);
   const link = useCallback(() => address(writeMoment({ seconds: clock.seconds })), [address, clock]);
 
   const turnsShown = (
     <div className="flex flex-col gap-3 p-4 md:px-8">
+      <Shortcuts turns={turns} clock={clock} />
       <Around notes={told.notes} clock={clock} />
       <TurnList {...{ clock, turns, works, voices, current, covered, live }} agent={row.agent} />
     </div>

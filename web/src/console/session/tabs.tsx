@@ -38,7 +38,9 @@ export function Tabs<Name extends string>({ label, tabs, chosen, onChoose }: Pro
           )}
         >
           {title}
-          {count === undefined ? null : <span className="ml-1.5 text-xs text-muted tabular-nums">{count}</span>}
+          {count === undefined ? null : (
+            <span className="ml-1.5 text-xs text-muted tabular-nums">{count.toLocaleString("en")}</span>
+          )}
         </button>
       ))}
     </div>

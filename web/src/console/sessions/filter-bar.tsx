@@ -2,6 +2,7 @@ import { Search, SlidersHorizontal } from "lucide-react";
 import { useEffect, useState } from "react";
 import { type Filters, NO_FILTERS, TRANSPORTS } from "@/console/sessions/filters";
 import { useNarrow } from "@/console/shared/media";
+import { transportName } from "@/console/shared/transport-name";
 import { Button } from "@/ui/button";
 import { Select, TextField } from "@/ui/field";
 
@@ -70,7 +71,9 @@ function Choices({ filters, agents, onChange }: Props) {
       >
         <option value="">Every transport</option>
         {TRANSPORTS.map((name) => (
-          <option key={name}>{name}</option>
+          <option key={name} value={name}>
+            {transportName(name)}
+          </option>
         ))}
       </Select>
       <Select
@@ -110,7 +113,7 @@ function SearchBox({ value, onChange }: { value: string; onChange: (value: strin
     return () => window.clearTimeout(timer);
   }, [typed]);
   return (
-    <div className="relative min-w-0 flex-1 md:max-w-72">
+    <div className="relative min-w-0 flex-1 md:max-xl:basis-full xl:max-w-72">
       <Search aria-hidden className="pointer-events-none absolute top-3 left-3 size-4 text-faint" />
       <TextField
         label="Search sessions"

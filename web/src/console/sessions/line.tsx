@@ -3,12 +3,13 @@ import type { ReactNode } from "react";
 import { callers, endedBadly, endOf, lasted, type Row } from "@/console/sessions/row";
 import { moodOf } from "@/console/shared/latency-mood";
 import { useNow } from "@/console/shared/now";
+import { transportName } from "@/console/shared/transport-name";
 import { clock, count, fullMoment, latency, moment } from "@/format";
 import { Chip } from "@/ui/surface";
 
 /** Widths of the table's columns; what a narrow table leaves out is out in each of its lines. */
 export const COLUMNS =
-  "grid grid-cols-[7.5rem_minmax(0,1fr)_4.5rem_3rem_4.5rem_4.5rem] @4xl:grid-cols-[7.5rem_minmax(0,1fr)_8rem_8.5rem_4.5rem_3rem_4.5rem_4.5rem_5.5rem] items-center gap-x-4 px-4 md:px-8";
+  "grid grid-cols-[5.5rem_minmax(0,1fr)_4rem_2.5rem_4rem_4rem] @4xl:grid-cols-[7.5rem_minmax(0,1fr)_8rem_8.5rem_4.5rem_3rem_4.5rem_4.5rem_6.5rem] items-center gap-x-4 px-4 md:px-8";
 export const WIDE_ONLY = "hidden @4xl:block";
 
 const ACTIVITIES: Record<string, string> = {
@@ -47,7 +48,11 @@ function Counting({ row }: { row: Row }) {
 export function Troubles({ row }: { row: Row }) {
   return (
     <>
-      {row.failed > 0 ? <Chip mood="bad">{count(row.failed, "turn")} failed</Chip> : null}
+      {row.failed > 0 ? (
+        <Chip mood="bad" title="They were not answered">
+          {count(row.failed, "turn")} failed
+        </Chip>
+      ) : null}
       {row.failed === 0 && row.troubles > 0 ? (
         <Chip mood="warn" title="A stage gave up on a job">
           {count(row.troubles, "trouble")}
@@ -66,11 +71,11 @@ export function Line({ row, link }: { row: Row; link: (words: ReactNode) => Reac
         <StateMark row={row} />
       </td>
       <td className="min-w-0">
+        <div className="flex">{link(<span className="truncate text-sm font-medium">{callers(row)}</span>)}</div>
         <div className="flex items-center gap-2">
-          {link(<span className="truncate text-sm font-medium">{callers(row)}</span>)}
           <Troubles row={row} />
+          <p className="min-w-0 truncate font-mono text-2xs text-faint">{row.session}</p>
         </div>
-        <p className="truncate font-mono text-2xs text-faint">{row.session}</p>
       </td>
       <td className={clsx(WIDE_ONLY, "truncate text-sm")}>{row.agent}</td>
       <td className={clsx(WIDE_ONLY, "whitespace-nowrap text-sm tabular-nums")} title={fullMoment(row.started_at)}>
@@ -82,7 +87,7 @@ export function Line({ row, link }: { row: Row; link: (words: ReactNode) => Reac
       <td className={number}>{row.turns}</td>
       <td className={clsx(number, moodOf(row.last_ms))}>{latency(row.last_ms)}</td>
       <td className={clsx(number, moodOf(row.worst_ms))}>{latency(row.worst_ms)}</td>
-      <td className={clsx(WIDE_ONLY, "text-sm text-muted")}>{row.transport}</td>
+      <td className={clsx(WIDE_ONLY, "pl-4 text-sm text-muted")}>{transportName(row.transport)}</td>
     </>
   );
 }
@@ -109,7 +114,7 @@ export function CardLine({ row, link }: { row: Row; link: (words: ReactNode) => 
         </span>
       </div>
       <p className="truncate text-xs text-faint">
-        {moment(row.started_at)} · {row.agent} · {row.transport}
+        {moment(row.started_at)} · {row.agent} · {transportName(row.transport)}
       </p>
     </div>
   );

@@ -127,7 +127,7 @@ function Head() {
         <th className={RIGHT} title="The slowest turn">
           Worst
         </th>
-        <th className={clsx(LEFT, WIDE_ONLY)}>Transport</th>
+        <th className={clsx(LEFT, WIDE_ONLY, "pl-4")}>Transport</th>
       </tr>
     </thead>
   );

@@ -8,8 +8,15 @@ export interface Cut {
 
 /** Null where all of the reply was heard, or there was none. */
 export function cutOf(turn: Turn): Cut | null {
-  const unheard = turn.sentences.map(unheardOf).filter(Boolean).join(" ");
+  const unheard = rest(turn) ?? turn.sentences.map(unheardOf).filter(Boolean).join(" ");
   return unheard === "" ? null : { heard: turn.heard, unheard };
+}
+
+/** What comes after what was heard: a word that was cut in its middle stands on this side. null where the two don't fit together. */
+function rest(turn: Turn): string | null {
+  const all = turn.sentences.map(({ text }) => text).join(" ");
+  const fits = turn.heard !== "" && turn.sentences.some(({ cut }) => cut) && all.startsWith(turn.heard);
+  return fits ? all.slice(turn.heard.length).trim() : null;
 }
 
 /** What was not heard of a sentence: all of it where it has no words, for then it never sounded. */

@@ -103,7 +103,13 @@ function CopyLink({ link }: { link: () => string }) {
   };
   return (
     <Button size="small" icon={<Link2 aria-hidden className="size-4" />} onClick={copy}>
-      <span aria-live="polite">{said || "Link to this moment"}</span>
+      <span aria-live="polite">
+        {said || (
+          <>
+            Link<span className="max-sm:sr-only"> to this moment</span>
+          </>
+        )}
+      </span>
     </Button>
   );
 }

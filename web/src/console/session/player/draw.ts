@@ -73,7 +73,7 @@ function ruler(brush: CanvasRenderingContext2D, width: number, { view }: Score, 
     brush.fillStyle = colour("--muted");
     const label = clockTime(seconds, digits);
     const half = brush.measureText(label).width / 2;
-    brush.fillText(label, Math.min(Math.max(0, at - half), width - 2 * half), ROWS.ruler / 2);
+    brush.fillText(label, Math.min(Math.max(4, at - half), width - 2 * half), ROWS.ruler / 2);
   }
 }
 

@@ -8,7 +8,7 @@ export function Around({ notes, clock }: { notes: readonly Note[]; clock: Clock 
   const trouble = notes.some((note) => TROUBLE.has(note.kind));
   return (
     <details open={trouble} className="rounded-md border border-line bg-surface px-4 py-2">
-      <summary className="text-sm text-muted">Around the turns ({notes.length})</summary>
+      <summary className="text-sm text-muted">Before, between and after the turns ({notes.length})</summary>
       <div className="pt-2 pb-1">
         <Notes notes={notes} clock={clock} />
       </div>

@@ -1,5 +1,5 @@
 import clsx from "clsx";
-import type { MouseEvent } from "react";
+import { Fragment, type MouseEvent } from "react";
 import { clockTime } from "@/console/session/model/figures";
 import type { Word } from "@/console/session/model/shapes";
 import { soundingAt } from "@/console/session/model/words";
@@ -58,20 +58,21 @@ export function Speech({ clock, who, whose, start_s, end_s, text, words, cut = f
           {words.length === 0
             ? text
             : words.map((word, index) => (
-                <span
-                  // biome-ignore lint/suspicious/noArrayIndexKey: a word is its place
-                  key={index}
-                  data-word={index}
-                  data-lit={index === lit || undefined}
-                  className={clsx(
-                    "rounded-sm",
-                    word.start_s !== null && "cursor-pointer hover:underline",
-                    index === lit && "bg-accent text-accent-ink",
-                    cut && !word.heard && CUT,
-                  )}
-                >
-                  {word.word}{" "}
-                </span>
+                // biome-ignore lint/suspicious/noArrayIndexKey: a word is its place
+                <Fragment key={index}>
+                  <span
+                    data-word={index}
+                    data-lit={index === lit || undefined}
+                    className={clsx(
+                      "rounded-sm",
+                      word.start_s !== null && "cursor-pointer hover:underline",
+                      index === lit && "bg-accent text-accent-ink",
+                      cut && !word.heard && CUT,
+                    )}
+                  >
+                    {word.word}
+                  </span>{" "}
+                </Fragment>
               ))}
         </span>
       </div>

@@ -3,7 +3,7 @@ import { Play } from "lucide-react";
 import { memo, useMemo, useState } from "react";
 import { ending, explain } from "@/console/session/model/explain";
 import { clockTime } from "@/console/session/model/figures";
-import type { Turn } from "@/console/session/model/shapes";
+import type { Note, Turn } from "@/console/session/model/shapes";
 import { beginning } from "@/console/session/model/turns";
 import type { Voice } from "@/console/session/model/voices";
 import type { Work } from "@/console/session/model/work";
@@ -34,6 +34,7 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
   const [open, setOpen] = useState(false);
   const why = useMemo(() => explain(turn, all), [turn, all]);
   const how = ending(turn);
+  const cut = turn.notes.some(({ kind }) => kind === "interruption");
   return (
     <article
       id={`turn-${turn.turn}`}
@@ -62,17 +63,17 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
         </Button>
       </header>
       <div className="flex flex-col gap-3 px-4 pt-1 pb-4">
-        {why || how ? (
+        {why || (how && !cut) ? (
           <div className="max-w-prose text-sm">
             {why ? <p className="font-medium">{why.headline}</p> : null}
             {why?.because.length ? <p className="text-muted">{why.because.join(" ")}</p> : null}
-            {how ? <p className={why ? "mt-1 text-muted" : "text-muted"}>{how}.</p> : null}
+            {how && !cut ? <p className={why ? "mt-1 text-muted" : "text-muted"}>{how}.</p> : null}
           </div>
         ) : null}
         {turn.bars.length ? <Waterfall turn={turn} clock={clock} /> : null}
         <Transcript turn={turn} clock={clock} agent={agent} />
         <Cut turn={turn} />
-        <Notes notes={turn.notes} clock={clock} />
+        <Notes notes={turn.notes.map((note) => told(note, how))} clock={clock} />
         <Pending pending={turn.pending} clock={clock} />
         {works.length ? (
           <details onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -90,6 +91,11 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
     </article>
   );
 });
+
+/** What was heard of it stands above already. */
+function told(note: Note, how: string): Note {
+  return note.kind === "interruption" && how ? { ...note, text: `${how}.` } : note;
+}
 
 const STATES: Record<string, [text: string, mood: Mood]> = {
   listening: ["listening", "accent"],

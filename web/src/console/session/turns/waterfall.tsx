@@ -64,7 +64,12 @@ function Row({ bar, longest, track, onGo }: RowProps) {
         {track}
         <span className="pl-2 text-right tabular-nums">
           <span className={longest ? "font-semibold" : ""}>{latency(bar.ms)} </span>
-          {waited ? <span className="block text-2xs text-muted">{latency(waited)} queued</span> : null}
+          {waited ? (
+            <span className="flex items-center justify-end gap-1 text-2xs text-muted">
+              <span aria-hidden className="size-1.5 rounded-full bg-part-queued" />
+              {latency(waited)} queued
+            </span>
+          ) : null}
         </span>
       </button>
     </li>

@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { inBrowser } from "./browser";
+import { command, type Shown, sessionOf, state } from "./call";
+
+const { open } = inBrowser();
+
+test("Who has never seen it finds in three clicks why a turn was slow, and what was heard of an answer that was cut.", async () => {
+  const page = await open("/");
+  await page.getByRole("button", { name: "Type instead" }).click();
+  await state(page, "listening");
+  const box = page.getByRole("textbox", { name: "Type to the agent" });
+  await box.fill("Tell me a long story about a train.");
+  await box.press("Enter");
+  await page
+    .locator("[data-said]")
+    .filter({ hasText: /\w+ \w+/ })
+    .first()
+    .waitFor();
+  await box.fill("Stop. What is the capital of France?");
+  await box.press("Enter");
+  await page.getByText("cut off here").waitFor();
+  await page.locator("[data-said]").filter({ hasText: /\w/ }).nth(1).waitFor();
+  const session = await sessionOf(page);
+  await page.getByRole("button", { name: "Leave" }).click();
+  const { events } = await command<Shown>("show", session);
+  const cut = events.find(({ type, how }) => type === "turn.ended" && how === "interrupted");
+
+  await page.goto("/sessions");
+  await page.locator(`a[href$="/sessions/${session}"]`).first().click();
+  await page.getByRole("button", { name: /^Slowest turn/ }).click();
+  const slow = page.getByRole("article").filter({ hasText: "took the longest" }).first();
+  await slow.getByText(/^[\d.]+ m?s from .* to the agent’s first sound\.$/).waitFor();
+  await page.getByRole("button", { name: /^Interrupted/ }).click();
+  const card = page.locator(`#turn-${cut?.turn}`);
+  await expect.poll(() => card.getByRole("definition").first().textContent()).toBe(`“${cut?.heard}”`);
+  expect(await card.evaluate((one) => one.getBoundingClientRect().top < window.innerHeight)).toBe(true);
+});
