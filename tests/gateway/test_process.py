@@ -48,7 +48,7 @@ class Process:
         if self.process.returncode is None:
             self.process.send_signal(how)
         assert self.process.stderr is not None
-        rest = await asyncio.wait_for(self.process.stderr.read(), 20)
+        rest = await self.process.stderr.read()
         self.lines += rest.decode().splitlines(keepends=True)
         return await self.process.wait()
 
