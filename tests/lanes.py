@@ -3,8 +3,8 @@ them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 
 What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
 that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in
-two lanes, for there is some waiting in it, too; browsers, which compute most of all, come when the shorter one is through.
-A new test is in one of those two unless it lies under `REAL_TIME`.
+two lanes, for there is some waiting in it, too. Browsers compute and wait in real time: they come when the first lane is through.
+A new test is in one of the two that compute unless it lies under `REAL_TIME`.
 """
 
 import asyncio
@@ -104,12 +104,12 @@ class Lane:
 async def main(options: tuple[str, ...]) -> int:
     """0 where every lane ends with 0, else the greatest of their exit codes."""
     rest = ("tests", *(f"--ignore={path}" for path in GATEWAY))
-    gateway = Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE)
+    real_time = Lane("real time", (*REAL_TIME, f"--ignore={BROWSERS}", *options))
     lanes = [
-        Lane("real time", (*REAL_TIME, f"--ignore={BROWSERS}", *options)),
-        gateway,
+        real_time,
+        Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE),
         Lane("the rest", (*rest, *_ELSEWHERE, *options), _NICE),
-        Lane("browsers", (BROWSERS, *options), _NICE, after=gateway),
+        Lane("browsers", (BROWSERS, *options), after=real_time),
     ]
 
     def interrupt() -> None:

@@ -24,7 +24,7 @@ def test_what_it_names_is_there(path: str, name: str) -> None:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_files_that_docs_name_are_there(path: Path) -> None:
     """A `*.py` that a page names is the end of some file's path in this tree."""
-    tree = [f"/{file.relative_to(ROOT)}" for top in TOPS for file in (ROOT / top).rglob("*.py")]
+    tree = [f"/{file.relative_to(ROOT)}" for top in (*TOPS, "web/src") for file in (ROOT / top).rglob("*.py")]
     named = set(FILE.findall(path.read_text("utf-8")))
     assert {name for name in named if not any(file.endswith(f"/{name}") for file in tree)} == set()
 

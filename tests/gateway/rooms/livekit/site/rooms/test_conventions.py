@@ -75,7 +75,9 @@ def _lines(lines: list[dict[str, Any]]) -> None:
 
 def _words(ann: Any) -> None:
     """Each clip's timings come before its sound."""
-    clips = [(when, message) for when, topic, message in ann.packets if topic == "antiphon.words"]
+    told = [(when, message) for when, topic, message in ann.packets if topic == "antiphon.words"]
+    clips = [(when, message) for when, message in told if message["type"] == "words"]
+    assert {message["type"] for _, message in told} <= {"words", "figures"}  # nothing is hushed
     assert [message["text"] for _, message in clips] == ANSWER
     assert [word for word, _, _ in clips[0][1]["words"]] == ANSWER[0].split()
     sounding = ann.sounding()
