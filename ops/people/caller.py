@@ -102,10 +102,16 @@ class Caller(Person):
         if self._socket is not None:
             with contextlib.suppress(Exception):
                 self._socket._response.connection.transport.abort()  # type: ignore[union-attr]
+        await self._end_line()
+        self._forget_unplayed(time.monotonic())
+
+    async def _end_line(self) -> None:
+        """The line is down: nothing more is said, and everybody here knows it."""
         await self._stop_tasks()
         if self._socket is not None:
-            await self._socket.close()  # says nothing more; without it nobody notices that the line is down
-        self._forget_unplayed(time.monotonic())
+            with contextlib.suppress(Exception):
+                self._socket._response.connection.transport.close()  # type: ignore[union-attr]
+            await self._socket.close()
 
     async def hang_up(self) -> None:
         """End the session and the connection."""
@@ -116,7 +122,7 @@ class Caller(Person):
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._stop_tasks()
+        await self._end_line()
         if self._http is not None:
             await self._http.close()
             self._http = None

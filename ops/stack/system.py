@@ -1,15 +1,20 @@
 """Favours the operating system does for whoever starts processes."""
 
 import contextlib
+import itertools
 import random
 import shutil
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _PORTS = range(11_000, 20_000)
 """Below those that systems give to outgoing connections (Linux: from 32768; others: from 49152), which would take a free port
 before its server has it; and beside SIP_PORTS."""
+_START = random.SystemRandom().randrange(len(_PORTS))
+_walk: Iterator[int] = itertools.cycle((*_PORTS[_START:], *_PORTS[:_START]))
+"""One after the other, from anywhere on: what was given out a moment ago, and its server does not have yet, is not given out
+again; and who asks in another process walks elsewhere."""
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -46,7 +51,7 @@ def _binds(probe: socket.socket, port: int) -> bool:
 
 
 def _free(kind: socket.SocketKind, host: str) -> int:
-    for port in random.SystemRandom().sample(_PORTS, 100):
+    for port in itertools.islice(_walk, 100):
         with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
             probe.bind((host, port))
             return port

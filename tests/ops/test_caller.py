@@ -79,6 +79,5 @@ async def test_who_lost_the_line_knows_it() -> None:
         assert not caller.connected
         assert await caller.connect()
         assert caller.connected
-        await caller.drop()
         await caller.aclose()
     assert [(start["session"], start["ticket"]) for start in asked] == [("", ""), ("ws-1", "t")]
