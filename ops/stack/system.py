@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 _PORTS = range(11_000, 20_000)
 """Below those that systems give to outgoing connections (Linux: from 32768; others: from 49152), which would take a free port
 before its server has it; and beside SIP_PORTS."""
-_START = random.SystemRandom().randrange(len(_PORTS))
-_walk: Iterator[int] = itertools.cycle((*_PORTS[_START:], *_PORTS[:_START]))
-"""One after the other, from anywhere on: what was given out a moment ago, and its server does not have yet, is not given out
-again; and who asks in another process walks elsewhere."""
+_FIRST = random.SystemRandom().randrange(len(_PORTS))
+_STEP = 37  # not 1: a phone takes the port above its own, too
+_walk: Iterator[int] = itertools.cycle(_PORTS[(_FIRST + _STEP * n) % len(_PORTS)] for n in range(len(_PORTS)))
+"""From anywhere on: what was given out a moment ago, and its server does not have yet, is not given out again; and who asks in
+another process walks elsewhere."""
 
 
 def free_port(host: str = "127.0.0.1") -> int:
