@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle
 
-from ops.bench._turns import SavedBus, words_of
+from ops.bench._turns import OWNER, SavedBus, Written, words_of
 from schemas.audio import AudioRef
-from schemas.bus import Hold, Outcome, Publication
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     Cause,
@@ -25,7 +24,6 @@ from schemas.events import (
     PlaybackStarted,
     ReplyFinished,
     ReplySentence,
-    SessionEnded,
     SessionStarted,
     SpeechPaused,
     SpeechStarted,
@@ -40,7 +38,6 @@ from schemas.events import (
     UtteranceCaptured,
 )
 
-OWNER = "eventful"
 PEOPLE = {
     "caller": "Ann Caller",
     "maximilian": "Maximilian Freiherr von Hohenstein-Wallensteinsberg the Younger, of Upper Lower Saxony",
@@ -257,26 +254,23 @@ KINDS: tuple[Callable[[Turn], None], ...] = (
 )  # fmt: skip
 
 
-class Eventful:
-    """A session of that kind. `events`: so many it has now."""
+class Eventful(Written):
+    """A session of that kind."""
 
     def __init__(self, bus: SavedBus, name: str):
-        self.name, self.events = name, 0
-        self._bus = bus
-        self._operation = self._number = self._generation = 0
+        super().__init__(bus, name)
+        self._number = 0
         self._kinds: Iterator[Callable[[Turn], None]] = cycle(KINDS)
 
     async def open(self) -> None:
         start = SessionStarted(room=self.name, transport="websocket", agent=AGENT, gateway=OWNER)
         joined = [ParticipantJoined(participant=one, name=name) for one, name in PEOPLE.items()]
-        claimed = await self._bus.open(self.name, OWNER, "q", [start, *joined])
-        assert claimed.receipt.outcome is Outcome.OK, claimed
-        self.events = claimed.receipt.seq
+        await self.begin([start, *joined])
 
     async def turn(self, pace: float = 0.0) -> None:
         """The next turn."""
         self._number += 1
-        turn = Turn(self.name, self._number, self._generation)
+        turn = Turn(self.name, self._number, self.generation)
         next(self._kinds)(turn)
         held = 0.0
         for seconds, events in turn.steps:
@@ -286,24 +280,7 @@ class Eventful:
             if held >= 0.5:
                 await self.hold()
                 held = 0.0
-            await self._publish(events)
-
-    async def hold(self) -> None:
-        await self._bus.hold(OWNER, self._bus.partition(self.name), [Hold(self.name, 1)])
-
-    async def close(self) -> None:
-        self._operation += 1
-        ended = Publication(self._operation, [SessionEnded(reason="hang_up")])
-        assert (await self._bus.close(self.name, 1, ended)).outcome is Outcome.OK
-
-    async def _publish(self, events: list[Event]) -> None:
-        self._operation += 1
-        raises = max((one.raises for one in events if one.raises is not None), default=None)
-        publication = Publication(self._operation, events, raises=raises)
-        receipt = await self._bus.publish(self.name, 1, publication)
-        assert receipt.outcome is Outcome.OK, receipt
-        self._generation = raises or self._generation
-        self.events = receipt.seq
+            await self.publish(events)
 
 
 async def eventful(bus: SavedBus, name: str, events: int, pace: float = 0.0) -> Eventful:

@@ -26,7 +26,7 @@ from schemas.events import (
     Word,
 )
 
-_OWNER = "bench"
+OWNER = "bench"
 _SAID = "Could you tell me when the next train to Berlin leaves?"
 _REPLY = ("The next train to Berlin leaves at ten past three.", "Shall I book a seat for you?")
 
@@ -34,40 +34,54 @@ _REPLY = ("The next train to Berlin leaves at ten past three.", "Shall I book a 
 class SavedBus(Gatekeeping, Protocol): ...
 
 
-class Talk:
-    """A session that goes on, a turn at a time."""
+class Written:
+    """A session that a benchmark writes, as its gateway would. `events`: so many it has; `generation`: the last one raised."""
 
     def __init__(self, bus: SavedBus, name: str):
-        self.name = name
-        self._bus = bus
-        self._operation = self._turn = 0
+        self.name, self.events, self.generation = name, 0, 0
+        self._bus, self._operation = bus, 0
 
-    async def open(self) -> None:
-        start = SessionStarted(room=self.name, transport="memory", agent=AgentSpec(), gateway=_OWNER)
-        joined = ParticipantJoined(participant="caller", name="Ann Caller")
-        claimed = await self._bus.open(self.name, _OWNER, "q", [start, joined])
+    async def begin(self, beginning: list[Event]) -> None:
+        claimed = await self._bus.open(self.name, OWNER, "q", beginning)
         assert claimed.receipt.outcome is Outcome.OK, claimed
+        self.events = claimed.receipt.seq
 
-    async def turn(self, seconds: float = 0.0) -> None:
-        """Question and answer, over so many seconds."""
-        self._turn += 1
-        steps = _turn(self.name, self._turn)
-        for step in steps:
-            await self._publish(step)
-            if seconds:
-                await asyncio.sleep(seconds / len(steps))
-        if seconds:
-            await self._bus.hold(_OWNER, self._bus.partition(self.name), [Hold(self.name, 1)])
+    async def publish(self, events: list[Event]) -> None:
+        self._operation += 1
+        raises = max((one.raises for one in events if one.raises is not None), default=None)
+        receipt = await self._bus.publish(self.name, 1, Publication(self._operation, events, raises=raises))
+        assert receipt.outcome is Outcome.OK, receipt
+        self.generation = raises or self.generation
+        self.events = receipt.seq
+
+    async def hold(self) -> None:
+        await self._bus.hold(OWNER, self._bus.partition(self.name), [Hold(self.name, 1)])
 
     async def close(self) -> None:
         self._operation += 1
         ended = Publication(self._operation, [SessionEnded(reason="hang_up")])
         assert (await self._bus.close(self.name, 1, ended)).outcome is Outcome.OK
 
-    async def _publish(self, events: list[Event]) -> None:
-        self._operation += 1
-        receipt = await self._bus.publish(self.name, 1, Publication(self._operation, events))
-        assert receipt.outcome is Outcome.OK, receipt
+
+class Talk(Written):
+    """One that goes on, a turn at a time."""
+
+    _turn = 0
+
+    async def open(self) -> None:
+        start = SessionStarted(room=self.name, transport="memory", agent=AgentSpec(), gateway=OWNER)
+        await self.begin([start, ParticipantJoined(participant="caller", name="Ann Caller")])
+
+    async def turn(self, seconds: float = 0.0) -> None:
+        """Question and answer, over so many seconds."""
+        self._turn += 1
+        steps = _turn(self.name, self._turn)
+        for step in steps:
+            await self.publish(step)
+            if seconds:
+                await asyncio.sleep(seconds / len(steps))
+        if seconds:
+            await self.hold()
 
 
 async def talk(bus: SavedBus, name: str, turns: int) -> None:
