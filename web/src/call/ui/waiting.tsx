@@ -1,5 +1,5 @@
 import { AudioLines } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { begin } from "@/call/begin";
 import { forgetCall, type Left, leftCall, WAITS_MS } from "@/call/return";
 import { Button } from "@/ui/button";
@@ -7,21 +7,15 @@ import { Button } from "@/ui/button";
 /** The call this page left when it was loaded anew, for as long as it waits; and how to let it go. */
 export function useLeft(): [Left | null, () => void] {
   const [left, setLeft] = useState(leftCall);
-  const over = () => {
+  const over = useCallback(() => {
     forgetCall();
     setLeft(null);
-  };
+  }, []);
   useEffect(() => {
     if (left === null) return;
-    const timer = window.setTimeout(
-      () => {
-        forgetCall();
-        setLeft(null);
-      },
-      left.at + WAITS_MS - Date.now(),
-    );
+    const timer = window.setTimeout(over, left.at + WAITS_MS - Date.now());
     return () => window.clearTimeout(timer);
-  }, [left]);
+  }, [left, over]);
   return [left, over];
 }
 
