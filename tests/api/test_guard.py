@@ -1,6 +1,7 @@
 """What every request passes: hosts, pages, limits, bodies; what every answer carries; what is recorded, and what is counted."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -148,7 +149,8 @@ async def test_a_body_comes_in_time(client: httpx2.AsyncClient, monkeypatch: pyt
 
 @pytest.mark.parametrize("settings", settled(api_requests_per_minute=60))
 async def test_a_burst_is_told_to_wait_and_harms_nobody(house: House, settings: Settings) -> None:
-    """Of 10,000 requests of one address ten are answered; the log is not asked about the rest; another address has its own."""
+    """Of a burst of one address ten are answered, and one more a second; the log is not asked about the rest; another address
+    has its own."""
     asked: list[str] = []
     spend = house.bus.spend
 
@@ -164,12 +166,14 @@ async def test_a_burst_is_told_to_wait_and_harms_nobody(house: House, settings: 
         return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
 
     async with of("10.0.0.1") as loud, of("10.0.0.2") as other:
+        began = time.monotonic()
         answers = [await loud.get("/v1/me") for _ in range(300)]
+        seconds = time.monotonic() - began
         refused = [answer for answer in answers if answer.status_code == 429]
-        assert len(refused) >= 280
+        assert len(refused) >= 280 - seconds
         assert refused[0].json()["code"] == "too_many"
         assert int(refused[0].headers["retry-after"]) >= 1
-        assert len(asked) < 20
+        assert len(asked) < 20 + seconds
         assert (await other.get("/v1/me")).status_code == 200
         assert (await loud.get("/health")).status_code == 200
 
