@@ -13,6 +13,7 @@ from schemas.client import (
 from schemas.events import (
     ClipReady,
     Event,
+    MessageReceived,
     PlaybackStarted,
     ReplyFinished,
     ReplySentence,
@@ -93,6 +94,8 @@ class Narrator:
                 return self._hint(event)
             case TranscriptFinal():
                 return self._words(event)
+            case MessageReceived() if event.turn is None and event.text.strip():
+                return [_written(event)]
             case TurnEnded():
                 for key in [key for key in self._sentences if key[0] <= event.turn]:
                     del self._sentences[key]
@@ -169,3 +172,15 @@ class Narrator:
             final=isinstance(event, TranscriptFinal),
             replaces=replaces,
         )
+
+
+def _written(event: MessageReceived) -> TranscriptMessage:
+    """A text that somebody sent by the API. Who types in the room has it on the screen already, and names a turn."""
+    return TranscriptMessage(
+        participant=event.participant,
+        turn=None,
+        utterance=f"message-{event.seq}",
+        text=event.text,
+        final=True,
+        replaces=None,
+    )

@@ -200,6 +200,9 @@ class Captions:
 
     def _transcript(self, message: TranscriptMessage) -> Iterator[Fact]:
         utterance, participant, text = message.utterance, message.participant, message.text.strip()
+        if message.final and message.turn is None:  # written by the API: nothing will replace it
+            yield UserText(participant, f"{self._prefix}-{utterance}", text, True, self._wall())
+            return
         segment = self._segments.get(utterance)
         if message.final and segment is not None and utterance in self._guessed and message.replaces is None:
             yield self._text(segment)  # it did not carry the earlier words after all

@@ -15,6 +15,7 @@ from schemas.config.agent import AgentSpec
 from schemas.events import (
     ClipReady,
     Event,
+    MessageReceived,
     PlaybackStarted,
     SessionEnded,
     SessionResumed,
@@ -121,10 +122,11 @@ def test_interim_words_go_with_the_gateway_that_heard_them(end: Event) -> None:
 
 
 def words(log: Sequence[Event]) -> list[str]:
-    """What was said, by the log: each standing utterance's words, or those of what it carries while it has none."""
+    """What was said, by the log: each standing utterance's words, or those of what it carries while it has none; and what the API
+    wrote."""
     replaced = {e.utterance: e.replaces for e in log if isinstance(e, UtteranceCaptured)}
     texts = {e.utterance: e.text.strip() for e in log if isinstance(e, TranscriptFinal)}
-    said = []
+    said = [event.text for event in log if isinstance(event, MessageReceived) and event.turn is None]
     for name in replaced.keys() - set(replaced.values()):
         found: str | None = name
         while found is not None and found not in texts:
@@ -158,6 +160,17 @@ def test_whatever_happens_the_screen_shows_the_words_of_the_last_utterances(
         for message in narrator.messages(event):
             screen.take(message)
     assert sorted(screen.words.elements()) == words(call.log), call.show()
+
+
+def test_what_an_operator_writes_is_told_and_what_the_client_typed_is_not() -> None:
+    """The client has its own words on the screen; those of others it would never see."""
+    by_the_api = MessageReceived(participant="operator", text="We close at five.", seq=7)
+    assert Narrator().messages(by_the_api) == [
+        TranscriptMessage(
+            participant="operator", turn=None, utterance="message-7", text=by_the_api.text, final=True, replaces=None
+        )
+    ]
+    assert Narrator().messages(MessageReceived(turn=1, participant="ann", text="Hello.", seq=8)) == []
 
 
 def test_how_long_an_answer_took_is_told_before_its_end() -> None:

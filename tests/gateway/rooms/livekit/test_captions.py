@@ -29,7 +29,13 @@ def captions() -> Captions:
 
 
 def transcript(
-    utterance: str, text: str, *, turn: int = 1, final: bool = True, who: str = "ann", replaces: str | None = None
+    utterance: str,
+    text: str,
+    *,
+    turn: int | None = 1,
+    final: bool = True,
+    who: str = "ann",
+    replaces: str | None = None,
 ) -> TranscriptMessage:
     return TranscriptMessage(participant=who, turn=turn, utterance=utterance, text=text, final=final, replaces=replaces)
 
@@ -258,3 +264,9 @@ def test_a_hush_is_told_of_the_reply_it_cuts() -> None:
     assert one.hushed() == [Hushed("x-agent-1")]
     one.take(ended(1, "interrupted", "Here"), 0, 0)
     assert one.hushed() == []
+
+
+def test_what_an_operator_writes_is_final_at_once() -> None:
+    """It belongs to no turn whose end would make it so, and nothing will replace it."""
+    told = captions().take(transcript("message-7", "We close at five.", turn=None, who="operator"), 0.0, 0.0)
+    assert told == [UserText("operator", "x-message-7", "We close at five.", True, NOON)]

@@ -12,6 +12,7 @@ import { Stage } from "@/call/ui/stage";
 import { CallHead, Notices } from "@/call/ui/status";
 import { TranscriptView } from "@/call/ui/transcript";
 import { Dialog } from "@/ui/dialog";
+import { useHeadingOf } from "@/ui/heading";
 
 /** A call: the agent and the others on one side, words on the other, below what one can do. */
 export function InCall({ call }: { call: Call }) {
@@ -21,6 +22,7 @@ export function InCall({ call }: { call: Call }) {
   const looks = may(useMe(), "operator");
   const over = snapshot.call.link.phase === "over";
   const close = () => setOpen(null);
+  useHeadingOf(over ? "over" : "call");
   return (
     <div
       data-fills

@@ -46,11 +46,14 @@ function Time({ line, times, session }: { line: AgentLine; times: TurnTimes | un
   return line.took === null ? null : <Took seconds={line.took} />;
 }
 
+/** Who is not in the call, and can write to it all the same. */
+const NAMES: Record<string, string> = { operator: "Operator" };
+
 function Words({ line, call, snapshot }: { line: Line; call: Call; snapshot: Snapshot }) {
   if (line.kind === "agent") return <AgentWords line={line} voice={call.transport.voice} />;
   const mine = line.participant === call.transport.identity;
   const known = snapshot.call.people.find((person) => person.identity === line.participant);
-  const name = mine ? call.wish.name || "You" : known?.name || line.participant;
+  const name = mine ? call.wish.name || "You" : known?.name || NAMES[line.participant] || line.participant;
   if (line.kind === "file") return <SharedFile line={line} name={name} />;
   return <PersonWords line={line} name={name} />;
 }

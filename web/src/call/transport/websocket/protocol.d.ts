@@ -203,7 +203,8 @@ export interface components {
         /**
          * TranscriptMessage
          * @description What was heard. `turn`: where it is known; `replaces`: the utterance, of those the client was told of, whose place this one
-         *     takes. `final: false`: interim words, shown until the same utterance's final ones; an empty `text` withdraws them.
+         *     takes. `final: false`: interim words, shown until the same utterance's final ones; an empty `text` withdraws them. `final`
+         *     without a `turn`: nobody spoke, it was written to the agent by the API (an operator's text), in the name of `participant`.
          */
         TranscriptMessage: {
             /**

@@ -215,8 +215,11 @@ const NOBODY = { muted: false, speaking: false, quality: "unknown" as const };
 /** A gateway's message as what happens in a call; null for what is told in another way. `received`: samples so far. */
 export function eventOf(message: ToClient, received: number, rate: number): CallEvent | null {
   switch (message.type) {
-    case "transcript":
+    case "transcript": {
+      const { turn, final, utterance, participant, text } = message;
+      if (final && turn === null) return { type: "typed", id: utterance, participant, text }; // by an operator
       return { ...message, type: "heard", participant: ME };
+    }
     case "sentence":
       return { ...message, at: received / rate };
     case "words": {
