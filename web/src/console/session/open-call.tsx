@@ -59,6 +59,13 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
   const address = useCallback((search: string) => window.location.origin + window.location.pathname + search, []);
   const link = useCallback(() => address(writeMoment({ seconds: clock.seconds })), [address, clock]);
 
+  const showEvent = (seq: number) => {
+    clock.pause();
+    clock.seek(at(log.buffer, seq)?.at_s ?? clock.duration);
+    setChosen(seq);
+    setShown("events");
+  };
+
   const turnsShown = (
     <div className="flex flex-col gap-3 p-4 md:px-8">
       <Shortcuts turns={turns} clock={clock} />
@@ -81,7 +88,7 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
   );
   return (
     <>
-      <Head {...{ session, row, live, clock }} phase={log.phase} onEvent={setChosen} />
+      <Head {...{ session, row, live, clock }} phase={log.phase} onEvent={showEvent} />
       <div ref={player} className="top-0 z-20 border-b border-line bg-paper [@media(min-height:560px)]:sticky">
         <Player {...{ session, clock, live, turns, notes, voices, link }} />
         {wide ? null : (
