@@ -42,6 +42,13 @@ export async function type(page: Page): Promise<string> {
   return sessionOf(page);
 }
 
+/** Type to the agent. */
+export async function ask(page: Page, text: string): Promise<void> {
+  const field = page.getByRole("textbox", { name: "Type to the agent" });
+  await field.fill(text);
+  await field.press("Enter");
+}
+
 /** Until the agent does that. */
 export async function state(page: Page, wanted: "listening" | "thinking" | "speaking"): Promise<void> {
   await page.locator(`[data-agent-state=${wanted}]`).waitFor();
