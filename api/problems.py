@@ -65,6 +65,8 @@ def handle_problems(app: FastAPI) -> None:
     async def form(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         fields = [_field(item) for item in error.errors()[:_MOST_FIELDS]]
+        if isinstance(error.body, bytes):  # it was not read as JSON: `curl -d` calls it a form
+            return _answer(422, "form", "a body is JSON, and says so: Content-Type: application/json", fields)
         detail = "; ".join(f"{field.where}: {field.problem}" for field in fields[:3])
         return _answer(422, "form", detail or "the request has another form than expected", fields)
 

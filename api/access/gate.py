@@ -52,6 +52,8 @@ class KeyGate:
             raise _refused("a key is needed: Authorization: Bearer KEY (`antiphon key add` makes one), or sign in")
         if looks_like_a_key(shown):
             return self._by_key(shown, keys)
+        if shown.count(".") != 2:
+            raise _refused("this is neither a key (antiphon_ID_SECRET) nor a ticket (POST /v1/login gives one)")
         return await self._by_ticket(shown, keys)
 
     async def login(self, shown: str) -> tuple[str, Who, int]:

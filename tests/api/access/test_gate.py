@@ -145,6 +145,13 @@ async def test_a_key_that_is_not_whole_is_none(client: httpx2.AsyncClient, house
     assert shown[18:40] not in answer.text
 
 
+async def test_what_is_neither_key_nor_ticket_is_told_so(client: httpx2.AsyncClient, house: House) -> None:
+    """Not that its signature is wrong: it has none."""
+    await made(house, "admin")
+    answer = await client.get("/v1/me", headers=bearer("nonsense"))
+    assert (answer.status_code, answer.json()["detail"].split(" (")[0]) == (401, "this is neither a key")
+
+
 async def test_a_ticket_is_short_lived_and_renewable(client: httpx2.AsyncClient, house: House) -> None:
     """An hour; a new one for a good one; after a week the key is asked for."""
     signed = (await client.post("/v1/login", json={"key": await made(house, "operator")})).json()

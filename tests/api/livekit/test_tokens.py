@@ -144,6 +144,14 @@ async def test_nobody_sets_attributes_of_agents_or_phones(client: httpx2.AsyncCl
     assert name in answer.json()["detail"]
 
 
+async def test_a_body_that_is_not_called_json_is_told_so(client: httpx2.AsyncClient) -> None:
+    """`curl -d` calls it a form."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await client.post(LONG, content=b'{"room_name": "lobby"}', headers=form)
+    assert answer.status_code == 422
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
 UNFIT = ["a\nb", "a\x00b", "\x1b[31mred", " blank", "a" * 10_000, "ä" * 129, "\u202egnp.exe", "𝄞" * 100]
 
 

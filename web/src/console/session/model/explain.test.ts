@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ending, explain } from "@/console/session/model/explain";
+import { ending, explain, hasFailed } from "@/console/session/model/explain";
 import { cutOf } from "@/console/session/model/heard";
 import type { Bar, Sentence, Turn } from "@/console/session/model/shapes";
 
@@ -46,6 +46,11 @@ test("Where there are turns to compare with, it says what is usual.", () => {
   const slow = turn(3, [bar("llm", 820), bar("tts", 100)]);
   expect(explain(slow, [...turns, slow])?.because.at(-1)).toBe("That is 618 ms more than usual in this call (202 ms).");
   expect(explain(turn(5, [bar("llm", 205)]), turns)?.because.at(-1)).toBe("That is usual in this call (202 ms).");
+  const waiting = turn(6, [bar("llm", 820), bar("tts", 100, 90)]);
+  expect(explain(waiting, turns)?.because.slice(1)).toEqual([
+    "That is 618 ms more than usual in this call (202 ms).",
+    "TTS waited 90 ms of its 100 ms for a free worker.",
+  ]);
 });
 
 test("Another part that mostly waited is told, too.", () => {
@@ -58,6 +63,14 @@ test("A turn of which nothing was heard has no time to explain, but says how it 
   expect(explain(dropped)).toBeNull();
   expect(ending(dropped)).toBe("No answer: only “mhm”");
   expect(ending(turn(1, [bar("llm", 1)]))).toBe("");
+});
+
+test("Who hangs up in mid-answer cuts a turn off, and makes no failure of it.", () => {
+  const left = turn(1, [bar("llm", 1)], { how: "expired", reason: "session" });
+  expect(hasFailed(left)).toBe(false);
+  expect(ending(left)).toBe("Cut: the session ended");
+  expect(hasFailed(turn(1, [], { how: "expired", reason: "llm" }))).toBe(true);
+  expect(hasFailed(turn(1, [], { how: "failed", reason: "stt" }))).toBe(true);
 });
 
 function sentence(index: number, words: [string, boolean][], cut: boolean): Sentence {

@@ -37,11 +37,11 @@ export function explain(turn: Turn, others: readonly Turn[] = []): Explanation |
   const waited = queuedMs(longest);
   if (waited >= WORTH_TELLING)
     because.push(`It waited ${latency(waited)} for a free worker, then worked for ${latency(longest.ms - waited)}.`);
+  const usual = usualMs(longest.part, turn, others);
+  if (usual !== null) because.push(comparison(longest, usual)); // "That": before another part is named
   for (const bar of sorted.slice(1))
     if (queuedMs(bar) >= Math.max(WORTH_TELLING, bar.ms / 2))
       because.push(`${bar.name} waited ${latency(queuedMs(bar))} of its ${latency(bar.ms)} for a free worker.`);
-  const usual = usualMs(longest.part, turn, others);
-  if (usual !== null) because.push(comparison(longest, usual));
   return { headline, because };
 }
 
@@ -96,6 +96,11 @@ const ENDED: Record<string, string> = {
   "expired tts": "Took too long: the voice came too late",
   "expired session": "Cut: the session ended",
 };
+
+/** It got no answer, or not all of it, by a fault: not because somebody hung up. */
+export function hasFailed(turn: Turn): boolean {
+  return (turn.how === "failed" || turn.how === "expired") && turn.reason !== "session";
+}
 
 /** How a turn ended, where there is more to it than that it was answered. */
 export function ending(turn: Turn): string {

@@ -1,3 +1,4 @@
+import { hasFailed } from "@/console/session/model/explain";
 import type { Turn } from "@/console/session/model/shapes";
 import { beginning } from "@/console/session/model/turns";
 import type { Clock } from "@/console/session/player/clock";
@@ -9,7 +10,7 @@ export function Shortcuts({ turns, clock }: { turns: readonly Turn[]; clock: Clo
   if (turns.length < 2) return null;
   const slowest = slowestOf(turns);
   const cut = turns.filter((turn) => turn.how === "interrupted");
-  const failed = turns.filter((turn) => turn.how === "failed" || turn.how === "expired");
+  const failed = turns.filter(hasFailed);
   const go = (found: readonly Turn[]) => {
     const next = found.find((turn) => beginning(turn) > clock.seconds + 0.01) ?? found[0];
     if (next !== undefined) clock.seek(beginning(next));

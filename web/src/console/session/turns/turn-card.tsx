@@ -108,6 +108,6 @@ const STATES: Record<string, [text: string, mood: Mood]> = {
 };
 
 function State({ turn }: { turn: Turn }) {
-  const shown = STATES[turn.how];
+  const shown: [string, Mood] | undefined = turn.reason === "session" ? ["cut off", "neutral"] : STATES[turn.how];
   return shown === undefined ? null : <Chip mood={shown[1]}>{shown[0]}</Chip>;
 }

@@ -36,7 +36,7 @@ export function Waterfall({ turn, clock }: { turn: Turn; clock: Clock }) {
           />
         ))}
       </ol>
-      <div className="pointer-events-none absolute inset-y-0 right-24 left-20">
+      <div className="pointer-events-none absolute inset-y-0 right-28 left-20">
         <Hand clock={clock} from_s={from_s} to_s={to_s} />
       </div>
     </div>
@@ -58,14 +58,14 @@ function Row({ bar, longest, track, onGo }: RowProps) {
         type="button"
         title={`${bar.meaning}. Go there`}
         onClick={onGo}
-        className="grid w-full grid-cols-[5rem_minmax(0,1fr)_6rem] items-center rounded-sm py-1 text-left text-xs hover:bg-raised"
+        className="grid w-full grid-cols-[5rem_minmax(0,1fr)_7rem] items-center rounded-sm py-1 text-left text-xs hover:bg-raised"
       >
         <span className={longest ? "font-semibold" : "text-muted"}>{bar.name} </span>
         {track}
         <span className="pl-2 text-right tabular-nums">
           <span className={longest ? "font-semibold" : ""}>{latency(bar.ms)} </span>
           {waited ? (
-            <span className="flex items-center justify-end gap-1 text-2xs text-muted">
+            <span className="flex items-center justify-end gap-1 whitespace-nowrap text-2xs text-muted">
               <span aria-hidden className="size-1.5 rounded-full bg-part-queued" />
               {latency(waited)} queued
             </span>

@@ -40,7 +40,7 @@ export function WorkLanes({ clock, works, voices }: Props) {
         ))}
         {spoken("agent", "Agent", "bg-agent")}
       </ol>
-      <div className="pointer-events-none absolute inset-y-0 right-24 left-20">
+      <div className="pointer-events-none absolute inset-y-0 right-28 left-20">
         <Hand clock={clock} from_s={from_s} to_s={to_s} />
       </div>
     </div>
@@ -112,7 +112,7 @@ function Lane({ name, what, took, track, onGo, below }: LaneProps) {
         title="Go there"
         aria-label={`${name}, ${what}${took ? `: ${took}` : ""}. Go there`}
         onClick={onGo}
-        className="grid w-full grid-cols-[5rem_minmax(0,1fr)_6rem] items-center rounded-sm py-1 text-left text-xs hover:bg-raised"
+        className="grid w-full grid-cols-[5rem_minmax(0,1fr)_7rem] items-center rounded-sm py-1 text-left text-xs hover:bg-raised"
       >
         <span className="text-muted">{name}</span>
         {track}
