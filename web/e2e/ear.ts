@@ -156,7 +156,7 @@ function samples(base64: string): Int16Array {
 }
 
 /** When the sample `at` of what was heard left the loudspeaker. */
-function leftAt({ clock, rate }: Witnessed, at: number): number {
+export function leftAt({ clock, rate }: Witnessed, at: number): number {
   const after = clock.findIndex((one) => one.at >= at);
   const near = clock[after < 0 ? clock.length - 1 : after];
   if (near === undefined) throw new Error("the browser never told where its output is");
@@ -164,7 +164,7 @@ function leftAt({ clock, rate }: Witnessed, at: number): number {
 }
 
 /** Where 20 ms of `sent`, from `at` on, stand in `heard`, at or after `from`; -1: they never sounded. */
-function placeOf({ heard, sent, rate }: Witnessed, at: number, from: number): number {
+export function placeOf({ heard, sent, rate }: Witnessed, at: number, from: number): number {
   const length = Math.min(rate / 50, sent.length - at);
   outer: for (let place = Math.max(0, from); place + length <= heard.length; place++) {
     for (let step = 0; step < length; step++) {

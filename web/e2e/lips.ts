@@ -1,5 +1,5 @@
 import type { BrowserContext, Page } from "playwright-core";
-import { WITNESSED, type Witnessed } from "./ear";
+import { leftAt, placeOf, WITNESSED, type Witnessed } from "./ear";
 
 /** A frame of the avatar's. ms by the page's performance.now(). */
 export interface Frame {
@@ -8,6 +8,9 @@ export interface Frame {
   drawing: number;
   /** How far its mouth was from rest. */
   open: number;
+  /** The second of the voice that its mouth is of, and when that was asked for, ms. */
+  position: number;
+  heard: number;
   /** Frames a second, so far. */
   frames: number;
 }
@@ -33,6 +36,25 @@ function noteFrames(): void {
     true,
   );
   Object.assign(window, { drawn });
+  // when the call was joined, and when the face was there
+  document.addEventListener(
+    "click",
+    ({ target }) => {
+      const button = (target as Element).closest("button");
+      if (/^(Talk|Join)$/.test(button?.textContent?.trim() ?? "")) performance.mark("joined");
+    },
+    true,
+  );
+  new MutationObserver((_, observer) => {
+    if (document.querySelector("[data-avatar=shown]") === null) return;
+    performance.mark("face");
+    observer.disconnect();
+  }).observe(document, { subtree: true, childList: true, attributeFilter: ["data-avatar"] });
+}
+
+/** ms from the press of the button that joins to the first time the avatar was in view. */
+export function sinceJoined(page: Page): Promise<number> {
+  return page.evaluate(() => Math.round(performance.measure("came", "joined", "face").duration));
 }
 
 /** The avatar's frames, from the `from`th on. */
@@ -65,6 +87,25 @@ export function astray(seen: Witnessed, frames: Frame[]): string[] {
     if (open > 0.3 && pieces.every((peak) => peak < LOUD)) return [`open in silence ${told}`];
     return open < 0.05 && pieces.every((peak) => peak >= LOUD) ? [`at rest in speech ${told}`] : [];
   });
+}
+
+/** How far the voice's clock, by which the lips go, was from what left the loudspeaker, ms at most: for each frame in speech, by where
+ * the 20 ms before its second of the voice stand in what was heard. Only where sound comes as PCM. */
+export function leads(seen: Witnessed, frames: Frame[]): { ahead: number; behind: number; measured: number } {
+  const offs: number[] = [];
+  const piece = seen.rate / 50;
+  let from = 0;
+  for (const [number, { position, heard }] of frames.entries()) {
+    const at = Math.round(position * seen.rate) - piece;
+    const stands = position === frames[number - 1]?.position; // nothing sounds, or nothing more is known
+    if (at < 0 || stands || peakOf(seen.sent.subarray(at, at + piece)) < LOUD) continue;
+    const place = placeOf(seen, at, from);
+    if (place < 0) continue; // it was cut off
+    from = Math.max(0, place - seen.rate);
+    offs.push(leftAt(seen, place + piece) - heard);
+  }
+  const most = (found: number[]) => Math.round(Math.max(0, ...found));
+  return { ahead: most(offs), behind: most(offs.map((off) => -off)), measured: offs.length };
 }
 
 /** Peaks of what left the loudspeaker between two moments, 20 ms each. */

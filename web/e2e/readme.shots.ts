@@ -9,8 +9,10 @@ const { open } = inBrowser();
 const SIZE = { width: 1200, height: 760 };
 
 test("The two pictures of README.md, of a real call: README_SHOTS=1 npm run e2e", async () => {
-  const page = await open("/", { size: SIZE });
+  const page = await open("/", { size: SIZE, avatar: { slow: 9 } }); // here it is drawn without a GPU: it is asked for all the same
   await begin(page);
+  await page.getByRole("button", { name: "Show it anyway" }).click();
+  await page.locator("[data-avatar=shown]").waitFor();
   const session = await sessionOf(page);
   await speak(page, "capital");
   await state(page, "speaking");

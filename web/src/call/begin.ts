@@ -1,3 +1,4 @@
+import { fetchFace } from "@/call/avatar/ahead";
 import { Call } from "@/call/call";
 import { setCurrent } from "@/call/current";
 import { forgetCall, type Left } from "@/call/return";
@@ -12,6 +13,7 @@ export async function begin(
   hear: Microphone | { device: string } | "none",
   left: Left | null = null,
 ): Promise<Call> {
+  fetchFace();
   const opening = open(wish, left?.back ?? null);
   const hearing = listen(hear);
   const call = new Call(wish, await opening, left);

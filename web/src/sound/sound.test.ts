@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { SoundBuffer } from "@/sound/buffer";
 import { inUse, menus } from "@/sound/devices";
 import { FRAME, Framer, loudness } from "@/sound/frames";
-import { dryAt, positionAt } from "@/sound/position";
+import { dryAt, heardAt, positionAt } from "@/sound/position";
 import { Resampler } from "@/sound/resample";
 
 const tone = (hz: number, rate: number, seconds: number) =>
@@ -159,6 +159,20 @@ describe("what is heard", () => {
     const next = { position: 24_512, at: 10.2, ready: 0 };
     expect(positionAt(report, next, 10.1, RATE)).toBe(24_512);
     expect(positionAt({ position: 512, at: 10, ready: 0 }, undefined, 9.9, RATE)).toBe(0);
+  });
+});
+
+describe("what of a context's clock is heard", () => {
+  const output = { contextTime: 10, performanceTime: 5000, currentTime: 10.05, latency: 0.03 };
+
+  test("goes on from where the browser last knew it, and stands still where nothing more was made", () => {
+    expect([5000, 5020, 5050, 5700].map((now) => heardAt(output, now))).toEqual([10, 10.02, 10.05, 10.05]);
+  });
+
+  test("is what was made, less what is on its way, where the browser does not tell", () => {
+    const silent = { ...output, contextTime: 0, performanceTime: 0 };
+    expect(heardAt(silent, 9000)).toBeCloseTo(10.02);
+    expect(heardAt({ currentTime: 10.05, latency: 7 }, 9000)).toBeCloseTo(9.05); // a latency that none has
   });
 });
 

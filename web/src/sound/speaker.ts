@@ -2,7 +2,7 @@ import { SoundBuffer } from "@/sound/buffer";
 import { loudness } from "@/sound/frames";
 import type { FromPlayout, ToPlayout } from "@/sound/playout.worklet";
 import playoutWorklet from "@/sound/playout.worklet.ts?worker&url";
-import { dryAt, positionAt, type Report } from "@/sound/position";
+import { dryAt, heardAt, positionAt, type Report } from "@/sound/position";
 
 /** Plays a gateway's sound, and knows what has been heard of it. `rate`: Hz, for as long as it lives. */
 export class Speaker {
@@ -111,10 +111,9 @@ export class Speaker {
 
   /** Second of the context's clock that is heard now. */
   private outputTime(): number {
-    const { contextTime, performanceTime } = this.context.getOutputTimestamp?.() ?? {};
-    if (!this.blocked && contextTime && performanceTime)
-      return contextTime + (performance.now() - performanceTime) / 1000;
-    return this.context.currentTime - Math.min(1, this.context.outputLatency || this.context.baseLatency || 0);
+    const { currentTime, outputLatency, baseLatency } = this.context;
+    const latency = outputLatency || baseLatency || 0;
+    return heardAt({ ...this.context.getOutputTimestamp?.(), currentTime, latency }, performance.now());
   }
 
   private reportOf(now: number): Report | undefined {

@@ -6,7 +6,7 @@ import { type AvatarChoice, choose } from "@/call/avatar/choice";
 import { Head } from "@/call/avatar/head";
 import { backgroundOf, lookOf } from "@/call/avatar/looks";
 import { LEAST_FRAMES, Pace } from "@/call/avatar/pace";
-import { AvatarError, loadAvatar } from "@/call/avatar/source";
+import { AvatarError, loadAvatar, unfit } from "@/call/avatar/source";
 import type { Call } from "@/call/call";
 
 interface Props {
@@ -14,15 +14,16 @@ interface Props {
   choice: AvatarChoice;
   /** They want to see it however slowly it is drawn. */
   anyway: boolean;
-  onShown: () => void;
+  onShown: (shown: boolean) => void;
   /** `why`: in a sentence. */
   onFailed: (why: string) => void;
 }
 
 /** What is told of each frame, as the event `avatarframe` on the avatar's element: for tests, and whoever records.
- * `position`: second of the voice it was drawn for; `open`: how far the mouth is from rest, 0 to 1; `frames`: a second. */
+ * `position`: second of the voice it was drawn for, heard at `heard` (ms, by performance.now()); `open`: how far the mouth is from rest, 0 to 1; `frames`: a second. */
 export interface AvatarFrame {
   position: number;
+  heard: number;
   open: number;
   frames: number;
 }
@@ -50,7 +51,8 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
     const frame = () => {
       acting?.frame();
       const position = call.transport.voice.position();
-      queueMicrotask(() => tell(position)); // once the morphs are what they are to be
+      const heard = performance.now();
+      queueMicrotask(() => tell(position, heard)); // once the morphs are what they are to be
       if (!pace.frame(performance.now()) || insisted.current) return;
       if (coarse || pace.rate < LEAST_FRAMES / 2) {
         choose({ slow: Math.max(1, Math.round(pace.rate)) });
@@ -60,8 +62,8 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       pace = new Pace();
       head.current?.coarser();
     };
-    const tell = (position: number) => {
-      const detail = { position, open: head.current?.open ?? 0, frames: pace.rate };
+    const tell = (position: number, heard: number) => {
+      const detail = { position, heard, open: head.current?.open ?? 0, frames: pace.rate };
       element.dispatchEvent(new CustomEvent<AvatarFrame>("avatarframe", { detail }));
     };
     const away = () => pace.away();
@@ -70,10 +72,9 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       const glb = url === "" ? ours : await loadAvatar(url);
       if (gone) return;
       const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-      const made = await Head.show(element, glb, {
-        look: url === "" ? lookOf(firstLook.current) : null,
-        calm,
-        onFrame: frame,
+      const look = url === "" ? lookOf(firstLook.current) : null;
+      const made = await Head.show(element, glb, { look, calm, onFrame: frame }).catch((error: unknown) => {
+        throw url === "" ? error : unfit(url, sayOf(error));
       });
       if (gone) {
         made.close();
@@ -82,11 +83,11 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       head.current = made;
       acting = new Acting(call, made);
       setShown(true);
-      told.current.onShown();
+      told.current.onShown(true);
     };
     show().catch((error: unknown) => {
       if (gone) return;
-      const why = error instanceof Error ? error.message : String(error);
+      const why = sayOf(error);
       told.current.onFailed(error instanceof AvatarError ? why : `The avatar can't be shown (${why}).`);
     });
     return () => {
@@ -96,6 +97,7 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       head.current?.close();
       head.current = null;
       setShown(false);
+      told.current.onShown(false);
     };
   }, [call, url]);
 
@@ -116,4 +118,8 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       )}
     />
   );
+}
+
+function sayOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

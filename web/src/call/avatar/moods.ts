@@ -8,18 +8,32 @@ export function moodOf(state: AgentState): Mood {
   return state === "absent" || state === "joining" ? "away" : state;
 }
 
+/** The head's own face at rest looks stern: the corners of the mouth and the brows are up, and the lids a little closed, as in a smile. */
+const KIND = {
+  mouthSmile: 0.6,
+  mouthDimpleLeft: 0.2,
+  mouthDimpleRight: 0.2,
+  browInnerUp: 0.15,
+  browOuterUpLeft: 0.3,
+  browOuterUpRight: 0.3,
+  eyeSquintLeft: 0.25,
+  eyeSquintRight: 0.25,
+};
+
 const FACES: Record<Mood, Record<string, number>> = {
-  away: { eyesLookDown: 0.35, eyeBlinkLeft: 0.35, eyeBlinkRight: 0.35, bodyRotateX: 0.06 },
-  listening: { mouthSmile: 0.3, browInnerUp: 0.12 },
+  away: { eyesLookDown: 0.35, eyeBlinkLeft: 0.35, eyeBlinkRight: 0.35, bodyRotateX: 0.06, mouthSmile: 0.3 },
+  listening: KIND,
   thinking: {
     eyesLookUp: 0.25,
-    browInnerUp: 0.3,
-    browDownLeft: 0.12,
-    mouthPressLeft: 0.2,
+    browInnerUp: 0.4,
+    browOuterUpLeft: 0.2,
+    browOuterUpRight: 0.2,
+    mouthSmile: 0.3,
+    mouthPressLeft: 0.15,
     mouthPressRight: 0.15,
     bodyRotateZ: 0.03,
   },
-  speaking: { mouthSmile: 0.24, browInnerUp: 0.08 },
+  speaking: { ...KIND, mouthSmile: 0.4 },
 };
 
 /** What still moves where a person has asked for less motion. */

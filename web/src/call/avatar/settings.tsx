@@ -2,7 +2,7 @@ import clsx from "clsx";
 import { type FormEvent, useState } from "react";
 import { choose, useAvatarChoice } from "@/call/avatar/choice";
 import { BACKGROUNDS, LOOKS, type Rgb } from "@/call/avatar/looks";
-import { fileAvatar } from "@/call/avatar/source";
+import { fileAvatar, loadAvatar } from "@/call/avatar/source";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
 
@@ -47,7 +47,7 @@ export default function AvatarSettings({ problem, onChoose }: { problem: string;
           ))}
         </div>
       </fieldset>
-      <Foreign url={choice.url} problem={foreign ? problem : ""} onChoose={onChoose} />
+      <Foreign url={choice.url} problem={problem} onChoose={onChoose} />
     </div>
   );
 }
@@ -55,18 +55,28 @@ export default function AvatarSettings({ problem, onChoose }: { problem: string;
 function Foreign({ url, problem, onChoose }: { url: string; problem: string; onChoose: () => void }) {
   const [address, setAddress] = useState(url.startsWith("blob:") ? "" : url);
   const [wrong, setWrong] = useState("");
-  const use = (found: string) => {
+  const [looking, setLooking] = useState(false);
+  /** What can't be had is not chosen: who is shown stays. */
+  const use = async (find: () => Promise<string>) => {
     setWrong("");
-    choose({ url: found });
-    onChoose();
+    setLooking(true);
+    try {
+      const found = await find();
+      onChoose();
+      choose({ url: found });
+    } catch (error) {
+      setWrong(error instanceof Error ? error.message : String(error));
+    } finally {
+      setLooking(false);
+    }
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (address.trim() !== "") use(address.trim());
+    const wanted = address.trim();
+    if (wanted !== "") void use(() => loadAvatar(wanted).then(() => wanted));
   };
   const take = (file: File | undefined) => {
-    if (file === undefined) return;
-    fileAvatar(file).then(use, (error: unknown) => setWrong(error instanceof Error ? error.message : String(error)));
+    if (file !== undefined) void use(() => fileAvatar(file));
   };
   return (
     <form onSubmit={submit} className="flex flex-col gap-3">
@@ -83,8 +93,8 @@ function Foreign({ url, problem, onChoose }: { url: string; problem: string; onC
             onChange={(event) => setAddress(event.target.value)}
           />
         </div>
-        <Button type="submit" className="mt-6">
-          Use
+        <Button type="submit" disabled={looking} className="mt-6">
+          {looking ? "Looking…" : "Use"}
         </Button>
       </div>
       <label className="flex flex-col gap-1 text-sm font-medium">

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { CallEvent } from "@/call/model/events";
+import { countedIn, MediaDelay } from "@/call/transport/livekit/delay";
 import { LiveKitWords, turnOf } from "@/call/transport/livekit/words";
 import { afterClose, type Closed } from "@/call/transport/websocket/reconnect";
 import { chosen } from "@/call/wish";
@@ -64,7 +65,7 @@ describe("words in a LiveKit room", () => {
     expect(events[1]).toMatchObject({
       type: "timings",
       turn: 2,
-      words: [["Good", expect.closeTo(10.66), expect.closeTo(10.86)]],
+      words: [["Good", expect.closeTo(10.6), expect.closeTo(10.8)]],
     });
   });
 
@@ -122,5 +123,29 @@ describe("what a call is begun with", () => {
       expect(chosen(kept, "")).toEqual({ kind: "websocket", name: "", room: "", agent: "", microphone: "" });
     }
     expect(chosen(JSON.stringify({ name: "x".repeat(9000) }), "").name).toHaveLength(120);
+  });
+});
+
+describe("a room's sound is heard later than the news of it", () => {
+  const report = (buffered: number, emitted: number) =>
+    new Map<string, object>([
+      ["a", { type: "candidate-pair", jitterBufferDelay: 7 }],
+      ["b", { type: "inbound-rtp", jitterBufferDelay: buffered, jitterBufferEmittedCount: emitted }],
+      ["c", { type: "media-playout", totalPlayoutDelay: emitted * 0.02, totalSamplesCount: emitted }],
+    ]);
+  const learn = (delay: MediaDelay, buffered: number, emitted: number) => {
+    const counted = countedIn(report(buffered, emitted));
+    if (counted !== null) delay.learn(counted);
+    return delay.seconds;
+  };
+
+  test("by what waited in the buffer and on its way out since it was last looked at", () => {
+    const delay = new MediaDelay();
+    expect(learn(delay, 0, 0)).toBeCloseTo(0.06); // nothing is known
+    expect(learn(delay, 1000, 10_000)).toBeCloseTo(0.1 + 0.02 + 0.0265);
+    expect(learn(delay, 1000 + 4000, 20_000)).toBeCloseTo(0.4 + 0.02 + 0.0265); // jitter came
+    expect(learn(delay, 5000, 20_000)).toBeCloseTo(0.4 + 0.02 + 0.0265); // nothing sounded
+    expect(learn(delay, 10, 1000)).toBeCloseTo(0.4 + 0.02 + 0.0265); // another track counts from 0
+    expect(learn(delay, 10 + 60, 2000)).toBeCloseTo(0.06 + 0.02 + 0.0265);
   });
 });

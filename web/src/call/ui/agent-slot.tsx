@@ -1,6 +1,7 @@
 import { Palette, UserRound, UserRoundX } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { choose, useAvatarChoice } from "@/call/avatar/choice";
+import { lookOf } from "@/call/avatar/looks";
 import type { Call } from "@/call/call";
 import type { AgentState } from "@/call/model/events";
 import { Ring } from "@/call/ui/ring";
@@ -22,29 +23,44 @@ export function AgentSlot({ call, state, small = false }: AgentView) {
   const choice = useAvatarChoice();
   const [anyway, setAnyway] = useState(false);
   const [failed, setFailed] = useState("");
+  const [refused, setRefused] = useState("");
   const [shown, setShown] = useState(false);
   const [choosing, setChoosing] = useState(false);
   const ring = <Ring voice={call.transport.voice} state={state} {...(small ? { small } : {})} />;
   const wanted = choice.shown && (choice.slow === 0 || anyway) && failed === "";
+  /** An avatar of somebody else's that can't be shown is given up for ours. */
+  const fail = (why: string) => {
+    if (choice.url === "") {
+      setFailed(why);
+      return;
+    }
+    setRefused(`${why} ${lookOf(choice.look).name} is shown instead.`);
+    choose({ url: "" });
+  };
   const turnOn = () => {
+    setRefused("");
     setFailed("");
-    setShown(false);
     setAnyway(choice.slow > 0);
     choose({ shown: true });
   };
-  const turnOff = () => {
-    setShown(false);
-    choose({ shown: false });
-  };
+  const turnOff = () => choose({ shown: false });
   return (
     <div className="relative flex min-h-0 w-full flex-1 flex-col items-center justify-center overflow-hidden rounded-lg">
       {wanted && shown ? null : ring}
       {wanted ? (
         <Suspense fallback={null}>
-          <Face call={call} choice={choice} anyway={anyway} onShown={() => setShown(true)} onFailed={setFailed} />
+          <Face call={call} choice={choice} anyway={anyway} onShown={setShown} onFailed={fail} />
         </Suspense>
       ) : null}
       {choice.shown && !wanted ? <Why failed={failed} slow={choice.slow} onShow={turnOn} /> : null}
+      {wanted && refused !== "" ? (
+        <p
+          role="status"
+          className="absolute inset-x-2 bottom-2 z-10 rounded-md bg-surface px-3 py-2 text-center text-xs text-ink"
+        >
+          {refused}
+        </p>
+      ) : null}
       <div className="absolute top-1 right-1 z-10 flex gap-1">
         <IconButton size="small" label="Choose an avatar" onClick={() => setChoosing(true)}>
           <Palette aria-hidden className="size-4" />
@@ -61,7 +77,7 @@ export function AgentSlot({ call, state, small = false }: AgentView) {
       </div>
       <Dialog open={choosing} title="Avatar" onClose={() => setChoosing(false)}>
         <Suspense fallback={null}>
-          <AvatarSettings problem={failed} onChoose={turnOn} />
+          <AvatarSettings problem={refused} onChoose={turnOn} />
         </Suspense>
       </Dialog>
     </div>

@@ -14,7 +14,7 @@ import { TranscriptView } from "@/call/ui/transcript";
 import { Dialog } from "@/ui/dialog";
 import { useHeadingOf } from "@/ui/heading";
 
-/** A call: the agent and the others on one side, words on the other, below what one can do. */
+/** A call: the agent and the others on one side, words on the other, below what one can do; one above the other where it is narrow. */
 export function InCall({ call }: { call: Call }) {
   const snapshot = useSyncExternalStore(call.subscribe, call.getSnapshot);
   const [open, setOpen] = useState<"people" | "settings" | null>(null);
@@ -26,7 +26,7 @@ export function InCall({ call }: { call: Call }) {
   return (
     <div
       data-fills
-      className="-mb-6 grid min-h-0 flex-[1_1_0] grid-rows-[minmax(0,2fr)_minmax(0,3fr)_auto] md:mb-0 lg:grid-cols-[minmax(0,1fr)_minmax(20rem,30rem)] lg:grid-rows-[minmax(0,1fr)_auto]"
+      className="-mb-6 grid min-h-0 flex-[1_1_0] grid-rows-[minmax(0,2fr)_minmax(0,3fr)_auto] short:grid-cols-[minmax(0,2fr)_minmax(0,3fr)] short:grid-rows-[minmax(0,1fr)_auto] md:mb-0 lg:grid-cols-[minmax(0,1fr)_minmax(20rem,30rem)] lg:grid-rows-[minmax(0,1fr)_auto]"
     >
       <h1 className="sr-only">Call</h1>
       <div className="flex min-h-0 flex-col">
@@ -38,12 +38,12 @@ export function InCall({ call }: { call: Call }) {
       </div>
       <aside
         aria-label="Conversation"
-        className="flex min-h-0 flex-col border-t border-line bg-surface lg:row-span-2 lg:border-t-0 lg:border-l"
+        className="flex min-h-0 flex-col border-t border-line bg-surface short:border-t-0 short:border-l lg:row-span-2 lg:border-t-0 lg:border-l"
       >
         <TranscriptView call={call} snapshot={snapshot} />
         {over ? null : <Composer call={call} focus={snapshot.mine.microphone === "off"} />}
       </aside>
-      <div className="border-t border-line bg-paper empty:hidden lg:border-t-0">
+      <div className="border-t border-line bg-paper empty:hidden short:col-span-2 lg:border-t-0">
         {over ? null : (
           <Controls
             call={call}

@@ -30,7 +30,7 @@ export class LiveKitTransport implements Transport {
   private readonly published = new Published(this.room);
   private readonly words = new LiveKitWords(
     (event) => this.tell(event),
-    () => this.voice.position(),
+    () => this.voice.sent(),
   );
   private readonly who = new Who(this.room, this.published, (event) => this.tell(event));
   private readonly chat = new Chat(this.room, (event) => this.tell(event));
@@ -195,7 +195,7 @@ export class LiveKitTransport implements Transport {
       const element = track.attach();
       element.hidden = true;
       document.body.append(element);
-      if (isAgent(participant)) this.voice.follow(track.mediaStreamTrack);
+      if (isAgent(participant)) this.voice.follow(track);
     }
     this.look();
   }

@@ -1,9 +1,6 @@
 import type { CallEvent, TimedWord } from "@/call/model/events";
 import { timedShapes } from "@/call/model/shapes";
 
-/** From when the gateway tells of a word to when a browser sounds it, beyond what it says itself: Opus and the jitter buffer, seconds. */
-const MEDIA_DELAY = 0.06;
-
 interface Reply {
   text: string;
   streaming: boolean;
@@ -11,13 +8,14 @@ interface Reply {
   over: boolean;
 }
 
-/** What a LiveKit room tells of words (docs/livekit-room.md), as events. `position`: seconds, the clock of the sound. */
+/** What a LiveKit room tells of words (docs/livekit-room.md), as events. `sent`: seconds, the second of the sound that leaves the gateway as
+ * its news come. */
 export class LiveKitWords {
   private readonly replies = new Map<number, Reply>();
 
   constructor(
     private readonly tell: (event: CallEvent) => void,
-    private readonly position: () => number,
+    private readonly sent: () => number,
   ) {}
 
   /** A stream of a person's words: the whole text, in their name. */
@@ -43,16 +41,16 @@ export class LiveKitWords {
     if (turn === null) return;
     const reply = this.reply(turn);
     if (message.type === "hush") {
-      this.tell({ type: "hushed", at: this.position() });
+      this.tell({ type: "hushed", at: this.sent() });
     } else if (message.type === "figures") {
       const seconds = message.first_sound;
       if (typeof seconds === "number") this.tell({ type: "took", turn, seconds });
     } else if (message.type === "cut") {
       reply.cut = true;
-      this.tell({ type: "hushed", at: this.position() });
+      this.tell({ type: "hushed", at: this.sent() });
       if (!reply.streaming) this.end(turn, reply);
     } else if (message.type === "words" && !reply.over) {
-      const at = this.position() + numberOf(message.ahead) + MEDIA_DELAY;
+      const at = this.sent() + numberOf(message.ahead);
       const index = numberOf(message.clip);
       this.tell({ type: "sentence", turn, index, text: String(message.text ?? ""), spoken: true, at });
       const shapes = timedShapes(message.visemes, at);
