@@ -1,19 +1,21 @@
 """Listening in: `GET /listen` gives the sound of a session that goes on here, as it goes, a second behind (docs/websocket.md).
 
 Who listens is an operator's browser, with a token for just that session. The call knows nothing of it and waits for nothing: who
-reads too slowly is dropped.
+reads too slowly is dropped. Who has come to another gateway than the one with the session is passed on there.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from urllib.parse import quote
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from gateway.bucket import Bucket
 from gateway.http.admission import TurnedAway
+from gateway.http.passing_on import End, owner_of, pass_on
 from gateway.http.refusing import refuse
 from gateway.http.server import Server
 from gateway.sessions.house import House
@@ -34,9 +36,6 @@ UNREAD = 30
 _PINGS = 2.0, 20.0  # a second and at once: of who has nothing else to say
 _LOG_WITHIN = 1.0  # seconds
 _GRACE = 3.0  # seconds a closed one has to take its leave
-
-End = tuple[int, str]
-"""Code and reason of a close."""
 
 
 class Listener:
@@ -134,6 +133,7 @@ class ListenDoor:
     def __init__(self, server: Server, house: House, sessions: Mapping[str, Session]) -> None:
         self._server, self._house, self._sessions = server, house, sessions
         self.overheard: dict[str, Overheard] = {}
+        self._passed_on = 0
         self._tasks = Tasks()
 
     def routes(self) -> list[web.RouteDef]:
@@ -145,43 +145,75 @@ class ListenDoor:
             max_msg_size=1024, heartbeat=20.0, compress=False, timeout=_GRACE, autoping=False
         )
         await socket.prepare(request)
-        listener = Listener(socket)
         try:
             session = self._wanted(request)
-            age = await self._age(session)
-            overheard = self._join(session, listener)
+            if isinstance(session, Session):
+                await self._listen(socket, request, session)
+            else:
+                await self._listen_elsewhere(socket, request, session)
         except TurnedAway as refusal:
             self._server.refused(refusal.code)
             await refuse(socket, refusal)
-            return socket
+        return socket
+
+    async def _listen(self, socket: web.WebSocketResponse, request: web.Request, session: Session) -> None:
+        listener = Listener(socket)
+        age = await self._age(session)
+        overheard = self._join(session, listener)
         log.info("%s: somebody listens", session.name)
         try:
-            await self._until_over(listener, self._head(session, overheard.tap, age))
+            await self._until_over(listener, listener.send(self._head(session, overheard.tap, age)))
         finally:
             overheard.listeners.discard(listener)
+        await self._take_leave(socket, request, listener)
+
+    async def _listen_elsewhere(self, socket: web.WebSocketResponse, request: web.Request, session: str) -> None:
+        """Behind one address of several gateways one comes to any of them."""
+        url = await owner_of(self._house.bus, session, request.headers, self._house.by)
+        if url is None:
+            raise TurnedAway("over", "this session does not go on at this gateway; ask the API where it is")
+        self._check_room()
+        listener = Listener(socket)
+        self._passed_on += 1
+        try:
+            token = self._server.admission.token_of(request)
+            far = f"{url.removesuffix('/ws')}{LISTEN}?session={quote(session, safe='')}"
+            await self._until_over(listener, self._pass_on(socket, listener, far, token))
+        finally:
+            self._passed_on -= 1
+        await self._take_leave(socket, request, listener)
+
+    async def _pass_on(self, socket: web.WebSocketResponse, listener: Listener, url: str, token: str) -> None:
+        end = await pass_on(socket, url, token, self._house.by)
+        if end is None:
+            listener.too_slow.set()
+        else:
+            listener.close(*end)
+
+    async def _take_leave(self, socket: web.WebSocketResponse, request: web.Request, listener: Listener) -> None:
         code, reason = listener.end or (WSCloseCode.OK, "")
         with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
             await asyncio.wait_for(socket.close(code=code, message=reason.encode()[:120]), _GRACE)
         if listener.too_slow.is_set() and request.transport is not None:
             request.transport.abort()  # what it doesn't read would stay in our memory
-        return socket
 
-    async def _until_over(self, listener: Listener, head: ListeningMessage) -> None:
+    async def _until_over(self, listener: Listener, giving: Coroutine[None, None, None]) -> None:
         tasks = Tasks(lambda _: None)
         try:
-            sending, leaving = tasks.spawn(listener.send(head)), tasks.spawn(listener.leaves())
+            sending, leaving = tasks.spawn(giving), tasks.spawn(listener.leaves())
             too_slow = tasks.spawn(listener.too_slow.wait())
             await asyncio.wait((sending, leaving, too_slow), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done() and not sending.cancelled():
+                sending.result()  # TurnedAway, where it was passed on
         finally:
             await tasks.aclose()
 
-    def _wanted(self, request: web.Request) -> Session:
+    def _wanted(self, request: web.Request) -> Session | str:
+        """The session, where it goes on here; else its name."""
         name = self._server.admission.let_listen(request)
         self._server.begins(request)
         session = self._sessions.get(name)
-        if session is None or session.over.is_set():
-            raise TurnedAway("over", "this session does not go on at this gateway; ask the API where it is")
-        return session
+        return name if session is None or session.over.is_set() else session
 
     async def _age(self, session: Session) -> float | None:
         """Seconds from the session's beginning to what the house's clock calls 0, None where the log does not say."""
@@ -196,15 +228,19 @@ class ListenDoor:
         if session.over.is_set():
             raise TurnedAway("over", "this session is over")
         overheard = self.overheard.get(session.name)
-        here = overheard.listeners if overheard else set()
-        if len(here) >= AT_ONE or sum(len(one.listeners) for one in self.overheard.values()) >= AT_ALL:
-            raise TurnedAway("too_many", "too many listen already; try again later", WSCloseCode.TRY_AGAIN_LATER)
+        self._check_room(len(overheard.listeners) if overheard else 0)
         if overheard is None:
             overheard = self.overheard[session.name] = Overheard(session)
             overheard.listeners.add(listener)
             self._tasks.spawn(self._follow(session.name, overheard), f"listen to {session.name}")
         overheard.listeners.add(listener)
         return overheard
+
+    def _check_room(self, same: int = 0) -> None:
+        """`same`: how many listen to that session here. TurnedAway: no more may."""
+        everybody = sum(len(one.listeners) for one in self.overheard.values()) + self._passed_on
+        if same >= AT_ONE or everybody >= AT_ALL:
+            raise TurnedAway("too_many", "too many listen already; try again later", WSCloseCode.TRY_AGAIN_LATER)
 
     async def _follow(self, name: str, overheard: Overheard) -> None:
         try:

@@ -12,8 +12,10 @@ from gateway.http import listening_in
 from gateway.rooms.memory.room import MemoryRoom
 from gateway.sessions.session import Session
 from schemas.access.tokens import Grant, mint
+from schemas.bus import GatewaySeen
 from schemas.client import ListeningMessage
 from schemas.config.agent import AgentSpec
+from schemas.log import MemoryBus
 from schemas.process.clock import MonotonicClock
 from tests.gateway.door import SECRET, START, Door, closing, door, told
 from tests.gateway.rig import speak
@@ -84,6 +86,53 @@ async def test_a_session_that_goes_on_elsewhere_says_so() -> None:
         await client.receive_str(timeout=5)
         session.let_go("moved")
         assert await _all(client) == ([], 1001)
+
+
+@pytest.mark.parametrize("secret", ["", SECRET])
+async def test_any_gateway_leads_to_the_one_that_has_it(secret: str) -> None:
+    """Behind one address of several gateways, who comes to another one hears the session all the same, to its end."""
+    bus = MemoryBus()
+    async with door(bus, "gateway-a", secret=secret) as one, door(bus, "gateway-b", secret=secret) as other:
+        session, room = await begun(one)
+        await present(one)
+        client = await other.connect(f"/listen?token={token()}" if secret else "/listen?session=s1")
+        head = ListeningMessage.model_validate_json(await client.receive_str(timeout=5))
+        assert (head.session, head.channels) == ("s1", ("caller", "agent"))
+        await speak(room, 0.5)
+        found: list[tuple[int, int]] = []
+        while not any(left for left, _ in found):
+            found += await blocks(client, 1)
+        session.hang_up("hang_up")
+        assert await _all(client) == ([{"type": "ended", "reason": "hang_up"}], 1000)
+
+
+async def test_a_gateway_that_cannot_be_reached_is_told_of() -> None:
+    """Where the gateway with the session can't be reached from the one that was asked, that one says which setting helps."""
+    bus = MemoryBus()
+    async with door(bus, "gateway-a") as one, door(bus, "gateway-b") as other:
+        await begun(one)
+        await present(one, port=1)
+        messages, closed = await closing(await other.connect("/listen?session=s1"))
+        assert closed == 1008
+        assert "GATEWAY_PUBLIC_URL" in getattr(messages[0], "message", "")
+
+
+async def test_it_is_passed_on_once() -> None:
+    """A gateway that is taken for the one with the session, and is not, does not send who listens round and round."""
+    bus = MemoryBus()
+    async with door(bus, "gateway-a") as one, door(bus, "gateway-b") as other:
+        await begun(one)
+        await present(one, port=other.server.port)
+        messages, closed = await closing(await other.connect("/listen?session=s1"))
+        assert [message.type for message in messages] == ["error"]
+        assert closed == 1008
+
+
+async def present(gateway: Door, port: int = 0) -> None:
+    """It tells the deployment where it is. `port`: another than its own."""
+    own = f"ws://127.0.0.1:{port or gateway.server.port}/ws"
+    seen = GatewaySeen("gateway-a", "wss://one.example/ws", own, 10, 1, False, ("websocket",))
+    await gateway.bus.advertise(seen, 60.0)
 
 
 async def _all(client: aiohttp.ClientWebSocketResponse) -> tuple[list[Any], int | None]:
