@@ -113,6 +113,14 @@ def save(agents: Agents, name: str, toml: str, *, matches: str | None) -> AgentF
     return _read(name, path)
 
 
+def reach(file: AgentFile) -> str:
+    """Who has what was saved. Which folder a gateway reads is not known here."""
+    return (
+        f"Saved in {file.path}. Gateways that read this file have it from the next call on; calls that go on keep what they "
+        "began with. A gateway whose AGENTS is another folder, on another machine perhaps, does not have it: copy it there."
+    )
+
+
 def _place(agents: Agents, name: str) -> Path:
     """Where an agent is saved: its own file, or a new one in the folder; nowhere else. Problem: there is no such place."""
     source, files = agents.source, agents.files

@@ -49,6 +49,12 @@ class AgentText(BaseModel):
     etag: str
 
 
+class SavedText(AgentText):
+    """`reach`: who has the change, and who has not, in a sentence or two."""
+
+    reach: str
+
+
 class NewText(BaseModel):
     """An agent file, TOML."""
 
@@ -124,13 +130,16 @@ async def save(
     text: NewText,
     response: Response,
     if_match: Annotated[str | None, Header(max_length=200)] = None,
-) -> AgentText:
-    """Save an agent file, all of it or nothing. With If-Match: a change of what was read with that etag; without: a new one."""
-    saved = await asyncio.to_thread(
-        lambda: _text(house, agent_files.save(house.agents, name, text.toml, matches=if_match))
-    )
-    response.headers["ETag"] = saved.etag
-    return saved
+) -> SavedText:
+    """Save an agent file, all of it or nothing. With If-Match: a change of what was read with that etag; without: a new
+    one. `reach` says which gateways have it."""
+    return await asyncio.to_thread(_saved, house, name, text.toml, if_match, response)
+
+
+def _saved(house: House, name: str, toml: str, matches: str | None, response: Response) -> SavedText:
+    file = agent_files.save(house.agents, name, toml, matches=matches)
+    response.headers["ETag"] = file.etag
+    return SavedText(reach=agent_files.reach(file), **_text(house, file).model_dump(exclude={"spec"}), spec=_spec(file))
 
 
 def _rows(house: House) -> AgentRows:
@@ -147,13 +156,16 @@ def _rows(house: House) -> AgentRows:
 
 
 def _text(house: House, file: AgentFile) -> AgentText:
-    spec = None
-    with suppress(AgentSpecError):
-        spec = None if file.problem else parse_agent(file.toml, file.name, file.name)
     return AgentText(
-        name=file.name, toml=file.toml, spec=spec, problem=file.problem,
+        name=file.name, toml=file.toml, spec=_spec(file), problem=file.problem,
         locked=agent_files.locked(house.agents, file.name), etag=file.etag,
     )  # fmt: skip
+
+
+def _spec(file: AgentFile) -> AgentSpec | None:
+    with suppress(AgentSpecError):
+        return None if file.problem else parse_agent(file.toml, file.name, file.name)
+    return None
 
 
 def _validated(toml: str) -> Validated:

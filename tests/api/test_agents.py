@@ -156,7 +156,7 @@ async def test_a_text_too_long_is_refused(client: httpx2.AsyncClient) -> None:
 
 
 async def test_what_was_read_is_saved_changed(client: httpx2.AsyncClient, house: House, folder: Path) -> None:
-    """With its etag; whoever runs agents has the new one at the next call, and nothing else lies there."""
+    """With its etag; who reads that file has it at the next call, the answer says who has not, and nothing else lies there."""
     gateways = Agents(folder)
     assert gateways.find("shop").greeting == ""
     etag = (await client.get("/v1/agents/shop")).json()["etag"]
@@ -164,6 +164,8 @@ async def test_what_was_read_is_saved_changed(client: httpx2.AsyncClient, house:
     assert (saved.status_code, saved.json()["toml"]) == (200, GOOD)
     assert saved.headers["etag"] == saved.json()["etag"] != etag
     assert gateways.find("shop").greeting == "Hello."
+    assert str(folder / "shop.toml") in saved.json()["reach"]
+    assert "AGENTS" in saved.json()["reach"]
     assert files(folder) == {"default.toml", "shop.toml"}
 
 

@@ -198,7 +198,8 @@ export interface paths {
         get: operations["agent_v1_agents__name__get"];
         /**
          * Save
-         * @description Save an agent file, all of it or nothing. With If-Match: a change of what was read with that etag; without: a new one.
+         * @description Save an agent file, all of it or nothing. With If-Match: a change of what was read with that etag; without: a new
+         *     one. `reach` says which gateways have it.
          */
         put: operations["save_v1_agents__name__put"];
         post?: never;
@@ -2786,6 +2787,25 @@ export interface components {
             who: string;
         };
         /**
+         * SavedText
+         * @description `reach`: who has the change, and who has not, in a sentence or two.
+         */
+        SavedText: {
+            /** Etag */
+            etag: string;
+            /** Locked */
+            locked: string;
+            /** Name */
+            name: string;
+            /** Problem */
+            problem: string;
+            /** Reach */
+            reach: string;
+            spec: components["schemas"]["AgentSpec"] | null;
+            /** Toml */
+            toml: string;
+        };
+        /**
          * SayAsk
          * @description `interrupt`: at once, whatever the agent is saying.
          */
@@ -3969,7 +3989,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AgentText"];
+                    "application/json": components["schemas"]["SavedText"];
                 };
             };
             /** @description Client Error */

@@ -41,7 +41,9 @@ export function useProblems(text: string) {
   });
 }
 
-type Outcome = { saved: AgentText } | { refused: AgentText | null };
+/** `reach`: which gateways have it. */
+type Saved = AgentText & { reach: string };
+type Outcome = { saved: Saved } | { refused: AgentText | null };
 
 /** Saves a text: `etag` of what it is a change of, null for a new file. Answers the file, or, where it was changed meanwhile, what
  * stands there now. */

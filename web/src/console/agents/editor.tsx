@@ -104,6 +104,11 @@ export function Editor({ name, file, onGone }: { name: string; file: AgentText |
           </Button>
         ) : null}
       </div>
+      {save.data && "saved" in save.data && !changed ? (
+        <p role="status" className="text-sm text-muted">
+          {save.data.saved.reach}
+        </p>
+      ) : null}
       {locked ? <p className="text-sm text-muted">It can be tried, but not saved: {locked}.</p> : null}
       {admin ? null : <p className="text-sm text-muted">Changing agents is for the role admin.</p>}
       {failed ? (
