@@ -1,20 +1,12 @@
-import {
-  type DisconnectReason,
-  type Participant,
-  type RemoteTrack,
-  Room,
-  type TextStreamReader,
-  Track,
-} from "livekit-client";
-import { ApiError } from "@/api/client";
-import { liveKitToken, removeFromRoom } from "@/call/api";
+import { type Participant, type RemoteTrack, Room, type TextStreamReader, Track } from "livekit-client";
+import { removeFromRoom } from "@/call/api";
 import type { CallEvent } from "@/call/model/events";
 import { Chat } from "@/call/transport/livekit/chat";
-import { AGAIN_MS, endingOf, PATIENCE_MS, wished } from "@/call/transport/livekit/endings";
 import { follow } from "@/call/transport/livekit/follow";
 import { Published } from "@/call/transport/livekit/media";
 import { everybodyIn, isAgent, tilesOf } from "@/call/transport/livekit/people";
 import { TrackVoice } from "@/call/transport/livekit/voice";
+import { messageOf, WayIn } from "@/call/transport/livekit/way-in";
 import { Who } from "@/call/transport/livekit/who";
 import { LiveKitWords } from "@/call/transport/livekit/words";
 import type { Listener, Transport, Video, WayBack, Wish } from "@/call/transport/transport";
@@ -36,14 +28,14 @@ export class LiveKitTransport implements Transport {
   private readonly chat = new Chat(this.room, (event) => this.tell(event));
   private listener: Listener = () => {};
   private tilesChanged: () => void = () => {};
-  private lostAt = 0;
-  private there = false;
-  private done = false;
+  private readonly wayIn: WayIn;
 
-  private constructor(
-    private readonly wish: Wish,
-    private back: WayBack | null,
-  ) {
+  private constructor(wish: Wish, back: WayBack | null) {
+    this.wayIn = new WayIn(this.room, wish, back, {
+      broken: () => this.broken(),
+      entered: () => this.entered(),
+      over: (why, failed) => this.over(why, failed),
+    });
     this.video = {
       setCamera: (resolution, device) => this.published.setCamera(resolution, device).finally(() => this.look()),
       setScreen: (on) => this.published.setScreen(on),
@@ -56,7 +48,7 @@ export class LiveKitTransport implements Transport {
       look: () => this.look(),
       broken: () => this.broken(),
       returned: () => this.returned(),
-      disconnected: (reason) => this.disconnected(reason),
+      disconnected: (reason) => this.wayIn.disconnected(reason),
       subscribed: (track, participant) => this.subscribed(track, participant),
       blocked: (blocked) => this.tell({ type: "blocked", blocked }),
       timings: (data) => this.words.packet(data),
@@ -76,52 +68,11 @@ export class LiveKitTransport implements Transport {
     this.listener = listener;
     this.tell({ type: "link", link: { phase: "connecting" } });
     window.addEventListener("pagehide", this.hidden);
-    await this.join();
-  }
-
-  /** Come in, or come back as who one was. */
-  private async join(): Promise<void> {
-    try {
-      const { agent, name } = this.wish;
-      const room = this.back?.room ?? this.wish.room;
-      const token = await liveKitToken({ room, name, agent, identity: this.back?.identity ?? "" });
-      if (this.done) return;
-      await this.room.connect(token.server_url, token.participant_token);
-    } catch (error) {
-      if (this.lostAt > 0) return this.again();
-      const why =
-        error instanceof ApiError ? error.message : `The LiveKit server can't be reached (${messageOf(error)}).`;
-      return this.over(why, true);
-    }
-    if (this.done) return void this.room.disconnect();
-    this.there = true;
-    this.lostAt = 0;
-    this.back = { room: this.room.name, identity: this.room.localParticipant.identity };
-    this.returned();
-    await this.published.publish().catch((error: unknown) => {
-      this.tell({ type: "trouble", code: "here", message: `The microphone could not be sent (${messageOf(error)}).` });
-    });
-    this.look();
-  }
-
-  /** The room was lost, its server with it perhaps: it is asked for again. */
-  private again(): void {
-    const now = performance.now();
-    if (this.lostAt === 0) {
-      this.lostAt = now;
-      this.broken();
-    }
-    if (now - this.lostAt > PATIENCE_MS) {
-      this.over("The connection to the room was lost, and did not come back in time.", true);
-      return;
-    }
-    window.setTimeout(() => {
-      if (!this.done) void this.join();
-    }, AGAIN_MS);
+    await this.wayIn.join();
   }
 
   wayBack(): WayBack | null {
-    return this.back;
+    return this.wayIn.wayBack();
   }
 
   /** Who loads the page anew is out at once: nobody sees a ghost of them meanwhile. */
@@ -158,7 +109,7 @@ export class LiveKitTransport implements Transport {
 
   async leave(): Promise<void> {
     await this.room.disconnect();
-    this.over("You left the call.", false);
+    this.wayIn.over("You left the call.", false);
   }
 
   // ── what the room says ───────────────────────────────────────────────────────────────────────────────────────────
@@ -172,17 +123,15 @@ export class LiveKitTransport implements Transport {
     this.tell({ type: "link", link: { phase: "connected" } });
   }
 
-  private disconnected(reason: DisconnectReason | undefined): void {
-    const lost = this.there && !this.done;
-    this.there = false;
-    const why = endingOf(reason);
-    if (why !== null) this.over(why, !wished(reason));
-    else if (lost) this.again();
+  private async entered(): Promise<void> {
+    this.returned();
+    await this.published.publish().catch((error: unknown) => {
+      this.tell({ type: "trouble", code: "here", message: `The microphone could not be sent (${messageOf(error)}).` });
+    });
+    this.look();
   }
 
   private over(why: string, failed: boolean): void {
-    if (this.done) return;
-    this.done = true;
     window.removeEventListener("pagehide", this.hidden);
     this.published.close();
     this.voice.close();
@@ -225,8 +174,4 @@ export class LiveKitTransport implements Transport {
   private tell(event: CallEvent): void {
     this.listener(event);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
