@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ending, explain, hasFailed } from "@/console/session/model/explain";
-import { cutOf } from "@/console/session/model/heard";
+import { cutOf, unvoiced } from "@/console/session/model/heard";
 import type { Bar, Sentence, Turn } from "@/console/session/model/shapes";
 
 function bar(part: string, ms: number, queued = 0): Bar {
@@ -104,4 +104,18 @@ test("An interrupted reply is split where it was cut: into what was heard, to th
   expect(cut).toEqual({ heard: "Once upon", unheard: "a time. He had a horse." });
   const whole = turn(1, [bar("llm", 1)], { heard: "Hello.", sentences: [sentence(0, [["Hello.", true]], false)] });
   expect(cutOf(whole)).toBeNull();
+});
+
+test("What no voice was made for is the sentence's end, or nothing where the voice says other words.", () => {
+  const { words } = sentence(
+    0,
+    [
+      ["But", false],
+      ["they", false],
+    ],
+    true,
+  );
+  expect(unvoiced("But they also have the Louvre.", words)).toBe("also have the Louvre.");
+  expect(unvoiced("But they", words)).toBe("");
+  expect(unvoiced("He has $5.", words)).toBe("");
 });

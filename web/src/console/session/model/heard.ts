@@ -1,4 +1,4 @@
-import type { Sentence, Turn } from "@/console/session/model/shapes";
+import type { Sentence, Turn, Word } from "@/console/session/model/shapes";
 
 /** Of a reply that was cut: what was heard of it, to the word, and what was not. */
 export interface Cut {
@@ -27,4 +27,10 @@ export function unheardOf(sentence: Sentence): string {
     .filter((word) => !word.heard)
     .map((word) => word.word)
     .join(" ");
+}
+
+/** The end of a sentence for which no voice was made before it was cut. "" where the two don't fit together. */
+export function unvoiced(text: string, words: readonly Word[]): string {
+  const voiced = words.map((word) => word.word).join(" ");
+  return text.startsWith(voiced) ? text.slice(voiced.length).trim() : "";
 }

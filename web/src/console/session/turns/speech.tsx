@@ -1,6 +1,7 @@
 import clsx from "clsx";
 import { Fragment, type MouseEvent } from "react";
 import { clockTime } from "@/console/session/model/figures";
+import { unvoiced } from "@/console/session/model/heard";
 import type { Word } from "@/console/session/model/shapes";
 import { soundingAt } from "@/console/session/model/words";
 import { type Clock, useClock } from "@/console/session/player/clock";
@@ -26,6 +27,7 @@ export function Speech({ clock, who, whose, start_s, end_s, text, words, cut = f
     clock,
     ({ seconds }) => start_s !== null && seconds >= start_s && seconds < (end_s ?? start_s) + 0.05,
   );
+  const silent = cut && words.length > 0 ? unvoiced(text, words) : "";
   const go = (event: MouseEvent) => {
     const place = (event.target as HTMLElement).closest<HTMLElement>("[data-word]")?.dataset.word;
     const word = words[Number(place ?? -1)];
@@ -74,6 +76,7 @@ export function Speech({ clock, who, whose, start_s, end_s, text, words, cut = f
                   </span>{" "}
                 </Fragment>
               ))}
+          {silent ? <span className={CUT}>{silent}</span> : null}
         </span>
       </div>
     </div>
