@@ -101,7 +101,7 @@ class SessionStarted(GatewayEvent):
     transport: TransportName
     agent: AgentSpec
     gateway: str
-    warnings: list[str] = []
+    warnings: list[str] = Field(default_factory=list)
 
 
 class SessionResumed(GatewayEvent):
@@ -110,7 +110,7 @@ class SessionResumed(GatewayEvent):
     type: Literal["session.resumed"] = "session.resumed"
     gateway: str
     epoch: int
-    positions: dict[str, Any] = {}
+    positions: dict[str, Any] = Field(default_factory=dict)
     reason: Literal["expired", "ticket", "restart"] = "expired"
 
 
@@ -134,7 +134,7 @@ class ParticipantJoined(GatewayEvent):
     participant: str
     kind: Literal["standard", "sip", "agent"] = "standard"
     name: str = ""
-    attributes: dict[str, str] = {}
+    attributes: dict[str, str] = Field(default_factory=dict)
 
 
 class ParticipantChanged(GatewayEvent):
@@ -142,7 +142,7 @@ class ParticipantChanged(GatewayEvent):
 
     type: Literal["participant.changed"] = "participant.changed"
     participant: str
-    attributes: dict[str, str] = {}
+    attributes: dict[str, str] = Field(default_factory=dict)
 
 
 class ParticipantLeft(GatewayEvent):
@@ -214,7 +214,7 @@ class TranscriptFinal(_Event):
     text: str
     language: str = ""
     confidence: float | None = None
-    words: list[Word] = []
+    words: list[Word] = Field(default_factory=list)
     end_of_turn: float | None = None
     took: float = 0.0
     queued: float = 0.0
@@ -261,7 +261,7 @@ class TurnEnded(GatewayEvent):
     how: Literal["played", "interrupted", "dropped", "failed", "expired"]
     reason: str = ""
     heard: str = ""
-    unheard: list[int] = []
+    unheard: list[int] = Field(default_factory=list)
 
 
 class MessageReceived(GatewayEvent):
@@ -354,8 +354,8 @@ class ClipReady(_Event):
     audio: AudioRef
     duration: float
     text: str = ""
-    words: list[Word] = []
-    visemes: list[Viseme] = []
+    words: list[Word] = Field(default_factory=list)
+    visemes: list[Viseme] = Field(default_factory=list)
     phrase: str | None = None
     took: float = 0.0
     queued: float = 0.0

@@ -69,8 +69,7 @@ async def sessions_stream(house: Here, who: Operator) -> EventStream:
 @router.get("/{session}", response_model=SessionView)
 async def session(house: Here, who: Operator, session: SessionId) -> Response:
     """A session whole: its turns on one clock, with waterfalls, words and what went wrong. 404: there is none of that name."""
-    view = (await house.sessions.stories.told(session)).view()
-    return Response(view.model_dump_json(), media_type="application/json")
+    return Response((await house.sessions.stories.told(session)).json(), media_type="application/json")
 
 
 @router.get("/{session}/state")

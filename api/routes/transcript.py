@@ -18,16 +18,16 @@ class VttResponse(PlainTextResponse):
 @router.get("/{session}/transcript.json")
 async def transcript_json(house: Here, who: Operator, session: SessionId) -> Transcript:
     """Everything that was said and typed, in the order of speech; of what was cut, what was heard."""
-    return transcript_of((await house.sessions.stories.told(session)).view())
+    return await transcript_of(await house.sessions.stories.told(session))
 
 
 @router.get("/{session}/transcript.txt", response_class=PlainTextResponse)
 async def transcript_txt(house: Here, who: Operator, session: SessionId) -> str:
     """The same for people, a line each: `[00:00:02.605] Agent: Once upon a time —`."""
-    return as_text(transcript_of((await house.sessions.stories.told(session)).view()))
+    return as_text(await transcript_of(await house.sessions.stories.told(session)))
 
 
 @router.get("/{session}/transcript.vtt", response_class=VttResponse)
 async def transcript_vtt(house: Here, who: Operator, session: SessionId) -> VttResponse:
     """The same as WebVTT captions, on the clock of `audio.wav`."""
-    return VttResponse(as_vtt(transcript_of((await house.sessions.stories.told(session)).view())))
+    return VttResponse(as_vtt(await transcript_of(await house.sessions.stories.told(session))))

@@ -14,8 +14,8 @@ from schemas.events import Event
 from schemas.session.fold import fold
 from schemas.session.state import SessionState
 
-PAGE = 100
-"""Events that are read, decoded and folded in one go: some milliseconds of the loop."""
+PAGE = 50
+"""Events that are read, decoded and folded in one go: two milliseconds of the loop each."""
 _AT_ONCE = 3
 _KEPT, _EVENTS_KEPT, _BYTES_KEPT = 1_000, 150_000, 64 << 20
 _SCANNED = 2_000
@@ -55,16 +55,25 @@ class Reader:
 
 @dataclass(slots=True)
 class _Kept:
-    """`events`: so many of its story have been counted; `chunks`: of its events, by number."""
+    """`events`: so many of its story have been counted; `chunks`: of its events, by number; `begun`: the last event's place and
+    moment when the first chunk was begun, before the story was told."""
 
     story: Story
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     events: int = 0
     chunks: dict[int, Chunk] = field(default_factory=dict)
+    begun: tuple[int, int] | None = None
 
     def is_at(self, info: SessionInfo) -> bool:
         times = self.story.times
         return bool(times) and (len(times), times[-1]) == (info.seq, info.last_activity)
+
+    def is_as_it_was(self) -> bool:
+        """Whether the chunks are of the log of which the story is told now."""
+        if self.begun is None:
+            return True
+        (seq, at), times = self.begun, self.story.times
+        return seq <= len(times) and times[seq - 1] == at
 
 
 class Stories:
@@ -90,14 +99,24 @@ class Stories:
 
     async def _up_to_date(self, session: str) -> _Kept:
         info = await self.exists(session)
+        kept = self._keep(session)
+        await self._tell(session, kept, info)
+        return kept
+
+    def _keep(self, session: str) -> _Kept:
         kept = self._kept.setdefault(session, _Kept(Story(session)))
         self._kept.move_to_end(session)
+        return kept
+
+    async def _tell(self, session: str, kept: _Kept, info: SessionInfo) -> None:
         if not kept.is_at(info):
             async with kept.lock:
                 if not kept.is_at(info):  # who waited for the lock finds it read, as a rule
                     await self._go_on(session, kept)
             self._count(session, kept)
-        return kept
+        if not kept.is_as_it_was():
+            self._drop_chunks(kept)
+        kept.begun = None
 
     async def _go_on(self, session: str, kept: _Kept) -> None:
         """From its last event inclusive: if that is another now, or gone, the log has lost its tail."""
@@ -116,9 +135,12 @@ class Stories:
         await self.reader.each(session, max(known - 1, 0), add)
         if lost:
             kept.story = Story(session)
-            self._bytes -= sum(chunk.size for chunk in kept.chunks.values())
-            kept.chunks = {}
+            self._drop_chunks(kept)
             await self._go_on(session, kept)
+
+    def _drop_chunks(self, kept: _Kept) -> None:
+        self._bytes -= sum(chunk.size for chunk in kept.chunks.values())
+        kept.chunks = {}
 
     def _forget(self, session: str) -> None:
         kept = self._kept.pop(session, None)
@@ -155,10 +177,13 @@ class Stories:
 
     async def page(self, session: str, after: int, limit: int, types: Sequence[str] = ()) -> Page:
         """Up to `limit` events with seq > `after`; `types`: only those, or whose type begins so ("transcript.")."""
-        kept = await self._up_to_date(session)
-        last = kept.story.state.seq
+        info = await self.exists(session)
+        kept, most = self._keep(session), _SCANNED if types else limit
+        if not self._is_beginning(kept, info, after + most):
+            await self._tell(session, kept, info)
+        last = len(kept.story.times) or info.seq
         seen = after = min(after, last)
-        end = min(last, after + (_SCANNED if types else limit))
+        end = min(last, after + most)
         found: list[tuple[int, bytes]] = []
         while seen < end and len(found) < limit:
             chunk = await self._chunk(session, kept, seen // CHUNK, end)
@@ -171,6 +196,14 @@ class Stories:
                 if seen == end or len(found) == limit:
                     break
         return Page(found, seen if seen < last else None)
+
+    def _is_beginning(self, kept: _Kept, info: SessionInfo, end: int) -> bool:
+        """Whether events up to `end` can be told without the story, which would be read for nothing else."""
+        now = (info.seq, int(info.last_activity))
+        if kept.story.times or min(end, info.seq) > CHUNK or kept.begun not in (None, now):
+            return False
+        kept.begun = now
+        return True
 
     async def _chunk(self, session: str, kept: _Kept, number: int, end: int) -> Chunk:
         """Its events up to `end` at least, as far as they are its own."""

@@ -1,9 +1,10 @@
 """One session told whole: its turns on the clock of its sound, what went wrong in them, what they wait for."""
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from api.sessions.shapes import NoteKind, NoteView, SessionView, TurnView, row_of
+from api.sessions.shapes import NoteKind, NoteView, TurnView, row_of
 from api.sessions.told_events import CHUNK
 from api.sessions.turns import Timing, turn_view
 from schemas import events as e
@@ -24,7 +25,10 @@ class _Open:
 
 class Story:
     """Follows one session's log. `score`: of its sound; `states`: as it was after every 200th event; `times`: µs at which each
-    event was appended, by which a log that lost its tail is known."""
+    event was appended, by which a log that lost its tail is known.
+
+    What has ended never changes: it is kept as the JSON it is answered as, which costs an answer nothing, and the garbage
+    collector, which would look at each word of a thousand sessions again and again, next to nothing."""
 
     def __init__(self, session: str) -> None:
         self.telling = Telling(session)
@@ -32,7 +36,7 @@ class Story:
         self.states: list[SessionState] = []
         self.times = array("q")
         self._timing = Timing()
-        self._ended: dict[int, TurnView] = {}
+        self._ended: dict[int, bytes] = {}
         self._open: dict[int, _Open] = {}
         self._notes: list[NoteView] = []
 
@@ -61,18 +65,29 @@ class Story:
         turn = self.state.turns.get(number)
         noted = self._open.pop(number, _Open())
         if turn is not None:
-            self._ended[number] = turn_view(turn, self.state, self._timing, noted.notes)
+            view = turn_view(turn, self.state, self._timing, noted.notes)
+            self._ended[number] = view.model_dump_json().encode()
         self._timing.forget(number)
 
-    def view(self) -> SessionView:
-        """The session as it is now. What has ended is the same object each time."""
-        open_turns = {
-            turn.id: turn_view(turn, self.state, self._timing, self._open.get(turn.id, _Open()).notes)
-            for turn in self.state.turns.values()
-            if turn.end is None
-        }
-        turns = [view for _, view in sorted({**self._ended, **open_turns}.items())]
-        return SessionView(row=row_of(self.telling.summary()), turns=turns, notes=list(self._notes))
+    def json(self) -> bytes:
+        """The session as it is now: a `SessionView`."""
+        going_on = {turn.turn: turn.model_dump_json().encode() for turn in self._going_on()}
+        turns = b",".join(text for _, text in sorted({**self._ended, **going_on}.items()))
+        notes = b",".join(note.model_dump_json().encode() for note in self._notes)
+        row = row_of(self.telling.summary()).model_dump_json().encode()
+        return b'{"row":%s,"turns":[%s],"notes":[%s]}' % (row, turns, notes)
+
+    def turns(self) -> Iterator[TurnView]:
+        """Those that have ended, and those that go on."""
+        ended, going_on = list(self._ended.values()), list(self._going_on())
+        yield from map(TurnView.model_validate_json, ended)
+        yield from going_on
+
+    def _going_on(self) -> Iterator[TurnView]:
+        for turn in self.state.turns.values():
+            if turn.end is None:
+                notes = self._open.get(turn.id, _Open()).notes
+                yield turn_view(turn, self.state, self._timing, notes)
 
     def state_before(self, seq: int) -> SessionState:
         """The latest kept state at or before event `seq`; the empty one before the first of them."""

@@ -1,15 +1,19 @@
 """Who said what, in the order of speech: as values, as text, as captions."""
 
+import asyncio
 from typing import Literal
 
 from pydantic import BaseModel
 
-from api.sessions.shapes import SessionView, TurnView
+from api.sessions.shapes import TurnView
+from api.sessions.story import Story
 from schemas.text.clean import one_line
 
 AGENT = "Agent"
 _LONGEST_NAME = 80
 _LONGEST_TEXT = 20_000
+_AT_ONCE = 50
+"""Turns that are looked at before anybody else has a turn."""
 _SHORTEST = 0.5
 """Seconds a caption stands at least."""
 
@@ -35,9 +39,14 @@ class Transcript(BaseModel):
     said: list[SaidView]
 
 
-def transcript_of(view: SessionView) -> Transcript:
-    said = [line for turn in view.turns for line in _said_in(turn, view.row.duration_s)]
-    return Transcript(session=view.row.session, said=sorted(said, key=lambda one: (one.start_s, one.turn)))
+async def transcript_of(story: Story) -> Transcript:
+    told = story.telling.summary()
+    said: list[SaidView] = []
+    for number, turn in enumerate(story.turns()):
+        said += _said_in(turn, told.duration)
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return Transcript(session=told.session, said=sorted(said, key=lambda one: (one.start_s, one.turn)))
 
 
 def _said_in(turn: TurnView, now: float) -> list[SaidView]:

@@ -117,13 +117,17 @@ class Timing:
             parts = self.phrases.get(turn.commit.why)
         words, passed = list[Word](), 0.0
         for _, (duration, found) in sorted((parts or {}).items()):
-            words += [Word(text=one.text, start=one.start + passed, end=one.end + passed) for one in found]
+            words += found if not passed else [_later(one, passed) for one in found]
             passed += duration
         return words
 
     def forget(self, turn: int) -> None:
         for kept in (self.spoken, self.clips, self.played, self.tools):
             kept.pop(turn, None)
+
+
+def _later(word: Word, seconds: float) -> Word:
+    return Word(text=word.text, start=word.start + seconds, end=word.end + seconds)
 
 
 def turn_view(turn: Turn, state: SessionState, timing: Timing, notes: list[NoteView]) -> TurnView:

@@ -1,27 +1,37 @@
-"""A frozen value with some of its fields others, in half the time of `dataclasses.replace`: a log's fold does little else."""
+"""A frozen value with some of its fields others, many times faster than `dataclasses.replace`: a log's fold does little else."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
-from operator import attrgetter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 def altered(value: T, /, **changes: Any) -> T:
-    """`value`, a dataclass with slots and without `__post_init__`, but for `changes`. KeyError: it has no such field."""
+    """`value`, a dataclass with slots and without `__post_init__`, but for `changes`. AttributeError: it has no such field."""
     kind: Any = type(value)
-    values, setters = _of(kind)
-    made: T = object.__new__(kind)
-    for setter, present in zip(setters.values(), values(value), strict=True):
-        setter(made, present)
+    made: Any = _copier(kind)(value)
     for name, other in changes.items():
-        setters[name](made, other)
-    return made
+        setattr(made, name, other)
+    made.__class__ = kind
+    altered_value: T = made
+    return altered_value
 
 
 @cache
-def _of(kind: Any) -> tuple[Any, dict[str, Any]]:
-    """What reads all fields of such a value at once, and what sets each of them past its being frozen."""
+def _copier(kind: Any) -> Callable[[Any], Any]:
+    """Copies such a value into its like that is not frozen yet: a class of the same slots, which Python lets become the other.
+    Past a frozen class' own `__setattr__` a field costs ten times as much."""
     names = [field.name for field in fields(kind)]
-    return attrgetter(*names), {name: getattr(kind, name).__set__ for name in names}
+    like = type(kind.__name__, (), {"__slots__": tuple(names)})
+    lines = [
+        "def copied(value):",
+        " made = new(like)",
+        *(f" made.{name} = value.{name}" for name in names),
+        " return made",
+    ]
+    made: dict[str, Any] = {"new": object.__new__, "like": like}
+    exec("\n".join(lines), made)
+    copied: Callable[[Any], Any] = made["copied"]
+    return copied

@@ -48,8 +48,9 @@ class Score:
     def __init__(self) -> None:
         self._began = 0.0
         self._utterances: dict[str, Stretch] = {}
-        self._clips: dict[tuple[int | None, int | None, int], list[ClipReady]] = {}
-        self._phrases: dict[str, list[ClipReady]] = {}
+        self._clips: dict[tuple[int | None, int | None, int], dict[int, AudioRef]] = {}
+        self._phrases: dict[str, dict[int, AudioRef]] = {}
+        """Each clip's blob, by its part."""
         self._why: dict[int, str] = {}
         self._sounding: dict[int | None, tuple[Event, float, float]] = {}
         """Turn → (its playback event, when it began, from which second of the sentence)."""
@@ -69,9 +70,9 @@ class Score:
                 duration = sum(ref.duration for ref in event.audio)
                 self._utterances[event.utterance] = Stretch(at - duration, duration, tuple(event.audio), 0.0, 0)
             case ClipReady() if event.phrase is not None:
-                self._phrases.setdefault(event.phrase, []).append(event)
+                self._phrases.setdefault(event.phrase, {})[event.part] = event.audio
             case ClipReady():
-                self._clips.setdefault((event.turn, event.generation, event.index), []).append(event)
+                self._clips.setdefault((event.turn, event.generation, event.index), {})[event.part] = event.audio
             case TurnCommitted():
                 self._why[event.turn] = event.why
             case PlaybackStarted() | PlaybackResumed():
@@ -95,8 +96,8 @@ class Score:
         duration = at - began if position is None else position - offset
         clips = self._clips.get((playback.turn, playback.generation, playback.index))
         if clips is None:  # a turn that speaks a phrase was committed for its sake
-            clips = self._phrases.get(self._why.get(playback.turn or 0, ""), [])
-        audio = tuple(clip.audio for clip in sorted(clips, key=lambda clip: clip.part))
+            clips = self._phrases.get(self._why.get(playback.turn or 0, ""), {})
+        audio = tuple(ref for _, ref in sorted(clips.items()))
         if duration > 0 and audio:
             self._spoken.append(Stretch(began, duration, audio, offset, 1))
 

@@ -240,6 +240,10 @@ class Totals:
     failures: int = 0
 
 
+_AGENT = AgentSpec()
+"""Until the session has begun; the same for all."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionState:
     """A session after event `seq`. `at`: that event's; `turns`: the open ones and the last ended ones, in order
@@ -248,7 +252,7 @@ class SessionState:
 
     seq: int = 0
     at: Micros = Micros(0)
-    agent: AgentSpec = field(default_factory=AgentSpec)
+    agent: AgentSpec = field(default_factory=lambda: _AGENT)
     instructions: str = ""
     room: str = ""
     transport: str = ""

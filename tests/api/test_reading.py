@@ -4,6 +4,8 @@ import httpx2
 import pytest
 
 from api.house import House
+from api.sessions.shapes import moment
+from schemas.log import MemoryBus
 from tests.api.listening import listening
 from tests.api.sessions import golden, keep
 
@@ -31,6 +33,30 @@ async def test_a_page_reads_what_it_tells(client: httpx2.AsyncClient, house: Hou
     assert [event["seq"] for event in page["events"]] == [1, 2, 3, 4, 5]
     assert page["next"] == 5
     assert sum(decoded) == 5
+
+
+async def test_first_events_alone(client: httpx2.AsyncClient, house: House, decoded: list[int]) -> None:
+    """The first events of a session that nobody has asked for before are told without reading the others."""
+    await keep(house, "s1", golden("plain"))
+    page = (await client.get("/v1/sessions/s1/events", params={"limit": 5})).json()
+    assert [event["seq"] for event in page["events"]] == [1, 2, 3, 4, 5]
+    assert sum(decoded) == 5
+
+
+@pytest.mark.parametrize("path", ["/v1/sessions/s1", "/v1/sessions/s1/events"])
+async def test_first_events_of_another_log(client: httpx2.AsyncClient, house: House, path: str) -> None:
+    """First events that were told before the log lost its tail and went on otherwise are told as they are now."""
+    await keep(house, "s1", golden("plain"))
+    first = (await client.get("/v1/sessions/s1/events", params={"limit": 5})).json()["events"]
+    bus = house.bus
+    assert isinstance(bus, MemoryBus)
+    kept = bus._log[bus.partition("s1")].sessions["s1"]
+    kept.events[3:] = [event.model_copy(update={"at": event.at + 2_000}) for event in kept.events[3:]]
+    kept.at = kept.events[-1].at
+    await client.get(path)
+    again = (await client.get("/v1/sessions/s1/events", params={"limit": 5})).json()["events"]
+    assert again[:3] == first[:3]
+    assert [one["at"] for one in again[3:]] == [moment(event.at) for event in kept.events[3:5]]
 
 
 async def test_what_was_told_is_told_again(client: httpx2.AsyncClient, house: House, decoded: list[int]) -> None:

@@ -27,5 +27,5 @@ def test_as_replaced(value: SessionState | Turn | Sentence, changes: dict[str, o
 
 def test_unknown_field() -> None:
     """A field that a value doesn't have can't be set."""
-    with pytest.raises(KeyError, match="rooms"):
+    with pytest.raises(AttributeError, match="rooms"):
         altered(SessionState(), rooms=1)
