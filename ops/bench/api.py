@@ -1,8 +1,11 @@
 """`antiphon bench api`: how fast one API process answers, while it follows live sessions and tells hundreds of readers.
 
 A real log holds `stored` sessions that have ended and `sessions` that go on, each a turn every five seconds; `readers` read event
-streams, half of them the list's, half a live session's. Meanwhile sessions and queues are asked for; a task in the process's own
-event loop says how late it is. Then tokens are asked for, as fast as they come.
+streams, half of them the list's, half a live session's. Meanwhile sessions and queues are asked for, READS a second, at random
+moments and whether or not earlier ones are answered: so many as fifty operators make who open another session every five seconds,
+ten requests each. (Those who wait for their answers before they ask again, without a pause, measure how many of them there are.)
+Two of five are for one of the stored sessions, as a rule one that nobody has asked for before. A task in the process's own event
+loop says how late it is. Then, without the readers, 16 at once ask for as many reads, and as many tokens, as are answered.
 
 A busy machine makes every figure worse, so each stands beside what tells the machine from us: `load` before and after; a bare
 Starlette route with one question to the log, asked in turn with the others (`peer_*`); and of the time the loop was blocked as
@@ -30,13 +33,12 @@ from ops.stack.system import free_port
 from schemas.config.settings import Settings
 from schemas.log import connected
 
-_AT_ONCE = 4
-"""Somebody who looks at a console asks for a few things at a time."""
-_PAUSE = 0.01
+READS = 100.0
+"""Requests a second."""
 _WARM = 2.0
-_TOKENS_AT_ONCE = 16
+_AT_ONCE = 16
 _SECRET = "bench-secret-of-more-than-32-characters"
-_PEER = "peer"
+_PEER, _FAILED = "peer", "failed"
 
 Times = dict[str, list[float]]
 """Seconds that answers took, whole, by what was asked for."""
@@ -68,8 +70,8 @@ async def _measure(redis_url: str, stored: list[str], live: list[str], readers: 
         Beside(crowd, around) as people,
         Beside(bare, {"redis_url": redis_url, "peer_port": ports["peer_port"]}),
         Beside(api, settings) as served,
-        aiohttp.ClientSession(urls["api_port"]) as client,
-        aiohttp.ClientSession(urls["peer_port"]) as peer,
+        aiohttp.ClientSession(urls["api_port"], connector=aiohttp.TCPConnector(limit=0)) as client,
+        aiohttp.ClientSession(urls["peer_port"], connector=aiohttp.TCPConnector(limit=0)) as peer,
     ):
         await people.ask("open")
         first, indexed = await _until_read(client, len(stored))
@@ -81,8 +83,9 @@ async def _measure(redis_url: str, stored: list[str], live: list[str], readers: 
         times = await _ask_around(client, peer, stored, live, seconds)
         told, heard = await served.ask("report"), await people.ask("measure")
         await people.ask("rest")
-        tokens = await _a_second(client, "POST", "/v1/livekit/token", min(seconds, 5.0))
-        peers = await _a_second(peer, "GET", "/", min(seconds, 5.0))
+        most = await _a_second(client, "GET", lambda: _any(stored, live), min(seconds, 5.0))
+        tokens = await _a_second(client, "POST", lambda: "/v1/livekit/token", min(seconds, 5.0))
+        peers = await _a_second(peer, "GET", lambda: "/", min(seconds, 5.0))
     loads.append(os.getloadavg()[0])
     beside = times.pop(_PEER)
     reads = [took for some in times.values() for took in some]
@@ -95,11 +98,14 @@ async def _measure(redis_url: str, stored: list[str], live: list[str], readers: 
         "read_p50_ms": milliseconds(reads, 50),
         "peer_p50_ms": milliseconds(beside, 50),
         "peer_p95_ms": milliseconds(beside, 95),
+        "reads_per_s": round(most),
         "peer_per_s": round(peers),
         "api_core": round(told["share"], 2),
         "load": loads,
         "latest_ms": [_ms(one) for one in told["late"]],
-        "reads": {kind: [len(some), milliseconds(some, 50), milliseconds(some, 95)] for kind, some in times.items()},
+        "reads": {
+            kind: [len(some), milliseconds(some, 50), milliseconds(some, 95)] for kind, some in times.items() if some
+        },
         "cold": {
             "first_page_ms": _ms(first), "indexed_s": round(indexed, 2),
             "blocked_ms": _ms(cold["late"][-1]), "held_ms": _ms(cold["held"][-1]),
@@ -134,35 +140,49 @@ async def _until_read(client: aiohttp.ClientSession, many: int) -> tuple[float, 
     raise Gone(f"the API had not read {many} sessions after {READY:.0f} s")
 
 
-async def _ask_around(
-    client: aiohttp.ClientSession, peer: aiohttp.ClientSession, stored: list[str], live: list[str], seconds: float
-) -> Times:
-    asks: dict[str, Callable[[], str]] = {
+def _asks(stored: list[str], live: list[str]) -> dict[str, Callable[[], str]]:
+    return {
         "list": lambda: random.choice(["/v1/sessions", "/v1/sessions?state=open", "/v1/sessions?q=7&slow_ms=1"]),
         "stored session": lambda: f"/v1/sessions/{random.choice(stored)}",
         "live session": lambda: f"/v1/sessions/{random.choice(live)}",
         "events": lambda: f"/v1/sessions/{random.choice(stored)}/events?limit=50",
         "queues": lambda: "/v1/queues",
-        _PEER: lambda: "/",
     }
-    times: Times = {kind: [] for kind in asks}
-    end = time.perf_counter() + seconds
 
-    async def ask() -> None:
-        while time.perf_counter() < end:
-            kind = random.choice(list(asks))
-            began = time.perf_counter()
+
+def _any(stored: list[str], live: list[str]) -> str:
+    return random.choice(list(_asks(stored, live).values()))()
+
+
+async def _ask_around(
+    client: aiohttp.ClientSession, peer: aiohttp.ClientSession, stored: list[str], live: list[str], seconds: float
+) -> Times:
+    asks = _asks(stored, live)
+    asks[_PEER] = lambda: "/"
+    times: Times = {kind: [] for kind in (*asks, _FAILED)}
+
+    async def ask(kind: str) -> None:
+        began = time.perf_counter()
+        try:
             async with (peer if kind == _PEER else client).get(asks[kind]()) as answer:
                 body = await answer.read()
                 assert answer.status == 200, body
+        except aiohttp.ClientError:
+            times[_FAILED].append(time.perf_counter() - began)
+        else:
             times[kind].append(time.perf_counter() - began)
-            await asyncio.sleep(_PAUSE)
 
-    await asyncio.gather(*(ask() for _ in range(_AT_ONCE)))
+    async with asyncio.TaskGroup() as asking:
+        due = time.perf_counter()
+        end = due + seconds
+        while due < end:
+            asking.create_task(ask(random.choice(list(asks))))
+            due += random.expovariate(READS * len(asks) / (len(asks) - 1))
+            await asyncio.sleep(due - time.perf_counter())
     return times
 
 
-async def _a_second(client: aiohttp.ClientSession, method: str, path: str, seconds: float) -> float:
+async def _a_second(client: aiohttp.ClientSession, method: str, path: Callable[[], str], seconds: float) -> float:
     """Answers a second, as fast as they come."""
     end, made = time.perf_counter() + seconds, 0
     body = json.dumps({"room_name": "bench", "participant_identity": "ann"}).encode() if method == "POST" else None
@@ -171,10 +191,10 @@ async def _a_second(client: aiohttp.ClientSession, method: str, path: str, secon
     async def ask() -> None:
         nonlocal made
         while time.perf_counter() < end:
-            async with client.request(method, path, data=body, headers=headers) as answer:
+            async with client.request(method, path(), data=body, headers=headers) as answer:
                 assert answer.status in (200, 201), await answer.text()
                 await answer.read()
             made += 1
 
-    await asyncio.gather(*(ask() for _ in range(_TOKENS_AT_ONCE)))
+    await asyncio.gather(*(ask() for _ in range(_AT_ONCE)))
     return made / seconds
