@@ -39,6 +39,7 @@ from api.routes import (
     webhooks,
 )
 from api.signpost import Signpost
+from schemas.process.origins import named
 
 ROUTERS = (
     agents.router,
@@ -90,12 +91,12 @@ class _Guarded(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         house: House = self.state.house
         guarded: ASGIApp = Guard(super().build_middleware_stack(), house)
-        origins = [origin.strip().rstrip("/") for origin in house.settings.api_allowed_origins.split(",")]
-        if not any(origins):
+        origins = named(house.settings.api_allowed_origins)
+        if not origins:
             return guarded
         return CORSMiddleware(
             guarded,
-            allow_origins=[origin for origin in origins if origin],
+            allow_origins=origins,
             allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "If-Match", "If-Range", "Last-Event-ID", "Range"],
             expose_headers=["Content-Range", "ETag", "Retry-After", "WWW-Authenticate"],

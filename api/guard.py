@@ -4,7 +4,6 @@ In: by which name it was asked for, which page asks, how often, how much it brin
 """
 
 import time
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -19,6 +18,7 @@ from api.problems import Problem, answer
 from schemas.errors import BusError
 from schemas.process.connections import proxies_of, spoken_for
 from schemas.process.hosts import host_names, is_ours
+from schemas.process.origins import Origins, pages_of
 
 _LOOKS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _UNCOUNTED = ("/health", "/ready")
@@ -34,8 +34,7 @@ class Guard:
         settings = house.settings
         self._proxies = proxies_of(settings.api_proxies, "API_PROXIES")
         self._hosts = host_names(settings.api_allowed_hosts)
-        self._origins = {origin.strip().rstrip("/") for origin in settings.api_allowed_origins.split(",")} - {""}
-        self._own = _origin_of(settings.api_public_url)
+        self._origins = Origins.of(settings.api_allowed_origins, settings.api_public_url)
         self._headers = everywhere(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,17 +90,13 @@ class Guard:
 
     def _check_page(self, request: Request) -> None:
         """A page of somebody else's changes nothing here, whoever's browser shows it."""
-        if request.method in _LOOKS or "*" in self._origins:
+        if request.method in _LOOKS:
             return
-        origin = request.headers.get("Origin")
-        if origin is None:
-            if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
-                return
-            raise _foreign("pages of other sites")
-        page = _origin_of(origin)
-        own_host = page and urlsplit(page).netloc == request.headers.get("Host", "").lower()
-        if not (own_host or origin.rstrip("/") in self._origins or (self._own and page == self._own)):
-            raise _foreign(f"pages of {origin[:200]}")
+        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+        if not self._origins.may(origin, site, request.headers.get("Host", "")):
+            raise Problem(
+                403, "origin", f"{pages_of(origin)} may change nothing here; add the origin to API_ALLOWED_ORIGINS"
+            )
 
     async def _check_often(self, request: Request) -> None:
         path = request.url.path
@@ -140,16 +135,3 @@ class _Out:
             await self._guard.going_out(self._request, message, self._at)
         await self._send(message)
         self.whole = message["type"] == "http.response.body" and not message.get("more_body", False)
-
-
-def _origin_of(url: str) -> str:
-    """`https://host:port`, "" for what is none."""
-    try:
-        found = urlsplit(url)
-    except ValueError:
-        return ""
-    return f"{found.scheme}://{found.netloc.lower()}" if found.scheme in ("http", "https") and found.netloc else ""
-
-
-def _foreign(who: str) -> Problem:
-    return Problem(403, "origin", f"{who} may change nothing here; add the origin to API_ALLOWED_ORIGINS")

@@ -1,7 +1,6 @@
 """Who gets in by HTTP: by the host it was asked for, the page it comes from, and its token."""
 
 import logging
-from urllib.parse import urlsplit
 
 from aiohttp import WSCloseCode, web
 from aiohttp.typedefs import Handler
@@ -9,6 +8,7 @@ from aiohttp.typedefs import Handler
 from schemas.access.tokens import Grant, TokenRefused, check_secret, verify
 from schemas.errors import SettingsError
 from schemas.process.hosts import host_names, is_loopback, is_ours
+from schemas.process.origins import Origins, pages_of
 
 log = logging.getLogger("antiphon.gateway.admission")
 
@@ -40,7 +40,7 @@ class Admission:
                 "32 characters or more (openssl rand -hex 32), or GATEWAY_HOST to 127.0.0.1"
             )
         self._secret = secret
-        self._origins = {origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()}
+        self._origins = Origins.of(origins)
         self._hosts = host_names(hosts)
         self._told: set[str] = set()
 
@@ -79,9 +79,9 @@ class Admission:
 
     def _known(self, request: web.Request) -> Grant:
         origin = request.headers.get("Origin")
-        if not self._is_welcome(origin, request):
-            where = f"pages of {origin[:200]}" if origin else "pages of other sites"
-            raise TurnedAway("origin", f"{where} may not connect; add the origin to GATEWAY_ALLOWED_ORIGINS")
+        if not self._origins.may(origin, request.headers.get("Sec-Fetch-Site"), request.host):
+            told = f"{pages_of(origin)} may not connect; add the origin to GATEWAY_ALLOWED_ORIGINS"
+            raise TurnedAway("origin", told)
         if not self._secret:
             return _ANYTHING
         token = self.token_of(request)
@@ -112,17 +112,6 @@ class Admission:
             raise web.HTTPUnauthorized(text=str(error)) from None
         if not grant.operator:
             raise web.HTTPForbidden(text="this token lacks the claim `operator`: true")
-
-    def _is_welcome(self, origin: str | None, request: web.Request) -> bool:
-        if not origin:  # no page, or one whose browser tells us only so much
-            return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin") or "*" in self._origins
-        if "*" in self._origins or origin.rstrip("/") in self._origins:
-            return True
-        try:
-            page = urlsplit(origin)
-        except ValueError:
-            return False
-        return page.scheme in ("http", "https") and page.netloc != "" and page.netloc == request.host
 
 
 def _bearer(request: web.Request) -> str:
