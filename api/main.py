@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Generator
+from itertools import repeat
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,8 +21,8 @@ from schemas.access.livekit import access
 from schemas.bus import Bus
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
-from schemas.errors import BusFull, BusUnavailable, SettingsError
-from schemas.log import connect
+from schemas.errors import SettingsError
+from schemas.log import connect, until_it_answers
 from schemas.process.garbage import collect_seldom
 from schemas.process.health import Health
 from schemas.process.logging import set_up_logging
@@ -31,6 +32,8 @@ log = logging.getLogger("antiphon.api")
 
 _HEADERS = 16_384
 """Bytes of a request's line and headers."""
+_TRIED_AGAIN = 0.25
+"""Seconds after which a log that is not there is asked again."""
 _GRACE = 3
 """Seconds that requests under way may take at the end; event streams are told to come back."""
 
@@ -128,18 +131,17 @@ def _obstacles(house: House) -> list[str]:
 async def _connect(house: House) -> None:
     """Start the log, and follow it; while it isn't there yet, say so once, and in `/ready`, and try again. SettingsError:
     strangers could reach us, and there is no key."""
-    while True:
-        try:
-            await house.bus.start()
-            await house.gate.check()
-        except (BusUnavailable, BusFull) as error:
-            if str(error) != house.waits_for:
-                log.warning("%s; trying again", error)
-            house.waits_for = str(error)
-            await asyncio.sleep(0.25)
-        else:
-            house.waits_for = ""
-            break
+
+    async def start() -> None:
+        await house.bus.start()
+        await house.gate.check()
+
+    async def told(why: str) -> None:
+        log.warning("%s; trying again", why)
+        house.waits_for = why
+
+    await until_it_answers(start, told, repeat(_TRIED_AGAIN))
+    house.waits_for = ""
     await house.sessions.run()
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import repeat, takewhile
 from typing import TYPE_CHECKING
 
 from gateway.http.listening_in import ListenDoor
@@ -28,9 +29,8 @@ from schemas.bus import Bus, Connecting
 from schemas.clock import Clock
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
-from schemas.errors import BusFull, BusUnavailable
 from schemas.events import TransportName
-from schemas.log import connect
+from schemas.log import connect, until_it_answers
 from schemas.process.clock import MonotonicClock
 from schemas.process.garbage import collect_seldom
 from schemas.process.health import Health
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from gateway.rooms.livekit.door import Dispatch
 
 log = logging.getLogger("antiphon.gateway")
+
+_TRIED_AGAIN = 0.25
+"""Seconds after which a log that is not there is asked again."""
 
 
 @dataclass(slots=True)
@@ -223,19 +226,17 @@ async def _connect(bus: Connecting, stop: asyncio.Event, settings: Settings) -> 
     """Start the bus; while the server isn't there yet, or takes nothing, say so once, and on the health page, and try again."""
     said = [""]
     waiting: Health | None = None
+
+    async def told(why: str) -> None:
+        nonlocal waiting
+        log.warning("%s; trying again", why)
+        said[0] = why
+        if waiting is None:
+            waiting = Health(settings.health_host, settings.health_port, bytes, said.copy)
+            await waiting.start()
+
     try:
-        while not stop.is_set():
-            try:
-                await bus.start()
-                return
-            except (BusUnavailable, BusFull) as error:
-                if str(error) != said[0]:
-                    log.warning("%s; trying again", error)
-                said[0] = str(error)
-            if waiting is None:
-                waiting = Health(settings.health_host, settings.health_port, bytes, said.copy)
-                await waiting.start()
-            await asyncio.sleep(0.25)
+        await until_it_answers(bus.start, told, takewhile(lambda _: not stop.is_set(), repeat(_TRIED_AGAIN)))
     finally:
         if waiting is not None:
             await waiting.aclose()

@@ -19,7 +19,8 @@ from typing import Protocol
 from schemas.bus import Connecting, Delivery
 from schemas.clock import Clock, Micros
 from schemas.config.lease import Lease
-from schemas.errors import AntiphonError, BusError, BusFull, BusUnavailable, Permanent, ProviderError, Transient
+from schemas.errors import AntiphonError, BusError, BusUnavailable, Permanent, ProviderError, Transient
+from schemas.log import until_it_answers
 from schemas.process.backoff import A_POOL, Backoff
 from schemas.process.clock import MonotonicClock
 from schemas.process.tasks import Tasks
@@ -177,13 +178,10 @@ class Worker:
         )
 
     async def _connect(self) -> None:
-        for delay in Backoff(0.1, 1.0, A_POOL):
-            try:
-                await self.bus.start()
-                break
-            except (BusUnavailable, BusFull) as error:
-                self._obstacles.trouble("log", str(error))
-                await asyncio.sleep(delay)
+        async def told(why: str) -> None:
+            self._obstacles.trouble("log", why)
+
+        await until_it_answers(self.bus.start, told, Backoff(0.1, 1.0, A_POOL))
         self._partitions = list(self.options.partitions or range(self.bus.partitions))
         self._last_ids = dict.fromkeys(self._partitions, "0-0")
         self._obstacles.over("log")

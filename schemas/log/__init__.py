@@ -4,9 +4,9 @@
 promises in one process, for tests and demos.
 """
 
-from schemas.log._connect import connect, connected
+from schemas.log._connect import connect, connected, until_it_answers
 from schemas.log._memory import MemoryBus
 from schemas.log._redis import RedisBus
 from schemas.log.keys import partition_of
 
-__all__ = ["MemoryBus", "RedisBus", "connect", "connected", "partition_of"]
+__all__ = ["MemoryBus", "RedisBus", "connect", "connected", "partition_of", "until_it_answers"]

@@ -1,10 +1,12 @@
 """Which log a process uses: the one its settings name."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from schemas.bus import Bus
 from schemas.config.settings import Settings
+from schemas.errors import BusFull, BusUnavailable
 from schemas.log._redis import RedisBus
 
 
@@ -19,6 +21,25 @@ def connect(settings: Settings, *, holds: bool = False) -> Bus:
         lease=settings.lease,
         holds=holds,
     )
+
+
+async def until_it_answers(
+    start: Callable[[], Awaitable[None]], told: Callable[[str], Awaitable[None]], pauses: Iterable[float]
+) -> bool:
+    """`start`, and again after each of `pauses` (seconds), while the log is not there yet or takes nothing. `told`: why not, when
+    that is another reason than before. Whether it was started before there were no more pauses; other errors are raised."""
+    said = ""
+    for pause in pauses:
+        try:
+            await start()
+        except (BusUnavailable, BusFull) as error:
+            if str(error) != said:
+                said = str(error)
+                await told(said)
+            await asyncio.sleep(pause)
+        else:
+            return True
+    return False
 
 
 @asynccontextmanager
