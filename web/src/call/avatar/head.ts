@@ -29,7 +29,7 @@ export class Head {
       modelPixelRatio: Math.min(1, 2 / window.devicePixelRatio),
       avatarIdleHeadMove: calm ? 0 : 0.4,
       avatarSpeakingHeadMove: calm ? 0 : 0.5,
-      avatarIdleEyeContact: 0.4,
+      avatarIdleEyeContact: 0.7,
       avatarSpeakingEyeContact: 0.7,
       lightAmbientIntensity: 0.9,
       lightDirectColor: 0xfff1e2,

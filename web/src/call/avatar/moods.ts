@@ -8,7 +8,8 @@ export function moodOf(state: AgentState): Mood {
   return state === "absent" || state === "joining" ? "away" : state;
 }
 
-/** The head's own face at rest looks stern: the corners of the mouth and the brows are up, and the lids a little closed, as in a smile. */
+/** The head's own face at rest looks stern: the corners of the mouth and the brows are up, as in a smile. The lids take part but a little,
+ * else it looks tired. */
 const KIND = {
   mouthSmile: 0.6,
   mouthDimpleLeft: 0.2,
@@ -16,8 +17,8 @@ const KIND = {
   browInnerUp: 0.15,
   browOuterUpLeft: 0.3,
   browOuterUpRight: 0.3,
-  eyeSquintLeft: 0.25,
-  eyeSquintRight: 0.25,
+  eyeSquintLeft: 0.1,
+  eyeSquintRight: 0.1,
 };
 
 const FACES: Record<Mood, Record<string, number>> = {
