@@ -33,9 +33,8 @@ export const DESK = { width: 1440, height: 900 };
 interface Options {
   size?: { width: number; height: number };
   theme?: "light" | "dark";
-  /** Without a GPU it draws a few frames a second, and takes the processor from everything else: off unless asked for, as it comes or
-   * with what was chosen of it. */
-  avatar?: boolean | object;
+  /** Without a GPU it draws a few frames a second, and takes the processor from everything else: off unless asked for. */
+  avatar?: boolean;
   /** What is done to the page's context before it is opened. */
   before?: (context: BrowserContext) => Promise<unknown>;
   /** What its console may complain of. */
@@ -50,10 +49,12 @@ interface Browsing {
   microphone?: "scripted" | "unasked" | "none";
   /** Hosts as the browser finds them: "MAP app.localhost:80 127.0.0.1:4567". */
   hosts?: () => string[];
+  /** Its pages are there until its last test is over, not each until its own is. */
+  kept?: boolean;
 }
 
 /** In a file's top: one browser for all of its tests. `open` gives a page of its own. */
-export function inBrowser({ microphone = "scripted", hosts = () => [] }: Browsing = {}): {
+export function inBrowser({ microphone = "scripted", hosts = () => [], kept = false }: Browsing = {}): {
   open: (path: string, options?: Options) => Promise<Page>;
 } {
   let browser: Browser;
@@ -77,7 +78,7 @@ export function inBrowser({ microphone = "scripted", hosts = () => [] }: Browsin
     });
   });
   afterEach(async () => {
-    await Promise.all(contexts.splice(0).map((context) => context.close()));
+    if (!kept) await Promise.all(contexts.splice(0).map((context) => context.close()));
     expect(complaints.splice(0), "errors in the browser's console").toEqual([]);
   });
   afterAll(() => browser?.close());
@@ -102,12 +103,7 @@ export function inBrowser({ microphone = "scripted", hosts = () => [] }: Browsin
     });
     contexts.push(context);
     if (microphone === "scripted") await context.addInitScript(scriptMicrophone);
-    if (avatar !== true) {
-      const chosen = JSON.stringify(avatar || { shown: false });
-      await context.addInitScript((kept) => {
-        if (localStorage.getItem("antiphon.avatar") === null) localStorage.setItem("antiphon.avatar", kept);
-      }, chosen);
-    }
+    if (!avatar) await context.addInitScript(() => localStorage.setItem("antiphon.avatar", '{"shown":false}'));
     await before?.(context);
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);

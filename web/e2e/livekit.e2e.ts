@@ -7,68 +7,69 @@ import { answersOf, begin, hasLiveKit, roomPath, sessionOf, state } from "./call
 import { speak } from "./microphone";
 import { SHOTS } from "./paths";
 
-const { open } = inBrowser();
+const { open } = inBrowser({ kept: true });
 
-beforeAll(() => {
-  mkdirSync(SHOTS, { recursive: true });
-});
-
+/** One room for all of them, one after the other: to come into a room, and to be answered there, takes seconds. */
 describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
-  test("Three spoken turns, the second cut short by the third, are heard, shown as they sound, and timed.", async () => {
-    const page = await open(roomPath("three-turns", "Ann"));
-    await begin(page);
-    const words = transcript(page);
+  let ann: Page;
+  let bob: Page;
+  let session: string;
 
-    await speak(page, "capital");
+  beforeAll(async () => {
+    mkdirSync(SHOTS, { recursive: true });
+    const bobs = open("/").then(asCaller);
+    ann = await open(roomPath("several", "Ann"));
+    await begin(ann);
+    session = await sessionOf(ann);
+    bob = await bobs;
+  });
+
+  test("Three spoken turns, the second cut short by the third, are heard, shown as they sound, and timed; who is muted is not heard.", async () => {
+    const words = transcript(ann);
+    await speak(ann, "capital");
     await words.getByText(/capital of France/i).waitFor();
-    await state(page, "speaking");
+    await state(ann, "speaking");
     await words.locator("[data-coming]").first().waitFor(); // some are said, some are still to come
-    await state(page, "listening");
+    await state(ann, "listening");
     await words.getByRole("button", { name: /^This answer took/ }).waitFor();
     await expect.poll(() => words.locator("[data-coming]").count()).toBe(0);
-    expect(await words.locator("[data-said]").last().textContent()).not.toBe("");
+    const said = words.locator("[data-said]");
+    expect(await said.last().textContent()).not.toBe("");
 
-    await speak(page, "story");
-    await state(page, "speaking");
-    await words.locator("[data-said]").last().filter({ hasText: /\w \w/ }).waitFor();
-    await speak(page, "stop");
-    await words.getByText(/cut off/).waitFor();
-    const cut = await words
-      .getByText(/cut off/)
-      .locator("..")
-      .textContent();
+    await speak(ann, "story");
+    await state(ann, "speaking");
+    await said.last().filter({ hasText: /\w \w/ }).waitFor();
+    await speak(ann, "stop");
+    const answer = words.getByText(/cut off/).first();
+    const cut = await answer.locator("..").textContent();
     await words.getByText(/sky/i).waitFor();
-    await state(page, "speaking");
-    await page.screenshot({ path: join(SHOTS, "livekit-call.png") });
-    await state(page, "listening");
-    expect(
-      await words
-        .getByText(/cut off/)
-        .locator("..")
-        .textContent(),
-    ).toBe(cut); // it stands as it was cut
-
-    const session = await sessionOf(page);
-    await page.getByRole("button", { name: "Leave" }).click();
-    await page.getByText("You left the call.").waitFor();
+    await state(ann, "speaking");
+    await ann.screenshot({ path: join(SHOTS, "livekit-call.png") });
+    await ann.getByRole("button", { name: "Mute" }).click();
+    await speak(ann, "first"); // over the answer, which would be cut
+    await state(ann, "listening");
+    await ann.getByRole("button", { name: "Mute" }).click();
+    expect(await answer.locator("..").textContent()).toBe(cut); // it stands as it was cut
+    expect(await words.getByText(/first question/i).count()).toBe(0);
     expect(await answersOf(session)).toEqual(["played", "interrupted", "played"]);
   });
 
-  test("Two people share a room with the agent: camera, screen, chat, files; one is put out.", async () => {
-    const [ann, bob] = await Promise.all([
-      open(roomPath("two-people", "Ann")),
-      asCaller(await open("/")).then(async (page) => {
-        await page.goto(roomPath("two-people", "Bob"));
-        return page;
-      }),
-    ]);
-    await begin(ann);
+  test("Two people share a room with the agent: camera, screen, chat, files, and who is muted; one is put out.", async () => {
+    await bob.goto(roomPath("several", "Bob"));
     await begin(bob);
     await ann.getByRole("img", { name: /^Connection: (good|fair|poor)/ }).waitFor();
+    await ann.getByRole("textbox").fill("Answer with the one word yes.");
+    await ann.getByRole("textbox").press("Enter");
+    await transcript(bob).getByText("Answer with the one word yes.").waitFor();
+    await ann
+      .locator("input[type=file]")
+      .setInputFiles({ name: "plan.txt", mimeType: "text/plain", buffer: Buffer.from("left, then right") });
+    await transcript(bob)
+      .getByRole("link", { name: /plan\.txt/ })
+      .waitFor();
 
     await ann.getByRole("switch", { name: "Camera" }).click();
-    const seen = bob.locator("figure", { hasText: /^Ann$/ }).locator("video");
-    await seen.waitFor();
+    await bob.locator("figure", { hasText: /^Ann$/ }).locator("video").waitFor();
     await ann.getByRole("button", { name: "Devices" }).click();
     await ann.getByLabel("Camera resolution").selectOption("360p");
     await expect.poll(() => height(ann.locator("figure", { hasText: /^You$/ }).locator("video"))).toBe(360);
@@ -79,24 +80,52 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
     await bob.setViewportSize(PHONE);
     await bob.screenshot({ path: join(SHOTS, "livekit-room-phone.png") });
 
-    await ann.getByRole("textbox").fill("What is the capital of France?");
-    await ann.getByRole("textbox").press("Enter");
-    await transcript(bob).getByText("What is the capital of France?").waitFor();
-    await ann
-      .locator("input[type=file]")
-      .setInputFiles({ name: "plan.txt", mimeType: "text/plain", buffer: Buffer.from("left, then right") });
-    await transcript(bob)
-      .getByRole("link", { name: /plan\.txt/ })
-      .waitFor();
-    await transcript(bob).getByText("This answer took").waitFor();
+    await ann.getByRole("switch", { name: "Your screen" }).click();
+    await ann.getByRole("switch", { name: "Camera" }).click();
     expect(await bob.getByRole("link", { name: /whole call/ }).count()).toBe(0); // the log is for operators
-
     await bob.getByRole("button", { name: /^People/ }).click();
     expect(await bob.getByRole("button", { name: /^Remove/ }).count()).toBe(0);
+    const muted = bob.getByRole("listitem").filter({ hasText: "Ann" }).getByLabel("muted");
+    expect(await muted.count()).toBe(0);
+    const [small] = await Promise.all([
+      ann.context().waitForEvent("page"),
+      ann.getByRole("button", { name: "Picture in picture" }).click(),
+    ]);
+    await small.getByText(/^(Listening|Thinking|Speaking)$/).waitFor();
+    await small.getByRole("button", { name: "Mute" }).click();
+    await muted.waitFor();
+    await small.screenshot({ path: join(SHOTS, "picture-in-picture.png") });
+    await small.getByRole("button", { name: "Unmute" }).click();
+    await muted.waitFor({ state: "detached" });
+    await small.close();
+
     await ann.getByRole("button", { name: "People (3)" }).click();
     await ann.getByRole("button", { name: "Remove Bob from the room" }).click();
     await bob.getByText("You were removed from the room.").waitFor();
     await ann.getByRole("dialog", { name: "People" }).getByText("Bob").waitFor({ state: "detached" });
+    await ann.getByRole("dialog", { name: "People" }).getByRole("button", { name: "Close" }).click();
+  });
+
+  test("A LiveKit server that is killed in mid-call comes back with the call: the page says so, and the session goes on, by push-to-talk.", async () => {
+    await ann.getByRole("switch", { name: "Push-to-talk" }).click();
+    const server = inject("stack").processes.find(({ name }) => name === "livekit");
+    if (server === undefined) throw new Error("the stack has no livekit");
+    process.kill(server.pid, "SIGKILL");
+    const agent = ann.locator("[data-agent-state]");
+    await agent.filter({ hasText: "Reconnecting" }).waitFor();
+    await agent.filter({ hasText: "Listening" }).waitFor();
+    await ann.keyboard.down("Space");
+    await ann.getByRole("button", { name: "Release to send", pressed: true }).waitFor();
+    await speak(ann, "first");
+    await ann.keyboard.up("Space");
+    await ann.getByRole("button", { name: "Hold to talk", pressed: false }).waitFor();
+    await transcript(ann)
+      .getByText(/first question/i)
+      .waitFor();
+    await state(ann, "speaking");
+    expect(await sessionOf(ann)).toBe(session);
+    await ann.getByRole("button", { name: "Leave" }).click();
+    await ann.getByText("You left the call.").waitFor();
   });
 
   test("Where LiveKit can't be used, the toggle says what is missing.", async () => {
@@ -113,22 +142,6 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
     await page.getByText("Set LIVEKIT_URL.").waitFor();
     await page.getByText("WebSocket", { exact: true }).click();
     await page.getByText("Set LIVEKIT_URL.").waitFor({ state: "detached" });
-  });
-
-  test("A LiveKit server that is killed in mid-call comes back with the call: the page says so, and the session goes on.", async () => {
-    const page = await open(roomPath("server-lost", "Ann"));
-    await begin(page);
-    const session = await sessionOf(page);
-    const server = inject("stack").processes.find(({ name }) => name === "livekit");
-    if (server === undefined) throw new Error("the stack has no livekit");
-    process.kill(server.pid, "SIGKILL");
-    const agent = page.locator("[data-agent-state]");
-    await agent.filter({ hasText: "Reconnecting" }).waitFor();
-    await agent.filter({ hasText: "Listening" }).waitFor();
-    await speak(page, "first");
-    await page.getByText(/first question/i).waitFor();
-    await state(page, "speaking");
-    expect(await sessionOf(page)).toBe(session);
   });
 });
 
