@@ -33,8 +33,9 @@ export const DESK = { width: 1440, height: 900 };
 interface Options {
   size?: { width: number; height: number };
   theme?: "light" | "dark";
-  /** Without a GPU it draws a few frames a second, and takes the processor from everything else: off unless asked for. */
-  avatar?: boolean;
+  /** Without a GPU it draws a few frames a second, and takes the processor from everything else: off unless asked for, as it comes or
+   * with what was chosen of it. */
+  avatar?: boolean | object;
   /** What is done to the page's context before it is opened. */
   before?: (context: BrowserContext) => Promise<unknown>;
   /** What its console may complain of. */
@@ -103,7 +104,12 @@ export function inBrowser({ microphone = "scripted", hosts = () => [], kept = fa
     });
     contexts.push(context);
     if (microphone === "scripted") await context.addInitScript(scriptMicrophone);
-    if (!avatar) await context.addInitScript(() => localStorage.setItem("antiphon.avatar", '{"shown":false}'));
+    if (avatar !== true) {
+      const chosen = JSON.stringify(avatar || { shown: false });
+      await context.addInitScript((kept) => {
+        if (localStorage.getItem("antiphon.avatar") === null) localStorage.setItem("antiphon.avatar", kept);
+      }, chosen);
+    }
     await before?.(context);
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);

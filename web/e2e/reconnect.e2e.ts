@@ -1,48 +1,60 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
-import { describe, expect, inject, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
 import { begin, command, hasLiveKit, roomPath, type Shown, sessionOf, state } from "./call";
 import { speak } from "./microphone";
 
 const { open } = inBrowser();
 
-describe.each([
-  { mode: "WebSocket", path: "/", told: /Reconnecting/ },
-  ...(hasLiveKit()
-    ? [{ mode: "LiveKit", path: roomPath("comes-back", "Ann"), told: /Waiting for the agent|The agent is coming/ }]
-    : []),
-])("by $mode", ({ path, told }) => {
-  test("A call outlives that its page is loaded anew, with what was said, and that its gateway is killed: the page says so.", async () => {
-    const page = await open(path, { expected: /503/ }); // while no gateway has told yet that it is there
-    await begin(page);
-    await speak(page, "capital");
-    await page.getByText(/capital of France/i).waitFor();
-    await state(page, "speaking");
-    const session = await sessionOf(page);
+const WAYS = [
+  { path: "/", told: /Reconnecting/ },
+  ...(hasLiveKit() ? [{ path: roomPath("comes-back", "Ann"), told: /Waiting for the agent|The agent is coming/ }] : []),
+];
 
-    await page.reload();
-    await page.getByRole("button", { name: "Return to the call" }).click();
-    await page.getByText(/capital of France/i).waitFor();
-    await state(page, "listening");
-    expect(await sessionOf(page)).toBe(session);
+test("Calls by WebSocket and in a LiveKit room outlive that their pages are loaded anew, with what was said, and that their gateways are killed: the pages say so.", async () => {
+  const calls = await Promise.all(
+    WAYS.map(async ({ path, told }) => {
+      const page = await open(path, { expected: /503/ }); // while no gateway has told yet that it is there
+      await begin(page);
+      await page.getByRole("textbox").fill("Answer with the one word yes.");
+      await page.getByRole("textbox").press("Enter");
+      await page.getByText("Answer with the one word yes.").waitFor();
+      await state(page, "speaking");
+      const session = await sessionOf(page);
 
-    const states = await followStates(page);
-    process.kill(processOf(await gatewayOf(session)), "SIGKILL");
-    await expect.poll(async () => (await states()).join(", "), { timeout: 30_000 }).toMatch(told);
-    await state(page, "listening");
+      await page.reload();
+      await page.getByRole("button", { name: "Return to the call" }).click();
+      await page.getByText("Answer with the one word yes.").waitFor();
+      await state(page, "listening");
+      expect(await sessionOf(page)).toBe(session);
+      return { page, session, told, states: await followStates(page) };
+    }),
+  );
 
-    await speak(page, "first");
-    await page.getByText(/first question/i).waitFor();
-    await state(page, "speaking");
-    expect(await sessionOf(page)).toBe(session);
-    const { events } = await command<Shown>("show", session);
-    expect(events.filter(({ type }) => type === "session.resumed").length).toBeGreaterThan(0);
-    await page.getByRole("button", { name: "Leave" }).click();
-    await page.getByText("You left the call.").waitFor();
-    await page.reload();
-    await page.getByRole("button", { name: /^(Talk|Join)$/ }).waitFor(); // a call that is over is not offered
-  });
+  const gateways = await Promise.all(calls.map(({ session }) => gatewayOf(session)));
+  for (const gateway of new Set(gateways)) {
+    process.kill(processOf(gateway), "SIGKILL");
+    const lost = calls.filter((_, number) => gateways[number] === gateway);
+    for (const { states, told } of lost)
+      await expect.poll(async () => (await states()).join(", "), { timeout: 30_000 }).toMatch(told);
+    await Promise.all(calls.map(({ page }) => state(page, "listening")));
+  }
+
+  await Promise.all(
+    calls.map(async ({ page, session }) => {
+      await speak(page, "first");
+      await page.getByText(/first question/i).waitFor();
+      await state(page, "speaking");
+      expect(await sessionOf(page)).toBe(session);
+      await page.getByRole("button", { name: "Leave" }).click();
+      await page.getByText("You left the call.").waitFor();
+      await page.reload();
+      await page.getByRole("button", { name: /^(Talk|Join)$/ }).waitFor(); // a call that is over is not offered
+      const { events } = await command<Shown>("show", session);
+      expect(events.filter(({ type }) => type === "session.resumed").length).toBeGreaterThan(0);
+    }),
+  );
 });
 
 /** What the page says of the agent from now on, also where it says so for a moment only. */
