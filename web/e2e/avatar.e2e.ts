@@ -11,7 +11,7 @@ import { astray, framesOf, framesUntil, LIPS_READ, leads, sinceJoined } from "./
 import { speak } from "./microphone";
 import { ROOT } from "./paths";
 
-const { open } = inBrowser();
+const { open } = inBrowser({ webgl: true });
 let line: Line;
 beforeAll(async () => {
   line = await Line.to(Number(new URL(inject("stack").gateways[0] as string).port));

@@ -5,7 +5,7 @@ import { begin, sessionOf, state } from "./call";
 import { speak } from "./microphone";
 import { ROOT } from "./paths";
 
-const { open } = inBrowser();
+const { open } = inBrowser({ webgl: true });
 const SIZE = { width: 1200, height: 760 };
 /** Of the call: a face takes many bytes. */
 const CALL = { width: 1120, height: 680 };
