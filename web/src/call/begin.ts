@@ -16,6 +16,11 @@ export async function begin(
   fetchFace();
   const opening = open(wish, left?.back ?? null);
   const hearing = listen(hear);
+  // a call that can't begin leaves no microphone open
+  opening.catch(async () => {
+    const heard = await hearing;
+    if (heard instanceof Microphone) heard.close();
+  });
   const call = new Call(wish, await opening, left);
   forgetCall();
   setCurrent(call);

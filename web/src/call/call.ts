@@ -107,7 +107,8 @@ export class Call {
   async say(text: string): Promise<void> {
     await this.transport.say(text);
     this.typed++;
-    this.happened({ type: "typed", id: `typed-${this.typed}`, participant: this.transport.identity, text });
+    const id = `typed-${this.typed} ${performance.timeOrigin}`; // a line of the page before keeps its own
+    this.happened({ type: "typed", id, participant: this.transport.identity, text });
   }
 
   /** `device`: its id, "" for the browser's choice. What goes wrong is told in the state. */

@@ -90,7 +90,12 @@ export class Microphone {
       source = context.createMediaStreamSource(stream);
     }
     void context.resume();
-    await context.audioWorklet.addModule(captureWorklet);
+    try {
+      await context.audioWorklet.addModule(captureWorklet);
+    } catch (error) {
+      void context.close();
+      throw error;
+    }
     const node = new AudioWorkletNode(context, "antiphon-capture", { numberOfOutputs: 0 });
     const microphone = new Microphone(stream, context);
     node.port.onmessage = ({ data }: MessageEvent<FromCapture>) => {

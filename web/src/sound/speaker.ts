@@ -24,7 +24,12 @@ export class Speaker {
     const context = new AudioContext({ sampleRate: rate, latencyHint: "interactive" });
     void context.resume();
     if (context.audioWorklet === undefined) return Speaker.inMainThread(context, rate);
-    await context.audioWorklet.addModule(playoutWorklet);
+    try {
+      await context.audioWorklet.addModule(playoutWorklet);
+    } catch (error) {
+      void context.close();
+      throw error;
+    }
     const node = new AudioWorkletNode(context, "antiphon-playout", { numberOfInputs: 0, outputChannelCount: [1] });
     node.connect(context.destination);
     const speaker = new Speaker(context, (message, transfer = []) => node.port.postMessage(message, transfer), rate);

@@ -23,7 +23,9 @@ export function avatarChoice(): AvatarChoice {
 }
 
 export function choose(change: Partial<AvatarChoice>): void {
+  const { url } = avatarChoice();
   current = { ...avatarChoice(), ...change };
+  if (url.startsWith("blob:") && url !== current.url) URL.revokeObjectURL(url); // nobody can choose it again
   localStorage.setItem(KEY, JSON.stringify(current));
   for (const listener of listeners) listener();
 }

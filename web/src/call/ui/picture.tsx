@@ -35,7 +35,7 @@ export function usePicture(call: Call, snapshot: Snapshot): { open: (() => void)
     }
     const picture = await api.requestWindow({ width: 320, height: 300 });
     dress(picture.document);
-    picture.addEventListener("pagehide", () => setOpened(null));
+    picture.addEventListener("pagehide", () => setOpened((now) => (now === picture ? null : now)));
     setOpened(picture);
   };
   const may = api !== undefined || (document.pictureInPictureEnabled && video !== undefined);

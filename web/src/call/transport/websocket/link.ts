@@ -84,7 +84,13 @@ export class GatewayLink {
     if (this.done) return;
     const url = new URL(ticket.url, window.location.href);
     if (ticket.token) url.searchParams.set("token", ticket.token);
-    const socket = new WebSocket(url);
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(url);
+    } catch {
+      this.end(`This page may not connect to ${url.host}: from https it can be wss only (GATEWAY_PUBLIC_URL).`, true);
+      return;
+    }
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.error = null;

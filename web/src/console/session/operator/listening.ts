@@ -1,5 +1,5 @@
-import { authorization, BASE, problemOf } from "@/api/client";
-import { addressOf } from "@/console/session/data/read";
+import { api } from "@/api/client";
+import { answered } from "@/console/session/data/read";
 import { Speaker } from "@/sound/speaker";
 
 export type Hearing =
@@ -33,7 +33,9 @@ export class Listening {
   async begin(): Promise<void> {
     this.tell({ state: "connecting" });
     try {
-      this.speaker = await Speaker.open(RATE);
+      const speaker = await Speaker.open(RATE);
+      if (this.left) return void speaker.close();
+      this.speaker = speaker;
       await this.connect();
     } catch (error) {
       this.stop({ state: "failed", because: error instanceof Error ? error.message : String(error) });
@@ -100,13 +102,10 @@ export class Listening {
   }
 
   private async ask(): Promise<string> {
-    const wishes = { method: "POST", headers: authorization() };
-    const response = await fetch(BASE + addressOf(this.session, "/listen"), wishes);
-    if (!response.ok) throw await problemOf(response);
-    const { url, token }: { url: string; token: string } = await response.json();
+    const path = { session: this.session };
+    const { url, token } = await answered(api.POST("/v1/sessions/{session}/listen", { params: { path } }));
     const address = new URL(url);
     if (token) address.searchParams.set("token", token);
-    else address.searchParams.set("session", this.session);
     return address.href;
   }
 }

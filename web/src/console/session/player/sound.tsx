@@ -16,7 +16,13 @@ interface Props {
 export function Sound({ session, version, clock, onSilent }: Props) {
   const element = useRef<HTMLAudioElement>(null);
   const source = loadable(addressOf(session, `/audio.wav${version ? `?version=${version}` : ""}`));
-  useEffect(() => () => clock.attach(null), [clock]);
+  useEffect(
+    () => () => {
+      clock.pause(); // else it would run on by itself, on a page that is gone
+      clock.attach(null);
+    },
+    [clock],
+  );
   return (
     // biome-ignore lint/a11y/useMediaCaption: its words stand below, and light up as they sound
     <audio
