@@ -4,7 +4,7 @@ import { missing, type Signs } from "@/call/model/missing";
 import { qualityOf } from "@/call/model/quality";
 import { readingOf } from "@/call/model/reading";
 import { begun, reduce } from "@/call/model/state";
-import { type AgentLine, EMPTY, shown, type Transcript, told } from "@/call/model/transcript";
+import { type AgentLine, EMPTY, MOST_LINES, shown, type Transcript, told } from "@/call/model/transcript";
 
 type Step = [now: number, event: CallEvent];
 
@@ -85,6 +85,12 @@ describe("the transcript", () => {
   test("words that a newer interim of the same turn begins with are not shown twice meanwhile", () => {
     const transcript = following([0, heard("u1", "I want,")], [200, heard("u2", "i want to g", { final: false })]);
     expect(texts(transcript)).toEqual(["i want to g"]);
+  });
+
+  test("keeps the latest lines, however many a stranger types", () => {
+    const typed = (id: number): Step => [id, { type: "typed", id: `${id}`, participant: "eve", text: "again" }];
+    const { lines } = following(...Array.from({ length: MOST_LINES + 5 }, (_, id) => typed(id)));
+    expect([lines.length, lines[0]?.id]).toEqual([MOST_LINES, "5"]);
   });
 
   test("a typed message and a file stand where they were sent", () => {

@@ -44,6 +44,9 @@ export interface Transcript {
 
 export const EMPTY: Transcript = { lines: [], speaking: {} };
 
+/** Lines that are kept, the latest: anybody in a room may type without end. */
+export const MOST_LINES = 1000;
+
 /** What an event makes of it. `now`: ms. The same object where nothing changes. */
 export function told(transcript: Transcript, event: CallEvent, now: number): Transcript {
   switch (event.type) {
@@ -153,7 +156,7 @@ function each(transcript: Transcript, change: (line: Line) => Line): Transcript 
 
 function put(transcript: Transcript, line: Line): Transcript {
   const place = transcript.lines.findLastIndex((other) => other.at <= line.at) + 1;
-  return { ...transcript, lines: transcript.lines.toSpliced(place, 0, line) };
+  return { ...transcript, lines: transcript.lines.toSpliced(place, 0, line).slice(-MOST_LINES) };
 }
 
 /** The lines to show: words that a newer interim of the same turn begins with again are not shown twice. */

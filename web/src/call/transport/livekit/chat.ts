@@ -4,12 +4,15 @@ import type { CallEvent } from "@/call/model/events";
 const CHAT = "lk.chat";
 const FILES = "antiphon.files";
 const LARGEST_FILE = 5_000_000;
+/** Bytes of all that others have sent: the page holds them for as long as it is open. What comes after that is not taken. */
+const MOST_HELD = 100_000_000;
 const LONGEST = 4000;
 const LONGEST_NAME = 200;
 
 /** What people in a room type and hand each other. */
 export class Chat {
   private files = 0;
+  private held = 0;
 
   constructor(
     private readonly room: Room,
@@ -38,7 +41,9 @@ export class Chat {
   }
 
   private async received(reader: ByteStreamReader, participant: string): Promise<void> {
-    if ((reader.info.size ?? LARGEST_FILE + 1) > LARGEST_FILE) return;
+    const size = reader.info.size ?? Number.POSITIVE_INFINITY;
+    if (size > LARGEST_FILE || this.held + size > MOST_HELD) return;
+    this.held += size;
     const chunks = await reader.readAll().catch(() => null);
     if (chunks !== null) this.show(participant, reader.info.name, new Blob(chunks as BlobPart[]));
   }

@@ -12,6 +12,9 @@ import { LiveKitWords } from "@/call/transport/livekit/words";
 import type { Listener, Transport, Video, WayBack, Wish } from "@/call/transport/transport";
 import type { Microphone } from "@/sound/microphone";
 
+/** Characters of one utterance or reply; of what a stranger sends the rest is cut. */
+const LONGEST = 20_000;
+
 /** A call in a LiveKit room, by LiveKit's own conventions (docs/livekit-room.md). Only this folder knows its client. */
 export class LiveKitTransport implements Transport {
   readonly kind = "livekit";
@@ -156,7 +159,7 @@ export class LiveKitTransport implements Transport {
     let text = "";
     try {
       for await (const chunk of reader) {
-        text += chunk;
+        text = (text + chunk).slice(0, LONGEST);
         if (agent !== undefined && isAgent(agent)) this.words.agent(segment, text, false);
       }
     } catch {
