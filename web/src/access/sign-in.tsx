@@ -1,4 +1,4 @@
-import { useId, useState } from "react";
+import { useState } from "react";
 import { keepSigned } from "@/access/ticket";
 import { ApiError, api } from "@/api/client";
 import { Button } from "@/ui/button";
@@ -9,7 +9,6 @@ export function SignInForm({ onDone }: { onDone: () => void }) {
   const [key, setKey] = useState("");
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
-  const hint = useId();
 
   async function submit() {
     setBusy(true);
@@ -48,12 +47,13 @@ export function SignInForm({ onDone }: { onDone: () => void }) {
         value={key}
         onChange={(event) => setKey(event.target.value)}
         error={problem || undefined}
-        aria-describedby={hint}
+        hint={
+          <>
+            An admin gives you one. On the machine itself,{" "}
+            <code className="font-mono">antiphon key add NAME --role admin</code> makes the first.
+          </>
+        }
       />
-      <p id={hint} className="text-sm text-muted">
-        An admin gives you one. On the machine itself,{" "}
-        <code className="font-mono">antiphon key add NAME --role admin</code> makes the first.
-      </p>
       <Button type="submit" tone="primary" disabled={busy || key.trim() === ""}>
         {busy ? "Signing in" : "Sign in"}
       </Button>
@@ -62,7 +62,7 @@ export function SignInForm({ onDone }: { onDone: () => void }) {
 }
 
 /** In place of everything, where the API lets nobody in without a key. The address stays: after it, the page that was meant is there. */
-export function SignInPage({ onDone, onBack }: { onDone: () => void; onBack?: () => void }) {
+export function SignInPage({ onDone }: { onDone: () => void }) {
   return (
     <main className="mx-auto flex min-h-dvh w-full max-w-sm flex-col justify-center gap-6 px-4 py-10">
       <header className="flex items-center gap-3">
@@ -70,11 +70,6 @@ export function SignInPage({ onDone, onBack }: { onDone: () => void; onBack?: ()
         <h1 className="text-xl font-semibold tracking-tight">Sign in to Antiphon</h1>
       </header>
       <SignInForm onDone={onDone} />
-      {onBack ? (
-        <Button tone="quiet" onClick={onBack}>
-          Back
-        </Button>
-      ) : null}
     </main>
   );
 }

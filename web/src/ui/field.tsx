@@ -22,7 +22,11 @@ function Labelled({ id, label, hint, error, hideLabel, children }: Shared & { id
       </label>
       {children}
       {error || hint ? (
-        <p id={`${id}-note`} className={clsx("text-xs", error ? "text-bad" : "text-muted")}>
+        <p
+          id={`${id}-note`}
+          role={error ? "alert" : undefined}
+          className={clsx("text-xs", error ? "text-bad" : "text-muted")}
+        >
           {error || hint}
         </p>
       ) : null}

@@ -35,10 +35,11 @@ export function DeadLetters() {
   const retry = useMutation({
     mutationFn: async ({ id }: Letter) => {
       const { data } = await api.POST("/v1/dead-letters/{letter}/retry", { params: { path: { letter: id } } });
-      return { id, words: data?.detail ?? "", good: data?.outcome === "OK" };
+      const good = data?.outcome === "OK";
+      return { id, words: `${good ? "" : "Not retried: "}${data?.detail ?? ""}`, good };
     },
     onSuccess: setSaid,
-    onError: (error, { id }) => setSaid({ id, words: error.message, good: false }),
+    onError: (error, { id }) => setSaid({ id, words: `Not retried: ${error.message}`, good: false }),
     onSettled: renew,
   });
   const discard = useMutation({
@@ -46,7 +47,7 @@ export function DeadLetters() {
       await api.DELETE("/v1/dead-letters/{letter}", { params: { path: { letter: id } } });
     },
     onSuccess: (_, { job }) => setSaid({ id: "", words: `${job} is put away for good`, good: true }),
-    onError: (error, { id }) => setSaid({ id, words: error.message, good: false }),
+    onError: (error, { id }) => setSaid({ id, words: `Not discarded: ${error.message}`, good: false }),
     onSettled: () => {
       setAsked(null);
       return renew();
@@ -147,7 +148,7 @@ function Row({
         </p>
         {said ? (
           <p role="status" className="mt-1 text-xs text-bad">
-            Not retried: {said.words}
+            {said.words}
           </p>
         ) : null}
       </div>

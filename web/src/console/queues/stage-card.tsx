@@ -16,6 +16,8 @@ import { Card, Chip } from "@/ui/surface";
 
 const COLOURS = { stt: "text-part-stt", llm: "text-part-llm", tts: "text-part-tts" };
 const EDGES = { good: "", warn: "border-warn", bad: "border-bad" };
+/** Read aloud when it changes; the sentence itself, with its figures, changes each second. */
+const TOLD = { good: "", warn: "jobs wait long", bad: "no worker is running" };
 
 /** One stage: its queue, its workers, its last minutes. Red where nobody works for it. */
 export function StageCard({ row, looks }: { row: StageRow; looks: readonly Look[] }) {
@@ -27,6 +29,9 @@ export function StageCard({ row, looks }: { row: StageRow; looks: readonly Look[
       className={EDGES[verdict.mood]}
       aside={<Chip mood={verdict.mood}>{count(present(row.workers).length, "worker")}</Chip>}
     >
+      <p role="status" className="sr-only">
+        {TOLD[verdict.mood] && `${name}: ${TOLD[verdict.mood]}`}
+      </p>
       <Advice verdict={verdict} />
       <div className="grid grid-cols-2 gap-x-4 gap-y-1 px-4 pt-3">
         <Figure name="Waiting" of={row.queued} />
@@ -55,10 +60,7 @@ export function StageCard({ row, looks }: { row: StageRow; looks: readonly Look[
 function Advice({ verdict: { mood, words, command } }: { verdict: Verdict }) {
   if (mood === "good") return <p className="px-4 pt-3 text-sm text-muted">{words}</p>;
   return (
-    <p
-      role="status"
-      className={clsx("px-4 py-3 text-sm", mood === "bad" ? "bg-bad-wash text-bad" : "bg-warn-wash text-warn")}
-    >
+    <p className={clsx("px-4 py-3 text-sm", mood === "bad" ? "bg-bad-wash text-bad" : "bg-warn-wash text-warn")}>
       {words} {command ? <code className="whitespace-nowrap font-mono text-xs">{command}</code> : null}
     </p>
   );

@@ -52,7 +52,7 @@ export function EventsPanel({ session, clock, buffer, complete, failed, again, c
         </IconButton>
       </FilterBar>
       <p className="flex items-center justify-between gap-2 px-4 pb-2 text-xs text-muted">
-        <span aria-live="polite">
+        <span aria-live={shown.length === events.length ? "off" : "polite"}>
           {shown.length === events.length ? `${events.length} events` : `${shown.length} of ${events.length} events`}
           {complete || failed !== null ? "" : ", more to come"}
         </span>

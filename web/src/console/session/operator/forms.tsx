@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { api } from "@/api/client";
 import { answered } from "@/console/session/data/read";
 import { stateAt } from "@/console/session/data/session";
@@ -10,10 +10,16 @@ import { Failed, Loading } from "@/ui/state";
 
 type Done = (receipt: Receipt) => void;
 
-/** Something asked of the session. Sent again, after an answer that was lost, it is the same request. */
+/** Something asked of the session. Sent again as it is, after an answer that was lost, it is the same request. */
 function useAsk<Body>(onDone: Done, send: (body: Body, header: { "idempotency-key": string }) => Promise<Receipt>) {
-  const [key] = useState(() => Math.random().toString(36).slice(2) + Date.now().toString(36));
-  return useMutation({ mutationFn: (body: Body) => send(body, { "idempotency-key": key }), onSuccess: onDone });
+  const keys = useRef(new Map<string, string>());
+  const keyOf = (body: Body) => {
+    const asked = JSON.stringify(body);
+    const key = keys.current.get(asked) ?? Math.random().toString(36).slice(2) + Date.now().toString(36);
+    keys.current.set(asked, key);
+    return key;
+  };
+  return useMutation({ mutationFn: (body: Body) => send(body, { "idempotency-key": keyOf(body) }), onSuccess: onDone });
 }
 
 /** As much as a caller may type at once. */
