@@ -94,7 +94,8 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """Jobs that came while a worker waited. `time`: the log's when they did; of no meaning when none came."""
+    """Jobs that came while a worker waited. `time`: the log's when they were read here, which is late on a busy machine; of no
+    meaning when none came."""
 
     deliveries: list[Delivery]
     time: Micros

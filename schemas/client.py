@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
 
+from schemas.events import CommitReason
 from schemas.text.clean import one_line, plain, well_formed
 
 START_WITHIN = 10.0
@@ -144,12 +145,15 @@ class ClearMessage(_ToClient):
 
 
 class TurnMessage(_ToClient):
-    """A turn ended: `how` and `reason` as in `turn.ended` (schemas/events.py). `heard`: the reply as the user heard it."""
+    """A turn ended: `how` and `reason` as in `turn.ended`, `why` it was answered as in `turn.committed` (schemas/events.py), ""
+    where nothing was to be answered. A `filler` bridges the wait for another turn's answer. `heard`: the reply as the user heard
+    it."""
 
     type: Literal["turn"] = "turn"
     turn: int
     how: Literal["played", "interrupted", "dropped", "failed", "expired"]
     reason: str
+    why: CommitReason | Literal[""] = ""
     heard: str
 
 

@@ -12,6 +12,7 @@ from schemas.client import (
 )
 from schemas.events import (
     ClipReady,
+    CommitReason,
     Event,
     MessageReceived,
     PlaybackStarted,
@@ -50,6 +51,7 @@ class Narrator:
         self._figures: dict[int, dict[str, float]] = {}
         self._spoken: dict[int, float] = {}
         """When the last speech of each turn ended that is committed: seconds of the log."""
+        self._why: dict[int, CommitReason] = {}
 
     def remember(self, event: Event) -> None:
         """Keep what later messages refer to."""
@@ -75,6 +77,7 @@ class Narrator:
             case TurnCommitted():
                 self._figures.setdefault(turn, {})["end_of_turn"] = event.delay
                 self._figures[turn].pop("first_sound", None)
+                self._why[turn] = event.why
                 self._spoken[turn] = event.happened - event.delay
             case PlaybackStarted() if turn in self._spoken:
                 took = max(0.0, event.happened - self._spoken[turn])
@@ -97,11 +100,12 @@ class Narrator:
             case MessageReceived() if event.turn is None and event.text.strip():
                 return [_written(event)]
             case TurnEnded():
-                for key in [key for key in self._sentences if key[0] <= event.turn]:
-                    del self._sentences[key]
-                of_turn = [name for name in self._utterances if self._utterances[name][0] == event.turn]
-                ended = TurnMessage(turn=event.turn, how=event.how, reason=event.reason, heard=event.heard)
-                return [*self._withdrawn(of_turn), *self._metrics(event.turn), ended]
+                why = self._why.pop(event.turn, "")
+                told = [*self._withdrawn(self._of_turn(event.turn)), *self._metrics(event.turn)]
+                self._forget(event.turn, before=why != "filler")
+                return [
+                    *told, TurnMessage(turn=event.turn, how=event.how, reason=event.reason, why=why, heard=event.heard)
+                ]  # fmt: skip
             case SessionResumed() | SessionRewound() | SessionEnded():
                 return self._withdrawn([name for name in self._interim if name not in self._utterances])
             case _:
@@ -109,15 +113,26 @@ class Narrator:
         return []
 
     def _metrics(self, turn: int) -> list[ToClient]:
-        figures = self._figures.pop(turn, {})
-        for old in [other for other in self._figures if other < turn]:
-            del self._figures[old]
-        self._spoken = {other: at for other, at in self._spoken.items() if other > turn}
+        figures = self._figures.get(turn, {})
         if "tts" not in figures:
             return []  # nothing was answered
         return [
             MetricsMessage.model_validate({"turn": turn} | {name: round(value, 4) for name, value in figures.items()})
         ]
+
+    def _of_turn(self, turn: int) -> list[str]:
+        return [name for name in self._utterances if self._utterances[name][0] == turn]
+
+    def _forget(self, turn: int, before: bool) -> None:
+        """What was kept of a turn that is over; `before`: and of those before it. A filler's comes before the answer's end."""
+
+        def over(other: int) -> bool:
+            return other == turn or (before and other < turn)
+
+        self._sentences = {key: said for key, said in self._sentences.items() if not over(key[0])}
+        self._figures = {other: figures for other, figures in self._figures.items() if not over(other)}
+        self._spoken = {other: at for other, at in self._spoken.items() if not over(other)}
+        self._why = {other: why for other, why in self._why.items() if not over(other)}
 
     def sentence(self, turn: int, generation: int, index: int) -> SentenceMessage:
         """The sentence that is about to sound."""

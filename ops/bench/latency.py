@@ -130,11 +130,15 @@ async def _converse(caller: Person, script: list[Turn], progress: Any) -> list[T
         timed.append(Timed(turn, latency, cut_in, caller.session, sentence.turn if sentence else None))
         if progress:
             progress(turn.name, latency, cut_in)
-        if cut_in or not await caller.wait_for(TurnMessage, _REPLY, began, lambda ended: ended.how != "dropped"):
+        if cut_in or not await caller.wait_for(TurnMessage, _REPLY, began, _answered):
             break
         await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + 0.7)
     await caller.hang_up()
     return timed
+
+
+def _answered(ended: TurnMessage) -> bool:
+    return ended.how != "dropped" and ended.why != "filler"
 
 
 async def _first_sound(caller: Person, began: float, last_sample: float) -> float | None:

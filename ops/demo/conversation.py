@@ -112,8 +112,10 @@ async def _speaking(caller: Person, since: float) -> None:
 
 
 async def _finished(caller: Person, since: float) -> bool:
-    """Wait for the end of the reply, in the log and in the ear."""
-    ended = await caller.wait_for(TurnMessage, _REPLY, since, lambda turn: turn.how in ("played", "failed", "expired"))
+    """Wait for the end of the reply, in the log and in the ear. "One moment, please." is none."""
+    ended = await caller.wait_for(
+        TurnMessage, _REPLY, since, lambda turn: turn.how in ("played", "failed", "expired") and turn.why != "filler"
+    )
     await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + _MANNERS)
     return ended is not None and ended.how == "played"
 

@@ -120,7 +120,10 @@ async def _until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
             if isinstance(message, TurnMessage | SentenceMessage | TranscriptMessage | WordsMessage)
         ]
         last = max([last_sample, caller.silent_at, *news])
-        ended = [when for when, message in caller.messages if isinstance(message, TurnMessage) and when > last_sample]
+        ended = any(
+            isinstance(message, TurnMessage) and message.why != "filler" and when > last_sample
+            for when, message in caller.messages
+        )
         if now - last > (_QUIET if ended else wait):
             return
         await asyncio.sleep(0.05)

@@ -137,13 +137,13 @@ class RedisBus(RedisAdmitting, RedisOutside, Bus):
             bells = {stream: last_ids[partition] for stream, partition in streams.items()}
             await self._server.read_streams(bells, 1, timeout, doorbell=True)
             return Handed([], Micros(0))
-        asked, rows = await self._server.new_entries(list(streams), keys.GROUP, consumer, each, timeout)
+        asked, read, rows = await self._server.new_entries(list(streams), keys.GROUP, consumer, each, timeout)
         handed = [_handed(entry, flat, streams[name]) for name, entries in rows for entry, flat in entries]
         deliveries = [delivery for delivery in handed if delivery]
         if any(delivery.enqueued <= asked for delivery in deliveries):  # they lay there, and may have become void
             outcomes = await self.renew(stage, consumer, deliveries)
             deliveries = [d for d, outcome in zip(deliveries, outcomes, strict=True) if outcome is Outcome.OK]
-        return Handed(deliveries, max([asked, *(delivery.enqueued for delivery in deliveries)]))
+        return Handed(deliveries, max([read, *(delivery.enqueued for delivery in deliveries)]))
 
     async def renew(self, stage: Stage, consumer: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         by_partition: dict[int, list[Delivery]] = {}

@@ -48,7 +48,7 @@ class Server(Protocol):
     ) -> Rows: ...
     async def new_entries(
         self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
-    ) -> tuple[Micros, Rows]: ...
+    ) -> tuple[Micros, Micros, Rows]: ...
 
 
 class _Common(ABC):
@@ -184,9 +184,9 @@ class SingleServer(_Common):
 
     async def new_entries(
         self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
-    ) -> tuple[Micros, Rows]:
+    ) -> tuple[Micros, Micros, Rows]:
         """Entries nobody was given yet, up to `count` of each stream, now `consumer`'s; none after `timeout` seconds, or when
-        the group is gone: `take` makes it again. Before them the server's time, µs, when it was asked."""
+        the group is gone: `take` makes it again. Before them the server's time, µs, when it was asked and when they were read."""
         block = ("COUNT", count, "BLOCK", max(1, int(timeout * 1000)))
         command: tuple[Argument, ...] = (
             "XREADGROUP",
@@ -199,11 +199,11 @@ class SingleServer(_Common):
             *(">" for _ in streams),
         )
         try:
-            asked, answer = await self._try(lambda: self._blocking.read_dated(timeout, *command))
-            return asked, _rows(answer)
+            asked, read, answer = await self._try(lambda: self._blocking.read_dated(timeout, *command))
+            return asked, read, _rows(answer)
         except BusError as error:
             if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
-                return Micros(0), []
+                return Micros(0), Micros(0), []
             raise
 
 
@@ -252,7 +252,7 @@ class ClusterServer(_Common):
 
     async def new_entries(
         self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
-    ) -> tuple[Micros, Rows]:
+    ) -> tuple[Micros, Micros, Rows]:
         raise NotImplementedError("a cluster's bells are apart; see hands_over")
 
     async def _read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool) -> Rows:

@@ -7,6 +7,7 @@ loop per call, of which a voice turn makes a dozen.
 
 import asyncio
 import ssl
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -233,15 +234,18 @@ class Blocking:
         async with self._lent() as link:
             return await link.send(command, block)
 
-    async def read_dated(self, block: float, *command: str | bytes | int) -> tuple[Micros, Answer]:
-        """The same, after the server's time when it began to wait, µs."""
+    async def read_dated(self, block: float, *command: str | bytes | int) -> tuple[Micros, Micros, Answer]:
+        """The same, after the server's time when it began to wait, and what that has become when the answer is read here, both
+        in µs. A process that gets no processor reads late, and nobody but itself can know."""
         async with self._lent() as link:
             first, second = link.send_together(("TIME",), command, block)
             second.add_done_callback(
                 lambda answer: answer.cancelled() or answer.exception()
             )  # if nobody comes that far
             seconds, micros = await first
-            return Micros(int(seconds) * 1_000_000 + int(micros)), await second
+            asked, since = int(seconds) * 1_000_000 + int(micros), time.monotonic_ns()
+            answer = await second
+            return Micros(asked), Micros(asked + (time.monotonic_ns() - since) // 1000), answer
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[Link]:

@@ -76,7 +76,7 @@ RECORDED: list[tuple[ToClient, str]] = [
     ),
     (
         TurnMessage(turn=2, how="interrupted", reason="barge_in", heard=""),
-        '{"type":"turn","turn":2,"how":"interrupted","reason":"barge_in","heard":""}',
+        '{"type":"turn","turn":2,"how":"interrupted","reason":"barge_in","why":"","heard":""}',
     ),
     (
         ErrorMessage(code="stt_bad_status", message="STT_BASE_URL answered 500", fatal=False),

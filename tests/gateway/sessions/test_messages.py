@@ -17,6 +17,7 @@ from schemas.events import (
     Event,
     MessageReceived,
     PlaybackStarted,
+    ReplySentence,
     SessionEnded,
     SessionResumed,
     SessionRewound,
@@ -185,3 +186,26 @@ def test_how_long_an_answer_took_is_told_before_its_end() -> None:
     told = [message for event in events for message in narrator.messages(event)]
     assert [type(message) for message in told] == [MetricsMessage, TurnMessage]
     assert told[0] == MetricsMessage(turn=1, end_of_turn=0.4, tts=0.06, first_sound=0.65)
+
+
+def test_a_filler_takes_nothing_from_the_answer_it_bridges() -> None:
+    """It is told as one, ends first, and the answer's sentence and figures are told after it all the same."""
+    narrator = Narrator()
+    events: list[Event] = [
+        TurnCommitted(turn=1, why="end_of_turn", delay=0.4, at=Micros(10_000_000)),
+        TurnCommitted(turn=2, why="filler", at=Micros(12_000_000)),
+        ReplySentence.model_construct(turn=1, generation=0, index=0, text="Paris."),
+        TurnEnded(turn=2, how="played", heard="One moment, please."),
+    ]
+    told = [message for event in events for message in narrator.messages(event)]
+    assert told == [TurnMessage(turn=2, how="played", reason="", why="filler", heard="One moment, please.")]
+    assert narrator.sentence(1, 0, 0).text == "Paris."
+    events = [
+        ClipReady.model_construct(turn=1, index=0, part=0, took=0.06),
+        PlaybackStarted(turn=1, index=0, at=Micros(14_000_000)),
+        TurnEnded(turn=1, how="played", heard="Paris."),
+    ]
+    assert [message for event in events for message in narrator.messages(event)] == [
+        MetricsMessage(turn=1, end_of_turn=0.4, tts=0.06, first_sound=4.4),
+        TurnMessage(turn=1, how="played", reason="", why="end_of_turn", heard="Paris."),
+    ]

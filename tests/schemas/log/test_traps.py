@@ -1,6 +1,8 @@
 """The known traps of Redis Streams (design 3.2), each on a real server."""
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -162,6 +164,27 @@ async def test_a_job_goes_to_one_of_those_who_wait(bus: RedisBus, raw: redis.asy
     async with asyncio.timeout(10.0):
         [task] = waiting
         assert [delivery.job.id for delivery in (await task).deliveries] == ["k"]
+
+
+async def test_who_reads_late_says_so(bus: RedisBus, valkey: Valkey, raw: redis.asyncio.Redis) -> None:
+    """A job that waited for a worker's process to get the processor has waited, though the log handed it over at once."""
+    assert not await take(bus, "llm")
+    waiting = asyncio.create_task(bus.wait("llm", "w1", {0: "0-0"}, 1, 30.0))
+    while not (await raw.info("clients"))["blocked_clients"]:
+        await asyncio.sleep(0.01)
+
+    async def publish() -> None:
+        elsewhere = RedisBus(valkey.url)
+        await elsewhere.start()
+        await (await Gateway(elsewhere).open()).publish(llm("j"))
+        await elsewhere.aclose()
+
+    publishing = threading.Thread(target=lambda: asyncio.run(publish()))
+    publishing.start()
+    publishing.join()
+    time.sleep(0.2)  # noqa: ASYNC251 (the process that gets no processor)
+    handed = await waiting
+    assert handed.time - handed.deliveries[0].enqueued >= 200_000
 
 
 async def test_what_lay_there_is_looked_at_before_it_is_handed_over(bus: RedisBus) -> None:

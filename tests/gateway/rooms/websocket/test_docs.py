@@ -30,7 +30,7 @@ from schemas.client import (
     from_gateway,
 )
 from schemas.config.agent import Limits
-from schemas.events import Stage
+from schemas.events import CommitReason, Stage
 
 DOCS = (Path(gateway.__file__).parents[1] / "docs" / "websocket.md").read_text()
 GATEWAY = Path(gateway.__file__).parent
@@ -80,7 +80,7 @@ def test_the_values_are_those_of_the_classes() -> None:
     """A field that takes only some values says which."""
     heard, said = rows("From the gateway"), rows("From the client")
     assert CODE.findall(heard["state"][1]) == values(StateMessage, "state")
-    assert CODE.findall(heard["turn"][1])[:-1] == values(TurnMessage, "how")
+    assert CODE.findall(heard["turn"][1]) == [*values(TurnMessage, "how"), "why", *get_args(CommitReason), "heard"]
     *rates, last = values(StartMessage, "rate")
     assert f"`rate` is {', '.join(map(str, rates))} or {last}:" in DOCS
     assert said["message"][0] == f"`text` (≤ {LONGEST_MESSAGE} characters)"

@@ -221,7 +221,9 @@ export interface components {
         };
         /**
          * TurnMessage
-         * @description A turn ended: `how` and `reason` as in `turn.ended` (schemas/events.py). `heard`: the reply as the user heard it.
+         * @description A turn ended: `how` and `reason` as in `turn.ended`, `why` it was answered as in `turn.committed` (schemas/events.py), ""
+         *     where nothing was to be answered. A `filler` bridges the wait for another turn's answer. `heard`: the reply as the user heard
+         *     it.
          */
         TurnMessage: {
             /**
@@ -233,6 +235,7 @@ export interface components {
             /** @enum {string} */
             how: "played" | "interrupted" | "dropped" | "failed" | "expired";
             reason: string;
+            why: ("end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler") | "";
             heard: string;
         };
         /**
