@@ -226,7 +226,14 @@ def _utterance(utterance: Utterance, state: SessionState, spoken: Spoken | None)
 def _sentence(turn: Turn, sentence: Sentence, timing: Timing) -> SentenceView:
     stretches = timing.played[turn.id].get(sentence.index, [])
     words = [_word(word, stretches, sentence.finished) for word in timing.words_of(turn, sentence)]
-    heard = sentence.text if sentence.finished else " ".join(word.word for word in words if word.heard)
+    if sentence.finished:
+        heard = sentence.text
+    elif turn.end is not None:  # the gateway said so, to the word: it knows what had come to be played
+        heard = _told_of(turn, sentence) if stretches else ""
+        count = len(heard.split())
+        words = [word.model_copy(update={"heard": place < count}) for place, word in enumerate(words)]
+    else:
+        heard = " ".join(word.word for word in words if word.heard)
     last = stretches[-1] if stretches else None
     return SentenceView(
         index=sentence.index,
@@ -237,6 +244,16 @@ def _sentence(turn: Turn, sentence: Sentence, timing: Timing) -> SentenceView:
         words=words,
         cut=turn.end is not None and not sentence.finished,
     )
+
+
+def _told_of(turn: Turn, sentence: Sentence) -> str:
+    """What of a sentence that was cut stands in its turn's `heard`: what is left after the sentences before it."""
+    sentences = turn.reply.sentences if turn.reply is not None else {}
+    left = turn.heard
+    for index, before in sorted(sentences.items()):
+        if index < sentence.index:
+            left = left.removeprefix(before.text).lstrip()
+    return left
 
 
 def _word(word: Word, stretches: list[Played], finished: bool) -> WordView:

@@ -7,7 +7,7 @@ import pytest
 
 from api.house import House
 from schemas.codec import event_from_json
-from schemas.events import Event, MessageReceived, ParticipantJoined, TurnCommitted
+from schemas.events import Event, MessageReceived, ParticipantJoined, TurnCommitted, TurnEnded
 from schemas.log import MemoryBus
 from tests.api.sessions import XSS, golden, keep, open_session
 
@@ -27,6 +27,18 @@ async def test_a_session_is_told_whole(client: httpx2.AsyncClient, house: House)
     assert (heard[0]["start_s"], heard[-1]["end_s"]) == (2.605, 3.805)
     assert [note["kind"] for note in first["notes"]] == ["interruption"]
     assert second["how"] == "played"
+
+
+async def test_words_were_heard_as_the_turn_says(client: httpx2.AsyncClient, house: House) -> None:
+    """Where a turn ended, what its gateway knew to be heard stands, not what the clock alone would allow."""
+    events = golden("barge_in")
+    place = next(place for place, event in enumerate(events) if isinstance(event, TurnEnded))
+    events[place] = events[place].model_copy(update={"heard": "Once upon"})
+    await keep(house, "s1", events)
+    story, *others = (await client.get("/v1/sessions/s1")).json()["turns"][0]["sentences"]
+    assert story["heard"] == "Once upon"
+    assert [word["word"] for word in story["words"] if word["heard"]] == ["Once", "upon"]
+    assert [one["heard"] for one in others] == [""] * len(others)
 
 
 async def test_what_waits_is_shown(client: httpx2.AsyncClient, house: House) -> None:
