@@ -34,19 +34,25 @@ def add(
     from schemas.access.new_key import new_key
     from schemas.errors import SettingsError
 
-    async def work(log: "Bus") -> "tuple[ApiKey, str]":
+    async def work(log: "Bus") -> "tuple[ApiKey, str, bool]":
         key, shown = new_key(name, role, await log.now())
         if not await log.add_key(key):
             raise SettingsError(f"there are {MOST} keys already; remove some first")
         await _record(log, "key add", f"key={key.key} name={key.name} role={key.role}")
-        return key, shown
+        return key, shown, any(other.role == "admin" for other in await log.keys())
 
-    key, shown = _ask(work)
+    key, shown, administered = _ask(work)
     if json:
         console.emit({"id": key.key, "name": key.name, "role": key.role, "key": shown})
         return
     print(shown)
     console.err.print(f"{key.key}: {key.name}, {key.role}. This key is shown once; whoever has it is {key.name}.")
+    if not administered:
+        console.err.print(
+            "From now on everybody needs a key, and none is an admin's: nobody can make keys or change agents in the console. "
+            f"`{console.me()} key add NAME --role admin` makes one.",
+            style="yellow",
+        )
 
 
 def list_all(json: Json = False) -> None:

@@ -1,5 +1,6 @@
 """The command line: what a person or a script can rely on, command by command."""
 
+import asyncio
 import importlib
 import inspect
 import json
@@ -277,6 +278,25 @@ async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: 
     }  # fmt: skip
     assert "noeviction" in findings["memory"].advice
     await raw.aclose()
+
+
+async def test_the_first_key_shuts_nobody_out_unsaid(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
+    """Who makes a caller's key before an admin's is told what that ends, and how to go on; keys are listed and removed."""
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+
+    async def key(*arguments: str) -> tuple[int, str, str]:
+        return await asyncio.to_thread(invoke, "key", *arguments)
+
+    _, shown, told = await key("add", "app", "--role", "caller")
+    assert shown.startswith("antiphon_")
+    assert "key add NAME --role admin" in " ".join(told.split())
+    _, _, told = await key("add", "boss", "--role", "admin")
+    assert "--role admin" not in told
+    rows = json.loads((await key("list", "--json"))[1])["keys"]
+    assert [(row["name"], row["role"]) for row in rows] == [("app", "caller"), ("boss", "admin")]
+    assert (await key("remove", rows[0]["id"]))[0] == 0
+    code, _, error = await key("remove", rows[0]["id"])
+    assert (code, "there is no key" in error) == (console.USAGE, True)
 
 
 def test_a_token_lets_in_whom_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
