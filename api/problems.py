@@ -76,7 +76,8 @@ def handle_problems(app: FastAPI) -> None:
             allowed = ", ".join(_methods(request))
             detail = f"{request.method[:20]} is nothing that can be done here; {allowed} is"
             return _answer(405, "method", detail, headers={"Allow": allowed})
-        detail = str(error.detail)
+        unrouted = error.status_code == 404 and error.detail == HTTPStatus.NOT_FOUND.phrase
+        detail = "nothing is at this path; /v1/openapi.json lists what there is" if unrouted else str(error.detail)
         return _answer(error.status_code, _code(error.status_code), detail, headers=error.headers)
 
     async def log_away(_: Request, error: Exception) -> JSONResponse:

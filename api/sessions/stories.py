@@ -159,10 +159,12 @@ class Stories:
             self._forget(next(iter(self._kept)))
 
     async def state_at(self, session: str, seq: int | None) -> SessionState:
-        """The session after event `seq`; None: after the last."""
+        """The session after event `seq`; None: after the last. Problem 404: there is no such event."""
         story = await self.told(session)
-        if seq is None or seq >= story.state.seq:
+        if seq is None or seq == story.state.seq:
             return story.state
+        if seq > story.state.seq:
+            raise Problem(404, "missing", f"{session} has events 1 to {story.state.seq}; there is no event {seq}")
         state = story.state_before(seq)
 
         def go_on(page: list[Event]) -> bool:

@@ -82,6 +82,8 @@ async def test_the_state_at_any_event(client: httpx2.AsyncClient, house: House) 
     last = (await client.get("/v1/sessions/s1/state")).json()
     assert (early["seq"], early["ended"]) == (3, None)
     assert (last["ended"], last["messages"][-1]["content"]) == ("hang_up", "I'm Ada. And you?")
+    beyond = await client.get("/v1/sessions/s1/state?at=9999")
+    assert (beyond.status_code, f"s1 has events 1 to {last['seq']}" in beyond.json()["detail"]) == (404, True)
 
 
 async def test_the_state_in_the_middle_of_a_long_session(client: httpx2.AsyncClient, house: House) -> None:
