@@ -205,8 +205,11 @@ class Captions:
             return
         segment = self._segments.get(utterance)
         if message.final and segment is not None and utterance in self._guessed and message.replaces is None:
-            yield self._text(segment)  # it did not carry the earlier words after all
+            if segment in self._open:
+                yield self._text(segment)  # it did not carry the earlier words after all
             segment = None
+        if segment is not None and segment not in self._open and (message.turn or 0) > (segment.turn or 0):
+            segment = None  # it began in a turn that was answered meanwhile, and belongs to a later one
         if segment is None:
             segment = self._segment(message)
             self._segments[utterance] = segment
@@ -255,9 +258,11 @@ class Captions:
         return UserText(segment.participant, segment.id, segment.text, final, self._wall())
 
     def _settle(self, turn: int | None) -> Iterator[Fact]:
-        """Nothing of this turn, or of an earlier one, will be replaced any more (None: of any)."""
+        """Nothing of this turn, or of an earlier one, will be replaced any more (None: of any). What is still being said stays:
+        it has interim words only, and may belong to the next turn by its end."""
         for segment in list(self._open):
-            if turn is None or (segment.turn is not None and segment.turn <= turn):
+            said = bool(segment.text) and segment.turn is not None
+            if turn is None or (said and (segment.turn or 0) <= turn):
                 self._open.remove(segment)
                 if segment.text or segment.shown:
                     yield self._text(segment, final=True)

@@ -115,6 +115,30 @@ def test_noise_is_not_told_unless_something_was_shown() -> None:
     assert texts(one.take(transcript("u2", "", turn=2), 0, 0)) == [("x-u2", "", True)]
 
 
+def test_words_that_end_in_a_later_turn_than_they_began_in_are_told() -> None:
+    """Whoever speaks on while an answer begins to sound is told of once, with all words, whoever else has the floor."""
+    one = captions()
+    one.take(transcript("b1", "Well", turn=2, final=False, who="bob"), 0, 0)
+    assert texts(one.take(transcript("a1", "What", turn=1, final=False), 0, 0)) == [("x-a1", "What", False)]
+    assert texts(one.take(sentence(0, "Paris.", turn=1), 0, 0)) == []
+    assert texts(one.take(ended(1, "interrupted"), 0, 0)) == []
+    whole = "What colour is the sky?"
+    assert texts(one.take(transcript("a1", whole, turn=2), 0, 0)) == [("x-a1", whole, False)]
+    assert ("x-a1", whole, True) in texts(one.take(sentence(0, "Blue.", turn=2), 0, 0))
+
+
+def test_a_guess_is_no_reason_to_lose_words() -> None:
+    """An interim taken for more of what was answered meanwhile has a line of its own by its end."""
+    one = captions()
+    one.take(transcript("b1", "Well", turn=3, final=False, who="bob"), 0, 0)
+    one.take(transcript("a1", "Hello."), 0, 0)
+    one.take(transcript("a2", "Hello. What", final=False), 0, 0)
+    assert texts(one.take(sentence(0, "Hi."), 0, 0)) == [("x-a1", "Hello.", True)]
+    whole = "What colour is the sky?"
+    assert texts(one.take(transcript("a2", whole, turn=2), 0, 0)) == [("x-a2", whole, False)]
+    assert texts(one.take(sentence(0, "Blue.", turn=2), 0, 0)) == [("x-a2", whole, True)]
+
+
 def test_two_people_have_segments_of_their_own() -> None:
     """Who overlaps in one turn is told apart."""
     one = captions()
