@@ -254,8 +254,8 @@ async def test_operators_deeds_are_recorded(client: httpx2.AsyncClient, house: H
         ("ann", "POST /v1/keys", f"key={added['key']['id']} name=x role=caller", 201),
     ]
     assert rows[0]["address"] == "127.0.0.1"
-    assert admin.rpartition("_")[2] not in answer.text
-    assert added["shown"].rpartition("_")[2] not in answer.text
+    assert admin.split("_", 2)[2] not in answer.text
+    assert added["shown"].split("_", 2)[2] not in answer.text
     page = (await client.get("/v1/audit", params={"limit": 2}, headers=bearer(admin))).json()
     rest = (await client.get("/v1/audit", params={"cursor": page["next"]}, headers=bearer(admin))).json()
     assert [row["status"] for row in page["deeds"] + rest["deeds"]] == [403, 404, 201]
