@@ -1,6 +1,7 @@
 """What a client is told of its session's log (docs/websocket.md): events in, messages out. Pure but for what it remembers."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from schemas.client import (
     MetricsMessage,
@@ -100,7 +101,7 @@ class Narrator:
             case MessageReceived() if event.turn is None and event.text.strip():
                 return [_written(event)]
             case TurnEnded():
-                why = self._why.pop(event.turn, "")
+                why: CommitReason | Literal[""] = self._why.get(event.turn, "")
                 told = [*self._withdrawn(self._of_turn(event.turn)), *self._metrics(event.turn)]
                 self._forget(event.turn, before=why != "filler")
                 return [

@@ -90,22 +90,27 @@ export function astray(seen: Witnessed, frames: Frame[]): string[] {
 }
 
 /** How far the voice's clock, by which the lips go, was from what left the loudspeaker, ms at most: for each frame in speech, by where
- * the 20 ms before its second of the voice stand in what was heard. Only where sound comes as PCM. */
+ * the 20 ms before its second of the voice stand in what was heard. A page that draws knows the time no better than when it began to:
+ * that much later is allowed for. Only where sound comes as PCM. */
 export function leads(seen: Witnessed, frames: Frame[]): { ahead: number; behind: number; measured: number } {
-  const offs: number[] = [];
   const piece = seen.rate / 50;
   let from = 0;
-  for (const [number, { position, heard }] of frames.entries()) {
+  let ahead = 0;
+  let behind = 0;
+  let measured = 0;
+  for (const [number, { position, heard, drawing }] of frames.entries()) {
     const at = Math.round(position * seen.rate) - piece;
     const stands = position === frames[number - 1]?.position; // nothing sounds, or nothing more is known
     if (at < 0 || stands || peakOf(seen.sent.subarray(at, at + piece)) < LOUD) continue;
     const place = placeOf(seen, at, from);
     if (place < 0) continue; // it was cut off
     from = Math.max(0, place - seen.rate);
-    offs.push(leftAt(seen, place + piece) - heard);
+    const off = leftAt(seen, place + piece) - heard;
+    ahead = Math.max(ahead, Math.round(off));
+    behind = Math.max(behind, Math.round(-off - drawing));
+    measured += 1;
   }
-  const most = (found: number[]) => Math.round(Math.max(0, ...found));
-  return { ahead: most(offs), behind: most(offs.map((off) => -off)), measured: offs.length };
+  return { ahead, behind, measured };
 }
 
 /** Peaks of what left the loudspeaker between two moments, 20 ms each. */
