@@ -11,7 +11,6 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
 
-from schemas.events import CommitReason
 from schemas.text.clean import one_line, plain, well_formed
 
 START_WITHIN = 10.0
@@ -153,7 +152,10 @@ class TurnMessage(_ToClient):
     turn: int
     how: Literal["played", "interrupted", "dropped", "failed", "expired"]
     reason: str
-    why: CommitReason | Literal[""] = ""
+    why: Literal[
+        "", "end_of_turn", "silence", "text", "push_to_talk", "interruption",
+        "greeting", "say", "fallback", "repeat", "filler",
+    ] = ""  # fmt: skip
     heard: str
 
 

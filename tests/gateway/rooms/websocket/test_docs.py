@@ -30,7 +30,7 @@ from schemas.client import (
     from_gateway,
 )
 from schemas.config.agent import Limits
-from schemas.events import CommitReason, Stage
+from schemas.events import CommitReason, Stage, TurnEnded
 
 DOCS = (Path(gateway.__file__).parents[1] / "docs" / "websocket.md").read_text()
 GATEWAY = Path(gateway.__file__).parent
@@ -81,6 +81,8 @@ def test_the_values_are_those_of_the_classes() -> None:
     heard, said = rows("From the gateway"), rows("From the client")
     assert CODE.findall(heard["state"][1]) == values(StateMessage, "state")
     assert CODE.findall(heard["turn"][1]) == [*values(TurnMessage, "how"), "why", *get_args(CommitReason), "heard"]
+    assert values(TurnMessage, "why") == ["", *get_args(CommitReason)]
+    assert values(TurnMessage, "how") == values(TurnEnded, "how")
     *rates, last = values(StartMessage, "rate")
     assert f"`rate` is {', '.join(map(str, rates))} or {last}:" in DOCS
     assert said["message"][0] == f"`text` (≤ {LONGEST_MESSAGE} characters)"

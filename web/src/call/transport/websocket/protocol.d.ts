@@ -235,7 +235,8 @@ export interface components {
             /** @enum {string} */
             how: "played" | "interrupted" | "dropped" | "failed" | "expired";
             reason: string;
-            why: ("end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler") | "";
+            /** @enum {string} */
+            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler";
             heard: string;
         };
         /**
