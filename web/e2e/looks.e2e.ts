@@ -8,13 +8,15 @@ import { DESK, inBrowser, PHONE, TABLET } from "./browser";
 import { begin, finishedCall } from "./call";
 import { SHOTS } from "./paths";
 
-const { open } = inBrowser();
+const { open } = inBrowser({ kept: true });
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let session = "";
+let page: Page;
 beforeAll(async () => {
   mkdirSync(SHOTS, { recursive: true });
   session = await finishedCall();
+  page = await open("/");
 });
 
 const VIEWS: { name: string; path: () => string; ready: (page: Page) => Promise<unknown> }[] = [
@@ -44,7 +46,7 @@ const LOOKS = [
 ] as const;
 
 test.each(VIEWS)("$name: no serious fault of accessibility, nothing wider than the screen", async (view) => {
-  const page = await open(view.path());
+  await page.goto(view.path());
   await view.ready(page);
   for (const { look, size, theme, axe } of LOOKS) {
     await page.setViewportSize(size);
