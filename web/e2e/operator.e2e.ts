@@ -37,7 +37,7 @@ test("A live call is opened from the list, followed and listened to; what an ope
     .waitFor();
   await demand(desk, "End", "", "End the call");
   await caller.getByText(/ended by an operator/).waitFor();
-  await desk.getByText("somebody asked for the end").waitFor();
+  await desk.getByText("ended on request").waitFor();
   for (const kind of ["say.requested", "message.received", "instructions.changed", "end.requested"]) {
     await desk.getByRole("searchbox", { name: "Look for" }).fill(kind);
     await desk.getByRole("option").filter({ hasText: kind }).first().waitFor();

@@ -11,7 +11,7 @@ function kindOf(request) {
   if (url.pathname.startsWith("/assets/")) return "asset";
   if (
     request.mode === "navigate" &&
-    !/^\/(v1|api|token|health|ready|metrics|docs|openapi\.json)(\/|$)/.test(url.pathname)
+    !/^\/(v1|api|token|health|ready|metrics)(\/|$)/.test(url.pathname)
   ) {
     return "shell";
   }

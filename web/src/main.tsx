@@ -4,7 +4,7 @@ import { createRoot } from "react-dom/client";
 import { Gate } from "@/access/gate";
 import { ApiError } from "@/api/client";
 import { App } from "@/app";
-import { keepApp } from "@/call/worker";
+import { keepApp } from "@/keep-app";
 import { applyTheme } from "@/ui/theme";
 import "@/styles/tokens.css";
 

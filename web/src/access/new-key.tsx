@@ -3,7 +3,7 @@ import { Check, Copy } from "lucide-react";
 import { useState } from "react";
 import { type Role, useMe } from "@/access/me";
 import { keepSigned } from "@/access/ticket";
-import { api } from "@/api/client";
+import { answered, api } from "@/api/client";
 import { Button } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 import { Select, TextField } from "@/ui/field";
@@ -35,13 +35,12 @@ function Form({ first, onMade }: { first: boolean; onMade: (shown: string) => vo
   const [role, setRole] = useState<Role>(first ? "admin" : "operator");
   const add = useMutation({
     mutationFn: async () => {
-      const { data } = await api.POST("/v1/keys", { body: { name: name.trim(), role: first ? "admin" : role } });
-      if (data === undefined) throw new Error("an answer without a body");
-      onMade(data.shown);
+      const body = { name: name.trim(), role: first ? ("admin" as const) : role };
+      const { shown } = await answered(api.POST("/v1/keys", { body }));
+      onMade(shown);
       if (development) {
         // from now on everybody needs a key; who made the first one has it
-        const signed = await api.POST("/v1/login", { body: { key: data.shown } });
-        if (signed.data) keepSigned(signed.data);
+        keepSigned(await answered(api.POST("/v1/login", { body: { key: shown } })));
       }
     },
     onSettled: () => queries.invalidateQueries(),

@@ -103,3 +103,8 @@ export async function problemOf(response: Response): Promise<ApiError> {
 /** Every route, typed by the committed OpenAPI document. Rejects with an ApiError. */
 export const api = createClient<paths>({ baseUrl: BASE, fetch: (request) => fetch(request) });
 api.use(middleware);
+
+/** What it was answered: whatever is no success, it rejects. */
+export async function answered<Answer>(asked: Promise<{ data?: Answer }>): Promise<Answer> {
+  return (await asked).data as Answer;
+}

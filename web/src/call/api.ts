@@ -1,4 +1,4 @@
-import { api } from "@/api/client";
+import { answered, api } from "@/api/client";
 import type { components } from "@/api/schema";
 
 /** What the call asks of the API. Each rejects with an ApiError. */
@@ -7,21 +7,18 @@ export type Bar = components["schemas"]["BarView"];
 
 /** `agent`: what the token is for, to be said in `start`. */
 export async function webSocketTicket(agent: string, room: string) {
-  const { data } = await api.POST("/v1/ws/ticket", { body: { agent, participant: "", room } });
-  return data as NonNullable<typeof data>;
+  return answered(api.POST("/v1/ws/ticket", { body: { agent, participant: "", room } }));
 }
 
 /** `identity`: who one was before; "" for a new one. */
 export async function liveKitToken(wanted: { room: string; name: string; agent: string; identity: string }) {
-  const { data } = await api.POST("/v1/livekit/token", {
-    body: {
-      room_name: wanted.room || null,
-      participant_name: wanted.name || null,
-      participant_identity: wanted.identity || null,
-      room_config: wanted.agent ? { agents: [{ agent_name: wanted.agent }] } : null,
-    },
-  });
-  return data as NonNullable<typeof data>;
+  const body = {
+    room_name: wanted.room || null,
+    participant_name: wanted.name || null,
+    participant_identity: wanted.identity || null,
+    room_config: wanted.agent ? { agents: [{ agent_name: wanted.agent }] } : null,
+  };
+  return answered(api.POST("/v1/livekit/token", { body }));
 }
 
 export async function removeFromRoom(room: string, identity: string): Promise<void> {
@@ -40,6 +37,5 @@ export async function listedAgents(signal: AbortSignal) {
 
 /** `problem`: what keeps LiveKit from being used, "" nothing. */
 export async function liveKitStatus(signal: AbortSignal) {
-  const { data } = await api.GET("/v1/livekit/status", { signal });
-  return data as NonNullable<typeof data>;
+  return answered(api.GET("/v1/livekit/status", { signal }));
 }

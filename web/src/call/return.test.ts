@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { EMPTY, type Transcript, told } from "@/call/model/transcript";
-import { forgetCall, keepCall, type Left, leftCall, portable, WAITS_MS } from "@/call/return";
+import { forgetCall, keepCall, type Left, leftCall, portable } from "@/call/return";
+import { WAITS_MS } from "@/call/transport/transport";
 
 const LEFT: Left = {
   wish: { kind: "websocket", name: "Ann", room: "", agent: "" },

@@ -1,12 +1,9 @@
 import type { Line, Transcript } from "@/call/model/transcript";
 import { sounded, tokensOf } from "@/call/model/words";
-import type { WayBack, Wish } from "@/call/transport/transport";
+import { WAITS_MS, type WayBack, type Wish } from "@/call/transport/transport";
 
 const KEY = "antiphon.left";
 const MOST_LINES = 200;
-
-/** How long a call waits for who left its page, ms: a gateway waits 30 s (limits.client_gone). */
-export const WAITS_MS = 30_000;
 
 /** A call whose page was left, or loaded anew. `microphone`: its device, null: it was typed; `at`: by Date.now(). */
 export interface Left {

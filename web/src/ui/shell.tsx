@@ -91,7 +91,7 @@ function PlaceLink({ to, name, icon: Icon }: Place) {
   );
 }
 
-export function ThemeSwitch() {
+function ThemeSwitch() {
   const [dark, setDark] = useState(document.documentElement.dataset.theme === "dark");
   const Icon = dark ? Sun : MoonStar;
   const other = dark ? "light" : "dark";

@@ -1,17 +1,11 @@
-/** Light, dark, or as the system has it; kept in this browser. */
-export type Theme = "light" | "dark" | "system";
+type Theme = "light" | "dark";
 
 const KEY = "antiphon.theme";
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 
-export function chosenTheme(): Theme {
-  const kept = localStorage.getItem(KEY);
-  return kept === "light" || kept === "dark" ? kept : "system";
-}
-
+/** Kept in this browser; until one is chosen it is the system's. */
 export function chooseTheme(theme: Theme): void {
-  if (theme === "system") localStorage.removeItem(KEY);
-  else localStorage.setItem(KEY, theme);
+  localStorage.setItem(KEY, theme);
   show();
 }
 
@@ -22,8 +16,8 @@ export function applyTheme(): void {
 }
 
 function show(): void {
-  const theme = chosenTheme();
-  const dark = theme === "dark" || (theme === "system" && DARK.matches);
+  const kept = localStorage.getItem(KEY);
+  const dark = kept === "dark" || (kept !== "light" && DARK.matches);
   document.documentElement.dataset.theme = dark ? "dark" : "light";
   const paper = getComputedStyle(document.documentElement).getPropertyValue("--paper").trim();
   document.querySelector('meta[name="theme-color"]')?.setAttribute("content", paper);

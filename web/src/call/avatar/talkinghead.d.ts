@@ -18,8 +18,6 @@ declare module "@met4citizen/talkinghead" {
   export interface Material {
     name: string;
     color?: { setRGB(red: number, green: number, blue: number): void };
-    map?: unknown;
-    needsUpdate: boolean;
   }
 
   export class TalkingHead {
@@ -28,7 +26,6 @@ declare module "@met4citizen/talkinghead" {
     animMoods: Record<string, { baseline: Record<string, number>; speech: unknown; anims: Animation[] }>;
     animQueue: unknown[];
     stateName: "idle" | "speaking";
-    isSpeaking: boolean;
     audioCtx: AudioContext;
     scene: { environmentIntensity: number };
     renderer: { setPixelRatio(ratio: number): void };
@@ -36,12 +33,9 @@ declare module "@met4citizen/talkinghead" {
     showAvatar(avatar: Record<string, unknown>): Promise<void>;
     animFactory(animation: Animation): unknown;
     setMood(mood: string): void;
-    setView(view: string, options?: Record<string, number>): void;
     makeEyeContact(ms: number): void;
     speakWithHands(delay?: number, probability?: number): void;
     stopGesture(ms?: number): void;
-    start(): void;
-    stop(): void;
     dispose(): void;
   }
 }

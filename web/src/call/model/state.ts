@@ -16,8 +16,6 @@ export interface CallState {
   transcript: Transcript;
   /** Answers of which something is new to ask the API for: rises with each turn that began to sound or ended. */
   turns: number;
-  /** When anything last came from the other side. */
-  newsAt: number;
 }
 
 export function begun(now: number): CallState {
@@ -33,14 +31,13 @@ export function begun(now: number): CallState {
     trouble: "",
     transcript: EMPTY,
     turns: 0,
-    newsAt: now,
   };
 }
 
 /** What an event makes of the call. */
 export function reduce(state: CallState, event: CallEvent, now: number): CallState {
   const transcript = told(state.transcript, event, now);
-  const next: CallState = { ...state, transcript, newsAt: now };
+  const next: CallState = { ...state, transcript };
   switch (event.type) {
     case "link":
       return linked(next, event.link, now);

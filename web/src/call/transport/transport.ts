@@ -1,6 +1,9 @@
 import type { CallEvent } from "@/call/model/events";
 import type { Microphone } from "@/sound/microphone";
 
+/** How long a call waits for who is gone from it, ms: a gateway waits 30 s (limits.client_gone). */
+export const WAITS_MS = 30_000;
+
 export type TransportKind = "websocket" | "livekit";
 
 /** Who calls, whom, and where. All but `kind` may be "". */

@@ -2,15 +2,7 @@ import { useId, useRef } from "react";
 import { Link } from "wouter";
 import type { Bar, TurnTimes } from "@/call/api";
 import { latency } from "@/format";
-
-const COLOURS: Record<string, string> = {
-  soft_end: "bg-part-soft_end",
-  stt: "bg-part-stt",
-  llm: "bg-part-llm",
-  tts: "bg-part-tts",
-  commit_wait: "bg-part-commit_wait",
-  playout: "bg-part-playout",
-};
+import { PART_COLOUR } from "@/ui/part-colours";
 
 /** Under an answer: how long it took, as a figure and a thin bar of its parts; pressed, what each of them was. */
 export function TurnTime({ times, session }: { times: TurnTimes; session: string }) {
@@ -44,7 +36,7 @@ export function TurnTime({ times, session }: { times: TurnTimes; session: string
           {times.bars.map((bar) => (
             <span
               key={bar.part}
-              className={`${COLOURS[bar.part]} min-w-px`}
+              className={`${PART_COLOUR[bar.part]} min-w-px`}
               style={{ flexGrow: Math.max(bar.ms, 1) }}
             />
           ))}
@@ -89,7 +81,7 @@ export function Took({ seconds }: { seconds: number }) {
 function Part({ bar }: { bar: Bar }) {
   return (
     <li className="grid grid-cols-[0.5rem_1fr_auto] items-baseline gap-x-2 text-xs">
-      <span aria-hidden className={`size-2 rounded-full ${COLOURS[bar.part]}`} />
+      <span aria-hidden className={`size-2 rounded-full ${PART_COLOUR[bar.part]}`} />
       <span>
         <span className="font-medium">{bar.name}</span> <span className="text-muted">{bar.meaning}</span>
       </span>

@@ -1,7 +1,8 @@
 import { AudioLines } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { begin } from "@/call/begin";
-import { forgetCall, type Left, leftCall, WAITS_MS } from "@/call/return";
+import { forgetCall, type Left, leftCall } from "@/call/return";
+import { WAITS_MS } from "@/call/transport/transport";
 import { Button } from "@/ui/button";
 
 /** The call this page left when it was loaded anew, for as long as it waits; and how to let it go. */

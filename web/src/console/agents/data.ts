@@ -1,6 +1,6 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { ApiError, api } from "@/api/client";
+import { ApiError, answered, api } from "@/api/client";
 import type { AgentText } from "@/console/agents/editing";
 
 /** Which agents there are. */
@@ -13,9 +13,7 @@ export function useAgents() {
 }
 
 export async function readAgent(name: string, signal?: AbortSignal): Promise<AgentText> {
-  const { data } = await api.GET("/v1/agents/{name}", { params: { path: { name } }, signal });
-  if (data === undefined) throw new Error("an answer without a body");
-  return data;
+  return answered(api.GET("/v1/agents/{name}", { params: { path: { name } }, signal }));
 }
 
 /** One agent's file. */
@@ -52,12 +50,8 @@ export function useSave(name: string) {
   return useMutation({
     mutationFn: async ({ toml, etag }: { toml: string; etag: string | null }): Promise<Outcome> => {
       try {
-        const { data } = await api.PUT("/v1/agents/{name}", {
-          params: { path: { name }, header: etag === null ? {} : { "if-match": etag } },
-          body: { toml },
-        });
-        if (data === undefined) throw new Error("an answer without a body");
-        return { saved: data };
+        const params = { path: { name }, header: etag === null ? {} : { "if-match": etag } };
+        return { saved: await answered(api.PUT("/v1/agents/{name}", { params, body: { toml } })) };
       } catch (error) {
         if (error instanceof ApiError && (error.status === 412 || error.status === 428))
           return { refused: await readAgent(name).catch(goneOr) };
@@ -79,11 +73,7 @@ function goneOr(error: unknown): null {
 /** Keeps a text as a draft; answers the name to start a call with. */
 export function useDraft() {
   return useMutation({
-    mutationFn: async (toml: string) => {
-      const { data } = await api.POST("/v1/agents/drafts", { body: { toml } });
-      if (data === undefined) throw new Error("an answer without a body");
-      return data.agent;
-    },
+    mutationFn: async (toml: string) => (await answered(api.POST("/v1/agents/drafts", { body: { toml } }))).agent,
   });
 }
 

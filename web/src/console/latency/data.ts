@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { api, apiNow } from "@/api/client";
+import { answered, api, apiNow } from "@/api/client";
 import { SPANS, type View } from "@/console/latency/model";
 
 const ANEW = 10_000;
@@ -12,9 +12,7 @@ export function useLatency({ span, agent }: View) {
       const to = apiNow();
       const from = to - SPANS[span] * 1_000;
       const query = { since: new Date(from).toISOString(), agent: agent || undefined };
-      const { data } = await api.GET("/v1/latency", { params: { query }, signal });
-      if (data === undefined) throw new Error("an answer without a body");
-      return { ...data, window: { from, to } };
+      return { ...(await answered(api.GET("/v1/latency", { params: { query }, signal }))), window: { from, to } };
     },
     refetchInterval: ANEW,
     placeholderData: keepPreviousData,

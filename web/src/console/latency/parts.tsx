@@ -1,17 +1,9 @@
 import clsx from "clsx";
 import type { Told } from "@/console/latency/data";
 import { BOX, Lines } from "@/console/latency/lines";
-import { type Bucket, PART_NAMES, PARTS, type Part, scale } from "@/console/latency/model";
+import { type Bucket, PART_NAMES, PARTS, scale } from "@/console/latency/model";
 import { latency } from "@/format";
-
-const COLOURS: Record<Part, string> = {
-  soft_end: "text-part-soft_end",
-  stt: "text-part-stt",
-  llm: "text-part-llm",
-  tts: "text-part-tts",
-  commit_wait: "text-part-commit_wait",
-  playout: "text-part-playout",
-};
+import { PART_TEXT } from "@/ui/part-colours";
 
 /** Where the time went: each part over the same time, all on one scale, so that the tallest is the one to look at. `shown`: whose
  * figures stand beside them. */
@@ -27,7 +19,7 @@ export function Parts({ told, shown }: { told: Told; shown: Bucket }) {
         <li key={part} className="grid grid-cols-[8.5rem_minmax(0,1fr)_7.5rem] items-center gap-3 py-1.5">
           <p className="min-w-0">
             <span className="flex items-center gap-2 text-sm">
-              <span aria-hidden className={clsx("size-2.5 shrink-0 rounded-sm bg-current", COLOURS[part])} />
+              <span aria-hidden className={clsx("size-2.5 shrink-0 rounded-sm bg-current", PART_TEXT[part])} />
               {PARTS[part].name}
             </span>
             <span className="block text-2xs text-faint">{PARTS[part].meaning}</span>
@@ -36,7 +28,7 @@ export function Parts({ told, shown }: { told: Told; shown: Bucket }) {
             aria-hidden
             viewBox={`0 0 ${BOX.width} ${BOX.height}`}
             preserveAspectRatio="none"
-            className={clsx("h-10 w-full overflow-visible", COLOURS[part])}
+            className={clsx("h-10 w-full overflow-visible", PART_TEXT[part])}
           >
             <line
               x2={BOX.width}
@@ -63,5 +55,3 @@ export function Parts({ told, shown }: { told: Told; shown: Bucket }) {
     </ul>
   );
 }
-
-export { COLOURS as PART_COLOURS };

@@ -1,10 +1,10 @@
 import clsx from "clsx";
 import { Link } from "wouter";
-import type { Latency, Part } from "@/console/latency/model";
+import type { Latency } from "@/console/latency/model";
 import { partName } from "@/console/latency/model";
-import { PART_COLOURS } from "@/console/latency/parts";
 import { moodOf } from "@/console/shared/latency-mood";
 import { fullMoment, latency, moment } from "@/format";
+import { PART_TEXT } from "@/ui/part-colours";
 
 /** The turns that took longest; each leads to its moment in its session. */
 export function Slowest({ turns }: { turns: Latency["slowest"] }) {
@@ -17,10 +17,7 @@ export function Slowest({ turns }: { turns: Latency["slowest"] }) {
         >
           <span className={clsx("w-16 shrink-0 font-medium tabular-nums", moodOf(total_ms))}>{latency(total_ms)}</span>
           <span className="flex w-36 items-center sm:w-44 gap-2 whitespace-nowrap">
-            <span
-              aria-hidden
-              className={clsx("size-2.5 shrink-0 rounded-sm bg-current", PART_COLOURS[worst_part as Part])}
-            />
+            <span aria-hidden className={clsx("size-2.5 shrink-0 rounded-sm bg-current", PART_TEXT[worst_part])} />
             {partName(worst_part)} <span className="text-muted tabular-nums">{latency(worst_ms)}</span>
           </span>
           <Link

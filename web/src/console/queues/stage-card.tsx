@@ -12,9 +12,9 @@ import {
 } from "@/console/queues/model";
 import { Spark } from "@/console/shared/spark";
 import { count, span } from "@/format";
+import { PART_TEXT } from "@/ui/part-colours";
 import { Card, Chip } from "@/ui/surface";
 
-const COLOURS = { stt: "text-part-stt", llm: "text-part-llm", tts: "text-part-tts" };
 const EDGES = { good: "", warn: "border-warn", bad: "border-bad" };
 /** Read aloud when it changes; the sentence itself, with its figures, changes each second. */
 const TOLD = { good: "", warn: "jobs wait long", bad: "no worker is running" };
@@ -37,7 +37,7 @@ export function StageCard({ row, looks }: { row: StageRow; looks: readonly Look[
         <Figure name="Waiting" of={row.queued} />
         <Figure name="Done a second" of={row.done_per_s === null ? "–" : row.done_per_s.toFixed(1)} />
         <Spark
-          className={COLOURS[row.stage]}
+          className={PART_TEXT[row.stage] ?? ""}
           slots={KEPT}
           atLeast={4}
           values={looks.map((look) => look?.queued ?? null)}

@@ -1,12 +1,13 @@
 import { useState } from "react";
 import { useMe } from "@/access/me";
 import type { Phase } from "@/api/stream";
-import { clockTime } from "@/console/session/model/figures";
 import type { SessionRow } from "@/console/session/model/shapes";
 import { Actions } from "@/console/session/operator/actions";
 import { ListenIn } from "@/console/session/operator/listen-in";
 import type { Clock } from "@/console/session/player/clock";
+import { callers, endOf } from "@/console/shared/row";
 import { transportName } from "@/console/shared/transport-name";
+import { count, clock as duration } from "@/format";
 import { PageHead } from "@/ui/shell";
 import { Chip } from "@/ui/surface";
 
@@ -19,30 +20,20 @@ interface Props {
   onEvent: (seq: number) => void;
 }
 
-const ENDS: Record<string, string> = {
-  hang_up: "they hung up",
-  client_gone: "the client was gone for too long",
-  end_requested: "somebody asked for the end",
-  limit: "a limit was reached",
-  gateway_lost: "its gateway was lost",
-  room_closed: "the room was closed",
-  error: "an error",
-};
-
 /** Whose call it is, how it goes or went, and what an operator can do about it. */
 export function Head({ session, row, live, clock, phase, onEvent }: Props) {
   const me = useMe();
   const [receipt, setReceipt] = useState<{ told: string; seq: number } | null>(null);
   const people = row.participants.filter((one) => one.kind !== "agent");
-  const names = people.map((one) => one.name || one.identity).join(", ");
+  const names = callers(row);
   const started = new Date(row.started_at);
   const facts = [
     `agent ${row.agent}`,
     transportName(row.transport),
     started.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }),
-    live ? null : clockTime(row.duration_s, 0),
-    `${row.turns} ${row.turns === 1 ? "turn" : "turns"}`,
-    row.ended ? (ENDS[row.ended] ?? row.ended) : null,
+    live ? null : duration(row.duration_s),
+    count(row.turns, "turn"),
+    endOf(row),
   ];
   return (
     <>
@@ -50,7 +41,7 @@ export function Head({ session, row, live, clock, phase, onEvent }: Props) {
         title={
           <span className="flex flex-wrap items-center gap-2">
             <span title={names} className="line-clamp-2 min-w-0 break-words">
-              {names || "A call nobody joined yet"}
+              {names}
             </span>
             {live ? <Chip mood="accent">live: {row.activity === "waiting" ? "quiet" : row.activity}</Chip> : null}
           </span>

@@ -1,18 +1,10 @@
 import { type RefObject, useEffect, useState } from "react";
+import { useMedia } from "@/console/shared/media";
 
 /** Whether the window is wide enough for two columns. */
 export function useWide(): boolean {
-  const [wide, setWide] = useState(() => window.matchMedia(WIDE).matches);
-  useEffect(() => {
-    const query = window.matchMedia(WIDE);
-    const tell = () => setWide(query.matches);
-    query.addEventListener("change", tell);
-    return () => query.removeEventListener("change", tell);
-  }, []);
-  return wide;
+  return useMedia("(min-width: 1180px)");
 }
-
-const WIDE = "(min-width: 1180px)";
 
 /** How tall something is, in CSS pixels. */
 export function useHeight(element: RefObject<HTMLElement | null>): number {

@@ -1,10 +1,10 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useSyncExternalStore } from "react";
-import { api } from "@/api/client";
+import { answered, api } from "@/api/client";
 import { type StreamEvent, useStream } from "@/api/stream";
 import { type Filters, matches, queryOf, searchOf } from "@/console/sessions/filters";
-import type { Row } from "@/console/sessions/row";
 import { Rows } from "@/console/sessions/rows";
+import type { Row } from "@/console/shared/row";
 
 const PAGE = 50;
 
@@ -24,9 +24,7 @@ export function useSessions(filters: Filters) {
     queryKey: ["sessions", search],
     queryFn: async ({ pageParam, signal }) => {
       const query = { ...queryOf(filters), limit: PAGE, cursor: pageParam || undefined };
-      const { data } = await api.GET("/v1/sessions", { params: { query }, signal });
-      if (data === undefined) throw new Error("an answer without a body");
-      return data;
+      return answered(api.GET("/v1/sessions", { params: { query }, signal }));
     },
     initialPageParam: "",
     getNextPageParam: (page) => page.next ?? undefined,

@@ -1,4 +1,4 @@
-import { endedBadly, type Row } from "@/console/sessions/row";
+import { endedBadly, type Row } from "@/console/shared/row";
 
 export const TRANSPORTS = ["websocket", "livekit", "sip", "file", "memory"] as const;
 type Transport = (typeof TRANSPORTS)[number];

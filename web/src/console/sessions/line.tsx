@@ -1,8 +1,8 @@
 import clsx from "clsx";
 import type { ReactNode } from "react";
-import { callers, endedBadly, endOf, lasted, type Row } from "@/console/sessions/row";
 import { moodOf } from "@/console/shared/latency-mood";
 import { useNow } from "@/console/shared/now";
+import { callers, endedBadly, endOf, lasted, type Row } from "@/console/shared/row";
 import { transportName } from "@/console/shared/transport-name";
 import { clock, count, fullMoment, latency, moment } from "@/format";
 import { Chip } from "@/ui/surface";

@@ -12,9 +12,9 @@ import {
 } from "react";
 import { Link } from "wouter";
 import { useRow } from "@/console/sessions/data";
-import { step } from "@/console/sessions/keys";
 import { CardLine, COLUMNS, Line, WIDE_ONLY } from "@/console/sessions/line";
 import type { Rows } from "@/console/sessions/rows";
+import { step } from "@/console/shared/keys";
 import { useNarrow } from "@/console/shared/media";
 
 const LINE = 56;

@@ -1,4 +1,4 @@
-import type { Row } from "@/console/sessions/row";
+import type { Row } from "@/console/shared/row";
 
 type Listener = () => void;
 

@@ -1,8 +1,8 @@
 import { expect, test, vi } from "vitest";
 import { filtersOf, matches, NO_FILTERS, queryOf, searchOf } from "@/console/sessions/filters";
-import { step } from "@/console/sessions/keys";
-import { callers, endOf, lasted, type Row } from "@/console/sessions/row";
 import { Rows } from "@/console/sessions/rows";
+import { step } from "@/console/shared/keys";
+import { callers, endOf, lasted, type Row } from "@/console/shared/row";
 
 function row(session: string, change: Partial<Row> = {}): Row {
   return {

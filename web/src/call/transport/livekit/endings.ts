@@ -18,6 +18,5 @@ export function wished(reason: DisconnectReason | undefined): boolean {
   return reason === DisconnectReason.CLIENT_INITIATED || reason === DisconnectReason.ROOM_DELETED;
 }
 
-/** How long a room that was lost is asked for again: as long as its agent waits. ms */
-export const PATIENCE_MS = 30_000;
+/** After which a room that was lost is asked for again. ms */
 export const AGAIN_MS = 1000;

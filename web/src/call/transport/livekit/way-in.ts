@@ -1,8 +1,8 @@
 import type { DisconnectReason, Room } from "livekit-client";
 import { ApiError } from "@/api/client";
 import { liveKitToken } from "@/call/api";
-import { AGAIN_MS, endingOf, PATIENCE_MS, wished } from "@/call/transport/livekit/endings";
-import type { WayBack, Wish } from "@/call/transport/transport";
+import { AGAIN_MS, endingOf, wished } from "@/call/transport/livekit/endings";
+import { WAITS_MS, type WayBack, type Wish } from "@/call/transport/transport";
 
 /** What becomes of coming in. */
 export interface Guest {
@@ -72,7 +72,7 @@ export class WayIn {
       this.lostAt = now;
       this.guest.broken();
     }
-    if (now - this.lostAt > PATIENCE_MS) {
+    if (now - this.lostAt > WAITS_MS) {
       this.over("The connection to the room was lost, and did not come back in time.", true);
       return;
     }

@@ -1,3 +1,5 @@
+import { WAITS_MS } from "@/call/transport/transport";
+
 /** What to do after a WebSocket was closed (docs/websocket.md, close codes). */
 export type Next = { do: "return"; inMs: number } | { do: "over"; why: string; failed: boolean };
 
@@ -13,9 +15,6 @@ export interface Closed {
   lostFor: number;
   tries: number;
 }
-
-/** A gateway waits 30 s for a client that dropped. */
-export const PATIENCE_MS = 30_000;
 
 const ENDINGS: Record<string, string> = {
   hang_up: "You left the call.",
@@ -47,7 +46,7 @@ export function afterClose(closed: Closed): Next {
       failed: true,
     };
   }
-  if (closed.lostFor > PATIENCE_MS) {
+  if (closed.lostFor > WAITS_MS) {
     return { do: "over", why: "The connection was lost, and did not come back in time.", failed: true };
   }
   return { do: "return", inMs: closed.tries === 0 ? 0 : Math.min(4000, 250 * 2 ** (closed.tries - 1)) };

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from "react";
-import { type ApiError, api } from "@/api/client";
+import { type ApiError, answered, api } from "@/api/client";
 import type { components } from "@/api/schema";
 import { type Phase, type StreamEvent, useStream } from "@/api/stream";
-import { addressOf, answered } from "@/console/session/data/read";
+import { addressOf } from "@/console/session/data/read";
 import { add, EMPTY, type EventBuffer, lastSeq, rewind } from "@/console/session/model/buffer";
 import type { LogEvent } from "@/console/session/model/shapes";
 

@@ -5,11 +5,6 @@ export function addressOf(session: string, what = ""): string {
   return `/v1/sessions/${encodeURIComponent(session)}${what}`;
 }
 
-/** What the typed client was answered: it rejects where there is no answer. */
-export async function answered<Answer>(asked: Promise<{ data?: Answer }>): Promise<Answer> {
-  return (await asked).data as Answer;
-}
-
 /** An address that a browser's own loader can open: it sends no Authorization. */
 export function loadable(path: string): string {
   const shown = ticket();

@@ -1,7 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
-import { api } from "@/api/client";
-import { answered } from "@/console/session/data/read";
+import { answered, api } from "@/api/client";
 import type { EventBuffer } from "@/console/session/model/buffer";
 import type { SessionState } from "@/console/session/model/shapes";
 

@@ -1,8 +1,10 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import clsx from "clsx";
 import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
+import { place } from "@/console/session/model/buffer";
 import { clockTime } from "@/console/session/model/figures";
 import type { Line, LogEvent } from "@/console/session/model/shapes";
+import { step } from "@/console/shared/keys";
 
 const ROW = 48;
 
@@ -23,7 +25,8 @@ export function EventList({ events, chosen, now, inStep, onChoose }: Props) {
     estimateSize: () => ROW,
     overscan: 8,
   });
-  const here = useMemo(() => lastUpTo(events, now), [events, now]);
+  /** The last that had happened by `now`; -1 for none. */
+  const here = useMemo(() => place(events, now + 1) - 1, [events, now]);
 
   useEffect(() => {
     if (inStep && here >= 0) virtual.scrollToIndex(here, { align: "auto" });
@@ -31,21 +34,11 @@ export function EventList({ events, chosen, now, inStep, onChoose }: Props) {
 
   const press = (key: KeyboardEvent) => {
     const page = Math.max(1, Math.floor((frame.current?.clientHeight ?? ROW) / ROW) - 1);
-    const steps: Record<string, number> = {
-      ArrowDown: here + 1,
-      ArrowUp: here - 1,
-      PageDown: here + page,
-      PageUp: here - page,
-      Home: 0,
-      End: events.length - 1,
-    };
-    const wanted = steps[key.key];
-    if (wanted === undefined) return;
+    const index = step(key.key, here, events.length, page);
+    const event = index === null ? undefined : events[index];
+    if (index === null || event === undefined) return;
     key.preventDefault();
     key.stopPropagation();
-    const index = Math.min(Math.max(0, wanted), events.length - 1);
-    const event = events[index];
-    if (event === undefined) return;
     virtual.scrollToIndex(index, { align: "auto" });
     onChoose(event.seq);
   };
@@ -127,16 +120,4 @@ function Row({ event, top, chosen, now, onChoose }: RowProps) {
       </span>
     </div>
   );
-}
-
-/** The index of the last event whose number is not above `seq`; -1 for none. */
-function lastUpTo(events: readonly LogEvent[], seq: number): number {
-  let low = 0;
-  let high = events.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((events[middle] as LogEvent).seq <= seq) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
 }

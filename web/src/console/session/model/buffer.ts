@@ -41,7 +41,7 @@ export function at(buffer: EventBuffer, seq: number): LogEvent | undefined {
 }
 
 /** Where `seq` stands or would stand. */
-function place(events: readonly LogEvent[], seq: number): number {
+export function place(events: readonly LogEvent[], seq: number): number {
   let low = 0;
   let high = events.length;
   while (low < high) {

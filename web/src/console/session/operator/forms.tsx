@@ -1,7 +1,6 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useRef, useState } from "react";
-import { api } from "@/api/client";
-import { answered } from "@/console/session/data/read";
+import { answered, api } from "@/api/client";
 import { stateAt } from "@/console/session/data/session";
 import type { Receipt } from "@/console/session/model/shapes";
 import { Button } from "@/ui/button";

@@ -1,5 +1,4 @@
-import { api } from "@/api/client";
-import { answered } from "@/console/session/data/read";
+import { answered, api } from "@/api/client";
 import { Speaker } from "@/sound/speaker";
 
 export type Hearing =

@@ -23,7 +23,7 @@ export function Track({ pieces, from_s, to_s }: { pieces: readonly Piece[]; from
           style={{ left: percent(piece.from_s - from_s), width: percent(piece.to_s - piece.from_s) }}
         >
           <span
-            className="queued h-full bg-part-queued"
+            className="h-full bg-part-queued"
             style={{ width: `${(piece.queued_s / Math.max(piece.to_s - piece.from_s, 1e-6)) * 100}%` }}
           />
           <span className={clsx("h-full flex-1", piece.colour)} />

@@ -1,9 +1,9 @@
 import { queuedMs } from "@/console/session/model/explain";
 import type { Bar, Turn } from "@/console/session/model/shapes";
 import type { Clock } from "@/console/session/player/clock";
-import { PART_COLOUR } from "@/console/session/turns/parts";
 import { Hand, Track } from "@/console/session/turns/track";
 import { latency } from "@/format";
+import { PART_COLOUR } from "@/ui/part-colours";
 
 /** Where a turn's time went: a row for each part, where it passed; the first of each, in another colour, waiting for a worker. */
 export function Waterfall({ turn, clock }: { turn: Turn; clock: Clock }) {

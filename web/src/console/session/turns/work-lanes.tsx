@@ -1,9 +1,9 @@
 import type { Voice } from "@/console/session/model/voices";
 import type { Work } from "@/console/session/model/work";
 import { type Clock, useClock } from "@/console/session/player/clock";
-import { PART_COLOUR } from "@/console/session/turns/parts";
 import { Hand, Track } from "@/console/session/turns/track";
 import { latency } from "@/format";
+import { PART_COLOUR } from "@/ui/part-colours";
 
 const STAGE = { stt: "STT", llm: "LLM", tts: "TTS" } as const;
 
