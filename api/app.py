@@ -41,31 +41,11 @@ from api.routes import (
 from api.signpost import Signpost
 from schemas.process.origins import named
 
-ROUTERS = (
-    agents.router,
-    asks.router,
-    audit.router,
-    dead_letters.router,
-    events.router,
-    gateways.router,
-    health.router,
-    keys.router,
-    latency.router,
-    listen.router,
-    livekit.router,
-    login.router,
-    phones.router,
-    queues.router,
-    rooms.router,
-    sessions.router,
-    sip.router,
-    sound.router,
-    start.router,
-    tickets.router,
-    transcript.router,
-    webhooks.router,
-)
-
+_TOPICS = (
+    agents, asks, audit, dead_letters, events, gateways, health, keys, latency, listen, livekit, login, phones, queues, rooms,
+    sessions, sip, sound, start, tickets, transcript, webhooks,
+)  # fmt: skip
+ROUTERS = tuple(topic.router for topic in _TOPICS)
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
 

@@ -1,4 +1,4 @@
-"""What is asked of a gateway itself, by HTTP: its own phones are in its hands alone."""
+"""Which gateway has a session, and what is asked of that gateway itself, by HTTP: its own phones are in its hands alone."""
 
 import json
 from typing import Any, Protocol
@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import aiohttp
 
-from api.problems import Problem, missing
+from api.problems import Problem, missing, over
 from schemas.access.tokens import Grant, mint
 from schemas.bus import Advertising, GatewaySeen, Reading
 from schemas.config.settings import Settings
@@ -29,10 +29,11 @@ async def holder(log: Log, session: str) -> GatewaySeen:
     if info is None:
         raise missing("session", session)
     if info.state != "open":
-        raise Problem(409, "ended", "this session has ended")
+        raise over(session)
     found = next((one for one in await log.gateways() if one.name == info.owner), None)
     if found is None:
-        raise Problem(503, "no_gateway", "the gateway that has this call can't be found now", _AGAIN)
+        said = f"the gateway of session {session!r} is not there; if another takes it over, it does so in seconds"
+        raise Problem(503, "no_gateway", said, _AGAIN)
     return found
 
 

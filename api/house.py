@@ -12,6 +12,7 @@ from api.livekit.look import Look
 from api.livekit.webhooks import Notices
 from api.problems import Problem
 from api.queue_watch import QueueWatch
+from api.sessions.live import Streams
 from api.sessions.watch import Sessions
 from api.way_in import WayIn
 from schemas.access.livekit import Access
@@ -37,7 +38,13 @@ class House:
     livekit_look: Look = field(default_factory=Look)
     livekit_notices: Notices = field(default_factory=Notices)
     queues: QueueWatch = field(default_factory=QueueWatch)
+    queue_streams: Streams = field(default_factory=Streams)
     way_in: WayIn = field(default_factory=WayIn)
+
+    def dismiss(self) -> None:
+        """Whoever reads a stream is let go, and comes back to whoever serves then."""
+        for streams in (self.sessions.streams, self.queue_streams):
+            streams.dismiss()
 
 
 def house_of(request: Request) -> House:

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.access.door import Door, visitors
-from api.access.gate import gate_of
+from api.access.gate import KeyGate
 from api.access.limits import Limits
 from api.app import create_app
 from api.house import House
@@ -43,7 +43,7 @@ def house_of(settings: Settings, bus: Bus) -> House:
     return House(
         settings,
         bus,
-        gate_of(settings, bus),
+        KeyGate(settings, bus),
         Limits(settings.api_requests_per_minute, bus),
         Agents(settings.agents),
         Sessions(bus),
@@ -113,7 +113,7 @@ async def run_api(settings: Settings) -> None:
             if connecting.done() and connecting.exception() is None:
                 await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
             server.should_exit = True
-            house.sessions.streams.dismiss()
+            house.dismiss()
             await serving
             if connecting.done():
                 connecting.result()

@@ -55,6 +55,11 @@ def missing(what: str, name: str) -> Problem:
     return Problem(404, "missing", f"there is no {what} {name[:_LONGEST]!r}")
 
 
+def over(session: str) -> Problem:
+    """409 for a session that has ended."""
+    return Problem(409, "closed", f"session {session[:_LONGEST]!r} has ended; nothing more can be asked of it")
+
+
 def handle_problems(app: FastAPI) -> None:
     """Have every error of `app` answered in this form."""
 

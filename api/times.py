@@ -1,4 +1,4 @@
-"""Moments as the API tells them."""
+"""Moments as the API tells them, and as it is asked for them."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -7,10 +7,20 @@ from pydantic import BeforeValidator
 
 from schemas.clock import Micros
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def iso(at: Micros) -> str:
     """ISO 8601, UTC, with milliseconds: `2026-03-01T12:00:00.250Z`."""
     return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def micros(moment: datetime | None) -> Micros:
+    """Without a zone it is UTC; 0: none was given."""
+    if moment is None:
+        return Micros(0)
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return Micros(max(0, round((moment - _EPOCH).total_seconds() * 1e6)))
 
 
 def _written(value: Any) -> Any:

@@ -27,7 +27,8 @@ _STRANGER = Who("anonymous", "caller")
 
 
 class KeyGate:
-    """`bus`: where the keys are. SettingsError: a secret too short."""
+    """`bus`: where the keys are. SettingsError: a secret too short. Whether anybody can be let in at all is known once the log is
+    there: `check`."""
 
     def __init__(self, settings: Settings, bus: Admitting, now: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._bus, self._now = settings, bus, now
@@ -143,11 +144,6 @@ class KeyGate:
             secret = self._given or await self._bus.ticket_secret()
             self._made = hashlib.sha256(f"{tickets.AUDIENCE} {secret}".encode()).hexdigest()
         return self._made
-
-
-def gate_of(settings: Settings, bus: Admitting) -> KeyGate:
-    """SettingsError: a secret too short. Whether anybody can be let in at all is known once the log is there: `check`."""
-    return KeyGate(settings, bus)
 
 
 def _shown(request: Request) -> str:

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from api.access.who import Operator
 from api.house import Here, House
-from api.problems import Problem, missing
+from api.problems import Problem, missing, over
 from api.routes.sessions import SessionId
-from api.sessions.shapes import moment
+from api.times import iso
 from schemas.bus import Outcome
 from schemas.client import LONGEST_MESSAGE
 from schemas.events import EndRequested, Event, InstructionsChanged, MessageReceived, SayRequested
@@ -131,8 +131,8 @@ async def _post(house: House, session: str, request: str, event: Event) -> Asked
         case Outcome.OK | Outcome.DUP:
             outcome: Literal["accepted", "repeated"] = "accepted" if receipt.outcome is Outcome.OK else "repeated"
             key = request.partition(":")[2]
-            return Asked(outcome=outcome, seq=receipt.seq, at=moment(receipt.at), request=key)
+            return Asked(outcome=outcome, seq=receipt.seq, at=iso(receipt.at), request=key)
         case Outcome.CLOSED:
-            raise Problem(409, "closed", f"session {session} has ended; nothing more can be asked of it")
+            raise over(session)
         case _:
             raise missing("session", session)

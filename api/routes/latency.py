@@ -7,9 +7,8 @@ from fastapi import APIRouter, Query
 
 from api.access.who import Operator
 from api.house import Here
-from api.routes.sessions import micros
 from api.sessions.latency import Latency, latency_of
-from api.times import Moment
+from api.times import Moment, micros
 
 router = APIRouter(prefix="/v1", tags=["latency"])
 

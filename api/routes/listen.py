@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.access.who import Operator
+from api.desk import holder
 from api.house import Here
-from api.problems import Problem, missing
 from api.routes.sessions import SessionId
 from schemas.access.tokens import Grant, mint
 
@@ -31,17 +31,7 @@ class WayToListen(BaseModel):
 async def listen(house: Here, _: Operator, session: SessionId) -> WayToListen:
     """Where its sound can be heard as it goes, a second behind. Who asked stands in the record. 404: no such session; 409: it has
     ended; 503: no gateway has it at this moment, ask again."""
-    info = await house.bus.info(session)
-    if info is None:
-        raise missing("session", session)
-    if info.state == "closed":
-        raise Problem(409, "closed", f"session {session} has ended; its whole sound can be played instead")
-    gateway = next((one for one in await house.bus.gateways() if one.name == info.owner), None)
-    if gateway is None:
-        raise Problem(
-            503, "no_gateway", f"the gateway of session {session} is not there; another takes it over soon",
-            {"Retry-After": "2"},
-        )  # fmt: skip
+    gateway = await holder(house.bus, session)
     secret = house.settings.gateway_token_secret.get_secret_value()
     token = mint(secret, Grant(listen=session), GOOD_FOR) if secret else ""
     return WayToListen(url=_url(gateway.url, session), token=token, expires_in=GOOD_FOR, gateway=gateway.name)

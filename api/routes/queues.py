@@ -1,14 +1,14 @@
 """The stages' queues and their workers."""
 
-from collections.abc import AsyncIterator
+import json
 
 from fastapi import APIRouter
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from api.access.who import Operator
-from api.house import Here
+from api.house import Here, House
 from api.queue_watch import Look
+from api.sessions.live import EventStream, Messages, message
 from api.times import iso
 from schemas.bus import StageSeen
 from schemas.clock import Micros
@@ -52,15 +52,19 @@ async def queues(house: Here, _: Operator) -> Queues:
     return _told(await house.queues.latest(house.bus))
 
 
-@router.get("/stream", response_class=EventSourceResponse)
-async def stream(house: Here, _: Operator) -> AsyncIterator[ServerSentEvent]:
+@router.get("/stream", response_class=EventStream, responses={200: {"model": Queues}})
+async def stream(house: Here, _: Operator) -> EventStream:
     """Server-sent events: `queues`, each second, as `GET /v1/queues` answers; `away` with a sentence while the log does not
     answer."""
+    return house.queue_streams.of(_messages(house))
+
+
+async def _messages(house: House) -> Messages:
     async for look in house.queues.each(house.bus):
         if isinstance(look, BusError):
-            yield ServerSentEvent(event="away", data={"detail": str(look)})
+            yield message("away", json.dumps({"detail": str(look)}).encode())
         else:
-            yield ServerSentEvent(event="queues", raw_data=_told(look).model_dump_json())
+            yield message("queues", _told(look).model_dump_json().encode())
 
 
 def _told(look: Look) -> Queues:

@@ -1,7 +1,6 @@
 """Sessions: which there are, and each of them whole."""
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -12,7 +11,7 @@ from api.sessions.index import Wanted
 from api.sessions.live import EventStream
 from api.sessions.shapes import RowsChange, SessionList, SessionView
 from api.sessions.stories import LONGEST_ID
-from api.times import Moment
+from api.times import Moment, micros
 from schemas.events import TransportName
 from schemas.session.history import whole
 
@@ -20,17 +19,6 @@ router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 
 SessionId = Annotated[str, Path(min_length=1, max_length=LONGEST_ID, description="A session's id.")]
 Seq = Annotated[int, Query(ge=0, le=2**53, description="Place of an event in the log: 1, 2, 3, …")]
-
-
-def micros(moment: datetime | None) -> int:
-    """µs; 0: none was given."""
-    if moment is None:
-        return 0
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return max(0, round((moment - _EPOCH).total_seconds() * 1e6))
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Part = Annotated[str, Query(max_length=200)]
 
 

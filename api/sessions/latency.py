@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel
 
-from api.sessions.shapes import moment
+from api.times import iso
+from schemas.clock import Micros
 from schemas.session.summary import Answer
 from schemas.session.waterfall import PARTS
 
@@ -53,8 +54,8 @@ class Latency(BaseModel):
     unread: int
 
 
-def latency_of(told: Sequence[tuple[str, Sequence[Answer]]], since: int, now: int, unread: int) -> Latency:
-    """`told`: answers by session; `since`, `now`: µs."""
+def latency_of(told: Sequence[tuple[str, Sequence[Answer]]], since: Micros, now: Micros, unread: int) -> Latency:
+    """`told`: answers by session."""
     found = [(answer, session) for session, answers in told for answer in answers if answer.at >= since]
     begin = max(since, min((answer.at for answer, _ in found), default=now))
     width = next((one for one in _WIDTHS if (now - begin) / 1e6 <= one * _BUCKETS), _WIDTHS[-1])
@@ -64,20 +65,20 @@ def latency_of(told: Sequence[tuple[str, Sequence[Answer]]], since: int, now: in
     slowest = sorted(found, key=lambda one: one[0].total, reverse=True)[:_SLOWEST]
     return Latency(
         bucket_s=width,
-        buckets=[_bucket(place * width * 1_000_000, answers) for place, answers in sorted(by_bucket.items())],
+        buckets=[_bucket(Micros(place * width * 1_000_000), answers) for place, answers in sorted(by_bucket.items())],
         total=_bucket(begin, [answer for answer, _ in found]) if found else None,
         slowest=[_slow(answer, session) for answer, session in slowest],
         unread=unread,
     )
 
 
-def _bucket(begin: int, answers: Sequence[Answer]) -> LatencyBucket:
+def _bucket(begin: Micros, answers: Sequence[Answer]) -> LatencyBucket:
     totals = np.array([answer.total for answer in answers])
     parts = np.array([answer.parts for answer in answers])
     middle, most = _percentiles(totals[:, None])[0]
     by_part = dict(zip(PARTS, _percentiles(parts), strict=True))
     return LatencyBucket(
-        from_at=moment(begin),
+        from_at=iso(begin),
         count=len(answers),
         p50_ms=middle,
         p95_ms=most,
@@ -96,7 +97,7 @@ def _slow(answer: Answer, session: str) -> SlowTurn:
     return SlowTurn(
         session=session,
         turn=answer.turn,
-        at=moment(answer.at),
+        at=iso(answer.at),
         total_ms=round(answer.total * 1e3, 1),
         worst_part=worst,
         worst_ms=round(answer.parts[PARTS.index(worst)] * 1e3, 1),

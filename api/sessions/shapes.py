@@ -1,11 +1,10 @@
 """What is answered of sessions. `*_s`: seconds from the session's beginning; `*_ms`: how long; `*_at`: ISO 8601, UTC."""
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from schemas.clock import Micros
+from api.times import iso
 from schemas.session.summary import Activity, Summary
 from schemas.session.waterfall import Kind
 
@@ -230,16 +229,6 @@ class Rewound(BaseModel):
     after: int
 
 
-def iso(at: Micros | None) -> str | None:
-    """ISO 8601 with milliseconds."""
-    return None if at is None else moment(at)
-
-
-def moment(at: float) -> str:
-    """`at`: µs."""
-    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def ms(seconds: float | None) -> float | None:
     """Milliseconds, to a tenth."""
     return None if seconds is None else round(seconds * 1e3, 1)
@@ -257,9 +246,9 @@ def row_of(told: Summary) -> SessionRow:
             PersonView(identity=one.identity, name=one.name, kind=one.kind, present=one.present, speaking=one.speaking)
             for one in told.people
         ],
-        started_at=moment(told.started_at),
-        ended_at=iso(told.ended_at),
-        last_at=moment(told.at),
+        started_at=iso(told.started_at),
+        ended_at=iso(told.ended_at) if told.ended_at is not None else None,
+        last_at=iso(told.at),
         duration_s=round(told.duration, 3),
         turns=told.turns,
         last_ms=ms(told.last),

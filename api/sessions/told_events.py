@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from api.sessions.shapes import moment
+from api.times import iso
 from schemas.codec import event_to_json
 from schemas.events import Event
 from schemas.session.fold import fold
@@ -62,7 +62,7 @@ def event_json(event: Event, state: SessionState) -> bytes:
         "seq": event.seq,
         "type": event.type,
         "at_s": round(event.happened - state.started_at / 1e6, 4),
-        "at": moment(event.at),
+        "at": iso(event.at),
         "turn": event.turn,
         "line": {"who": told.who, "text": told.text, "detail": told.detail, "style": told.style},
         "body": {name: value for name, value in fields.items() if name not in _ELSEWHERE},

@@ -72,7 +72,7 @@ async def test_somebody_is_rung_up_and_hung_up_on(tmp_path: Path, secret: str) -
         party.reply(await party.request("BYE"))
         await here.event(session, lambda event: event.type == "session.ended")
         again = await client.delete(f"/v1/phones/calls/{session}")
-        assert (again.status_code, again.json()["code"]) == (409, "ended")
+        assert (again.status_code, again.json()["code"]) == (409, "closed")
 
 
 async def test_who_does_not_want_to(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Queues, workers, dead letters and gateways by HTTP."""
 
+import asyncio
+
 import httpx2
 import pytest
 
@@ -113,6 +115,16 @@ async def test_a_stream_outlives_a_log_that_is_away(house: House, monkeypatch: p
         assert (await reader.next("away", "queues")).data == {"detail": "gone"}
         bus.away = False
         assert len((await reader.next("queues")).data["stages"]) == 3
+
+
+async def test_at_the_end_who_watches_is_let_go(house: House) -> None:
+    """Streams of queues end with the process, as those of sessions do: nobody waits for them."""
+    async with listening(house, "/v1/queues/stream") as reader:
+        await reader.next("queues")
+        house.dismiss()
+        while len(house.queue_streams):
+            await asyncio.sleep(0)
+    assert reader.ended
 
 
 # ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────────────

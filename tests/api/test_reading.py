@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from api.house import House
-from api.sessions.shapes import moment
+from api.times import iso
 from schemas.log import MemoryBus
 from tests.api.listening import listening
 from tests.api.sessions import golden, keep
@@ -56,7 +56,7 @@ async def test_first_events_of_another_log(client: httpx2.AsyncClient, house: Ho
     await client.get(path)
     again = (await client.get("/v1/sessions/s1/events", params={"limit": 5})).json()["events"]
     assert again[:3] == first[:3]
-    assert [one["at"] for one in again[3:]] == [moment(event.at) for event in kept.events[3:5]]
+    assert [one["at"] for one in again[3:]] == [iso(event.at) for event in kept.events[3:5]]
 
 
 async def test_what_was_told_is_told_again(client: httpx2.AsyncClient, house: House, decoded: list[int]) -> None:

@@ -183,7 +183,7 @@ async def test_readers_are_counted_and_let_go(house: House, monkeypatch: pytest.
     assert len(house.sessions.streams) == 0
     async with listening(house, "/v1/sessions/stream") as reader:
         await reader.next("rows")
-        house.sessions.streams.dismiss()
+        house.dismiss()
         while len(house.sessions.streams):
             await asyncio.sleep(0)
     assert reader.ended

@@ -247,4 +247,4 @@ async def test_development_is_said_loudly(caplog: pytest.LogCaptureFixture) -> N
 def test_a_short_secret_is_refused() -> None:
     """As the gateway does."""
     with pytest.raises(SettingsError, match="32"):
-        gates.gate_of(Settings(_env_file=None, gateway_token_secret="short"), MemoryBus())
+        gates.KeyGate(Settings(_env_file=None, gateway_token_secret="short"), MemoryBus())
