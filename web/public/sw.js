@@ -9,10 +9,7 @@ function kindOf(request) {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== self.location.origin || request.headers.has("range")) return null;
   if (url.pathname.startsWith("/assets/")) return "asset";
-  if (
-    request.mode === "navigate" &&
-    !/^\/(v1|api|token|health|ready|metrics)(\/|$)/.test(url.pathname)
-  ) {
+  if (request.mode === "navigate" && !/^\/(v1|api|token|health|ready|metrics)(\/|$)/.test(url.pathname)) {
     return "shell";
   }
   return null;
