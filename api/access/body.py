@@ -23,6 +23,7 @@ async def read(scope: Scope, receive: Receive) -> Receive:
     if length is None and not _chunked(scope):
         return receive  # there is none
     parts: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(BODY_WITHIN):
             more = True
@@ -31,8 +32,9 @@ async def read(scope: Scope, receive: Receive) -> Receive:
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 parts.append(message.get("body", b""))
+                size += len(parts[-1])
                 more = message.get("more_body", False)
-                if sum(map(len, parts)) > LARGEST_BODY:
+                if size > LARGEST_BODY:
                     raise _too_large()
     except TimeoutError:
         raise Problem(408, "slow", f"the body of the request did not come within {BODY_WITHIN:g} s", _CLOSED) from None

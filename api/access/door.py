@@ -6,8 +6,10 @@ uvicorn waits for a request's head as long as it takes, takes as many connection
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.figures import Figures
@@ -33,6 +35,19 @@ class _Quiet(logging.Logger):
     def error(self, *given: Any, **named: Any) -> None:
         if not isinstance(named.get("exc_info"), asyncio.CancelledError):
             logging.getLogger("uvicorn.error").error(*given, **named)
+
+
+class _Held(FlowControl):
+    """uvicorn's wish to be told no more for now; whether the socket is read is the visitor's to say, who may hold some still."""
+
+    def __init__(self, transport: asyncio.Transport, again: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._again = again
+
+    def resume_reading(self) -> None:
+        if self.read_paused:
+            self.read_paused = False
+            self._again()
 
 
 _QUIET = _Quiet("uvicorn.quiet", logging.WARNING)
@@ -81,6 +96,7 @@ class Visitor(H11Protocol):
             return
         self._admitted = True
         super().connection_made(transport)
+        self.flow = _Held(transport, self._go_on)
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
@@ -88,6 +104,7 @@ class Visitor(H11Protocol):
             self._unread += data
             if self._later is None:
                 self._parse()
+            self._read_or_not()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._admitted:
@@ -109,6 +126,7 @@ class Visitor(H11Protocol):
         self.door.idle(self)
         self._expect_head()
         super().on_response_complete()
+        self._read_or_not()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -131,17 +149,30 @@ class Visitor(H11Protocol):
         return False  # WebSockets are the gateways'; it is answered as what it is otherwise
 
     def _parse(self) -> None:
-        """A little at a time."""
+        """A little at a time, as much as uvicorn wants."""
         self._later = None
-        piece, self._unread = self._unread[:_AT_ONCE], self._unread[_AT_ONCE:]
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self.flow.read_paused:
             return
+        piece, self._unread = self._unread[:_AT_ONCE], self._unread[_AT_ONCE:]
         super().data_received(piece)
         if self._under_way and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if self._unread:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """With what is left of what came, and then with more of it."""
+        if self._unread and self._later is None and not self.flow.read_paused:
             self._later = self.loop.call_soon(self._parse)
+        self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        """The socket is read once all that came is parsed: who sends faster than that has to wait. (uvicorn resumes it by itself,
+        too.)"""
+        if self._unread or self.flow.read_paused:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
 
     @property
     def _under_way(self) -> bool:

@@ -206,6 +206,36 @@ async def test_a_body_in_crumbs_stops_nobody(house: House) -> None:
 
 
 @pytest.mark.parametrize("settings", settled())
+@pytest.mark.parametrize(
+    "sent",
+    [
+        POST + b"Transfer-Encoding: chunked\r\n\r\n" + (b"1;" + b"x" * 12_000 + b"\r\na\r\n") * 400,
+        POST + b"Content-Length: 1073741824\r\n\r\n" + b"x" * 5_000_000,
+        (HEAD + b"\r\n") * 60_000,
+    ],
+    ids=["chunks with long names", "a gigabyte", "requests"],
+)
+async def test_who_sends_faster_than_is_read_waits(house: House, sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a flood no more is held than a socket gives at once."""
+    most = 0
+
+    class Watched(door.Visitor):
+        def data_received(self, data: bytes) -> None:
+            nonlocal most
+            super().data_received(data)
+            most = max(most, len(self._unread))
+
+    monkeypatch.setattr(door, "Visitor", Watched)
+    async with served(house) as port:
+        sending = asyncio.ensure_future((await port.line()).say(sent))
+        await asyncio.wait([sending], timeout=1)
+        asking = await port.line(HEAD + b"\r\n")
+        assert await asking.status() == 200
+        sending.cancel()
+        assert 0 < most <= 262_144  # as much as asyncio takes of a socket at once
+
+
+@pytest.mark.parametrize("settings", settled())
 async def test_who_does_not_read_is_left(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that nobody takes holds no place for ever."""
     monkeypatch.setattr(door, "READ_WITHIN", 0.2)
