@@ -58,10 +58,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
         unable(why)
     data = tmp_path_factory.mktemp("browser")
     allowed = json.loads((ROOT / "web" / "e2e" / "environment.json").read_text())
-    agents = data / "agents"
-    agents.mkdir()
-    for name in ("default", "clerk"):
-        (agents / f"{name}.toml").touch()
+    agents = shutil.copytree(ROOT / "web" / "e2e" / "agents", data / "agents")
     environment = allowed | {"AGENTS": str(agents)}
     plan = Plan(data / "up", gateways=2, free_ports=True, api=True, livekit=has_livekit(), environment=environment)
     async with Stack(plan, load(**{name.lower(): value for name, value in allowed.items()})) as one:

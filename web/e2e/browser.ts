@@ -71,7 +71,7 @@ export function inBrowser({ microphone = "scripted", hosts = () => [], kept = fa
       executablePath,
       args: [
         "--no-sandbox",
-        ...(microphone === "none" ? [] : ["--use-fake-device-for-media-stream"]),
+        ...(microphone === "none" ? [] : ["--use-fake-device-for-media-stream=fps=5"]),
         ...(microphone === "scripted" ? ["--use-fake-ui-for-media-stream"] : []),
         `--host-resolver-rules=${hosts().join(", ")}`,
         "--autoplay-policy=no-user-gesture-required",

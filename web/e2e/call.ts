@@ -24,13 +24,29 @@ export function hasLiveKit(): boolean {
   return has;
 }
 
-export interface Shown {
-  events: { type: string; turn: number | null; why?: string; how?: string; heard?: string }[];
+interface Told {
+  type: string;
+  turn: number | null;
+  why?: string;
+  how?: string;
+  heard?: string;
+}
+
+/** A session's events. By the API: a command takes the processor for seconds, and a call beside it needs that. */
+export async function eventsOf(session: string): Promise<Told[]> {
+  const all: Told[] = [];
+  for (let after: number | null = 0; after !== null; ) {
+    const answer = await fetch(`${inject("stack").api_url}/v1/sessions/${session}/events?limit=500&after=${after}`);
+    const { events, next } = (await answer.json()) as { events: (Told & { body: Told })[]; next: number | null };
+    all.push(...events.map(({ type, turn, body }) => ({ ...body, type, turn })));
+    after = next;
+  }
+  return all;
 }
 
 /** How each answer ended. A busy machine says "One moment, please" before some: that is a turn, and no answer. */
 export async function answersOf(session: string): Promise<(string | undefined)[]> {
-  const { events } = await command<Shown>("show", session);
+  const events = await eventsOf(session);
   const own = new Set(events.filter(({ why }) => why === "filler").map(({ turn }) => turn));
   return events.filter(({ type, turn }) => type === "turn.ended" && !own.has(turn)).map(({ how }) => how);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { inBrowser } from "./browser";
-import { command, type Shown, sessionOf, state } from "./call";
+import { eventsOf, sessionOf, state } from "./call";
 
 const { open } = inBrowser();
 
@@ -22,7 +22,7 @@ test("Who has never seen it finds in three clicks why a turn was slow, and what 
   await page.locator("[data-said]").filter({ hasText: /\w/ }).nth(1).waitFor();
   const session = await sessionOf(page);
   await page.getByRole("button", { name: "Leave" }).click();
-  const { events } = await command<Shown>("show", session);
+  const events = await eventsOf(session);
   const cut = events.find(({ type, how }) => type === "turn.ended" && how === "interrupted");
 
   await page.goto("/sessions");

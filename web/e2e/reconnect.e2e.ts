@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
-import { begin, command, hasLiveKit, roomPath, type Shown, sessionOf, state } from "./call";
+import { begin, eventsOf, hasLiveKit, roomPath, sessionOf, state } from "./call";
 import { speak } from "./microphone";
 
 const { open } = inBrowser();
@@ -51,7 +51,7 @@ test("Calls by WebSocket and in a LiveKit room outlive that their pages are load
       await page.getByText("You left the call.").waitFor();
       await page.reload();
       await page.getByRole("button", { name: /^(Talk|Join)$/ }).waitFor(); // a call that is over is not offered
-      const { events } = await command<Shown>("show", session);
+      const events = await eventsOf(session);
       expect(events.filter(({ type }) => type === "session.resumed").length).toBeGreaterThan(0);
     }),
   );

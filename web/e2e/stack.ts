@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -22,8 +22,8 @@ declare module "vitest" {
   }
 }
 
-/** As they are by default; tests change what the second one's file says. */
-const AGENTS = ["default", "clerk"];
+/** Tests change what the clerk's file says. */
+const AGENTS = join(ROOT, "web/e2e/agents");
 
 /** The real stack with the real models, once for all files; with ANTIPHON_E2E (its JSON) one that runs already. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -35,8 +35,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!existsSync(join(ROOT, "web/dist/index.html"))) throw new Error("the app is not built: make app");
   const data = mkdtempSync(join(tmpdir(), "antiphon-e2e-"));
   const agents = join(data, "agents");
-  mkdirSync(agents);
-  for (const name of AGENTS) writeFileSync(join(agents, `${name}.toml`), "");
+  cpSync(AGENTS, agents, { recursive: true });
   const livekit = process.env.E2E_LIVEKIT ? ["--livekit"] : []; // tests of rooms ask for it
   const process_ = spawn(antiphon(), ["up", "--free-ports", "--gateways", "2", ...livekit, "--json"], {
     cwd: data, // nobody's .env

@@ -26,7 +26,7 @@ export function missing(signs: Signs): string | null {
   if (signs.link !== "connected") return null;
   if (signs.blocked) return "The browser holds the sound back until you press something.";
   if (signs.agent === "absent" && signs.met && signs.agentFor > 1000) {
-    return "The agent is gone from the room. Waiting for another one to take over; nothing is lost yet.";
+    return "Nothing comes from the agent any more. Waiting for it, or for another one to take over; nothing is lost yet.";
   }
   if (signs.agent === "absent" && signs.agentFor > 6000) {
     return "No agent has come into the room. Is a gateway running, and does it have a place left?";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { CallEvent } from "@/call/model/events";
 import { countedIn, MediaDelay } from "@/call/transport/livekit/delay";
+import { Pulse } from "@/call/transport/livekit/pulse";
 import { LiveKitWords, turnOf } from "@/call/transport/livekit/words";
 import { afterClose, type Closed } from "@/call/transport/websocket/reconnect";
 import { chosen } from "@/call/wish";
@@ -43,12 +44,17 @@ describe("after a connection was closed", () => {
 describe("words in a LiveKit room", () => {
   const room = () => {
     const events: CallEvent[] = [];
+    const onTheirWay: { at: number; then: () => void }[] = [];
     const words = new LiveKitWords(
       (event) => events.push(event),
       () => 10,
+      (at, then) => onTheirWay.push({ at, then }),
     );
+    const arrive = () => {
+      for (const { then } of onTheirWay.splice(0)) then();
+    };
     const packet = (message: unknown) => words.packet(new TextEncoder().encode(JSON.stringify(message)));
-    return { events, words, packet };
+    return { events, words, packet, onTheirWay, arrive };
   };
 
   test("a clip's words are told with when they will sound", () => {
@@ -71,11 +77,12 @@ describe("words in a LiveKit room", () => {
 
   test("a cut ends the reply with what was heard, whether its stream ends before or after the news", () => {
     for (const late of [true, false]) {
-      const { events, words, packet } = room();
+      const { events, words, packet, arrive } = room();
       words.agent("ab-agent-1", "Good", false);
       if (!late) packet({ type: "cut", segment_id: "ab-agent-1" });
       words.agent("ab-agent-1", "Good", true);
       if (late) packet({ type: "cut", segment_id: "ab-agent-1" });
+      arrive();
       expect(events.findLast((event) => event.type === "turn")).toEqual({
         type: "turn",
         turn: 1,
@@ -83,6 +90,16 @@ describe("words in a LiveKit room", () => {
         heard: "Good",
       });
     }
+  });
+
+  test("a reply that was sent to its end is over once that was heard", () => {
+    const { events, words, onTheirWay, arrive } = room();
+    words.agent("ab-agent-1", "Good day.", false);
+    words.agent("ab-agent-1", "Good day.", true);
+    expect(events.filter(({ type }) => type === "turn")).toEqual([]);
+    expect(onTheirWay.map(({ at }) => at)).toEqual([10]);
+    arrive();
+    expect(events.at(-1)).toEqual({ type: "turn", turn: 1, how: "played", heard: "Good day." });
   });
 
   test("a hush stops the words where they are, and how long an answer took is told", () => {
@@ -103,6 +120,25 @@ describe("words in a LiveKit room", () => {
     packet({ type: "words", segment_id: "ab-agent-1", words: [[1], "x", null], ahead: "soon" });
     expect(events.filter((event) => event.type === "timings")).toMatchObject([{ words: [] }]);
     expect(turnOf("ab-u1")).toBeNull();
+  });
+});
+
+describe("an agent in a LiveKit room", () => {
+  const felt = (...looks: [packets: number, muted?: boolean][]) => {
+    const pulse = new Pulse();
+    for (const [packets, muted = false] of looks) pulse.feel(packets, muted);
+    return pulse.gone;
+  };
+
+  test("is gone when nothing has come of its track for a while, and there again with the next packet", () => {
+    expect(felt([10], [20], [20], [20], [20])).toBe(false);
+    expect(felt([10], [20], [20], [20], [20], [20])).toBe(true);
+    expect(felt([10], [20], [20], [20], [20], [20], [21])).toBe(false);
+  });
+
+  test("is awaited before its first sound, and may be muted", () => {
+    expect(felt([0], [0], [0], [0], [0], [0])).toBe(false);
+    expect(felt([20], [20, true], [20, true], [20, true], [20, true], [20, true])).toBe(false);
   });
 });
 

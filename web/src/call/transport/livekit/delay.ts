@@ -5,6 +5,8 @@ export interface Counted {
   /** From the buffer to the loudspeaker, where the browser counts it. */
   played: number;
   playedSamples: number;
+  /** That came. */
+  packets: number;
 }
 
 /** Seconds in which Opus gathers a frame (20 ms) and looks ahead (6.5 ms). */
@@ -17,7 +19,7 @@ const MOST = 2;
  * buffer that evens out jitter, and goes to the loudspeaker. What the buffer holds changes with the line. */
 export class MediaDelay {
   seconds = USUAL;
-  private before: Counted = { buffered: 0, emitted: 0, played: 0, playedSamples: 0 };
+  private before: Counted = { buffered: 0, emitted: 0, played: 0, playedSamples: 0, packets: 0 };
 
   learn(now: Counted): void {
     const { before } = this;
@@ -33,13 +35,14 @@ export class MediaDelay {
 
 /** What a receiver's report counts; null where it has no sound yet. */
 export function countedIn(report: Iterable<[string, object]>): Counted | null {
-  const counted: Counted = { buffered: 0, emitted: 0, played: 0, playedSamples: 0 };
+  const counted: Counted = { buffered: 0, emitted: 0, played: 0, playedSamples: 0, packets: 0 };
   for (const [, entry] of report) {
     const { type, ...figures } = entry as { type: string } & Record<string, unknown>;
     const figure = (name: string) => (typeof figures[name] === "number" ? (figures[name] as number) : 0);
     if (type === "inbound-rtp") {
       counted.buffered = figure("jitterBufferDelay");
       counted.emitted = figure("jitterBufferEmittedCount");
+      counted.packets = figure("packetsReceived");
     } else if (type === "media-playout") {
       counted.played = figure("totalPlayoutDelay");
       counted.playedSamples = figure("totalSamplesCount");

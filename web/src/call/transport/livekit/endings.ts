@@ -1,4 +1,4 @@
-import { DisconnectReason } from "livekit-client";
+import { DefaultReconnectPolicy, DisconnectReason } from "livekit-client";
 
 const ENDINGS: Partial<Record<DisconnectReason, string>> = {
   [DisconnectReason.CLIENT_INITIATED]: "You left the call.",
@@ -20,3 +20,7 @@ export function wished(reason: DisconnectReason | undefined): boolean {
 
 /** After which a room that was lost is asked for again. ms */
 export const AGAIN_MS = 1000;
+
+/** The client's own tries before that. By itself it waits 7 s between two, and a server that was started anew is there after one. It
+ * adds up to a second of chance to each but the first two, so that not everybody comes back at once. */
+export const TRIES = new DefaultReconnectPolicy([0, 300, ...Array<number>(20).fill(500)]);

@@ -15,6 +15,7 @@ export interface Follower {
   returned(): void;
   disconnected(reason: DisconnectReason | undefined): void;
   subscribed(track: RemoteTrack, participant: Participant): void;
+  unsubscribed(track: RemoteTrack): void;
   blocked(blocked: boolean): void;
   /** A packet of the topic `antiphon.words`. */
   timings(data: Uint8Array): void;
@@ -39,6 +40,10 @@ const CHANGES = [
 ] as const;
 
 export function follow(room: Room, follower: Follower): void {
+  room.on(RoomEvent.TrackUnsubscribed, (track) => {
+    for (const element of track.detach()) element.remove();
+    follower.unsubscribed(track);
+  });
   for (const event of CHANGES) room.on(event, () => follower.look());
   room.on(RoomEvent.TrackSubscribed, (track, _, participant) => follower.subscribed(track, participant));
   room.on(RoomEvent.Reconnecting, () => follower.broken());
@@ -48,9 +53,6 @@ export function follow(room: Room, follower: Follower): void {
     follower.look();
   });
   room.on(RoomEvent.Disconnected, (reason) => follower.disconnected(reason));
-  room.on(RoomEvent.TrackUnsubscribed, (track) => {
-    for (const element of track.detach()) element.remove();
-  });
   room.on(RoomEvent.AudioPlaybackStatusChanged, () => follower.blocked(!room.canPlaybackAudio));
   room.on(RoomEvent.DataReceived, (data, _, __, topic) => {
     if (topic === "antiphon.words") follower.timings(data);

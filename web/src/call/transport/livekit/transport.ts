@@ -2,6 +2,7 @@ import { type Participant, type RemoteTrack, Room, type TextStreamReader, Track 
 import { removeFromRoom } from "@/call/api";
 import type { CallEvent } from "@/call/model/events";
 import { Chat } from "@/call/transport/livekit/chat";
+import { TRIES } from "@/call/transport/livekit/endings";
 import { follow } from "@/call/transport/livekit/follow";
 import { Published } from "@/call/transport/livekit/media";
 import { everybodyIn, isAgent, tilesOf } from "@/call/transport/livekit/people";
@@ -18,16 +19,27 @@ const LONGEST = 20_000;
 /** A call in a LiveKit room, by LiveKit's own conventions (docs/livekit-room.md). Only this folder knows its client. */
 export class LiveKitTransport implements Transport {
   readonly kind = "livekit";
-  readonly voice = new TrackVoice();
+  readonly voice = new TrackVoice(() => this.look());
   readonly video: Video;
 
-  private readonly room = new Room({ dynacast: true, adaptiveStream: false, disconnectOnPageLeave: false });
+  private readonly room = new Room({
+    dynacast: true,
+    adaptiveStream: false,
+    disconnectOnPageLeave: false,
+    reconnectPolicy: TRIES,
+  });
   private readonly published = new Published(this.room);
   private readonly words = new LiveKitWords(
     (event) => this.tell(event),
     () => this.voice.sent(),
+    (at, then) => this.voice.whenHeard(at, then),
   );
-  private readonly who = new Who(this.room, this.published, (event) => this.tell(event));
+  private readonly who = new Who(
+    this.room,
+    this.published,
+    () => this.voice.gone,
+    (event) => this.tell(event),
+  );
   private readonly chat = new Chat(this.room, (event) => this.tell(event));
   private listener: Listener = () => {};
   private tilesChanged: () => void = () => {};
@@ -53,6 +65,7 @@ export class LiveKitTransport implements Transport {
       returned: () => this.returned(),
       disconnected: (reason) => this.wayIn.disconnected(reason),
       subscribed: (track, participant) => this.subscribed(track, participant),
+      unsubscribed: (track) => this.voice.unfollow(track.mediaStreamTrack),
       blocked: (blocked) => this.tell({ type: "blocked", blocked }),
       timings: (data) => this.words.packet(data),
       transcribed: (reader, identity) => void this.transcribed(reader, identity),

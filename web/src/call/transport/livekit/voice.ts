@@ -1,4 +1,5 @@
 import { countedIn, MediaDelay } from "@/call/transport/livekit/delay";
+import { Pulse } from "@/call/transport/livekit/pulse";
 import type { Voice } from "@/call/transport/transport";
 import { loudness } from "@/sound/frames";
 
@@ -7,6 +8,7 @@ const LOOK_MS = 500;
 /** A remote track, as LiveKit's client has it. */
 interface Heard {
   mediaStreamTrack: MediaStreamTrack;
+  isMuted: boolean;
   getRTCStatsReport(): Promise<RTCStatsReport | undefined>;
 }
 
@@ -15,6 +17,7 @@ interface Heard {
 export class TrackVoice implements Voice {
   private readonly began = performance.now();
   private readonly delay = new MediaDelay();
+  private pulse = new Pulse();
   private latest = 0;
   private heard: MediaStreamTrack | null = null;
   private context: AudioContext | null = null;
@@ -22,14 +25,30 @@ export class TrackVoice implements Voice {
   private watch = 0;
   private readonly samples = new Float32Array(512);
 
+  /** `changed`: whether it is `gone` is another now. */
+  constructor(private readonly changed: () => void) {}
+
   follow(track: Heard): void {
     this.heard = track.mediaStreamTrack;
     this.context ??= new AudioContext();
     void this.context.resume();
     this.analyser = new AnalyserNode(this.context, { fftSize: this.samples.length });
     this.context.createMediaStreamSource(new MediaStream([this.heard])).connect(this.analyser);
+    this.pulse = new Pulse();
     window.clearInterval(this.watch);
-    this.watch = window.setInterval(() => void this.look(track), LOOK_MS);
+    this.watch = window.setInterval(() => void this.look(track, this.pulse), LOOK_MS);
+  }
+
+  /** Nothing comes of its track any more, not even silence. */
+  get gone(): boolean {
+    return this.pulse.gone;
+  }
+
+  /** The track was taken out of the room: who is there is seen otherwise. */
+  unfollow(track: MediaStreamTrack): void {
+    if (track !== this.heard) return;
+    window.clearInterval(this.watch);
+    this.pulse = new Pulse();
   }
 
   /** The second whose sound leaves the gateway, by its own news: it is heard later. */
@@ -41,6 +60,13 @@ export class TrackVoice implements Voice {
   position(): number {
     this.latest = Math.max(this.latest, this.sent() - this.delay.seconds);
     return this.latest;
+  }
+
+  /** Does `then` once the sound of second `at` was heard. */
+  whenHeard(at: number, then: () => void): void {
+    const left = at - this.position();
+    if (left <= 0) then();
+    else window.setTimeout(() => this.whenHeard(at, then), left * 1000 + 1);
   }
 
   dry(): number {
@@ -68,8 +94,12 @@ export class TrackVoice implements Voice {
     this.context = null;
   }
 
-  private async look(track: Heard): Promise<void> {
+  private async look(track: Heard, pulse: Pulse): Promise<void> {
     const counted = countedIn((await track.getRTCStatsReport().catch(() => undefined)) ?? []);
-    if (counted !== null) this.delay.learn(counted);
+    if (counted === null) return;
+    this.delay.learn(counted);
+    const before = pulse.gone;
+    pulse.feel(counted.packets, track.isMuted);
+    if (pulse.gone !== before) this.changed();
   }
 }

@@ -14,6 +14,8 @@ export class Who {
   constructor(
     private readonly room: Room,
     private readonly published: Published,
+    /** Whether nothing comes from the agent any more, though the room still lists it. */
+    private readonly gone: () => boolean,
     private readonly tell: (event: CallEvent) => void,
   ) {}
 
@@ -34,7 +36,7 @@ export class Who {
     this.tell({ type: "people", people: everybody.map(personOf) });
     this.tell({ type: "quality", quality: QUALITIES[this.room.localParticipant.connectionQuality] });
     const agent = everybody.find(isAgent);
-    this.does(stateOf(agent));
+    this.does(stateOf(this.gone() ? undefined : agent));
     const session = agent?.attributes[SESSION] ?? "";
     if (session && session !== this.session) this.tell({ type: "session", session, warnings: [] });
     this.session = session || this.session;

@@ -9,13 +9,14 @@ interface Reply {
 }
 
 /** What a LiveKit room tells of words (docs/livekit-room.md), as events. `sent`: seconds, the second of the sound that leaves the gateway as
- * its news come. */
+ * its news come; `heard`: does something once that second of it was heard. */
 export class LiveKitWords {
   private readonly replies = new Map<number, Reply>();
 
   constructor(
     private readonly tell: (event: CallEvent) => void,
     private readonly sent: () => number,
+    private readonly heard: (at: number, then: () => void) => void,
   ) {}
 
   /** A stream of a person's words: the whole text, in their name. */
@@ -58,9 +59,12 @@ export class LiveKitWords {
     }
   }
 
+  /** The gateway has sent all of it; its last words may still be on their way, for as long as the line delays sound. */
   private end(turn: number, reply: Reply): void {
     reply.over = true;
-    this.tell({ type: "turn", turn, how: reply.cut ? "interrupted" : "played", heard: reply.text });
+    const ended = () => this.tell({ type: "turn", turn, how: reply.cut ? "interrupted" : "played", heard: reply.text });
+    if (reply.cut) ended();
+    else this.heard(this.sent(), ended);
   }
 
   private reply(turn: number): Reply {
