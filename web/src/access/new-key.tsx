@@ -5,6 +5,7 @@ import { type Role, useMe } from "@/access/me";
 import { keepSigned } from "@/access/ticket";
 import { answered, api } from "@/api/client";
 import { Button } from "@/ui/button";
+import { copied } from "@/ui/clipboard";
 import { Dialog } from "@/ui/dialog";
 import { Select, TextField } from "@/ui/field";
 
@@ -88,22 +89,17 @@ function Form({ first, onMade }: { first: boolean; onMade: (shown: string) => vo
 }
 
 function Once({ shown, onDone }: { shown: string; onDone: () => void }) {
-  const [copied, setCopied] = useState(false);
+  const [done, setDone] = useState<boolean | null>(null);
   return (
     <div className="flex flex-col gap-4 text-sm">
       <p>Copy it now: it is shown this once, and kept nowhere.</p>
       <p className="rounded-md bg-raised p-3 font-mono text-xs break-all select-all">{shown}</p>
       <div className="flex justify-end gap-2">
         <Button
-          icon={copied ? <Check aria-hidden className="size-4" /> : <Copy aria-hidden className="size-4" />}
-          onClick={() =>
-            void navigator.clipboard?.writeText(shown).then(
-              () => setCopied(true),
-              () => setCopied(false),
-            )
-          }
+          icon={done ? <Check aria-hidden className="size-4" /> : <Copy aria-hidden className="size-4" />}
+          onClick={async () => setDone(await copied(shown))}
         >
-          {copied ? "Copied" : "Copy"}
+          {done === null ? "Copy" : done ? "Copied" : "Select it above"}
         </Button>
         <Button tone="primary" onClick={onDone}>
           Done

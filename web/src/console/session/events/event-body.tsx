@@ -1,27 +1,19 @@
-import { Link2, X } from "lucide-react";
-import { useState } from "react";
+import { X } from "lucide-react";
+import { CopyLink } from "@/console/session/copy-link";
 import type { LogEvent } from "@/console/session/model/shapes";
-import { Button, IconButton } from "@/ui/button";
+import { IconButton } from "@/ui/button";
 
 /** One event, whole: as it stands in the log. */
 export function EventBody({ event, onClose, link }: { event: LogEvent; onClose: () => void; link: () => string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    const address = link();
-    window.history.replaceState(window.history.state, "", address);
-    await navigator.clipboard?.writeText(address).catch(() => undefined);
-    setCopied(true);
-    window.setTimeout(() => setCopied(false), 2_500);
-  };
   return (
     <section aria-label={`Event ${event.seq}`} className="flex max-h-[45%] min-h-0 flex-col border-t border-line">
       <header className="flex items-center gap-2 py-1 pr-2 pl-4">
         <h3 className="min-w-0 flex-1 truncate text-sm font-semibold">
           #{event.seq} {event.type}
         </h3>
-        <Button size="small" tone="quiet" icon={<Link2 aria-hidden className="size-4" />} onClick={copy}>
-          <span aria-live="polite">{copied ? "Copied" : "Link"}</span>
-        </Button>
+        <CopyLink tone="quiet" link={link}>
+          Link
+        </CopyLink>
         <IconButton size="small" label="Close this event" onClick={onClose}>
           <X aria-hidden className="size-4" />
         </IconButton>

@@ -1,5 +1,5 @@
-import { ChevronFirst, ChevronLast, Link2, Maximize2, Pause, Play, Radio, ZoomIn, ZoomOut } from "lucide-react";
-import { useState } from "react";
+import { ChevronFirst, ChevronLast, Maximize2, Pause, Play, Radio, ZoomIn, ZoomOut } from "lucide-react";
+import { CopyLink } from "@/console/session/copy-link";
 import { clockTime } from "@/console/session/model/figures";
 import { type Clock, useClock } from "@/console/session/player/clock";
 import { RATES } from "@/console/session/player/keys";
@@ -53,7 +53,9 @@ export function Controls({ clock, live, enlarged, onZoom, onTurn, link }: Props)
         <IconButton label="Show the whole call (0)" disabled={!enlarged} onClick={() => onZoom(null)}>
           <Maximize2 aria-hidden className="size-4" />
         </IconButton>
-        <CopyLink link={link} />
+        <CopyLink link={link}>
+          Link<span className="max-sm:sr-only"> to this moment</span>
+        </CopyLink>
       </div>
     </div>
   );
@@ -85,31 +87,5 @@ function Rate({ clock }: { clock: Clock }) {
         </option>
       ))}
     </select>
-  );
-}
-
-function CopyLink({ link }: { link: () => string }) {
-  const [said, setSaid] = useState("");
-  const copy = async () => {
-    const address = link();
-    try {
-      await navigator.clipboard.writeText(address);
-      setSaid("Copied");
-    } catch {
-      setSaid("The address bar has it");
-    }
-    window.history.replaceState(window.history.state, "", address);
-    window.setTimeout(() => setSaid(""), 2_500);
-  };
-  return (
-    <Button size="small" icon={<Link2 aria-hidden className="size-4" />} onClick={copy}>
-      <span aria-live="polite">
-        {said || (
-          <>
-            Link<span className="max-sm:sr-only"> to this moment</span>
-          </>
-        )}
-      </span>
-    </Button>
   );
 }
