@@ -9,7 +9,6 @@ task are told; without a GPU the frames say more about the machine than about th
 import asyncio
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,12 +24,11 @@ from ops.bench._turns import SavedBus, Talk
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.supervisor import ANTIPHON
 from ops.stack.system import free_port
+from ops.stack.web_app import ROOT, chromium, run_script
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError
 from schemas.log import connected
 
-_ROOT = Path(__file__).parents[2]
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _READY = 60.0
 _TURN = 5.0
 
@@ -40,10 +38,10 @@ class NoBrowser(AntiphonError):
 
 
 async def bench(sessions: int = 500, events: int = 10_000, seconds: float = 3.0, **_: Any) -> dict[str, Any]:
-    browser = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if browser is None:
+    browser = chromium()
+    if not browser:
         raise NoBrowser("no chromium on PATH; install it, or set CHROMIUM")
-    if not (_ROOT / "web" / "package.json").is_file():
+    if not (ROOT / "web" / "package.json").is_file():
         raise NoBrowser("the console is measured from a checkout: web/ is not here")
     if built_app() is None:
         raise NoBrowser(HOW)
@@ -129,17 +127,8 @@ async def _until_listed(url: str, many: int) -> None:
 
 
 async def _in_browser(asked: dict[str, Any]) -> dict[str, Any]:
-    process = await asyncio.create_subprocess_exec(
-        str(_ROOT / "ops" / "locks" / "web.sh"), "run", "bench", stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, env={**os.environ, "BENCH": json.dumps(asked)},
-    )  # fmt: skip
-    try:
-        said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-    if process.returncode != 0:
+    status, said = await run_script("bench", BENCH=json.dumps(asked))
+    if status != 0:
         raise NoBrowser("the browser gave up; what it said stands above")
-    figures: dict[str, Any] = json.loads(said.decode().strip().splitlines()[-1])
+    figures: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
     return figures

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -17,11 +16,10 @@ import pytest_asyncio
 from api.built import HOW, built_app
 from ops.stack.embedded.livekit import LiveKitServerError, find_binary
 from ops.stack.stack import Plan, Stack
+from ops.stack.web_app import ROOT, chromium, run_script
 from schemas.config.settings import load
 
-ROOT = Path(__file__).parents[2]
 FILES = sorted(path.name for path in (ROOT / "web" / "e2e").glob("*.e2e.ts"))
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _OTHERS = {
     "firefox.e2e.ts": (("firefox-esr", "firefox"), ("pulseaudio",)),
     "webkit.e2e.ts": (("WebKitWebDriver",), ("Xvfb",)),
@@ -31,7 +29,7 @@ _OTHERS = {
 
 def lacking() -> str:
     """Why no browser can be driven here; "" if one can."""
-    if not (os.environ.get("CHROMIUM") or any(shutil.which(name) for name in _BROWSERS)):
+    if not chromium():
         return "no chromium here (ops/locks/browsers.sh)"
     if not (ROOT / "web" / "node_modules").is_dir():
         return "web/node_modules is not there (ops/locks/web.sh modules)"
@@ -72,14 +70,5 @@ async def test_in_a_browser(file: str, stack: dict[str, object]) -> None:
     for names in _OTHERS.get(file, ()):
         if not any(shutil.which(name) for name in names):
             unable(f"no {names[0]} here (ops/locks/browsers.sh)")
-    process = await asyncio.create_subprocess_exec(
-        str(ROOT / "ops" / "locks" / "web.sh"), "run", "e2e", file, env={**os.environ, "ANTIPHON_E2E": json.dumps(stack)},
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        said, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-    assert process.returncode == 0, said.decode(errors="replace")
+    status, said = await run_script("e2e", file, errors=asyncio.subprocess.STDOUT, ANTIPHON_E2E=json.dumps(stack))
+    assert status == 0, said
