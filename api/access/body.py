@@ -18,6 +18,8 @@ _CLOSED = {"Connection": "close"}
 async def read(scope: Scope, receive: Receive) -> Receive:
     """The request's body, to be received again. Problem 413, 400, 408; ClientDisconnect."""
     length = _announced(scope)
+    if length is not None and _chunked(scope):
+        raise Problem(400, "length", "a body comes with Content-Length or in chunks, not with both", _CLOSED)
     if length is not None and length > LARGEST_BODY:
         raise _too_large()
     if length is None and not _chunked(scope):

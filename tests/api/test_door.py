@@ -251,6 +251,19 @@ async def test_who_does_not_read_is_left(house: House, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("settings", settled())
+async def test_a_body_of_two_lengths_is_refused(house: House) -> None:
+    """Content-Length and chunks in one request: a proxy may have taken the one, so nothing of the connection is read on."""
+    smuggled = HEAD + b"\r\n"
+    async with served(house) as port:
+        body = b"0\r\n\r\n" + smuggled
+        head = POST + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n" % len(body)
+        told = await (await port.line(head + body)).ended()
+        assert told.startswith(b"HTTP/1.1 400")
+        assert told.count(b"HTTP/1.1 ") == 1
+        assert problem(told)["code"] == "length"
+
+
+@pytest.mark.parametrize("settings", settled())
 async def test_a_websocket_is_told_where_it_belongs(house: House, caplog: pytest.LogCaptureFixture) -> None:
     """The API has none: it is answered like any request, without a word in the log."""
     async with served(house) as port:
