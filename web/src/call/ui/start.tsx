@@ -1,6 +1,7 @@
 import { AudioLines, Keyboard } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import { begin } from "@/call/begin";
+import { Front } from "@/call/ui/front";
 import { Prejoin } from "@/call/ui/prejoin";
 import { type Chosen, keep, load } from "@/call/wish";
 import { foreseen, MICROPHONE_PROBLEMS, type Microphone } from "@/sound/microphone";
@@ -33,59 +34,49 @@ export function Start() {
     }
   };
   return (
-    <div
-      data-fills
-      className="mx-auto flex w-full max-w-xl flex-1 flex-col items-center justify-center gap-8 px-4 py-10"
+    <Front
+      title="Talk to the agent"
+      lead={
+        missing === null
+          ? "Press, speak, and it answers. Interrupt it whenever you like."
+          : MICROPHONE_PROBLEMS[missing]
+      }
+      problem={problem}
+      below={<Prejoin wish={wish} onChoose={choose} tried={tried} mayHear={missing === null} />}
     >
-      <div className="text-center">
-        <h1 className="text-2xl font-semibold tracking-tight">Talk to the agent</h1>
-        <p className="mt-2 text-base text-muted">
-          {missing === null
-            ? "Press, speak, and it answers. Interrupt it whenever you like."
-            : MICROPHONE_PROBLEMS[missing]}
-        </p>
-      </div>
-      <div className="flex flex-col items-center gap-3">
-        {missing === null ? (
-          <>
-            <Button
-              tone="primary"
-              size="large"
-              disabled={busy}
-              onClick={() => void start(false)}
-              icon={<AudioLines aria-hidden className="size-5" />}
-              className="min-w-52 rounded-full!"
-            >
-              {busy ? "Connecting" : wish.kind === "livekit" ? "Join" : "Talk"}
-            </Button>
-            <Button
-              tone="quiet"
-              disabled={busy}
-              onClick={() => void start(true)}
-              icon={<Keyboard aria-hidden className="size-4" />}
-            >
-              Type instead
-            </Button>
-          </>
-        ) : (
+      {missing === null ? (
+        <>
           <Button
             tone="primary"
             size="large"
             disabled={busy}
-            onClick={() => void start(true)}
-            icon={<Keyboard aria-hidden className="size-5" />}
+            onClick={() => void start(false)}
+            icon={<AudioLines aria-hidden className="size-5" />}
             className="min-w-52 rounded-full!"
           >
-            {busy ? "Connecting" : "Type to the agent"}
+            {busy ? "Connecting" : wish.kind === "livekit" ? "Join" : "Talk"}
           </Button>
-        )}
-        {problem ? (
-          <p role="alert" className="max-w-prose text-center text-sm text-bad">
-            {problem}
-          </p>
-        ) : null}
-      </div>
-      <Prejoin wish={wish} onChoose={choose} tried={tried} mayHear={missing === null} />
-    </div>
+          <Button
+            tone="quiet"
+            disabled={busy}
+            onClick={() => void start(true)}
+            icon={<Keyboard aria-hidden className="size-4" />}
+          >
+            Type instead
+          </Button>
+        </>
+      ) : (
+        <Button
+          tone="primary"
+          size="large"
+          disabled={busy}
+          onClick={() => void start(true)}
+          icon={<Keyboard aria-hidden className="size-5" />}
+          className="min-w-52 rounded-full!"
+        >
+          {busy ? "Connecting" : "Type to the agent"}
+        </Button>
+      )}
+    </Front>
   );
 }

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from "react";
 import { begin } from "@/call/begin";
 import { forgetCall, type Left, leftCall } from "@/call/return";
 import { WAITS_MS } from "@/call/transport/transport";
+import { Front } from "@/call/ui/front";
 import { Button } from "@/ui/button";
 
 /** The call this page left when it was loaded anew, for as long as it waits; and how to let it go. */
@@ -34,34 +35,24 @@ export function Waiting({ left, onOther }: { left: Left; onOther: () => void }) 
     }
   };
   return (
-    <div
-      data-fills
-      className="mx-auto flex w-full max-w-xl flex-1 flex-col items-center justify-center gap-8 px-4 py-10"
+    <Front
+      title="Your call goes on"
+      lead="This page was loaded anew. The agent waits for half a minute."
+      problem={problem}
     >
-      <div className="text-center">
-        <h1 className="text-2xl font-semibold tracking-tight">Your call goes on</h1>
-        <p className="mt-2 text-base text-muted">This page was loaded anew. The agent waits for half a minute.</p>
-      </div>
-      <div className="flex flex-col items-center gap-3">
-        <Button
-          tone="primary"
-          size="large"
-          disabled={busy}
-          onClick={() => void back()}
-          icon={<AudioLines aria-hidden className="size-5" />}
-          className="min-w-52 rounded-full!"
-        >
-          {busy ? "Connecting" : "Return to the call"}
-        </Button>
-        <Button tone="quiet" disabled={busy} onClick={onOther}>
-          Begin another
-        </Button>
-        {problem ? (
-          <p role="alert" className="max-w-prose text-center text-sm text-bad">
-            {problem}
-          </p>
-        ) : null}
-      </div>
-    </div>
+      <Button
+        tone="primary"
+        size="large"
+        disabled={busy}
+        onClick={() => void back()}
+        icon={<AudioLines aria-hidden className="size-5" />}
+        className="min-w-52 rounded-full!"
+      >
+        {busy ? "Connecting" : "Return to the call"}
+      </Button>
+      <Button tone="quiet" disabled={busy} onClick={onOther}>
+        Begin another
+      </Button>
+    </Front>
   );
 }
