@@ -68,6 +68,14 @@ class KeyGate:
             raise Problem(409, "no_key", "nobody needs a ticket here who has shown no key")
         return await self._ticket(who)
 
+    async def still_lets_in(self, who: Who) -> bool:
+        """Somebody who was let in before and is being answered yet. BusError: nobody knows."""
+        keys = await self._present()
+        if not who.key:
+            return who is _STRANGER or self._is_open(keys)
+        key = keys.get(who.key)
+        return key is not None and key.role == who.role
+
     async def is_open(self) -> bool:
         return self._is_open(await self._present())
 

@@ -15,6 +15,7 @@ from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
 from api.problems import Problem
+from schemas.errors import BusError
 
 log = logging.getLogger("antiphon.api")
 
@@ -22,6 +23,8 @@ HEARTBEAT = 15.0
 """Seconds of silence after which a comment is sent: whoever stands between may close what is silent."""
 STUCK = 30.0
 """Seconds in which a reader takes nothing at all, after which it is let go."""
+WELCOME_FOR = 2.0
+"""Seconds after which it is asked whether the reader's key is still good."""
 MOST_STREAMS = 2_000
 _WOKEN_AT_ONCE = 32
 Messages = AsyncGenerator[bytes, None]
@@ -157,7 +160,9 @@ class EventStream(Response):
         gone: asyncio.Task[None] = asyncio.create_task(_gone(receive))
         self._reading.add(pump)
         try:
-            await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+            over: set[asyncio.Task[None]] = set()
+            while not over and await _welcome(scope):
+                over, _ = await asyncio.wait({pump, gone}, timeout=WELCOME_FOR, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._reading.discard(pump)
             left = gone.done()
@@ -184,6 +189,17 @@ async def _out(send: Send, text: bytes) -> None:
     body: dict[str, Any] = {"type": "http.response.body", "body": text, "more_body": True}
     async with asyncio.timeout(STUCK):
         await send(body)
+
+
+async def _welcome(scope: Scope) -> bool:
+    """Whether who reads would still be let in; while the log is away, as before."""
+    who = scope.get("state", {}).get("who")
+    if who is None:
+        return True
+    try:
+        return bool(await scope["app"].state.house.gate.still_lets_in(who))
+    except BusError:
+        return True
 
 
 async def _gone(receive: Receive) -> None:

@@ -1,0 +1,32 @@
+"""Event streams last no longer than the key they were opened with."""
+
+import asyncio
+
+import pytest
+
+from api.house import House
+from api.sessions import live
+from schemas.access.keys import public_half
+from tests.api.access.test_gate import anew, made
+from tests.api.listening import listening
+from tests.api.sessions import open_session
+
+
+@pytest.mark.parametrize("path", ["/v1/sessions/stream", "/v1/sessions/s1/events/stream", "/v1/queues/stream"])
+async def test_a_stream_ends_when_its_key_is_removed(house: House, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who had a key and lost it looks on no longer; another reader's stream goes on."""
+    monkeypatch.setattr(live, "WELCOME_FOR", 0.01)
+    await open_session(house, "s1")
+    removed, kept = await made(house, "operator", "bob"), await made(house, "operator")
+    async with (
+        listening(house, path, authorization=f"Bearer {removed}") as one,
+        listening(house, path, authorization=f"Bearer {kept}") as other,
+    ):
+        await one.next("rows", "event", "queues")
+        await other.next("rows", "event", "queues")
+        await house.bus.remove_key(public_half(removed))
+        anew(house)
+        async with asyncio.timeout(5):
+            while not one.ended:
+                await asyncio.sleep(0.005)
+        assert not other.ended
