@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clock, count, latency, moment, span } from "@/format";
+import { clock, count, decoded, latency, moment, span } from "@/format";
 
 test("a latency is told to the figure that matters, and never as 1000 ms", () => {
   expect([0, 840.4, 999.4, 999.6, 1_404, 9_994, 9_996, 61_000].map(latency)).toEqual([
@@ -35,4 +35,8 @@ test("one is not many", () => {
     "1,204 turns",
     "2 entries",
   ]);
+});
+
+test("a part of an address that is none is taken as it stands", () => {
+  expect([decoded("a%2Fb"), decoded("%"), decoded("100%")]).toEqual(["a/b", "%", "100%"]);
 });

@@ -51,6 +51,15 @@ export function sentence(text: string): string {
   return !begun || /[.?!:…)”"]$/.test(begun) ? begun : `${begun}.`;
 }
 
+/** A part of an address as it was written into it; what is no such part stands as it is. */
+export function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** "1 turn", "2 turns"; thousands set apart. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;

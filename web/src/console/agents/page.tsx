@@ -7,6 +7,7 @@ import { kept } from "@/console/agents/editing";
 import { Editor } from "@/console/agents/editor";
 import { AgentList } from "@/console/agents/list";
 import { NewAgent } from "@/console/agents/new-agent";
+import { decoded } from "@/format";
 import { Button } from "@/ui/button";
 import { PageHead } from "@/ui/shell";
 import { Empty, Failed, Loading } from "@/ui/state";
@@ -14,7 +15,7 @@ import { Empty, Failed, Loading } from "@/ui/state";
 /** `/agents` and `/agents/:agent`: which agents there are, and what their files say. */
 export default function AgentsPage() {
   const { agent = "" } = useParams();
-  const chosen = decodeURIComponent(agent);
+  const chosen = decoded(agent);
   const agents = useAgents();
   const reload = useReload();
   const admin = may(useMe(), "admin");

@@ -3,12 +3,13 @@ import { ApiError } from "@/api/client";
 import { useLog } from "@/console/session/data/events";
 import { useSession } from "@/console/session/data/session";
 import { OpenCall } from "@/console/session/open-call";
+import { decoded } from "@/format";
 import { Empty, Failed, Loading } from "@/ui/state";
 
 /** `/sessions/:session`: one call, laid open on one clock. */
 export default function SessionPage() {
   const { session = "" } = useParams();
-  return <Opened key={session} session={decodeURIComponent(session)} />;
+  return <Opened key={session} session={decoded(session)} />;
 }
 
 function Opened({ session }: { session: string }) {

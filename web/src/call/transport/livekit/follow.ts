@@ -6,6 +6,7 @@ import {
   RoomEvent,
   type TextStreamReader,
 } from "livekit-client";
+import { isAgent } from "@/call/transport/livekit/people";
 
 /** What becomes of what a room tells. */
 export interface Follower {
@@ -17,7 +18,7 @@ export interface Follower {
   subscribed(track: RemoteTrack, participant: Participant): void;
   unsubscribed(track: RemoteTrack): void;
   blocked(blocked: boolean): void;
-  /** A packet of the topic `antiphon.words`. */
+  /** A packet of the topic `antiphon.words`, from the agent: anybody in the room may send some. */
   timings(data: Uint8Array): void;
   /** Words of somebody's, as a stream. */
   transcribed(reader: TextStreamReader, identity: string): void;
@@ -54,8 +55,8 @@ export function follow(room: Room, follower: Follower): void {
   });
   room.on(RoomEvent.Disconnected, (reason) => follower.disconnected(reason));
   room.on(RoomEvent.AudioPlaybackStatusChanged, () => follower.blocked(!room.canPlaybackAudio));
-  room.on(RoomEvent.DataReceived, (data, _, __, topic) => {
-    if (topic === "antiphon.words") follower.timings(data);
+  room.on(RoomEvent.DataReceived, (data, participant, _, topic) => {
+    if (topic === "antiphon.words" && participant !== undefined && isAgent(participant)) follower.timings(data);
   });
   room.registerTextStreamHandler("lk.transcription", (reader, { identity }) => follower.transcribed(reader, identity));
 }
