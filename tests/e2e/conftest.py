@@ -50,6 +50,10 @@ class House:
     async def log(self, session: str) -> list[Event]:
         return await self.bus.read(session)
 
+    async def sessions(self, beginning: str) -> set[str]:
+        """Those whose name begins so."""
+        return {info.session for info in await self.bus.sessions() if info.session.startswith(beginning)}
+
     async def told(self, session: str) -> str:
         """The log in a few words an event, for a failing test's message."""
         events = await self.bus.read(session)

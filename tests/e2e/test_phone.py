@@ -1,5 +1,6 @@
 """A real phone calls the whole stack, and asks."""
 
+import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,14 @@ from tests.gateway.rooms.sip.conftest import needs
 async def test_a_question_over_the_phone(house: House, tmp_path: Path) -> None:
     """A caller on a µ-law line hears a spoken greeting, is understood, and hears an answer."""
     needs("baresip")
-    before = {info.session for info in await house.bus.sessions()}
+    before = await house.sessions("sip-")
     question = np.concatenate((np.zeros(16_000 * 4, np.int16), line("capital")))
     async with Baresip(tmp_path / "phone", question, law="pcmu") as phone:
         await phone.dial(f"sip:1@127.0.0.1:{house.phones}")
         await phone.event("CALL_ESTABLISHED")
-        found = [info.session for info in await house.bus.sessions()]
-        session = next(name for name in found if name.startswith("sip-") and name not in before)
+        while not (begun := await house.sessions("sip-") - before):  # it is answered before its session is opened
+            await asyncio.sleep(0.05)
+        (session,) = begun
         greeted = await house.event(session, lambda event: event.type == "turn.ended" and event.turn == 1)
         assert greeted.heard  # type: ignore[union-attr]
         await house.event(session, lambda event: event.type == "transcript.final" and "capital" in event.text.lower())
