@@ -89,15 +89,15 @@ export function astray(seen: Witnessed, frames: Frame[]): string[] {
   });
 }
 
-/** How far the voice's clock, by which the lips go, was from what left the loudspeaker, ms at most: for each frame in speech, by where
+/** How far the voice's clock, by which the lips go, was from what left the loudspeaker, in ms: ahead at most, and behind for half of the
+ * frames (a machine that draws late, and lets the sound stumble, is late by as much). For each frame in speech, by where
  * the 20 ms before its second of the voice stand in what was heard. A page that draws knows the time no better than when it began to:
  * that much later is allowed for. Only where sound comes as PCM. */
 export function leads(seen: Witnessed, frames: Frame[]): { ahead: number; behind: number; measured: number } {
   const piece = seen.rate / 50;
   let from = 0;
   let ahead = 0;
-  let behind = 0;
-  let measured = 0;
+  const behind: number[] = [];
   for (const [number, { position, heard, drawing }] of frames.entries()) {
     const at = Math.round(position * seen.rate) - piece;
     const stands = position === frames[number - 1]?.position; // nothing sounds, or nothing more is known
@@ -107,10 +107,10 @@ export function leads(seen: Witnessed, frames: Frame[]): { ahead: number; behind
     from = Math.max(0, place - seen.rate);
     const off = leftAt(seen, place + piece) - heard;
     ahead = Math.max(ahead, Math.round(off));
-    behind = Math.max(behind, Math.round(-off - drawing));
-    measured += 1;
+    behind.push(Math.max(0, Math.round(-off - drawing)));
   }
-  return { ahead, behind, measured };
+  const middle = behind.sort((one, other) => one - other)[Math.floor(behind.length / 2)] ?? 0;
+  return { ahead, behind: middle, measured: behind.length };
 }
 
 /** Peaks of what left the loudspeaker between two moments, 20 ms each. */
