@@ -1,10 +1,10 @@
 """The whole suite in lanes at once, as `make test` runs it: `python -m tests.lanes`, with options of pytest for all of
 them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 
-What waits in real time has the cores when it needs them: conversations with real models and processes that are killed, one after
-the other, for they would disturb each other; browsers when those are through. What computes has what is left of the machine
-(nice), in two lanes, for there is some waiting in it, too. Rooms and phones wait most and compute least: they come after the
-gateway's tests. A new test is in one of the two that compute unless it lies under `CONVERSATIONS` or `ROOMS`.
+What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
+that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in
+two lanes, for there is some waiting in it, too. Browsers compute and wait in real time: they come when the first lane is through.
+A new test is in one of the two that compute unless it lies under `REAL_TIME`.
 """
 
 import asyncio
@@ -15,8 +15,9 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-CONVERSATIONS = ("tests/e2e", "tests/chaos")
-ROOMS = (
+REAL_TIME = (
+    "tests/e2e",
+    "tests/chaos",
     "tests/gateway/rooms/livekit/site",
     "tests/api/livekit/site",
     "tests/gateway/rooms/sip/test_baresip.py",
@@ -27,10 +28,10 @@ ROOMS = (
 )
 GATEWAY = ("tests/gateway", "tests/fuzz")
 BROWSERS = "tests/e2e/test_browser.py"
-_ELSEWHERE = tuple(f"--ignore={path}" for path in (*CONVERSATIONS, *ROOMS))
+_ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
 _PYTEST = (sys.executable, "-u", "-m", "pytest", "--durations=30")
 _NICE = 5
-"""A third of what a process of the other lanes gets where both want a core: all of these tests have passed on a fifth of one."""
+"""A third of what a process of the first lane gets where both want a core: all of these tests have passed on a fifth of one."""
 
 
 @dataclass
@@ -103,14 +104,12 @@ class Lane:
 async def main(options: tuple[str, ...]) -> int:
     """0 where every lane ends with 0, else the greatest of their exit codes."""
     rest = ("tests", *(f"--ignore={path}" for path in GATEWAY))
-    conversations = Lane("conversations", (*CONVERSATIONS, f"--ignore={BROWSERS}", *options))
-    gateway = Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE)
+    real_time = Lane("real time", (*REAL_TIME, f"--ignore={BROWSERS}", *options))
     lanes = [
-        conversations,
-        gateway,
+        real_time,
+        Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE),
         Lane("the rest", (*rest, *_ELSEWHERE, *options), _NICE),
-        Lane("rooms", (*ROOMS, *options), after=gateway),
-        Lane("browsers", (BROWSERS, *options), after=conversations),
+        Lane("browsers", (BROWSERS, *options), after=real_time),
     ]
 
     def interrupt() -> None:

@@ -1,16 +1,12 @@
 """Scripts of web/package.json, and the browser that some of them drive: in a checkout only, for tests and benchmarks."""
 
 import asyncio
-import ctypes
 import os
 import shutil
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_LIBC = ctypes.CDLL(None)
-_PR_CAPBSET_DROP, _CAP_SYS_NICE = 24, 23
 
 
 def chromium() -> str:
@@ -23,7 +19,7 @@ async def run_script(*words: str, errors: int | None = None, **settings: str) ->
     tells of them, asyncio.subprocess.STDOUT: with the rest, None: as we do. Whoever is cancelled ends it."""
     process = await asyncio.create_subprocess_exec(
         str(ROOT / "ops" / "locks" / "web.sh"), "run", *words, stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=errors, env=os.environ | settings, preexec_fn=_as_anybody,
+        stdout=asyncio.subprocess.PIPE, stderr=errors, env=os.environ | settings,
     )  # fmt: skip
     try:
         said, _ = await process.communicate()
@@ -33,9 +29,3 @@ async def run_script(*words: str, errors: int | None = None, **settings: str) ->
             await process.wait()
     assert process.returncode is not None
     return process.returncode, said.decode(errors="replace")
-
-
-def _as_anybody() -> None:
-    """Root's Chromium puts what it draws before all else on the machine (nice -8), which nobody else's may."""
-    if sys.platform == "linux":
-        _LIBC.prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)

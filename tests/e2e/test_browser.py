@@ -20,7 +20,7 @@ from ops.stack.web_app import ROOT, chromium, run_script
 from schemas.config.settings import load
 
 _LAST = "avatar.e2e.ts"
-"""Without a GPU it takes both cores, which rooms and phones want for a while yet (tests/lanes.py)."""
+"""Without a GPU it takes both cores, which others may want for a while yet (tests/lanes.py)."""
 FILES = sorted((path.name for path in (ROOT / "web" / "e2e").glob("*.e2e.ts")), key=lambda name: (name == _LAST, name))
 _OTHERS = {
     "firefox.e2e.ts": (("firefox-esr", "firefox"), ("pulseaudio",)),
