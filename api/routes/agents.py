@@ -139,7 +139,7 @@ async def save(
 def _saved(house: House, name: str, toml: str, matches: str | None, response: Response) -> SavedText:
     file = agent_files.save(house.agents, name, toml, matches=matches)
     response.headers["ETag"] = file.etag
-    return SavedText(reach=agent_files.reach(file), **_text(house, file).model_dump(exclude={"spec"}), spec=_spec(file))
+    return SavedText(reach=agent_files.reach(file), **dict(_text(house, file)))
 
 
 def _rows(house: House) -> AgentRows:
@@ -156,16 +156,13 @@ def _rows(house: House) -> AgentRows:
 
 
 def _text(house: House, file: AgentFile) -> AgentText:
+    spec = None
+    with suppress(AgentSpecError):
+        spec = None if file.problem else parse_agent(file.toml, file.name, file.name)
     return AgentText(
-        name=file.name, toml=file.toml, spec=_spec(file), problem=file.problem,
+        name=file.name, toml=file.toml, spec=spec, problem=file.problem,
         locked=agent_files.locked(house.agents, file.name), etag=file.etag,
     )  # fmt: skip
-
-
-def _spec(file: AgentFile) -> AgentSpec | None:
-    with suppress(AgentSpecError):
-        return None if file.problem else parse_agent(file.toml, file.name, file.name)
-    return None
 
 
 def _validated(toml: str) -> Validated:

@@ -25,9 +25,9 @@ def connect(settings: Settings, *, holds: bool = False) -> Bus:
 
 async def until_it_answers(
     start: Callable[[], Awaitable[None]], told: Callable[[str], Awaitable[None]], pauses: Iterable[float]
-) -> bool:
+) -> None:
     """`start`, and again after each of `pauses` (seconds), while the log is not there yet or takes nothing. `told`: why not, when
-    that is another reason than before. Whether it was started before there were no more pauses; other errors are raised."""
+    that is another reason than before. Other errors are raised."""
     said = ""
     for pause in pauses:
         try:
@@ -38,8 +38,7 @@ async def until_it_answers(
                 await told(said)
             await asyncio.sleep(pause)
         else:
-            return True
-    return False
+            return
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { inBrowser, PHONE } from "./browser";
-import { answersOf, begin, hasLiveKit, roomPath, sessionOf, state } from "./call";
+import { answersOf, ask, begin, hasLiveKit, roomPath, sessionOf, state } from "./call";
 import { speak } from "./microphone";
 import { SHOTS } from "./paths";
 
@@ -58,8 +58,7 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
     await bob.goto(roomPath("several", "Bob"));
     await begin(bob);
     await ann.getByRole("img", { name: /^Connection: (good|fair|poor)/ }).waitFor();
-    await ann.getByRole("textbox").fill("Answer with the one word yes.");
-    await ann.getByRole("textbox").press("Enter");
+    await ask(ann, "Answer with the one word yes.");
     await transcript(bob).getByText("Answer with the one word yes.").waitFor();
     await ann
       .locator("input[type=file]")

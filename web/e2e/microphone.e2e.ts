@@ -1,14 +1,12 @@
 import type { Page } from "playwright-core";
 import { describe, expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
-import { state } from "./call";
+import { ask, state } from "./call";
 
 /** Types a question, and is answered. */
 async function types(page: Page): Promise<void> {
   await state(page, "listening");
-  const field = page.getByRole("textbox", { name: "Type to the agent" });
-  await field.fill("What is the capital of France?");
-  await field.press("Enter");
+  await ask(page, "What is the capital of France?");
   await page.locator("[data-said]").filter({ hasText: /\w/ }).waitFor();
 }
 

@@ -1,26 +1,21 @@
 import { expect, test } from "vitest";
 import { inBrowser } from "./browser";
-import { eventsOf, sessionOf, state } from "./call";
+import { ask, eventsOf, type } from "./call";
 
 const { open } = inBrowser();
 
 test("Who has never seen it finds in three clicks why a turn was slow, and what was heard of an answer that was cut.", async () => {
   const page = await open("/");
-  await page.getByRole("button", { name: "Type instead" }).click();
-  await state(page, "listening");
-  const box = page.getByRole("textbox", { name: "Type to the agent" });
-  await box.fill("Tell me a long story about a train.");
-  await box.press("Enter");
+  const session = await type(page);
+  await ask(page, "Tell me a long story about a train.");
   await page
     .locator("[data-said]")
     .filter({ hasText: /\w+ \w+/ })
     .first()
     .waitFor();
-  await box.fill("Stop. What is the capital of France?");
-  await box.press("Enter");
+  await ask(page, "Stop. What is the capital of France?");
   await page.getByText("cut off here").waitFor();
   await page.locator("[data-said]").filter({ hasText: /\w/ }).nth(1).waitFor();
-  const session = await sessionOf(page);
   await page.getByRole("button", { name: "Leave" }).click();
   const events = await eventsOf(session);
   const cut = events.find(({ type, how }) => type === "turn.ended" && how === "interrupted");

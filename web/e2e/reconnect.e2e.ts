@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
-import { begin, eventsOf, hasLiveKit, roomPath, sessionOf, state } from "./call";
+import { ask, begin, eventsOf, hasLiveKit, roomPath, sessionOf, state } from "./call";
 import { speak } from "./microphone";
 
 const { open } = inBrowser();
@@ -17,8 +17,7 @@ test("Calls by WebSocket and in a LiveKit room outlive that their pages are load
     WAYS.map(async ({ path, told }) => {
       const page = await open(path, { expected: /503/ }); // while no gateway has told yet that it is there
       await begin(page);
-      await page.getByRole("textbox").fill("Answer with the one word yes.");
-      await page.getByRole("textbox").press("Enter");
+      await ask(page, "Answer with the one word yes.");
       await page.getByText("Answer with the one word yes.").waitFor();
       await state(page, "speaking");
       const session = await sessionOf(page);

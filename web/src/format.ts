@@ -51,6 +51,11 @@ export function sentence(text: string): string {
   return !begun || /[.?!:…)”"]$/.test(begun) ? begun : `${begun}.`;
 }
 
+/** What an error says, for a person. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** A part of an address as it was written into it; what is no such part stands as it is. */
 export function decoded(part: string): string {
   try {

@@ -3,6 +3,7 @@ import { missing } from "@/call/model/missing";
 import { begun, type CallState, reduce } from "@/call/model/state";
 import { keepCall, type Left, portable } from "@/call/return";
 import type { Resolution, Tile, Transport, Wish } from "@/call/transport/transport";
+import { messageOf } from "@/format";
 import { Microphone, MicrophoneError } from "@/sound/microphone";
 
 /** What the person at this browser has chosen, and what came of it. */
@@ -215,7 +216,7 @@ export class Call {
     try {
       await deed();
     } catch (error) {
-      this.happened({ type: "trouble", code: "here", message: error instanceof Error ? error.message : String(error) });
+      this.happened({ type: "trouble", code: "here", message: messageOf(error) });
     }
   }
 

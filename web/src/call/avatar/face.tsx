@@ -8,6 +8,7 @@ import { backgroundOf, lookOf } from "@/call/avatar/looks";
 import { LEAST_FRAMES, Pace } from "@/call/avatar/pace";
 import { AvatarError, loadAvatar, unfit } from "@/call/avatar/source";
 import type { Call } from "@/call/call";
+import { messageOf } from "@/format";
 
 interface Props {
   call: Call;
@@ -74,7 +75,7 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
       const look = url === "" ? lookOf(firstLook.current) : null;
       const made = await Head.show(element, glb, { look, calm, onFrame: frame }).catch((error: unknown) => {
-        throw url === "" ? error : unfit(url, sayOf(error));
+        throw url === "" ? error : unfit(url, messageOf(error));
       });
       if (gone) {
         made.close();
@@ -87,7 +88,7 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
     };
     show().catch((error: unknown) => {
       if (gone) return;
-      const why = sayOf(error);
+      const why = messageOf(error);
       told.current.onFailed(error instanceof AvatarError ? why : `The avatar can't be shown (${why}).`);
     });
     return () => {
@@ -118,8 +119,4 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       )}
     />
   );
-}
-
-function sayOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@ import { type FormEvent, useState } from "react";
 import { choose, useAvatarChoice } from "@/call/avatar/choice";
 import { BACKGROUNDS, LOOKS, type Rgb } from "@/call/avatar/looks";
 import { fileAvatar, loadAvatar } from "@/call/avatar/source";
+import { messageOf } from "@/format";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
 
@@ -65,7 +66,7 @@ function Foreign({ url, problem, onChoose }: { url: string; problem: string; onC
       onChoose();
       choose({ url: found });
     } catch (error) {
-      setWrong(error instanceof Error ? error.message : String(error));
+      setWrong(messageOf(error));
     } finally {
       setLooking(false);
     }

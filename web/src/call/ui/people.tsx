@@ -3,6 +3,7 @@ import { useState } from "react";
 import type { Call, Snapshot } from "@/call/call";
 import type { Person } from "@/call/model/events";
 import { QualityBars } from "@/call/ui/status";
+import { messageOf } from "@/format";
 import { IconButton } from "@/ui/button";
 import { Chip } from "@/ui/surface";
 
@@ -58,11 +59,7 @@ function Remove({
     <IconButton
       size="small"
       label={`Remove ${person.name || person.identity} from the room`}
-      onClick={() =>
-        remove(person.identity).catch((error: unknown) =>
-          onProblem(error instanceof Error ? error.message : String(error)),
-        )
-      }
+      onClick={() => remove(person.identity).catch((error: unknown) => onProblem(messageOf(error)))}
     >
       <UserMinus aria-hidden className="size-4" />
     </IconButton>

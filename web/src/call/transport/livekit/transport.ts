@@ -7,10 +7,11 @@ import { follow } from "@/call/transport/livekit/follow";
 import { Published } from "@/call/transport/livekit/media";
 import { everybodyIn, isAgent, tilesOf } from "@/call/transport/livekit/people";
 import { TrackVoice } from "@/call/transport/livekit/voice";
-import { messageOf, WayIn } from "@/call/transport/livekit/way-in";
+import { WayIn } from "@/call/transport/livekit/way-in";
 import { Who } from "@/call/transport/livekit/who";
 import { LiveKitWords } from "@/call/transport/livekit/words";
 import type { Listener, Transport, Video, WayBack, Wish } from "@/call/transport/transport";
+import { messageOf } from "@/format";
 import type { Microphone } from "@/sound/microphone";
 
 /** Characters of one utterance or reply; of what a stranger sends the rest is cut. */

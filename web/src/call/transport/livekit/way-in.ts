@@ -3,6 +3,7 @@ import { ApiError } from "@/api/client";
 import { liveKitToken } from "@/call/api";
 import { AGAIN_MS, endingOf, wished } from "@/call/transport/livekit/endings";
 import { WAITS_MS, type WayBack, type Wish } from "@/call/transport/transport";
+import { messageOf } from "@/format";
 
 /** What becomes of coming in. */
 export interface Guest {
@@ -80,8 +81,4 @@ export class WayIn {
       if (!this.done) void this.join();
     }, AGAIN_MS);
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

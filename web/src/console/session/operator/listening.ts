@@ -1,4 +1,5 @@
 import { answered, api } from "@/api/client";
+import { messageOf } from "@/format";
 import { Speaker } from "@/sound/speaker";
 
 export type Hearing =
@@ -37,7 +38,7 @@ export class Listening {
       this.speaker = speaker;
       await this.connect();
     } catch (error) {
-      this.stop({ state: "failed", because: error instanceof Error ? error.message : String(error) });
+      this.stop({ state: "failed", because: messageOf(error) });
     }
   }
 
@@ -85,7 +86,7 @@ export class Listening {
     try {
       await this.connect();
     } catch (error) {
-      this.stop({ state: "failed", because: error instanceof Error ? error.message : String(error) });
+      this.stop({ state: "failed", because: messageOf(error) });
     }
   }
 
