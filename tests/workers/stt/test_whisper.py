@@ -150,7 +150,8 @@ async def test_what_is_given_up_is_not_computed() -> None:
     (heard,) = await utterances[-1]
 
     assert heard.text == "Yes."
-    assert slow.begun == [1, 2, 5]
+    assert {*slow.begun[:2]} == {1, 2}, "two at a time, and threads begin as they please"
+    assert slow.begun[2:] == [5]
     await stt.aclose()
 
 
