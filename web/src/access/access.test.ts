@@ -1,7 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
+import { doneInWords } from "@/access/deeds";
 import { isSignedIn, type Me, may } from "@/access/me";
 import { keepRenewing, keepSigned, renewalIn, signOut } from "@/access/ticket";
 import { ticket } from "@/api/client";
+import openapi from "../../../api/openapi.json";
 
 const ME: Me = {
   name: "ann",
@@ -26,6 +28,18 @@ test("signed in is who has shown a key", () => {
     false,
     false,
   ]);
+});
+
+/** What callers may do is not recorded, and what only looks is not, either. */
+const UNRECORDED = /token$|webhook|login|start$|ticket$|validate$/;
+
+test("the record has words for each deed", () => {
+  const deeds = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const recorded = deeds.filter((deed) => !deed.startsWith("GET ") && !UNRECORDED.test(deed));
+  expect(recorded.length).toBeGreaterThan(25);
+  expect(recorded.filter((deed) => doneInWords(deed) === deed)).toEqual([]);
 });
 
 test("a ticket is renewed at half its life, soon where nothing is known of it, never at once", () => {

@@ -15,11 +15,12 @@ type KeyRow = components["schemas"]["KeyRow"];
 
 const MOODS: Record<Role, Mood> = { caller: "neutral", operator: "accent", admin: "warn" };
 
-/** The keys there are: one is added, and shown once; one is removed. */
+/** The keys there are: one is added, or followed by another, which is shown once; one is removed. */
 export function Keys() {
   const me = useMe();
   const queries = useQueryClient();
   const [adding, setAdding] = useState(false);
+  const [replaced, setReplaced] = useState<KeyRow>();
   const [asked, setAsked] = useState<KeyRow | null>(null);
   const keys = useQuery({
     queryKey: ["keys"],
@@ -61,9 +62,14 @@ export function Keys() {
                 <time dateTime={key.made_at} title={fullMoment(key.made_at)} className="text-xs text-muted">
                   {moment(key.made_at)}
                 </time>
-                <Button size="small" tone="quiet" className="-mr-3 ml-auto" onClick={() => setAsked(key)}>
-                  Remove
-                </Button>
+                <span className="-mr-3 ml-auto">
+                  <Button size="small" tone="quiet" onClick={() => setReplaced(key)}>
+                    Replace
+                  </Button>
+                  <Button size="small" tone="quiet" onClick={() => setAsked(key)}>
+                    Remove
+                  </Button>
+                </span>
               </li>
             ))}
           </ul>
@@ -71,6 +77,7 @@ export function Keys() {
         </>
       ) : null}
       <NewKey open={adding} first={keys.data?.length === 0} onClose={() => setAdding(false)} />
+      <NewKey open={replaced !== undefined} first={false} replaces={replaced} onClose={() => setReplaced(undefined)} />
       <Dialog open={asked !== null} title="Remove this key?" onClose={() => setAsked(null)}>
         {asked ? (
           <div className="flex flex-col gap-4 text-sm">

@@ -15,25 +15,45 @@ const ROLES: Record<Role, string> = {
   admin: "Admin: gives keys, changes agents",
 };
 
-/** A key for somebody: shown this once. `first`: there is none yet; it must be an admin's, and it signs in who makes it. */
-export function NewKey({ open, first, onClose }: { open: boolean; first: boolean; onClose: () => void }) {
+interface Old {
+  name: string;
+  role: Role;
+}
+
+/** A key for somebody: shown this once. `first`: there is none yet; it must be an admin's, and it signs in who makes it. `replaces`: the
+ * one that it is to follow, which stays good until it is removed. */
+export function NewKey({
+  open,
+  first,
+  replaces,
+  onClose,
+}: {
+  open: boolean;
+  first: boolean;
+  replaces?: Old;
+  onClose: () => void;
+}) {
   const [shown, setShown] = useState("");
   const close = () => {
     setShown("");
     onClose();
   };
   return (
-    <Dialog open={open} title={shown ? "The new key" : "Add a key"} onClose={close}>
-      {shown ? <Once shown={shown} onDone={close} /> : <Form first={first} onMade={setShown} />}
+    <Dialog open={open} title={shown ? "The new key" : replaces ? "Replace this key" : "Add a key"} onClose={close}>
+      {shown ? (
+        <Once shown={shown} replaces={replaces} onDone={close} />
+      ) : (
+        <Form first={first} replaces={replaces} onMade={setShown} />
+      )}
     </Dialog>
   );
 }
 
-function Form({ first, onMade }: { first: boolean; onMade: (shown: string) => void }) {
+function Form({ first, replaces, onMade }: { first: boolean; replaces?: Old; onMade: (shown: string) => void }) {
   const { development } = useMe();
   const queries = useQueryClient();
-  const [name, setName] = useState("");
-  const [role, setRole] = useState<Role>(first ? "admin" : "operator");
+  const [name, setName] = useState(replaces?.name ?? "");
+  const [role, setRole] = useState<Role>(replaces?.role ?? (first ? "admin" : "operator"));
   const add = useMutation({
     mutationFn: async () => {
       const body = { name: name.trim(), role: first ? ("admin" as const) : role };
@@ -88,11 +108,14 @@ function Form({ first, onMade }: { first: boolean; onMade: (shown: string) => vo
   );
 }
 
-function Once({ shown, onDone }: { shown: string; onDone: () => void }) {
+function Once({ shown, replaces, onDone }: { shown: string; replaces?: Old; onDone: () => void }) {
   const [done, setDone] = useState<boolean | null>(null);
   return (
     <div className="flex flex-col gap-4 text-sm">
-      <p>Copy it now: it is shown this once, and kept nowhere.</p>
+      <p>
+        Copy it now: it is shown this once, and kept nowhere.
+        {replaces ? " The old key is good until you remove it: hand this one out first." : ""}
+      </p>
       <p className="rounded-md bg-raised p-3 font-mono text-xs break-all select-all">{shown}</p>
       <div className="flex justify-end gap-2">
         <Button

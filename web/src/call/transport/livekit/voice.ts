@@ -21,6 +21,7 @@ export class TrackVoice implements Voice {
   private latest = 0;
   private heard: MediaStreamTrack | null = null;
   private context: AudioContext | null = null;
+  private source: MediaStreamAudioSourceNode | null = null;
   private analyser: AnalyserNode | null = null;
   private watch = 0;
   private readonly samples = new Float32Array(512);
@@ -33,7 +34,9 @@ export class TrackVoice implements Voice {
     this.context ??= new AudioContext();
     void this.context.resume();
     this.analyser = new AnalyserNode(this.context, { fftSize: this.samples.length });
-    this.context.createMediaStreamSource(new MediaStream([this.heard])).connect(this.analyser);
+    this.source?.disconnect();
+    this.source = this.context.createMediaStreamSource(new MediaStream([this.heard]));
+    this.source.connect(this.analyser);
     this.pulse = new Pulse();
     window.clearInterval(this.watch);
     this.watch = window.setInterval(() => void this.look(track, this.pulse), LOOK_MS);

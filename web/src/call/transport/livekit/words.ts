@@ -8,6 +8,9 @@ interface Reply {
   over: boolean;
 }
 
+/** Turns back from the latest: what still comes of an older one is not told. */
+const STILL_HEARD_OF = 8;
+
 /** What a LiveKit room tells of words (docs/livekit-room.md), as events. `sent`: seconds, the second of the sound that leaves the gateway as
  * its news come; `heard`: does something once that second of it was heard. */
 export class LiveKitWords {
@@ -70,6 +73,7 @@ export class LiveKitWords {
   private reply(turn: number): Reply {
     const reply = this.replies.get(turn) ?? { text: "", streaming: false, cut: false, over: false };
     this.replies.set(turn, reply);
+    for (const old of this.replies.keys()) if (old < turn - STILL_HEARD_OF) this.replies.delete(old);
     return reply;
   }
 }
