@@ -70,6 +70,8 @@ class KeyGate:
 
     async def still_lets_in(self, who: Who) -> bool:
         """Somebody who was let in before and is being answered yet. BusError: nobody knows."""
+        if 0 < who.until <= time.time():
+            return False
         keys = await self._present()
         if not who.key:
             return who is _STRANGER or self._is_open(keys)
@@ -137,7 +139,7 @@ class KeyGate:
         key = keys.get(ticket.key)
         if key is None or key.role != ticket.role:
             raise _refused("the key of this ticket was removed; sign in with another")
-        return Who(key.name, key.role, key.key, ticket.since)
+        return Who(key.name, key.role, key.key, ticket.since, ticket.until)
 
     async def _ticket(self, who: Who) -> tuple[str, Who, int]:
         try:

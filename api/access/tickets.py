@@ -22,11 +22,13 @@ RENEWABLE_FOR = 7 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """`key`: the public half of the key it was got for; `since`: when that was shown, s since 1970."""
+    """`key`: the public half of the key it was got for; `since`: when that was shown, `until`: when it ends (0 before it is
+    minted); s since 1970."""
 
     key: str
     role: Role
     since: int
+    until: int = 0
 
 
 def mint(secret: str, ticket: Ticket) -> tuple[str, int]:
@@ -45,4 +47,4 @@ def verify(secret: str, shown: str) -> Ticket:
     key, role, since = claims.get("key"), claims.get("role"), claims.get("since")
     if not isinstance(key, str) or role not in get_args(Role) or type(since) is not int:
         raise TokenRefused("this is no ticket of this API's; POST /v1/login gives one for a key")
-    return Ticket(key, cast(Role, role), since)
+    return Ticket(key, cast(Role, role), since, int(claims["exp"]))

@@ -23,12 +23,13 @@ _BEARER = HTTPBearer(
 @dataclass(frozen=True, slots=True)
 class Who:
     """`name`: for the audit log: a key's name, or "this machine"; `key`: the public half of the key, "" of who showed none;
-    `since`: when that was shown, s since 1970."""
+    `since`: when that was shown, `until`: when the ticket ends that says so, 0 of who showed no ticket; s since 1970."""
 
     name: str
     role: Role
     key: str = ""
     since: int = 0
+    until: int = 0
 
     def may(self, role: Role) -> bool:
         return _ORDER.index(self.role) >= _ORDER.index(role)

@@ -1,9 +1,11 @@
-"""Event streams last no longer than the key they were opened with."""
+"""Event streams last no longer than the key, or the ticket, they were opened with."""
 
 import asyncio
+import time
 
 import pytest
 
+from api.access import tickets
 from api.house import House
 from api.sessions import live
 from schemas.access.keys import public_half
@@ -29,4 +31,25 @@ async def test_a_stream_ends_when_its_key_is_removed(house: House, path: str, mo
         async with asyncio.timeout(5):
             while not one.ended:
                 await asyncio.sleep(0.005)
+        assert not other.ended
+
+
+async def test_a_stream_ends_with_its_ticket(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ticket that was copied from a page looks on no longer than it is good; a renewed one does."""
+    monkeypatch.setattr(live, "WELCOME_FOR", 0.01)
+    shown = await made(house, "operator", "bob")
+    renewed, who, _ = await house.gate.login(shown)
+    monkeypatch.setattr(tickets, "GOOD_FOR", 1)
+    brief, _ = tickets.mint(await house.gate._secret(), tickets.Ticket(who.key, who.role, who.since))
+    path = "/v1/sessions/stream"
+    async with (
+        listening(house, path, authorization=f"Bearer {brief}") as one,
+        listening(house, path, authorization=f"Bearer {renewed}") as other,
+    ):
+        await one.next("rows")
+        await other.next("rows")
+        async with asyncio.timeout(5):
+            while not one.ended:
+                await asyncio.sleep(0.01)
+        assert time.time() >= who.since + 1
         assert not other.ended
