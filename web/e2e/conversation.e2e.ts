@@ -6,13 +6,21 @@ import { speak } from "./microphone";
 
 const { open } = inBrowser();
 
-test("Three spoken turns by WebSocket, the second cut short by the third, are heard, answered and timed.", async () => {
+test("Three spoken turns by WebSocket, the first by push-to-talk, the second cut short by the third, are heard, answered and timed.", async () => {
   const page = await open("/", WITNESSED);
   await begin(page);
   const words = page.getByRole("region", { name: "Transcript" });
 
+  const push = page.getByRole("switch", { name: "Push-to-talk" });
+  await push.click();
+  await speak(page, "first"); // nobody hears it
+  await page.keyboard.down("Space");
+  await page.getByRole("button", { name: "Release to send", pressed: true }).waitFor();
   await speak(page, "capital");
+  await page.keyboard.up("Space");
+  await push.click();
   await words.getByText(/capital of France/i).waitFor();
+  expect(await words.getByText(/first question/i).count()).toBe(0);
   await state(page, "speaking");
   await state(page, "listening");
   await words.getByRole("button", { name: /^This answer took/ }).waitFor();
