@@ -45,17 +45,30 @@ describe("words in a LiveKit room", () => {
   const room = () => {
     const events: CallEvent[] = [];
     const onTheirWay: { at: number; then: () => void }[] = [];
+    const beginnings: (number | null)[] = [];
     const words = new LiveKitWords(
       (event) => events.push(event),
       () => 10,
       (at, then) => onTheirWay.push({ at, then }),
+      (at) => beginnings.push(at),
     );
     const arrive = () => {
       for (const { then } of onTheirWay.splice(0)) then();
     };
     const packet = (message: unknown) => words.packet(new TextEncoder().encode(JSON.stringify(message)));
-    return { events, words, packet, onTheirWay, arrive };
+    return { events, words, packet, onTheirWay, arrive, beginnings };
   };
+
+  test("where the speech of a reply begins is told, once, and that it was cut off", () => {
+    const { packet, beginnings } = room();
+    const clip = (number: number, words: unknown[]) =>
+      packet({ type: "words", clip: number, segment_id: "ab-agent-2", text: "", ahead: 0.5, words });
+    clip(3, []);
+    clip(4, [["Good", 0.1, 0.3]]);
+    clip(5, [["day", 0.1, 0.3]]);
+    packet({ type: "cut", segment_id: "ab-agent-2" });
+    expect(beginnings).toEqual([expect.closeTo(10.6), null]);
+  });
 
   test("a clip's words are told with when they will sound", () => {
     const { events, packet } = room();

@@ -34,6 +34,7 @@ export class LiveKitTransport implements Transport {
     (event) => this.tell(event),
     () => this.voice.sent(),
     (at, then) => this.voice.whenHeard(at, then),
+    (at) => this.voice.expect(at),
   );
   private readonly who = new Who(
     this.room,

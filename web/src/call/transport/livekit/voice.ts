@@ -1,9 +1,12 @@
 import { countedIn, MediaDelay } from "@/call/transport/livekit/delay";
+import { Onset } from "@/call/transport/livekit/onset";
 import { Pulse } from "@/call/transport/livekit/pulse";
 import type { Voice } from "@/call/transport/transport";
 import { loudness } from "@/sound/frames";
 
 const LOOK_MS = 500;
+/** Of `loudness`: speech, however softly it begins. */
+const SOUNDS = 0.2;
 
 /** A remote track, as LiveKit's client has it. */
 interface Heard {
@@ -17,6 +20,7 @@ interface Heard {
 export class TrackVoice implements Voice {
   private readonly began = performance.now();
   private readonly delay = new MediaDelay();
+  private readonly onset = new Onset();
   private pulse = new Pulse();
   private latest = 0;
   private heard: MediaStreamTrack | null = null;
@@ -59,10 +63,23 @@ export class TrackVoice implements Voice {
     return (performance.now() - this.began) / 1000;
   }
 
+  /** A reply's speech begins at that second of what is sent; null: it was cut off. */
+  expect(at: number | null): void {
+    this.onset.expect(at);
+  }
+
   /** Where the line's delay grows it stands still, and never goes back. */
   position(): number {
-    this.latest = Math.max(this.latest, this.sent() - this.delay.seconds);
+    this.latest = Math.max(
+      this.latest,
+      this.onset.heard(this.sent() - this.delay.seconds, () => this.sounds()),
+    );
     return this.latest;
+  }
+
+  /** Whether anything does; where nobody can say, it does. */
+  private sounds(): boolean {
+    return this.context?.state !== "running" || this.level() >= SOUNDS;
   }
 
   /** Does `then` once the sound of second `at` was heard. */

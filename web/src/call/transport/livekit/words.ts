@@ -6,13 +6,16 @@ interface Reply {
   streaming: boolean;
   cut: boolean;
   over: boolean;
+  /** Its first words were told of. */
+  begun: boolean;
 }
 
 /** Turns back from the latest: what still comes of an older one is not told. */
 const STILL_HEARD_OF = 8;
 
 /** What a LiveKit room tells of words (docs/livekit-room.md), as events. `sent`: seconds, the second of the sound that leaves the gateway as
- * its news come; `heard`: does something once that second of it was heard. */
+ * its news come; `heard`: does something once that second of it was heard;
+ * `begins`: the speech of a reply does at that second, or, null, is cut off. */
 export class LiveKitWords {
   private readonly replies = new Map<number, Reply>();
 
@@ -20,6 +23,7 @@ export class LiveKitWords {
     private readonly tell: (event: CallEvent) => void,
     private readonly sent: () => number,
     private readonly heard: (at: number, then: () => void) => void,
+    private readonly begins: (at: number | null) => void,
   ) {}
 
   /** A stream of a person's words: the whole text, in their name. */
@@ -51,14 +55,20 @@ export class LiveKitWords {
       if (typeof seconds === "number") this.tell({ type: "took", turn, seconds });
     } else if (message.type === "cut") {
       reply.cut = true;
+      this.begins(null);
       this.tell({ type: "hushed", at: this.sent() });
       if (!reply.streaming) this.end(turn, reply);
     } else if (message.type === "words" && !reply.over) {
       const at = this.sent() + numberOf(message.ahead);
       const index = numberOf(message.clip);
       this.tell({ type: "sentence", turn, index, text: String(message.text ?? ""), spoken: true, at });
+      const words = timed(message.words, at);
+      if (!reply.begun && words[0]) {
+        reply.begun = true;
+        this.begins(words[0][1]);
+      }
       const shapes = timedShapes(message.visemes, at);
-      this.tell({ type: "timings", turn, index, part: 0, words: timed(message.words, at), shapes });
+      this.tell({ type: "timings", turn, index, part: 0, words, shapes });
     }
   }
 
@@ -71,7 +81,7 @@ export class LiveKitWords {
   }
 
   private reply(turn: number): Reply {
-    const reply = this.replies.get(turn) ?? { text: "", streaming: false, cut: false, over: false };
+    const reply = this.replies.get(turn) ?? { text: "", streaming: false, cut: false, over: false, begun: false };
     this.replies.set(turn, reply);
     for (const old of this.replies.keys()) if (old < turn - STILL_HEARD_OF) this.replies.delete(old);
     return reply;
