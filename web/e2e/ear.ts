@@ -206,7 +206,7 @@ export function wordsOf(seen: Witnessed, reply: number): Word[] {
 }
 
 /** The longest pause between two frames that lies, in part, between two moments. */
-function stallOf({ frames }: Witnessed, one: number, other: number): number {
+export function stallOf({ frames }: Witnessed, one: number, other: number): number {
   const [from, to] = [Math.min(one, other), Math.max(one, other)];
   const pauses = frames.map((frame, at) => ({ begin: frames[at - 1] ?? frame, frame }));
   const within = pauses.filter(({ begin, frame }) => begin <= to && frame >= from);

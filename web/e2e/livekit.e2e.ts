@@ -4,8 +4,10 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { inBrowser, PHONE } from "./browser";
 import { answersOf, ask, begin, hasLiveKit, roomPath, sessionOf, state } from "./call";
+import { apart } from "./ear";
 import { speak } from "./microphone";
 import { SHOTS } from "./paths";
+import { roomWordsOf, WITNESSED_IN_A_ROOM } from "./room-ear";
 
 const { open } = inBrowser({ kept: true });
 
@@ -18,7 +20,7 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
   beforeAll(async () => {
     mkdirSync(SHOTS, { recursive: true });
     const bobs = open("/").then(asCaller);
-    ann = await open(roomPath("several", "Ann"));
+    ann = await open(roomPath("several", "Ann"), WITNESSED_IN_A_ROOM);
     await begin(ann);
     session = await sessionOf(ann);
     bob = await bobs;
@@ -35,6 +37,9 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
     await expect.poll(() => words.locator("[data-coming]").count()).toBe(0);
     const said = words.locator("[data-said]");
     expect(await said.last().textContent()).not.toBe("");
+    const sounded = await roomWordsOf(ann, 1);
+    expect(sounded.length).toBeGreaterThan(0);
+    expect(apart(sounded)).toEqual([]);
 
     await speak(ann, "story");
     await state(ann, "speaking");
