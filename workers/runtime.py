@@ -376,7 +376,8 @@ class Worker:
             if not isinstance(error, BusError):
                 await work.will_retry(code, message)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(work.cancelled.wait(), delay)
+                async with asyncio.timeout(delay):
+                    await work.cancelled.wait()
             error = None if work.cancelled.is_set() else await self._attempt([work])
 
     async def _give_up(self, work: TakenJob, error: Exception) -> None:
@@ -400,7 +401,8 @@ class Worker:
         due = self._clock.now() + period
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._found_back.wait(), max(0.0, due - self._clock.now()))
+                async with asyncio.timeout(max(0.0, due - self._clock.now())):
+                    await self._found_back.wait()
             self._found_back.clear()
             late = max(0.0, self._clock.now() - due)
             self.metrics.lagged(late)

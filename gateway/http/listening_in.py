@@ -109,7 +109,8 @@ class Overheard:
         while self.listeners and not session.over.is_set():
             self._pass_on(DELAY)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(session.over.wait(), BLOCK)
+                async with asyncio.timeout(BLOCK):
+                    await session.over.wait()
         session.playback.tap = None
         if self.listeners:
             self._pass_on(0.0)
@@ -193,7 +194,8 @@ class ListenDoor:
     async def _take_leave(self, socket: web.WebSocketResponse, request: web.Request, listener: Listener) -> None:
         code, reason = listener.end or (WSCloseCode.OK, "")
         with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
-            await asyncio.wait_for(socket.close(code=code, message=reason.encode()[:120]), _GRACE)
+            async with asyncio.timeout(_GRACE):
+                await socket.close(code=code, message=reason.encode()[:120])
         if listener.too_slow.is_set() and request.transport is not None:
             request.transport.abort()  # what it doesn't read would stay in our memory
 

@@ -16,4 +16,5 @@ async def refuse(socket: web.WebSocketResponse, refusal: TurnedAway) -> None:
     message = str(refusal)
     with contextlib.suppress(ConnectionError, RuntimeError, TimeoutError):
         await socket.send_str(to_json(ErrorMessage(code=refusal.code, message=message, fatal=True)))
-        await asyncio.wait_for(socket.close(code=refusal.close, message=message.encode()[:120]), _GRACE)
+        async with asyncio.timeout(_GRACE):
+            await socket.close(code=refusal.close, message=message.encode()[:120])

@@ -317,7 +317,8 @@ class Reception:
                 raise
 
         try:
-            return sent, await asyncio.wait_for(insist(what, once, self.house.metrics), timeout)
+            async with asyncio.timeout(timeout):
+                return sent, await insist(what, once, self.house.metrics)
         except TimeoutError:
             raise Refused(f"{problem}, so no session can be begun now; try again", "log") from None
 
@@ -362,7 +363,8 @@ class Reception:
 
 async def _within(work: Awaitable[object], seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(work, seconds)
+        async with asyncio.timeout(seconds):
+            await work
 
 
 class _Nowhere(Room):

@@ -45,7 +45,8 @@ class Phone:
         self._answer = loop.create_future()
         self._send("INVITE", 1, body)
         try:
-            answer = await asyncio.wait_for(self._answer, 10)
+            async with asyncio.timeout(10):
+                answer = await self._answer
         except TimeoutError:
             raise CallFailed(f"phone {self.number} was not answered within 10 s") from None
         found = re.search(r"m=audio (\d+)", answer)

@@ -115,7 +115,8 @@ async def _turns(url: str, sessions: int, seconds: float) -> list[float]:
                 clip = driver.expect(name, "clip.ready")
                 start = time.perf_counter()
                 turn, _ = await driver.capture(name, reply=True)
-                await asyncio.wait_for(clip, 10)
+                async with asyncio.timeout(10):
+                    await clip
                 times.append(time.perf_counter() - start)
                 await driver.end_turn(name, turn, "Good morning.")
                 await asyncio.sleep(4 + random.random() * 2)

@@ -71,7 +71,8 @@ async def _hear(driver: Driver, session: str) -> float:
     final = driver.expect(session, "transcript.final")
     start = time.perf_counter()
     await driver.capture(session, reply=False)
-    await asyncio.wait_for(final, 60)
+    async with asyncio.timeout(60):
+        await final
     return time.perf_counter() - start
 
 

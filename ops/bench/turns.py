@@ -58,7 +58,8 @@ async def _converse(url: str, pids: list[int]) -> tuple[dict[int, float], dict[i
             cpu_before, moved_before = _cpu(pids), await _bytes(server)
             finished, clip = driver.expect(session, "reply.finished"), driver.expect(session, "clip.ready")
             await driver.capture(session, reply=True)
-            await asyncio.wait_for(asyncio.gather(finished, clip), 60)
+            async with asyncio.timeout(60):
+                await asyncio.gather(finished, clip)
             await driver.end_turn(session, turn, "That is what I was asked to say.")
             cpu[turn], moved[turn] = _cpu(pids) - cpu_before, await _bytes(server) - moved_before
     return cpu, moved

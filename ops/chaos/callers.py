@@ -81,7 +81,8 @@ class Crowd:
         """Nothing dies any more: whoever speaks now is heard by the session that was theirs all along."""
         began = time.monotonic()
         with contextlib.suppress(ConnectionError, OSError, TimeoutError):
-            await asyncio.wait_for(caller.speak(self._lines[0]), 10)
+            async with asyncio.timeout(10):
+                await caller.speak(self._lines[0])
         heard = await caller.wait_for(SpeechMessage, _HEARD_WITHIN, began)
         self.asked += 1
         if heard is None and caller.connected:
@@ -97,7 +98,8 @@ class Crowd:
         began = time.monotonic()
         with contextlib.suppress(ConnectionError, OSError, asyncio.TimeoutError):
             if chance.random() < 0.5:
-                await asyncio.wait_for(caller.speak(chance.choice(self._lines)), 10)
+                async with asyncio.timeout(10):
+                    await caller.speak(chance.choice(self._lines))
             else:
                 await caller.send(TypedMessage(type="message", text=f"number {chance.randint(1, 999)} please"))
         if chance.random() < 0.15:

@@ -228,7 +228,8 @@ class _Run:
         while not self._calm.is_set():
             due += seconds
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._calm.wait(), max(0.0, due - loop.time()))
+                async with asyncio.timeout(max(0.0, due - loop.time())):
+                    await self._calm.wait()
             if not self._calm.is_set():
                 await act()
 

@@ -118,7 +118,8 @@ class Caller(Person):
         if self._socket is not None and not self._socket.closed:
             with contextlib.suppress(Exception):
                 await self.send(HangUpMessage(type="hang_up"))
-                await asyncio.wait_for(self.ended.wait(), 5)
+                async with asyncio.timeout(5):
+                    await self.ended.wait()
         await self.aclose()
 
     async def aclose(self) -> None:

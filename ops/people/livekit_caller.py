@@ -111,7 +111,8 @@ class LiveKitCaller(Person):
         for participant in list(room.remote_participants.values()):
             self._look(participant)
         try:
-            await asyncio.wait_for(asyncio.gather(self._agent.wait(), self._voice.wait()), _AGENT_WITHIN)
+            async with asyncio.timeout(_AGENT_WITHIN):
+                await asyncio.gather(self._agent.wait(), self._voice.wait())
         except TimeoutError:
             await self.aclose()
             raise CallError(
@@ -138,13 +139,15 @@ class LiveKitCaller(Person):
         if self._bus is not None and self.session and not self.ended.is_set():
             with contextlib.suppress(Exception):
                 await self._bus.post(self.session, secrets.token_hex(8), EndRequested(reason="hang_up"))
-                await asyncio.wait_for(self.ended.wait(), 5)
+                async with asyncio.timeout(5):
+                    await self.ended.wait()
         await self.aclose()
 
     async def aclose(self) -> None:
         await self._stop_tasks()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._room.disconnect(), _LEAVE_WITHIN)
+            async with asyncio.timeout(_LEAVE_WITHIN):
+                await self._room.disconnect()
         await self._source.aclose()
 
     @property

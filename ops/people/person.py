@@ -157,7 +157,8 @@ class Person(ABC):
                 return None
             async with self._news:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), min(left, 0.5))
+                    async with asyncio.timeout(min(left, 0.5)):
+                        await self._news.wait()
 
     def first_sound_after(self, moment: float) -> float | None:
         """When the first sample that came after `moment` sounded."""

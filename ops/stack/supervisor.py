@@ -170,7 +170,8 @@ class Supervised:
             self.process.send_signal(signal.SIGCONT)  # a stopped process could not hear SIGTERM
             self.process.terminate()
             try:
-                await asyncio.wait_for(self.process.wait(), grace)
+                async with asyncio.timeout(grace):
+                    await self.process.wait()
             except TimeoutError:
                 self.process.kill()
                 await self.process.wait()

@@ -56,7 +56,8 @@ class Listening:
     async def next(self, *kinds: str) -> Heard:
         """The next message of such a kind."""
         while True:
-            heard = _parsed(await asyncio.wait_for(self._texts.get(), 5))
+            async with asyncio.timeout(5):
+                heard = _parsed(await self._texts.get())
             if heard.kind in kinds:
                 return heard
 
@@ -85,4 +86,5 @@ async def listening(house: House, path: str, **headers: str) -> AsyncIterator[Li
     finally:
         reader.leaves.set()
         reader.takes.set()
-        await asyncio.wait_for(serving, 5)
+        async with asyncio.timeout(5):
+            await serving

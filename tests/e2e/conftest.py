@@ -1,6 +1,7 @@
 """The real stack, once for all conversations: Valkey, LLM server, real models, one gateway, each a process."""
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,11 +15,13 @@ import pytest_asyncio
 from ops.demo.script import line
 from ops.people.caller import Caller
 from ops.stack.stack import Plan, Stack
+from ops.stack.web_app import ROOT
 from schemas.audio import Pcm
 from schemas.bus import Bus
 from schemas.config.settings import Settings, load
 from schemas.events import Event
 from schemas.log import connect
+from tests.e2e.browsers import has_livekit, lacking, unable
 from tests.e2e.llm_proxy import LlmProxy, Mode
 from tests.gateway.rooms.sip.baresip import two_free_ports
 
@@ -112,6 +115,20 @@ async def call(house: House) -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
 
     yield connect_one
     await asyncio.gather(*(caller.hang_up() for caller in callers), return_exceptions=True)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browsed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, object]]:
+    """The stack that browsers are shown, as `antiphon up --json` tells of itself, and its data folder. Gateways of it die."""
+    if why := lacking():
+        unable(why)
+    data = tmp_path_factory.mktemp("browser")
+    allowed = json.loads((ROOT / "web" / "e2e" / "environment.json").read_text())
+    agents = shutil.copytree(ROOT / "web" / "e2e" / "agents", data / "agents")
+    environment = allowed | {"AGENTS": str(agents)}
+    plan = Plan(data / "up", gateways=2, free_ports=True, api=True, livekit=has_livekit(), environment=environment)
+    async with Stack(plan, load(**{name.lower(): value for name, value in allowed.items()})) as one:
+        yield one.endpoints() | {"processes": one.supervisor.table(), "data": str(data)}
 
 
 @pytest.fixture(scope="session")

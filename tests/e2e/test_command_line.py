@@ -28,7 +28,8 @@ Lines = Callable[[str], Pcm]
 async def antiphon(*arguments: str, folder: Path, code: int = 0) -> str:
     """Run a command in `folder` to its end; answers its stdout."""
     process = await _begin(*arguments, folder=folder)
-    out, error = await asyncio.wait_for(process.communicate(), 100)
+    async with asyncio.timeout(100):
+        out, error = await process.communicate()
     assert process.returncode == code, f"{arguments} ended with {process.returncode}\n{out.decode()}\n{error.decode()}"
     return out.decode()
 
@@ -50,13 +51,15 @@ async def up(folder: Path) -> AsyncIterator[dict[str, int]]:
     """`antiphon up` in `folder`; answers the pids of its processes. After SIGTERM it ends with 0 and leaves none of them."""
     process = await _begin("up", "--free-ports", "--json", folder=folder)
     assert process.stdout is not None
-    started = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
+    async with asyncio.timeout(60):
+        started = json.loads(await process.stdout.readline())
     pids = {row["name"]: row["pid"] for row in started["processes"]}
     try:
         yield pids
     finally:
         process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 30)
+        async with asyncio.timeout(30):
+            await process.communicate()
     assert process.returncode == 0
     assert [name for name, pid in pids.items() if os.path.exists(f"/proc/{pid}")] == []  # noqa: ASYNC240
 

@@ -233,7 +233,8 @@ class Fuzzer:
                         writer.write(data[middle:])
                         await asyncio.sleep(0.005)
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(reader.read(100_000), 0.01)
+                        async with asyncio.timeout(0.01):
+                            await reader.read(100_000)
                 except OSError:
                     pass
                 finally:

@@ -302,7 +302,8 @@ async def test_the_log_keeps_what_it_acknowledged(tmp_path: Path) -> None:
             await stranger.ping()
         await stranger.aclose()
         process.terminate()  # the shell has become the server: it hears that, and has everything on disk
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
         assert PASSWORD not in json.dumps(service["command"])
     finally:
         await client.aclose()

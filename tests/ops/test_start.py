@@ -247,7 +247,8 @@ async def test_ctrl_c_ends_a_start(tmp_path: Path) -> None:
         pids = [int(pid) for pid in _children(process.pid)]
         assert pids
         process.send_signal(signal.SIGINT)
-        said, _ = await asyncio.wait_for(process.communicate(), 30)
+        async with asyncio.timeout(30):
+            said, _ = await process.communicate()
     assert process.returncode == 0, said.decode()
     assert "Traceback" not in said.decode()
     assert [pid for pid in pids if os.path.exists(f"/proc/{pid}")] == []  # noqa: ASYNC240

@@ -85,7 +85,8 @@ class RoomConnection:
         self._left = True
         self.room.unguard()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.room.disconnect(), _LEAVE_WITHIN)
+            async with asyncio.timeout(_LEAVE_WITHIN):
+                await self.room.disconnect()
 
 
 async def connect(url: str, token: str, listener: Listener, timeout: float) -> RoomConnection:
@@ -99,7 +100,8 @@ async def connect(url: str, token: str, listener: Listener, timeout: float) -> R
     )
     making = asyncio.create_task(connection.room.connect(url, token, options))
     try:
-        await asyncio.wait_for(asyncio.shield(making), timeout)
+        async with asyncio.timeout(timeout):
+            await asyncio.shield(making)
     except rtc.ConnectError as error:
         raise explain(error.message, url) from None
     except BaseException as error:

@@ -78,7 +78,8 @@ class Outgoing:
                 if participant is None:
                     continue
                 try:
-                    await asyncio.wait_for(self._do(participant, send), _PATIENCE)
+                    async with asyncio.timeout(_PATIENCE):
+                        await self._do(participant, send)
                 except Exception as error:  # whatever the SDK raises: what is shown of a session must never end it
                     self._complain(send, error)
         finally:

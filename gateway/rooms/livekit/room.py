@@ -225,7 +225,8 @@ class LiveKitRoom(Room):
     async def aclose(self, reason: str) -> None:
         """Say what is left to say, and leave. `lost`, `going_away`, `moved`: somebody else goes on, nothing more is said."""
         if self._closed:
-            await asyncio.wait_for(self._left.wait(), 3 * _GOODBYE)
+            async with asyncio.timeout(3 * _GOODBYE):
+                await self._left.wait()
             return
         self._closed = True
         self._voice.clear()
@@ -234,7 +235,8 @@ class LiveKitRoom(Room):
             if reason not in ("lost", "going_away", "moved"):
                 await self._outgoing.flush(_GOODBYE)
             if self._leaving is not None and self.name:  # else we never were in
-                await asyncio.wait_for(self._leaving(reason), _GOODBYE)
+                async with asyncio.timeout(_GOODBYE):
+                    await self._leaving(reason)
         except TimeoutError:
             log.warning("%s: leaving without the last word: it took more than %.0f s", self.name, _GOODBYE)
         finally:

@@ -29,7 +29,8 @@ async def transfer(call: Call, target: str, seconds: float = 30.0) -> int:
     call.moving = asyncio.get_running_loop().create_future()
     try:
         call.side.uac.send_refer(sip.dialog, target, to)
-        status = await asyncio.wait_for(call.moving, seconds)
+        async with asyncio.timeout(seconds):
+            status = await call.moving
     except TimeoutError:
         raise NotMoved(
             408, f"the phone did not say within {seconds:.0f} s whether it reached {numbers_shortened(target[:80])}"

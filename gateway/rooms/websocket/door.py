@@ -203,7 +203,8 @@ class WebSocketDoor:
             log.error("%s: reading its client failed", room.name, exc_info=failed)
         code, reason = connection.ended or (WSCloseCode.OK, "")
         with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
-            await asyncio.wait_for(socket.close(code=code, message=reason.encode()[:120]), _GRACE)
+            async with asyncio.timeout(_GRACE):
+                await socket.close(code=code, message=reason.encode()[:120])
         transport = socket._req.transport if socket._req is not None else None
         if transport is not None and connection.abandoned.is_set():
             transport.abort()  # what a client doesn't read would stay in our memory

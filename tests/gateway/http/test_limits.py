@@ -43,11 +43,16 @@ async def half_open(port: int, count: int, said: bytes = b"") -> AsyncIterator[l
             raw.close()
 
 
+async def _some(raw: sockets.socket) -> bytes:
+    async with asyncio.timeout(5):
+        return await asyncio.get_running_loop().sock_recv(raw, 4096)
+
+
 async def ended(raw: sockets.socket) -> bytes:
     """What came until the other side closed."""
     told = b""
     try:
-        while chunk := await asyncio.wait_for(asyncio.get_running_loop().sock_recv(raw, 4096), 5):
+        while chunk := await _some(raw):
             told += chunk
     except ConnectionResetError:
         pass
@@ -109,7 +114,8 @@ async def test_parts_of_a_message_are_no_way_around_the_limits(monkeypatch: pyte
         async with half_open(gateway.server.port, 1, _WEBSOCKET + parts) as (raw,):
             told = b""
             while b'"ready"' not in told:
-                told += await asyncio.wait_for(loop.sock_recv(raw, 4096), 5)
+                async with asyncio.timeout(5):
+                    told += await loop.sock_recv(raw, 4096)
         assert loop.time() - before > 0.7  # 360 KB, of which 100 at once
 
 
@@ -159,7 +165,8 @@ async def test_a_head_that_trickles_in_is_cut_off(monkeypatch: pytest.MonkeyPatc
                 await asyncio.get_running_loop().sock_sendall(raw, b"x")
             except OSError:
                 break
-        await asyncio.wait_for(reading, 1)
+        async with asyncio.timeout(1):
+            await reading
         assert gateway.server.connections.count == 0
 
 

@@ -69,5 +69,6 @@ async def test_a_child_may_close_its_parent() -> None:
 
     sibling = tasks.spawn(asyncio.sleep(60))
     tasks.spawn(close())
-    await asyncio.wait_for(done.wait(), 5)
+    async with asyncio.timeout(5):
+        await done.wait()
     assert sibling.cancelled()

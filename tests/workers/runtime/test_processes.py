@@ -147,7 +147,8 @@ async def test_sigterm_drains(bus: RedisBus, start: Start) -> None:
     await asyncio.sleep(0.2)
     assert (await worker.get("/readyz"))[0] == 503
     assert (await worker.get("/healthz"))[0] == 200
-    assert await asyncio.wait_for(worker.process.wait(), 10) == 0
+    async with asyncio.timeout(10):
+        assert await worker.process.wait() == 0
     (clip,) = await clips(bus, "a")
     assert clip.cause is not None
     assert clip.cause.attempt == 1

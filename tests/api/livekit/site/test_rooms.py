@@ -135,11 +135,13 @@ async def test_a_message_is_for_the_people(site: Site, client: httpx2.AsyncClien
     ann.on("data_received", got.put_nowait)
     sent = await client.post("/v1/rooms/lobby/messages", json={"text": "We close at six. ☕"})
     assert sent.json() == {"to": ["ann"]}
-    packet = await asyncio.wait_for(got.get(), 5)
+    async with asyncio.timeout(5):
+        packet = await got.get()
     assert packet.topic == "lk-chat-topic"
     assert json.loads(packet.data)["message"] == "We close at six. ☕"
     await client.post("/v1/rooms/lobby/messages", json={"text": "bare", "topic": "mine", "to": ["ann"]})
-    packet = await asyncio.wait_for(got.get(), 5)
+    async with asyncio.timeout(5):
+        packet = await got.get()
     assert (packet.topic, packet.data) == ("mine", b"bare")
     assert "message.received" not in [event.type for event in await site.events(session)]
 

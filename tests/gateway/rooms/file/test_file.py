@@ -36,7 +36,8 @@ async def converse(source: Path, target: Path, real_time: bool, log: MemoryBus, 
         room = FileRoom(source, target, gateway.clock, real_time=real_time)
         session = await gateway.reception.open("s1", room, AgentSpec())
         began = gateway.clock.now()
-        await asyncio.wait_for(session.over.wait(), 60)
+        async with asyncio.timeout(60):
+            await session.over.wait()
         await room.closed.wait()
         out["took"] = gateway.clock.now() - began
 

@@ -150,7 +150,8 @@ class Party:
         AssertionError when none comes."""
         while True:
             try:
-                text = (await asyncio.wait_for(self._protocol.came.get(), seconds)).decode()
+                async with asyncio.timeout(seconds):
+                    text = (await self._protocol.came.get()).decode()
             except TimeoutError:
                 raise AssertionError("the gateway does not answer") from None
             if not text.startswith("SIP/2.0"):
@@ -164,7 +165,8 @@ class Party:
         """The next request of the gateway of this kind."""
         while True:
             try:
-                text = (await asyncio.wait_for(self._protocol.came.get(), seconds)).decode()
+                async with asyncio.timeout(seconds):
+                    text = (await self._protocol.came.get()).decode()
             except TimeoutError:
                 raise AssertionError(f"no {method} came") from None
             if text.startswith(method):

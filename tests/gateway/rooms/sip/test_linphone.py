@@ -44,7 +44,8 @@ async def linphone(folder: Path, microphone: Path, loudspeaker: Path) -> AsyncIt
         process.stdin.write(f"{text}\n".encode())
         await process.stdin.drain()
 
-    await asyncio.wait_for(told.readuntil(b"linphonec> "), 20)
+    async with asyncio.timeout(20):
+        await told.readuntil(b"linphonec> ")
     reading = asyncio.create_task(told.read())
     await type_in("soundcard use files")
     await type_in(f"play {microphone}")
@@ -54,7 +55,8 @@ async def linphone(folder: Path, microphone: Path, loudspeaker: Path) -> AsyncIt
     finally:
         await type_in("quit")
         try:
-            await asyncio.wait_for(process.wait(), 5)
+            async with asyncio.timeout(5):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()
@@ -104,7 +106,8 @@ async def test_the_steps_of_the_docs(tmp_path: Path) -> None:
         )  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
-        await asyncio.wait_for(process.stdout.readuntil(b"linphonec> "), 20)
+        async with asyncio.timeout(20):
+            await process.stdout.readuntil(b"linphonec> ")
         reading = asyncio.create_task(process.stdout.read())
         for text in ("soundcard use files", f"record {home}/heard.wav", f"call {here.uri()}"):
             process.stdin.write(f"{text}\n".encode())
@@ -113,5 +116,6 @@ async def test_the_steps_of_the_docs(tmp_path: Path) -> None:
         process.stdin.write(b"terminate\nquit\n")
         ended = await here.event(session, lambda event: event.type == "session.ended")
         assert ended.reason == "hang_up"  # type: ignore[union-attr]
-        await asyncio.wait_for(process.wait(), 10)
+        async with asyncio.timeout(10):
+            await process.wait()
         await reading

@@ -16,7 +16,8 @@ async def test_a_rush_of_calls(tmp_path: Path) -> None:
             "-d", "1000", "-timeout", "30", "-nostdin", "-trace_err",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
         )  # fmt: skip
-        told, _ = await asyncio.wait_for(sipp.communicate(), 45)
+        async with asyncio.timeout(45):
+            told, _ = await sipp.communicate()
         assert sipp.returncode == 0, told.decode()[-3000:]
         for _ in range(100):
             if not here.phones.calls.by_id and not here.gateway.engine.sessions:

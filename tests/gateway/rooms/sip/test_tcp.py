@@ -19,7 +19,8 @@ async def connected(here: Office, host: str = "127.0.0.1") -> Stream:
 async def cut_off(stream: Stream, seconds: float = 3.0) -> bool:
     """Whether the gateway ends a connection within `seconds`, without a word."""
     try:
-        return await asyncio.wait_for(stream[0].read(), seconds) == b""
+        async with asyncio.timeout(seconds):
+            return await stream[0].read() == b""
     except ConnectionResetError:
         return True
     except TimeoutError:
@@ -32,7 +33,8 @@ async def answers(stream: Stream, here: Office) -> bool:
     """Whether OPTIONS is answered by it."""
     message = Party(here.phones.port).message("OPTIONS").replace("SIP/2.0/UDP", "SIP/2.0/TCP")
     stream[1].write(message.encode())
-    told = await asyncio.wait_for(stream[0].readuntil(b"\r\n\r\n"), 3)
+    async with asyncio.timeout(3):
+        told = await stream[0].readuntil(b"\r\n\r\n")
     return told.startswith(b"SIP/2.0 200 ")
 
 
@@ -133,7 +135,8 @@ async def test_a_connection_nobody_uses(tmp_path: Path, monkeypatch: pytest.Monk
             calling[1].write(invite.encode())
             answer = b""
             while b"SIP/2.0 200" not in answer or b"m=audio" not in answer:
-                answer += await asyncio.wait_for(calling[0].read(4_096), 3)
+                async with asyncio.timeout(3):
+                    answer += await calling[0].read(4_096)
             party.learn(answer[answer.index(b"SIP/2.0 200") :].decode())
             calling[1].write(party.message("ACK", "100").replace("SIP/2.0/UDP", "SIP/2.0/TCP").encode())
             session = await here.session()
@@ -147,5 +150,6 @@ async def test_a_connection_nobody_uses(tmp_path: Path, monkeypatch: pytest.Monk
             assert call is not None
             assert call.session is not None
             call.session.hang_up("end_requested")
-            assert b"BYE sip:" in await asyncio.wait_for(calling[0].read(4_096), 3)
+            async with asyncio.timeout(3):
+                assert b"BYE sip:" in await calling[0].read(4_096)
         await closed([idle, calling])

@@ -122,7 +122,8 @@ async def test_junk_by_tcp(tmp_path: Path) -> None:
         ):
             reader, writer = await asyncio.open_connection("127.0.0.1", here.phones.port)
             writer.write(data)
-            assert await asyncio.wait_for(reader.read(), 3) == b""
+            async with asyncio.timeout(3):
+                assert await reader.read() == b""
             writer.close()
         reader, writer = await asyncio.open_connection("127.0.0.1", here.phones.port)
         party = Party(here.phones.port)
@@ -132,7 +133,8 @@ async def test_junk_by_tcp(tmp_path: Path) -> None:
         writer.write(message[30:] + message.replace(b"z9hG4bK", b"z9hG4bKx"))
         both = b""
         while both.count(b"SIP/2.0 200 OK") < 2:
-            both += await asyncio.wait_for(reader.read(4_096), 3)
+            async with asyncio.timeout(3):
+                both += await reader.read(4_096)
         writer.close()
         await still_well(here)
 
@@ -143,6 +145,7 @@ async def test_a_stranger_by_tcp(tmp_path: Path) -> None:
     async with office(tmp_path, trunks=trunks) as here:
         reader, writer = await asyncio.open_connection("127.0.0.1", here.phones.port)
         writer.write(Party(here.phones.port).message("INVITE", body=sdp(4000)).encode())
-        told = await asyncio.wait_for(reader.read(), 3)
+        async with asyncio.timeout(3):
+            told = await reader.read()
         assert told.startswith(b"SIP/2.0 403 ")
         writer.close()

@@ -104,7 +104,8 @@ async def test_a_ringing_phone_is_not_greeted(site: Site) -> None:
     phone.on("track_subscribed", lambda *_: heard.set())
     session = await until(lambda: session_of(phone), "the agent")
     await until(lambda: agents(phone)[0].track_publications, "the agent's voice")
-    await asyncio.wait_for(heard.wait(), 5)
+    async with asyncio.timeout(5):
+        await heard.wait()
     await phone.local_participant.publish_dtmf(code=1, digit="1")
 
     async def kinds() -> list[str]:
