@@ -23,6 +23,8 @@ _VOICES = (rtc.TrackSource.SOURCE_MICROPHONE, rtc.TrackSource.SOURCE_UNKNOWN)
 _BEFORE = 8  # people whose early sound may come before the news of them
 _ASK_AGAIN = 1.0
 """Seconds after which a track is asked for again: while the SDK resumes a connection it drops such requests."""
+_MISSED = 5.0
+"""Seconds an open microphone may send nothing, not even silence, before that is told: where nobody answers, one looks there."""
 _BACKLOG = 1000
 """Frames kept for a session that does not take them."""
 
@@ -39,6 +41,7 @@ class _Ear:
     early: list[Pcm] = field(default_factory=list)
     until: float | None = None
     asked: float = 0.0  # when the track was last asked for
+    missed: float | None = None  # when it was first, until it was heard, or told that it is not
 
 
 class Ears:
@@ -73,6 +76,7 @@ class Ears:
         ear.sid, ear.publication = best.sid, best
         if PRECONNECT in best.audio_features and not ear.early:
             ear.until = self._clock.now() + PATIENCE
+        ear.missed = self._clock.now()
         if best.track is not None:
             self.subscribed(best.track, best, participant)
         else:
@@ -116,6 +120,7 @@ class Ears:
         if ear.publication is not None and ear.publication.subscribed:
             ear.publication.set_subscribed(False)
         ear.sid, ear.publication, ear.handle, ear.frames, ear.until = "", None, None, deque(), None
+        ear.missed = None
 
     def close(self) -> None:
         """The connection is gone, and all tracks with it."""
@@ -142,8 +147,23 @@ class Ears:
                 for pcm in early:
                     yield Heard(identity, pcm)
             frames = ear.frames
+            if ear.missed is not None:
+                self._miss(identity, ear, ear.missed)
             while frames:
                 yield Heard(identity, frames.popleft())
+
+    def _miss(self, identity: str, ear: _Ear, since: float) -> None:
+        """Once a track: that nothing comes of it."""
+        if ear.frames:
+            ear.missed = None
+        elif ear.publication is not None and ear.publication.muted:
+            ear.missed = self._clock.now()
+        elif self._clock.now() - since > _MISSED:
+            ear.missed = None
+            why = (
+                "it can't be subscribed to" if ear.handle is None else "it is subscribed to, and silent as a dead line"
+            )
+            log.warning("%s is not heard: no sound came of track %s within %.0f s; %s", identity, ear.sid, _MISSED, why)
 
 
 def _voice_of(participant: rtc.RemoteParticipant, current: str) -> rtc.RemoteTrackPublication | None:
