@@ -10,6 +10,7 @@ export class Published {
   private sent: MediaStreamTrack | null = null;
   private muted = false;
   private taken = "";
+  private publishing: Promise<void> = Promise.resolve();
 
   constructor(private readonly room: Room) {
     room.on(RoomEvent.LocalTrackSubscribed, ({ trackSid }) => {
@@ -28,8 +29,15 @@ export class Published {
     if (this.room.state === "connected") await this.publish();
   }
 
-  /** The room is given a copy: whatever becomes of that in a connection that breaks, the microphone itself stays open. */
+  /** One after the other: who is let into the room as their microphone opens would have two tracks there, the first of them dead. */
   async publish(): Promise<void> {
+    const before = this.publishing.catch(() => {});
+    this.publishing = before.then(() => this.give());
+    await this.publishing;
+  }
+
+  /** The room is given a copy: whatever becomes of that in a connection that breaks, the microphone itself stays open. */
+  private async give(): Promise<void> {
     if (this.microphone === null) return;
     const { localParticipant } = this.room;
     const before = this.sent;

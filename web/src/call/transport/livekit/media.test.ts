@@ -1,0 +1,43 @@
+import type { Room } from "livekit-client";
+import { expect, test, vi } from "vitest";
+import { Published } from "@/call/transport/livekit/media";
+import type { Microphone } from "@/sound/microphone";
+
+/** A room that takes its time to publish, and what is published in it. */
+function slowRoom() {
+  const published: { live: boolean }[] = [];
+  let publication: object | undefined;
+  const publishTrack = vi.fn(async (track: { live: boolean }) => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    published.push(track);
+    publication = {
+      audioTrack: {
+        replaceTrack: async (other: { live: boolean }) => void published.splice(0, published.length, other),
+      },
+      mute: () => {},
+      unmute: () => {},
+    };
+  });
+  const localParticipant = { publishTrack, getTrackPublication: () => publication };
+  const room = { state: "connected", on: () => {}, localParticipant } as unknown as Room;
+  return { room, published, publishTrack };
+}
+
+function microphone(): Microphone {
+  const clone = () => {
+    const track = { enabled: true, live: true, stop: () => {} };
+    track.stop = () => {
+      track.live = false;
+    };
+    return track;
+  };
+  return { track: { clone } } as unknown as Microphone;
+}
+
+test("Who is let into the room as their microphone opens has one track there, and it is alive.", async () => {
+  const { room, published, publishTrack } = slowRoom();
+  const mine = new Published(room);
+  await Promise.all([mine.listenTo(microphone()), mine.publish()]);
+  expect(publishTrack).toHaveBeenCalledTimes(1);
+  expect(published.map(({ live }) => live)).toEqual([true]);
+});
