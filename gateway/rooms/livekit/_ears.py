@@ -24,7 +24,7 @@ _BEFORE = 8  # people whose early sound may come before the news of them
 _ASK_AGAIN = 1.0
 """Seconds after which a track is asked for again: while the SDK resumes a connection it drops such requests."""
 _MISSED = 5.0
-"""Seconds an open microphone may send nothing, not even silence, before that is told: where nobody answers, one looks there."""
+"""Seconds an open microphone may send nothing, not even silence, before another of theirs is tried, and that is told."""
 _BACKLOG = 1000
 """Frames kept for a session that does not take them."""
 
@@ -42,6 +42,8 @@ class _Ear:
     until: float | None = None
     asked: float = 0.0  # when the track was last asked for
     missed: float | None = None  # when it was first, until it was heard, or told that it is not
+    participant: rtc.RemoteParticipant | None = None
+    dead: set[str] = field(default_factory=set)  # tracks of which nothing came
 
 
 class Ears:
@@ -67,7 +69,8 @@ class Ears:
         ear = self._ears.setdefault(participant.identity, _Ear())
         if (before := self._before.pop(participant.identity, None)) is not None:
             ear.early.append(before)
-        best = _voice_of(participant, ear.sid)
+        ear.participant = participant
+        best = _voice_of(participant, ear.sid, ear.dead)
         if best is not None and best.sid == ear.sid:
             return
         self._drop(ear)
@@ -164,10 +167,14 @@ class Ears:
                 "it can't be subscribed to" if ear.handle is None else "it is subscribed to, and silent as a dead line"
             )
             log.warning("%s is not heard: no sound came of track %s within %.0f s; %s", identity, ear.sid, _MISSED, why)
+            ear.dead.add(ear.sid)
+            if ear.participant is not None:
+                self.consider(ear.participant)
 
 
-def _voice_of(participant: rtc.RemoteParticipant, current: str) -> rtc.RemoteTrackPublication | None:
-    """The track that is this participant's voice: an open microphone before a muted one, the one we have before a newer one."""
+def _voice_of(participant: rtc.RemoteParticipant, current: str, dead: set[str]) -> rtc.RemoteTrackPublication | None:
+    """The track that is this participant's voice: one that is not `dead`, an open microphone before a muted one, the one we have
+    before a newer one."""
     voices = [
         publication
         for publication in participant.track_publications.values()
@@ -179,5 +186,11 @@ def _voice_of(participant: rtc.RemoteParticipant, current: str) -> rtc.RemoteTra
     order = {publication.sid: number for number, publication in enumerate(voices)}
     return max(
         voices,
-        key=lambda one: (not one.muted, one.source == microphone, one.sid == current, order[one.sid]),
+        key=lambda one: (
+            one.sid not in dead,
+            not one.muted,
+            one.source == microphone,
+            one.sid == current,
+            order[one.sid],
+        ),
     )

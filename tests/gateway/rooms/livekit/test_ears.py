@@ -18,9 +18,9 @@ class Clock:
         return self.at
 
 
-def publication(muted: bool) -> Any:
+def publication(muted: bool, sid: str = "TR_1") -> Any:
     return SimpleNamespace(
-        sid="TR_1", kind=rtc.TrackKind.KIND_AUDIO, source=rtc.TrackSource.SOURCE_MICROPHONE, muted=muted, track=None,
+        sid=sid, kind=rtc.TrackKind.KIND_AUDIO, source=rtc.TrackSource.SOURCE_MICROPHONE, muted=muted, track=None,
         audio_features=[], subscribed=False, set_subscribed=lambda wanted: None,
     )  # fmt: skip
 
@@ -41,3 +41,17 @@ def test_a_microphone_of_which_nothing_comes_is_told_of_once(
     warnings = [record.getMessage() for record in caplog.records]
     assert len(warnings) == told
     assert all("ann is not heard: no sound came of track TR_1" in warning for warning in warnings)
+
+
+def test_of_two_microphones_the_one_that_is_dead_is_left_for_the_other() -> None:
+    """Clients that publish twice are heard by what lives."""
+    clock = Clock()
+    ears = Ears(clock)  # type: ignore[arg-type]
+    both = {sid: publication(False, sid) for sid in ("TR_1", "TR_2")}
+    ears.consider(SimpleNamespace(identity="ann", track_publications=both))  # type: ignore[arg-type]
+    (first,) = ears.tracks.values()
+    for _ in range(60):
+        clock.at += 0.1
+        list(ears.drain())
+    (second,) = ears.tracks.values()
+    assert {first, second} == {"TR_1", "TR_2"}
