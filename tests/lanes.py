@@ -4,7 +4,7 @@ them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
 that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in
 two lanes, for there is some waiting in it, too. Browsers compute as well: those in which nobody speaks come when the shorter of
-the two is through, those that speak, in real time, when the first lane is. A new test is in one of the two that compute unless it
+the two is through, and what is run from a shell with them; those that speak, in real time, when the first lane is. A new test is in one of the two that compute unless it
 lies under `REAL_TIME`.
 """
 
@@ -30,7 +30,7 @@ REAL_TIME = (
 )
 GATEWAY = ("tests/gateway", "tests/fuzz")
 BROWSERS = "tests/e2e/test_browser.py"
-PAGES = "tests/e2e/test_pages.py"
+PAGES = ("tests/e2e/test_pages.py", "tests/e2e/test_command_line.py")
 _ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
 _PYTEST = (sys.executable, "-u", "-m", "pytest", "--durations=30")
 _NICE = 5
@@ -116,13 +116,14 @@ class Lane:
 async def main(options: tuple[str, ...]) -> int:
     """0 where every lane ends with 0, else the greatest of their exit codes."""
     rest = ("tests", *(f"--ignore={path}" for path in GATEWAY))
-    real_time = Lane("real time", (*REAL_TIME, f"--ignore={BROWSERS}", f"--ignore={PAGES}", *options))
+    waits = tuple(f"--ignore={path}" for path in (BROWSERS, *PAGES))
+    real_time = Lane("real time", (*REAL_TIME, *waits, *options))
     gateway = Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE)
     lanes = [
         real_time,
         gateway,
         Lane("the rest", (*rest, *_ELSEWHERE, *options), _NICE),
-        Lane("pages", (PAGES, *options), _NICE, after=gateway),
+        Lane("pages", (*PAGES, *options), _NICE, after=gateway),
         Lane("browsers", (BROWSERS, *options), after=real_time),
     ]
 

@@ -417,6 +417,7 @@ class Worker:
                 outcomes = await self.bus.renew(self._stage, self._consumer, [work.delivery for work in ours])
             except BusError as error:
                 self._away("renew", error)
+                due = self._clock.now() + lease.found_back_within
                 continue
             self._back()
             for work, outcome in zip(ours, outcomes, strict=True):

@@ -34,8 +34,13 @@ class Lease:
 
     @property
     def jobs_settle(self) -> float:
-        """Seconds after the log was away in which no job is taken from anybody: workers renew within 0.1 s of finding it back."""
+        """Seconds after the log was away in which no job is taken from anybody: workers renew long before."""
         return self.seconds / 4
+
+    @property
+    def found_back_within(self) -> float:
+        """Seconds after which a worker that is busy looks again whether the log is back, to renew what it has in hand."""
+        return self.jobs_settle / 4
 
     @property
     def sessions_settle(self) -> float:

@@ -1,12 +1,14 @@
 """A pool of workers on the in-memory log, in virtual time, with a stage the test scripts."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from schemas.audio import AudioRef
 from schemas.bus import Publication, Receipt
 from schemas.config.agent import AgentSpec
+from schemas.config.lease import Lease
 from schemas.errors import BusUnavailable
 from schemas.events import Event, SessionStarted, Stage, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob
@@ -41,13 +43,22 @@ class ScriptedStage:
 
 
 class Line:
-    """One process's connection to the log. `down`: nothing gets through; `deaf`: it gets through, the answer does not."""
+    """One process's connection to the log. `down`: nothing gets through; `deaf`: it gets through, the answer does not. When it is
+    back nobody's job is taken for a while, as the log has it that was away."""
 
     def __init__(self, bus: MemoryBus):
         self._bus = bus
-        self.down = False
+        self._down, self._back = False, -math.inf
         self.deaf = 0
         self.calls: list[str] = []
+
+    @property
+    def down(self) -> bool:
+        return self._down
+
+    @down.setter
+    def down(self, down: bool) -> None:
+        self._down, self._back = down, asyncio.get_running_loop().time()
 
     def __getattr__(self, name: str) -> Any:
         target = getattr(self._bus, name)
@@ -56,6 +67,8 @@ class Line:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             self.calls.append(name)
+            if name == "take" and asyncio.get_running_loop().time() - self._back < Lease(self._bus.lease).jobs_settle:
+                kwargs["reclaim"] = False
             if self.down:
                 raise BusUnavailable("REDIS_URL=test: no answer")
             answer = await target(*args, **kwargs)

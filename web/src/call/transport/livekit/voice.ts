@@ -7,6 +7,9 @@ import { loudness } from "@/sound/frames";
 const LOOK_MS = 500;
 /** Of `loudness`: speech, however softly it begins. */
 const SOUNDS = 0.2;
+/** Samples in which speech is never quiet throughout, and those of them that are looked at together. */
+const RECENT = 8192;
+const BLOCK = 512;
 
 /** A remote track, as LiveKit's client has it. */
 interface Heard {
@@ -27,8 +30,10 @@ export class TrackVoice implements Voice {
   private context: AudioContext | null = null;
   private source: MediaStreamAudioSourceNode | null = null;
   private analyser: AnalyserNode | null = null;
+  private recent: AnalyserNode | null = null;
   private watch = 0;
-  private readonly samples = new Float32Array(512);
+  private readonly samples = new Float32Array(BLOCK);
+  private readonly before = new Float32Array(RECENT);
 
   /** `changed`: whether it is `gone` is another now. */
   constructor(private readonly changed: () => void) {}
@@ -41,6 +46,8 @@ export class TrackVoice implements Voice {
     this.source?.disconnect();
     this.source = this.context.createMediaStreamSource(new MediaStream([this.heard]));
     this.source.connect(this.analyser);
+    this.recent = new AnalyserNode(this.context, { fftSize: RECENT });
+    this.source.connect(this.recent);
     this.pulse = new Pulse();
     window.clearInterval(this.watch);
     this.watch = window.setInterval(() => void this.look(track, this.pulse), LOOK_MS);
@@ -79,7 +86,12 @@ export class TrackVoice implements Voice {
 
   /** Whether anything does; where nobody can say, it does. */
   private sounds(): boolean {
-    return this.context?.state !== "running" || this.level() >= SOUNDS;
+    if (this.recent === null || this.context?.state !== "running") return true;
+    this.recent.getFloatTimeDomainData(this.before);
+    for (let at = 0; at < RECENT; at += BLOCK) {
+      if (loudness(this.before.subarray(at, at + BLOCK)) >= SOUNDS) return true;
+    }
+    return false;
   }
 
   /** Does `then` once the sound of second `at` was heard. */
@@ -109,7 +121,7 @@ export class TrackVoice implements Voice {
 
   close(): void {
     window.clearInterval(this.watch);
-    this.heard = this.analyser = null;
+    this.heard = this.analyser = this.recent = null;
     void this.context?.close();
     this.context = null;
   }
