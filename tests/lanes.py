@@ -4,8 +4,8 @@ them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
 that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in
 two lanes, for there is some waiting in it, too. Browsers compute as well: those in which nobody speaks come when the shorter of
-the two is through, and what is run from a shell with them; those that speak, in real time, when the first lane is. A new test is in one of the two that compute unless it
-lies under `REAL_TIME`.
+the two is through, and with them what is run from a shell; those that speak, in real time, when the first lane is. A new test is
+in one of the two that compute unless it lies under `REAL_TIME`.
 """
 
 import asyncio

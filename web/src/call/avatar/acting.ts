@@ -87,9 +87,13 @@ export class Acting {
     this.state = state;
   }
 
-  /** Where the sound has run dry the lips rest, instead of standing open. */
+  /** Where the sound has run dry the lips rest, instead of standing open; where something sounds of which no shape was told, they go by how
+   * loud it is. */
   private lips(at: number): Pose {
-    return this.call.transport.voice.dry() > DRY ? {} : this.mouth.pose(at);
+    const { voice } = this.call.transport;
+    if (voice.dry() > DRY) return {};
+    const pose = this.mouth.pose(at);
+    return Object.keys(pose).length > 0 ? pose : poseOf(voice.level());
   }
 
   private stress(at: number): void {

@@ -102,7 +102,7 @@ export class TrackVoice implements Voice {
   }
 
   dry(): number {
-    return 0;
+    return this.sounds() ? 0 : RECENT / (this.context?.sampleRate ?? 48_000);
   }
 
   level(): number {
