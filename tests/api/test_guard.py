@@ -167,10 +167,10 @@ async def test_a_burst_is_told_to_wait_and_harms_nobody(house: House, settings: 
 
     async with of("10.0.0.1") as loud, of("10.0.0.2") as other:
         began = time.monotonic()
-        answers = [await loud.get("/v1/me") for _ in range(300)]
+        answers = [await loud.get("/v1/me") for _ in range(10_000)]
         seconds = time.monotonic() - began
         refused = [answer for answer in answers if answer.status_code == 429]
-        assert len(refused) >= 280 - seconds
+        assert len(refused) >= 9_980 - seconds
         assert refused[0].json()["code"] == "too_many"
         assert int(refused[0].headers["retry-after"]) >= 1
         assert len(asked) < 20 + seconds
