@@ -4,8 +4,8 @@ them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
 that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in
 two lanes, for there is some waiting in it, too. Browsers compute as well: those in which nobody speaks come when the shorter of
-the two is through, and with them what is run from a shell; those that speak, in real time, when the first lane is. A new test is
-in one of the two that compute unless it lies under `REAL_TIME`.
+the two is through; those that speak, in real time, when these are and the first lane is. A new test is in one of the two that
+compute unless it lies under `REAL_TIME`.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ REAL_TIME = (
 )
 GATEWAY = ("tests/gateway", "tests/fuzz")
 BROWSERS = "tests/e2e/test_browser.py"
-PAGES = ("tests/e2e/test_pages.py", "tests/e2e/test_command_line.py")
+PAGES = "tests/e2e/test_pages.py"
 _ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
 _PYTEST = (sys.executable, "-u", "-m", "pytest", "--durations=30")
 _NICE = 5
@@ -49,12 +49,12 @@ def _give_way(nice: int) -> None:
 @dataclass
 class Lane:
     """One pytest. Its progress is printed as it comes; its report, which begins with the second ruled line, when it is done.
-    `after`: the lane that is to be through before this one begins."""
+    `after`: the lanes that are to be through before this one begins."""
 
     name: str
     arguments: tuple[str, ...]
     nice: int = 0
-    after: "Lane | None" = None
+    after: "tuple[Lane, ...]" = ()
     report: list[str] = field(default_factory=list)
     seconds: float = 0.0
     code: int = -1
@@ -64,8 +64,8 @@ class Lane:
 
     async def run(self) -> None:
         try:
-            if self.after is not None:
-                await self.after.ended.wait()
+            for lane in self.after:
+                await lane.ended.wait()
             if not self.interrupted:
                 await self._run()
         finally:
@@ -116,15 +116,15 @@ class Lane:
 async def main(options: tuple[str, ...]) -> int:
     """0 where every lane ends with 0, else the greatest of their exit codes."""
     rest = ("tests", *(f"--ignore={path}" for path in GATEWAY))
-    waits = tuple(f"--ignore={path}" for path in (BROWSERS, *PAGES))
-    real_time = Lane("real time", (*REAL_TIME, *waits, *options))
+    real_time = Lane("real time", (*REAL_TIME, f"--ignore={BROWSERS}", f"--ignore={PAGES}", *options))
     gateway = Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE)
+    pages = Lane("pages", (PAGES, *options), _NICE, after=(gateway,))
     lanes = [
         real_time,
         gateway,
         Lane("the rest", (*rest, *_ELSEWHERE, *options), _NICE),
-        Lane("pages", (*PAGES, *options), _NICE, after=gateway),
-        Lane("browsers", (BROWSERS, *options), after=real_time),
+        pages,
+        Lane("browsers", (BROWSERS, *options), after=(real_time, pages)),
     ]
 
     def interrupt() -> None:

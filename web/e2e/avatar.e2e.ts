@@ -113,13 +113,9 @@ test("Another head comes by its address or from a file; what is none, or may not
   await dialog.getByText("This GLB file is not whole: it is not as long as it says.").waitFor();
   expect(await ours.isChecked()).toBe(true);
 
-  await by(`${here}/head.glb`);
-  await page.locator("[data-avatar=loading]").waitFor({ state: "attached" });
-  await shown(page);
+  await loaded(page, () => by(`${here}/head.glb`));
   expect(await ours.isChecked()).toBe(false);
-  await file.setInputFiles({ name: "head.glb", mimeType: "model/gltf-binary", buffer: HEAD });
-  await page.locator("[data-avatar=loading]").waitFor({ state: "attached" });
-  await shown(page);
+  await loaded(page, () => file.setInputFiles({ name: "head.glb", mimeType: "model/gltf-binary", buffer: HEAD }));
   expect(await ours.isChecked()).toBe(false);
 });
 
@@ -143,6 +139,23 @@ function crowd(): number {
 
 function shown(page: Page): Promise<void> {
   return page.locator("[data-avatar=shown]").waitFor();
+}
+
+/** Does that, and waits until the head that is loaded then is shown; how briefly ever it is loaded. */
+async function loaded(page: Page, act: () => Promise<void>): Promise<void> {
+  await page.evaluate(() => {
+    const begun = new Promise<void>((resolve) => {
+      new MutationObserver((_, observer) => {
+        if (document.querySelector("[data-avatar=loading]") === null) return;
+        observer.disconnect();
+        resolve();
+      }).observe(document, { subtree: true, childList: true, attributeFilter: ["data-avatar"] });
+    });
+    Object.assign(window, { begun });
+  });
+  await act();
+  await page.evaluate(() => (window as unknown as { begun: Promise<void> }).begun);
+  await shown(page);
 }
 
 /** Until it is known to be quick enough; else it is off, and shown again as it is. */

@@ -79,7 +79,7 @@ export class TrackVoice implements Voice {
   position(): number {
     this.latest = Math.max(
       this.latest,
-      this.onset.heard(this.sent() - this.delay.seconds, () => this.sounds()),
+      this.onset.heard(this.sent(), this.delay.seconds, () => this.sounds()),
     );
     return this.latest;
   }
