@@ -11,7 +11,6 @@ const { open } = inBrowser({
 });
 /** Told by the browser itself; COOP counts on https only. */
 const refused = { expected: /status of 40[13]|Cross-Origin-Opener-Policy/ };
-const PATIENTLY = { timeout: 20_000 };
 
 /** The stack is everybody's again. */
 afterAll(async () => {
@@ -44,9 +43,7 @@ test("A key that is made in one browser signs in another, elsewhere, and opens t
   await remove(admin, "olga");
   const again = other.getByRole("dialog", { name: "Sign in again" });
   const reload = other.getByRole("button", { name: "Reload" });
-  await expect
-    .poll(async () => (await again.isVisible()) || reload.click({ timeout: 500 }).catch(() => {}), PATIENTLY)
-    .toBe(true);
+  await expect.poll(async () => (await again.isVisible()) || reload.click({ timeout: 500 }).catch(() => {})).toBe(true);
   await signIn(other, next);
   await again.waitFor({ state: "detached" });
   await other.getByText("No agent is chosen").waitFor(); // what was open is
@@ -87,7 +84,7 @@ async function remove(page: Page, name: string): Promise<void> {
   const count = await keysOf(page, name).count();
   await keysOf(page, name).first().getByRole("button", { name: "Remove" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
-  await expect.poll(() => keysOf(page, name).count(), PATIENTLY).toBe(count - 1);
+  await expect.poll(() => keysOf(page, name).count()).toBe(count - 1);
 }
 
 function keysOf(page: Page, name: string) {

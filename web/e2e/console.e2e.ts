@@ -5,7 +5,6 @@ import { inBrowser } from "./browser";
 import { command, finishedCall } from "./call";
 
 const { open } = inBrowser();
-const PATIENTLY = { timeout: 20_000 };
 let session: string;
 beforeAll(async () => {
   session = await finishedCall();
@@ -54,11 +53,11 @@ test("A bar, a word and a drag along the clock move sound and state; a link to a
   await page.waitForFunction(() => (document.querySelector("audio")?.readyState ?? 0) > 0);
   const bars = page.getByRole("list", { name: /Where the time of turn 1/ }).getByRole("button");
   await bars.first().click();
-  await expect.poll(seconds, PATIENTLY).toBeGreaterThan(0);
+  await expect.poll(seconds).toBeGreaterThan(0);
   const bar = await seconds();
   const word = page.locator("[data-word]").last();
   await word.click();
-  await expect.poll(seconds, PATIENTLY).toBeGreaterThan(bar);
+  await expect.poll(seconds).toBeGreaterThan(bar);
   expect(await word.getAttribute("data-lit")).toBe("true");
 
   const box = await hand.boundingBox();
@@ -77,7 +76,7 @@ test("A bar, a word and a drag along the clock move sound and state; a link to a
   const shown = await stands();
   expect(shown).toBeGreaterThan(1);
   await page.goto(page.url());
-  await expect.poll(stands, PATIENTLY).toBeCloseTo(shown, 0);
+  await expect.poll(stands).toBeCloseTo(shown, 0);
 
   await page.getByRole("tab", { name: /Events/ }).click();
   await page.getByRole("button", { name: /^turn \d/ }).click();

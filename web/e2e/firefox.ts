@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
@@ -30,6 +30,7 @@ export function inFirefox(): { open: (path: string) => Promise<Page> } {
     const env = { ...process.env, XDG_RUNTIME_DIR: run, HOME: run };
     const modules = ["-L", "module-native-protocol-unix", "-L", "module-null-sink"];
     sound = spawn(pulseaudio, ["-n", "--exit-idle-time=-1", ...modules], { env, stdio: "ignore" });
+    await listens(join(run, "pulse", "native"));
     browser = await puppeteer.launch({
       browser: "firefox",
       executablePath,
@@ -43,6 +44,14 @@ export function inFirefox(): { open: (path: string) => Promise<Page> } {
     sound?.kill();
     rmSync(run, { recursive: true, force: true });
   });
+
+  /** Until the sound device is there: Firefox looks for one once. */
+  async function listens(socket: string): Promise<void> {
+    for (let left = 200; !existsSync(socket); left--) {
+      if (left === 0 || sound.exitCode !== null) throw new Error(`pulseaudio made no sound device: ${socket}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 
   async function open(path: string): Promise<Page> {
     const page = await browser.newPage();

@@ -10,6 +10,7 @@ export default defineConfig({
     globalSetup: ["e2e/stack.ts"],
     fileParallelism: false,
     testTimeout: 120_000,
+    expect: { poll: { timeout: 20_000 } }, // as long as pages wait for what is to be there (browser.ts)
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
   },
