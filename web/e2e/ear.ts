@@ -38,6 +38,17 @@ export const WITNESSED = {
   before: (context: BrowserContext): Promise<unknown> => context.addInitScript(witnessIn, TAP),
 };
 
+/** The same, and what `note` notes in the page. */
+export function witnessedBeside(note: () => void) {
+  return {
+    ...WITNESSED,
+    before: async (context: BrowserContext): Promise<void> => {
+      await WITNESSED.before(context);
+      await context.addInitScript(note);
+    },
+  };
+}
+
 function witnessIn(tap: string): void {
   const blocks: { at: number; block: Float32Array }[] = [];
   const clock: { at: number; ms: number }[] = [];

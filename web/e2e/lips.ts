@@ -1,5 +1,5 @@
-import type { BrowserContext, Page } from "playwright-core";
-import { leftAt, placeOf, WITNESSED, type Witnessed } from "./ear";
+import type { Page } from "playwright-core";
+import { leftAt, placeOf, type Witnessed, witnessedBeside } from "./ear";
 
 /** A frame of the avatar's. ms by the page's performance.now(). */
 export interface Frame {
@@ -16,13 +16,7 @@ export interface Frame {
 }
 
 /** For a page that is opened: what it lets sound is recorded, beside each frame of the avatar. */
-export const LIPS_READ = {
-  ...WITNESSED,
-  before: async (context: BrowserContext): Promise<void> => {
-    await WITNESSED.before(context);
-    await context.addInitScript(noteFrames);
-  },
-};
+export const LIPS_READ = witnessedBeside(noteFrames);
 
 function noteFrames(): void {
   const drawn: Frame[] = [];

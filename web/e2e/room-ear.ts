@@ -1,5 +1,5 @@
-import type { BrowserContext, Page } from "playwright-core";
-import { leftAt, stallOf, WITNESSED, type Witnessed, type Word, witnessed } from "./ear";
+import type { Page } from "playwright-core";
+import { leftAt, stallOf, type Witnessed, type Word, witnessed, witnessedBeside } from "./ear";
 
 /** A packet of the topic `antiphon.words` (docs/livekit-room.md). */
 interface Clip {
@@ -12,13 +12,7 @@ interface Clip {
 }
 
 /** For a page that is opened for a LiveKit room: as WITNESSED, and what the gateway told of words. */
-export const WITNESSED_IN_A_ROOM = {
-  ...WITNESSED,
-  before: async (context: BrowserContext): Promise<void> => {
-    await WITNESSED.before(context);
-    await context.addInitScript(notePackets);
-  },
-};
+export const WITNESSED_IN_A_ROOM = witnessedBeside(notePackets);
 
 /** Packets are JSON within LiveKit's own envelope, which is not taken apart here. */
 function notePackets(): void {

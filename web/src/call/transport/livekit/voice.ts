@@ -7,7 +7,7 @@ import { loudness } from "@/sound/frames";
 const LOOK_MS = 500;
 /** Of `loudness`: speech, however softly it begins. */
 const SOUNDS = 0.2;
-/** Samples in which speech is never quiet throughout, and those of them that are looked at together. */
+/** Samples in which speech is never quiet throughout, and those of them that are looked at together: the last of them are now. */
 const RECENT = 8192;
 const BLOCK = 512;
 
@@ -30,10 +30,8 @@ export class TrackVoice implements Voice {
   private context: AudioContext | null = null;
   private source: MediaStreamAudioSourceNode | null = null;
   private analyser: AnalyserNode | null = null;
-  private recent: AnalyserNode | null = null;
   private watch = 0;
-  private readonly samples = new Float32Array(BLOCK);
-  private readonly before = new Float32Array(RECENT);
+  private readonly samples = new Float32Array(RECENT);
 
   /** `changed`: whether it is `gone` is another now. */
   constructor(private readonly changed: () => void) {}
@@ -46,8 +44,6 @@ export class TrackVoice implements Voice {
     this.source?.disconnect();
     this.source = this.context.createMediaStreamSource(new MediaStream([this.heard]));
     this.source.connect(this.analyser);
-    this.recent = new AnalyserNode(this.context, { fftSize: RECENT });
-    this.source.connect(this.recent);
     this.pulse = new Pulse();
     window.clearInterval(this.watch);
     this.watch = window.setInterval(() => void this.look(track, this.pulse), LOOK_MS);
@@ -86,10 +82,10 @@ export class TrackVoice implements Voice {
 
   /** Whether anything does; where nobody can say, it does. */
   private sounds(): boolean {
-    if (this.recent === null || this.context?.state !== "running") return true;
-    this.recent.getFloatTimeDomainData(this.before);
+    if (this.analyser === null || this.context?.state !== "running") return true;
+    this.analyser.getFloatTimeDomainData(this.samples);
     for (let at = 0; at < RECENT; at += BLOCK) {
-      if (loudness(this.before.subarray(at, at + BLOCK)) >= SOUNDS) return true;
+      if (loudness(this.samples.subarray(at, at + BLOCK)) >= SOUNDS) return true;
     }
     return false;
   }
@@ -108,7 +104,7 @@ export class TrackVoice implements Voice {
   level(): number {
     if (this.analyser === null) return 0;
     this.analyser.getFloatTimeDomainData(this.samples);
-    return loudness(this.samples);
+    return loudness(this.samples.subarray(RECENT - BLOCK));
   }
 
   onSound(): () => void {
@@ -121,7 +117,7 @@ export class TrackVoice implements Voice {
 
   close(): void {
     window.clearInterval(this.watch);
-    this.heard = this.analyser = this.recent = null;
+    this.heard = this.source = this.analyser = null;
     void this.context?.close();
     this.context = null;
   }
