@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 import random
 
+from schemas.process.tasks import Tasks
+
 _CHUNK = 1 << 16
 _COMMIT = b"_commit"  # how the name of the function ends
 
@@ -36,17 +38,20 @@ class CuttingProxy:
         self._cut_next = False
         self._server: asyncio.Server | None = None
         self._timers: list[asyncio.Task[None]] = []
+        self._serving = Tasks()
         self._connections: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._come, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         self._timers = [asyncio.create_task(self._arm_cut()), asyncio.create_task(self._arm_hold())]
 
     async def stop(self) -> None:
+        """Nothing of it is left open, at neither end."""
         self.calm()
         if self._server:
             self._server.close()
+        await self._serving.aclose()
         for connection in self._connections:
             connection.transport.abort()
 
@@ -66,20 +71,27 @@ class CuttingProxy:
             await asyncio.sleep(self._random.expovariate(1 / self._hold_every))
             self._hold_next = True
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
-        except OSError:
-            writer.transport.abort()
-            return
+    def _come(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
-        up = asyncio.create_task(self._pump(reader, upstream_writer))
-        down = asyncio.create_task(self._answer(upstream_reader, writer))
-        await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
-        for end in (writer, upstream_writer):
-            end.transport.abort()
-        await asyncio.gather(up, down, return_exceptions=True)  # uvloop: writing to an aborted one is a RuntimeError
-        self._connections.discard(writer)
+        self._serving.spawn(self._serve(reader, writer), "a proxied connection")
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Until either end hangs up, or we do."""
+        with contextlib.ExitStack() as ends:
+            ends.callback(self._connections.discard, writer)
+            ends.callback(writer.transport.abort)
+            try:
+                upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
+            except OSError:
+                return
+            ends.callback(upstream_writer.transport.abort)
+            ways = Tasks()
+            up = ways.spawn(self._pump(reader, upstream_writer))
+            down = ways.spawn(self._answer(upstream_reader, writer))
+            try:
+                await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await ways.aclose()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

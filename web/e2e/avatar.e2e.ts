@@ -39,7 +39,7 @@ test("The face is there within 5 s of joining; its lips go with the sound, by a 
   const before = (await framesOf(page)).length;
   await speak(page, "story");
   await state(page, "speaking");
-  await framesUntil(page, before, "open", 4);
+  await framesUntil(page, before, "open", 6);
   line.become(GOOD);
   const cuts = page.getByText(/cut off/);
   const sofar = await cuts.count();

@@ -56,13 +56,14 @@ export function framesOf(page: Page, from = 0): Promise<Frame[]> {
   return page.evaluate((begin) => (window as unknown as { drawn: Frame[] }).drawn.slice(begin), from);
 }
 
-/** Resolves once `count` frames from the `from`th on are that far from rest. */
+/** Resolves once `count` frames from the `from`th on are that far from rest; open ones each of another moment of the voice. */
 export async function framesUntil(page: Page, from: number, mouth: "open" | "at rest", count: number): Promise<void> {
   await page.waitForFunction(
-    ([begin, wanted, enough]) =>
-      (window as unknown as { drawn: Frame[] }).drawn
-        .slice(begin as number)
-        .filter(({ open }) => (wanted === "open" ? open > 0.3 : open < 0.05)).length >= (enough as number),
+    ([begin, wanted, enough]) => {
+      const drawn = (window as unknown as { drawn: Frame[] }).drawn.slice(begin as number);
+      if (wanted === "at rest") return drawn.filter(({ open }) => open < 0.05).length >= (enough as number);
+      return new Set(drawn.filter(({ open }) => open > 0.3).map(({ position }) => position)).size >= (enough as number);
+    },
     [from, mouth, count] as const,
   );
 }

@@ -1,6 +1,7 @@
 """The embedded chat server as a process, for tests."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -17,10 +18,14 @@ _START = 30.0
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[str]:
-    """The base URL of `antiphon llm-server` with the packaged model, one for all tests."""
+    """The base URL of `antiphon llm-server` with the packaged model, one for all tests.
+
+    On one thread: two that wait for each other at every step of the model are four times as slow where all cores are busy."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ops.cli", "llm-server", "--port", str(port)], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "ops.cli", "llm-server", "--port", str(port)],
+        env={**os.environ, "MODEL_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
     )
     try:
         end = time.monotonic() + _START

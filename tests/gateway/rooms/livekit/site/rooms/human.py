@@ -50,14 +50,11 @@ class Human:
         self.session: list[pb.AgentSessionMessage] = []
         self.heard: list[tuple[float, int]] = []  # when, loudness of 10 ms
         self.agents_tracks: list[rtc.RemoteTrackPublication] = []
-        self.late = 0.0
-        """Seconds by which this loop, which is the gateway's, too, was late at most: no nearer can two moments be told apart."""
         self._tasks: list[asyncio.Task[None]] = []
         self._source = rtc.AudioSource(RATE, 1, 200)
         self._speaking: asyncio.Task[None] | None = None
 
     async def join(self, url: str, token: str, *, microphone: bool = True) -> None:
-        self._tasks.append(asyncio.create_task(self._look_at_the_clock()))
         room = self.room
         room.on("track_subscribed", self._subscribed)
         room.on("data_received", self._data)
@@ -68,12 +65,6 @@ class Human:
         await room.connect(url, token)
         if microphone:
             await self.publish()
-
-    async def _look_at_the_clock(self) -> None:
-        while True:
-            due = time.monotonic() + 0.005
-            await asyncio.sleep(0.005)
-            self.late = max(self.late, time.monotonic() - due)
 
     async def publish(
         self, source: rtc.AudioSource | None = None, kind: Any = rtc.TrackSource.SOURCE_MICROPHONE
