@@ -29,7 +29,9 @@ export function inFirefox(): { open: (path: string) => Promise<Page> } {
     chmodSync(run, 0o700);
     const env = { ...process.env, XDG_RUNTIME_DIR: run, HOME: run };
     const modules = ["-L", "module-native-protocol-unix", "-L", "module-null-sink"];
-    sound = spawn(pulseaudio, ["-n", "--exit-idle-time=-1", ...modules], { env, stdio: "ignore" });
+    // as a real-time process the kernel kills it on a busy machine, and Firefox waits for it for ever
+    const plain = ["--realtime=no", "--high-priority=no", "--exit-idle-time=-1"];
+    sound = spawn(pulseaudio, ["-n", ...plain, ...modules], { env, stdio: "ignore" });
     await listens(join(run, "pulse", "native"));
     browser = await puppeteer.launch({
       browser: "firefox",
@@ -48,12 +50,13 @@ export function inFirefox(): { open: (path: string) => Promise<Page> } {
   /** Until the sound device is there: Firefox looks for one once. */
   async function listens(socket: string): Promise<void> {
     for (let left = 200; !existsSync(socket); left--) {
-      if (left === 0 || sound.exitCode !== null) throw new Error(`pulseaudio made no sound device: ${socket}`);
+      if (left === 0 || hasEnded(sound)) throw new Error(`pulseaudio made no sound device: ${socket}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
   async function open(path: string): Promise<Page> {
+    if (hasEnded(sound)) throw new Error(`pulseaudio ended: ${sound.signalCode ?? sound.exitCode}`);
     const page = await browser.newPage();
     page.setDefaultTimeout(30_000);
     await page.evaluateOnNewDocument(scriptMicrophone);
@@ -65,4 +68,8 @@ export function inFirefox(): { open: (path: string) => Promise<Page> } {
   }
 
   return { open };
+}
+
+function hasEnded(process: ChildProcess): boolean {
+  return process.exitCode !== null || process.signalCode !== null;
 }

@@ -32,8 +32,12 @@ SCREEN = rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO
 async def test_a_conversation(rooms: Rooms) -> None:
     """What a human says is heard under their name and answered; the answer sounds without a gap, and its turn ends as played."""
     async with SpeakingPools(rooms.bus, hears=["hello there."], says=["I hear you well."], seconds=1.0):
-        session, _ = await rooms.agent()
+        session, room = await rooms.agent()
         ann = await rooms.human("ann")
+        await ann.until(
+            lambda: any(one.track for one in rooms.people(room)[0].track_publications.values()), "her listener"
+        )
+        await ann.speak(0)  # its first frames come when they can
         await ann.speak(1.0)
         ended = await rooms.event(session, TurnEnded)
         assert (ended.how, ended.heard) == ("played", "I hear you well.")
