@@ -1,22 +1,18 @@
-"""The events of sessions that somebody follows: read once, told to all who do."""
+"""The events of sessions that somebody follows, as they are added to their stories, told to all who do."""
 
 import asyncio
-from array import array
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from api.problems import Problem
 from api.sessions.live import COMMENT, HEARTBEAT, Ring, message
 from api.sessions.shapes import Rewound
-from api.sessions.stories import PAGE, Stories, surviving
+from api.sessions.stories import Stories
+from api.sessions.story import Story
 from api.sessions.told_events import CHUNK, event_json
 from schemas.clock import Micros
 from schemas.events import Event
-from schemas.session.fold import fold
 from schemas.session.state import SessionState
-
-_AT_ONCE = 8
-"""Sessions that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,43 +40,38 @@ def _is_number(text: str) -> bool:
 
 class Channel:
     """One session's events as they come. `survivals`: each time that the log lost its tail meanwhile, its last event that was
-    left."""
+    left; `over`: nothing comes any more."""
 
-    def __init__(self, session: str, state: SessionState, times: "array[int]") -> None:
-        self.session = session
-        self.state = state
-        self.times = times
-        self.ring = Ring(state.seq)
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.ring = Ring(story.state.seq)
         self.readers = 0
         self.survivals: list[int] = []
+        self.over = story.over
+
+    def add(self, event: Event, state: SessionState) -> None:
+        self.ring.add(event.seq, message("event", event_json(event, state), str(Place(event.seq, event.at))))
         self.over = state.ended is not None
+        self.ring.bell.ring()
 
-    @property
-    def at(self) -> Micros:
-        return self.state.at
-
-    def add(self, event: Event) -> None:
-        self.state = fold(self.state, event)
-        self.times.append(event.at)
-        self.over = self.state.ended is not None
-        self.ring.add(event.seq, _told(event, self.state))
-
-    def rewind(self, survived: int, state: SessionState, times: "array[int]") -> None:
+    def rewind(self, survived: int, story: Story) -> None:
         self.survivals.append(survived)
-        self.state, self.times, self.over = state, times, state.ended is not None
-        self.ring.restart(state.seq)
+        self.story, self.over = story, story.over
+        self.ring.restart(story.state.seq)
+        self.ring.bell.ring()
+
+    def end(self) -> None:
+        self.over = True
+        self.ring.bell.ring()
 
     def knows(self, place: Place) -> bool:
         """That event is the one it was."""
         if place.seq == 0:
             return True
-        if place.seq > len(self.times):
+        times = self.story.times
+        if place.seq > len(times):
             return False
-        return place.at is None or self.times[place.seq - 1] == place.at
-
-
-def _told(event: Event, state: SessionState) -> bytes:
-    return message("event", event_json(event, state), str(Place(event.seq, event.at)))
+        return place.at is None or times[place.seq - 1] == place.at
 
 
 class Channels:
@@ -89,42 +80,23 @@ class Channels:
     def __init__(self, stories: Stories) -> None:
         self._stories = stories
         self._open: dict[str, Channel] = {}
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     def __len__(self) -> int:
         return len(self._open)
 
     async def catch_up(self, moved: Mapping[str, Micros]) -> None:
         """What the log has since, to all who read it. `moved`: the last event's moment of each session that is open."""
-        due = [
-            channel
-            for name, channel in self._open.items()
-            if not channel.over and (name not in moved or moved[name] != channel.at)
-        ]
-        await asyncio.gather(*(self._go_on(channel) for channel in due))
+        due = [(name, channel) for name, channel in self._open.items() if not channel.over]
+        await asyncio.gather(*(self._go_on(name, channel, moved.get(name)) for name, channel in due))
 
-    async def _go_on(self, channel: Channel) -> None:
-        async with self._at_once:
-            try:
-                while await self._read(channel):
-                    await asyncio.sleep(0)
-            except Problem:  # its log is gone
-                channel.over = True
-            channel.ring.bell.ring()
-
-    async def _read(self, channel: Channel) -> bool:
-        """One page of what came. Whether there may be more."""
-        reader, last = self._stories.reader, channel.state.seq
-        page = await reader.read(channel.session, max(last - 1, 0), PAGE)
-        if last and (not page or (page[0].seq, page[0].at) != (last, channel.at)):
-            survived = await surviving(reader.log, channel.session, channel.times)
-            story = await self._stories.told(channel.session)
-            channel.rewind(survived, story.state, array("q", story.times))
-            return True
-        for event in page:
-            if event.seq == channel.state.seq + 1:
-                channel.add(event)
-        return len(page) == PAGE
+    async def _go_on(self, session: str, channel: Channel, at: Micros | None) -> None:
+        try:
+            if at is None:  # it has ended, or its log is gone
+                await self._stories.told(session)
+            else:
+                await self._stories.if_kept(session, at)
+        except Problem:
+            channel.end()
 
     async def follow(self, session: str, place: Place) -> AsyncGenerator[bytes, None]:
         """Messages from after `place` on, until the session has ended. Problem 404: there is no such session."""
@@ -148,7 +120,7 @@ class Channels:
                         continue
                 found = channel.ring.after(place.seq)
                 if found is None:
-                    found = await self._older(channel, place)
+                    found = await self._older(session, channel, place)
                 if found:
                     place = Place(found[-1][0])
                     yield b"".join(text for _, text in found)
@@ -161,6 +133,7 @@ class Channels:
             channel.readers -= 1
             if not channel.readers and self._open.get(session) is channel:
                 del self._open[session]
+                self._stories.unfollow(session, channel)
 
     async def _channel(self, session: str) -> Channel:
         """The one that is read already, or a new one. Another's reader is not told the story again."""
@@ -170,13 +143,14 @@ class Channels:
         story = await self._stories.told(session)
         channel = self._open.get(session)
         if channel is None:
-            channel = self._open[session] = Channel(session, story.state, array("q", story.times))
+            channel = self._open[session] = Channel(story)
+            self._stories.follow(session, channel)
         return channel
 
-    async def _older(self, channel: Channel, place: Place) -> list[tuple[int, bytes]]:
+    async def _older(self, session: str, channel: Channel, place: Place) -> list[tuple[int, bytes]]:
         """What the ring has forgotten, read from the log again."""
-        page = await self._stories.page(channel.session, place.seq, CHUNK)
-        times = channel.times
+        page = await self._stories.page(session, place.seq, CHUNK)
+        times = channel.story.times
         return [
             (seq, message("event", text, str(Place(seq, times[seq - 1]))))
             for seq, text in page.events

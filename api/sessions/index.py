@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from api.problems import Problem
 from api.sessions.live import COMMENT, HEARTBEAT, Ring, message
 from api.sessions.shapes import row_of
-from api.sessions.stories import Reader
+from api.sessions.stories import Reader, Stories
 from schemas.bus import Reading, Watching
 from schemas.clock import Micros
 from schemas.errors import EventError
@@ -75,12 +75,13 @@ def _named(told: Summary, part: str) -> bool:
 
 @dataclass(slots=True)
 class _Entry:
-    """`telling`: None once it has ended; `read_at`: the loop's time."""
+    """`telling`: None once it has ended; `shared`: it is that of a kept story; `read_at`: the loop's time."""
 
     told: Summary
     row: bytes
     answers: Sequence[Answer]
     telling: Telling | None
+    shared: bool
     read_at: float
 
     @property
@@ -97,10 +98,11 @@ class _Changed:
 
 
 class Index:
-    """`look` again and again; `read_stored` beside it, for what was there before."""
+    """`look` again and again; `read_stored` beside it, for what was there before. What is told as a story is not read again."""
 
-    def __init__(self, followed: Followed) -> None:
+    def __init__(self, followed: Followed, stories: Stories) -> None:
         self._log = followed
+        self._stories = stories
         self._new, self._tails = Reader(followed), Reader(followed, at_once=8, page=32)
         self._entries: dict[str, _Entry] = {}
         self._order: list[tuple[int, str]] = []
@@ -191,7 +193,7 @@ class Index:
         if now - self._looked_closed >= _OFTEN:
             self._looked_closed = now
             due += await self._newly_closed()
-        await asyncio.gather(*(self._read(name) for name in dict.fromkeys(due)))
+        await asyncio.gather(*(self._look_at(name, moved.get(name)) for name in dict.fromkeys(due)))
         if now - self._swept >= _SELDOM:
             self._swept = now
             await self._sweep()
@@ -222,29 +224,44 @@ class Index:
     async def read_stored(self) -> None:
         """What had ended before we came, the latest first."""
         while self._stored:
-            await self._read(self._stored.popleft(), stored=True)
+            await self._look_at_stored(self._stored.popleft())
             if len(self._changed.rows) >= _ROWS_AT_ONCE:
                 self._tell()
         self._tell()
 
-    async def _read(self, session: str, *, stored: bool = False) -> None:
-        entry = self._entries.get(session)
+    async def _look_at(self, session: str, at: Micros | None) -> None:
         try:
-            telling = entry.telling if entry is not None and entry.telling is not None else None
-            if telling is None:
-                telling = await self._begun(session) if stored else Telling(session)
-            if not await self._go_on(telling):
-                telling = Telling(session)
-                await self._go_on(telling)
+            story = await self._stories.if_kept(session, at)
+            telling = story.telling if story is not None else await self._read(session)
         except Problem as error:
-            log.warning("%s", error)
-            self._unreadable.add(session)
-            self._forget(session)
-            return
+            self._cannot_read(session, error)
+        else:
+            self._put_or_forget(session, telling, shared=story is not None)
+
+    async def _look_at_stored(self, session: str) -> None:
+        try:
+            telling = await self._go_on(await self._begun(session))
+        except Problem as error:
+            self._cannot_read(session, error)
+        else:
+            self._put_or_forget(session, telling, shared=False)
+
+    def _cannot_read(self, session: str, error: Problem) -> None:
+        log.warning("%s", error)
+        self._unreadable.add(session)
+        self._forget(session)
+
+    def _put_or_forget(self, session: str, telling: Telling, *, shared: bool) -> None:
         if telling.state.seq == 0:
             self._forget(session)
         else:
-            self._put(session, telling)
+            self._put(session, telling, shared=shared)
+
+    async def _read(self, session: str) -> Telling:
+        entry = self._entries.get(session)
+        if entry is None or entry.telling is None:
+            return await self._go_on(Telling(session))
+        return await self._go_on(entry.telling.apart() if entry.shared else entry.telling)
 
     async def _begun(self, session: str) -> Telling:
         """From the fold that the log keeps of it, if that tells of all its turns."""
@@ -256,8 +273,16 @@ class Index:
         except EventError:
             return Telling(session)
 
-    async def _go_on(self, telling: Telling) -> bool:
-        """Read what came since. False: the log is not what it was."""
+    async def _go_on(self, telling: Telling) -> Telling:
+        """With what came since; told anew where the log is not what it was."""
+        if await self._add_what_came(telling):
+            return telling
+        anew = Telling(telling.session)
+        await self._add_what_came(anew)
+        return anew
+
+    async def _add_what_came(self, telling: Telling) -> bool:
+        """False: the log is not what it was."""
         known = telling.state.seq
         same, first = True, known > 0
 
@@ -274,16 +299,18 @@ class Index:
         await reader.each(telling.session, max(known - 1, 0), add)
         return same
 
-    def _put(self, session: str, telling: Telling) -> None:
+    def _put(self, session: str, telling: Telling, *, shared: bool) -> None:
         told = telling.summary()
         before = self._entries.get(session)
         if before is not None and before.told == told:
-            before.read_at = asyncio.get_running_loop().time()
+            before.shared, before.read_at = shared, asyncio.get_running_loop().time()
+            if before.telling is not None:
+                before.telling, before.answers = telling, telling.answers
             return
         row = row_of(told).model_dump_json().encode()
         over = told.ended_at is not None
         answers: Sequence[Answer] = tuple(telling.answers) if over else telling.answers
-        entry = _Entry(told, row, answers, None if over else telling, asyncio.get_running_loop().time())
+        entry = _Entry(told, row, answers, None if over else telling, shared, asyncio.get_running_loop().time())
         if before is not None and before.place != entry.place:
             self._out_of_order(before)
             before = None

@@ -1,14 +1,17 @@
-"""Sessions asked for one at a time: their stories, the latest kept, each read only as far as it was not read yet."""
+"""Sessions asked for one at a time: their stories, the latest kept, each read once, however many ask for it or follow it."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Protocol
 
 from api.problems import Problem, missing
 from api.sessions.story import Story
 from api.sessions.told_events import CHUNK, Chunk, Page
 from schemas.bus import Reading, SessionInfo
+from schemas.clock import Micros
 from schemas.errors import EventError
 from schemas.events import Event
 from schemas.session.fold import fold
@@ -53,6 +56,19 @@ class Reader:
             raise Problem(500, "unreadable", f"session {session}: {error}") from None
 
 
+class Follower(Protocol):
+    """Hears what is added to a story, as it is."""
+
+    def add(self, event: Event, state: SessionState) -> None:
+        """`state`: the session after `event`."""
+
+    def rewind(self, survived: int, story: Story) -> None:
+        """The log has lost its tail after event `survived`, and this is what it tells now."""
+
+    def end(self) -> None:
+        """The log is gone."""
+
+
 @dataclass(slots=True)
 class _Kept:
     """`events`: so many of its story have been counted; `chunks`: of its events, by number; `begun`: the last event's place and
@@ -63,6 +79,12 @@ class _Kept:
     events: int = 0
     chunks: dict[int, Chunk] = field(default_factory=dict)
     begun: tuple[int, int] | None = None
+    follower: Follower | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Somebody follows it, or it is being read."""
+        return self.follower is not None or self.lock.locked()
 
     def is_at(self, info: SessionInfo) -> bool:
         times = self.story.times
@@ -80,7 +102,7 @@ class Stories:
     """Stories by session, the latest used kept."""
 
     def __init__(self, log: Reading) -> None:
-        self.reader = Reader(log)
+        self.reader, self._tails = Reader(log), Reader(log, at_once=8, page=32)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._events = self._bytes = 0
         """Of all that are kept."""
@@ -103,6 +125,28 @@ class Stories:
         await self._tell(session, kept, info)
         return kept
 
+    def follow(self, session: str, follower: Follower) -> None:
+        """A story that was just told is kept until `unfollow`, and `follower` hears what is added to it."""
+        self._kept[session].follower = follower
+
+    def unfollow(self, session: str, follower: Follower) -> None:
+        kept = self._kept.get(session)
+        if kept is not None and kept.follower is follower:
+            kept.follower = None
+
+    async def if_kept(self, session: str, at: Micros | None) -> Story | None:
+        """The story, if it is one of those that are kept, up to now; `at`: when the session's last event was appended, if that is
+        known. Problem: it can't be read."""
+        kept = self._kept.get(session)
+        if kept is None or not kept.story.times:
+            return None
+        if kept.story.state.at != at:
+            async with kept.lock:
+                if kept.story.state.at != at:
+                    await self._go_on(session, kept)
+            self._count(session, kept)
+        return kept.story
+
     def _keep(self, session: str) -> _Kept:
         kept = self._kept.setdefault(session, _Kept(Story(session)))
         self._kept.move_to_end(session)
@@ -120,8 +164,20 @@ class Stories:
 
     async def _go_on(self, session: str, kept: _Kept) -> None:
         """From its last event inclusive: if that is another now, or gone, the log has lost its tail."""
-        story = kept.story
+        before = kept.story
+        if await self._read(session, before, lambda: kept.follower):
+            return
+        anew = Story(session)
+        await self._read(session, anew, lambda: None)
+        self._drop_chunks(kept)
+        kept.story = anew
+        if kept.follower is not None:
+            kept.follower.rewind(surviving(before.times, anew.times), anew)
+
+    async def _read(self, session: str, story: Story, follower: Callable[[], Follower | None]) -> bool:
+        """Add what the log has beyond it. False: that is another log now. `follower`: who hears of it, and may come meanwhile."""
         lost, known = False, len(story.times)
+        reader = self._tails if known else self.reader
 
         def add(page: list[Event]) -> bool:
             nonlocal lost, known
@@ -130,13 +186,12 @@ class Stories:
                 page, known = page[1:], 0
             for event in page if not lost else ():
                 story.add(event)
+                if (hearer := follower()) is not None:
+                    hearer.add(event, story.state)
             return lost
 
-        await self.reader.each(session, max(known - 1, 0), add)
-        if lost:
-            kept.story = Story(session)
-            self._drop_chunks(kept)
-            await self._go_on(session, kept)
+        await reader.each(session, max(known - 1, 0), add)
+        return not lost
 
     def _drop_chunks(self, kept: _Kept) -> None:
         self._bytes -= sum(chunk.size for chunk in kept.chunks.values())
@@ -147,16 +202,22 @@ class Stories:
         if kept is not None:
             self._events -= kept.events
             self._bytes -= sum(chunk.size for chunk in kept.chunks.values())
+            if kept.follower is not None:
+                kept.follower.end()
 
     def _count(self, session: str, kept: _Kept) -> None:
         """And let go of what was not asked for the longest, where it is too much."""
         if self._kept.get(session) is kept:
             self._events += len(kept.story.times) - kept.events
             kept.events = len(kept.story.times)
-        while len(self._kept) > 1 and (
-            len(self._kept) > _KEPT or self._events > _EVENTS_KEPT or self._bytes > _BYTES_KEPT
-        ):
-            self._forget(next(iter(self._kept)))
+        if self._is_too_much():
+            for old in [name for name, one in self._kept.items() if one is not kept and not one.stays]:
+                self._forget(old)
+                if not self._is_too_much():
+                    return
+
+    def _is_too_much(self) -> bool:
+        return len(self._kept) > _KEPT or self._events > _EVENTS_KEPT or self._bytes > _BYTES_KEPT
 
     async def state_at(self, session: str, seq: int | None) -> SessionState:
         """The session after event `seq`; None: after the last. Problem 404: there is no such event."""
@@ -227,15 +288,6 @@ class Stories:
         return chunk
 
 
-async def surviving(log: Reading, session: str, times: Sequence[int]) -> int:
-    """The last event that is as it was when `times` were noted: a log that lost its tail shares its beginning with what it
-    was."""
-    low, high = 0, len(times)
-    while low < high:
-        middle = (low + high + 1) // 2
-        entry = await log.read(session, middle - 1, 1)
-        if entry and (entry[0].seq, entry[0].at) == (middle, times[middle - 1]):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+def surviving(before: Sequence[int], now: Sequence[int]) -> int:
+    """The last event that is as it was: a log that lost its tail shares its beginning with what it was."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False)))

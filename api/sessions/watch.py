@@ -32,7 +32,7 @@ class Sessions:
 
     def __init__(self, bus: Told) -> None:
         self.stories = Stories(bus)
-        self.index = Index(bus)
+        self.index = Index(bus, self.stories)
         self.channels = Channels(self.stories)
         self.loudness = Loudness(self.stories)
         self.streams = Streams()

@@ -95,6 +95,17 @@ class Telling:
                 telling._turn_ended(turn)
         return telling
 
+    def apart(self) -> "Telling":
+        """The same up to here, to be gone on with apart from it."""
+        twin = Telling(self.session)
+        twin.state, twin.answers, twin._totals, twin._failed = (
+            self.state,
+            [*self.answers],
+            [*self._totals],
+            self._failed,
+        )
+        return twin
+
     def add(self, event: Event) -> None:
         self.state = fold(self.state, event)
         if isinstance(event, TurnEnded):

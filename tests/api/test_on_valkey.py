@@ -101,7 +101,7 @@ async def test_a_reader_who_takes_nothing(house: House, served: str) -> None:
         while (await client.get("/v1/sessions/s1")).json()["row"]["events"] < 101:
             await asyncio.sleep(0.05)
     (channel,) = house.sessions.channels._open.values()
-    while channel.state.seq < 101:
+    while channel.story.state.seq < 101:
         await asyncio.sleep(0.05)
     assert channel.ring._bytes <= 1 << 20
     deaf.transport.abort()

@@ -1,13 +1,17 @@
 """How much is read for what is asked."""
 
+import asyncio
+
 import httpx2
 import pytest
 
 from api.house import House
+from api.sessions import stories
 from api.times import iso
+from schemas.events import ParticipantJoined
 from schemas.log import MemoryBus
 from tests.api.listening import listening
-from tests.api.sessions import golden, keep
+from tests.api.sessions import golden, keep, open_session
 
 
 @pytest.fixture
@@ -82,3 +86,56 @@ async def test_many_read_one_stream(house: House, decoded: list[int]) -> None:
         async with listening(house, "/v1/sessions/s1/events/stream") as second:
             assert [await second.next("event") for _ in events] == heard
     assert decoded == []
+
+
+async def test_what_is_listed_followed_and_asked_for_is_read_once(
+    client: httpx2.AsyncClient, house: House, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a session that goes on each event is decoded once, however many look at it in whichever way."""
+    monkeypatch.setattr("api.sessions.index._OFTEN", 0.0)
+    session = await open_session(house, "s1", name="ann")
+    async with listening(house, "/v1/sessions/s1/events/stream") as reader:
+        await reader.next("event")
+        await house.sessions.look()
+        decoded.clear()
+        await session.publish(*(ParticipantJoined(participant=f"p{number}", name=f"p{number}") for number in range(3)))
+        await house.sessions.look()
+        told = (await client.get("/v1/sessions/s1")).json()
+        rows = (await client.get("/v1/sessions", params={"q": "p2"})).json()["sessions"]
+        assert [(await reader.next("event")).data["seq"] for _ in range(4)] == [2, 3, 4, 5]
+    assert told["row"] == rows[0]
+    assert sum(decoded) == 4  # with the one before, by which the log is known
+
+
+async def test_a_story_that_is_followed_is_kept(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many others are asked for meanwhile; and the list goes on with what a story that was let go had told."""
+    monkeypatch.setattr(stories, "_KEPT", 1)
+    monkeypatch.setattr("api.sessions.index._OFTEN", 0.0)
+    followed, other = await open_session(house, "s1"), await open_session(house, "s2")
+    await client.get("/v1/sessions/s2")
+    await house.sessions.look()
+    async with listening(house, "/v1/sessions/s1/events/stream") as reader:
+        await reader.next("event")
+        await keep(house, "s3", golden("plain"))
+        await client.get("/v1/sessions/s3")
+        for session in (followed, other):
+            await session.publish(ParticipantJoined(participant="bob", name="Bob"))
+        await house.sessions.look()
+        assert (await reader.next("event")).data["seq"] == 2
+    rows = (await client.get("/v1/sessions", params={"caller": "bob"})).json()["sessions"]
+    assert {row["session"] for row in rows} == {"s1", "s2"}
+
+
+async def test_who_comes_while_a_story_is_read_misses_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events that another question has on its way are told to who begins to follow meanwhile."""
+    monkeypatch.setattr("api.sessions.stories.PAGE", 2)
+    session = await open_session(house, "s1")
+    await house.sessions.stories.told("s1")
+    await session.publish(*(ParticipantJoined(participant=f"p{number}") for number in range(100)))
+    asked = asyncio.create_task(house.sessions.stories.told("s1"))
+    await asyncio.sleep(0)
+    async with listening(house, "/v1/sessions/s1/events/stream") as reader:
+        assert [(await reader.next("event")).data["seq"] for _ in range(101)] == list(range(1, 102))
+        await asked
