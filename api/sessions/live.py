@@ -26,7 +26,7 @@ STUCK = 30.0
 WELCOME_FOR = 2.0
 """Seconds after which it is asked whether the reader's key is still good."""
 MOST_STREAMS = 2_000
-_WOKEN_AT_ONCE = 32
+_WOKEN_AT_ONCE = 4
 Messages = AsyncGenerator[bytes, None]
 
 COMMENT = b": \n\n"

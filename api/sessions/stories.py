@@ -43,10 +43,9 @@ class Reader:
             async with self._chunks:
                 page = await self.read(session, after, size)
                 last = page[-1].seq if len(page) == size else None
-                done = work(page)
+                if work(page) or last is None:
+                    return
                 await asyncio.sleep(0)
-            if done or last is None:
-                return
             after = last
 
     async def read(self, session: str, after: int, count: int) -> list[Event]:

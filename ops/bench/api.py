@@ -1,9 +1,10 @@
 """`antiphon bench api`: how fast one API process answers, while it follows live sessions and tells hundreds of readers.
 
 A real log holds `stored` sessions that have ended and `sessions` that go on, each a turn every five seconds; `readers` read event
-streams, half of them the list's, half a live session's. Meanwhile sessions and queues are asked for, READS a second, at random
-moments and whether or not earlier ones are answered: so many as fifty operators make who open another session every five seconds,
-ten requests each. (Those who wait for their answers before they ask again, without a pause, measure how many of them there are.)
+streams, half of them the list's, half a live session's. Meanwhile sessions and queues are asked for, so many a second as READS
+has, one after the other, at random moments and whether or not earlier ones are answered: ten operators who open another session
+every five seconds make 20, ten requests each; fifty make 100. (Those who wait for their answers before they ask again, without a
+pause, measure how many of them there are.) The figures are those of the first; `at` has each one's.
 Two of five are for one of the stored sessions, as a rule one that nobody has asked for before. A task in the process's own event
 loop says how late it is. Then, without the readers, 16 at once ask for as many reads, and as many tokens, as are answered.
 
@@ -33,7 +34,7 @@ from ops.stack.system import free_port
 from schemas.config.settings import Settings
 from schemas.log import connected
 
-READS = 100.0
+READS = (20.0, 50.0, 100.0)
 """Requests a second."""
 _WARM = 2.0
 _AT_ONCE = 16
@@ -77,35 +78,28 @@ async def _measure(redis_url: str, stored: list[str], live: list[str], readers: 
         first, indexed = await _until_read(client, len(stored))
         cold = await served.ask("report")
         await people.ask("listen")
-        await _ask_around(client, peer, stored, live, _WARM)
-        await served.ask("measure")
+        await _ask_around(client, peer, stored, live, READS[0], _WARM)
+        measured: dict[float, tuple[Times, Any]] = {}
         await people.ask("measure")
-        times = await _ask_around(client, peer, stored, live, seconds)
-        told, heard = await served.ask("report"), await people.ask("measure")
+        for rate in READS:
+            await served.ask("measure")
+            times = await _ask_around(client, peer, stored, live, rate, seconds)
+            measured[rate] = times, await served.ask("report")
+        heard = await people.ask("measure")
         await people.ask("rest")
         most = await _a_second(client, "GET", lambda: _any(stored, live), min(seconds, 5.0))
         tokens = await _a_second(client, "POST", lambda: "/v1/livekit/token", min(seconds, 5.0))
         peers = await _a_second(peer, "GET", lambda: "/", min(seconds, 5.0))
     loads.append(os.getloadavg()[0])
-    beside = times.pop(_PEER)
-    reads = [took for some in times.values() for took in some]
+    at = {rate: _figures(*found) for rate, found in measured.items()}
     return {
-        "read_p95_ms": milliseconds(reads, 95),
         "token_per_s": round(tokens),
         "stream_clients": heard,
-        "blocked_ms": _ms(told["late"][-1]),
-        "held_ms": _ms(told["held"][-1]),
-        "read_p50_ms": milliseconds(reads, 50),
-        "peer_p50_ms": milliseconds(beside, 50),
-        "peer_p95_ms": milliseconds(beside, 95),
+        **at[READS[0]],
         "reads_per_s": round(most),
         "peer_per_s": round(peers),
-        "api_core": round(told["share"], 2),
         "load": loads,
-        "latest_ms": [_ms(one) for one in told["late"]],
-        "reads": {
-            kind: [len(some), milliseconds(some, 50), milliseconds(some, 95)] for kind, some in times.items() if some
-        },
+        "at": {f"{rate:g}": found for rate, found in at.items()},
         "cold": {
             "first_page_ms": _ms(first), "indexed_s": round(indexed, 2),
             "blocked_ms": _ms(cold["late"][-1]), "held_ms": _ms(cold["held"][-1]),
@@ -116,6 +110,25 @@ async def _measure(redis_url: str, stored: list[str], live: list[str], readers: 
         "seconds": seconds,
         **machine(),
     }  # fmt: skip
+
+
+def _figures(times: Times, told: Any) -> dict[str, Any]:
+    """Of one rate. `reads`: how many of a kind, p50 and p95."""
+    beside = times[_PEER]
+    reads = [took for kind, some in times.items() if kind != _PEER for took in some]
+    return {
+        "read_p95_ms": milliseconds(reads, 95),
+        "blocked_ms": _ms(told["late"][-1]),
+        "held_ms": _ms(told["held"][-1]),
+        "read_p50_ms": milliseconds(reads, 50),
+        "peer_p50_ms": milliseconds(beside, 50),
+        "peer_p95_ms": milliseconds(beside, 95),
+        "api_core": round(told["share"], 2),
+        "latest_ms": [_ms(one) for one in told["late"]],
+        "reads": {
+            kind: [len(some), milliseconds(some, 50), milliseconds(some, 95)] for kind, some in times.items() if some
+        },
+    }
 
 
 def _ms(seconds: float) -> float:
@@ -155,7 +168,12 @@ def _any(stored: list[str], live: list[str]) -> str:
 
 
 async def _ask_around(
-    client: aiohttp.ClientSession, peer: aiohttp.ClientSession, stored: list[str], live: list[str], seconds: float
+    client: aiohttp.ClientSession,
+    peer: aiohttp.ClientSession,
+    stored: list[str],
+    live: list[str],
+    rate: float,
+    seconds: float,
 ) -> Times:
     asks = _asks(stored, live)
     asks[_PEER] = lambda: "/"
@@ -177,7 +195,7 @@ async def _ask_around(
         end = due + seconds
         while due < end:
             asking.create_task(ask(random.choice(list(asks))))
-            due += random.expovariate(READS * len(asks) / (len(asks) - 1))
+            due += random.expovariate(rate * len(asks) / (len(asks) - 1))
             await asyncio.sleep(due - time.perf_counter())
     return times
 
