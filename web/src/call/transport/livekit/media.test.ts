@@ -1,4 +1,4 @@
-import type { Room } from "livekit-client";
+import { type Room, RoomEvent, Track } from "livekit-client";
 import { expect, test, vi } from "vitest";
 import { Published } from "@/call/transport/livekit/media";
 import type { Microphone } from "@/sound/microphone";
@@ -40,4 +40,21 @@ test("Who is let into the room as their microphone opens has one track there, an
   await Promise.all([mine.listenTo(microphone()), mine.publish()]);
   expect(publishTrack).toHaveBeenCalledTimes(1);
   expect(published.map(({ live }) => live)).toEqual([true]);
+});
+
+test("A button that is pressed while the room takes its tracks anew counts.", () => {
+  let publication: object | undefined;
+  const heard = new Map<string, (publication: object) => void>();
+  const room = {
+    state: "connected",
+    on: (event: string, handler: (publication: object) => void) => heard.set(event, handler),
+    localParticipant: { getTrackPublication: () => publication },
+  } as unknown as Room;
+  const mine = new Published(room);
+  mine.setMuted(true);
+  mine.setMuted(false); // pressed, and there is nothing to unmute
+  const unmute = vi.fn();
+  publication = { source: Track.Source.Microphone, unmute };
+  heard.get(RoomEvent.LocalTrackPublished)?.(publication);
+  expect(unmute).toHaveBeenCalledOnce();
 });

@@ -16,6 +16,10 @@ export class Published {
     room.on(RoomEvent.LocalTrackSubscribed, ({ trackSid }) => {
       this.taken = trackSid;
     });
+    // A room that comes back takes its tracks anew: what was pressed meanwhile met none.
+    room.on(RoomEvent.LocalTrackPublished, ({ source }) => {
+      if (source === Track.Source.Microphone) this.setMuted(this.muted);
+    });
   }
 
   /** Words would be lost: the microphone is open, and nobody in the room has it yet. */
