@@ -7,9 +7,16 @@ from gateway.room import Room
 from gateway.sessions.messages import Narrator
 from gateway.turn_taking import Play
 from schemas.client import EndedMessage, ErrorMessage, ToClient
-from schemas.events import Event, StageFailed, TranscriptFinal
+from schemas.events import Event, Stage, StageFailed, TranscriptFinal
 
 log = logging.getLogger("antiphon.gateway")
+
+_FAILED: dict[Stage, str] = {
+    "stt": "What was said could not be heard",
+    "llm": "The answer could not be found",
+    "tts": "The answer could not be spoken",
+}
+"""What a caller is told of a stage's failure. Its own message, which may name settings and addresses, is the operator's."""
 
 
 class Teller:
@@ -20,7 +27,9 @@ class Teller:
     def event(self, event: Event) -> None:
         """The next one of the log."""
         if isinstance(event, StageFailed):
-            self._send([ErrorMessage(code=f"{event.stage}_{event.code}", message=event.message, fatal=False)])
+            log.warning("%s: turn %s: %s: %s", self._session, event.turn, event.stage, event.message)
+            message = _FAILED[event.stage] + ("; it is tried again." if event.will_retry else ".")
+            self._send([ErrorMessage(code=f"{event.stage}_{event.code}", message=message, fatal=False)])
         self._send(self._narrator.messages(event))
 
     def past(self, event: Event, again: Collection[int]) -> None:

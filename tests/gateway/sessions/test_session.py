@@ -10,7 +10,7 @@ from gateway.sessions.engine import TICK
 from gateway.sessions.reception import Refused
 from schemas.access.tickets import hash_of
 from schemas.bus import Claimed, Outcome, Receipt
-from schemas.client import EndedMessage, SentenceMessage
+from schemas.client import EndedMessage, ErrorMessage, SentenceMessage
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusError, BusFull, BusReadOnly, BusUnavailable
 from schemas.events import (
@@ -316,6 +316,21 @@ async def test_tts_down_becomes_text() -> None:
         assert "Read me." in [sentence.text for sentence in unspoken]
         assert len(room.sound) == 0
         assert any(isinstance(event, TurnEnded) and event.how == "failed" for event in await gateway.log())
+
+
+@virtually
+async def test_a_stage_that_fails_is_told_in_plain_words(caplog: pytest.LogCaptureFixture) -> None:
+    """A caller hears of it by a code and a sentence that names nothing of ours; the stage's own words go to the log."""
+    log = bus()
+    async with rig(log) as gateway, Pools(log, says=["Read me."], failing=["llm"]):
+        session, room = await gateway.open()
+        await speak(room, 0.5)
+        await silence(room, 3.0)
+        told = room.told(ErrorMessage)
+    assert [(one.code, one.message, one.fatal) for one in told] == [
+        ("llm_down", "The answer could not be found.", False)
+    ]
+    assert f"{session.name}: turn 1: llm: llm is down" in caplog.text
 
 
 @virtually
