@@ -1,6 +1,7 @@
 """All sessions as rows, in memory: open ones are followed, closed ones read once, and whoever watches is told what changed."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from bisect import bisect_left, insort
@@ -31,6 +32,8 @@ _OFTEN = 1.0
 _SELDOM = 30.0
 """Seconds between two looks at what the log has forgotten."""
 _OLDEST_ASKED = 20
+_PAUSES = 2.0
+"""How many times longer it rests than it tells ahead."""
 _ROWS_AT_ONCE = 200
 
 
@@ -217,6 +220,18 @@ class Index:
         self._stored.extend(fresh)
         return []
 
+    async def tell_ahead(self) -> None:
+        """The stories of what had ended before we came, the latest first, while there is room; with rests, for nobody waits."""
+        clock = asyncio.get_running_loop().time
+        for _, session in self._order[::-1]:
+            if session in self._stories:
+                continue
+            began = clock()
+            with contextlib.suppress(Problem):  # whoever asks for it is told
+                if await self._stories.ahead(session) is None:
+                    return
+            await asyncio.sleep(_PAUSES * (clock() - began))
+
     def _is_open(self, name: str) -> bool:
         entry = self._entries.get(name)
         return entry is None or entry.telling is not None
@@ -231,7 +246,7 @@ class Index:
 
     async def _look_at(self, session: str, at: Micros | None) -> None:
         try:
-            story = await self._stories.if_kept(session, at)
+            story = await self._stories.if_kept(session, at) or await self._stories.ahead(session)
             telling = story.telling if story is not None else await self._read(session)
         except Problem as error:
             self._cannot_read(session, error)

@@ -106,6 +106,9 @@ class Stories:
         self._events = self._bytes = 0
         """Of all that are kept."""
 
+    def __contains__(self, session: str) -> bool:
+        return session in self._kept
+
     async def exists(self, session: str) -> SessionInfo:
         """What the log says of it in short. Problem 404: there is none."""
         info = await self.reader.log.info(session) if len(session) <= LONGEST_ID else None
@@ -144,6 +147,20 @@ class Stories:
                 if kept.story.state.at != at:
                     await self._go_on(session, kept)
             self._count(session, kept)
+        return kept.story
+
+    async def ahead(self, session: str) -> Story | None:
+        """The story of a session that nobody has asked for yet, so that whoever does need not wait; None where there is no room
+        for it. It is let go before all that were asked for. Problem: it can't be read."""
+        if len(self._kept) >= _KEPT - 1 or self._events >= _EVENTS_KEPT * 0.9 or self._bytes >= _BYTES_KEPT * 0.9:
+            return None
+        kept = self._keep(session)
+        self._kept.move_to_end(session, last=False)
+        async with kept.lock:
+            await self._go_on(session, kept)
+        self._count(session, kept)
+        if not kept.story.times:
+            self._forget(session)
         return kept.story
 
     def _keep(self, session: str) -> _Kept:

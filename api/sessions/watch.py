@@ -55,6 +55,8 @@ class Sessions:
         if self.index.unread:
             await self.index.read_stored()
             gc.freeze()  # thousands of rows that stay
+            await self.index.tell_ahead()
+            gc.freeze()
 
     async def run(self) -> None:
         tasks = Tasks()

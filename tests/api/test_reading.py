@@ -107,6 +107,38 @@ async def test_what_is_listed_followed_and_asked_for_is_read_once(
     assert sum(decoded) == 4  # with the one before, by which the log is known
 
 
+async def test_who_asks_first_does_not_wait(client: httpx2.AsyncClient, house: House, decoded: list[int]) -> None:
+    """Sessions that go on, and the latest of those that had ended before, are read before anybody asks for them."""
+    await keep(house, "ended", golden("plain"))
+    await open_session(house, "live")
+    await house.sessions.look()
+    await house.sessions.index.read_stored()
+    await house.sessions.index.tell_ahead()
+    decoded.clear()
+    for session in ("ended", "live"):
+        assert (await client.get(f"/v1/sessions/{session}")).status_code == 200
+    assert decoded == []
+
+
+async def test_what_nobody_asked_for_gives_way(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that somebody has asked for is let go of for it, and without room nothing is read ahead."""
+    monkeypatch.setattr(stories, "_KEPT", 3)
+    for name in ("s1", "s2", "s3", "s4"):
+        await keep(house, name, golden("plain"))
+    await client.get("/v1/sessions/s1")
+    await house.sessions.look()
+    await house.sessions.index.read_stored()
+    await house.sessions.index.tell_ahead()
+    kept = house.sessions.stories
+    assert "s1" in kept
+    assert sum(name in kept for name in ("s2", "s3", "s4")) == 1
+    for name in ("s2", "s3", "s1", "s4"):
+        await client.get(f"/v1/sessions/{name}")
+    assert [name in kept for name in ("s1", "s2", "s3", "s4")] == [True, False, True, True]
+
+
 async def test_a_story_that_is_followed_is_kept(
     client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
