@@ -122,6 +122,10 @@ class Rooms:
         assert room._connection is not None
         return list(room._connection.room.remote_participants.values())
 
+    def heard(self, room: LiveKitRoom) -> list[rtc.RemoteTrackPublication]:
+        """What the agent's client has of their tracks."""
+        return [one for person in self.people(room) for one in person.track_publications.values() if one.track]
+
     async def log(self, session: Session) -> list[Event]:
         return await self.bus.read(session.name)
 
