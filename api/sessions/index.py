@@ -15,6 +15,7 @@ from api.problems import Problem
 from api.sessions.live import COMMENT, HEARTBEAT, Ring, message
 from api.sessions.shapes import row_of
 from api.sessions.stories import Reader, Stories
+from api.sessions.told_events import CHUNK
 from schemas.bus import Reading, Watching
 from schemas.clock import Micros
 from schemas.errors import EventError
@@ -230,6 +231,7 @@ class Index:
             with contextlib.suppress(Problem):  # whoever asks for it is told
                 if await self._stories.ahead(session) is None:
                     return
+                await self._stories.page(session, 0, CHUNK)  # its events, as whoever opens it asks for them
             await asyncio.sleep(_PAUSES * (clock() - began))
 
     def _is_open(self, name: str) -> bool:

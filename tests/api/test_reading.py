@@ -115,8 +115,8 @@ async def test_who_asks_first_does_not_wait(client: httpx2.AsyncClient, house: H
     await house.sessions.index.read_stored()
     await house.sessions.index.tell_ahead()
     decoded.clear()
-    for session in ("ended", "live"):
-        assert (await client.get(f"/v1/sessions/{session}")).status_code == 200
+    for path in ("ended", "live", "ended/events"):
+        assert (await client.get(f"/v1/sessions/{path}")).status_code == 200
     assert decoded == []
 
 
