@@ -17,9 +17,10 @@ from schemas.events import Event
 from schemas.session.fold import fold
 from schemas.session.state import SessionState
 
-PAGE = 50
+PAGE = 25
 """Events that are read, decoded and folded in one go: two milliseconds of the loop each."""
-_AT_ONCE = 3
+_AT_ONCE, _UNASKED = 3, 2
+"""Goes between two breaths of the loop; of these so many at most for what nobody has asked for."""
 _KEPT, _EVENTS_KEPT, _BYTES_KEPT = 1_000, 150_000, 64 << 20
 _SCANNED = 2_000
 """Events that are looked at for one page of some types."""
@@ -101,7 +102,7 @@ class Stories:
     """Stories by session, the latest used kept."""
 
     def __init__(self, log: Reading) -> None:
-        self.reader, self._tails = Reader(log), Reader(log, at_once=8, page=32)
+        self.reader, self._unasked = Reader(log), asyncio.Semaphore(_UNASKED)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._events = self._bytes = 0
         """Of all that are kept."""
@@ -143,7 +144,7 @@ class Stories:
         if kept is None or not kept.story.times:
             return None
         if kept.story.state.at != at:
-            async with kept.lock:
+            async with self._unasked, kept.lock:
                 if kept.story.state.at != at:
                     await self._go_on(session, kept)
             self._count(session, kept)
@@ -156,7 +157,7 @@ class Stories:
             return None
         kept = self._keep(session)
         self._kept.move_to_end(session, last=False)
-        async with kept.lock:
+        async with self._unasked, kept.lock:
             await self._go_on(session, kept)
         self._count(session, kept)
         if not kept.story.times:
@@ -193,7 +194,6 @@ class Stories:
     async def _read(self, session: str, story: Story, follower: Callable[[], Follower | None]) -> bool:
         """Add what the log has beyond it. False: that is another log now. `follower`: who hears of it, and may come meanwhile."""
         lost, known = False, len(story.times)
-        reader = self._tails if known else self.reader
 
         def add(page: list[Event]) -> bool:
             nonlocal lost, known
@@ -206,7 +206,7 @@ class Stories:
                     hearer.add(event, story.state)
             return lost
 
-        await reader.each(session, max(known - 1, 0), add)
+        await self.reader.each(session, max(known - 1, 0), add)
         return not lost
 
     def _drop_chunks(self, kept: _Kept) -> None:

@@ -37,7 +37,7 @@ from schemas.log import connected
 
 READS = (20.0, 50.0, 100.0)
 """Requests a second."""
-_COLD, _READ_AHEAD = 4.0, 40.0
+_COLD, _READ_AHEAD = 4.0, 90.0
 """Seconds that are measured as soon as all sessions are listed, and that are waited then."""
 _AT_ONCE = 16
 _SECRET = "bench-secret-of-more-than-32-characters"
