@@ -34,9 +34,7 @@ async def test_a_conversation(rooms: Rooms) -> None:
     async with SpeakingPools(rooms.bus, hears=["hello there."], says=["I hear you well."], seconds=1.0):
         session, room = await rooms.agent()
         ann = await rooms.human("ann")
-        await ann.until(
-            lambda: any(one.track for one in rooms.people(room)[0].track_publications.values()), "her listener"
-        )
+        await ann.until(lambda: rooms.heard(room), "her listener")
         await ann.speak(0)  # its first frames come when they can
         await ann.speak(1.0)
         ended = await rooms.event(session, TurnEnded)
