@@ -26,6 +26,8 @@ _BOUND = 1000
 """Sends of one kind that may wait; beyond that the room takes nothing, and what comes is lost."""
 _PATIENCE = 5.0
 """Seconds one send may take."""
+_KNOWN_OVER = 1.0
+"""Seconds after which it is known that a connection is over; what is sent until then fails."""
 
 
 class Outgoing:
@@ -81,7 +83,7 @@ class Outgoing:
                     async with asyncio.timeout(_PATIENCE):
                         await self._do(participant, send)
                 except Exception as error:  # whatever the SDK raises: what is shown of a session must never end it
-                    self._complain(send, error)
+                    self._complain(participant, send, error)
         finally:
             self._carrying.pop(kind, None)
 
@@ -120,11 +122,15 @@ class Outgoing:
                     destination_identities=list(send.to),
                 )
 
-    def _complain(self, send: Send, error: Exception) -> None:
-        what = type(send).__name__
-        if what not in self._complained:
+    def _complain(self, participant: rtc.LocalParticipant, send: Send, error: Exception) -> None:
+        """Unless the connection turns out to be over: that is said by whoever sees it."""
+        said = f"{type(send).__name__} failed: {str(error) or type(error).__name__}"
+        asyncio.get_running_loop().call_later(_KNOWN_OVER, self._say, participant, type(send).__name__, said)
+
+    def _say(self, participant: rtc.LocalParticipant, what: str, said: str) -> None:
+        if participant is self.participant and what not in self._complained:
             self._complained.add(what)
-            log.warning("%s: %s failed: %s (said once)", self._name, what, str(error) or type(error).__name__)
+            log.warning("%s: %s (said once)", self._name, said)
 
 
 def _kind(send: Send) -> str:
