@@ -12,7 +12,6 @@ from api.sessions.story import Story
 from api.sessions.told_events import CHUNK, event_json
 from schemas.clock import Micros
 from schemas.events import Event
-from schemas.session.state import SessionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +39,33 @@ def _is_number(text: str) -> bool:
 
 class Channel:
     """One session's events as they come. `survivals`: each time that the log lost its tail meanwhile, its last event that was
-    left; `over`: nothing comes any more."""
+    left."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
         self.ring = Ring(story.state.seq)
         self.readers = 0
         self.survivals: list[int] = []
-        self.over = story.over
+        self._gone = False
 
-    def add(self, event: Event, state: SessionState) -> None:
-        self.ring.add(event.seq, message("event", event_json(event, state), str(Place(event.seq, event.at))))
-        self.over = state.ended is not None
+    @property
+    def over(self) -> bool:
+        """Nothing comes any more."""
+        return self._gone or self.story.over
+
+    def add(self, event: Event) -> None:
+        text = message("event", event_json(event, self.story.state), str(Place(event.seq, event.at)))
+        self.ring.add(event.seq, text)
         self.ring.bell.ring()
 
     def rewind(self, survived: int, story: Story) -> None:
         self.survivals.append(survived)
-        self.story, self.over = story, story.over
+        self.story = story
         self.ring.restart(story.state.seq)
         self.ring.bell.ring()
 
     def end(self) -> None:
-        self.over = True
+        self._gone = True
         self.ring.bell.ring()
 
     def knows(self, place: Place) -> bool:

@@ -6,7 +6,7 @@ import json
 import logging
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, Protocol
@@ -19,7 +19,6 @@ from api.sessions.told_events import CHUNK
 from schemas.bus import Reading, Watching
 from schemas.clock import Micros
 from schemas.errors import EventError
-from schemas.events import Event
 from schemas.session.fold import FOLD_VERSION, load
 from schemas.session.summary import Answer, Summary, Telling
 
@@ -197,7 +196,7 @@ class Index:
         if now - self._looked_closed >= _OFTEN:
             self._looked_closed = now
             due += await self._newly_closed()
-        await asyncio.gather(*(self._look_at(name, moved.get(name)) for name in dict.fromkeys(due)))
+        await asyncio.gather(*(self._enter(name, self._told(name, moved.get(name))) for name in dict.fromkeys(due)))
         if now - self._swept >= _SELDOM:
             self._swept = now
             await self._sweep()
@@ -241,38 +240,32 @@ class Index:
     async def read_stored(self) -> None:
         """What had ended before we came, the latest first."""
         while self._stored:
-            await self._look_at_stored(self._stored.popleft())
+            session = self._stored.popleft()
+            await self._enter(session, self._told_stored(session))
             if len(self._changed.rows) >= _ROWS_AT_ONCE:
                 self._tell()
         self._tell()
 
-    async def _look_at(self, session: str, at: Micros | None) -> None:
+    async def _enter(self, session: str, told: Awaitable[tuple[Telling, bool]]) -> None:
+        """`told`: and whether it is a kept story's."""
         try:
-            story = await self._stories.if_kept(session, at) or await self._stories.ahead(session)
-            telling = story.telling if story is not None else await self._read(session)
+            telling, shared = await told
         except Problem as error:
-            self._cannot_read(session, error)
-        else:
-            self._put_or_forget(session, telling, shared=story is not None)
-
-    async def _look_at_stored(self, session: str) -> None:
-        try:
-            telling = await self._go_on(await self._begun(session))
-        except Problem as error:
-            self._cannot_read(session, error)
-        else:
-            self._put_or_forget(session, telling, shared=False)
-
-    def _cannot_read(self, session: str, error: Problem) -> None:
-        log.warning("%s", error)
-        self._unreadable.add(session)
-        self._forget(session)
-
-    def _put_or_forget(self, session: str, telling: Telling, *, shared: bool) -> None:
+            log.warning("%s", error)
+            self._unreadable.add(session)
+            self._forget(session)
+            return
         if telling.state.seq == 0:
             self._forget(session)
         else:
             self._put(session, telling, shared=shared)
+
+    async def _told(self, session: str, at: Micros | None) -> tuple[Telling, bool]:
+        story = await self._stories.if_kept(session, at) or await self._stories.ahead(session)
+        return (story.telling, True) if story is not None else (await self._read(session), False)
+
+    async def _told_stored(self, session: str) -> tuple[Telling, bool]:
+        return await self._go_on(await self._begun(session)), False
 
     async def _read(self, session: str) -> Telling:
         entry = self._entries.get(session)
@@ -292,29 +285,13 @@ class Index:
 
     async def _go_on(self, telling: Telling) -> Telling:
         """With what came since; told anew where the log is not what it was."""
-        if await self._add_what_came(telling):
+        state = telling.state
+        reader = self._tails if state.seq else self._new
+        if await reader.go_on(telling.session, state.seq, state.at, telling.add):
             return telling
         anew = Telling(telling.session)
-        await self._add_what_came(anew)
+        await self._new.go_on(anew.session, 0, 0, anew.add)
         return anew
-
-    async def _add_what_came(self, telling: Telling) -> bool:
-        """False: the log is not what it was."""
-        known = telling.state.seq
-        same, first = True, known > 0
-
-        def add(page: list[Event]) -> bool:
-            nonlocal same, first
-            if first:
-                same = bool(page) and (page[0].seq, page[0].at) == (known, telling.state.at)
-                page, first = page[1:], False
-            for event in page if same else ():
-                telling.add(event)
-            return not same
-
-        reader = self._tails if known else self._new
-        await reader.each(telling.session, max(known - 1, 0), add)
-        return same
 
     def _put(self, session: str, telling: Telling, *, shared: bool) -> None:
         told = telling.summary()

@@ -49,6 +49,23 @@ class Reader:
                 await asyncio.sleep(0)
             after = last
 
+    async def go_on(self, session: str, last: int, at: int, add: Callable[[Event], None]) -> bool:
+        """Give `add` the events after `last`, which was appended at `at` µs; 0: from the beginning. False: that is another event
+        now, or gone, for the log has lost its tail, and nothing was added."""
+        same, first = True, last > 0
+
+        def work(page: list[Event]) -> bool:
+            nonlocal same, first
+            if first:
+                same = bool(page) and (page[0].seq, page[0].at) == (last, at)
+                page, first = page[1:], False
+            for event in page if same else ():
+                add(event)
+            return not same
+
+        await self.each(session, max(last - 1, 0), work)
+        return same
+
     async def read(self, session: str, after: int, count: int) -> list[Event]:
         try:
             return await self.log.read(session, after, count)
@@ -57,10 +74,10 @@ class Reader:
 
 
 class Follower(Protocol):
-    """Hears what is added to a story, as it is."""
+    """Hears what is added to a story."""
 
-    def add(self, event: Event, state: SessionState) -> None:
-        """`state`: the session after `event`."""
+    def add(self, event: Event) -> None:
+        """The story has it already."""
 
     def rewind(self, survived: int, story: Story) -> None:
         """The log has lost its tail after event `survived`, and this is what it tells now."""
@@ -120,13 +137,10 @@ class Stories:
 
     async def told(self, session: str) -> Story:
         """The session's story up to now. Problem 404: there is none."""
-        return (await self._up_to_date(session)).story
-
-    async def _up_to_date(self, session: str) -> _Kept:
         info = await self.exists(session)
         kept = self._keep(session)
         await self._tell(session, kept, info)
-        return kept
+        return kept.story
 
     def follow(self, session: str, follower: Follower) -> None:
         """A story that was just told is kept until `unfollow`, and `follower` hears what is added to it."""
@@ -182,32 +196,20 @@ class Stories:
     async def _go_on(self, session: str, kept: _Kept) -> None:
         """From its last event inclusive: if that is another now, or gone, the log has lost its tail."""
         before = kept.story
-        if await self._read(session, before, lambda: kept.follower):
+
+        def add(event: Event) -> None:
+            before.add(event)
+            if kept.follower is not None:  # who may have come meanwhile
+                kept.follower.add(event)
+
+        if await self.reader.go_on(session, before.state.seq, before.state.at, add):
             return
         anew = Story(session)
-        await self._read(session, anew, lambda: None)
+        await self.reader.go_on(session, 0, 0, anew.add)
         self._drop_chunks(kept)
         kept.story = anew
         if kept.follower is not None:
             kept.follower.rewind(surviving(before.times, anew.times), anew)
-
-    async def _read(self, session: str, story: Story, follower: Callable[[], Follower | None]) -> bool:
-        """Add what the log has beyond it. False: that is another log now. `follower`: who hears of it, and may come meanwhile."""
-        lost, known = False, len(story.times)
-
-        def add(page: list[Event]) -> bool:
-            nonlocal lost, known
-            if known:
-                lost = not page or (page[0].seq, page[0].at) != (known, story.times[-1])
-                page, known = page[1:], 0
-            for event in page if not lost else ():
-                story.add(event)
-                if (hearer := follower()) is not None:
-                    hearer.add(event, story.state)
-            return lost
-
-        await self.reader.each(session, max(known - 1, 0), add)
-        return not lost
 
     def _drop_chunks(self, kept: _Kept) -> None:
         self._bytes -= sum(chunk.size for chunk in kept.chunks.values())

@@ -98,12 +98,8 @@ class Telling:
     def apart(self) -> "Telling":
         """The same up to here, to be gone on with apart from it."""
         twin = Telling(self.session)
-        twin.state, twin.answers, twin._totals, twin._failed = (
-            self.state,
-            [*self.answers],
-            [*self._totals],
-            self._failed,
-        )
+        twin.state, twin._failed = self.state, self._failed
+        twin.answers, twin._totals = [*self.answers], [*self._totals]
         return twin
 
     def add(self, event: Event) -> None:
