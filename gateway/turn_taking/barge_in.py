@@ -138,7 +138,7 @@ def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
 def looked_at(state: State, turn: Turn, text: str, *, unbroken: float = 0.0, final: bool = False) -> dict[str, Any]:
     """The inputs of a verdict."""
     return {
-        "over": turn.over,
+        "over": turn.undecided,
         "text": text,
         "said": turn.text,
         "speakers": list(turn.speakers),
@@ -148,7 +148,7 @@ def looked_at(state: State, turn: Turn, text: str, *, unbroken: float = 0.0, fin
         "unbroken": round(unbroken, 6),
         "final": final,
         "failed": turn.failed,
-        "answers": final and turn.over and answers.may_answer(state, turn),
+        "answers": final and turn.undecided and answers.may_answer(state, turn),
     }
 
 
@@ -168,7 +168,7 @@ def interrupt(draft: Draft, turn: Turn, **inputs: Any) -> None:
     playing = draft.state.playing
     if playing is not None and draft.state.agent.turn_taking.barge_in:
         draft.end_turn(playing, "interrupted", "barge_in", by=turn.id, **inputs)
-    draft.put_turn(replace(draft.state.turns[turn.id], over=False, touched=draft.time))
+    draft.put_turn(replace(draft.state.turns[turn.id], decided=True, touched=draft.time))
 
 
 # ── what time and transcripts bring ──────────────────────────────────────────────────────────────────────────────────
@@ -194,14 +194,14 @@ def _holds_until(state: State, turn: Turn) -> TurnTime:
 def holds(draft: Draft) -> bool:
     """Playback waits for the transcript of what was said over it."""
     return any(
-        turn.over and turn.waiting and not draft.due(_holds_until(draft.state, turn))
+        turn.undecided and turn.waiting and not draft.due(_holds_until(draft.state, turn))
         for turn in draft.state.turns.values()
     )
 
 
 def timers(state: State) -> Iterator[TurnTime]:
     for turn in state.turns.values():
-        if turn.over:
+        if turn.undecided:
             yield from (began + state.agent.turn_taking.interrupt_after for began in _unbroken(state, turn))
             held = state.playback is not None and state.playback.mode in ("hushed", "held")
             if turn.waiting and held and not state.somebody_speaks:
@@ -209,7 +209,7 @@ def timers(state: State) -> Iterator[TurnTime]:
 
 
 def settle(draft: Draft) -> bool:
-    over = tuple(turn for turn in draft.state.turns.values() if turn.over)
+    over = tuple(turn for turn in draft.state.turns.values() if turn.undecided)
     return any(_interrupts(draft, turn) or _lets_go(draft, turn) for turn in over)
 
 
@@ -234,7 +234,7 @@ def _lets_go(draft: Draft, turn: Turn) -> bool:
         end_unanswered(draft, turn, found, inputs)
         return True
     if turn.asked:  # the agent is done: here is the answer to its question
-        draft.put_turn(replace(turn, over=False, touched=draft.time))
+        draft.put_turn(replace(turn, decided=True, touched=draft.time))
     return bool(turn.asked)
 
 

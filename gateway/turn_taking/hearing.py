@@ -217,7 +217,7 @@ def capture(
     silence = draft.time - ended
     if not cut:
         draft.fact(SpeechPaused, turn=turn.id, participant=name, silence=round(silence, 4), ago=silence)
-    over = turn.over and sure is None  # a button is no backchannel
+    over = turn.undecided and sure is None  # a button is no backchannel
     inputs = {"idle": state.load.idle, "then": then.id if then else None, "cut": cut, "over": over}
     draft.fact(
         UtteranceCaptured,
@@ -258,7 +258,7 @@ def speculates(state: State) -> bool:
 def _then(state: State, turn: Turn, generation: int, *, committed: bool) -> LlmJob | None:
     """What follows the transcript without the gateway: only when one human speaks, and not over the agent. Not after an early
     soft end, either: more often than not it is a gap between words, and by the transcript we know."""
-    if (_early(state) and not committed) or turn.over or state.humans > 1 or state.other_replies(turn):
+    if (_early(state) and not committed) or turn.undecided or state.humans > 1 or state.other_replies(turn):
         return None
     if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return None
@@ -293,5 +293,5 @@ def partial_came(draft: Draft, event: TranscriptPartial) -> None:
     person = draft.put_person(replace(person, partial_until=draft.time))
     speech = person.speech
     turn = draft.state.turns.get(speech.turn) if speech and speech.utterance == event.utterance else None
-    if turn is not None and turn.over:
+    if turn is not None and turn.undecided:
         barge_in.words(draft, turn, event.text)

@@ -53,7 +53,7 @@ def push_to_talk(draft: Draft, item: PushToTalk) -> None:
     if item.pressed:
         barge_in.pause(draft)
         return
-    over = any(turn.over for turn in state.turns.values())
+    over = any(turn.undecided for turn in state.turns.values())
     turn = finish_speech(draft, item.participant, sure="push_to_talk") or state.users_turn
     if turn is None or turn.has_floor or not turn.utterances:
         return

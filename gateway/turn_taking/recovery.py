@@ -164,7 +164,7 @@ def _perhaps_asked(state: State, turn: Turn) -> bool:
         other.has_floor and other.id != turn.id and (other.own is None or other.own.why != "filler")
         for other in state.turns.values()
     )
-    mine = turn.own is None and not turn.over and turn.reply is None and not waits
+    mine = turn.own is None and not turn.undecided and turn.reply is None and not waits
     return mine and not turn.waiting and bool(turn.text or turn.typed)
 
 

@@ -27,7 +27,7 @@ LETTERS = 32
 def settle(draft: Draft) -> bool:
     """Do what is due; True if anything was."""
     for turn in tuple(draft.state.turns.values()):
-        users = turn.own is None and not turn.over and not isinstance(turn.phase, Playing)
+        users = turn.own is None and not turn.undecided and not isinstance(turn.phase, Playing)
         if users and (_hear_out(draft, turn) or _commit(draft, turn) or _ask(draft, turn)):
             return True
         if _go_on_after_tool(draft, turn):
@@ -61,7 +61,9 @@ def _hear_out(draft: Draft, turn: Turn) -> bool:
 
 
 def _may_commit(state: State, turn: Turn) -> bool:
-    return turn.own is None and not turn.over and isinstance(turn.phase, UsersFloor) and not state.other_replies(turn)
+    return (
+        turn.own is None and not turn.undecided and isinstance(turn.phase, UsersFloor) and not state.other_replies(turn)
+    )
 
 
 def _wait(state: State, turn: Turn) -> commit.Wait:

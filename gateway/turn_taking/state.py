@@ -164,9 +164,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An open turn. `over`: spoken over the agent, and nobody has decided yet whether that interrupts; `late`: it began when the
-    agent had all but finished; `during`: the turn and sentence that was being said when it began; `asked`: the question it was
-    said over, once the agent is done; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress;
+    """An open turn. `over`: spoken over the agent, and no log says yet that it takes the floor; `decided`: it does, by what no
+    log holds (interim words, speech without a pause, a button; its next utterance tells); `late`: it began when the agent had
+    all but finished; `during`: the turn and sentence that was being said when it began; `asked`: the question it was said
+    over, once the agent is done; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress;
     `spoken`: turn time at which speech last ended; `letters`: typed messages it has; `own`: the agent's own initiative;
     `committed`: turn time at which the floor last became the agent's; `bridged`: the wait for its answer has been."""
 
@@ -174,6 +175,7 @@ class Turn:
     touched: TurnTime
     phase: TurnPhase = UsersFloor()
     over: bool = False
+    decided: bool = False
     late: bool = False
     during: tuple[int, int] | None = None
     asked: str = ""
@@ -186,6 +188,11 @@ class Turn:
     own: Own | None = None
     committed: TurnTime = LONG_AGO
     bridged: bool = False
+
+    @property
+    def undecided(self) -> bool:
+        """Spoken over the agent, and whether that interrupts is open."""
+        return self.over and not self.decided
 
     @property
     def waiting(self) -> bool:

@@ -2,7 +2,8 @@
 
 Left out of the comparison, because no log holds it (each where `known` and what it calls leaves it out):
 
-- voices, buttons, and what the client was told: they are heard, pressed and told anew;
+- voices, buttons, what was decided by them alone (`Turn.decided`), and what the client was told: they are heard, pressed and told
+  anew;
 - clocks: every timer begins anew with the gateway that waits. So does what our own clock gave up (an utterance `expired`, and
   `deaf` with it) until a decision in the log follows from it: the next gateway waits as long once more;
 - what is on its way to the log, or was asked of a stage and not answered: it is asked again in a higher generation;
@@ -25,7 +26,7 @@ from gateway.turn_taking.recovery import fold
 from gateway.turn_taking.state import Own, Reply, Sentence, Turn, UsersFloor
 from schemas.bus import Outcome
 from schemas.clock import Now
-from schemas.config.agent import AgentSpec, Limits
+from schemas.config.agent import AgentSpec, Limits, TurnTaking
 from schemas.events import Event, StageFailed
 from schemas.session.fold import SessionState, fold_all
 from schemas.session.promises import violations
@@ -98,6 +99,17 @@ def at_rest(state: State) -> bool:
     stages=Stages(stt=0.0, llm=4.0, tts=0.0, replies=[["Yes."]]),
     people=1,
     happenings=[("speech", 0.2, 0.2, "um", "alice")],
+    slow=0.001,
+)
+@example(  # interim words, when the agent they were said over is done, or may not be interrupted
+    agent=AgentSpec(greeting="", patience=0.0, turn_taking=TurnTaking(barge_in=False)),
+    stages=Stages(stt=0.0, llm=0.0, tts=0.0, replies=[["Yes."]]),
+    people=1,
+    happenings=[
+        ("say", 0.2, False),
+        ("speech", 0.2, 0.1, "What is the weather?", "alice"),
+        ("speech", 0.6, 0.6, "What is the weather?", "alice"),
+    ],
     slow=0.001,
 )
 def test_whoever_takes_over_knows_what_was_known(
@@ -223,7 +235,7 @@ def lost(turn: Turn) -> Turn:
 
 
 def of_turn(state: State, turn: Turn, failed: Told) -> Turn:
-    still = {"touched": 0.0, "spoken": 0.0, "committed": 0.0, "sure": None}
+    still = {"touched": 0.0, "spoken": 0.0, "committed": 0.0, "sure": None, "decided": False}
     utterances = tuple(
         replace(u, asked=0.0, end=None, duration=0.0, failed=None if u.failed == "expired" else u.failed)
         for u in turn.utterances
