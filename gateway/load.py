@@ -43,9 +43,9 @@ def load(readings: Readings) -> float:
 
 
 def lateness(late: Iterable[float]) -> float:
-    """The median of the last ticks' lateness, seconds."""
+    """The median of the last ticks' lateness, seconds. Those that a new gateway has not had yet were in time."""
     last = list(late)[-_TICKS:]
-    return statistics.median(last) if last else 0.0
+    return statistics.median([*last, *[0.0] * (_TICKS - len(last))])
 
 
 class Delays:

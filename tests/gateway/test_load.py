@@ -29,7 +29,8 @@ def test_what_harms_calls_is_full() -> None:
 
 def test_one_late_tick_is_no_lateness() -> None:
     """The middle of the last two seconds counts, not the worst tick nor what was long ago."""
-    assert lateness([]) == 0.0
+    assert lateness([]) == lateness([0.5]) == lateness([0.5] * 31) == 0.0
+    assert lateness([0.5] * 33) == 0.5
     assert lateness([0.001] * 63 + [0.5]) == 0.001
     assert lateness([0.5] * 100 + [0.001] * 64) == 0.001
 

@@ -240,7 +240,7 @@ def of_turn(state: State, turn: Turn, failed: Told) -> Turn:
         replace(u, asked=0.0, end=None, duration=0.0, failed=None if u.failed == "expired" else u.failed)
         for u in turn.utterances
     )
-    reply, over = of_reply(state, turn, failed), turn.over and not decides(state, turn)
+    reply, over = of_reply(state, turn, failed), turn.over and not decides(state, replace(turn, decided=False))
     return replace(turn, **still, over=over, utterances=utterances, reply=reply)  # type: ignore[arg-type]
 
 
