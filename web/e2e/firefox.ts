@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
-import { afterAll, beforeAll, inject } from "vitest";
+import { afterAll, beforeAll, inject, onTestFailed } from "vitest";
 import { onPath } from "./browser";
 import { scriptMicrophone } from "./microphone";
 
@@ -59,7 +59,19 @@ export function inFirefox(): { open: (path: string) => Promise<Page> } {
     if (hasEnded(sound)) throw new Error(`pulseaudio ended: ${sound.signalCode ?? sound.exitCode}`);
     const page = await browser.newPage();
     page.setDefaultTimeout(30_000);
+    onTestFailed(async () => console.error(`as it failed, ${await condition(page)}`));
     await page.evaluateOnNewDocument(scriptMicrophone);
+    await page.evaluateOnNewDocument(() => {
+      const Real = RTCPeerConnection;
+      const peers: RTCPeerConnection[] = [];
+      window.RTCPeerConnection = class extends Real {
+        constructor(...rest: ConstructorParameters<typeof Real>) {
+          super(...rest);
+          peers.push(this);
+        }
+      };
+      Object.assign(window, { peers });
+    });
     await page.evaluateOnNewDocument(() => {
       if (location.protocol === "http:") localStorage.setItem("antiphon.avatar", '{"shown":false}'); // as in inBrowser
     });
@@ -68,6 +80,30 @@ export function inFirefox(): { open: (path: string) => Promise<Page> } {
   }
 
   return { open };
+}
+
+/** What of the page still goes: without frames clicks wait for ever, without sound a caller's words do. */
+async function condition(page: Page): Promise<string> {
+  const looked = page.evaluate(async () => {
+    const within = (what: Promise<unknown>) =>
+      Promise.race([what.then(() => "yes"), new Promise<string>((resolve) => setTimeout(resolve, 4000, "no"))]);
+    const sound = new AudioContext();
+    const { peers } = window as unknown as { peers: RTCPeerConnection[] };
+    const reports = await Promise.all(peers.map((peer) => peer.getStats()));
+    const stats = reports.flatMap((report) => [...report.values()]);
+    const found = {
+      visible: document.visibilityState,
+      draws: await within(new Promise(requestAnimationFrame)),
+      sounds: await within(sound.resume()),
+      sends: stats.filter(({ type }) => /outbound-rtp|media-source/.test(type)),
+      agent: document.querySelector("[data-agent-state]")?.getAttribute("data-agent-state"),
+      text: document.body.textContent,
+    };
+    void sound.close();
+    return JSON.stringify(found);
+  });
+  const silent = new Promise<string>((resolve) => setTimeout(resolve, 15_000, "its page does not answer"));
+  return Promise.race([looked.catch(String), silent]);
 }
 
 function hasEnded(process: ChildProcess): boolean {

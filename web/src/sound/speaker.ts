@@ -4,6 +4,12 @@ import type { FromPlayout, ToPlayout } from "@/sound/playout.worklet";
 import playoutWorklet from "@/sound/playout.worklet.ts?worker&url";
 import { dryAt, heardAt, positionAt, type Report } from "@/sound/position";
 
+/** Firefox on Linux may freeze for good when a page asks how late its output is: it holds its graph's lock while it asks PulseAudio, whose
+ * callback waits for that graph. */
+const FREEZES = /Linux.*Firefox\//.test(navigator.userAgent);
+/** Seconds that the sound takes through PulseAudio, about. */
+const PULSEAUDIO = 0.05;
+
 /** Plays a gateway's sound, and knows what has been heard of it. `rate`: Hz, for as long as it lives. */
 export class Speaker {
   level = 0;
@@ -116,6 +122,7 @@ export class Speaker {
 
   /** Second of the context's clock that is heard now. */
   private outputTime(): number {
+    if (FREEZES) return heardAt({ currentTime: this.context.currentTime, latency: PULSEAUDIO }, performance.now());
     const { currentTime, outputLatency, baseLatency } = this.context;
     const latency = outputLatency || baseLatency || 0;
     return heardAt({ ...this.context.getOutputTimestamp?.(), currentTime, latency }, performance.now());
