@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -53,9 +53,14 @@ def livekit_binary() -> str:
     try:
         return os.environ.get("TEST_LIVEKIT_SERVER") or find_binary()
     except LiveKitServerError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        unable(str(error))
+
+
+def unable(why: str) -> NoReturn:
+    """Skip, with the reason; where CI is set, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,11 @@
 """`antiphon chaos --rooms`, short; and that what people hear can convict."""
 
-import os
-
 import pytest
 
 from ops.chaos.rooms import RoomChaos, chaos
 from ops.chaos.sounds import Hit, Sounds, Window, misheard
-from ops.stack.embedded.livekit import LiveKitServerError, find_binary
 from schemas.events import Event, PlaybackStarted, ReplySentence, SessionResumed
+from tests.servers import livekit_binary
 from workers.simulated import pitch
 
 SAID = ["I heard you.", "This comes second.", "And this is the third."]
@@ -65,12 +63,7 @@ def test_two_agents_are_found() -> None:
 @pytest.mark.timeout(240)
 async def test_gateways_die_in_the_middle_of_replies() -> None:
     """Whoever is killed while speaking in a LiveKit room: another goes on there, and nothing is lost, or heard twice."""
-    try:
-        os.environ.get("TEST_LIVEKIT_SERVER") or find_binary()
-    except LiveKitServerError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+    livekit_binary()
     figures = await chaos(RoomChaos(kills=2, rooms=1, gateways=2))
     assert figures["first_violations"] == []
     assert (figures["kills"], figures["sessions"]) == (2, 1)

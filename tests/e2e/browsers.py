@@ -5,15 +5,12 @@ Where a browser, Node or the built app is missing they are skipped with the reas
 
 import asyncio
 import json
-import os
 import shutil
-from typing import NoReturn
-
-import pytest
 
 from api.built import HOW, built_app
 from ops.stack.embedded.livekit import LiveKitServerError, find_binary
 from ops.stack.web_app import ROOT, chromium, run_script
+from tests.servers import unable
 
 _LAST = "avatar.e2e.ts"
 """Without a GPU it takes both cores, which others may want for a while yet (tests/lanes.py)."""
@@ -35,12 +32,6 @@ def lacking() -> str:
     if not (ROOT / "web" / "node_modules").is_dir():
         return "web/node_modules is not there (ops/locks/web.sh modules)"
     return "" if built_app() else HOW
-
-
-def unable(why: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 def has_livekit() -> bool:

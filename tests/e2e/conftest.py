@@ -21,9 +21,10 @@ from schemas.bus import Bus
 from schemas.config.settings import Settings, load
 from schemas.events import Event
 from schemas.log import connect
-from tests.e2e.browsers import has_livekit, lacking, unable
+from tests.e2e.browsers import has_livekit, lacking
 from tests.e2e.llm_proxy import LlmProxy, Mode
 from tests.gateway.rooms.sip.baresip import two_free_ports
+from tests.servers import unable
 
 _NOISE = {"seq", "at", "by", "trace", "clock", "saw", "cause", "agent"}
 """Of an event, where its story is told."""

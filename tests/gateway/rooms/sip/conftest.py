@@ -1,7 +1,6 @@
 """A gateway that answers phones, in this process: real sockets, the real VAD, a log in memory, pools with a script."""
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from gateway.main import Gateway, start_gateway
@@ -20,6 +18,7 @@ from schemas.events import Event
 from schemas.log import MemoryBus
 from tests.gateway.pools import CLIP_RATE, Pools
 from tests.gateway.rig import ticks
+from tests.servers import unable
 
 AGENTS = Path(__file__).parent / "agents"
 
@@ -118,10 +117,7 @@ async def office(
 def needs(program: str) -> None:
     """Skip, with the reason, where a phone of Debian's isn't there; CI must not."""
     if shutil.which(program) is None:
-        reason = f"{program} is not installed: apt-get install {PACKAGES[program]}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        unable(f"{program} is not installed: apt-get install {PACKAGES[program]}")
 
 
 PACKAGES = {"baresip": "baresip", "linphonec": "linphone-cli", "sipp": "sip-tester"}
