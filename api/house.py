@@ -7,12 +7,12 @@ from fastapi import Depends, Request
 
 from api.access.gate import KeyGate
 from api.access.limits import Limits
+from api.event_streams import Streams
 from api.figures import Figures
 from api.livekit.look import Look
 from api.livekit.webhooks import Notices
 from api.problems import Problem
 from api.queue_watch import QueueWatch
-from api.sessions.live import Streams
 from api.sessions.watch import Sessions
 from api.way_in import WayIn
 from schemas.access.livekit import Access

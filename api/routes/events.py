@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 
 from api.access.who import Operator
+from api.event_streams import EventStream
 from api.house import Here
 from api.problems import Problem
 from api.routes.sessions import Seq, SessionId
 from api.sessions.channels import Place
-from api.sessions.live import EventStream
 from api.sessions.shapes import EventPage, EventView
 
 router = APIRouter(prefix="/v1/sessions", tags=["events"])

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.access.who import Operator
+from api.event_streams import EventStream, Messages, message
 from api.house import Here, House
 from api.queue_watch import Look
-from api.sessions.live import EventStream, Messages, message
 from api.times import iso
 from schemas.bus import StageSeen
 from schemas.clock import Micros

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 
 from api.access.who import Operator
+from api.event_streams import EventStream
 from api.house import Here
 from api.sessions.index import Wanted
-from api.sessions.live import EventStream
 from api.sessions.shapes import RowsChange, SessionList, SessionView
 from api.sessions.stories import LONGEST_ID
 from api.times import Moment, micros

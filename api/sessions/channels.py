@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
+from api.event_streams import COMMENT, HEARTBEAT, Ring, message
 from api.problems import Problem
-from api.sessions.live import COMMENT, HEARTBEAT, Ring, message
 from api.sessions.shapes import Rewound
 from api.sessions.stories import Stories
 from api.sessions.story import Story

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, Protocol
 
+from api.event_streams import COMMENT, HEARTBEAT, Ring, message
 from api.problems import Problem
-from api.sessions.live import COMMENT, HEARTBEAT, Ring, message
 from api.sessions.shapes import row_of
 from api.sessions.stories import Reader, Stories
 from api.sessions.told_events import CHUNK

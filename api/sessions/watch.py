@@ -6,9 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from api.event_streams import Streams
 from api.sessions.channels import Channels
 from api.sessions.index import Index
-from api.sessions.live import Streams
 from api.sessions.peaks import Loudness
 from api.sessions.stories import Stories
 from schemas.bus import Reading, Watching

@@ -95,7 +95,7 @@ async def test_who_reads_slowly_is_read_for_again(house: House, monkeypatch: pyt
 
 async def test_who_takes_nothing_is_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader that is stuck does not stay for ever."""
-    monkeypatch.setattr("api.sessions.live.STUCK", 0.02)
+    monkeypatch.setattr("api.event_streams.STUCK", 0.02)
     await open_session(house, "s1")
     async with listening(house, "/v1/sessions/s1/events/stream") as reader:
         reader.takes.clear()

@@ -174,7 +174,7 @@ async def test_a_stream_of_nothing_breathes(house: House, monkeypatch: pytest.Mo
 
 async def test_readers_are_counted_and_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """There are only so many; who leaves makes room; at the end all are let go and told to come back."""
-    monkeypatch.setattr("api.sessions.live.MOST_STREAMS", 1)
+    monkeypatch.setattr("api.event_streams.MOST_STREAMS", 1)
     async with listening(house, "/v1/sessions/stream") as reader:
         await reader.next("rows")
         async with listening(house, "/v1/sessions/stream") as refused:

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from api import event_streams
 from api.access import tickets
 from api.house import House
-from api.sessions import live
 from schemas.access.keys import public_half
 from tests.api.access.test_gate import anew, made
 from tests.api.listening import listening
@@ -17,7 +17,7 @@ from tests.api.sessions import open_session
 @pytest.mark.parametrize("path", ["/v1/sessions/stream", "/v1/sessions/s1/events/stream", "/v1/queues/stream"])
 async def test_a_stream_ends_when_its_key_is_removed(house: House, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who had a key and lost it looks on no longer; another reader's stream goes on."""
-    monkeypatch.setattr(live, "WELCOME_FOR", 0.01)
+    monkeypatch.setattr(event_streams, "WELCOME_FOR", 0.01)
     await open_session(house, "s1")
     removed, kept = await made(house, "operator", "bob"), await made(house, "operator")
     async with (
@@ -36,7 +36,7 @@ async def test_a_stream_ends_when_its_key_is_removed(house: House, path: str, mo
 
 async def test_a_stream_ends_with_its_ticket(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ticket that was copied from a page looks on no longer than it is good; a renewed one does."""
-    monkeypatch.setattr(live, "WELCOME_FOR", 0.01)
+    monkeypatch.setattr(event_streams, "WELCOME_FOR", 0.01)
     shown = await made(house, "operator", "bob")
     renewed, who, _ = await house.gate.login(shown)
     monkeypatch.setattr(tickets, "GOOD_FOR", 1)
