@@ -99,7 +99,7 @@ class Guard:
             )
 
     async def _check_often(self, request: Request) -> None:
-        path = request.url.path
+        path = request.scope["path"]
         if path not in _UNCOUNTED:
             together = path.startswith(_TOGETHER) and not self._house.waits_for
             await self._house.limits.spend(f"address {request.state.address}", together=together)
@@ -107,7 +107,7 @@ class Guard:
     async def going_out(self, request: Request, message: Message, began: float) -> None:
         """The head of an answer."""
         headers = MutableHeaders(raw=message["headers"])
-        kind, path = headers.get("Content-Type", ""), request.url.path
+        kind, path = headers.get("Content-Type", ""), request.scope["path"]
         for name, value in (*self._headers.items(), *of_kind(kind, path).items()):
             headers.setdefault(name, value)
         status = message["status"]

@@ -1,5 +1,7 @@
 """What all requests of one API process share. A route asks for it as a parameter: `house: Here`."""
 
+import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -11,7 +13,7 @@ from api.event_streams import Streams
 from api.figures import Figures
 from api.livekit.look import Look
 from api.livekit.webhooks import Notices
-from api.problems import Problem
+from api.problems import log_away
 from api.queue_watch import QueueWatch
 from api.sessions.watch import Sessions
 from api.way_in import WayIn
@@ -19,6 +21,28 @@ from schemas.access.livekit import Access
 from schemas.bus import Bus
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
+from schemas.errors import BusError
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Whether the log answers, asked once a second at most: anybody may ask us."""
+
+    because: list[str] = field(default_factory=list)
+    asked: float = float("-inf")
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def of(self, log: Bus) -> list[str]:
+        """What is missing."""
+        async with self.asking:
+            if time.monotonic() - self.asked > 1.0:
+                try:
+                    await log.now()
+                    self.because = []
+                except BusError as error:
+                    self.because = [error.told]
+                self.asked = time.monotonic()
+        return self.because
 
 
 @dataclass(slots=True)
@@ -40,6 +64,7 @@ class House:
     queues: QueueWatch = field(default_factory=QueueWatch)
     queue_streams: Streams = field(default_factory=Streams)
     way_in: WayIn = field(default_factory=WayIn)
+    pulse: Pulse = field(default_factory=Pulse)
 
     def dismiss(self) -> None:
         """Whoever reads a stream is let go, and comes back to whoever serves then."""
@@ -61,7 +86,7 @@ async def _house(request: Request) -> House:
 async def _ready_house(request: Request) -> House:
     house = house_of(request)
     if house.waits_for:
-        raise Problem(503, "log_away", house.waits_for, {"Retry-After": "2"})
+        raise log_away()
     return house
 
 

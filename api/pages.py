@@ -46,6 +46,7 @@ _TYPES = {
 _PACKED = (".css", ".glb", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm", ".webmanifest")
 _LARGEST = 32 << 20
 """Bytes of one file; what is larger is none of the app's."""
+_PIECE = 64 << 10
 _PAGE = "index.html"
 _OTHERS = re.compile(r"/(v1|api|token|assets|health|ready|metrics)(/|$)")
 """Whose addresses these are is known; where nothing is, there is no page either."""
@@ -139,7 +140,7 @@ class Pages:
         encoding = next((one for one in content.packed if one in accepted), "")
         body = content.packed[encoding] if encoding else content.raw
         said |= {"Content-Encoding": encoding} if encoding else {}
-        return Response(body, headers=said, media_type=file.media_type)
+        return _InPieces(body, headers=said, media_type=file.media_type)
 
     async def _look(self) -> None:
         """Is there another build than the one we know?"""
@@ -168,6 +169,17 @@ class Pages:
                 more = [one for one in map(_origin, settings.api_connects.split(",")) if one]
                 self._policy = policy([*(one for url in named for one in sources(url)), *more])
         return self._policy
+
+
+class _InPieces(Response):
+    """What the server is handed at once it keeps until it is taken; of this it is handed more only when there is room."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        body = memoryview(self.body)
+        for at in range(0, max(1, len(body)), _PIECE):
+            more = at + _PIECE < len(body)
+            await send({"type": "http.response.body", "body": bytes(body[at : at + _PIECE]), "more_body": more})
 
 
 _PLAIN = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

@@ -1,6 +1,7 @@
 """What went wrong, as RFC 9457's problem+json: every answer that is no success, whoever raised it, has this one form."""
 
 import logging
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 _MOST_FIELDS = 20
 _LONGEST = 200
 """Characters of what somebody sent that are said again."""
+_SAID_AGAIN = 10.0
 _LOG_AWAY = 2
 """Seconds after which it is worth asking again when the log does not answer."""
 
@@ -60,6 +62,12 @@ def over(session: str) -> Problem:
     return Problem(409, "closed", f"session {session[:_LONGEST]!r} has ended; nothing more can be asked of it")
 
 
+def log_away(error: BusError | None = None) -> Problem:
+    """503 while the log can't be used. Strangers ask, too: which server that is, and which setting, our own log says."""
+    told = error.told if error is not None else BusError.told
+    return Problem(503, "log_away", f"{told}; the API's own log says more", {"Retry-After": str(_LOG_AWAY)})
+
+
 def handle_problems(app: FastAPI) -> None:
     """Have every error of `app` answered in this form."""
 
@@ -85,8 +93,15 @@ def handle_problems(app: FastAPI) -> None:
         detail = "nothing is at this path; /v1/openapi.json lists what there is" if unrouted else str(error.detail)
         return _answer(error.status_code, _code(error.status_code), detail, headers=error.headers)
 
-    async def log_away(_: Request, error: Exception) -> JSONResponse:
-        return _answer(503, "log_away", f"the log does not answer ({error})", headers={"Retry-After": str(_LOG_AWAY)})
+    said = float("-inf")
+
+    async def away(_: Request, error: Exception) -> JSONResponse:
+        nonlocal said
+        assert isinstance(error, BusError)
+        if (now := time.monotonic()) - said >= _SAID_AGAIN:
+            said = now
+            log.warning("%s", error)
+        return answer(log_away(error))
 
     async def refused(_: Request, error: Exception) -> JSONResponse:
         return _answer(400, "refused", str(error))
@@ -96,7 +111,7 @@ def handle_problems(app: FastAPI) -> None:
         return _answer(500, "internal", "something went wrong on our side; the API's log says what")
 
     for kind, handler in (
-        (Problem, ours), (RequestValidationError, form), (HTTPException, http), (BusError, log_away),
+        (Problem, ours), (RequestValidationError, form), (HTTPException, http), (BusError, away),
         (AntiphonError, refused), (Exception, unknown),
     ):  # fmt: skip
         app.add_exception_handler(kind, handler)

@@ -21,7 +21,6 @@ from gateway.rooms.sip.door import Listen, Phones, start_phones
 from gateway.rooms.websocket.door import WebSocketDoor, rejoin_websocket
 from gateway.sessions.engine import Engine
 from gateway.sessions.house import House
-from gateway.sessions.log_away import UNANSWERED
 from gateway.sessions.reception import Reception
 from gateway.sound.vad import Vad
 from gateway.transport import Transport
@@ -29,6 +28,7 @@ from schemas.bus import Bus, Connecting
 from schemas.clock import Clock
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
+from schemas.errors import BusError
 from schemas.events import TransportName
 from schemas.log import connect, until_it_answers
 from schemas.process.clock import MonotonicClock
@@ -182,7 +182,7 @@ def _obstacles(reception: Reception, livekit: "Dispatch | None") -> list[str]:
     if reception.draining:
         found.append("shutting down")
     if not reception.leases.connected:
-        found.append(reception.leases.problem or UNANSWERED)
+        found.append(reception.leases.problem or BusError.told)
     if livekit is not None and livekit.obstacle:
         found.append(livekit.obstacle)
     return found

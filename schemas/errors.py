@@ -19,6 +19,7 @@ AntiphonError
 """
 
 import os
+from typing import ClassVar
 
 
 class AntiphonError(Exception):
@@ -40,16 +41,21 @@ class EventError(AntiphonError): ...
 class FutureEvent(EventError): ...
 
 
-class BusError(AntiphonError): ...
+class BusError(AntiphonError):
+    """`told`: to strangers; the message names the server, and the setting to look at."""
+
+    told: ClassVar[str] = "the log does not answer"
 
 
 class BusUnavailable(BusError): ...
 
 
-class BusFull(BusError): ...
+class BusFull(BusError):
+    told = "the log is full"
 
 
-class BusReadOnly(BusError): ...
+class BusReadOnly(BusError):
+    told = "the log takes no writes"
 
 
 class BusTooOld(BusError): ...

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 
@@ -22,8 +23,20 @@ log = logging.getLogger("antiphon.api.access")
 
 _REFRESHED = 1.0
 """Seconds after which the keys are read anew: a key that was removed is refused by then."""
+SOUND = "/audio.wav"
+"""Players can send no header: what ends so is opened by a ticket in its address, too."""
 _HERE = Who("this machine", "admin")
 _STRANGER = Who("anonymous", "caller")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """`ticket`: whoever shows it is `who`, for so many `seconds`; `sound`: the one for addresses."""
+
+    ticket: str
+    sound: str
+    who: Who
+    seconds: int
 
 
 class KeyGate:
@@ -43,7 +56,7 @@ class KeyGate:
         self._told_open: bool | None = None
 
     async def let_in(self, request: Request) -> Who:
-        shown = _shown(request)
+        shown, in_address = _shown(request)
         keys = await self._present()
         if not shown:
             if self._is_open(keys):
@@ -55,15 +68,15 @@ class KeyGate:
             return self._by_key(shown, keys)
         if shown.count(".") != 2:
             raise _refused("this is neither a key (antiphon_ID_SECRET) nor a ticket (POST /v1/login gives one)")
-        return await self._by_ticket(shown, keys)
+        return await self._by_ticket(shown, keys, sound=in_address)
 
-    async def login(self, shown: str) -> tuple[str, Who, int]:
-        """A ticket for a key, whose it is, and for how many seconds it is good. A key made a moment ago is known. Problem 401."""
+    async def login(self, shown: str) -> Signed:
+        """Tickets for a key. One made a moment ago is known. Problem 401."""
         who = self._by_key(shown, await self._read_anew())
         return await self._ticket(who)
 
-    async def renew(self, who: Who) -> tuple[str, Who, int]:
-        """A new ticket for who has shown one, or a key. Problem 401: it is time to show the key again; 409: none is needed."""
+    async def renew(self, who: Who) -> Signed:
+        """New tickets for who has shown one, or a key. Problem 401: it is time to show the key again; 409: none is needed."""
         if not who.key:
             raise Problem(409, "no_key", "nobody needs a ticket here who has shown no key")
         return await self._ticket(who)
@@ -131,9 +144,9 @@ class KeyGate:
             raise _refused("there is no such key; it may have been removed, or is not whole (antiphon_ID_SECRET)")
         return Who(key.name, key.role, key.key, int(time.time()))
 
-    async def _by_ticket(self, shown: str, keys: dict[str, ApiKey]) -> Who:
+    async def _by_ticket(self, shown: str, keys: dict[str, ApiKey], *, sound: bool) -> Who:
         try:
-            ticket = tickets.verify(await self._secret(), shown)
+            ticket = tickets.verify(await self._secret(), shown, sound=sound)
         except TokenRefused as error:
             raise _refused(str(error)) from None
         key = keys.get(ticket.key)
@@ -141,12 +154,14 @@ class KeyGate:
             raise _refused("the key of this ticket was removed; sign in with another")
         return Who(key.name, key.role, key.key, ticket.since, ticket.until)
 
-    async def _ticket(self, who: Who) -> tuple[str, Who, int]:
+    async def _ticket(self, who: Who) -> Signed:
+        ticket = tickets.Ticket(who.key, who.role, who.since)
         try:
-            made, seconds = tickets.mint(await self._secret(), tickets.Ticket(who.key, who.role, who.since))
+            made, seconds = tickets.mint(await self._secret(), ticket)
+            sound, _ = tickets.mint(await self._secret(), replace(ticket, sound=True))
         except TokenRefused as error:
             raise _refused(str(error)) from None
-        return made, who, seconds
+        return Signed(made, sound, who, seconds)
 
     async def _secret(self) -> str:
         """Derived: what a gateway's secret has signed itself never verifies here, whatever it claims to be."""
@@ -156,17 +171,18 @@ class KeyGate:
         return self._made
 
 
-def _shown(request: Request) -> str:
-    """A key or ticket in the header; in the address a ticket only, and only to look: players of sound can send no header."""
+def _shown(request: Request) -> tuple[str, bool]:
+    """A key or ticket in the header; else, True, a ticket in the address of sound."""
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return shown.strip()
-    in_address = request.query_params.get("ticket", "") if request.method in ("GET", "HEAD") else ""
+        return shown.strip(), False
+    opens = request.method in ("GET", "HEAD") and request.scope["path"].endswith(SOUND)
+    in_address = request.query_params.get("ticket", "") if opens else ""
     if looks_like_a_key(in_address):
         raise _refused(
             "a key does not belong into an address, where logs and histories keep it; sign in, and give the ticket"
         )
-    return in_address
+    return in_address, True
 
 
 def _refused(detail: str) -> Problem:

@@ -25,10 +25,11 @@ def about(request: Request, **what: str) -> None:
 
 
 async def record(request: Request, status: int, bus: Bus) -> None:
-    """If it is an operator's deed. Where it can't be kept now, the process' log has it."""
+    """If it is an operator's deed, or one they were refused. (Callers are refused without end, where somebody wants the record to
+    forget.) Where it can't be kept now, the process' log has it."""
     who: Who | None = getattr(request.state, "who", None)
     requires = getattr(request.state, "requires", "caller")
-    if who is None or requires == "caller" or request.method in _LOOKS:
+    if who is None or who.role == "caller" or requires == "caller" or request.method in _LOOKS:
         return
     path = getattr(request.scope.get("route"), "path", "")
     if path in _CHECKS:

@@ -1,5 +1,7 @@
 """A browser's ticket: what it gets for a key, and shows from then on, so that the key itself is kept nowhere.
 
+Beside it it gets one for addresses, which logs and histories keep: that opens the sound of sessions, and nothing else.
+
 A JWT of an audience of its own, signed with GATEWAY_TOKEN_SECRET, or with what the log keeps where that is not set: a gateway's
 token is no ticket, and a ticket lets nobody into a gateway. It names its key: a ticket dies with that.
 """
@@ -14,6 +16,7 @@ from schemas.access.keys import Role
 from schemas.access.tokens import TokenRefused, claims_of
 
 AUDIENCE = "antiphon-api"
+SOUND = "antiphon-api-sound"
 GOOD_FOR = 3600
 """Seconds."""
 RENEWABLE_FOR = 7 * 86_400
@@ -23,12 +26,13 @@ RENEWABLE_FOR = 7 * 86_400
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """`key`: the public half of the key it was got for; `since`: when that was shown, `until`: when it ends (0 before it is
-    minted); s since 1970."""
+    minted); s since 1970. `sound`: it is the one for addresses."""
 
     key: str
     role: Role
     since: int
     until: int = 0
+    sound: bool = False
 
 
 def mint(secret: str, ticket: Ticket) -> tuple[str, int]:
@@ -37,14 +41,15 @@ def mint(secret: str, ticket: Ticket) -> tuple[str, int]:
     seconds = min(GOOD_FOR, ticket.since + RENEWABLE_FOR - now)
     if seconds <= 0:
         raise TokenRefused(f"a ticket can be renewed for {RENEWABLE_FOR // 86_400} days; show the key again")
-    claims = {"aud": AUDIENCE, "exp": now + seconds, "key": ticket.key, "role": ticket.role, "since": ticket.since}
+    claims = {"exp": now + seconds, "key": ticket.key, "role": ticket.role, "since": ticket.since}
+    claims["aud"] = SOUND if ticket.sound else AUDIENCE
     return jwt.encode(claims, secret, algorithm="HS256"), seconds
 
 
-def verify(secret: str, shown: str) -> Ticket:
-    """TokenRefused says in one sentence why it is none."""
-    claims = claims_of(secret, shown, AUDIENCE, "what signs this API's tickets")
+def verify(secret: str, shown: str, *, sound: bool = False) -> Ticket:
+    """`sound`: it stood in an address. TokenRefused says in one sentence why it is none."""
+    claims = claims_of(secret, shown, SOUND if sound else AUDIENCE, "what signs this API's tickets")
     key, role, since = claims.get("key"), claims.get("role"), claims.get("since")
     if not isinstance(key, str) or role not in get_args(Role) or type(since) is not int:
         raise TokenRefused("this is no ticket of this API's; POST /v1/login gives one for a key")
-    return Ticket(key, cast(Role, role), since, int(claims["exp"]))
+    return Ticket(key, cast(Role, role), since, int(claims["exp"]), sound)

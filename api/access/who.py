@@ -6,7 +6,7 @@ from typing import Annotated, Any, Protocol, get_args
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from api.problems import Problem
+from api.problems import Problem, log_away
 from schemas.access.keys import Role
 
 __all__ = ["Admin", "Caller", "Gate", "Operator", "Role", "Who"]
@@ -51,7 +51,7 @@ class Gate(Protocol):
 async def _who(request: Request, _: Annotated[object, Depends(_BEARER)]) -> Who:
     house = request.app.state.house
     if house.waits_for:
-        raise Problem(503, "log_away", house.waits_for, {"Retry-After": "2"})
+        raise log_away()
     gate: Gate = house.gate
     who = await gate.let_in(request)
     request.state.who = who

@@ -33,14 +33,9 @@ async def health() -> Alive:
 
 @router.get("/ready", responses={503: {"model": Ready}})
 async def ready(request: Request, response: Response) -> Ready:
-    """503, and which part is missing, while it can't work."""
+    """503, and which part is missing, while it can't work; why that is, its own log says, and the page at HEALTH_PORT."""
     house = house_of(request)
-    because = [f"log: {house.waits_for}"] if house.waits_for else []
-    if not because:
-        try:
-            await house.bus.now()
-        except BusError as error:
-            because.append(f"log: {error}")
+    because = [BusError.told] if house.waits_for else await house.pulse.of(house.bus)
     response.status_code = 503 if because else 200
     return Ready(ready=not because, because=because)
 

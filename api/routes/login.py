@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from api.access.who import Caller, Role, Who
+from api.access import gate
+from api.access.who import Caller, Role
 from api.house import Here, House
 
 router = APIRouter(tags=["access"])
@@ -16,10 +17,11 @@ class Login(BaseModel):
 
 
 class Signed(BaseModel):
-    """`ticket`: to be sent as `Authorization: Bearer TICKET`, or `?ticket=` where no header can be; good for `expires_in`
-    seconds, and for as long as its key is there."""
+    """`ticket`: to be sent as `Authorization: Bearer TICKET`; `sound`: as `?ticket=` in the addresses of sessions' sound, for
+    players, which send no header: it opens nothing else. Good for `expires_in` seconds, and for as long as their key is there."""
 
     ticket: str
+    sound: str
     name: str
     role: Role
     expires_in: int
@@ -65,9 +67,9 @@ async def me(request: Request, who: Caller, house: Here) -> Me:
     return Me(name=who.name, role=who.role, development=await house.gate.is_open(), features=features)
 
 
-def _signed(found: tuple[str, Who, int]) -> Signed:
-    ticket, who, seconds = found
-    return Signed(ticket=ticket, name=who.name, role=who.role, expires_in=seconds)
+def _signed(found: gate.Signed) -> Signed:
+    who = found.who
+    return Signed(ticket=found.ticket, sound=found.sound, name=who.name, role=who.role, expires_in=found.seconds)
 
 
 def _features(request: Request, house: House, phones: bool) -> Features:

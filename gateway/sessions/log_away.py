@@ -10,20 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from gateway.metrics import GatewayMetrics
-from schemas.errors import BusError, BusFull, BusReadOnly
+from schemas.errors import BusError
 from schemas.process.backoff import Backoff
 
 log = logging.getLogger("antiphon.gateway.log")
 
 _Answer = TypeVar("_Answer")
-
-UNANSWERED = "the log does not answer"
-_PROBLEMS: dict[type[BusError], str] = {BusFull: "the log is full", BusReadOnly: "the log takes no writes"}
-
-
-def problem_of(error: BusError) -> str:
-    """What a caller is told; the gateway's own log says which server, and which setting to change."""
-    return _PROBLEMS.get(type(error), UNANSWERED)
 
 
 async def insist(what: str, call: Callable[[], Awaitable[_Answer]], metrics: GatewayMetrics) -> _Answer:

@@ -17,7 +17,7 @@ from gateway.sessions.farewell import last_words
 from gateway.sessions.house import House
 from gateway.sessions.inbox import Inbox
 from gateway.sessions.leases import Leases
-from gateway.sessions.log_away import UNANSWERED, insist, problem_of
+from gateway.sessions.log_away import insist
 from gateway.sessions.session import Session
 from gateway.sessions.session_log import Ownership
 from gateway.sessions.tongues import Tongues
@@ -305,7 +305,7 @@ class Reception:
         """Ask the log for a session, over again while it doesn't answer; the request's id keeps it to one. Answers when the
         question was sent, and the answer."""
         sent = self.house.clock.now()
-        problem = UNANSWERED
+        problem = BusError.told
 
         async def once() -> T:
             nonlocal sent, problem
@@ -313,7 +313,7 @@ class Reception:
             try:
                 return await call()
             except BusError as error:
-                problem = problem_of(error)
+                problem = error.told
                 raise
 
         try:

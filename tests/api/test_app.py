@@ -1,10 +1,12 @@
 """What every route of the API has in common."""
 
 import httpx2
+import pytest
 
 from api import openapi
 from api.house import House
-from schemas.errors import BusUnavailable
+from api.sessions.watch import Sessions
+from schemas.errors import BusFull, BusUnavailable
 from schemas.log import MemoryBus
 
 
@@ -17,10 +19,10 @@ async def test_it_is_alive(client: httpx2.AsyncClient) -> None:
 async def test_ready_says_what_is_missing(client: httpx2.AsyncClient, house: House) -> None:
     """/ready is 200 with a log, and 503 with the reason without one."""
     assert (await client.get("/ready")).json() == {"ready": True, "because": []}
-    house.waits_for = "redis://127.0.0.1:1 does not answer"
+    house.waits_for = "redis://127.0.0.1:1 does not answer (REDIS_URL)"
     answer = await client.get("/ready")
     assert answer.status_code == 503
-    assert answer.json()["because"] == ["log: redis://127.0.0.1:1 does not answer"]
+    assert answer.json()["because"] == ["the log does not answer"]
 
 
 async def test_ready_notices_a_log_that_goes(client: httpx2.AsyncClient, house: House) -> None:
@@ -28,10 +30,34 @@ async def test_ready_notices_a_log_that_goes(client: httpx2.AsyncClient, house: 
 
     class Away(MemoryBus):
         async def now(self) -> None:
-            raise BusUnavailable("gone")
+            raise BusUnavailable("the log at 10.1.2.3:6379 is gone (REDIS_URL)")
 
     house.bus = Away()
-    assert (await client.get("/ready")).json()["because"] == ["log: gone"]
+    assert (await client.get("/ready")).json()["because"] == ["the log does not answer"]
+
+
+async def test_strangers_are_not_told_where_the_log_is(
+    client: httpx2.AsyncClient, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever Redis says of itself stands in the API's own log: callers are told that it does not answer, or takes no more."""
+    where = "the log at 10.1.2.3:6379 says OOM (REDIS_URL)"
+    for raised, told in ((BusUnavailable, "the log does not answer"), (BusFull, "the log is full")):
+
+        class Away(MemoryBus):
+            error = raised
+
+            async def info(self, _: str) -> None:
+                raise self.error(where)
+
+        house.sessions = Sessions(Away())
+        answer = await client.get("/v1/sessions/ws-1")
+        assert (answer.status_code, answer.json()["code"]) == (503, "log_away")
+        assert told in answer.json()["detail"]
+        assert "10.1.2.3" not in answer.text
+        assert "REDIS_URL" not in answer.text
+    assert where in caplog.text
+    house.waits_for = where
+    assert "10.1.2.3" not in (await client.get("/v1/sessions/ws-1")).text + (await client.get("/ready")).text
 
 
 async def test_a_problem_has_one_form(client: httpx2.AsyncClient) -> None:

@@ -29,11 +29,10 @@ from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.transactions import branch_of
 from gateway.rooms.sip.trunks import Trunks, load_trunks
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
-from gateway.sessions import log_away
 from gateway.sessions.reception import Reception
 from schemas.client import KEYS
 from schemas.config.settings import Settings
-from schemas.errors import SettingsError
+from schemas.errors import BusError, SettingsError
 from schemas.process.numbers import numbers_shortened
 from schemas.process.tasks import Tasks
 from schemas.text.clean import one_line
@@ -159,7 +158,7 @@ class Phones:
     def _closed(self) -> str:
         if self._reception.draining:
             return "shutting down"
-        return "" if self._reception.leases.connected else log_away.UNANSWERED
+        return "" if self._reception.leases.connected else BusError.told
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -106,7 +106,7 @@ async def test_a_removed_key_is_refused_within_seconds() -> None:
     gate = KeyGate(Settings(_env_file=None), bus, lambda: now[0])
     key, shown = new_key("ann", "caller", await bus.now())
     await bus.add_key(key)
-    assert (await gate.login(shown))[1].name == "ann"
+    assert (await gate.login(shown)).who.name == "ann"
     await bus.remove_key(key.key)
     now[0] += 1.1
     with pytest.raises(Exception, match="no such key"):
@@ -120,7 +120,7 @@ async def test_one_signs_in_with_a_key_made_a_moment_ago() -> None:
     assert await gate.is_open()
     key, shown = new_key("ann", "admin", await bus.now())
     assert await bus.add_key(key)
-    _, who, _ = await gate.login(shown)
+    who = (await gate.login(shown)).who
     assert (who.name, await gate.is_open()) == ("ann", False)
 
 
@@ -194,14 +194,28 @@ async def test_foreign_and_forged_tickets_are_refused(client: httpx2.AsyncClient
     assert (await client.get("/v1/me", headers=bearer(jwt.encode(good, own, "HS256")))).status_code == 200
 
 
-async def test_in_an_address_stands_a_ticket_at_most(client: httpx2.AsyncClient, house: House) -> None:
-    """`?ticket=` lets a player look; it neither changes anything nor takes the place of a key."""
+async def test_a_ticket_in_an_address_opens_sound_and_nothing_else(client: httpx2.AsyncClient, house: House) -> None:
+    """Logs and histories keep addresses: what stands there is a ticket of its own, which does nothing else."""
     key = await made(house, "admin")
-    ticket = (await client.post("/v1/login", json={"key": key})).json()["ticket"]
-    assert (await client.get("/v1/me", params={"ticket": ticket})).status_code == 200
-    assert (await client.get("/v1/me", params={"ticket": key})).status_code == 401
-    refused = await client.post("/v1/keys", json={"name": "x", "role": "admin"}, params={"ticket": ticket})
-    assert refused.status_code == 401
+    signed = (await client.post("/v1/login", json={"key": key})).json()
+    wav = "/v1/sessions/nobody/audio.wav"
+    assert (
+        await client.get(wav, params={"ticket": signed["sound"]})
+    ).status_code == 404  # let in: there is no such session
+    for shown in (signed["ticket"], key):
+        assert (await client.get(wav, params={"ticket": shown})).status_code == 401
+    for place in ("/v1/me", "/v1/sessions", "/v1/sessions/nobody"):
+        assert (await client.get(place, params={"ticket": signed["sound"]})).status_code == 401
+    in_header = {"headers": bearer(signed["sound"])}
+    for asked in (
+        client.get(wav, **in_header),
+        client.post("/v1/login/renew", **in_header),
+        client.get("/v1/keys", **in_header),
+    ):
+        assert (await asked).status_code == 401
+    assert (await client.post(wav, params={"ticket": signed["sound"]})).status_code in (401, 405)
+    renewed = (await client.post("/v1/login/renew", headers=bearer(signed["ticket"]))).json()
+    assert (await client.get(wav, params={"ticket": renewed["sound"]})).status_code == 404
 
 
 async def test_neither_keys_nor_tickets_stand_in_the_log(

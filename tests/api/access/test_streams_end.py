@@ -38,7 +38,8 @@ async def test_a_stream_ends_with_its_ticket(house: House, monkeypatch: pytest.M
     """A ticket that was copied from a page looks on no longer than it is good; a renewed one does."""
     monkeypatch.setattr(event_streams, "WELCOME_FOR", 0.01)
     shown = await made(house, "operator", "bob")
-    renewed, who, _ = await house.gate.login(shown)
+    signed = await house.gate.login(shown)
+    renewed, who = signed.ticket, signed.who
     monkeypatch.setattr(tickets, "GOOD_FOR", 1)
     brief, _ = tickets.mint(await house.gate._secret(), tickets.Ticket(who.key, who.role, who.since))
     path = "/v1/sessions/stream"

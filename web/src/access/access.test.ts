@@ -63,8 +63,8 @@ function renewals(answer?: object): string[] {
 
 test("a page that stays open keeps a ticket that is good", async () => {
   vi.useFakeTimers();
-  const asked = renewals({ ticket: "second", name: "ann", role: "operator", expires_in: 3_600 });
-  keepSigned({ ticket: "first", expires_in: 3_600 });
+  const asked = renewals({ ticket: "second", sound: "s2", name: "ann", role: "operator", expires_in: 3_600 });
+  keepSigned({ ticket: "first", sound: "s1", expires_in: 3_600 });
   const stop = keepRenewing();
   await vi.advanceTimersByTimeAsync(1_799_000);
   expect(asked).toEqual([]);
@@ -78,7 +78,7 @@ test("a page that stays open keeps a ticket that is good", async () => {
 test("while the API is away it is tried again; who signs out has nothing renewed", async () => {
   vi.useFakeTimers();
   const asked = renewals();
-  keepSigned({ ticket: "first", expires_in: 60 });
+  keepSigned({ ticket: "first", sound: "s1", expires_in: 60 });
   const stop = keepRenewing();
   await vi.advanceTimersByTimeAsync(30_000 + 60_000 + 1_000);
   expect(asked.length).toBe(2);

@@ -6,13 +6,14 @@ const SOONEST = 5_000;
 
 interface Signed {
   ticket: string;
+  sound: string;
   expires_in: number;
 }
 
 /** Keeps what a sign-in or a renewal has answered. */
-export function keepSigned({ ticket: value, expires_in }: Signed): void {
+export function keepSigned({ ticket: value, sound, expires_in }: Signed): void {
   localStorage.setItem(KEY, JSON.stringify({ until: Date.now() + expires_in * 1_000, life: expires_in * 1_000 }));
-  keepTicket(value);
+  keepTicket(value, sound);
 }
 
 export function signOut(): void {

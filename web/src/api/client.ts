@@ -23,6 +23,7 @@ export const BASE =
   window.location.origin;
 
 const KEY = "antiphon.ticket";
+const SOUND = "antiphon.ticket.sound";
 const listeners = { ticket: new Set<() => void>(), refused: new Set<() => void>() };
 
 /** The ticket this browser shows, "" where none is asked for (loopback). All its tabs share it: a link opens in a new one. */
@@ -30,9 +31,19 @@ export function ticket(): string {
   return localStorage.getItem(KEY) ?? "";
 }
 
-export function keepTicket(value: string): void {
-  if (value) localStorage.setItem(KEY, value);
-  else localStorage.removeItem(KEY);
+/** The one for addresses, which logs and histories keep: it opens the sound of sessions, and nothing else. */
+export function soundTicket(): string {
+  return localStorage.getItem(SOUND) ?? "";
+}
+
+export function keepTicket(value: string, sound = ""): void {
+  for (const [key, kept] of [
+    [SOUND, sound],
+    [KEY, value],
+  ] as const) {
+    if (kept) localStorage.setItem(key, kept);
+    else localStorage.removeItem(key);
+  }
   for (const tell of listeners.ticket) tell();
 }
 
