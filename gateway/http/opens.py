@@ -60,8 +60,12 @@ class Opens:
         self._opening.remove(who)
         self._owned[session] = who
 
+    def moved(self, who: tuple[str, ...], session: str) -> None:
+        """One that another gateway had is theirs here. For what they have already nobody is turned away."""
+        self._owned[session] = who
+
     def harmless(self, who: tuple[str, ...]) -> None:
-        """Who came back with the right ticket has opened nothing."""
+        """Who came back with the right ticket to a session that is here has opened nothing."""
         for one in who:
             bucket = self._buckets.get(one)
             if bucket is not None:

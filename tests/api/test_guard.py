@@ -238,13 +238,14 @@ async def test_limits_hold_without_a_log() -> None:
 
 
 async def test_operators_deeds_are_recorded(client: httpx2.AsyncClient, house: House) -> None:
-    """Who, what, to what, when, with what came of it; a look is no deed, nor is what callers do; nothing secret is kept."""
+    """Who, what, to what, when, with what came of it; a look is no deed, nor what callers do, or are refused; no secret is kept."""
     admin = await made(house, "admin", "ann")
     added = (await client.post("/v1/keys", json=NEW, headers=bearer(admin))).json()
     await client.get("/v1/keys", headers=bearer(admin))
     await client.post("/v1/login", json={"key": admin})
     await client.delete("/v1/keys/00000000", headers=bearer(admin))
     await client.post("/v1/keys", json=NEW, headers=bearer(await made(house, "operator", "bob")))
+    await client.post("/v1/keys", json=NEW, headers=bearer(await made(house, "caller", "eve")))
     answer = await client.get("/v1/audit", headers=bearer(admin))
     rows = answer.json()["deeds"]
     told = [(row["who"], row["action"], row["about"], row["status"]) for row in rows]

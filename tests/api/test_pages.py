@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.types import Message
 
 from api import pages
 from api.house import House
@@ -85,6 +86,25 @@ async def test_files_come_packed_to_whoever_unpacks(client: httpx2.AsyncClient, 
     (app / "sw.js.gz").write_bytes(gzip.compress(b"// ready-made"))
     assert (await client.get("/sw.js", headers={"Accept-Encoding": "gzip"})).text == "// ready-made"
     assert (await client.get("/sw.js.gz")).status_code == 404
+
+
+async def test_a_file_is_handed_over_as_it_is_taken(house: House, app: Path) -> None:
+    """Who asks for much and reads nothing is waited for with a piece of it: the server keeps what it is handed."""
+    (app / "assets" / "head.glb").write_bytes(bytes(300_000))
+    scope = {"type": "http", "method": "GET", "path": "/assets/head.glb", "headers": []}
+    sent = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    await pages.Pages(house, lambda: app)(scope, receive, send)
+    start, *pieces = sent
+    assert (b"content-length", b"300000") in start["headers"]
+    assert [len(piece["body"]) for piece in pieces] == [65_536] * 4 + [300_000 - 4 * 65_536]
+    assert [piece["more_body"] for piece in pieces] == [True] * 4 + [False]
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,7 @@ class WebSocketDoor:
         connection = ClientConnection(socket)
         try:
             if start.session:
-                session, resumed = await self._resume(start, grant), True
-                self._server.opens.harmless(who)
+                session, resumed = await self._resume(start, grant, who), True
             else:
                 session, resumed = await self._open_counted(start, grant, who), False
         except Refused as refusal:
@@ -166,13 +165,15 @@ class WebSocketDoor:
             raise Refused("a draft of an agent needs a token that names it (POST /v1/ws/ticket)", "token")
         return await self._reception.draft(name)
 
-    async def _resume(self, start: StartMessage, grant: Grant) -> Session:
-        """With its ticket, and a token that would have let this very client begin it. Who comes back is who the log says."""
+    async def _resume(self, start: StartMessage, grant: Grant, who: tuple[str, ...]) -> Session:
+        """With its ticket, and a token that would have let this very client begin it. Who comes back is who the log says. To one
+        that is here they come back for nothing; to read the log of one that another gateway had costs as much as to begin one."""
         session = self._reception.local(start.session, start.ticket)
         if session is not None:
             room = session.room
             if isinstance(room, WebSocketRoom):
                 _covers(grant, room.name, room.participant, room.agent, session.state.agent.name)
+            self._server.opens.harmless(who)
             return session
 
         def may(beginning: SessionStarted) -> None:
@@ -184,7 +185,9 @@ class WebSocketDoor:
         def make(beginning: SessionStarted, present: Collection[str]) -> WebSocketRoom:
             return come_back(self._house.clock, beginning, present, start.rate)
 
-        return await self._reception.resume(start.session, start.ticket, may, make)
+        session = await self._reception.resume(start.session, start.ticket, may, make)
+        self._server.opens.moved(who, session.name)
+        return session
 
     async def _converse(self, socket: web.WebSocketResponse, connection: ClientConnection, room: WebSocketRoom) -> None:
         """Read and write until one side ends."""

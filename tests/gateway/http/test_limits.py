@@ -231,6 +231,17 @@ async def test_opens_within_a_minute() -> None:
         assert client.close_code != 1013
 
 
+async def test_a_session_taken_from_another_gateway_costs_as_much_as_a_new_one() -> None:
+    """Its whole log is read for it: who moves it to and fro is told to wait, and it counts where it is."""
+    limits = DoorLimits(opens_per_minute=2, sessions_per_address=1)
+    async with door(limits=limits) as here, door(here.bus, "gateway-b", limits=limits) as there:
+        _, ready = await here.begin()
+        back = {"session": ready.session, "ticket": ready.ticket}
+        assert await refused(there, **back) == ""
+        assert await refused(there) == "too_many"  # that one is theirs there, now
+        assert [await refused(one, **back) for one in (here, there)] == ["", "too_many"]
+
+
 async def test_rooms_joined_within_a_minute() -> None:
     """Sending the agent into LiveKit rooms counts as opening does; a room that can't be is refused, not another one joined."""
     asked = []

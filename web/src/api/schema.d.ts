@@ -73,7 +73,7 @@ export interface paths {
         };
         /**
          * Ready
-         * @description 503, and which part is missing, while it can't work.
+         * @description 503, and which part is missing, while it can't work; why that is, its own log says, and the page at HEALTH_PORT.
          */
         get: operations["ready_ready_get"];
         put?: never;
@@ -2963,8 +2963,8 @@ export interface components {
         };
         /**
          * Signed
-         * @description `ticket`: to be sent as `Authorization: Bearer TICKET`, or `?ticket=` where no header can be; good for `expires_in`
-         *     seconds, and for as long as its key is there.
+         * @description `ticket`: to be sent as `Authorization: Bearer TICKET`; `sound`: as `?ticket=` in the addresses of sessions' sound, for
+         *     players, which send no header: it opens nothing else. Good for `expires_in` seconds, and for as long as their key is there.
          */
         Signed: {
             /** Expires In */
@@ -2976,6 +2976,8 @@ export interface components {
              * @enum {string}
              */
             role: "caller" | "operator" | "admin";
+            /** Sound */
+            sound: string;
             /** Ticket */
             ticket: string;
         };
