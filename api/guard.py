@@ -22,6 +22,7 @@ from schemas.process.origins import Origins, pages_of
 
 _LOOKS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _UNCOUNTED = ("/health", "/ready")
+_LOGIN = "/v1/login"
 _TOGETHER = ("/v1/", "/token", "/api/token")
 """What is counted by all processes together; the rest costs little."""
 
@@ -112,7 +113,7 @@ class Guard:
             headers.setdefault(name, value)
         status = message["status"]
         self._house.figures.answered(request.scope, status, time.monotonic() - began)
-        if status == 401 and ("Authorization" in request.headers or "ticket" in request.query_params):
+        if status == 401 and ("Authorization" in request.headers or "ticket" in request.query_params or path == _LOGIN):
             try:
                 await self._house.limits.spend(f"address {request.state.address}", WRONG)
             except Problem:

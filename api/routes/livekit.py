@@ -11,6 +11,7 @@ from api.choice import choosable
 from api.house import Anyhow, House
 from api.livekit.entry import Entry, Person, agent_asked_for, entry_of, public_url
 from api.livekit.fields import Attributes, Line, RoomName, Text, a_persons
+from api.livekit.webhooks import Notices
 from api.routes._livekit_here import LiveKitHere
 from api.times import iso
 from schemas.access.livekit import Access
@@ -107,7 +108,8 @@ class Status(BaseModel):
 @router.get("/v1/livekit/status")
 async def status(who: Caller, livekit: LiveKitHere, house: Anyhow) -> Status:
     """Whether LiveKit answers, and what a token is given for when nothing is asked for. 503 livekit_off: there is none."""
-    settings, notices = house.settings, house.livekit_notices
+    settings = house.settings
+    notices = house.livekit_notices if who.may("operator") else Notices()
     problem = await house.livekit_look.look(livekit)
     return Status(
         url=public_url(settings),

@@ -192,12 +192,19 @@ async def test_limits_are_a_keys_too(client: httpx2.AsyncClient, house: House) -
     assert told.count(200) <= 12
 
 
+@pytest.mark.parametrize("where", ["header", "login"])
 @pytest.mark.parametrize("settings", settled(api_requests_per_minute=600))
-async def test_guesses_cost_more(client: httpx2.AsyncClient, house: House) -> None:
+async def test_guesses_cost_more(client: httpx2.AsyncClient, house: House, where: str) -> None:
     """Who shows wrong keys is soon told to wait."""
     await made(house, "caller")
-    wrong = bearer("antiphon_00000000_" + "x" * 43)
-    told = [(await client.get("/v1/me", headers=wrong)).status_code for _ in range(100)]
+    wrong = "antiphon_00000000_" + "x" * 43
+
+    async def guess() -> httpx2.Response:
+        if where == "login":
+            return await client.post("/v1/login", json={"key": wrong})
+        return await client.get("/v1/me", headers=bearer(wrong))
+
+    told = [(await guess()).status_code for _ in range(100)]
     assert set(told) == {401, 429}
     assert told.count(401) < 50
 
@@ -238,7 +245,7 @@ async def test_limits_hold_without_a_log() -> None:
 
 
 async def test_operators_deeds_are_recorded(client: httpx2.AsyncClient, house: House) -> None:
-    """Who, what, to what, when, with what came of it; a look is no deed, nor what callers do, or are refused; no secret is kept."""
+    """Who, what, to what, when, with what came of it; a look is no deed, nor what callers do or are refused; no secrets."""
     admin = await made(house, "admin", "ann")
     added = (await client.post("/v1/keys", json=NEW, headers=bearer(admin))).json()
     await client.get("/v1/keys", headers=bearer(admin))

@@ -12,6 +12,7 @@ import pytest
 
 from api.house import House
 from api.livekit import webhooks
+from tests.api.access.test_gate import bearer, made
 from tests.api.livekit.conftest import SECRET
 
 PATH = "/v1/livekit/webhook"
@@ -36,12 +37,16 @@ async def post(client: httpx2.AsyncClient, what: bytes, authorization: str | Non
 
 
 @pytest.mark.parametrize("prefix", ["", "Bearer "])
-async def test_what_livekit_posts_is_counted_and_shown(client: httpx2.AsyncClient, prefix: str) -> None:
-    """A signed notice is taken, and the status tells of it; LiveKit sends it again when our answer got lost: it counts once."""
+async def test_what_livekit_posts_is_counted_and_shown(client: httpx2.AsyncClient, house: House, prefix: str) -> None:
+    """A signed notice is taken, and the status tells operators of it; LiveKit sends it again when our answer got lost: it counts
+    once. When others talk is no caller's business."""
     for _ in range(2):
         assert (await post(client, body(), prefix + signature(body()))).status_code == 204
     shown = (await client.get("/v1/livekit/status")).json()["webhooks"]
     assert shown == {"counts": {"room_started": 1}, "last": "room_started", "last_at": "2026-09-21T14:13:20.000Z"}
+    caller = bearer(await made(house, "caller"))
+    shown = (await client.get("/v1/livekit/status", headers=caller)).json()["webhooks"]
+    assert shown == {"counts": {}, "last": "", "last_at": None}
 
 
 FORGED = {

@@ -3,6 +3,7 @@ import { doneInWords } from "@/access/deeds";
 import { isSignedIn, type Me, may } from "@/access/me";
 import { keepRenewing, keepSigned, renewalIn, signOut } from "@/access/ticket";
 import { ticket } from "@/api/client";
+import { loadable } from "@/console/session/data/read";
 import openapi from "../../../api/openapi.json";
 
 const ME: Me = {
@@ -86,4 +87,11 @@ test("while the API is away it is tried again; who signs out has nothing renewed
   await vi.advanceTimersByTimeAsync(3_600_000);
   expect(asked.length).toBe(2);
   stop();
+});
+
+test("in addresses stands the ticket that opens nothing but sound", () => {
+  keepSigned({ ticket: "first", sound: "s1", expires_in: 3_600 });
+  expect(loadable("/v1/sessions/a/audio.wav?version=2")).toMatch(/audio\.wav\?version=2&ticket=s1$/);
+  signOut();
+  expect(loadable("/v1/sessions/a/audio.wav")).toMatch(/audio\.wav$/);
 });
