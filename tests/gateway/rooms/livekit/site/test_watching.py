@@ -83,8 +83,8 @@ async def test_a_room_made_anew_keeps_its_session(mortal: Site) -> None:
     again = await site.person("lobby", "ann-again")
     await until(lambda: session_of(again), "the agent", 20)
     await site.looks(gateway, 3)
-    assert session_of(again) == session
-    assert len(agents(again)) == 1
+    # a join that took too long for whoever asked may be in the room for a moment, and puts out the one before it
+    await until(lambda: [one.attributes.get("antiphon.session") for one in agents(again)] == [session], "that agent")
     assert list(gateway.engine.sessions) == [session]
 
 
