@@ -247,7 +247,7 @@ async def test_who_can_be_read_is_listed_though_the_log_fails(client: httpx2.Asy
     bus.failing.clear()
     await house.sessions.look()
     assert await _names(client) == ["good", "bad"]
-    assert bus.reads == ["bad", "good", "bad"]
+    assert sorted(bus.reads) == ["bad", "bad", "good"]
 
 
 async def test_nobody_waits_for_a_long_list(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,7 +300,7 @@ async def test_what_somebody_reads_holds_up_no_row(client: httpx2.AsyncClient, h
 async def test_a_hiccup_loses_no_row(client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be read while the log was away is read when it is back, whether it had ended before we came or since."""
     monkeypatch.setattr(index, "_OFTEN", 0.0)
-    await keep(house, "before", golden("plain"))
+    await (await open_session(house, "before")).close()
     await house.sessions.look()
     bus = troubled(house)
     bus.failing = {"before": BusUnavailable("loading"), "since": BusUnavailable("loading")}
@@ -341,15 +341,14 @@ async def test_who_ends_twice_counts_once(
     monkeypatch.setattr(index, "MOST_CLOSED", 2)
     first, second = await open_session(house, "s1"), await open_session(house, "s2")
     assert isinstance(house.bus, MemoryBus)
+    await house.sessions.look()
     saved = house.bus.save()
-    for session in (second, second, first):
-        await house.sessions.look()
-        await session.close()
-        await house.sessions.look()
-        if session is second:
-            assert await _names(client, "?state=closed") == ["s2"]
-            saved, lost = house.bus.save(), saved
-            house.bus.restore(lost)
+    await second.close()
+    await house.sessions.look()
     house.bus.restore(saved)
     await house.sessions.look()
+    assert await _names(client, "?state=closed") == []
+    for session in (second, first):
+        await session.close()
+        await house.sessions.look()
     assert await _names(client, "?state=closed") == ["s2", "s1"]
