@@ -1,7 +1,6 @@
 """All sessions as rows, in memory: open ones are followed, closed ones read once, and whoever watches is told what changed."""
 
 import asyncio
-import contextlib
 import json
 import logging
 from bisect import bisect_left, insort
@@ -228,9 +227,13 @@ class Index:
             if entry is None or session in self._stories:
                 continue
             began = clock()
-            with contextlib.suppress(Problem):  # whoever asks for it is told
+            try:
                 if await self._stories.ahead(session, entry.told.seq) is not None:
                     await self._stories.page(session, 0, CHUNK, asked=False)  # as whoever opens it asks for them
+            except BusUnavailable:
+                raise
+            except Exception as error:  # whoever asks for it is told
+                log.info("session %s is not read ahead: %r", session, error)
             await asyncio.sleep(_PAUSES * (clock() - began))
 
     def _is_open(self, name: str) -> bool:

@@ -20,7 +20,7 @@ from schemas.session.state import SessionState
 PAGE = 25
 """Events that are read, decoded and folded in one go: two milliseconds of the loop each."""
 _AT_ONCE, _UNASKED = 3, 2
-"""Goes between two breaths of the loop; of these so many at most for what nobody has asked for, and for what somebody follows."""
+"""Goes between two breaths of the loop; of these so many at most for what nobody has asked for, as many for what is followed."""
 _KEPT, _EVENTS_KEPT, _BYTES_KEPT = 1_000, 150_000, 64 << 20
 _SCANNED = 2_000
 """Events that are looked at for one page of some types."""
@@ -181,7 +181,7 @@ class Stories:
 
     async def _go_on_aside(self, session: str, kept: _Kept, at: Micros | None = None) -> None:
         """Where nobody waits for the answer. `at`: of the last event, if it is known."""
-        if kept.lock.locked():  # others may have the slot while somebody else reads this one
+        if kept.lock.locked():  # the slot is for others while somebody else reads this one
             async with kept.lock:
                 pass
         try:

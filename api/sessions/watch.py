@@ -40,7 +40,7 @@ class Sessions:
         await self.index.look(await self._moved())
         self.index.tell()
 
-    async def follow(self) -> None:
+    async def _follow(self) -> None:
         """The same, again and again: events are told at once, however long the list takes; rows together."""
         moved = await self._moved()
         if self._listing is None or self._listing.done():
@@ -74,7 +74,7 @@ class Sessions:
     async def run(self) -> None:
         self._tasks.spawn(_again(self._read_stored, lambda: _IDLE), "stored sessions")
         try:
-            await _again(self.follow, lambda: _FOLLOWED if len(self.streams) else _IDLE)
+            await _again(self._follow, lambda: _FOLLOWED if len(self.streams) else _IDLE)
         finally:
             await self._tasks.aclose()
 

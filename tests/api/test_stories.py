@@ -20,9 +20,13 @@ async def _long(house: House, name: str, events: int) -> Growing:
     return session
 
 
-async def test_what_has_no_room_is_not_read_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two live sessions that don't fit in together, each look reads what is new, and no more."""
+async def test_what_has_no_room_is_not_read_again(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two live sessions that don't fit in together, each look reads what is new, and no more; what was asked for stays."""
     monkeypatch.setattr(stories, "_EVENTS_KEPT", 300)
+    await open_session(house, "asked")
+    await client.get("/v1/sessions/asked")
     sessions = [await _long(house, name, 200) for name in ("s1", "s2")]
     await house.sessions.look()
     bus = troubled(house)
@@ -32,6 +36,7 @@ async def test_what_has_no_room_is_not_read_again(house: House, monkeypatch: pyt
         bus.reads.clear()
         await house.sessions.look()
         assert sorted(bus.reads) == ["s1", "s2"]
+        assert "asked" in house.sessions.stories
 
 
 async def test_a_long_session_makes_nothing_give_way(
