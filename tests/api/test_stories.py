@@ -29,6 +29,7 @@ async def test_what_has_no_room_is_not_read_again(
     await client.get("/v1/sessions/asked")
     sessions = [await _long(house, name, 200) for name in ("s1", "s2")]
     await house.sessions.look()
+    assert [session.name in house.sessions.stories for session in sessions] == [False, True]  # the latest has the room
     bus = troubled(house)
     for _ in range(3):
         for session in sessions:
@@ -37,6 +38,23 @@ async def test_what_has_no_room_is_not_read_again(
         await house.sessions.look()
         assert sorted(bus.reads) == ["s1", "s2"]
         assert "asked" in house.sessions.stories
+
+
+async def test_what_gave_way_is_not_read_again(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live session whose story was let go is listed with what is new in it, though there is room again."""
+    monkeypatch.setattr(stories, "_EVENTS_KEPT", 300)
+    session = await _long(house, "s1", 200)
+    await house.sessions.look()
+    await _long(house, "asked", 200)
+    await client.get("/v1/sessions/asked")
+    bus = troubled(house)
+    del bus._log[bus.partition("asked")].sessions["asked"]
+    assert (await client.get("/v1/sessions/asked")).status_code == 404
+    await session.publish(ParticipantJoined(participant="ann"))
+    await house.sessions.look()
+    assert bus.reads == ["s1"]
 
 
 async def test_a_long_session_makes_nothing_give_way(
