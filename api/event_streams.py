@@ -44,10 +44,11 @@ class Bell:
     """Wakes all who wait, some at a time, so that five hundred of them don't hold the loop at once."""
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: dict[asyncio.Future[None], None] = {}
+        """In the order in which they came."""
 
     def ring(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = [*self._waiting], {}
         self._wake(waiting)
 
     def _wake(self, waiting: list[asyncio.Future[None]]) -> None:
@@ -60,13 +61,14 @@ class Bell:
     async def wait(self, seconds: float) -> bool:
         """Until it rings, or False after `seconds`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        self._waiting[future] = None
         try:
             async with asyncio.timeout(seconds):
                 await future
         except TimeoutError:
-            self._waiting = [one for one in self._waiting if one is not future]
             return False
+        finally:
+            self._waiting.pop(future, None)
         return True
 
 

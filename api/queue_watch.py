@@ -33,30 +33,35 @@ class QueueWatch:
         self._clock = clock
         self._looking = asyncio.Lock()
         self._done: deque[tuple[float, dict[Stage, int]]] = deque()
-        self._last: tuple[float, Look] | None = None
+        self._last: tuple[float, Look | BusError] | None = None
 
     async def latest(self, bus: Overseeing) -> Look:
         """As it is, or was less than a second ago. BusError."""
+        found = await self._latest(bus)
+        if isinstance(found, BusError):
+            raise found.with_traceback(None)  # the same one for all: it would grow with each
+        return found
+
+    async def _latest(self, bus: Overseeing) -> Look | BusError:
         async with self._looking:
             now = self._clock()
             if self._last is None or now - self._last[0] >= EVERY:
-                stages = await bus.stages()
-                self._last = (now, Look(time.time(), stages, self._rates(stages, now)))
+                try:
+                    stages = await bus.stages()
+                    self._last = (now, Look(time.time(), stages, self._rates(stages, now)))
+                except BusError as error:
+                    self._last = (self._clock(), error)  # it may have taken long to fail
             return self._last[1]
 
     async def each(self, bus: Overseeing) -> AsyncIterator[Look | BusError]:
         """For ever, a look a second; or why there is none."""
-        told: Look | None = None
+        told: Look | BusError | None = None
         while True:
-            wait = EVERY
-            try:
-                look = await self.latest(bus)
-                if look is not told:
-                    yield look
-                told = look
-                wait = EVERY - (self._clock() - self._last[0]) if self._last else EVERY
-            except BusError as error:
-                yield error
+            look = await self._latest(bus)
+            if look is not told:
+                yield look
+            told = look
+            wait = EVERY - (self._clock() - self._last[0]) if self._last else EVERY
             await asyncio.sleep(max(0.02, wait))
 
     def _rates(self, stages: Sequence[StageSeen], now: float) -> dict[Stage, float]:

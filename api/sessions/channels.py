@@ -1,17 +1,20 @@
 """The events of sessions that somebody follows, as they are added to their stories, told to all who do."""
 
-import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from api.event_streams import COMMENT, HEARTBEAT, Ring, message
 from api.problems import Problem
 from api.sessions.shapes import Rewound
-from api.sessions.stories import Stories
+from api.sessions.stories import Stories, all_done
 from api.sessions.story import Story
 from api.sessions.told_events import CHUNK, event_json
 from schemas.clock import Micros
+from schemas.errors import BusUnavailable
 from schemas.events import Event
+
+log = logging.getLogger("antiphon.api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,14 @@ def _is_number(text: str) -> bool:
 
 class Channel:
     """One session's events as they come. `survivals`: each time that the log lost its tail meanwhile, its last event that was
-    left."""
+    left; `broken`: it can't go on, though its session does."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
         self.ring = Ring(story.state.seq)
         self.readers = 0
         self.survivals: list[int] = []
-        self._gone = False
+        self.broken = self._gone = False
 
     @property
     def over(self) -> bool:
@@ -66,6 +69,10 @@ class Channel:
 
     def end(self) -> None:
         self._gone = True
+        self.ring.bell.ring()
+
+    def break_off(self) -> None:
+        self.broken = True
         self.ring.bell.ring()
 
     def knows(self, place: Place) -> bool:
@@ -91,7 +98,7 @@ class Channels:
     async def catch_up(self, moved: Mapping[str, Micros]) -> None:
         """What the log has since, to all who read it. `moved`: the last event's moment of each session that is open."""
         due = [(name, channel) for name, channel in self._open.items() if not channel.over]
-        await asyncio.gather(*(self._go_on(name, channel, moved.get(name)) for name, channel in due))
+        await all_done(self._go_on(name, channel, moved.get(name)) for name, channel in due)
 
     async def _go_on(self, session: str, channel: Channel, at: Micros | None) -> None:
         try:
@@ -99,12 +106,35 @@ class Channels:
                 await self._stories.told(session)
             else:
                 await self._stories.if_kept(session, at)
-        except Problem:
-            channel.end()
+        except BusUnavailable:
+            raise
+        except Problem as problem:
+            if problem.status == 404:
+                channel.end()
+            else:
+                self._break_off(session, channel)
+        except Exception:
+            log.exception("session %s can't be followed", session)
+            self._break_off(session, channel)
+
+    def _break_off(self, session: str, channel: Channel) -> None:
+        """Its readers are let go, and hear why when they come back."""
+        if self._open.get(session) is channel:
+            self._close(session, channel)
+        channel.break_off()
+
+    def _close(self, session: str, channel: Channel) -> None:
+        del self._open[session]
+        self._stories.unfollow(session, channel)
 
     async def follow(self, session: str, place: Place) -> AsyncGenerator[bytes, None]:
-        """Messages from after `place` on, until the session has ended. Problem 404: there is no such session."""
-        await self._stories.exists(session)
+        """Messages from after `place` on, until the session has ended. Problem 404: there is no such session; 500: it can't be
+        read."""
+        channel = self._open.get(session)
+        if channel is not None and channel.knows(place):
+            await self._stories.exists(session)
+        else:  # another process may have told them more than we have read
+            await self._stories.told(session)
         return self._messages(session, place)
 
     async def _messages(self, session: str, place: Place) -> AsyncGenerator[bytes, None]:
@@ -131,13 +161,14 @@ class Channels:
                 elif channel.over:
                     yield message("end", b"{}")
                     return
+                elif channel.broken:
+                    return
                 elif not await channel.ring.bell.wait(HEARTBEAT):
                     yield COMMENT
         finally:
             channel.readers -= 1
             if not channel.readers and self._open.get(session) is channel:
-                del self._open[session]
-                self._stories.unfollow(session, channel)
+                self._close(session, channel)
 
     async def _channel(self, session: str) -> Channel:
         """The one that is read already, or a new one. Another's reader is not told the story again."""

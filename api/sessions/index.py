@@ -1,24 +1,23 @@
 """All sessions as rows, in memory: open ones are followed, closed ones read once, and whoever watches is told what changed."""
 
 import asyncio
-import contextlib
 import json
 import logging
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from heapq import nsmallest
 from typing import Literal, Protocol
 
 from api.event_streams import COMMENT, HEARTBEAT, Ring, message
 from api.problems import Problem
 from api.sessions.shapes import row_of
-from api.sessions.stories import Reader, Stories
+from api.sessions.stories import Reader, Stories, all_done
 from api.sessions.told_events import CHUNK
 from schemas.bus import Reading, Watching
 from schemas.clock import Micros
-from schemas.errors import EventError
+from schemas.errors import BusUnavailable, EventError
 from schemas.session.fold import FOLD_VERSION, load
 from schemas.session.summary import Answer, Summary, Telling
 
@@ -38,7 +37,7 @@ _ROWS_AT_ONCE = 200
 
 
 class Followed(Reading, Watching, Protocol):
-    """The log, as far as the index reads it."""
+    """The log, as far as sessions are told from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +125,6 @@ class Index:
         """Stored sessions that were not looked at yet."""
         return len(self._stored)
 
-    def get(self, session: str) -> Summary | None:
-        entry = self._entries.get(session)
-        return entry.told if entry is not None else None
-
     def page(self, wanted: Wanted, limit: int, cursor: str) -> tuple[list[bytes], str | None]:
         """Rows as JSON, those that began last first, and where to go on. Problem: the cursor is none of ours."""
         rows: list[bytes] = []
@@ -185,24 +180,26 @@ class Index:
 
     # ── following ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def look(self, *, tell: bool = True) -> dict[str, Micros]:
-        """What moved since the last look; answers the open sessions, each with its last event's moment. `tell`: those who watch,
-        now; else what changed is told with what changes next. BusError."""
+    async def moved(self) -> dict[str, Micros]:
+        """The open sessions, each with its last event's moment. BusError."""
+        return {one.session: one.at for one in await self._log.touched("open", MOST_OPEN)}
+
+    async def look(self, moved: Mapping[str, Micros]) -> None:
+        """Read what `moved` since the last look. BusError."""
         now = asyncio.get_running_loop().time()
-        moved = {one.session: one.at for one in await self._log.touched("open", MOST_OPEN)}
         due = [name for name, at in moved.items() if self._is_due(name, at, now)]
         if len(moved) < MOST_OPEN:
             due += [n for n, entry in self._entries.items() if entry.telling is not None and n not in moved]
+        closed_since = self._closed_since
         if now - self._looked_closed >= _OFTEN:
             self._looked_closed = now
-            due += await self._newly_closed()
-        await asyncio.gather(*(self._enter(name, self._told(name, moved.get(name))) for name in dict.fromkeys(due)))
+            closed, closed_since = await self._newly_closed()
+            due += closed
+        await all_done(self._enter(name, self._told(name, moved.get(name))) for name in dict.fromkeys(due))
+        self._closed_since = closed_since  # not before: who could not be read is asked for again
         if now - self._swept >= _SELDOM:
             self._swept = now
             await self._sweep()
-        if tell:
-            self._tell()
-        return moved
 
     def _is_due(self, name: str, at: Micros, now: float) -> bool:
         entry = self._entries.get(name)
@@ -210,27 +207,33 @@ class Index:
             return name not in self._unreadable
         return entry.told.at != at and now - entry.read_at >= _OFTEN
 
-    async def _newly_closed(self) -> list[str]:
+    async def _newly_closed(self) -> tuple[list[str], Micros]:
+        """And since when to ask for others."""
         since = self._closed_since
         closed = await self._log.touched("closed", MOST_CLOSED, since or Micros(0))
-        self._closed_since = max([since or Micros(0), *(one.at for one in closed)])
+        latest = max([since or Micros(0), *(one.at for one in closed)])
         fresh = [one.session for one in closed if one.session not in self._unreadable and self._is_open(one.session)]
         if since is not None:
-            return fresh
+            return fresh, latest
+        self._closed_since = latest
         self._stored.extend(fresh)
-        return []
+        return [], latest
 
     async def tell_ahead(self) -> None:
         """The stories of what had ended before we came, the latest first, while there is room; with rests, for nobody waits."""
         clock = asyncio.get_running_loop().time
         for _, session in self._order[::-1]:
-            if session in self._stories:
+            entry = self._entries.get(session)
+            if entry is None or session in self._stories:
                 continue
             began = clock()
-            with contextlib.suppress(Problem):  # whoever asks for it is told
-                if await self._stories.ahead(session) is None:
-                    return
-                await self._stories.page(session, 0, CHUNK)  # its events, as whoever opens it asks for them
+            try:
+                if await self._stories.ahead(session, entry.told.seq) is not None:
+                    await self._stories.page(session, 0, CHUNK, asked=False)  # as whoever opens it asks for them
+            except BusUnavailable:
+                raise
+            except Exception as error:  # whoever asks for it is told
+                log.info("session %s is not read ahead: %r", session, error)
             await asyncio.sleep(_PAUSES * (clock() - began))
 
     def _is_open(self, name: str) -> bool:
@@ -240,28 +243,39 @@ class Index:
     async def read_stored(self) -> None:
         """What had ended before we came, the latest first."""
         while self._stored:
-            session = self._stored.popleft()
+            session = self._stored[0]
             await self._enter(session, self._told_stored(session))
+            self._stored.popleft()  # not before: while the log is away it stays
             if len(self._changed.rows) >= _ROWS_AT_ONCE:
-                self._tell()
-        self._tell()
+                self.tell()
+        self.tell()
 
     async def _enter(self, session: str, told: Awaitable[tuple[Telling, bool]]) -> None:
-        """`told`: and whether it is a kept story's."""
+        """`told`: and whether it is a kept story's. BusUnavailable; whatever else goes wrong with it concerns no other."""
         try:
             telling, shared = await told
+            if telling.state.seq == 0:
+                self._forget(session)
+            else:
+                self._put(session, telling, shared=shared)
+        except BusUnavailable:
+            raise
         except Problem as error:
             log.warning("%s", error)
-            self._unreadable.add(session)
-            self._forget(session)
-            return
-        if telling.state.seq == 0:
-            self._forget(session)
-        else:
-            self._put(session, telling, shared=shared)
+            self._leave_out(session)
+        except Exception:
+            log.exception("session %s can't be listed", session)
+            self._leave_out(session)
+
+    def _leave_out(self, session: str) -> None:
+        self._unreadable.add(session)
+        self._forget(session)
 
     async def _told(self, session: str, at: Micros | None) -> tuple[Telling, bool]:
-        story = await self._stories.if_kept(session, at) or await self._stories.ahead(session)
+        story = await self._stories.if_kept(session, at)
+        if story is None and session not in self._entries:  # an entry's telling goes on by itself
+            info = await self._log.info(session)
+            story = await self._stories.ahead(session, info.seq if info is not None else 0)
         return (story.telling, True) if story is not None else (await self._read(session), False)
 
     async def _told_stored(self, session: str) -> tuple[Telling, bool]:
@@ -305,6 +319,8 @@ class Index:
         over = told.ended_at is not None
         answers: Sequence[Answer] = tuple(telling.answers) if over else telling.answers
         entry = _Entry(told, row, answers, None if over else telling, shared, asyncio.get_running_loop().time())
+        if before is not None:
+            self._uncount(before)
         if before is not None and before.place != entry.place:
             self._out_of_order(before)
             before = None
@@ -323,9 +339,12 @@ class Index:
             self._out_of_order(entry)
             self._changed.rows.pop(session, None)
             self._changed.gone.append(session)
-            if entry.telling is None:
-                self._closed -= 1
-                self._answers -= len(entry.answers)
+            self._uncount(entry)
+
+    def _uncount(self, entry: _Entry) -> None:
+        if entry.telling is None:
+            self._closed -= 1
+            self._answers -= len(entry.answers)
 
     def _out_of_order(self, entry: _Entry) -> None:
         place = bisect_left(self._order, entry.place)
@@ -345,11 +364,11 @@ class Index:
                     return
 
     async def _sweep(self) -> None:
-        """Closed sessions whose log is gone: it lets the oldest go first."""
+        """Closed sessions whose log is gone: it lets go first of what ended first."""
         gone = True
         while gone:
-            closed = (name for _, name in self._order if self._entries[name].telling is None)
-            names = list(islice(closed, _OLDEST_ASKED))
+            closed = ((entry.told.at, name) for name, entry in self._entries.items() if entry.telling is None)
+            names = [name for _, name in nsmallest(_OLDEST_ASKED, closed)]
             infos = await asyncio.gather(*(self._log.info(name) for name in names))
             for name, info in zip(names, infos, strict=True):
                 if info is None:
@@ -358,7 +377,8 @@ class Index:
         if len(self._unreadable) > MOST_CLOSED:
             self._unreadable.clear()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Those who watch, what changed since they were told."""
         changed, self._changed = self._changed, _Changed()
         if not changed.rows and not changed.gone:
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Protocol
@@ -20,7 +20,7 @@ from schemas.session.state import SessionState
 PAGE = 25
 """Events that are read, decoded and folded in one go: two milliseconds of the loop each."""
 _AT_ONCE, _UNASKED = 3, 2
-"""Goes between two breaths of the loop; of these so many at most for what nobody has asked for."""
+"""Goes between two breaths of the loop; of these so many at most for what nobody has asked for, as many for what is followed."""
 _KEPT, _EVENTS_KEPT, _BYTES_KEPT = 1_000, 150_000, 64 << 20
 _SCANNED = 2_000
 """Events that are looked at for one page of some types."""
@@ -30,16 +30,16 @@ LONGEST_ID = 256
 class Reader:
     """Reads logs so that no more than a few chunks lie between two breaths of the loop, whoever asks for how much."""
 
-    def __init__(self, log: Reading, at_once: int = _AT_ONCE, page: int = PAGE) -> None:
+    def __init__(self, log: Reading, at_once: int = _AT_ONCE) -> None:
         self.log = log
-        self._chunks, self._page = asyncio.Semaphore(at_once), page
+        self._chunks = asyncio.Semaphore(at_once)
 
     async def each(
         self, session: str, after: int, work: Callable[[list[Event]], bool], wanted: int | None = None
     ) -> None:
         """Give `work` the events after `after`, page by page, until it says that it is done or there are no more; `wanted`: it
         will be done after so many. Problem: an event is of a version that isn't known here."""
-        size = min(self._page, wanted or self._page)
+        size = min(PAGE, wanted or PAGE)
         while True:
             async with self._chunks:
                 page = await self.read(session, after, size)
@@ -119,7 +119,8 @@ class Stories:
     """Stories by session, the latest used kept."""
 
     def __init__(self, log: Reading) -> None:
-        self.reader, self._unasked = Reader(log), asyncio.Semaphore(_UNASKED)
+        self.reader = Reader(log)
+        self._unasked, self._followed = asyncio.Semaphore(_UNASKED), asyncio.Semaphore(_UNASKED)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._events = self._bytes = 0
         """Of all that are kept."""
@@ -158,29 +159,46 @@ class Stories:
         if kept is None or not kept.story.times:
             return None
         if kept.story.state.at != at:
-            async with self._unasked, kept.lock:
-                if kept.story.state.at != at:
-                    await self._go_on(session, kept)
-            self._count(session, kept)
+            await self._go_on_aside(session, kept, at)
         return kept.story
 
-    async def ahead(self, session: str) -> Story | None:
+    async def ahead(self, session: str, events: int) -> Story | None:
         """The story of a session that nobody has asked for yet, so that whoever does need not wait; None where there is no room
-        for it. It is let go before all that were asked for. Problem: it can't be read."""
-        if len(self._kept) >= _KEPT - 1 or self._events >= _EVENTS_KEPT * 0.9 or self._bytes >= _BYTES_KEPT * 0.9:
+        for so many events. It is let go before all that were asked for. Problem: it can't be read."""
+        if (
+            len(self._kept) >= _KEPT - 1
+            or self._events + events > _EVENTS_KEPT * 0.9
+            or self._bytes >= _BYTES_KEPT * 0.9
+        ):
             return None
-        kept = self._keep(session)
-        self._kept.move_to_end(session, last=False)
-        async with self._unasked, kept.lock:
-            await self._go_on(session, kept)
-        self._count(session, kept)
+        kept = self._keep(session, asked=False)
+        self._events += events - kept.events  # the room is taken now, for others ask for some before this is read
+        kept.events = events
+        await self._go_on_aside(session, kept)
         if not kept.story.times:
             self._forget(session)
         return kept.story
 
-    def _keep(self, session: str) -> _Kept:
-        kept = self._kept.setdefault(session, _Kept(Story(session)))
-        self._kept.move_to_end(session)
+    async def _go_on_aside(self, session: str, kept: _Kept, at: Micros | None = None) -> None:
+        """Where nobody waits for the answer. `at`: of the last event, if it is known."""
+        if kept.lock.locked():  # the slot is for others while somebody else reads this one
+            async with kept.lock:
+                pass
+        try:
+            async with self._followed if kept.follower is not None else self._unasked, kept.lock:
+                if kept.story.state.at != at:
+                    await self._go_on(session, kept)
+        finally:
+            self._count(session, kept)
+
+    def _keep(self, session: str, *, asked: bool = True) -> _Kept:
+        """What was not asked for is the first to be let go."""
+        kept = self._kept.get(session)
+        if kept is None:
+            kept = self._kept[session] = _Kept(Story(session))
+            self._kept.move_to_end(session, last=asked)
+        elif asked:
+            self._kept.move_to_end(session)
         return kept
 
     async def _tell(self, session: str, kept: _Kept, info: SessionInfo) -> None:
@@ -256,10 +274,13 @@ class Stories:
         await self.reader.each(session, state.seq, go_on)
         return state
 
-    async def page(self, session: str, after: int, limit: int, types: Sequence[str] = ()) -> Page:
-        """Up to `limit` events with seq > `after`; `types`: only those, or whose type begins so ("transcript.")."""
+    async def page(
+        self, session: str, after: int, limit: int, types: Sequence[str] = (), *, asked: bool = True
+    ) -> Page:
+        """Up to `limit` events with seq > `after`; `types`: only those, or whose type begins so ("transcript."); `asked`: by
+        somebody, else it is read ahead of them."""
         info = await self.exists(session)
-        kept, most = self._keep(session), _SCANNED if types else limit
+        kept, most = self._keep(session, asked=asked), _SCANNED if types else limit
         if not self._is_beginning(kept, info, after + most):
             await self._tell(session, kept, info)
         last = len(kept.story.times) or info.seq
@@ -304,6 +325,13 @@ class Stories:
             await self.reader.each(session, first, add, wanted)
             self._count(session, kept)
         return chunk
+
+
+async def all_done(work: Iterable[Awaitable[None]]) -> None:
+    """Each to its end, whatever becomes of the others; then the first error."""
+    for error in await asyncio.gather(*work, return_exceptions=True):
+        if error is not None:
+            raise error
 
 
 def surviving(before: Sequence[int], now: Sequence[int]) -> int:

@@ -1,5 +1,6 @@
 """Sessions for the API's tests: golden ones, and ones that grow."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,3 +64,29 @@ async def open_session(
     claimed = await house.bus.open(session, "gw1", "r", [started, *joined])
     assert claimed.receipt.outcome is Outcome.OK, claimed
     return Growing(house.bus, session)
+
+
+class Troubled(MemoryBus):
+    """Reading of the sessions in `failing` raises their error; of those in `held` it waits until `goes_on`."""
+
+    failing: dict[str, Exception]
+    held: set[str]
+    goes_on: asyncio.Event
+    reads: list[str]
+
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+        self.reads.append(session)
+        if session in self.failing:
+            raise self.failing[session]
+        if session in self.held:
+            await self.goes_on.wait()
+        return await super().read(session, after, count)
+
+
+def troubled(house: House) -> Troubled:
+    """The house's log, which from now on fails where it is told to."""
+    bus = house.bus
+    bus.__class__ = Troubled
+    assert isinstance(bus, Troubled)
+    bus.failing, bus.held, bus.goes_on, bus.reads = {}, set(), asyncio.Event(), []
+    return bus

@@ -1,14 +1,19 @@
 """A session's events as they come."""
 
 import asyncio
+import json
 
 import pytest
 
+from api.event_streams import Bell
 from api.house import House
+from api.sessions.channels import Place
+from api.sessions.watch import Sessions
+from schemas.errors import FutureEvent
 from schemas.events import ParticipantJoined
 from schemas.log import MemoryBus
-from tests.api.listening import listening
-from tests.api.sessions import XSS, golden, keep, open_session
+from tests.api.listening import Listening, listening
+from tests.api.sessions import XSS, golden, keep, open_session, troubled
 
 
 async def test_events_come_as_they_are_appended(house: House) -> None:
@@ -134,3 +139,84 @@ async def test_a_stream_of_nobody(house: House) -> None:
     async with listening(house, "/v1/sessions/nobody/events/stream") as reader:
         pass
     assert reader.status == 404
+
+
+async def test_who_was_told_more_elsewhere_goes_on(house: House) -> None:
+    """An event that another process has told, and that isn't read here yet, is no lost one."""
+    session = await open_session(house, "s1")
+    elsewhere = Sessions(house.bus)
+    async with listening(house, "/v1/sessions/s1/events/stream") as first:
+        await first.next("event")
+        await session.publish(ParticipantJoined(participant="bob"))
+        story = await elsewhere.stories.told("s1")
+        last = str(Place(story.state.seq, story.state.at))
+        async with listening(house, "/v1/sessions/s1/events/stream", last_event_id=last) as second:
+            assert (await first.next("event")).data["seq"] == 2
+            await session.publish(ParticipantJoined(participant="ann"))
+            await house.sessions.look()
+            heard = await second.next("event", "rewound")
+            assert (heard.kind, heard.data.get("seq")) == ("event", 3)
+
+
+async def test_what_cannot_be_read_is_no_end(house: House) -> None:
+    """Readers are let go without that word; who comes back is told why, and goes on as soon as it can be read."""
+    session = await open_session(house, "s1")
+    bus = troubled(house)
+    async with listening(house, "/v1/sessions/s1/events/stream") as reader:
+        last = (await reader.next("event")).id
+        await session.publish(ParticipantJoined(participant="bob"))
+        bus.failing["s1"] = FutureEvent("event 2: no type 'x.y' is known here")
+        await house.sessions.look()
+        await _ended(reader)
+        assert b"event: end" not in reader.body
+    async with listening(house, "/v1/sessions/s1/events/stream", last_event_id=last) as refused:
+        pass
+    assert (refused.status, json.loads(refused.body)["code"]) == (500, "unreadable")
+    bus.failing.clear()
+    async with listening(house, "/v1/sessions/s1/events/stream", last_event_id=last) as reader:
+        assert (await reader.next("event", "rewound")).data["seq"] == 2
+
+
+async def test_one_feed_that_breaks_ends_no_other(house: House) -> None:
+    """Whatever goes wrong with one session's events, those of the others come."""
+    sessions = [await open_session(house, name) for name in ("bad", "good")]
+    async with (
+        listening(house, "/v1/sessions/bad/events/stream") as bad,
+        listening(house, "/v1/sessions/good/events/stream") as good,
+    ):
+        await bad.next("event")
+        await good.next("event")
+        troubled(house).failing["bad"] = KeyError("turn")
+        for session in sessions:
+            await session.publish(ParticipantJoined(participant="bob"))
+        await house.sessions.look()
+        assert (await good.next("event")).data["seq"] == 2
+        await _ended(bad)
+
+
+async def test_a_log_that_is_gone_is_an_end(house: House) -> None:
+    """Nothing comes of it any more."""
+    assert isinstance(house.bus, MemoryBus)
+    empty = house.bus.save()
+    await open_session(house, "s1")
+    async with listening(house, "/v1/sessions/s1/events/stream") as reader:
+        await reader.next("event")
+        house.bus.restore(empty)
+        await house.sessions.look()
+        assert (await reader.next("end")).data == {}
+
+
+async def _ended(reader: Listening) -> None:
+    async with asyncio.timeout(5):
+        while not reader.ended:
+            await asyncio.sleep(0)
+
+
+async def test_a_bell_forgets_who_left() -> None:
+    """Nothing is kept of a reader that was let go, or that waited in vain, though it never rings."""
+    bell = Bell()
+    waiting = asyncio.create_task(bell.wait(60))
+    assert not await bell.wait(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert not bell._waiting

@@ -127,6 +127,29 @@ async def test_at_the_end_who_watches_is_let_go(house: House) -> None:
     assert reader.ended
 
 
+async def test_a_log_that_is_away_is_asked_once_a_second() -> None:
+    """However many wait, they hear of it together, and nobody asks again at once, long as it took to fail."""
+    clock = Clock()
+
+    class Away(MemoryBus):
+        looks = 0
+
+        async def stages(self) -> list[StageSeen]:
+            self.looks += 1
+            await asyncio.sleep(0)
+            clock.time += 2.5
+            raise BusUnavailable("gone")
+
+    bus, watch = Away(), QueueWatch(clock)
+    heard = await asyncio.gather(*(watch.latest(bus) for _ in range(10)), return_exceptions=True)
+    heard += [await anext(watch.each(bus))]
+    assert ({str(one) for one in heard}, bus.looks) == ({"gone"}, 1)
+    clock.time += queue_watch.EVERY
+    with pytest.raises(BusUnavailable):
+        await watch.latest(bus)
+    assert bus.looks == 2
+
+
 # ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from api.house import House
 from api.sessions import index
+from schemas.errors import BusError, BusUnavailable
 from schemas.events import ParticipantJoined, TurnCommitted
 from schemas.log import MemoryBus
 from tests.api.listening import listening
-from tests.api.sessions import XSS, golden, keep, open_session
+from tests.api.sessions import XSS, golden, keep, open_session, troubled
 
 
 async def _names(client: httpx2.AsyncClient, query: str = "") -> list[str]:
@@ -96,7 +97,7 @@ async def test_a_session_that_ends_is_listed_as_closed(client: httpx2.AsyncClien
     short = await open_session(house, "s2")
     await short.close()
     await house.sessions.look()
-    await house.sessions.index.look()
+    await house.sessions.look()
     assert await _names(client, "?state=open") == []
 
 
@@ -207,3 +208,154 @@ async def test_one_broken_log_does_not_hide_the_others(client: httpx2.AsyncClien
     await session.publish(ParticipantJoined(participant="ann"), TurnCommitted(turn=1, why="greeting"))
     await house.sessions.look()
     assert await _names(client) == ["s1"]
+
+
+@pytest.mark.parametrize("error", [BusError("the log refused a command: WRONGTYPE"), KeyError("turn")])
+async def test_whatever_goes_wrong_with_one_concerns_no_other(
+    client: httpx2.AsyncClient, house: House, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session that can't be told is left out; the rows of others go on, and so do their events."""
+    monkeypatch.setattr(index, "_OFTEN", 0.0)
+    bad, good = await open_session(house, "bad"), await open_session(house, "good")
+    await house.sessions.look()
+    async with (
+        listening(house, "/v1/sessions/stream") as rows,
+        listening(house, "/v1/sessions/good/events/stream?after=1") as events,
+    ):
+        await rows.next("rows")
+        troubled(house).failing["bad"] = error
+        for session in (bad, good):
+            await session.publish(ParticipantJoined(participant="bob"))
+        await house.sessions.look()
+        told = (await rows.next("rows")).data
+        assert ([row["session"] for row in told["changed"]], told["gone"]) == (["good"], ["bad"])
+        assert (await events.next("event")).data["seq"] == 2
+    assert await _names(client) == ["good"]
+
+
+async def test_who_can_be_read_is_listed_though_the_log_fails(client: httpx2.AsyncClient, house: House) -> None:
+    """Where it was away for one of them, the others were read to their ends when that is said; and then that one is, too."""
+    for name in ("bad", "good"):
+        await open_session(house, name)
+    bus = troubled(house)
+    bus.failing["bad"] = BusUnavailable("loading")
+    bus.held.add("good")
+    looking = asyncio.create_task(house.sessions.look())
+    while len(bus.reads) < 2:
+        await asyncio.sleep(0)
+    for _ in range(20):  # rounds of the loop, in which an error comes through everything
+        await asyncio.sleep(0)
+    assert not looking.done()
+    bus.goes_on.set()
+    with pytest.raises(BusUnavailable):
+        await looking
+    assert await _names(client) == ["good"]
+    bus.failing.clear()
+    await house.sessions.look()
+    assert await _names(client) == ["good", "bad"]
+    assert sorted(bus.reads) == ["bad", "bad", "good"]
+
+
+async def test_nobody_waits_for_a_long_list(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While some sessions are still being read, events of another are told, and its row."""
+    monkeypatch.setattr("api.sessions.watch._FOLLOWED", 0.0)
+    monkeypatch.setattr("api.sessions.watch._IDLE", 0.0)
+    monkeypatch.setattr("api.sessions.watch._ROWS_TOLD", 0.0)
+    session = await open_session(house, "s1")
+    bus = troubled(house)
+    async with (
+        listening(house, "/v1/sessions/stream") as rows,
+        listening(house, "/v1/sessions/s1/events/stream?after=1") as events,
+    ):
+        await rows.next("rows")
+        while not len(house.sessions.channels):
+            await asyncio.sleep(0)
+        for name in ("long", "longer"):
+            await open_session(house, name)
+            bus.held.add(name)
+        following = asyncio.create_task(house.sessions.run())
+        assert [row["session"] for row in (await rows.next("rows")).data["changed"]] == ["s1"]
+        await session.publish(ParticipantJoined(participant="bob"))
+        assert (await events.next("event")).data["seq"] == 2
+        assert not bus.goes_on.is_set()
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_what_somebody_reads_holds_up_no_row(client: httpx2.AsyncClient, house: House) -> None:
+    """A row that waits until somebody else has read its session takes no other row's turn."""
+    await open_session(house, "s1")
+    busy = [await open_session(house, name) for name in ("long", "longer")]
+    for session in busy:
+        await client.get(f"/v1/sessions/{session.name}")
+        await session.publish(ParticipantJoined(participant="bob"))
+    bus = troubled(house)
+    bus.held |= {"long", "longer"}
+    asking = [asyncio.create_task(house.sessions.stories.told(session.name)) for session in busy]
+    while len(bus.reads) < 2:
+        await asyncio.sleep(0)
+    looking = asyncio.create_task(house.sessions.look())
+    async with asyncio.timeout(5):
+        while await _names(client) != ["s1"]:
+            await asyncio.sleep(0)
+    bus.goes_on.set()
+    await asyncio.gather(looking, *asking)
+    assert await _names(client) == ["longer", "long", "s1"]
+
+
+async def test_a_hiccup_loses_no_row(client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be read while the log was away is read when it is back, whether it had ended before we came or since."""
+    monkeypatch.setattr(index, "_OFTEN", 0.0)
+    await (await open_session(house, "before")).close()
+    await house.sessions.look()
+    bus = troubled(house)
+    bus.failing = {"before": BusUnavailable("loading"), "since": BusUnavailable("loading")}
+    with pytest.raises(BusUnavailable):
+        await house.sessions.index.read_stored()
+    for name in ("since", "later"):
+        await (await open_session(house, name)).close()
+    with pytest.raises(BusUnavailable):
+        await house.sessions.look()
+    bus.failing.clear()
+    await house.sessions.index.read_stored()
+    await house.sessions.look()
+    assert await _names(client) == ["later", "since", "before"]
+
+
+async def test_what_ended_first_is_asked_after_first(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long calls that began before it hide no session whose log is gone."""
+    monkeypatch.setattr(index, "_SELDOM", 0.0)
+    monkeypatch.setattr(index, "_OFTEN", 0.0)
+    monkeypatch.setattr(index, "_OLDEST_ASKED", 2)
+    calls = [await open_session(house, name) for name in ("long", "longer", "short")]
+    await house.sessions.look()
+    for call in reversed(calls):
+        await call.close()
+    await house.sessions.look()
+    assert isinstance(house.bus, MemoryBus)
+    del house.bus._log[house.bus.partition("short")].sessions["short"]
+    await house.sessions.look()
+    assert await _names(client) == ["longer", "long"]
+
+
+async def test_who_ends_twice_counts_once(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session whose end the log has lost, and that ends again, takes no other's place."""
+    monkeypatch.setattr(index, "_OFTEN", 0.0)
+    monkeypatch.setattr(index, "MOST_CLOSED", 2)
+    first, second = await open_session(house, "s1"), await open_session(house, "s2")
+    assert isinstance(house.bus, MemoryBus)
+    await house.sessions.look()
+    saved = house.bus.save()
+    await second.close()
+    await house.sessions.look()
+    house.bus.restore(saved)
+    await house.sessions.look()
+    assert await _names(client, "?state=closed") == []
+    for session in (second, first):
+        await session.close()
+        await house.sessions.look()
+    assert await _names(client, "?state=closed") == ["s2", "s1"]
