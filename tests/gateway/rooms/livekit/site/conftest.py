@@ -148,7 +148,10 @@ async def site(shared_livekit: LiveKit, shared_valkey: Valkey, tmp_path: Path) -
 
 
 @pytest.fixture
-async def mortal(livekit: LiveKit, valkey: Valkey, tmp_path: Path) -> AsyncIterator[Site]:
-    """A site of one's own, whose servers may be killed."""
+async def mortal(
+    livekit: LiveKit, valkey: Valkey, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> AsyncIterator[Site]:
+    """A site of one's own, whose servers may be killed. What its gateways tell stands in the report of a test that fails."""
+    caplog.set_level("INFO", "antiphon")
     async with _opened(Site(livekit, valkey, tmp_path)) as here:
         yield here
