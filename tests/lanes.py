@@ -27,6 +27,7 @@ REAL_TIME = (
     "tests/gateway/rooms/sip/test_sipp.py",
     "tests/fuzz/test_sip.py",
     "tests/workers/runtime/test_processes.py",
+    "tests/workers/llm/test_providers.py",
 )
 GATEWAY = ("tests/gateway", "tests/fuzz")
 BROWSERS = "tests/e2e/test_browser.py"

@@ -172,6 +172,7 @@ async def test_who_reads_late_says_so(bus: RedisBus, valkey: Valkey, raw: redis.
     waiting = asyncio.create_task(bus.wait("llm", "w1", {0: "0-0"}, 1, 30.0))
     while not (await raw.info("clients"))["blocked_clients"]:
         await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # what the server said before it began to wait is read
 
     async def publish() -> None:
         elsewhere = RedisBus(valkey.url)
