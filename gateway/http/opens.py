@@ -58,7 +58,7 @@ class Opens:
 
     def counted(self, who: tuple[str, ...], session: str) -> None:
         self._opening.remove(who)
-        self._owned[session] = who
+        self.moved(who, session)
 
     def moved(self, who: tuple[str, ...], session: str) -> None:
         """One that another gateway had is theirs here. For what they have already nobody is turned away."""

@@ -37,14 +37,14 @@ export function soundTicket(): string {
 }
 
 export function keepTicket(value: string, sound = ""): void {
-  for (const [key, kept] of [
-    [SOUND, sound],
-    [KEY, value],
-  ] as const) {
-    if (kept) localStorage.setItem(key, kept);
-    else localStorage.removeItem(key);
-  }
+  keep(SOUND, sound);
+  keep(KEY, value);
   for (const tell of listeners.ticket) tell();
+}
+
+function keep(key: string, value: string): void {
+  if (value) localStorage.setItem(key, value);
+  else localStorage.removeItem(key);
 }
 
 /** `tell` when another ticket is shown from now on, or none; also by another tab. Answers how to stop that. */
