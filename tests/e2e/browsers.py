@@ -5,6 +5,7 @@ Where a browser, Node or the built app is missing they are skipped with the reas
 
 import asyncio
 import json
+import re
 import shutil
 
 from api.built import HOW, built_app
@@ -46,5 +47,9 @@ async def run_in_a_browser(file: str, stack: dict[str, object]) -> None:
     for names in _OTHERS.get(file, ()):
         if not any(shutil.which(name) for name in names):
             unable(f"no {names[0]} here (ops/locks/browsers.sh)")
-    status, said = await run_script("e2e", file, errors=asyncio.subprocess.STDOUT, ANTIPHON_E2E=json.dumps(stack))
-    assert status == 0, said
+    settings = {"ANTIPHON_E2E": json.dumps(stack), "NO_COLOR": "1", "FORCE_COLOR": "0"}
+    status, said = await run_script("e2e", file, errors=asyncio.subprocess.STDOUT, **settings)
+    failed = re.findall(r"^ *((?:FAIL|\w*Error:).*|[+-] {2,}\S.*)", said, re.MULTILINE)
+    assert status == 0, (
+        f"{' · '.join(failed)[:2000]}\n{said}"
+    )  # where only the first line of it is shown, it says what it was

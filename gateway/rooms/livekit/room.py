@@ -55,6 +55,7 @@ _KNOWN_WITHIN = 6.0
 """Seconds within which a participant is known: the server tells of who publishes nothing every 3 s only."""
 _CHANGES_EVERY = 1.0  # seconds
 _IMITATIONS = 20  # times the agent comes back from those who came in under its identity
+_PUBLISHES = 3  # connections in a row that may fail to take the voice
 _EARLY = 20  # things that wait for their sender
 _EARLY_EACH = 5  # of one of them
 NAMELESS = identity("")
@@ -134,6 +135,7 @@ class LiveKitRoom(Room):
         self._attached = self._waits_for_phone = False
         self._wait_until: float | None = None  # for somebody to subscribe to the voice
         self._subscribed = False
+        self._unpublished = 0  # connections in a row that did not take the voice
         self._give_up_at: float | None = None
         self._closed = self._failed = False
         self._left = asyncio.Event()
@@ -167,16 +169,26 @@ class LiveKitRoom(Room):
         self._tell(StateChanged(self._state))
         for participant in list(room.remote_participants.values()):
             self.participant_connected(participant)
-        self._tasks.spawn(self._publish(room.local_participant))
+        self._tasks.spawn(self._publish(connection))
         if not room.isconnected():  # put out again before we could listen
             self.disconnected(rtc.DisconnectReason.UNKNOWN_REASON)
 
-    async def _publish(self, participant: rtc.LocalParticipant) -> None:
+    async def _publish(self, connection: RoomConnection) -> None:
+        """A connection that can't carry the voice is left for another: it may be over, which is told after this."""
         try:
-            self._scene.track = await self._voice.publish(participant)
+            track = await self._voice.publish(connection.room.local_participant)
         except PublishTrackError as error:
+            if connection is not self._connection:
+                return
+            self._unpublished += 1
             log.error("%s: the agent's voice can't be published: %s", self.name, error.message)
-            self._inputs.append(HungUp("error"))
+            if self._unpublished < _PUBLISHES:
+                self.disconnected(rtc.DisconnectReason.UNKNOWN_REASON)
+            else:
+                self._inputs.append(HungUp("error"))
+        else:
+            if connection is self._connection:
+                self._scene.track, self._unpublished = track, 0
 
     def position(self) -> dict[str, str]:
         """What the log holds for whoever takes the session over: the room's id, which a restart of LiveKit may have changed."""

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
-from livekit import api
+from livekit import api, rtc
 from livekit.protocol import agent as pb
 from livekit.protocol import models
+from livekit.rtc.participant import PublishTrackError
 
+from gateway.rooms.livekit._voice import VoiceTrack
 from gateway.rooms.livekit._worker import AgentWorker, refused, too_old
 from ops.stack.embedded.livekit import LiveKit
 from ops.stack.system import free_port
@@ -231,3 +233,42 @@ async def test_somebody_comes_in_under_the_agents_identity(site: Site) -> None:
     await until(lambda: session_of(ann) == session, "the agent again")
     assert [one.identity for one in agents(ann)] == [agent.identity]
     assert not [event for event in await site.events(session) if isinstance(event, SessionEnded)]
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What connections say in turn when the agent's voice is to be published on them; then they take it."""
+    says: list[str] = []
+    publish = VoiceTrack.publish
+
+    async def refuse(voice: VoiceTrack, participant: rtc.LocalParticipant) -> str:
+        if says:
+            raise PublishTrackError(says.pop())
+        return await publish(voice, participant)
+
+    monkeypatch.setattr(VoiceTrack, "publish", refuse)
+    return says
+
+
+async def test_a_connection_that_does_not_take_the_voice(site: Site, refusing: list[str]) -> None:
+    """It is left for another, as where the server went away just then: the session goes on, and is heard."""
+    refusing.extend(["engine is closed"] * 2)
+    gateway = await site.gateway()
+    ann = await site.person("lobby")
+    await until(lambda: any(agent.track_publications for agent in agents(ann)), "the agent's voice")
+    assert not refusing
+    assert list(gateway.engine.sessions) == [session_of(ann)]
+    assert [info.session for info in await gateway.bus.sessions()] == [session_of(ann)]
+
+
+async def test_no_connection_takes_the_voice(site: Site, refusing: list[str]) -> None:
+    """Who may not publish does not try for ever: the session ends, and says that it was an error."""
+    refusing.extend(["not allowed"] * 3)
+    gateway = await site.gateway()
+    ann = await site.person("lobby")
+    session = await until(lambda: session_of(ann), "the agent")
+    await until(lambda: not gateway.engine.sessions, "the end")
+    assert not refusing
+    end = (await site.events(session))[-1]
+    assert isinstance(end, SessionEnded)
+    assert end.reason == "error"
