@@ -30,6 +30,9 @@ export const PHONE = { width: 390, height: 844 };
 export const TABLET = { width: 820, height: 1180 };
 export const DESK = { width: 1440, height: 900 };
 
+/** WebGL without a GPU. Each edge smoothed would be half of the work. */
+const IN_SOFTWARE = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--webgl-msaa-sample-count=0"];
+
 interface Options {
   size?: { width: number; height: number };
   theme?: "light" | "dark";
@@ -75,7 +78,7 @@ export function inBrowser({ microphone = "scripted", hosts = () => [], kept = fa
         ...(microphone === "scripted" ? ["--use-fake-ui-for-media-stream"] : []),
         `--host-resolver-rules=${hosts().join(", ")}`,
         "--autoplay-policy=no-user-gesture-required",
-        ...(webgl ? ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"] : ["--disable-gpu"]),
+        ...(webgl ? IN_SOFTWARE : ["--disable-gpu"]),
       ],
     });
   });
@@ -129,4 +132,4 @@ export function inBrowser({ microphone = "scripted", hosts = () => [], kept = fa
 /** Told by the browser itself, and by LiveKit's client, where a gateway or a server that was killed does not answer, or a camera
  * comes back into a room and has no picture yet. */
 const EXPECTED =
-  /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED|WebSocket is already in CLOSING|^(cannot send signal request before connected|could not determine track dimensions|Failed to fetch|Received leave request while trying to \(re\)connect|DataChannel error on|publisher data channel '\w+' closed)/;
+  /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED|WebSocket is already in CLOSING|^(cannot send signal request before connected|websocket error|error sending signal message|[Ee]ncountered (unknown|unspecified)? ?websocket error|could not establish signal connection|could not determine track dimensions|Failed to fetch|Received leave request while trying to \(re\)connect|DataChannel error on|publisher data channel '\w+' closed)/;

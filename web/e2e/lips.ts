@@ -58,7 +58,7 @@ export function framesOf(page: Page, from = 0): Promise<Frame[]> {
 
 /** Resolves once `count` frames from the `from`th on are that far from rest; open ones each of another moment of the voice. */
 export async function framesUntil(page: Page, from: number, mouth: "open" | "at rest", count: number): Promise<void> {
-  await page.waitForFunction(
+  const there = page.waitForFunction(
     ([begin, wanted, enough]) => {
       const drawn = (window as unknown as { drawn: Frame[] }).drawn.slice(begin as number);
       if (wanted === "at rest") return drawn.filter(({ open }) => open < 0.05).length >= (enough as number);
@@ -66,6 +66,12 @@ export async function framesUntil(page: Page, from: number, mouth: "open" | "at 
     },
     [from, mouth, count] as const,
   );
+  await there.catch(async (error: unknown) => {
+    const drawn = (await framesOf(page, from)).map(
+      ({ ms, open, position }) => `${Math.round(ms)}: ${open.toFixed(2)} at ${position.toFixed(2)}`,
+    );
+    throw new Error(`${count} frames whose mouth is ${mouth} never came: ${drawn.join(", ")} (${error})`);
+  });
 }
 
 const TOGETHER = 200;
@@ -75,9 +81,10 @@ const LOUD = 650;
 /** Frames whose mouth is not that of the sound: open where for 200 ms to both sides nothing sounds, or at rest where all of that is
  * speech. What the machine took to draw a frame is allowed for. */
 export function astray(seen: Witnessed, frames: Frame[]): string[] {
-  return frames.flatMap(({ ms, drawing, open }) => {
+  return frames.flatMap(({ ms, drawing, open, position, heard }) => {
     const pieces = loudness(seen, ms - drawing - TOGETHER, ms + TOGETHER);
-    const told = `at ${Math.round(ms)} ms, drawn in ${Math.round(drawing)}`;
+    const around = loudness(seen, heard - 1000, heard + 1000).map((peak) => Math.min(9, Math.floor(peak / LOUD)));
+    const told = `at ${Math.round(ms)} ms, drawn in ${Math.round(drawing)}: ${open.toFixed(2)} at ${position.toFixed(2)} s, a second around it ${around.join("")}`;
     if (pieces.length === 0) return [];
     if (open > 0.3 && pieces.every((peak) => peak < LOUD)) return [`open in silence ${told}`];
     return open < 0.05 && pieces.every((peak) => peak >= LOUD) ? [`at rest in speech ${told}`] : [];

@@ -7,6 +7,8 @@ export class SoundBuffer {
   /** Times the sound ran dry in mid-speech. */
   gaps = 0;
   playing = false;
+  /** Samples since the last that was sound. */
+  silent = Number.POSITIVE_INFINITY;
 
   private readonly chunks: Int16Array[] = [];
   private read = 0;
@@ -51,6 +53,7 @@ export class SoundBuffer {
       else this.sinceDry += out.length;
     }
     const sounded = this.playing ? this.take(out) : 0;
+    this.silent = sounded > 0 ? out.length - sounded : this.silent + out.length;
     if (this.tail !== null) {
       for (let at = 0; at < this.tail.length && at < out.length; at++) out[at] = (out[at] ?? 0) + (this.tail[at] ?? 0);
       this.tail = null;

@@ -33,14 +33,14 @@ class Playout extends AudioWorkletProcessor {
   }
 
   private report(out: Float32Array): void {
-    const { position, playing, queued, gaps } = this.buffer;
+    const { position, playing, queued, silent, gaps } = this.buffer;
     const now = `${position} ${playing} ${gaps}`;
     if (now === this.told) return;
     this.told = now;
     const at = currentTime + out.length / sampleRate;
     const ready = playing ? queued : 0;
     const level = playing ? loudness(out) : 0;
-    this.port.postMessage({ position, ready, at, level, playing, gaps } satisfies FromPlayout);
+    this.port.postMessage({ position, ready, silent, at, level, playing, gaps } satisfies FromPlayout);
   }
 }
 

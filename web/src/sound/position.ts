@@ -1,9 +1,10 @@
 /** What the audio thread tells of its output. `position`: the sample it reached at second `at` of its own clock; `ready`: how many
- * behind it sound without a gap. */
+ * behind it sound without a gap; `silent`: how many of silence went before it. */
 export interface Report {
   position: number;
   at: number;
   ready: number;
+  silent: number;
 }
 
 /** What an AudioContext tells of its output: `contextTime` of its clock left the loudspeaker at `performanceTime` (ms); `currentTime`
@@ -30,5 +31,5 @@ export function positionAt(report: Report, next: Report | undefined, now: number
 
 /** Seconds since the sound ran dry, 0 while there is some; told by the same reports. */
 export function dryAt(report: Report, now: number, rate: number): number {
-  return Math.max(0, now - report.at - report.ready / rate);
+  return Math.max(0, now - report.at + (report.silent - report.ready) / rate);
 }

@@ -143,7 +143,7 @@ describe("the sound that waits", () => {
 });
 
 describe("what is heard", () => {
-  const report = { position: 24_000, at: 10, ready: 2400 };
+  const report = { position: 24_000, at: 10, ready: 2400, silent: 0 };
 
   test("goes on by the clock where reports come late, as far as sound was there", () => {
     expect([10, 10.05, 10.1, 11].map((now) => Math.round(positionAt(report, undefined, now, RATE)))).toEqual([
@@ -155,10 +155,21 @@ describe("what is heard", () => {
     expect([10, 10.09, 10.4].map((now) => dryAt(report, now, RATE).toFixed(2))).toEqual(["0.00", "0.00", "0.30"]);
   });
 
+  test("has been nothing since the last sound, though more has come that waits", () => {
+    const buffer = new SoundBuffer(RATE);
+    const out = new Float32Array(0.1 * RATE);
+    buffer.push(new Int16Array(0.15 * RATE).fill(1));
+    for (let blocks = 0; blocks < 4; blocks++) buffer.pull(out);
+    buffer.push(new Int16Array(100).fill(1));
+    expect(buffer.playing).toBe(false);
+    const { position, silent } = buffer;
+    expect(dryAt({ position, at: 10, ready: 0, silent }, 10, RATE)).toBeCloseTo(0.25);
+  });
+
   test("is never beyond the next report, and nothing before the first sample", () => {
-    const next = { position: 24_512, at: 10.2, ready: 0 };
+    const next = { position: 24_512, at: 10.2, ready: 0, silent: 0 };
     expect(positionAt(report, next, 10.1, RATE)).toBe(24_512);
-    expect(positionAt({ position: 512, at: 10, ready: 0 }, undefined, 9.9, RATE)).toBe(0);
+    expect(positionAt({ position: 512, at: 10, ready: 0, silent: 0 }, undefined, 9.9, RATE)).toBe(0);
   });
 });
 

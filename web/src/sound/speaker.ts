@@ -59,10 +59,10 @@ export class Speaker {
     node.onaudioprocess = ({ outputBuffer, playbackTime }) => {
       const out = outputBuffer.getChannelData(0);
       buffer.pull(out);
-      const { position, playing, queued, gaps } = buffer;
+      const { position, playing, queued, silent, gaps } = buffer;
       const at = playbackTime + outputBuffer.duration;
       const ready = playing ? queued : 0;
-      speaker.take({ position, ready, at, playing, gaps, level: playing ? loudness(out) : 0 });
+      speaker.take({ position, ready, silent, at, playing, gaps, level: playing ? loudness(out) : 0 });
     };
     node.connect(context.destination);
     return speaker;
