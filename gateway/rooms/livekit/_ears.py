@@ -1,6 +1,7 @@
 """Ears: one stream for every human, of the one track of theirs that is their voice.
 
-Tracks are subscribed one by one: somebody's video, screen sound or further nineteen tracks are never sent to us.
+Tracks are subscribed one by one: somebody's video, screen sound or nineteen tracks that never were their voice are not sent
+to us.
 """
 
 import logging
@@ -118,10 +119,9 @@ class Ears:
             self._drop(ear)
 
     def _drop(self, ear: _Ear) -> None:
+        """It stays subscribed: they may turn back to it, and of what is subscribed to a second time the SDK tells nothing."""
         if ear.handle is not None:
             media().cease(ear.handle)
-        if ear.publication is not None and ear.publication.subscribed:
-            ear.publication.set_subscribed(False)
         ear.sid, ear.publication, ear.handle, ear.frames, ear.until = "", None, None, deque(), None
         ear.missed = None
 

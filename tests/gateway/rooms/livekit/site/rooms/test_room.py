@@ -96,6 +96,23 @@ async def test_tracks_come_and_go(rooms: Rooms) -> None:
         assert room.heard_tracks == {"ann": second.sid}
 
 
+async def test_from_one_microphone_to_the_other_and_back(rooms: Rooms) -> None:
+    """Somebody with two is heard by the one that is open, however often that changes."""
+    async with SpeakingPools(rooms.bus, hears=["hello there."], says=["Yes."], seconds=0.3):
+        session, room = await rooms.agent()
+        ann = await rooms.human("ann")
+        other = await ann.publish(rtc.AudioSource(8_000, 1, 200))
+        first = next(one for one in ann.room.local_participant.track_publications.values() if one.sid != other.sid)
+        for muted, left in ((first, other), (other, first), (first, other), (other, first)):
+            assert isinstance(muted.track, rtc.LocalAudioTrack)
+            assert isinstance(left.track, rtc.LocalAudioTrack)
+            muted.track.mute()
+            left.track.unmute()
+            await ann.until(lambda sid=left.sid: room.heard_tracks == {"ann": sid}, "the open one to be heard")  # type: ignore[misc]
+        await ann.speak(0.6)
+        assert (await rooms.event(session, TurnEnded)).how == "played"
+
+
 async def test_who_comes_late_finds_the_agent(rooms: Rooms) -> None:
     """An agent that was sent ahead waits for the room, however short it waits for somebody who left."""
     async with SpeakingPools(rooms.bus, hears=["hello there."], says=["Yes."], seconds=0.3):
