@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.access.gate import KeyGate
 from api.access.limits import Limits
+from api.built import built_app
 from api.event_streams import Streams
 from api.figures import Figures
 from api.livekit.look import Look
@@ -23,32 +24,36 @@ from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import BusError
 
+Hearer = tuple[str, str, str]
+"""An operator's name and key, and the session they hear."""
+
 
 @dataclass(slots=True)
 class Pulse:
-    """Whether the log answers, asked once a second at most: anybody may ask us."""
+    """Whether the log answers (`because`: that it does not), and what calls would lack (`missing`): looked at once a second at
+    most, for anybody may ask us."""
 
     because: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     asked: float = float("-inf")
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def of(self, log: Bus) -> list[str]:
-        """What is missing."""
+    async def feel(self, house: "House") -> "Pulse":
         async with self.asking:
             if time.monotonic() - self.asked > 1.0:
                 try:
-                    await log.now()
-                    self.because = []
+                    await house.bus.now()
+                    self.because, self.missing = [], await _missing(house)
                 except BusError as error:
-                    self.because = [error.told]
+                    self.because, self.missing = [error.told], []
                 self.asked = time.monotonic()
-        return self.because
+        return self
 
 
 @dataclass(slots=True)
 class House:
     """`sessions`: as they are told; `livekit`: None where no server is named; `waits_for`: why the log can't be
-    used since the start, "" once it can."""
+    used since the start, "" once it can; `heard`: since when somebody hears the file of a call that goes on (monotonic)."""
 
     settings: Settings
     bus: Bus
@@ -65,11 +70,24 @@ class House:
     queue_streams: Streams = field(default_factory=Streams)
     way_in: WayIn = field(default_factory=WayIn)
     pulse: Pulse = field(default_factory=Pulse)
+    heard: dict[Hearer, float] = field(default_factory=dict)
 
     def dismiss(self) -> None:
         """Whoever reads a stream is let go, and comes back to whoever serves then."""
         for streams in (self.sessions.streams, self.queue_streams):
             streams.dismiss()
+
+
+async def _missing(house: House) -> list[str]:
+    """In words for anybody: why it is so, operators are told elsewhere. BusError."""
+    missing = [] if await house.bus.gateways() else ["a gateway"]
+    looked = await house.queues.latest(house.bus)
+    missing += [f"a worker for {seen.stage.upper()}" for seen in looked.stages if not seen.workers]
+    if house.livekit is not None and await house.livekit_look.look(house.livekit):
+        missing.append("LiveKit")
+    if built_app() is None:
+        missing.append("the web app")
+    return missing
 
 
 def house_of(request: Request) -> House:

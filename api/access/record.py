@@ -24,12 +24,18 @@ def about(request: Request, **what: str) -> None:
     request.state.about = {**getattr(request.state, "about", {}), **what}
 
 
+def is_deed(request: Request) -> None:
+    """This one is recorded though it only looks."""
+    request.state.is_deed = True
+
+
 async def record(request: Request, status: int, bus: Bus) -> None:
     """If it is an operator's deed, or one they were refused. (Callers are refused without end, where somebody wants the record to
     forget.) Where it can't be kept now, the process' log has it."""
     who: Who | None = getattr(request.state, "who", None)
     requires = getattr(request.state, "requires", "caller")
-    if who is None or who.role == "caller" or requires == "caller" or request.method in _LOOKS:
+    looks = request.method in _LOOKS and not getattr(request.state, "is_deed", False)
+    if who is None or who.role == "caller" or requires == "caller" or looks:
         return
     path = getattr(request.scope.get("route"), "path", "")
     if path in _CHECKS:

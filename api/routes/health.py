@@ -19,10 +19,12 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """`because`: what is missing, one phrase each; nothing means ready."""
+    """`because`: why it can't work, one phrase each; nothing means ready. `missing`: what calls need and is
+    not there just now; the API works without."""
 
     ready: bool
     because: list[str]
+    missing: list[str] = []
 
 
 @router.get("/health")
@@ -35,9 +37,12 @@ async def health() -> Alive:
 async def ready(request: Request, response: Response) -> Ready:
     """503, and which part is missing, while it can't work; why that is, its own log says, and the page at HEALTH_PORT."""
     house = house_of(request)
-    because = [BusError.told] if house.waits_for else await house.pulse.of(house.bus)
-    response.status_code = 503 if because else 200
-    return Ready(ready=not because, because=because)
+    if house.waits_for:
+        response.status_code = 503
+        return Ready(ready=False, because=[BusError.told])
+    felt = await house.pulse.feel(house)
+    response.status_code = 503 if felt.because else 200
+    return Ready(ready=not felt.because, because=felt.because, missing=felt.missing)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})

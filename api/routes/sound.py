@@ -1,14 +1,16 @@
 """A session's sound: the callers on the left, on the right the agent as it was heard."""
 
 import logging
+import time
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
+from api.access.record import is_deed
 from api.access.who import Operator
-from api.house import Here, House
+from api.house import Hearer, Here, House
 from api.problems import Problem
 from api.routes.sessions import SessionId
 from api.sessions.peaks import Peaks
@@ -19,6 +21,8 @@ log = logging.getLogger("antiphon.api")
 
 router = APIRouter(prefix="/v1/sessions", tags=["sound"])
 
+_HEARD_FOR = 600.0
+"""Seconds in which hearing a call that goes on is recorded once."""
 _Header = Annotated[str | None, Header(max_length=2_000)]
 
 
@@ -40,6 +44,7 @@ class WavResponse(StreamingResponse):
     responses={206: {"description": "The bytes of Range."}, 304: {"description": "It is what If-None-Match names."}},
 )
 async def audio(
+    request: Request,
     house: Here,
     who: Operator,
     session: SessionId,
@@ -48,8 +53,10 @@ async def audio(
     if_none_match: _Header = None,
 ) -> Response:
     """WAV, stereo, 16 kHz, up to now; a call that goes on gets longer, and another ETag. Range: one of bytes; of several, and
-    of what is none, the whole is sent."""
-    wav, tag = await _wav(house, session)
+    of what is none, the whole is sent. Who hears a call that goes on is recorded: once in ten minutes."""
+    wav, tag, goes_on = await _wav(house, session)
+    if goes_on and _is_new(house.heard, (who.name, who.key, session)):
+        is_deed(request)
     headers = _headers(tag)
     if if_none_match is not None and tag in [one.strip() for one in if_none_match.split(",")]:
         return Response(status_code=304, headers=headers)
@@ -67,7 +74,7 @@ async def audio(
 @router.head("/{session}/audio.wav", include_in_schema=False)
 async def audio_head(house: Here, who: Operator, session: SessionId) -> Response:
     """How long it is, and which."""
-    wav, tag = await _wav(house, session)
+    wav, tag, _ = await _wav(house, session)
     return Response(headers=_headers(tag) | {"Content-Length": str(wav.size)}, media_type=WavResponse.media_type)
 
 
@@ -79,11 +86,19 @@ async def peaks(
     return await house.sessions.loudness.peaks(session, points)
 
 
-async def _wav(house: House, session: str) -> tuple[Wav, str]:
-    """The file as it is now, and its ETag."""
+def _is_new(heard: dict[Hearer, float], hearer: Hearer) -> bool:
+    """Players ask for a file in many pieces."""
+    now = time.monotonic()
+    for one in [one for one, at in heard.items() if now - at > _HEARD_FOR]:
+        del heard[one]
+    return heard.setdefault(hearer, now) == now
+
+
+async def _wav(house: House, session: str) -> tuple[Wav, str, bool]:
+    """The file as it is now, its ETag, and whether the call goes on."""
     story = await house.sessions.stories.told(session)
     wav = Wav(house.sessions.stories.reader.log, story.score)
-    return wav, f'"{story.state.seq:x}-{story.state.at:x}-{wav.size:x}"'
+    return wav, f'"{story.state.seq:x}-{story.state.at:x}-{wav.size:x}"', not story.state.ended
 
 
 def _headers(tag: str) -> dict[str, str]:

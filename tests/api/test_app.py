@@ -4,8 +4,10 @@ import httpx2
 import pytest
 
 from api import openapi
-from api.house import House
+from api.house import House, Pulse
 from api.sessions.watch import Sessions
+from ops.stack.system import free_port
+from schemas.access.livekit import Access
 from schemas.errors import BusFull, BusUnavailable
 from schemas.log import MemoryBus
 
@@ -17,8 +19,15 @@ async def test_it_is_alive(client: httpx2.AsyncClient) -> None:
 
 
 async def test_ready_says_what_is_missing(client: httpx2.AsyncClient, house: House) -> None:
-    """/ready is 200 with a log, and 503 with the reason without one."""
-    assert (await client.get("/ready")).json() == {"ready": True, "because": []}
+    """/ready is 200 with a log, and names what calls would lack; and 503 with the reason without one."""
+    workers = ["a worker for STT", "a worker for LLM", "a worker for TTS"]
+    ready = (await client.get("/ready")).json()
+    assert (ready["ready"], ready["because"]) == (True, [])
+    assert ready["missing"][:4] == ["a gateway", *workers]
+    house.pulse = Pulse()
+    house.livekit = Access(f"ws://127.0.0.1:{free_port()}", "key", "a-secret-that-is-long-enough-for-it")
+    ready = (await client.get("/ready")).json()
+    assert (ready["ready"], ready["missing"][:5]) == (True, ["a gateway", *workers, "LiveKit"])
     house.waits_for = "redis://127.0.0.1:1 does not answer (REDIS_URL)"
     answer = await client.get("/ready")
     assert answer.status_code == 503

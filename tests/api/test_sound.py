@@ -12,7 +12,7 @@ from api.house import House
 from api.sessions.wav import Span, Unsatisfiable, Wav, span_of
 from schemas.audio import AudioRef
 from schemas.errors import BusUnavailable
-from schemas.events import ClipReady, Event, UtteranceCaptured
+from schemas.events import ClipReady, Event, SessionEnded, UtteranceCaptured
 from schemas.log import MemoryBus
 from schemas.session.sound import Score
 from tests.api.listening import listening
@@ -220,3 +220,16 @@ async def test_the_log_goes_away_within_it(
         assert not reader.ended
         assert len(reader.body) < int(reader.headers["content-length"])
     assert "Traceback" not in caplog.text
+
+
+async def test_who_hears_a_call_that_goes_on_is_recorded(client: httpx2.AsyncClient, house: House) -> None:
+    """Once, in however many pieces a player asks for it; not who hears one that is over."""
+    begun = [event for event in golden("barge_in") if not isinstance(event, SessionEnded)]
+    await keep(house, "s1", begun)
+    for _ in range(3):
+        assert (await client.get(AUDIO, headers={"range": "bytes=0-99"})).status_code == 206
+    (deed,) = await house.bus.deeds(10, "")
+    assert (deed.action, deed.session, deed.status) == ("GET /v1/sessions/{session}/audio.wav", "s1", 206)
+    await keep(house, "s2", golden("barge_in"))
+    assert (await client.get("/v1/sessions/s2/audio.wav")).status_code == 200
+    assert len(await house.bus.deeds(10, "")) == 1

@@ -1,15 +1,21 @@
 """The one address that is opened: who serves it, which pages the gateways let in, and what is said where there is no app."""
 
 import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import typer
+from rich.console import Console
 
 from api import built
+from ops import console
 from ops.commands.open import open_session
+from ops.demo import conversation
 from ops.reading import Page, page_of
 from ops.stack.api import ApiProcess, session_url
 from ops.stack.embedded.valkey import Valkey
@@ -119,6 +125,31 @@ async def test_without_the_app_it_says_how_to_build_it(
         open_session("ws-1")
     assert ended.value.exit_code == 1
     assert "run `make app`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("app", "terminal", "told"),
+    [
+        (None, True, "make open ARGS=ws-1"),
+        (Path("dist"), False, "open ws-1"),
+        (Path("dist"), True, "http://127.0.0.1:8080/sessions/ws-1"),
+    ],
+)
+async def test_the_demo_ends_with_where_its_session_is_seen(
+    monkeypatch: pytest.MonkeyPatch, app: Path | None, terminal: bool, told: str
+) -> None:
+    """The page's address for who sits before a terminal; where nobody does, or it is to be built first, the command for it."""
+
+    @asynccontextmanager
+    async def shown(session: str) -> AsyncIterator[Page]:
+        yield Page(f"http://127.0.0.1:8080/sessions/{session}", ours=False)
+
+    out = Console(file=io.StringIO(), force_terminal=terminal, width=120)
+    monkeypatch.setattr(conversation, "built_app", lambda: app)
+    monkeypatch.setattr(conversation, "page_of", shown)
+    monkeypatch.setattr(console, "out", out)
+    await conversation._show_page("ws-1")
+    assert told in out.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_an_id_is_one_part_of_an_address() -> None:

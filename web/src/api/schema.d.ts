@@ -887,7 +887,7 @@ export interface paths {
         /**
          * Audio
          * @description WAV, stereo, 16 kHz, up to now; a call that goes on gets longer, and another ETag. Range: one of bytes; of several, and
-         *     of what is none, the whole is sent.
+         *     of what is none, the whole is sent. Who hears a call that goes on is recorded: once in ten minutes.
          */
         get: operations["audio_v1_sessions__session__audio_wav_get"];
         put?: never;
@@ -2665,11 +2665,17 @@ export interface components {
         };
         /**
          * Ready
-         * @description `because`: what is missing, one phrase each; nothing means ready.
+         * @description `because`: why it can't work, one phrase each; nothing means ready. `missing`: what calls need and is
+         *     not there just now; the API works without.
          */
         Ready: {
             /** Because */
             because: string[];
+            /**
+             * Missing
+             * @default []
+             */
+            missing: string[];
             /** Ready */
             ready: boolean;
         };
