@@ -197,7 +197,11 @@ describe("the call's state", () => {
     expect(reduce(trouble, sentence(0, "Yes.", 0), 2).trouble).toBe("");
     const said = (text: string): CallEvent => ({ type: "said", turn: 1, text });
     expect(reduce(trouble, said("Yes."), 2).trouble).toBe("");
-    const within = [said("Yes."), { type: "trouble", code: "tts_timeout", message: "No voice." } as const, said("Yes. I")];
+    const within = [
+      said("Yes."),
+      { type: "trouble", code: "tts_timeout", message: "No voice." } as const,
+      said("Yes. I"),
+    ];
     expect(within.reduce((state, event) => reduce(state, event, 1), begun(0)).trouble).toBe("No voice.");
   });
 
