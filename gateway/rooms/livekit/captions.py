@@ -22,6 +22,7 @@ from gateway.rooms.livekit.facts import (
     SentenceWords,
     StateChanged,
     Trouble,
+    TurnOver,
     UserSpeech,
     UserText,
     WordsSounded,
@@ -318,22 +319,22 @@ class Captions:
     def _end_reply(self, message: TurnMessage) -> Iterator[Fact]:
         reply = self._reply
         if reply is None or reply.turn != message.turn:
+            yield TurnOver(self._segment_of(message.turn), message.how)
             return
         self._reply = None
-        cut = message.how != "played"
-        if not cut:
+        if message.how == "played":
             yield from _complete(reply)
         elif message.heard.startswith(reply.said) and len(message.heard) > len(reply.said):
             delta = message.heard[len(reply.said) :]
             reply.said = message.heard
             yield WordsSounded(reply.segment, delta, reply.said)
-        yield ReplyEnded(reply.segment, reply.said, cut, self._wall())
+        yield ReplyEnded(reply.segment, reply.said, message.how, self._wall())
 
     def _abandon(self) -> Iterator[Fact]:
         """The reply in flight ends where it is."""
         if self._reply is not None:
             reply, self._reply = self._reply, None
-            yield ReplyEnded(reply.segment, reply.said, True, self._wall())
+            yield ReplyEnded(reply.segment, reply.said, "interrupted", self._wall())
 
 
 def _release(reply: _ShownReply, sentence: _ShownSentence, count: int) -> Iterator[Fact]:

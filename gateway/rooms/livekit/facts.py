@@ -70,12 +70,20 @@ class SentenceEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """`text`: as the user heard it; `cut`: before its end."""
+    """`text`: as the user heard it; `how` as in `TurnMessage`: all but `played` is before its end."""
 
     segment: str
     text: str
-    cut: bool
+    how: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """A turn ended that got no reply, or whose reply had to end before; `how` as in `TurnMessage`."""
+
+    segment: str
+    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,8 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
+    """What was wrong, as in `ErrorMessage`."""
+
     code: str
     message: str
     fatal: bool
@@ -145,6 +155,7 @@ Fact = (
     | WordsSounded
     | SentenceEnded
     | ReplyEnded
+    | TurnOver
     | ClipWords
     | SentenceWords
     | Hushed

@@ -82,7 +82,8 @@ class AgentSession:
                 heard = _event(user_input_transcribed=words)
                 return [heard, self._added(pb.USER, fact.segment, fact.text, fact.at)] if fact.final else [heard]
             case ReplyEnded() if fact.text:
-                return [self._added(pb.ASSISTANT, fact.segment, fact.text, fact.at, interrupted=fact.cut)]
+                interrupted = fact.how == "interrupted"
+                return [self._added(pb.ASSISTANT, fact.segment, fact.text, fact.at, interrupted=interrupted)]
             case Trouble():
                 return [_event(error=pb.AgentSessionEvent.Error(message=fact.message))]
             case _:

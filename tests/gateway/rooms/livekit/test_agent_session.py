@@ -36,11 +36,15 @@ def test_the_state_is_told_and_can_be_asked_for() -> None:
 
 
 def test_history_says_what_was_cut() -> None:
-    """The conversation as it was heard, an interrupted reply marked; the instructions stay private."""
+    """The conversation as it was heard, an interrupted reply marked, a failed one not; the instructions stay private."""
     session = AgentSession("desk")
-    session.tell(ReplyEnded("s1", "One two", True, NOON), SCENE)
+    session.tell(ReplyEnded("s1", "One two", "interrupted", NOON), SCENE)
+    session.tell(ReplyEnded("s2", "Three", "failed", NOON), SCENE)
     info = asked(session, get_agent_info=pb.SessionRequest.GetAgentInfo()).get_agent_info
-    assert [(item.message.content[0].text, item.message.interrupted) for item in info.chat_ctx] == [("One two", True)]
+    assert [(item.message.content[0].text, item.message.interrupted) for item in info.chat_ctx] == [
+        ("One two", True),
+        ("Three", False),
+    ]
     assert info.instructions == ""
 
 
@@ -89,7 +93,7 @@ def test_a_long_history_is_told_in_part() -> None:
     """One answer stays of a size that can be sent, the newest lines in it."""
     session = AgentSession("desk")
     for number in range(200):
-        session.tell(ReplyEnded(f"s{number}", f"{number} " + "x" * 11_000, False, NOON), SCENE)
+        session.tell(ReplyEnded(f"s{number}", f"{number} " + "x" * 11_000, "played", NOON), SCENE)
     items = asked(session, get_chat_history=pb.SessionRequest.GetChatHistory()).get_chat_history.items
     assert 1 < len(items) < 20
     assert items[-1].message.content[0].text.startswith("199 ")

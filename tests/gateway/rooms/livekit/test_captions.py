@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from gateway.room import WordsAhead
 from gateway.rooms.livekit.captions import Captions
 from gateway.rooms.livekit.facts import (
@@ -15,10 +17,12 @@ from gateway.rooms.livekit.facts import (
     SentenceEnded,
     SentenceWords,
     StateChanged,
+    Trouble,
+    TurnOver,
     UserText,
     WordsSounded,
 )
-from schemas.client import EndedMessage, SentenceMessage, StateMessage, TranscriptMessage, TurnMessage
+from schemas.client import EndedMessage, ErrorMessage, SentenceMessage, StateMessage, TranscriptMessage, TurnMessage
 
 RATE = 24_000
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -167,7 +171,7 @@ def test_words_are_told_as_they_sound() -> None:
         SentenceBegan("x-agent-1", 2, "Sit down.", True),
     ]
     facts = one.take(ended(1, heard="Good day, Ann. Sit down."), 12.0, 12.0)
-    assert facts[-1] == ReplyEnded("x-agent-1", "Good day, Ann. Sit down.", False, NOON)
+    assert facts[-1] == ReplyEnded("x-agent-1", "Good day, Ann. Sit down.", "played", NOON)
 
 
 def test_cut_speech_ends_where_it_was_cut() -> None:
@@ -177,8 +181,36 @@ def test_cut_speech_ends_where_it_was_cut() -> None:
     one.take(words(0, [["one", 0, 1], ["two", 1, 2], ["three", 2, 3], ["four", 3, 4]]), 0.0, 0.0)
     one.advance(0.6)
     facts = one.take(ended(1, "interrupted", "one two"), 1.6, 1.6)
-    assert facts == [WordsSounded("x-agent-1", " two", "one two"), ReplyEnded("x-agent-1", "one two", True, NOON)]
+    assert facts == [
+        WordsSounded("x-agent-1", " two", "one two"),
+        ReplyEnded("x-agent-1", "one two", "interrupted", NOON),
+    ]
     assert one.advance(9.0) == []
+
+
+@pytest.mark.parametrize("how", ["failed", "expired", "dropped"])
+def test_a_reply_that_fails_is_not_taken_for_an_interrupted_one(how: str) -> None:
+    """Its end says how it ended, with what was heard until then."""
+    one = captions()
+    one.take(sentence(0, "one two"), 0.0, 0.0)
+    facts = one.take(ended(1, how, "one"), 1.0, 1.0)
+    assert facts == [WordsSounded("x-agent-1", "one", "one"), ReplyEnded("x-agent-1", "one", how, NOON)]
+
+
+def test_a_turn_without_a_reply_says_how_it_ended() -> None:
+    """While another reply sounds, too; and one that had to end for the next is told of again."""
+    one = captions()
+    assert one.take(ended(1, "expired"), 0.0, 0.0) == [TurnOver("x-agent-1", "expired")]
+    one.take(sentence(0, "one", turn=2), 0.0, 0.0)
+    assert one.take(ended(3, "dropped"), 0.0, 0.0) == [TurnOver("x-agent-3", "dropped")]
+    assert ReplyEnded("x-agent-2", "", "interrupted", NOON) in one.take(sentence(0, "two", turn=4), 1.0, 1.0)
+    assert one.take(ended(2), 1.0, 1.0) == [TurnOver("x-agent-2", "played")]
+
+
+def test_trouble_is_told_as_it_is() -> None:
+    """A stage's failure with the code and the sentence that every client gets."""
+    error = ErrorMessage(code="llm_timeout", message="The answer could not be found.", fatal=False)
+    assert captions().take(error, 0.0, 0.0) == [Trouble("llm_timeout", "The answer could not be found.", False)]
 
 
 def test_a_pause_moves_the_words_that_are_left() -> None:
@@ -276,7 +308,7 @@ def test_the_end_leaves_nothing_open() -> None:
     one.advance(0.6)
     one.take(transcript("u2", "Bye.", turn=2), 0, 0)
     facts = one.take(EndedMessage(reason="hang_up"), 1.0, 1.0)
-    assert ReplyEnded("x-agent-1", "one", True, NOON) in facts
+    assert ReplyEnded("x-agent-1", "one", "interrupted", NOON) in facts
     assert texts(facts) == [("x-u2", "Bye.", True)]
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from gateway.rooms.livekit.conventions import CloseText, Old, OpenText, Scene, SendData, SendText, WriteText
 from gateway.rooms.livekit.conventions.agent_state import AgentState
@@ -16,6 +17,8 @@ from gateway.rooms.livekit.facts import (
     ReplyBegan,
     ReplyEnded,
     StateChanged,
+    Trouble,
+    TurnOver,
     UserText,
     WordsSounded,
 )
@@ -39,12 +42,12 @@ def test_the_agents_stream_opens_with_its_first_word() -> None:
     """A reply that is cut before its first word shows nothing; one that sounded is a stream of deltas, closed as final."""
     convention = Transcription()
     assert convention.tell(ReplyBegan("a1"), SCENE) == []
-    assert convention.tell(ReplyEnded("a1", "", True, NOON), SCENE) == []
+    assert convention.tell(ReplyEnded("a1", "", "interrupted", NOON), SCENE) == []
     opened = convention.tell(WordsSounded("a2", "One", "One"), SCENE)
     assert isinstance(opened[0], OpenText)
     assert opened[1] == WriteText("a2", "One")
     assert convention.tell(WordsSounded("a2", " two", "One two"), SCENE) == [WriteText("a2", " two")]
-    closed = convention.tell(ReplyEnded("a2", "One two", True, NOON), SCENE)
+    closed = convention.tell(ReplyEnded("a2", "One two", "interrupted", NOON), SCENE)
     assert closed == [CloseText("a2", {"lk.transcription_final": "true"})]
 
 
@@ -63,7 +66,7 @@ def test_one_line_for_each_finished_utterance() -> None:
     """Interims and replies nobody heard make no line; a very long one is cut."""
     convention = Transcripts()
     assert convention.tell(INTERIM, SCENE) == []
-    assert convention.tell(ReplyEnded("a1", "", True, NOON), SCENE) == []
+    assert convention.tell(ReplyEnded("a1", "", "interrupted", NOON), SCENE) == []
     sent = convention.tell(FINAL, SCENE)[0]
     assert isinstance(sent, SendData)
     assert (sent.topic, json.loads(sent.payload)) == (
@@ -77,7 +80,7 @@ def test_one_line_for_each_finished_utterance() -> None:
             "segment_id": "s1",
         },
     )
-    long = convention.tell(ReplyEnded("a1", "x" * 50_000, False, NOON), SCENE)[0]
+    long = convention.tell(ReplyEnded("a1", "x" * 50_000, "played", NOON), SCENE)[0]
     assert isinstance(long, SendData)
     assert len(long.payload) < 15 * 1024
 
@@ -94,10 +97,30 @@ def test_word_timings_and_the_cut() -> None:
     shown = convention.tell(ClipWords(4, "a1", "Bee.", 0.1, (("Bee.", 0.0, 0.3),), (("PP", 0.1), ("I", 0.3))), SCENE)[0]
     assert isinstance(shown, SendData)
     assert json.loads(shown.payload)["visemes"] == [["PP", 0.1], ["I", 0.3]]
-    assert convention.tell(ReplyEnded("a1", "Good day.", False, NOON), SCENE) == []
-    cut = convention.tell(ReplyEnded("a1", "Good", True, NOON), SCENE)[0]
+    assert convention.tell(ReplyEnded("a1", "Good day.", "played", NOON), SCENE) == []
+    cut = convention.tell(ReplyEnded("a1", "Good", "interrupted", NOON), SCENE)[0]
     assert isinstance(cut, SendData)
-    assert json.loads(cut.payload) == {"type": "cut", "segment_id": "a1"}
+    assert json.loads(cut.payload) == {"type": "cut", "segment_id": "a1", "how": "interrupted"}
+
+
+def test_how_a_turn_ended_and_trouble_are_told_beside_the_words() -> None:
+    """In the words of the WebSocket's messages; what is told of trouble fits into a packet, however long it is."""
+    convention = WordTimings()
+
+    def told(fact: ReplyEnded | TurnOver | Trouble) -> Any:
+        (sent,) = convention.tell(fact, SCENE)
+        assert isinstance(sent, SendData)
+        assert sent.topic == "antiphon.words"
+        assert len(sent.payload) < 15 * 1024
+        return json.loads(sent.payload)
+
+    assert told(ReplyEnded("a1", "Good", "failed", NOON)) == {"type": "cut", "segment_id": "a1", "how": "failed"}
+    assert told(TurnOver("a2", "expired")) == {"type": "turn", "segment_id": "a2", "how": "expired"}
+    sentence = "The answer could not be found."
+    error = {"type": "error", "code": "llm_timeout", "message": sentence, "fatal": False}
+    assert told(Trouble("llm_timeout", sentence, False)) == error
+    long = told(Trouble("x" * 9000, "ü" * 90_000, False))
+    assert (len(long["code"]), len(long["message"])) == (80, 1000)
 
 
 def test_who_highlights_words_knows_when_the_agent_falls_silent_and_how_long_it_took() -> None:

@@ -195,6 +195,14 @@ describe("the call's state", () => {
     const trouble = reduce(begun(0), { type: "trouble", code: "llm_timeout", message: "The LLM is silent." }, 1);
     expect(trouble.trouble).toBe("The LLM is silent.");
     expect(reduce(trouble, sentence(0, "Yes.", 0), 2).trouble).toBe("");
+    const said = (text: string): CallEvent => ({ type: "said", turn: 1, text });
+    expect(reduce(trouble, said("Yes."), 2).trouble).toBe("");
+    const within = [
+      said("Yes."),
+      { type: "trouble", code: "tts_timeout", message: "No voice." } as const,
+      said("Yes. I"),
+    ];
+    expect(within.reduce((state, event) => reduce(state, event, 1), begun(0)).trouble).toBe("No voice.");
   });
 
   test("the API is asked for figures when an answer begins to sound and when it ends, not at each sentence", () => {

@@ -47,6 +47,8 @@ export function reduce(state: CallState, event: CallEvent, now: number): CallSta
       return event.state === state.agent ? next : { ...next, agent: event.state, agentSince: now };
     case "sentence":
       return { ...next, trouble: "", turns: event.index === 0 ? state.turns + 1 : state.turns };
+    case "said":
+      return begins(state, event.turn) ? { ...next, trouble: "" } : next;
     case "turn":
       return { ...next, turns: state.turns + 1 };
     case "people":
@@ -60,6 +62,11 @@ export function reduce(state: CallState, event: CallEvent, now: number): CallSta
     default:
       return next;
   }
+}
+
+/** Whether nothing has sounded of a reply yet, where only that is told. */
+function begins({ transcript }: CallState, turn: number): boolean {
+  return !transcript.lines.some((line) => line.kind === "agent" && line.turn === turn && line.said !== "");
 }
 
 function linked(state: CallState, link: Link, now: number): CallState {

@@ -105,6 +105,39 @@ describe("words in a LiveKit room", () => {
     }
   });
 
+  test("a reply that failed is told as that, once its last words were heard, and not as one that was interrupted", () => {
+    for (const how of ["failed", "expired", "dropped"]) {
+      const { events, words, packet, arrive } = room();
+      words.agent("ab-agent-1", "Good", false);
+      packet({ type: "cut", segment_id: "ab-agent-1", how });
+      words.agent("ab-agent-1", "Good", true);
+      expect(events.filter(({ type }) => type === "turn")).toEqual([]);
+      arrive();
+      expect(events.at(-1)).toEqual({ type: "turn", turn: 1, how, heard: "Good" });
+    }
+  });
+
+  test("a turn without a reply tells how it ended, and hushes nothing of another's", () => {
+    const { events, packet, arrive, beginnings } = room();
+    packet({ type: "turn", segment_id: "ab-agent-2", how: "expired" });
+    arrive();
+    expect(events).toEqual([{ type: "turn", turn: 2, how: "expired", heard: "" }]);
+    expect(beginnings).toEqual([]);
+  });
+
+  test("trouble is told as a WebSocket tells it, cut to what can be shown; a fatal one comes with the call's end", () => {
+    const { events, packet } = room();
+    const error = { type: "error", code: "llm_timeout", message: "The answer could not be found.", fatal: false };
+    packet(error);
+    packet({ ...error, code: "x".repeat(9000), message: "y".repeat(9000) });
+    packet({ ...error, fatal: true });
+    const { fatal: _, ...told } = error;
+    expect(events).toEqual([
+      { ...told, type: "trouble" },
+      { type: "trouble", code: "x".repeat(80), message: "y".repeat(1000) },
+    ]);
+  });
+
   test("a reply that was sent to its end is over once that was heard", () => {
     const { events, words, onTheirWay, arrive } = room();
     words.agent("ab-agent-1", "Good day.", false);
@@ -128,7 +161,8 @@ describe("words in a LiveKit room", () => {
 
   test("what is no message of ours is passed over", () => {
     const { events, words, packet } = room();
-    for (const junk of [null, 7, {}, { type: "words", segment_id: "x" }, { type: "cut" }]) packet(junk);
+    for (const junk of [null, 7, {}, { type: "words", segment_id: "x" }, { type: "cut" }, { type: "error", code: 7 }])
+      packet(junk);
     words.packet(new Uint8Array([0xff, 0x00]));
     packet({ type: "words", segment_id: "ab-agent-1", words: [[1], "x", null], ahead: "soon" });
     expect(events.filter((event) => event.type === "timings")).toMatchObject([{ words: [] }]);

@@ -2,7 +2,7 @@ import type { Snapshot } from "@/call/call";
 import { shown } from "@/call/model/transcript";
 import { stateInWords } from "@/call/ui/status";
 
-/** For screen readers, what can't be heard: the connection, what is missing, and, where there is no microphone and so perhaps no
+/** For screen readers, what can't be heard: the connection, what is missing, why there is no microphone, and, where there is no microphone and so perhaps no
  * listening, whole answers. Words that sound are not read a second time. */
 export function Announcer({ snapshot }: { snapshot: Snapshot }) {
   const { call, mine, missing } = snapshot;
@@ -13,6 +13,7 @@ export function Announcer({ snapshot }: { snapshot: Snapshot }) {
   return (
     <div className="sr-only">
       <p role="status">{missing ?? call.trouble ?? ""}</p>
+      <p role="status">{mine.problem}</p>
       <p role="status">{connection}</p>
       <p role="status">{answer}</p>
     </div>

@@ -46,8 +46,8 @@ function Time({ line, times, session }: { line: AgentLine; times: TurnTimes | un
   return line.took === null ? null : <Took seconds={line.took} />;
 }
 
-/** Who is not in the call, and can write to it all the same. */
-const NAMES: Record<string, string> = { operator: "Operator" };
+/** Who is not in the call, and can write to it all the same; "": by LiveKit's server, which does not say who it was. */
+const NAMES: Record<string, string> = { operator: "Operator", "": "Message to the room" };
 
 function Words({ line, call, snapshot }: { line: Line; call: Call; snapshot: Snapshot }) {
   if (line.kind === "agent") return <AgentWords line={line} voice={call.transport.voice} />;

@@ -1,7 +1,18 @@
-import type { ByteStreamReader, Room, TextStreamReader } from "livekit-client";
+import { type ByteStreamReader, type Room, RoomEvent, type TextStreamReader } from "livekit-client";
 import type { CallEvent } from "@/call/model/events";
+import { fieldsOf } from "@/call/transport/livekit/packets";
 
 const CHAT = "lk.chat";
+/** Packets of clients from before text streams, and of LiveKit's server, which can send nothing else. */
+const OLD_CHAT = "lk-chat-topic";
+/** A packet of the server's has no sender: operators write by the API. Nor has one of somebody's of whom the room has not told yet, so it
+ * is shown in nobody's name. */
+const NOBODY = "";
+const LARGEST_PACKET = 32_768;
+/** What is no message of its own: its text comes by a stream as well, or it is about an earlier one. */
+const NO_MESSAGE = ["ignoreLegacy", "editTimestamp", "deleted", "generated"];
+/** Messages that are remembered, the latest: who sends by both ways does so at once. */
+const KEPT = 200;
 const FILES = "antiphon.files";
 const LARGEST_FILE = 5_000_000;
 /** Bytes of all that others have sent: the page holds them for as long as it is open. What comes after that is not taken. */
@@ -13,12 +24,17 @@ const LONGEST_NAME = 200;
 export class Chat {
   private files = 0;
   private held = 0;
+  private packets = 0;
+  private readonly seen = new Set<string>();
 
   constructor(
     private readonly room: Room,
     private readonly tell: (event: CallEvent) => void,
   ) {
     room.registerTextStreamHandler(CHAT, (reader, { identity }) => void this.typed(reader, identity));
+    room.on(RoomEvent.DataReceived, (data, participant, _, topic) => {
+      if (topic === OLD_CHAT) this.told(data, participant?.identity ?? NOBODY);
+    });
     room.registerByteStreamHandler(FILES, (reader, { identity }) => void this.received(reader, identity));
   }
 
@@ -37,7 +53,31 @@ export class Chat {
 
   private async typed(reader: TextStreamReader, participant: string): Promise<void> {
     const text = await reader.readAll().catch(() => "");
-    if (text) this.tell({ type: "typed", id: reader.info.id, participant, text: text.slice(0, LONGEST) });
+    const { id } = reader.info;
+    if (text && this.first(participant, id)) this.type(id, participant, text);
+  }
+
+  private told(data: Uint8Array, participant: string): void {
+    if (data.byteLength > LARGEST_PACKET) return;
+    const found = fieldsOf(data);
+    const { id, message } = found;
+    if (typeof message !== "string" || message.trim() === "" || NO_MESSAGE.some((name) => found[name])) return;
+    if (typeof id === "string" && !this.first(participant, id)) return;
+    this.packets++;
+    this.type(`packet-${this.packets} ${performance.timeOrigin}`, participant, message); // the page before has lines, too
+  }
+
+  private type(id: string, participant: string, text: string): void {
+    this.tell({ type: "typed", id, participant, text: text.slice(0, LONGEST) });
+  }
+
+  /** Whether a message of theirs has not come before, by the other way. */
+  private first(participant: string, id: string): boolean {
+    const key = JSON.stringify([participant, id]);
+    if (this.seen.has(key)) return false;
+    this.seen.add(key);
+    for (const old of this.seen) if (this.seen.size > KEPT) this.seen.delete(old);
+    return true;
   }
 
   private async received(reader: ByteStreamReader, participant: string): Promise<void> {

@@ -1,17 +1,25 @@
-import type { CallEvent, TimedWord } from "@/call/model/events";
+import type { CallEvent, How, TimedWord } from "@/call/model/events";
 import { timedShapes } from "@/call/model/shapes";
+import { fieldsOf } from "@/call/transport/livekit/packets";
 
 interface Reply {
   text: string;
   streaming: boolean;
-  cut: boolean;
+  /** As far as is known. */
+  how: How;
   over: boolean;
   /** Its first words were told of. */
   begun: boolean;
 }
 
+const FRESH: Reply = { text: "", streaming: false, how: "played", over: false, begun: false };
+
 /** Turns back from the latest: what still comes of an older one is not told. */
 const STILL_HEARD_OF = 8;
+const HOWS: ReadonlySet<unknown> = new Set<How>(["played", "interrupted", "dropped", "failed", "expired"]);
+/** Characters of what is told of trouble. */
+const LONGEST_CODE = 80;
+const LONGEST_TROUBLE = 1000;
 
 /** What a LiveKit room tells of words (docs/livekit-room.md), as events. `sent`: seconds, the second of the sound that leaves the gateway as
  * its news come; `heard`: does something once that second of it was heard;
@@ -44,7 +52,8 @@ export class LiveKitWords {
 
   /** A packet of the topic `antiphon.words`. */
   packet(data: Uint8Array): void {
-    const message = parse(data);
+    const message = fieldsOf(data);
+    if (message.type === "error") this.trouble(message);
     const turn = turnOf(message.segment_id);
     if (turn === null) return;
     const reply = this.reply(turn);
@@ -54,10 +63,13 @@ export class LiveKitWords {
       const seconds = message.first_sound;
       if (typeof seconds === "number") this.tell({ type: "took", turn, seconds });
     } else if (message.type === "cut") {
-      reply.cut = true;
+      reply.how = howOf(message.how);
       this.begins(null);
       this.tell({ type: "hushed", at: this.sent() });
       if (!reply.streaming) this.end(turn, reply);
+    } else if (message.type === "turn") {
+      reply.how = howOf(message.how);
+      this.end(turn, reply);
     } else if (message.type === "words" && !reply.over) {
       const at = this.sent() + numberOf(message.ahead);
       const index = numberOf(message.clip);
@@ -72,16 +84,21 @@ export class LiveKitWords {
     }
   }
 
+  private trouble({ code, message, fatal }: Record<string, unknown>): void {
+    if (fatal === true || typeof code !== "string" || typeof message !== "string" || message === "") return;
+    this.tell({ type: "trouble", code: code.slice(0, LONGEST_CODE), message: message.slice(0, LONGEST_TROUBLE) });
+  }
+
   /** The gateway has sent all of it; its last words may still be on their way, for as long as the line delays sound. */
   private end(turn: number, reply: Reply): void {
     reply.over = true;
-    const ended = () => this.tell({ type: "turn", turn, how: reply.cut ? "interrupted" : "played", heard: reply.text });
-    if (reply.cut) ended();
+    const ended = () => this.tell({ type: "turn", turn, how: reply.how, heard: reply.text });
+    if (reply.how === "interrupted") ended();
     else this.heard(this.sent(), ended);
   }
 
   private reply(turn: number): Reply {
-    const reply = this.replies.get(turn) ?? { text: "", streaming: false, cut: false, over: false, begun: false };
+    const reply = this.replies.get(turn) ?? { ...FRESH };
     this.replies.set(turn, reply);
     for (const old of this.replies.keys()) if (old < turn - STILL_HEARD_OF) this.replies.delete(old);
     return reply;
@@ -94,13 +111,9 @@ export function turnOf(segment: unknown): number | null {
   return found === null ? null : Number(found[1]);
 }
 
-function parse(data: Uint8Array): Record<string, unknown> {
-  try {
-    const found: unknown = JSON.parse(new TextDecoder().decode(data));
-    return typeof found === "object" && found !== null ? (found as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+/** An older gateway does not say it: it told of no other end. */
+function howOf(how: unknown): How {
+  return HOWS.has(how) ? (how as How) : "interrupted";
 }
 
 function timed(words: unknown, at: number): TimedWord[] {
