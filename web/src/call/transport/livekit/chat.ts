@@ -54,7 +54,7 @@ export class Chat {
   private async typed(reader: TextStreamReader, participant: string): Promise<void> {
     const text = await reader.readAll().catch(() => "");
     const { id } = reader.info;
-    if (text && this.first(participant, id)) this.type(id, participant, text);
+    if (text && this.first(participant, id)) this.type(`${participant} ${id}`, participant, text);
   }
 
   private told(data: Uint8Array, participant: string): void {
@@ -82,10 +82,18 @@ export class Chat {
 
   private async received(reader: ByteStreamReader, participant: string): Promise<void> {
     const size = reader.info.size ?? Number.POSITIVE_INFINITY;
-    if (size > LARGEST_FILE || this.held + size > MOST_HELD) return;
+    if (size > LARGEST_FILE || this.held + size > MOST_HELD) {
+      this.tell({
+        type: "trouble",
+        code: "here",
+        message: "A file that somebody shared is too large to be shown here.",
+      });
+      return;
+    }
     this.held += size;
     const chunks = await reader.readAll().catch(() => null);
     if (chunks !== null) this.show(participant, reader.info.name, new Blob(chunks as BlobPart[]));
+    else this.held -= size;
   }
 
   /** Whatever a file says it is, the browser is told that it is bytes: it is saved, and never opened as a page of ours. */

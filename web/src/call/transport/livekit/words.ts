@@ -34,9 +34,17 @@ export class LiveKitWords {
     private readonly begins: (at: number | null) => void,
   ) {}
 
-  /** A stream of a person's words: the whole text, in their name. */
+  /** A stream of a person's words: the whole text, in their name; nobody writes over what another has said. */
   person(participant: string, segment: string, text: string, final: boolean): void {
-    this.tell({ type: "heard", participant, turn: null, utterance: segment, text, final, replaces: null });
+    this.tell({
+      type: "heard",
+      participant,
+      turn: null,
+      utterance: `${participant} ${segment}`,
+      text,
+      final,
+      replaces: null,
+    });
   }
 
   /** More of a reply has sounded; `over`: the stream was closed. */
