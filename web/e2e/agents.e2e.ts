@@ -4,7 +4,7 @@ import { ask, type } from "./call";
 
 const { open } = inBrowser();
 
-test("An agent is read and written: mistakes stand at their lines, of two editors neither loses a word, and a draft is tried in a call; its job that fails is seen, retried and put away.", async () => {
+test("An agent is read and written: mistakes stand at their lines, of two editors neither loses a word, and drafts are tried in calls, one after the other; its job that fails is seen, retried and put away.", async () => {
   const page = await open("/agents", { expected: /status of 412/ }); // of two editors one is refused
   await page.getByRole("link", { name: /clerk/ }).click();
   const text = page.getByRole("textbox", { name: "The file of clerk" });
@@ -59,4 +59,19 @@ test("An agent is read and written: mistakes stand at their lines, of two editor
   await page.getByRole("link", { name: "Agents" }).click();
   await page.getByRole("link", { name: /clerk/ }).click();
   await unsaved.waitFor(); // what was tried is still there
+
+  await text.fill('greeting = "This is another draft."\n');
+  await page.getByRole("button", { name: "Try in a call" }).click();
+  expect(await type(page)).not.toBe(session);
+  await said.filter({ hasText: "This is another draft." }).waitFor();
+  await page.getByRole("link", { name: "Agents" }).click();
+  await page.getByRole("link", { name: /clerk/ }).click();
+  await text.fill('greeting = "This is the third."\n');
+  await page.getByRole("button", { name: "Try in a call" }).click();
+  await page.getByText(/^The call with draft-\S+ is still on\. The draft can be tried after leaving it\.$/).waitFor();
+  await page.getByRole("link", { name: "Return to the call" }).click();
+  await said.filter({ hasText: "This is another draft." }).waitFor();
+  await page.goBack();
+  await page.getByRole("button", { name: "Leave the call" }).click();
+  await page.getByRole("button", { name: "Type instead" }).waitFor();
 });

@@ -10,6 +10,32 @@ async function types(page: Page): Promise<void> {
   await page.locator("[data-said]").filter({ hasText: /\w/ }).waitFor();
 }
 
+describe("before a call", () => {
+  const { open } = inBrowser();
+  const checked = async (page: Page) => {
+    await page.getByRole("button", { name: "Check the microphone" }).click();
+    await page.getByText("Say something").waitFor();
+  };
+  test("once the microphone is checked, loudspeaker, camera and resolution are chosen, and are kept for the next call.", async () => {
+    const page = await open("/");
+    await page.getByRole("button", { name: "Name, room and devices" }).click();
+    await checked(page);
+    await page.getByLabel("Microphone", { exact: true }).waitFor();
+    const speakers = await page.evaluate(async () => {
+      const devices = await navigator.mediaDevices.enumerateDevices();
+      return devices.filter(({ kind, deviceId }) => kind === "audiooutput" && deviceId !== "").length;
+    });
+    await expect.poll(() => page.getByLabel("Loudspeaker").count()).toBe(Math.min(speakers, 1)); // not every machine has one
+    expect(await page.getByLabel("Camera resolution").count()).toBe(0);
+    await page.getByText("LiveKit", { exact: true }).click();
+    await page.getByLabel("Camera", { exact: true }).waitFor();
+    await page.getByLabel("Camera resolution").selectOption("360p");
+    await page.reload();
+    await checked(page);
+    expect(await page.getByLabel("Camera resolution").inputValue()).toBe("360p");
+  });
+});
+
 describe("a microphone that nobody allows", () => {
   const { open } = inBrowser({ microphone: "unasked" });
   test("is told of in the call, with what to do, and the field to type in is there.", async () => {

@@ -18,6 +18,8 @@ export interface Mine {
   camera: Resolution | null;
   screen: boolean;
   cameraDevice: string;
+  /** Of the camera, as it is or will be when it is turned on. */
+  resolution: Resolution;
   speakerDevice: string;
 }
 
@@ -34,6 +36,8 @@ const LOOK_MS = 500;
 
 /** One call from its beginning to its end: the transport's events become a state, the person's wishes become deeds. */
 export class Call {
+  /** When it began, by Date.now(). */
+  readonly since = Date.now();
   private snapshot: Snapshot;
   private readonly listeners = new Set<() => void>();
   private readonly hearers = new Set<(event: CallEvent) => void>();
@@ -57,7 +61,8 @@ export class Call {
       pressed: false,
       camera: null,
       screen: false,
-      cameraDevice: "",
+      cameraDevice: wish.camera ?? "",
+      resolution: wish.resolution ?? "720p",
       speakerDevice: "",
     };
     const call = begun(performance.now());
@@ -84,6 +89,7 @@ export class Call {
     window.addEventListener("pagehide", this.keep);
     this.transport.video?.onTiles(() => this.seen());
     if (hearing !== null) void this.hear(hearing);
+    if (this.wish.speaker) void this.soundBy(this.wish.speaker);
     await this.transport.start((event) => this.happened(event));
   }
 
@@ -94,6 +100,15 @@ export class Call {
       if (heard instanceof Microphone) heard.close();
     } else if (heard instanceof Microphone) await this.take(heard);
     else this.mine({ microphone: "refused", problem: `${heard.message} Until then you can type.` });
+  }
+
+  /** The loudspeaker that was chosen before the call; where it was unplugged since, the browser's choice stands. */
+  private async soundBy(speaker: string): Promise<void> {
+    const taken = await this.transport.setSpeaker(speaker).then(
+      () => true,
+      () => false,
+    );
+    if (taken) this.mine({ speakerDevice: speaker });
   }
 
   /** How loud the person is, 0 to 1. */
@@ -145,7 +160,7 @@ export class Call {
   async setCamera(camera: Resolution | null, device = this.snapshot.mine.cameraDevice): Promise<void> {
     await this.attempt(async () => {
       await this.transport.video?.setCamera(camera, device);
-      this.mine({ camera, cameraDevice: device });
+      this.mine({ camera, cameraDevice: device, resolution: camera ?? this.snapshot.mine.resolution });
     });
   }
 
@@ -172,9 +187,10 @@ export class Call {
     if (back === null) return;
     const { mine, call } = this.snapshot;
     const lines = portable(call.transcript, this.transport.voice.position());
-    const { muted, pushToTalk } = mine;
+    const { muted, pushToTalk, resolution } = mine;
+    const wish = { ...this.wish, speaker: mine.speakerDevice, camera: mine.cameraDevice, resolution };
     const microphone = this.microphone === null ? null : this.device;
-    keepCall({ wish: this.wish, back, microphone, muted, pushToTalk, lines, at: Date.now() });
+    keepCall({ wish, back, microphone, muted, pushToTalk, lines, at: Date.now() });
   };
 
   async leave(): Promise<void> {

@@ -18,3 +18,12 @@ function subscribe(listener: () => void): () => void {
 export function useCurrent(): Call | null {
   return useSyncExternalStore(subscribe, () => current);
 }
+
+/** Whether the call has come to its end; false where there is none. */
+export function useOver(call: Call | null): boolean {
+  return useSyncExternalStore(call?.subscribe ?? nothing, () => call?.getSnapshot().call.link.phase === "over");
+}
+
+function nothing(): () => void {
+  return () => {};
+}

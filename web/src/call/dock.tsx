@@ -1,7 +1,6 @@
-import { useSyncExternalStore } from "react";
 import { Link, useLocation } from "wouter";
 import type { Call } from "@/call/call";
-import { useCurrent } from "@/call/current";
+import { useCurrent, useOver } from "@/call/current";
 import { Button } from "@/ui/button";
 
 /** While one looks at other views, the call goes on: a line that says so, and the way back. */
@@ -12,8 +11,7 @@ export function CallDock() {
 }
 
 function Dock({ call }: { call: Call }) {
-  const over = useSyncExternalStore(call.subscribe, () => call.getSnapshot().call.link.phase === "over");
-  if (over) return null;
+  if (useOver(call)) return null;
   return (
     <aside
       aria-label="Your call"

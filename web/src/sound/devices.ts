@@ -31,6 +31,17 @@ export function inUse(chosen: string, devices: Device[]): string {
   return devices.some((device) => device.id === chosen) ? chosen : (devices[0]?.id ?? "");
 }
 
+/** Whether what plays the sound lets a page choose where it comes out. */
+export function canChooseSpeaker(player: { prototype: object } | undefined): boolean {
+  return player !== undefined && "setSinkId" in player.prototype;
+}
+
+/** Has the browser ask for the camera, which tells its name, and lets it go at once. Rejects as getUserMedia does. */
+export async function allowCamera(): Promise<void> {
+  const stream = await navigator.mediaDevices.getUserMedia({ video: true });
+  for (const track of stream.getTracks()) track.stop();
+}
+
 /** The devices there are, now and whenever one is plugged in or out. `asked`: changes when a permission may have been given. */
 export function useDevices(asked: unknown): Devices {
   const [devices, setDevices] = useState(NONE);

@@ -1,10 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { CallEvent } from "@/call/model/events";
 import { countedIn, MediaDelay } from "@/call/transport/livekit/delay";
 import { Pulse } from "@/call/transport/livekit/pulse";
 import { LiveKitWords, turnOf } from "@/call/transport/livekit/words";
 import { afterClose, type Closed } from "@/call/transport/websocket/reconnect";
-import { chosen } from "@/call/wish";
+import { type Chosen, chosen, keep, load, placed } from "@/call/wish";
 
 const closed: Closed = { code: 1006, error: null, ended: "", resumable: true, lostFor: 0, tries: 0 };
 
@@ -190,20 +190,50 @@ describe("an agent in a LiveKit room", () => {
 });
 
 describe("what a call is begun with", () => {
+  const first: Chosen = {
+    kind: "websocket",
+    name: "",
+    room: "",
+    agent: "",
+    microphone: "",
+    speaker: "",
+    camera: "",
+    resolution: "720p",
+  };
+  const before = { kind: "livekit", name: "Ann", room: "lobby", agent: "old", microphone: "m", resolution: "360p" };
+  const kept = JSON.stringify(before);
+
+  afterEach(() => localStorage.clear());
+
   test("the address goes before what was chosen last", () => {
-    const kept = JSON.stringify({ kind: "livekit", name: "Ann", room: "lobby", agent: "old", microphone: "m" });
-    expect(chosen(kept, "?mode=websocket&agent=desk")).toEqual({
-      kind: "websocket",
+    expect(chosen(kept, "?mode=websocket&room=hall")).toEqual({
+      ...first,
       name: "Ann",
-      room: "lobby",
-      agent: "desk",
+      room: "hall",
       microphone: "m",
+      resolution: "360p",
     });
   });
 
+  test("an agent that is asked for comes: into a new room, unless one is named", () => {
+    const rooms = [1, 2].map(() => placed(chosen(kept, "?agent=desk")).room);
+    for (const room of rooms) expect(room).toMatch(/^room-[0-9a-f]{16}$/);
+    expect(new Set(rooms).size).toBe(2);
+    expect(placed(chosen(kept, "?agent=desk&room=hall")).room).toBe("hall");
+    expect(placed(chosen(kept, "")).room).toBe("lobby");
+    expect(placed(chosen(null, "?mode=livekit")).room).toBe("");
+    expect(placed(chosen(null, "?agent=desk")).room).toBe("");
+  });
+
+  test("for the next time only what was chosen by hand is kept, not what an address asked for", () => {
+    localStorage.setItem("antiphon.call", kept);
+    keep({ name: "Bob" });
+    expect(load()).toMatchObject({ kind: "livekit", name: "Bob", room: "lobby", agent: "", microphone: "m" });
+  });
+
   test("what is kept is not trusted: nonsense begins anew, and long texts are cut", () => {
-    for (const kept of [null, "{", "7", '{"kind": "carrier pigeon", "name": 7}']) {
-      expect(chosen(kept, "")).toEqual({ kind: "websocket", name: "", room: "", agent: "", microphone: "" });
+    for (const kept of [null, "{", "7", '{"kind": "carrier pigeon", "name": 7, "resolution": "8k"}']) {
+      expect(chosen(kept, "")).toEqual(first);
     }
     expect(chosen(JSON.stringify({ name: "x".repeat(9000) }), "").name).toHaveLength(120);
   });

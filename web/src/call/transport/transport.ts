@@ -12,6 +12,10 @@ export interface Wish {
   name: string;
   room: string;
   agent: string;
+  /** Which loudspeaker the call is heard by, and which camera shows one once it is turned on: ids, "" for the browser's choice. */
+  speaker?: string;
+  camera?: string;
+  resolution?: Resolution;
 }
 
 /** The agent's voice: what an avatar, a ring or highlighted words go by. */

@@ -49,7 +49,7 @@ export function Controls({ call, snapshot, onPeople, onSettings, onPicture }: Pr
             icon={mine.camera === null ? VideoOff : Video}
             on={mine.camera !== null}
             label={mine.camera === null ? "Camera is off" : "Camera is on"}
-            onClick={() => void call.setCamera(mine.camera === null ? "720p" : null)}
+            onClick={() => void call.setCamera(mine.camera === null ? mine.resolution : null)}
           />
           {"mediaDevices" in navigator && "getDisplayMedia" in navigator.mediaDevices ? (
             <Toggle

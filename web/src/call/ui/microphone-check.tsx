@@ -1,21 +1,25 @@
 import { type RefObject, useCallback, useState } from "react";
+import { DeviceMenu } from "@/call/ui/device-menus";
 import { Meter } from "@/call/ui/meter";
-import { DeviceMenu } from "@/call/ui/settings";
+import { OtherDevices } from "@/call/ui/other-devices";
+import type { Chosen } from "@/call/wish";
 import { useDevices } from "@/sound/devices";
 import { Microphone } from "@/sound/microphone";
 import { Button } from "@/ui/button";
 
 interface Props {
-  chosen: string;
+  wish: Chosen;
   tried: RefObject<Microphone | null>;
-  onChoose: (device: string) => void;
+  onChoose: (change: Partial<Chosen>) => void;
 }
 
-/** Whether the microphone hears, before anybody else does. The one that is open here is the one the call begins with. */
-export function MicrophoneCheck({ chosen, tried, onChoose }: Props) {
+/** Whether the microphone hears, before anybody else does; the one that is open here is the one the call begins with. Then browsers
+ * tell what other devices there are. */
+export function MicrophoneCheck({ wish, tried, onChoose }: Props) {
   const [open, setOpen] = useState("");
   const [problem, setProblem] = useState("");
-  const devices = useDevices(open);
+  const [allowed, setAllowed] = useState(0);
+  const devices = useDevices(`${open} ${allowed}`);
   const level = useCallback(() => tried.current?.level ?? 0, [tried]);
   const check = async (device: string) => {
     setProblem("");
@@ -24,7 +28,7 @@ export function MicrophoneCheck({ chosen, tried, onChoose }: Props) {
       tried.current?.close();
       tried.current = microphone;
       setOpen(microphone.device || "open");
-      onChoose(microphone.device);
+      onChoose({ microphone: microphone.device });
     } catch (error) {
       setProblem(error instanceof Error ? error.message : "The microphone could not be opened.");
     }
@@ -36,15 +40,16 @@ export function MicrophoneCheck({ chosen, tried, onChoose }: Props) {
           <DeviceMenu
             label="Microphone"
             devices={devices.microphones}
-            chosen={chosen || open}
+            chosen={wish.microphone || open}
             none="It is open; the browser does not say which one it is."
             onChoose={(device) => void check(device)}
           />
           <Meter level={level} />
           <p className="text-xs text-muted">Say something: the bar moves when you are heard.</p>
+          <OtherDevices {...{ wish, devices, onChoose }} onAllowed={() => setAllowed(allowed + 1)} />
         </div>
       ) : (
-        <Button onClick={() => void check(chosen)}>Check the microphone</Button>
+        <Button onClick={() => void check(wish.microphone)}>Check the microphone</Button>
       )}
       {problem ? (
         <p role="alert" className="mt-2 text-sm text-bad">

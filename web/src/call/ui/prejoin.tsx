@@ -54,17 +54,15 @@ export function Prejoin({ wish, onChoose, tried, mayHear }: Props) {
             label="Room"
             value={wish.room}
             maxLength={120}
-            placeholder={wish.kind === "livekit" ? "The default room" : "A room of its own"}
+            placeholder={wish.kind === "livekit" && wish.agent === "" ? "The default room" : "A room of its own"}
             onChange={(event) => onChoose({ room: event.target.value })}
           />
-          <AgentChoice agent={wish.agent} onChoose={(agent) => onChoose({ agent })} />
-          {mayHear ? (
-            <MicrophoneCheck
-              chosen={wish.microphone}
-              tried={tried}
-              onChoose={(microphone) => onChoose({ microphone })}
-            />
-          ) : null}
+          <AgentChoice
+            agent={wish.agent}
+            named={wish.kind === "livekit" && wish.room !== ""}
+            onChoose={(agent) => onChoose({ agent })}
+          />
+          {mayHear ? <MicrophoneCheck wish={wish} tried={tried} onChoose={onChoose} /> : null}
         </div>
       ) : null}
     </section>

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { begin } from "@/call/begin";
 import { Front } from "@/call/ui/front";
 import { Prejoin } from "@/call/ui/prejoin";
-import { type Chosen, keep, load } from "@/call/wish";
+import { type Chosen, keep, load, placed } from "@/call/wish";
 import { foreseen, MICROPHONE_PROBLEMS, type Microphone } from "@/sound/microphone";
 import { Button } from "@/ui/button";
 
@@ -16,9 +16,8 @@ export function Start() {
   useEffect(() => () => tried.current?.close(), []);
   const missing = foreseen({ secure: window.isSecureContext, devices: "mediaDevices" in navigator });
   const choose = (change: Partial<Chosen>) => {
-    const next = { ...wish, ...change };
-    setWish(next);
-    keep(next);
+    setWish((before) => ({ ...before, ...change }));
+    keep(change);
   };
   const start = async (typed: boolean) => {
     setBusy(true);
@@ -27,7 +26,7 @@ export function Start() {
     tried.current = null;
     if (typed) open?.close();
     try {
-      await begin(wish, typed ? "none" : (open ?? { device: wish.microphone }));
+      await begin(placed(wish), typed ? "none" : (open ?? { device: wish.microphone }));
     } catch (error) {
       setProblem(error instanceof Error ? error.message : "The call could not begin.");
       setBusy(false);

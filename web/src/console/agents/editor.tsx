@@ -1,7 +1,8 @@
 import { AudioLines } from "lucide-react";
 import { useEffect, useId, useReducer, useRef } from "react";
-import { Link, useLocation } from "wouter";
+import { Link } from "wouter";
 import { may, useMe } from "@/access/me";
+import { addressOf, talkTo } from "@/call/asked";
 import { CodeArea } from "@/console/agents/code-area";
 import { Conflict } from "@/console/agents/conflict";
 import { useDraft, useProblems, useSave } from "@/console/agents/data";
@@ -24,7 +25,6 @@ import { Chip } from "@/ui/surface";
 /** One agent's file: read, written, checked as one types, tried in a call, saved. `file`: null for a new one. */
 export function Editor({ name, file, onGone }: { name: string; file: AgentText | null; onGone?: () => void }) {
   const [now, act] = useReducer(edit, null, () => kept(name) ?? begin(file));
-  const [, go] = useLocation();
   const admin = may(useMe(), "admin");
   const area = useRef<HTMLTextAreaElement>(null);
   const checked = useProblems(now.text);
@@ -55,7 +55,7 @@ export function Editor({ name, file, onGone }: { name: string; file: AgentText |
   }
   async function onTry() {
     const agent = await draft.mutateAsync(now.text).catch(() => "");
-    if (agent) go(`/?agent=${encodeURIComponent(agent)}`);
+    if (agent) talkTo(agent);
   }
   function onLine(line: number) {
     const at = beginOf(now.text, line);
@@ -91,7 +91,11 @@ export function Editor({ name, file, onGone }: { name: string; file: AgentText |
         ) : null}
         {changed ? null : (
           <Link
-            href={`/?agent=${encodeURIComponent(name)}`}
+            href={addressOf(name)}
+            onClick={(event) => {
+              event.preventDefault();
+              talkTo(name);
+            }}
             className="inline-flex h-10 items-center gap-2 rounded-md border border-line bg-surface px-4 text-sm font-medium hover:border-strong-line"
           >
             <AudioLines aria-hidden className="size-4" />
