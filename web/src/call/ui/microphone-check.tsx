@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useState } from "react";
+import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import { DeviceMenu } from "@/call/ui/device-menus";
 import { Meter } from "@/call/ui/meter";
 import { OtherDevices } from "@/call/ui/other-devices";
@@ -20,11 +20,22 @@ export function MicrophoneCheck({ wish, tried, onChoose }: Props) {
   const [problem, setProblem] = useState("");
   const [allowed, setAllowed] = useState(0);
   const devices = useDevices(`${open} ${allowed}`);
+  const gone = useRef(false);
+  useEffect(() => {
+    gone.current = false;
+    return () => {
+      gone.current = true;
+    };
+  }, []);
   const level = useCallback(() => tried.current?.level ?? 0, [tried]);
   const check = async (device: string) => {
     setProblem("");
     try {
       const microphone = await Microphone.open(device);
+      if (gone.current) {
+        microphone.close(); // they allowed it too late
+        return;
+      }
       tried.current?.close();
       tried.current = microphone;
       setOpen(microphone.device || "open");

@@ -22,9 +22,9 @@ export function Start() {
   const start = async (typed: boolean) => {
     setBusy(true);
     setProblem("");
-    const open = tried.current;
+    const open = tried.current?.alive ? tried.current : null; // else it was unplugged meanwhile
+    if (typed || open === null) tried.current?.close();
     tried.current = null;
-    if (typed) open?.close();
     try {
       await begin(placed(wish), typed ? "none" : (open ?? { device: wish.microphone }));
     } catch (error) {
