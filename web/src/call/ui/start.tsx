@@ -22,7 +22,7 @@ export function Start() {
   const start = async (typed: boolean) => {
     setBusy(true);
     setProblem("");
-    const open = tried.current?.alive ? tried.current : null; // else it was unplugged meanwhile
+    const open = tried.current?.track.readyState === "live" ? tried.current : null; // else it was unplugged meanwhile
     if (typed || open === null) tried.current?.close();
     tried.current = null;
     try {
