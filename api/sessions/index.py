@@ -175,7 +175,7 @@ class Index:
         if self._whole[0] != self._ring.last:
             rows = [entry.row for entry in self._entries.values() if entry.telling is not None]
             parts = [rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE)] or [[]]
-            self._whole = (self._ring.last, [_rows(part, [], whole=part is parts[0]) for part in parts])
+            self._whole = (self._ring.last, [_rows(part, [], whole=part is parts[0], more=part is not parts[-1]) for part in parts])
         return self._whole[1]
 
     # ── following ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -390,9 +390,10 @@ class Index:
         self._ring.bell.ring()
 
 
-def _rows(rows: Collection[bytes], gone: list[str], *, whole: bool) -> bytes:
-    told = b'{"whole":%s,"changed":[%s],"gone":%s}' % (
+def _rows(rows: Collection[bytes], gone: list[str], *, whole: bool, more: bool = False) -> bytes:
+    told = b'{"whole":%s,"more":%s,"changed":[%s],"gone":%s}' % (
         b"true" if whole else b"false",
+        b"true" if more else b"false",
         b",".join(rows),
         json.dumps(gone).encode(),
     )

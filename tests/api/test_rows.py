@@ -165,11 +165,23 @@ async def test_who_reads_slowly_is_told_anew(house: House) -> None:
         assert (told["whole"], len(told["changed"])) == (True, 70)
 
 
+async def test_many_are_told_in_parts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first part says that all of them begin, each but the last that more of them follow."""
+    monkeypatch.setattr(index, "_ROWS_AT_ONCE", 2)
+    for number in range(5):
+        await open_session(house, f"s{number}")
+    await house.sessions.look()
+    async with listening(house, "/v1/sessions/stream") as reader:
+        parts = [(await reader.next("rows")).data for _ in range(3)]
+    told = [(part["whole"], part["more"], len(part["changed"])) for part in parts]
+    assert told == [(True, True, 2), (False, True, 2), (False, False, 1)]
+
+
 async def test_a_stream_of_nothing_breathes(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """While nothing changes a comment is sent now and then, so that nobody between closes it."""
     monkeypatch.setattr(index, "HEARTBEAT", 0.01)
     async with listening(house, "/v1/sessions/stream") as reader:
-        assert (await reader.next("rows")).data == {"whole": True, "changed": [], "gone": []}
+        assert (await reader.next("rows")).data == {"whole": True, "more": False, "changed": [], "gone": []}
         assert (await reader.next("")).data is None
 
 

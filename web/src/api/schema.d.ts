@@ -2732,14 +2732,19 @@ export interface components {
         };
         /**
          * RowsChange
-         * @description A message of the stream of rows, event `rows`. `whole`: forget what you have; then every row in `changed` is new or
-         *     another, and those of `gone` are no more.
+         * @description A message of the stream of rows, event `rows`. `whole`: forget what you have, once no `more` of it follows; then every row in
+         *     `changed` is new or another, and those of `gone` are no more.
          */
         RowsChange: {
             /** Changed */
             changed: components["schemas"]["SessionRow"][];
             /** Gone */
             gone: string[];
+            /**
+             * More
+             * @default false
+             */
+            more: boolean;
             /** Whole */
             whole: boolean;
         };

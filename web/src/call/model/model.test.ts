@@ -56,6 +56,29 @@ describe("the transcript", () => {
     expect(texts(transcript)).toEqual(["Hello.", "And I am Bob.", "Good day."]);
   });
 
+  test("words stand below the answer they came after, though a noise before it was no speech", () => {
+    const transcript = following(
+      [0, heard("u1", "Hello.")],
+      [100, speech(true)],
+      [200, speech(false)],
+      [300, sentence(0, "Good day.", 0)],
+      [2000, speech(true)],
+      [2500, heard("u2", "Tea, please.", { turn: 2 })],
+    );
+    expect(texts(transcript)).toEqual(["Hello.", "Good day.", "Tea, please."]);
+  });
+
+  test("who is found to have said nothing, or whose words are withdrawn, begins to speak anew", () => {
+    const nothing = following([0, speech(true)], [10, heard("u1", "")]);
+    const withdrawn = following(
+      [0, speech(true)],
+      [5, heard("u1", "Hm", { final: false })],
+      [10, heard("u1", "", { final: false })],
+    );
+    expect([nothing.speaking, withdrawn.speaking]).toEqual([{}, {}]);
+    expect(told(nothing, heard("u2", ""), 20)).toBe(nothing);
+  });
+
   test("an interim stands until its final words, which take its place", () => {
     const interim = following([0, heard("u1", "I wou", { final: false })]);
     expect(interim.lines).toMatchObject([{ text: "I wou", final: false }]);

@@ -51,9 +51,7 @@ export const MOST_LINES = 1000;
 export function told(transcript: Transcript, event: CallEvent, now: number): Transcript {
   switch (event.type) {
     case "speech":
-      return event.speaking && transcript.speaking[event.participant] === undefined
-        ? { ...transcript, speaking: { ...transcript.speaking, [event.participant]: now } }
-        : transcript;
+      return event.speaking ? spoke(transcript, event.participant, now) : transcript;
     case "heard":
       return heard(transcript, event, now);
     case "typed": {
@@ -114,19 +112,34 @@ function timed(line: AgentLine, event: CallEvent & { type: "timings" }): AgentLi
   };
 }
 
+/** What was a noise, without words, is over once another's line has begun after it: these words are to stand below that. */
+function spoke(transcript: Transcript, participant: string, now: number): Transcript {
+  const since = transcript.speaking[participant];
+  const goesOn =
+    since !== undefined && !transcript.lines.some((line) => line.at > since && line.participant !== participant);
+  return goesOn ? transcript : { ...transcript, speaking: { ...transcript.speaking, [participant]: now } };
+}
+
+function silenced(transcript: Transcript, participant: string): Transcript {
+  if (transcript.speaking[participant] === undefined) return transcript;
+  const { [participant]: _, ...speaking } = transcript.speaking;
+  return { ...transcript, speaking };
+}
+
 function heard(transcript: Transcript, event: CallEvent & { type: "heard" }, now: number): Transcript {
   const { participant, utterance, replaces, text, final, turn } = event;
   const lines = transcript.lines.filter((line) => replaces === null || line.id !== utterance || line.id === replaces);
   const place = lines.findIndex((line) => line.id === (replaces ?? utterance));
   const before = lines[place];
   if (text.trim() === "") {
-    return before === undefined ? transcript : { ...transcript, lines: lines.filter((line) => line !== before) };
+    if (before === undefined && !final) return transcript;
+    const silent = silenced(transcript, participant);
+    return before === undefined ? silent : { ...silent, lines: lines.filter((line) => line !== before) };
   }
   const since = transcript.speaking[participant];
   const at = before?.at ?? since ?? now;
   const line: PersonLine = { kind: "person", id: utterance, participant, at, turn, text, final, typed: false };
-  const { [participant]: _, ...others } = transcript.speaking;
-  const speaking = final ? others : transcript.speaking;
+  const { speaking } = final ? silenced(transcript, participant) : transcript;
   if (before === undefined) return put({ lines, speaking }, line);
   return { speaking, lines: lines.map((one) => (one === before ? line : one)) };
 }

@@ -1,18 +1,13 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { answered, api } from "@/api/client";
-import { type StreamEvent, useStream } from "@/api/stream";
+import { useStream } from "@/api/stream";
 import { type Filters, matches, queryOf, searchOf } from "@/console/sessions/filters";
 import { Rows } from "@/console/sessions/rows";
+import { Told } from "@/console/sessions/told";
 import type { Row } from "@/console/shared/row";
 
 const PAGE = 50;
-
-interface Change {
-  whole: boolean;
-  changed: Row[];
-  gone: string[];
-}
 
 /** The sessions that `filters` let pass: pages of what is stored, and on top, live, what changes. */
 export function useSessions(filters: Filters) {
@@ -36,21 +31,14 @@ export function useSessions(filters: Filters) {
     for (const page of pages ?? []) rows.mergePage(page);
   }, [pages, rows]);
 
-  const stream = useStream("/v1/sessions/stream", (events) => take(rows, events));
+  const readAnew = useRef(async () => stored.data?.pages ?? []);
+  useEffect(() => {
+    readAnew.current = async () => (await stored.refetch()).data?.pages ?? [];
+  });
+  const [told] = useState(() => new Told(() => readAnew.current()));
+  const stream = useStream("/v1/sessions/stream", (events) => told.take(rows, events));
   const ids = useSyncExternalStore(rows.onList, rows.list);
   return { rows, ids, stored, stream };
-}
-
-function take(rows: Rows, events: StreamEvent[]): void {
-  for (const { event, data } of events) {
-    if (event !== "rows") continue;
-    const { whole, changed, gone } = data as Change;
-    if (whole) rows.replaceLive(changed);
-    else {
-      rows.merge(changed);
-      rows.remove(gone);
-    }
-  }
 }
 
 /** One row of them, heard of alone. */

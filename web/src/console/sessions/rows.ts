@@ -41,15 +41,9 @@ export class Rows {
     if (moved) this.arrange();
   }
 
-  /** The live sessions as they are now: one that is not among them has ended, or was never known to end. */
-  replaceLive(rows: readonly Row[]): void {
-    const live = new Set(rows.map(({ session }) => session));
-    this.remove(
-      [...this.held.values()]
-        .filter((row) => row.state === "open" && !live.has(row.session))
-        .map(({ session }) => session),
-    );
-    this.merge(rows);
+  /** Those of `among` that are still held as live; without it, all that are. */
+  live(among: Iterable<string> = this.held.keys()): string[] {
+    return [...among].filter((session) => this.held.get(session)?.state === "open");
   }
 
   remove(sessions: readonly string[]): void {
