@@ -86,6 +86,20 @@ describe("the transcript", () => {
     expect(final.lines).toMatchObject([{ text: "I would like tea.", final: true, at: 0 }]);
   });
 
+  test("another session's turns stand behind those of the one before, and take no place of theirs", () => {
+    const said = (text: string): CallEvent => ({ type: "said", turn: 1, text });
+    const session = (name: string): CallEvent => ({ type: "session", session: name, warnings: [] });
+    const transcript = following(
+      [0, session("a")],
+      [1, said("Hello.")],
+      [2, session("a")],
+      [3, session("b")],
+      [4, said("Hi.")],
+    );
+    expect(transcript.lines.map((line) => line.kind === "agent" && line.said)).toEqual(["Hello.", "Hi."]);
+    expect(new Set(transcript.lines.map(({ id }) => id)).size).toBe(2);
+  });
+
   test("an empty text withdraws what was shown, and only that", () => {
     const transcript = following(
       [0, heard("u1", "Hm", { final: false })],

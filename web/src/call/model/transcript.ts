@@ -36,8 +36,9 @@ export interface FileLine extends Common {
 
 export type Line = PersonLine | AgentLine | FileLine;
 
-/** `speaking`: since when, ms, each person has been speaking, until their words come. */
+/** `speaking`: since when, ms, each person has been speaking, until their words come; `session`: the last that was told of. */
 export interface Transcript {
+  session?: string;
   lines: readonly Line[];
   speaking: Readonly<Record<string, number>>;
 }
@@ -47,9 +48,14 @@ export const EMPTY: Transcript = { lines: [], speaking: {} };
 /** Lines that are kept, the latest: anybody in a room may type without end. */
 export const MOST_LINES = 1000;
 
+/** The turn of replies of sessions that went before: another counts from 1 again. */
+const BYGONE = -1;
+
 /** What an event makes of it. `now`: ms. The same object where nothing changes. */
 export function told(transcript: Transcript, event: CallEvent, now: number): Transcript {
   switch (event.type) {
+    case "session":
+      return begun(transcript, event.session);
     case "speech":
       return event.speaking ? spoke(transcript, event.participant, now) : transcript;
     case "heard":
@@ -96,6 +102,15 @@ export function told(transcript: Transcript, event: CallEvent, now: number): Tra
   }
 }
 
+function begun(transcript: Transcript, session: string): Transcript {
+  const { session: before = session } = transcript;
+  if (before === session) return transcript.session === session ? transcript : { ...transcript, session };
+  const lines = transcript.lines.map((line) =>
+    line.kind === "agent" && line.turn !== BYGONE ? { ...line, id: `${line.id} ${before}`, turn: BYGONE } : line,
+  );
+  return { ...transcript, lines, session };
+}
+
 /** Timings may come before the sentence they belong to: its text is not known then. */
 function timed(line: AgentLine, event: CallEvent & { type: "timings" }): AgentLine {
   const known = line.sentences.some((sentence) => sentence.index === event.index);
@@ -140,8 +155,8 @@ function heard(transcript: Transcript, event: CallEvent & { type: "heard" }, now
   const at = before?.at ?? since ?? now;
   const line: PersonLine = { kind: "person", id: utterance, participant, at, turn, text, final, typed: false };
   const { speaking } = final ? silenced(transcript, participant) : transcript;
-  if (before === undefined) return put({ lines, speaking }, line);
-  return { speaking, lines: lines.map((one) => (one === before ? line : one)) };
+  if (before === undefined) return put({ ...transcript, lines, speaking }, line);
+  return { ...transcript, speaking, lines: lines.map((one) => (one === before ? line : one)) };
 }
 
 function reply(transcript: Transcript, turn: number, now: number, change: (line: AgentLine) => AgentLine): Transcript {

@@ -190,6 +190,7 @@ export class LiveKitTransport implements Transport {
   }
 
   private tell(event: CallEvent): void {
+    if (event.type === "session") this.words.forget();
     this.listener(event);
   }
 }

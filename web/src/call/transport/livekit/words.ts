@@ -34,6 +34,11 @@ export class LiveKitWords {
     private readonly begins: (at: number | null) => void,
   ) {}
 
+  /** Another session counts its turns from 1 again. */
+  forget(): void {
+    this.replies.clear();
+  }
+
   /** A stream of a person's words: the whole text, in their name; nobody writes over what another has said. */
   person(participant: string, segment: string, text: string, final: boolean): void {
     this.tell({
