@@ -4,6 +4,7 @@ import { useState } from "react";
 import { isSignedIn, useMe } from "@/access/me";
 import { SignInForm } from "@/access/sign-in";
 import { signOut } from "@/access/ticket";
+import { leaveCurrent } from "@/call/current";
 import { IconButton } from "@/ui/button";
 import { Dialog } from "@/ui/dialog";
 
@@ -33,6 +34,7 @@ export function Account() {
       <IconButton
         label={`Sign out ${me.name}`}
         onClick={() => {
+          leaveCurrent();
           signOut();
           void queries.resetQueries();
         }}

@@ -6,6 +6,9 @@ import { roomsLack } from "@/call/rooms-lack";
 import type { Transport, WayBack, Wish } from "@/call/transport/transport";
 import { Microphone, MicrophoneError } from "@/sound/microphone";
 
+/** The call that is being opened: a second press finds it, and begins no other. */
+let opened: Promise<Call> | null = null;
+
 /** Begins a call in the course of a press. `microphone`: already open; `device`: which one to open; "none": the call is typed;
  * `left`: the call to come back to. */
 export async function begin(
@@ -13,6 +16,10 @@ export async function begin(
   hear: Microphone | { device: string } | "none",
   left: Left | null = null,
 ): Promise<Call> {
+  if (opened !== null) {
+    if (hear instanceof Microphone) hear.close();
+    return opened;
+  }
   fetchFace();
   const opening = open(wish, left?.back ?? null);
   const hearing = listen(hear);
@@ -21,7 +28,12 @@ export async function begin(
     const heard = await hearing;
     if (heard instanceof Microphone) heard.close();
   });
-  const call = new Call(wish, await opening, left);
+  opened = opening
+    .then((transport) => new Call(wish, transport, left))
+    .finally(() => {
+      opened = null;
+    });
+  const call = await opened;
   forgetCall();
   setCurrent(call);
   await call.start(hearing);

@@ -1,3 +1,4 @@
+import { keepAwake } from "@/call/awake";
 import type { CallEvent } from "@/call/model/events";
 import { missing } from "@/call/model/missing";
 import { begun, type CallState, reduce } from "@/call/model/state";
@@ -47,6 +48,7 @@ export class Call {
   private unheardSince = 0;
   private watch = 0;
   private typed = 0;
+  private letSleep: (() => void) | null = null;
 
   constructor(
     readonly wish: Wish,
@@ -96,9 +98,7 @@ export class Call {
   private async hear(hearing: Promise<Microphone | MicrophoneError>): Promise<void> {
     this.mine({ microphone: "opening" });
     const heard = await hearing;
-    if (this.snapshot.call.link.phase === "over") {
-      if (heard instanceof Microphone) heard.close();
-    } else if (heard instanceof Microphone) await this.take(heard);
+    if (heard instanceof Microphone) await this.take(heard);
     else this.mine({ microphone: "refused", problem: `${heard.message} Until then you can type.` });
   }
 
@@ -194,14 +194,25 @@ export class Call {
   };
 
   async leave(): Promise<void> {
+    this.finish();
+    await this.transport.leave().catch(() => {});
+  }
+
+  private finish(): void {
     window.removeEventListener("pagehide", this.keep);
     window.clearInterval(this.watch);
     this.microphone?.close();
     this.microphone = null;
-    await this.transport.leave().catch(() => {});
+    this.letSleep?.();
+    this.letSleep = null;
   }
 
+  /** One that was allowed after the call ended is closed at once. */
   private async take(microphone: Microphone): Promise<void> {
+    if (this.snapshot.call.link.phase === "over") {
+      microphone.close();
+      return;
+    }
     const before = this.microphone;
     this.microphone = microphone;
     microphone.track.addEventListener("ended", () => {
@@ -209,8 +220,23 @@ export class Call {
     });
     this.mine({ microphone: "on", problem: "" });
     this.hush();
-    await this.transport.listenTo(microphone);
-    before?.close();
+    try {
+      await this.transport.listenTo(microphone);
+    } catch (error) {
+      this.unsent(microphone, error);
+    } finally {
+      before?.close();
+    }
+  }
+
+  /** Nobody hears it, so it is open no longer. A connection that breaks takes the microphone with it once it is back. */
+  private unsent(microphone: Microphone, error: unknown): void {
+    if (this.microphone !== microphone || this.snapshot.call.link.phase !== "connected") return;
+    microphone.close();
+    this.microphone = null;
+    this.transport.setMuted(true);
+    void this.transport.listenTo(null).catch(() => {});
+    this.mine({ microphone: "refused", problem: `The microphone could not be sent (${messageOf(error)}).` });
   }
 
   /** A share that is ended in the browser's own bar, or a camera that went with a connection, is told by its tile alone. */
@@ -240,12 +266,8 @@ export class Call {
     const now = performance.now();
     if (event.type === "link") {
       this.linkSince = now;
-      if (event.link.phase === "over") {
-        window.clearInterval(this.watch);
-        window.removeEventListener("pagehide", this.keep);
-        this.microphone?.close();
-        this.microphone = null;
-      }
+      if (event.link.phase === "connected") this.letSleep ??= keepAwake();
+      if (event.link.phase === "over") this.finish();
     }
     if (event.type === "speech" && event.participant === this.transport.identity) this.unheardSince = 0;
     this.show({ call: reduce(this.snapshot.call, event, now) });

@@ -10,6 +10,12 @@ export function setCurrent(call: Call | null): void {
   for (const listener of listeners) listener();
 }
 
+/** Ends the call there is: nobody could any more, where the page is another's from now on. */
+export function leaveCurrent(): void {
+  void current?.leave();
+  setCurrent(null);
+}
+
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);

@@ -120,6 +120,15 @@ export class Microphone {
     this.hears = hears ?? (() => {});
   }
 
+  /** Whether the browser lets nothing of it through: before a press, or after a phone call that took it. */
+  get blocked(): boolean {
+    return this.context.state !== "running" && this.context.state !== "closed";
+  }
+
+  async unblock(): Promise<void> {
+    if (this.blocked) await this.context.resume();
+  }
+
   /** Muted it goes on sending, silence. */
   set muted(muted: boolean) {
     this.track.enabled = !muted;

@@ -14,11 +14,12 @@ export function Composer({ call, focus }: { call: Call; focus: boolean }) {
     event.preventDefault();
     const typed = text.trim();
     if (!typed) return;
+    setText("");
+    setProblem("");
     try {
       await call.say(typed);
-      setText("");
-      setProblem("");
     } catch (error) {
+      setText((meanwhile) => meanwhile || typed);
       setProblem(error instanceof Error ? error.message : "It could not be sent.");
     }
   };

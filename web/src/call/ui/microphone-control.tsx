@@ -89,10 +89,10 @@ function useSpaceToTalk(call: Call, on: boolean): void {
       event.preventDefault();
       if (!event.repeat) call.press(true);
     };
+    // let go wherever the focus went meanwhile
     const up = (event: KeyboardEvent) => {
-      if (!ours(event)) return;
-      event.preventDefault();
-      call.press(false);
+      if (ours(event)) event.preventDefault();
+      if (event.code === "Space") call.press(false);
     };
     const away = () => call.press(false);
     window.addEventListener("keydown", down);

@@ -67,7 +67,7 @@ function dress(target: Document): void {
 function Small({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
   const last = shown(snapshot.call.transcript).findLast((line) => line.kind !== "file");
   const words = last?.kind === "agent" ? readingOf(last, call.transport.voice.position()).said : last?.text;
-  const { muted } = snapshot.mine;
+  const { muted, pushToTalk } = snapshot.mine;
   return (
     <div className="flex h-dvh flex-col items-center justify-between gap-2 bg-paper p-3 text-ink">
       <div className="flex min-h-0 flex-1 flex-col items-center justify-center">
@@ -76,14 +76,16 @@ function Small({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
       </div>
       <p className="line-clamp-3 w-full text-center text-sm">{words}</p>
       <div className="flex gap-2">
-        <IconButton
-          label={muted ? "Unmute" : "Mute"}
-          tone="plain"
-          pressed={muted}
-          onClick={() => call.setMuted(!muted)}
-        >
-          {muted ? <MicOff aria-hidden className="size-4" /> : <Mic aria-hidden className="size-4" />}
-        </IconButton>
+        {pushToTalk ? null : (
+          <IconButton
+            label={muted ? "Unmute" : "Mute"}
+            tone="plain"
+            pressed={muted}
+            onClick={() => call.setMuted(!muted)}
+          >
+            {muted ? <MicOff aria-hidden className="size-4" /> : <Mic aria-hidden className="size-4" />}
+          </IconButton>
+        )}
         <IconButton label="Leave" tone="danger" onClick={() => void call.leave()}>
           <PhoneOff aria-hidden className="size-4" />
         </IconButton>

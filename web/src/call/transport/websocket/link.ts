@@ -1,4 +1,4 @@
-import { ApiError } from "@/api/client";
+import { ApiError, onTicket } from "@/api/client";
 import { webSocketTicket } from "@/call/api";
 import type { WayBack } from "@/call/transport/transport";
 import type { components } from "@/call/transport/websocket/protocol";
@@ -8,6 +8,13 @@ type Messages = components["schemas"];
 export type ToClient = Messages["ToClient"];
 export type FromClient = Exclude<Messages["FromClient"], { type: "start" }>;
 export type Rate = Messages["StartMessage"]["rate"];
+
+/** How long a try to come back may take, ms: a gateway gives its log 5 s. */
+const TRY_MS = 6000;
+/** Looks, one a second, between which nothing of what waits goes out: then the line is dead, though nobody has said so. */
+const STILL_LOOKS = 5;
+/** What an API that lives may answer on the way back: come later, or sign in again, which the page asks for. */
+const FOR_NOW = [401, 408, 425, 429];
 
 /** Whoever uses the connection. `lost`: it broke, and is tried anew since `since` (ms); `over`: it will not come back. */
 export interface Ends {
@@ -33,6 +40,9 @@ export class GatewayLink {
   private done = false;
   private lostAt = 0;
   private tries = 0;
+  private patience = 0;
+  private waited = 0;
+  private still = 0;
 
   constructor(
     private readonly beginning: Beginning,
@@ -59,24 +69,47 @@ export class GatewayLink {
 
   /** False: it could not be sent. */
   send(message: FromClient): boolean {
-    if (this.open) this.socket?.send(JSON.stringify(message));
+    this.put(JSON.stringify(message));
     return this.open;
   }
 
   sendSound(frame: ArrayBuffer): void {
-    if (this.open) this.socket?.send(frame);
+    this.put(frame);
+  }
+
+  /** Call it once a second: a line that has gone dead is left for another. */
+  look(): void {
+    this.feel();
+    this.still++;
+    if (this.open && this.still > STILL_LOOKS) this.abandon();
+  }
+
+  private put(what: string | ArrayBuffer): void {
+    if (!this.open) return;
+    this.feel();
+    this.socket?.send(what);
+    this.waited = this.waiting;
+  }
+
+  /** Whether anything went out since the last time. */
+  private feel(): void {
+    if (this.waiting === 0 || this.waiting < this.waited) this.still = 0;
+    this.waited = this.waiting;
   }
 
   close(): void {
     this.done = true;
+    window.clearTimeout(this.patience);
     this.socket?.close(1000);
   }
 
   async connect(): Promise<void> {
     const { agent, room } = this.beginning;
+    const asking = new AbortController();
+    if (this.session !== null) this.patience = window.setTimeout(() => this.giveUp(asking), TRY_MS);
     let ticket: Awaited<ReturnType<typeof webSocketTicket>>;
     try {
-      ticket = await webSocketTicket(agent, room);
+      ticket = await webSocketTicket(agent, room, asking.signal);
     } catch (error) {
       this.refused(error);
       return;
@@ -109,7 +142,8 @@ export class GatewayLink {
   private take(message: ToClient): void {
     if (message.type === "ready") {
       this.session = { session: message.session, ticket: message.ticket };
-      this.lostAt = this.tries = 0;
+      this.lostAt = this.tries = this.still = 0;
+      window.clearTimeout(this.patience);
     }
     if (message.type === "error" && message.fatal) this.error = message;
     if (message.type === "ended") this.ended = message.reason;
@@ -120,13 +154,27 @@ export class GatewayLink {
   private refused(error: unknown): void {
     if (this.done) return;
     const problem = error instanceof ApiError ? error : null;
-    const away = problem === null || problem.status === 0 || problem.status >= 500;
-    if (this.session !== null && away) this.closed(1006);
+    const { status } = problem ?? { status: 0 };
+    const later = status === 0 || status >= 500 || FOR_NOW.includes(status);
+    if (this.session !== null && later) this.closed(1006);
     else this.end(problem?.message ?? "The API does not answer.", true);
+  }
+
+  /** A try takes too long: for a ticket that is asked for (it is refused then), or for the gateway's word. */
+  private giveUp(asking: AbortController): void {
+    if (this.socket === null) asking.abort();
+    else this.abandon();
+  }
+
+  private abandon(): void {
+    const { socket } = this;
+    this.closed(1006);
+    socket?.close();
   }
 
   private closed(code: number): void {
     this.socket = null;
+    window.clearTimeout(this.patience);
     if (this.done) return;
     const now = performance.now();
     if (this.lostAt === 0) this.lostAt = now;
@@ -145,13 +193,25 @@ export class GatewayLink {
     }
     this.tries++;
     this.ends.lost(this.lostAt);
-    window.setTimeout(() => {
+    this.again(next.inMs);
+  }
+
+  /** After that while, or as soon as something happens that makes a try worth it. */
+  private again(inMs: number): void {
+    const go = () => {
+      window.clearTimeout(timer);
+      window.removeEventListener("online", go);
+      forget();
       if (!this.done) void this.connect();
-    }, next.inMs);
+    };
+    const timer = window.setTimeout(go, inMs);
+    const forget = onTicket(go);
+    window.addEventListener("online", go);
   }
 
   private end(why: string, failed: boolean): void {
     this.done = true;
+    window.clearTimeout(this.patience);
     this.ends.over(why, failed);
   }
 }

@@ -31,6 +31,8 @@ export class WebSocketTransport implements Transport, Ends {
   private gaps: number[] = [];
   private gapsSeen = 0;
   private blocked = false;
+  private microphone: Microphone | null = null;
+  private pressed = false;
   private quality: Quality = "unknown";
   private me: Person;
   private agent: Person = { ...NOBODY, identity: "agent", name: "Agent", kind: "agent" };
@@ -76,6 +78,8 @@ export class WebSocketTransport implements Transport, Ends {
   }
 
   async listenTo(microphone: Microphone | null): Promise<void> {
+    this.microphone?.onFrame(null);
+    this.microphone = microphone;
     microphone?.onFrame((frame) => {
       if (this.link.waiting < MOST_WAITING) this.link.sendSound(frame);
     });
@@ -87,6 +91,7 @@ export class WebSocketTransport implements Transport, Ends {
   }
 
   talk(pressed: boolean): void {
+    this.pressed = pressed;
     this.link.send({ type: "talk", pressed });
   }
 
@@ -101,7 +106,7 @@ export class WebSocketTransport implements Transport, Ends {
   }
 
   async unblock(): Promise<void> {
-    await this.speaker.unblock();
+    await Promise.all([this.speaker.unblock(), this.microphone?.unblock()]);
     this.look();
   }
 
@@ -172,6 +177,7 @@ export class WebSocketTransport implements Transport, Ends {
     this.speaker.restart();
     this.tell({ type: "session", session, warnings });
     this.tell({ type: "link", link: { phase: "connected" } });
+    if (this.pressed) this.link.send({ type: "talk", pressed: true }); // it counts as let go since the connection dropped
     if (!resumed) this.tell({ type: "agent", state: "listening" });
     this.tellPeople();
   }
@@ -190,12 +196,14 @@ export class WebSocketTransport implements Transport, Ends {
 
   private look(): void {
     const now = performance.now();
+    this.link.look();
     for (; this.gapsSeen < this.speaker.gaps; this.gapsSeen++) this.gaps.push(now);
     this.gaps = this.gaps.filter((at) => now - at < RECENT_MS);
     this.progressed();
-    if (this.blocked !== this.speaker.blocked) {
-      this.blocked = this.speaker.blocked;
-      this.tell({ type: "blocked", blocked: this.blocked });
+    const blocked = this.speaker.blocked || this.microphone?.blocked === true;
+    if (this.blocked !== blocked) {
+      this.blocked = blocked;
+      this.tell({ type: "blocked", blocked });
     }
     const quality = qualityOf(this.link.waiting, this.gaps.length);
     if (!this.link.open || quality === this.quality) return;
