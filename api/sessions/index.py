@@ -175,7 +175,10 @@ class Index:
         if self._whole[0] != self._ring.last:
             rows = [entry.row for entry in self._entries.values() if entry.telling is not None]
             parts = [rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE)] or [[]]
-            self._whole = (self._ring.last, [_rows(part, [], whole=part is parts[0], more=part is not parts[-1]) for part in parts])
+            self._whole = (
+                self._ring.last,
+                [_rows(part, [], whole=part is parts[0], more=part is not parts[-1]) for part in parts],
+            )
         return self._whole[1]
 
     # ── following ────────────────────────────────────────────────────────────────────────────────────────────────────

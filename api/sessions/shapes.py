@@ -56,8 +56,8 @@ class SessionList(BaseModel):
 
 
 class RowsChange(BaseModel):
-    """A message of the stream of rows, event `rows`. `whole`: forget what you have, once no `more` of it follows; then every row in
-    `changed` is new or another, and those of `gone` are no more."""
+    """A message of the stream of rows, event `rows`. `whole`: forget what you have, once no `more` of it follows; then every
+    row in `changed` is new or another, and those of `gone` are no more."""
 
     whole: bool
     more: bool = False

@@ -20,7 +20,7 @@ async function shell(request) {
   try {
     const answer = await fetch(request);
     const page = answer.headers.get("content-type")?.startsWith("text/html");
-    if (answer.ok && page) await cache.put(SHELL, answer.clone());
+    if (answer.ok && page) await keep(cache, SHELL, answer.clone());
     return answer;
   } catch (error) {
     const kept = await cache.match(SHELL);
@@ -34,12 +34,19 @@ async function asset(request) {
   const kept = await cache.match(request);
   if (kept !== undefined) return kept;
   const answer = await fetch(request);
-  if (answer.status === 200) {
-    await cache.put(request, answer.clone());
+  if (answer.status === 200) await keep(cache, request, answer.clone());
+  return answer;
+}
+
+/** What can't be kept, for want of room perhaps, is a good answer all the same. */
+async function keep(cache, request, answer) {
+  try {
+    await cache.put(request, answer);
     const keys = (await cache.keys()).filter((key) => new URL(key.url).pathname !== SHELL);
     await Promise.all(keys.slice(0, Math.max(0, keys.length - MOST)).map((key) => cache.delete(key)));
+  } catch {
+    // it is asked for again
   }
-  return answer;
 }
 
 self.addEventListener("install", () => self.skipWaiting());

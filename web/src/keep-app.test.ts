@@ -15,13 +15,17 @@ interface Asked {
 class World {
   readonly kept = new Map<string, Response>();
   online = true;
+  full = false;
   asked: string[] = [];
   private readonly handlers = new Map<string, (event: unknown) => void>();
 
   constructor() {
     const cache = {
       match: async (request: Request | string) => this.kept.get(keyOf(request))?.clone(),
-      put: async (request: Request | string, response: Response) => void this.kept.set(keyOf(request), response),
+      put: async (request: Request | string, response: Response) => {
+        if (this.full) throw new DOMException("no room", "QuotaExceededError");
+        this.kept.set(keyOf(request), response);
+      },
       keys: async () => [...this.kept.keys()].map((url) => ({ url })),
       delete: async (request: { url: string }) => this.kept.delete(request.url),
     };
@@ -80,6 +84,12 @@ describe("the service worker", () => {
     expect(await world.get({ path: "/sessions/a", mode: "navigate" })).toContain("/sessions/a");
     world.online = false;
     expect(await world.get({ path: "/latency", mode: "navigate" })).toContain("/sessions/a");
+  });
+
+  test("gives what it has no room for", async () => {
+    world.full = true;
+    expect(await world.get({ path: "/", mode: "navigate" })).toContain("of http");
+    expect(await world.get({ path: "/assets/page-abc.js" })).toContain("page-abc.js");
   });
 
   test("asks for a file with a name of its own but once", async () => {

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { doneInWords } from "@/access/deeds";
 import { isSignedIn, type Me, may } from "@/access/me";
 import { keepRenewing, keepSigned, renewalIn, signOut } from "@/access/ticket";
-import { ticket } from "@/api/client";
+import { ApiError, api, onRefused, ticket, unlessRefused } from "@/api/client";
 import { loadable } from "@/console/session/data/read";
 import openapi from "../../../api/openapi.json";
 
@@ -87,6 +87,51 @@ test("while the API is away it is tried again; who signs out has nothing renewed
   await vi.advanceTimersByTimeAsync(3_600_000);
   expect(asked.length).toBe(2);
   stop();
+});
+
+/** An API that says 401 to everything. Answers how often it was asked. */
+function refusals(): () => number {
+  const fetch = vi.fn(async () => new Response('{"code":"key","detail":"no","errors":[]}', { status: 401 }));
+  vi.stubGlobal("fetch", fetch);
+  return () => fetch.mock.calls.length;
+}
+
+test("a ticket that is refused is not shown again; the next one is renewed in its time", async () => {
+  vi.useFakeTimers();
+  const asked = refusals();
+  keepSigned({ ticket: "first", sound: "s1", expires_in: 60 });
+  const stop = keepRenewing();
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  document.dispatchEvent(new Event("visibilitychange"));
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(asked()).toBe(1);
+  keepSigned({ ticket: "second", sound: "s2", expires_in: 60 });
+  await vi.advanceTimersByTimeAsync(31_000);
+  expect(asked()).toBe(2);
+  stop();
+});
+
+test("a wrong key is no reason to ask for another sign-in; any other 401 is", async () => {
+  refusals();
+  const tell = vi.fn();
+  const forget = onRefused(tell);
+  await expect(api.POST("/v1/login", { body: { key: "wrong" } })).rejects.toMatchObject({
+    status: 401,
+    message: "No.",
+  });
+  expect(tell).not.toHaveBeenCalled();
+  await expect(api.GET("/v1/me")).rejects.toMatchObject({ status: 401 });
+  expect(tell).toHaveBeenCalledOnce();
+  forget();
+});
+
+test("what is asked again and again is asked no more while the API wants a key", () => {
+  const after = (error: Error | null) => unlessRefused(3_000)({ state: { error } });
+  expect([after(null), after(new ApiError(503, "away", "")), after(new ApiError(401, "key", ""))]).toEqual([
+    3_000,
+    3_000,
+    false,
+  ]);
 });
 
 test("in addresses stands the ticket that opens nothing but sound", () => {

@@ -4,7 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { MeContext } from "@/access/me";
 import { SignInForm, SignInPage } from "@/access/sign-in";
 import { keepRenewing, signOut } from "@/access/ticket";
-import { ApiError, api, onRefused, onTicket, ticket } from "@/api/client";
+import { api, onRefused, onTicket, ticket, unlessRefused, wantsKey } from "@/api/client";
 import { Dialog } from "@/ui/dialog";
 import { Failed, Loading } from "@/ui/state";
 
@@ -20,7 +20,7 @@ export function Gate({ children }: { children: ReactNode }) {
     queryKey: ["me"],
     queryFn: () => readMe(queries),
     staleTime: 60_000,
-    refetchInterval: ({ state }) => (state.data ? NOW_AND_THEN : wantsKey(state.error) ? false : AGAIN),
+    refetchInterval: (query) => unlessRefused(query.state.data ? NOW_AND_THEN : AGAIN)(query),
   });
   const known = useRef(false);
   known.current = me.data !== undefined;
@@ -59,16 +59,12 @@ export function Gate({ children }: { children: ReactNode }) {
   );
 }
 
-function wantsKey(error: Error | null): boolean {
-  return error instanceof ApiError && error.status === 401;
-}
-
 /** A ticket of old that is refused is thrown away: where strangers are let in, one begins as a stranger. */
 async function readMe(queries: QueryClient) {
   try {
     return (await api.GET("/v1/me")).data;
   } catch (error) {
-    if (!wantsKey(error as Error) || !ticket() || queries.getQueryData(["me"]) !== undefined) throw error;
+    if (!wantsKey(error) || !ticket() || queries.getQueryData(["me"]) !== undefined) throw error;
     signOut();
     return (await api.GET("/v1/me")).data;
   }

@@ -1,4 +1,4 @@
-import { api, keepTicket, onTicket, ticket } from "@/api/client";
+import { api, keepTicket, onTicket, ticket, wantsKey } from "@/api/client";
 
 const KEY = "antiphon.ticket.until";
 const RETRY = 60_000;
@@ -32,21 +32,23 @@ export function renewalIn(kept: string | null, now: number): number {
   return SOONEST;
 }
 
-/** Renews the ticket again and again, in time, until the answered function is called. Whether that fails for good the next request
- * will say: a 401 leads to the sign-in. */
+/** Renews the ticket again and again, in time, until the answered function is called. A 401 leads to the
+ * sign-in: what was refused is not tried again. */
 export function keepRenewing(): () => void {
   let timer = 0;
+  let refused = "";
   const plan = (pause = renewalIn(localStorage.getItem(KEY), Date.now())) => {
     window.clearTimeout(timer);
-    if (ticket()) timer = window.setTimeout(renew, pause);
+    if (ticket() && ticket() !== refused) timer = window.setTimeout(renew, pause);
   };
   const renew = async () => {
     const before = ticket();
     try {
       const { data } = await api.POST("/v1/login/renew");
       if (data && ticket() === before) keepSigned(data); // signed out meanwhile, or another tab was faster
-    } catch {
-      plan(RETRY);
+    } catch (error) {
+      if (wantsKey(error)) refused = before;
+      if (ticket() === before) plan(RETRY);
     }
   };
   const wake = () => {

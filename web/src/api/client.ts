@@ -15,6 +15,22 @@ export class ApiError extends Error {
   ) {
     super(message);
   }
+
+  /** Asking again changes nothing; signing in may. */
+  get forGood(): boolean {
+    return this.status >= 400 && this.status < 500 && ![408, 425, 429].includes(this.status);
+  }
+}
+
+/** It asks who we are. */
+export function wantsKey(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
+}
+
+/** How a query is asked again each `ms`: not while the API asks who we are, for each refusal counts against our address. After the
+ * sign-in everything is asked anew. */
+export function unlessRefused(ms: number) {
+  return ({ state }: { state: { error: Error | null } }): number | false => !wantsKey(state.error) && ms;
 }
 
 /** Where the API is: this page's own origin, unless the page names another: <meta name="antiphon-api" content="https://…">. */
@@ -71,15 +87,19 @@ export function authorization(): Record<string, string> {
   return shown ? { Authorization: `Bearer ${shown}` } : {};
 }
 
+/** A key that it refuses is said to be wrong where it was typed. */
+const SIGN_IN = "/v1/login";
+
 const middleware: Middleware = {
   onRequest({ request }) {
     for (const [name, value] of Object.entries(authorization())) request.headers.set(name, value);
     return request;
   },
-  async onResponse({ response }) {
+  async onResponse({ response, schemaPath }) {
     const date = Date.parse(response.headers.get("Date") ?? "");
     if (!Number.isNaN(date)) ahead = date + 500 - Date.now();
-    if (!response.ok) throw await problemOf(response);
+    if (response.ok) return;
+    throw await (schemaPath === SIGN_IN ? readProblem(response) : problemOf(response));
   },
   onError() {
     return new ApiError(0, "unreachable", silence(BASE, window.location.origin));
@@ -99,9 +119,13 @@ export function apiNow(): number {
   return Date.now() + (Math.abs(ahead) > 2_000 ? ahead : 0);
 }
 
-/** Why it said no. Everything that asks the API comes through here: a 401 is heard of by the sign-in. */
+/** Why it said no. Everything that asks the API but the sign-in comes through here: a 401 is heard of by that. */
 export async function problemOf(response: Response): Promise<ApiError> {
   if (response.status === 401) for (const tell of listeners.refused) tell();
+  return readProblem(response);
+}
+
+async function readProblem(response: Response): Promise<ApiError> {
   const text = await response.text();
   try {
     const body: ProblemBody = JSON.parse(text);

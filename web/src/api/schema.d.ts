@@ -2732,8 +2732,8 @@ export interface components {
         };
         /**
          * RowsChange
-         * @description A message of the stream of rows, event `rows`. `whole`: forget what you have, once no `more` of it follows; then every row in
-         *     `changed` is new or another, and those of `gone` are no more.
+         * @description A message of the stream of rows, event `rows`. `whole`: forget what you have, once no `more` of it follows; then every
+         *     row in `changed` is new or another, and those of `gone` are no more.
          */
         RowsChange: {
             /** Changed */

@@ -72,7 +72,7 @@ export function follow({ path, onEvents, onPhase, after = "" }: Wishes): () => v
         if (error instanceof Refusal) {
           because = error.problem.message;
           pause = error.pause;
-          if (error.forGood) {
+          if (error.problem.forGood) {
             say({ state: "refused", error: error.problem });
             await change(over.signal);
             continue;
@@ -93,11 +93,6 @@ class Refusal extends Error {
     readonly pause: number | null,
   ) {
     super(problem.message);
-  }
-
-  /** Asking again changes nothing; signing in may. */
-  get forGood(): boolean {
-    return this.problem.status >= 400 && this.problem.status < 500 && ![408, 425, 429].includes(this.problem.status);
   }
 }
 

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { answered, api, apiNow } from "@/api/client";
+import { answered, api, apiNow, unlessRefused } from "@/api/client";
 import { SPANS, type View } from "@/console/latency/model";
 
 const ANEW = 10_000;
@@ -14,7 +14,7 @@ export function useLatency({ span, agent }: View) {
       const query = { since: new Date(from).toISOString(), agent: agent || undefined };
       return { ...(await answered(api.GET("/v1/latency", { params: { query }, signal }))), window: { from, to } };
     },
-    refetchInterval: ANEW,
+    refetchInterval: unlessRefused(ANEW),
     placeholderData: keepPreviousData,
   });
 }

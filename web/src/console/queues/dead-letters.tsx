@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
-import { api } from "@/api/client";
+import { api, unlessRefused } from "@/api/client";
 import type { components } from "@/api/schema";
 import { STAGES, type Stage } from "@/console/queues/model";
 import { moment } from "@/format";
@@ -29,7 +29,7 @@ export function DeadLetters() {
     },
     initialPageParam: "",
     getNextPageParam: (page) => page.next ?? undefined,
-    refetchInterval: 10_000,
+    refetchInterval: unlessRefused(10_000),
   });
   const renew = () => queries.invalidateQueries({ queryKey: ["dead-letters"] });
   const retry = useMutation({

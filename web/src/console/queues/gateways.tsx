@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { api } from "@/api/client";
+import { api, unlessRefused } from "@/api/client";
 import { count } from "@/format";
 import { Empty, Failed, Loading } from "@/ui/state";
 import { Card, Chip } from "@/ui/surface";
@@ -11,7 +11,7 @@ export function Gateways() {
   const found = useQuery({
     queryKey: ["gateways"],
     queryFn: async ({ signal }) => (await api.GET("/v1/gateways", { signal })).data?.gateways ?? [],
-    refetchInterval: ANEW,
+    refetchInterval: unlessRefused(ANEW),
   });
   return (
     <Card title="Gateways">

@@ -1,5 +1,5 @@
 import { Search, SlidersHorizontal } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { type Filters, NO_FILTERS, TRANSPORTS } from "@/console/sessions/filters";
 import { useNarrow } from "@/console/shared/media";
 import { transportName } from "@/console/shared/transport-name";
@@ -20,9 +20,14 @@ export function FilterBar({ filters, agents, onChange }: Props) {
   const narrow = useNarrow();
   const set = Object.entries(filters).filter(([name, value]) => value && name !== "q").length;
   const [open, setOpen] = useState(set > 0);
+  const [cleared, setCleared] = useState(0);
+  const clear = () => {
+    setCleared(cleared + 1); // with what is being typed
+    onChange(NO_FILTERS);
+  };
   return (
     <search className="flex flex-wrap items-end gap-2 px-4 pb-4 md:px-8">
-      <SearchBox value={filters.q} onChange={(q) => onChange({ ...filters, q })} />
+      <SearchBox key={cleared} value={filters.q} onChange={(q) => onChange({ ...filters, q })} />
       {narrow ? (
         <Button
           aria-expanded={open}
@@ -34,7 +39,7 @@ export function FilterBar({ filters, agents, onChange }: Props) {
       ) : null}
       {narrow && !open ? null : <Choices filters={filters} agents={agents} onChange={onChange} />}
       {set || filters.q ? (
-        <Button tone="quiet" onClick={() => onChange(NO_FILTERS)}>
+        <Button tone="quiet" onClick={clear}>
           Clear
         </Button>
       ) : null}
@@ -105,11 +110,15 @@ function Choices({ filters, agents, onChange }: Props) {
 /** Takes effect a moment after the last key. */
 function SearchBox({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   const [typed, setTyped] = useState(value);
+  const latest = useRef(onChange);
   useEffect(() => setTyped(value), [value]);
+  useEffect(() => {
+    latest.current = onChange;
+  });
   // biome-ignore lint/correctness/useExhaustiveDependencies: only typing counts
   useEffect(() => {
     if (typed === value) return;
-    const timer = window.setTimeout(() => onChange(typed), TYPING);
+    const timer = window.setTimeout(() => latest.current(typed), TYPING);
     return () => window.clearTimeout(timer);
   }, [typed]);
   return (

@@ -1,11 +1,11 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
-import { answered, api } from "@/api/client";
+import { ApiError, answered, api } from "@/api/client";
 import type { EventBuffer } from "@/console/session/model/buffer";
 import type { SessionState } from "@/console/session/model/shapes";
 
 /** The session as it is told: its row, its turns, what went wrong. While it lives it is read again as its log grows, at most
- * once in `APART` milliseconds. */
+ * once in `APART` milliseconds, and again where that failed. */
 export function useSession(session: string, buffer: EventBuffer) {
   const told = useQuery({
     queryKey: ["session", session],
@@ -22,18 +22,24 @@ export function useSession(session: string, buffer: EventBuffer) {
   useEffect(() => {
     const row = told.data?.row;
     if (row === undefined || pending.current !== 0) return;
-    if (row.events >= count && readIn.current === epoch) return;
-    pending.current = window.setTimeout(() => {
-      pending.current = 0;
-      readIn.current = epoch;
-      void queries.invalidateQueries({ queryKey: ["session", session] });
-    }, APART);
-  }, [count, epoch, told.data, session, queries]);
+    if (row.events >= count && readIn.current === epoch && !told.isError) return;
+    if (told.error instanceof ApiError && told.error.forGood) return;
+    pending.current = window.setTimeout(
+      () => {
+        pending.current = 0;
+        readIn.current = epoch;
+        void queries.invalidateQueries({ queryKey: ["session", session] });
+      },
+      told.isError ? LONG : APART,
+    );
+  }, [count, epoch, told.data, told.isError, told.error, session, queries]);
   useEffect(() => () => window.clearTimeout(pending.current), []);
   return told;
 }
 
 const APART = 1_000;
+/** After one that failed. */
+const LONG = 5_000;
 
 /** The last event that changes how turns are told: what is said so far changes nothing. */
 function lastChange({ events }: EventBuffer): number {

@@ -29,7 +29,7 @@ export function MomentPanel({ session, clock, event, epoch }: Props) {
     gcTime: 60_000,
   });
   if (seq === 0) return <Empty title="Nothing had happened yet">Move along the clock.</Empty>;
-  if (state.isError)
+  if (state.isError && state.data === undefined)
     return (
       <Failed title="The state at this moment can’t be read" retry={() => void state.refetch()}>
         {state.error.message}

@@ -125,9 +125,9 @@ export function InstructionsForm({ session, onDone }: { session: string; onDone:
     staleTime: 0,
     gcTime: 0,
   });
+  if (now.data !== undefined) return <Changed session={session} before={now.data.instructions} onDone={onDone} />;
   if (now.isError) return <Failed title="The instructions can’t be read">{now.error.message}</Failed>;
-  if (now.data === undefined) return <Loading lines={3} label="Reading the instructions" />;
-  return <Changed session={session} before={now.data.instructions} onDone={onDone} />;
+  return <Loading lines={3} label="Reading the instructions" />;
 }
 
 function Changed({ session, before, onDone }: { session: string; before: string; onDone: Done }) {

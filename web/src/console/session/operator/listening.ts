@@ -1,4 +1,4 @@
-import { answered, api } from "@/api/client";
+import { ApiError, answered, api } from "@/api/client";
 import { messageOf } from "@/format";
 import { Speaker } from "@/sound/speaker";
 
@@ -23,6 +23,8 @@ export class Listening {
   private speaker: Speaker | null = null;
   private head: Head | null = null;
   private left = false;
+  /** When the gateway gave the call up, ms; null while one gives its sound. */
+  private lostAt: number | null = null;
 
   constructor(
     private readonly session: string,
@@ -72,26 +74,40 @@ export class Listening {
     };
     socket.onclose = ({ code }) => {
       if (this.left || this.socket !== socket) return;
-      if (code === GOES_ON_ELSEWHERE) void this.again();
+      if (code === GOES_ON_ELSEWHERE && !this.tooLong()) void this.again();
       else if (code === 1000) this.stop({ state: "over", because: reason || "The call is over." });
       else this.stop({ state: "failed", because: reason || CLOSED[code] || "The gateway broke off." });
     };
   }
 
-  /** The call has another gateway now. */
+  /** The call has another gateway now, or will in a moment: until then the API knows of none, or of the old one. */
   private async again(): Promise<void> {
     this.tell({ state: "connecting" });
     this.head = null;
     this.speaker?.restart();
-    try {
-      await this.connect();
-    } catch (error) {
-      this.stop({ state: "failed", because: messageOf(error) });
+    this.lostAt ??= Date.now();
+    while (await this.rested()) {
+      try {
+        return await this.connect();
+      } catch (error) {
+        if (!isAway(error) || this.tooLong()) return this.stop({ state: "failed", because: messageOf(error) });
+      }
     }
+  }
+
+  /** After a pause: whether there is still somebody who listens. */
+  private async rested(): Promise<boolean> {
+    await new Promise((resolve) => window.setTimeout(resolve, PAUSE * (1 + Math.random())));
+    return !this.left;
+  }
+
+  private tooLong(): boolean {
+    return this.lostAt !== null && Date.now() - this.lostAt > HANDOVER;
   }
 
   private begun(head: Head): void {
     this.head = head;
+    this.lostAt = null;
     this.tell({ state: "on" });
   }
 
@@ -113,10 +129,19 @@ export class Listening {
 /** Hz: what a gateway gives to who listens. */
 const RATE = 16_000;
 const GOES_ON_ELSEWHERE = 1001;
+/** Milliseconds, at least, before it is asked for again; up to as many more are left to chance. */
+const PAUSE = 1_000;
+/** Milliseconds in which another gateway takes a call over, or none does. */
+const HANDOVER = 30_000;
 const CLOSED: Record<number, string> = {
+  1001: "No other gateway has taken the call over.",
   1006: "The gateway can’t be reached from here.",
   1013: "Too many listen already, or this line is too slow.",
 };
+
+function isAway(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 503;
+}
 
 /** Channels that come interleaved, as one: summed, and cut where they are louder than sound can be. */
 export function mix(interleaved: Int16Array, channels: number): Int16Array<ArrayBuffer> {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { toldSecond } from "@/console/session/model/figures";
 import { Clock } from "@/console/session/player/clock";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["requestAnimationFrame", "cancelAnimationFrame", "performance"] }));
@@ -59,4 +60,8 @@ test("At the end, play begins anew.", () => {
   void one.play();
   expect([one.seconds, one.playing]).toEqual([0, true]);
   one.pause();
+});
+
+test("while the clock runs, its hand is read aloud each ten seconds; where it stands, to the second", () => {
+  expect([toldSecond(12.4, true), toldSecond(19.9, true), toldSecond(12.6, false)]).toEqual([10, 10, 13]);
 });

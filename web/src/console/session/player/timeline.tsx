@@ -1,5 +1,5 @@
 import { type PointerEvent, useEffect, useRef, useState } from "react";
-import { clockTime } from "@/console/session/model/figures";
+import { clockTime, toldSecond } from "@/console/session/model/figures";
 import { type Clock, useClock } from "@/console/session/player/clock";
 import { type Colour, draw, HEIGHT, type Score, secondsAt, xOf } from "@/console/session/player/draw";
 import { pan, type Window, zoom } from "@/console/session/player/window";
@@ -66,6 +66,7 @@ export function Timeline({ clock, score, view, onView, onMove }: Props) {
     clock.seek(secondsAt(view, x, width));
   };
   const at = xOf(view, seconds, width);
+  const told = toldSecond(seconds, moving);
   return (
     <div
       ref={frame}
@@ -74,8 +75,8 @@ export function Timeline({ clock, score, view, onView, onMove }: Props) {
       aria-label="Where the call is looked at"
       aria-valuemin={0}
       aria-valuemax={Math.round(duration)}
-      aria-valuenow={Math.round(seconds)}
-      aria-valuetext={`${clockTime(seconds)} of ${clockTime(duration)}`}
+      aria-valuenow={told}
+      aria-valuetext={`${clockTime(told, 0)} of ${clockTime(duration, 0)}`}
       onPointerDown={drag}
       onPointerMove={drag}
       className="relative cursor-col-resize touch-pan-y select-none overflow-hidden"
