@@ -45,13 +45,20 @@ test("A live call is opened from the list, followed and listened to; what an ope
 
   await desk.goto("/access/audit");
   const deeds = desk.getByRole("listitem").filter({ hasText: session });
-  await deeds.nth(4).waitFor();
+  await deeds.nth(5).waitFor();
   const done = (await deeds.allTextContents()).map((text) => DEEDS.find((deed) => text.includes(deed)) ?? text);
   expect(done).toEqual(DEEDS);
 });
 
 /** The latest first. */
-const DEEDS = ["ended", "changed the instructions of", "sent a message to", "had the agent say", "listened in on"];
+const DEEDS = [
+  "ended",
+  "changed the instructions of",
+  "sent a message to",
+  "had the agent say",
+  "listened in on",
+  "GET /v1/sessions/{session}/audio.wav", // the page of a call that goes on has its sound
+];
 
 /** In an operator's page: what is asked of the session by one of its buttons. */
 async function demand(desk: Page, word: string, fill: string, press: string, then = "Dismiss"): Promise<void> {
