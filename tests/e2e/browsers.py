@@ -50,6 +50,5 @@ async def run_in_a_browser(file: str, stack: dict[str, object]) -> None:
     settings = {"ANTIPHON_E2E": json.dumps(stack), "NO_COLOR": "1", "FORCE_COLOR": "0"}
     status, said = await run_script("e2e", file, errors=asyncio.subprocess.STDOUT, **settings)
     failed = re.findall(r"^ *((?:FAIL|\w*Error:).*|[+-] {2,}\S.*)", said, re.MULTILINE)
-    assert status == 0, (
-        f"{' · '.join(failed)[:2000]}\n{said}"
-    )  # where only the first line of it is shown, it says what it was
+    why = " · ".join(failed)[:2000]  # some show no more than the first line
+    assert status == 0, f"{why}\n{said}"

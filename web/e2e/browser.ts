@@ -132,4 +132,4 @@ export function inBrowser({ microphone = "scripted", hosts = () => [], kept = fa
 /** Told by the browser itself, and by LiveKit's client, where a gateway or a server that was killed does not answer, or a camera
  * comes back into a room and has no picture yet. */
 const EXPECTED =
-  /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED|WebSocket is already in CLOSING|^(cannot send signal request before connected|websocket error|error sending signal message|[Ee]ncountered (unknown|unspecified)? ?websocket error|could not establish signal connection|could not determine track dimensions|Failed to fetch|Received leave request while trying to \(re\)connect|DataChannel error on|publisher data channel '\w+' closed)/;
+  /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED|WebSocket is already in CLOSING|^(cannot send signal request before connected|could not determine track dimensions|Failed to fetch|Received leave request while trying to \(re\)connect|DataChannel error on|publisher data channel '\w+' closed)/;

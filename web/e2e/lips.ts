@@ -83,11 +83,13 @@ const LOUD = 650;
 export function astray(seen: Witnessed, frames: Frame[]): string[] {
   return frames.flatMap(({ ms, drawing, open, position, heard }) => {
     const pieces = loudness(seen, ms - drawing - TOGETHER, ms + TOGETHER);
-    const around = loudness(seen, heard - 1000, heard + 1000).map((peak) => Math.min(9, Math.floor(peak / LOUD)));
-    const told = `at ${Math.round(ms)} ms, drawn in ${Math.round(drawing)}: ${open.toFixed(2)} at ${position.toFixed(2)} s, a second around it ${around.join("")}`;
+    const told = () => {
+      const around = loudness(seen, heard - 1000, heard + 1000).map((peak) => Math.min(9, Math.floor(peak / LOUD)));
+      return `at ${Math.round(ms)} ms, drawn in ${Math.round(drawing)}: ${open.toFixed(2)} at ${position.toFixed(2)} s, a second around it ${around.join("")}`;
+    };
     if (pieces.length === 0) return [];
-    if (open > 0.3 && pieces.every((peak) => peak < LOUD)) return [`open in silence ${told}`];
-    return open < 0.05 && pieces.every((peak) => peak >= LOUD) ? [`at rest in speech ${told}`] : [];
+    if (open > 0.3 && pieces.every((peak) => peak < LOUD)) return [`open in silence ${told()}`];
+    return open < 0.05 && pieces.every((peak) => peak >= LOUD) ? [`at rest in speech ${told()}`] : [];
   });
 }
 

@@ -57,7 +57,7 @@ const DEEDS = [
   "sent a message to",
   "had the agent say",
   "listened in on",
-  "GET /v1/sessions/{session}/audio.wav", // the page of a call that goes on has its sound
+  "opened the sound of", // as the page of a call that goes on does
 ];
 
 /** In an operator's page: what is asked of the session by one of its buttons. */

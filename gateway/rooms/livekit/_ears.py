@@ -128,7 +128,6 @@ class Ears:
     def close(self) -> None:
         """The connection is gone, and all tracks with it."""
         for ear in self._ears.values():
-            ear.publication = None
             self._drop(ear)
         self._ears.clear()
 

@@ -4,6 +4,7 @@ const WORDS: Record<string, string> = {
   "POST /v1/sessions/{session}/instructions": "changed the instructions of",
   "POST /v1/sessions/{session}/end": "ended",
   "POST /v1/sessions/{session}/listen": "listened in on",
+  "GET /v1/sessions/{session}/audio.wav": "opened the sound of",
   "POST /v1/keys": "added a key",
   "key add": "added a key",
   "key remove": "removed a key",

@@ -99,16 +99,16 @@ export class Call {
     this.mine({ microphone: "opening" });
     const heard = await hearing;
     if (heard instanceof Microphone) await this.take(heard);
-    else this.mine({ microphone: "refused", problem: `${heard.message} Until then you can type.` });
+    else if (this.snapshot.call.link.phase !== "over")
+      this.mine({ microphone: "refused", problem: `${heard.message} Until then you can type.` });
   }
 
   /** The loudspeaker that was chosen before the call; where it was unplugged since, the browser's choice stands. */
   private async soundBy(speaker: string): Promise<void> {
-    const taken = await this.transport.setSpeaker(speaker).then(
-      () => true,
-      () => false,
+    await this.transport.setSpeaker(speaker).then(
+      () => this.mine({ speakerDevice: speaker }),
+      () => {},
     );
-    if (taken) this.mine({ speakerDevice: speaker });
   }
 
   /** How loud the person is, 0 to 1. */

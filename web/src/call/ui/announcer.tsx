@@ -2,8 +2,8 @@ import type { Snapshot } from "@/call/call";
 import { shown } from "@/call/model/transcript";
 import { stateInWords } from "@/call/ui/status";
 
-/** For screen readers, what can't be heard: the connection, what is missing, why there is no microphone, and, where there is no microphone and so perhaps no
- * listening, whole answers. Words that sound are not read a second time. */
+/** For screen readers, what can't be heard: the connection, what is missing, why there is no microphone, and, where there is none and
+ * so perhaps no listening, whole answers. Words that sound are not read a second time. */
 export function Announcer({ snapshot }: { snapshot: Snapshot }) {
   const { call, mine, missing } = snapshot;
   const connection = call.link.phase === "connected" ? "Connected" : stateInWords(snapshot);

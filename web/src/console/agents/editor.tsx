@@ -93,6 +93,7 @@ export function Editor({ name, file, onGone }: { name: string; file: AgentText |
           <Link
             href={addressOf(name)}
             onClick={(event) => {
+              if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return; // into another tab
               event.preventDefault();
               talkTo(name);
             }}
