@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,15 @@ async def gateway(valkey: Valkey, **environment: str) -> AsyncIterator[Process]:
         await process.end()
 
 
+@asynccontextmanager
+async def two_gateways(valkey: Valkey, **environment: str) -> AsyncIterator[tuple[Process, Process]]:
+    """Started at once: most of a gateway's start is computing, and there is more than one core."""
+    async with AsyncExitStack() as stack:
+        starting = [stack.enter_async_context(gateway(valkey, **environment)) for _ in range(2)]
+        one, two = await asyncio.gather(*starting)
+        yield one, two
+
+
 @pytest.fixture
 async def log(valkey: Valkey) -> AsyncIterator[Bus]:
     bus = RedisBus(valkey.url)
@@ -124,9 +133,8 @@ async def wait_for(log: Bus, session: str, condition: Callable[[list[str]], bool
 
 async def test_killed_in_mid_reply(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
     """After SIGKILL of its gateway a client goes on at another one; a started sentence is skipped, later ones are played."""
-    async with Pools(log, says=["The first one.", "The second one."], seconds=3), gateway(valkey) as second:
-        first = await spawn(REDIS_URL=valkey.url)
-        await first.ready()
+    pools = Pools(log, says=["The first one.", "The second one."], seconds=3)
+    async with pools, two_gateways(valkey) as (first, second):
         client, ready = await begin(http, first.url, rate=16_000)
         await client.send_json({"type": "message", "text": "hello"})
         await until(client, WordsMessage, 15)
@@ -146,9 +154,7 @@ async def test_killed_in_mid_reply(valkey: Valkey, log: Bus, http: aiohttp.Clien
 async def test_orphan(valkey: Valkey, log: Bus, http: aiohttp.ClientSession, tmp_path: Path) -> None:
     """A session whose gateway and client are both gone is claimed, its turn ended and closed when the client's time is over."""
     (tmp_path / "default.toml").write_text("[limits]\nclient_gone = 2.0\n")
-    async with gateway(valkey, AGENTS=str(tmp_path)):
-        first = await spawn(REDIS_URL=valkey.url, AGENTS=str(tmp_path))
-        await first.ready()
+    async with two_gateways(valkey, AGENTS=str(tmp_path)) as (first, _):
         client, ready = await begin(http, first.url)
         await client.send_json({"type": "message", "text": "hello"})
         await wait_for(log, ready.session, lambda types: "turn.committed" in types)
@@ -161,7 +167,7 @@ async def test_orphan(valkey: Valkey, log: Bus, http: aiohttp.ClientSession, tmp
 
 async def test_log_restarted(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
     """When the log's server is killed and comes back, the sessions of a living gateway go on, not one is taken over."""
-    async with Pools(log, seconds=0.3) as pools, gateway(valkey) as one, gateway(valkey) as _:
+    async with Pools(log, seconds=0.3) as pools, two_gateways(valkey) as (one, _):
         client, ready = await begin(http, one.url)
         await client.send_json({"type": "message", "text": "hello"})
         await until(client, TurnMessage, 15)
@@ -209,16 +215,15 @@ async def test_log_that_takes_nothing(trouble: str, valkey: Valkey, log: Bus, ht
 async def test_a_session_of_the_future(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
     """Who comes back to a session that a newer version has written in is told so, the log says it, and others go on."""
     raw = redis.asyncio.Redis.from_url(valkey.url)
-    async with Pools(log, seconds=0.3), gateway(valkey) as one:
-        async with gateway(valkey) as two:
-            client, ready = await begin(http, two.url)
-            name = ready.session
-            await wait_for(log, name, lambda types: "participant.joined" in types and types.count("clip.ready") == 3)
-            seq = (await log.info(name)).seq + 1  # type: ignore[union-attr]
-            await raw.xadd(f"{{p00}}:ev:{name}", {"t": "dream.begun", "at": 1, "b": b"\x80"}, id=f"{seq}-0")
-            await raw.hset(f"{{p00}}:s:{name}", "seq", seq)  # type: ignore[misc]
-            await client.close()
-            two.process.kill()
+    async with Pools(log, seconds=0.3), two_gateways(valkey) as (one, two):
+        client, ready = await begin(http, two.url)
+        name = ready.session
+        await wait_for(log, name, lambda types: "participant.joined" in types and types.count("clip.ready") == 3)
+        seq = (await log.info(name)).seq + 1  # type: ignore[union-attr]
+        await raw.xadd(f"{{p00}}:ev:{name}", {"t": "dream.begun", "at": 1, "b": b"\x80"}, id=f"{seq}-0")
+        await raw.hset(f"{{p00}}:s:{name}", "seq", seq)  # type: ignore[misc]
+        await client.close()
+        await two.end(signal.SIGKILL)
         _, refusal = await begin(http, one.url, session=name, ticket=ready.ticket)
         assert isinstance(refusal, ErrorMessage)
         assert "update this program" in refusal.message
