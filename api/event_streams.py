@@ -26,7 +26,8 @@ STUCK = 30.0
 WELCOME_FOR = 2.0
 """Seconds after which it is asked whether the reader's key is still good."""
 MOST_STREAMS = 2_000
-_WOKEN_AT_ONCE = 4
+_WOKEN_AT_ONCE, _BETWEEN = 4, 0.002
+"""So many readers, and seconds until the next of them: what else is asked for comes between."""
 Messages = AsyncGenerator[bytes, None]
 
 COMMENT = b": \n\n"
@@ -41,7 +42,7 @@ def message(kind: str, data: bytes, name: str = "") -> bytes:
 
 
 class Bell:
-    """Wakes all who wait, some at a time, so that five hundred of them don't hold the loop at once."""
+    """Wakes all who wait, some at a time, so that five hundred of them neither hold the loop nor crowd it for a while."""
 
     def __init__(self) -> None:
         self._waiting: dict[asyncio.Future[None], None] = {}
@@ -56,7 +57,7 @@ class Bell:
             if not future.done():
                 future.set_result(None)
         if rest := waiting[_WOKEN_AT_ONCE:]:
-            asyncio.get_running_loop().call_soon(self._wake, rest)
+            asyncio.get_running_loop().call_later(_BETWEEN, self._wake, rest)
 
     async def wait(self, seconds: float) -> bool:
         """Until it rings, or False after `seconds`."""
