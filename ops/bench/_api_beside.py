@@ -133,8 +133,8 @@ async def bare(pipe: Connection, settings: dict[str, Any]) -> None:
 
 
 async def crowd(pipe: Connection, settings: dict[str, Any]) -> None:
-    """Answers `open`, `listen` (how many have begun to read), `measure` (how many were told something since the last time) and
-    `rest` when that is done."""
+    """Answers `open`, `listen` (how many have begun to read), `measure` (how many were told something since the last time),
+    `leave` (nobody reads) and `rest` (nobody talks either) when that is done."""
     asked: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     loop.add_reader(pipe.fileno(), lambda: asked.put_nowait(pipe.recv()))
@@ -154,12 +154,14 @@ async def crowd(pipe: Connection, settings: dict[str, Any]) -> None:
                 paths += ["/v1/sessions/stream"] * (settings["readers"] - half)
                 reading = [await _Reader.of(settings["url"], path) for path in paths]
                 await _until_all_read(reading)
+            elif what == "leave":
+                for one in reading:
+                    one.leave()
+                reading = []
             elif what == "rest":
                 for task in going:
                     task.cancel()
                 await asyncio.gather(*going, return_exceptions=True)
-                for one in reading:
-                    one.leave()
             pipe.send(sum(one.messages > 0 for one in reading))
             for one in reading if what == "measure" else ():
                 one.messages = 0

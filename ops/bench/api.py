@@ -6,8 +6,8 @@ has, one after the other, at random moments and whether or not earlier ones are 
 every five seconds make 20, ten requests each; fifty make 100. (Those who wait for their answers before they ask again, without a
 pause, measure how many of them there are.) The figures are those of the first; `at` has each one's. Two of five are for one of
 the stored sessions, as a rule one that nobody has asked for before: `cold` says what it takes as long as the API has just begun,
-and has not read them ahead. A task in the process's own event loop says how late it is. Then, without the readers, 16 at once ask
-for as many reads, and as many tokens, as are answered.
+and has not read them ahead. A task in the process's own event loop says how late it is. Then the readers leave and the same is
+asked once more (`alone`); then nobody talks either, and 16 at once ask for as many reads, and as many tokens, as are answered.
 
 A busy machine makes every figure worse, so each stands beside what tells the machine from us: `load` before and after; a bare
 Starlette route with one question to the log, asked in turn with the others (`peer_*`); and of the time the loop was blocked as
@@ -89,6 +89,9 @@ async def _measure(redis_url: str, stored: list[str], live: list[str], readers: 
             times = await _ask_around(client, peer, stored, live, rate, seconds)
             measured[rate] = times, await served.ask("report")
         heard = await people.ask("measure")
+        await people.ask("leave")
+        await served.ask("measure")
+        alone = await _ask_around(client, peer, stored, live, READS[0], seconds), await served.ask("report")
         await people.ask("rest")
         most = await _a_second(client, "GET", lambda: _any(stored, live), min(seconds, 5.0))
         tokens = await _a_second(client, "POST", lambda: "/v1/livekit/token", min(seconds, 5.0))
@@ -103,6 +106,7 @@ async def _measure(redis_url: str, stored: list[str], live: list[str], readers: 
         "peer_per_s": round(peers),
         "load": loads,
         "at": {f"{rate:g}": found for rate, found in at.items()},
+        "alone": _figures(*alone),
         "cold": {
             "first_page_ms": _ms(first), "indexed_s": round(indexed, 2),
             "blocked_ms": _ms(began["late"][-1]), "held_ms": _ms(began["held"][-1]),
