@@ -1,4 +1,7 @@
-"""How much of something one sender may have, and each of many. Pure."""
+"""How much of something one sender may have, and each of many. Pure.
+
+For what one process sees go by, frames and packets: tokens and seconds, counted at each of them. What several processes share is
+counted in the log, as one number and in microseconds (`schemas/access/allowance.py`)."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
