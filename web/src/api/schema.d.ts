@@ -298,7 +298,7 @@ export interface paths {
         };
         /**
          * Gateways
-         * @description Those that have told of themselves in the last seconds.
+         * @description Those that have told of themselves in the last seconds. `GET /v1/queues/stream` tells of them as they come and go.
          */
         get: operations["gateways_v1_gateways_get"];
         put?: never;
@@ -1973,6 +1973,16 @@ export interface components {
             next: string | null;
         };
         /**
+         * LettersMark
+         * @description How many dead letters there are. `mark`: another one whenever any came or went, so that they need be read anew.
+         */
+        LettersMark: {
+            /** Count */
+            count: number;
+            /** Mark */
+            mark: string;
+        };
+        /**
          * Limits
          * @description Seconds, unless the name says otherwise.
          */
@@ -2655,11 +2665,15 @@ export interface components {
         };
         /**
          * Queues
-         * @description In the order of a turn. `at`: when they were looked at, ISO 8601.
+         * @description `stages`: in the order of a turn; `at`: when they were looked at, ISO 8601; `gateways`: as `GET /v1/gateways` has them;
+         *     `dead_letters`: of every stage.
          */
         Queues: {
             /** At */
             at: string;
+            dead_letters: components["schemas"]["LettersMark"];
+            /** Gateways */
+            gateways: components["schemas"]["Gateway"][];
             /** Stages */
             stages: components["schemas"]["StageRow"][];
         };

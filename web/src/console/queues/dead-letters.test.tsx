@@ -1,0 +1,94 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { act } from "react";
+import { createRoot, type Root } from "react-dom/client";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { DeadLetters } from "@/console/queues/dead-letters";
+
+let root: Root;
+let page: HTMLElement;
+let answers: (() => Promise<Response>)[] = [];
+let asked = 0;
+
+beforeEach(() => {
+  asked = 0;
+  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
+  vi.stubGlobal("fetch", async ({ signal }: Request) => {
+    asked += 1;
+    const answer = answers.shift();
+    if (answer === undefined) throw new TypeError("nobody listens");
+    return Promise.race([
+      answer(),
+      new Promise<never>((_, no) => signal.addEventListener("abort", () => no(signal.reason))),
+    ]);
+  });
+  page = document.body.appendChild(document.createElement("div"));
+  root = createRoot(page);
+});
+
+afterEach(async () => {
+  await act(async () => root.unmount());
+  page.remove();
+  vi.unstubAllGlobals();
+});
+
+const queries = () => new QueryClient({ defaultOptions: { queries: { retry: false } } });
+
+function letters(...ids: string[]): () => Promise<Response> {
+  const told = ids.map((id) => ({
+    id,
+    session: "s",
+    stage: "llm",
+    job: `job ${id}`,
+    attempt: 1,
+    reason: "no model",
+    at: "2026-11-26T10:00:00.000Z",
+    retryable: true,
+  }));
+  const body = JSON.stringify({ letters: told, next: null });
+  return async () => new Response(body, { headers: { "Content-Type": "application/json" } });
+}
+
+const shown = () => [...page.querySelectorAll("li .font-mono")].map((each) => each.textContent);
+
+async function show(client: QueryClient, count: number, mark: string): Promise<void> {
+  await act(async () =>
+    root.render(
+      <QueryClientProvider client={client}>
+        <DeadLetters count={count} mark={mark} />
+      </QueryClientProvider>,
+    ),
+  );
+  await act(async () => vi.waitFor(() => expect(queriesAtRest(client)).toBe(true)));
+}
+
+const queriesAtRest = (client: QueryClient) => client.isFetching() === 0;
+
+test("letters are read when the stream says that any came or went, and not before", async () => {
+  const client = queries();
+  answers = [letters("b", "a"), letters("c", "b")];
+  await show(client, 2, "first");
+  expect(shown()).toEqual(["job b", "job a"]);
+  await show(client, 2, "first");
+  expect(asked).toBe(1);
+  await show(client, 2, "second");
+  expect([asked, ...shown()]).toEqual([2, "job c", "job b"]);
+});
+
+test("an answer that was on its way before a letter came does not stand for what is now", async () => {
+  const client = queries();
+  let late = (_: Response) => {};
+  answers = [() => new Promise((resolve) => (late = resolve)), letters("new")];
+  const render = (mark: string) =>
+    act(async () =>
+      root.render(
+        <QueryClientProvider client={client}>
+          <DeadLetters count={1} mark={mark} />
+        </QueryClientProvider>,
+      ),
+    );
+  await render("first");
+  await render("second");
+  late(await letters("old")());
+  await act(async () => vi.waitFor(() => expect(queriesAtRest(client)).toBe(true)));
+  expect(shown()).toEqual(["job new"]);
+});
