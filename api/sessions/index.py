@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Literal, Protocol
 
-from api.event_streams import COMMENT, HEARTBEAT, Ring, message
+from api.event_streams import COMMENT, HEARTBEAT, Bell, Ring, message
 from api.problems import Problem
 from api.sessions.shapes import row_of
 from api.sessions.stories import Reader, Stories, all_done
@@ -77,11 +77,13 @@ def _named(told: Summary, part: str) -> bool:
 
 @dataclass(slots=True)
 class _Entry:
-    """`telling`: None once it has ended; `shared`: it is that of a kept story; `read_at`: the loop's time."""
+    """`telling`: None once it has ended; `shared`: it is that of a kept story; `read_at`: the loop's time; `answered`: how many
+    answers it had then."""
 
     told: Summary
     row: bytes
     answers: Sequence[Answer]
+    answered: int
     telling: Telling | None
     shared: bool
     read_at: float
@@ -117,6 +119,8 @@ class Index:
         self._whole: tuple[int, list[bytes]] = (-1, [])
         self._closed = self._answers = 0
         """How many of them, and how many latencies of theirs, are kept."""
+        self._changes = 0
+        """How often there were other answers than before."""
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -154,6 +158,16 @@ class Index:
             for entry in self._entries.values()
             if entry.answers and entry.told.at >= since and (not agent or entry.told.agent == agent)
         ]
+
+    @property
+    def answered(self) -> tuple[int, int]:
+        """Another one whenever `answers`, or how much is `unread`, is another."""
+        return self._changes, self.unread
+
+    @property
+    def bell(self) -> Bell:
+        """Rings when any row has changed."""
+        return self._ring.bell
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Every open session, then what changes, as messages."""
@@ -321,7 +335,9 @@ class Index:
         row = row_of(told).model_dump_json().encode()
         over = told.ended_at is not None
         answers: Sequence[Answer] = tuple(telling.answers) if over else telling.answers
-        entry = _Entry(told, row, answers, None if over else telling, shared, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        entry = _Entry(told, row, answers, len(answers), None if over else telling, shared, now)
+        self._changes += entry.answered != (before.answered if before is not None else 0)
         if before is not None:
             self._uncount(before)
         if before is not None and before.place != entry.place:
@@ -342,6 +358,7 @@ class Index:
             self._out_of_order(entry)
             self._changed.rows.pop(session, None)
             self._changed.gone.append(session)
+            self._changes += entry.answered > 0
             self._uncount(entry)
 
     def _uncount(self, entry: _Entry) -> None:
@@ -363,7 +380,8 @@ class Index:
                 entry = self._entries[name]
                 if entry.telling is None and entry.answers:
                     self._answers -= len(entry.answers)
-                    entry.answers = ()
+                    self._changes += 1
+                    entry.answers, entry.answered = (), 0
                     return
 
     async def _sweep(self) -> None:

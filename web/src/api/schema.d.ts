@@ -373,6 +373,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/latency/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Latency Stream
+         * @description Server-sent events: `latency`, as `GET /v1/latency` answers, of the last `seconds`: now, when more was answered, and as
+         *     time goes on; `away` with a sentence while the log does not answer.
+         */
+        get: operations["latency_stream_v1_latency_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/livekit/agent-token": {
         parameters: {
             query?: never;
@@ -1890,14 +1911,19 @@ export interface components {
         };
         /**
          * Latency
-         * @description From the user's last word to the agent's first sound. `buckets`: those in which anything was answered, each `bucket_s`
-         *     wide; `total`: all of them as one, None if nothing was; `unread`: stored sessions that were not looked at yet.
+         * @description From the user's last word to the agent's first sound; of what was said from `since` to `at`. `buckets`: those in which
+         *     anything was answered, each `bucket_s` wide; `total`: all of them as one, None if nothing was; `unread`: stored sessions that
+         *     were not looked at yet.
          */
         Latency: {
+            /** At */
+            at: string;
             /** Bucket S */
             bucket_s: number;
             /** Buckets */
             buckets: components["schemas"]["LatencyBucket"][];
+            /** Since */
+            since: string;
             /** Slowest */
             slowest: components["schemas"]["SlowTurn"][];
             total: components["schemas"]["LatencyBucket"] | null;
@@ -4377,6 +4403,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Latency"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    latency_stream_v1_latency_stream_get: {
+        parameters: {
+            query?: {
+                /** @description How far back from now. */
+                seconds?: number;
+                agent?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Latency"];
                 };
             };
             /** @description Client Error */
