@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.access.gate import KeyGate
 from api.access.limits import Limits
+from api.agent_watch import AgentWatch
 from api.built import built_app
 from api.event_streams import Streams
 from api.figures import Figures
@@ -68,6 +69,7 @@ class House:
     livekit_look: Look = field(default_factory=Look)
     livekit_notices: Notices = field(default_factory=Notices)
     queues: QueueWatch = field(default_factory=QueueWatch)
+    agent_watch: AgentWatch = field(default_factory=AgentWatch)
     streams: Streams = field(default_factory=Streams)
     way_in: WayIn = field(default_factory=WayIn)
     pulse: Pulse = field(default_factory=Pulse)

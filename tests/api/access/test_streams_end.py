@@ -18,6 +18,7 @@ STREAMS = {
     "/v1/sessions/s1/events/stream": "event",
     "/v1/queues/stream": "queues",
     "/v1/latency/stream": "latency",
+    "/v1/agents/all/stream": "agents",
 }
 """And what each begins with."""
 

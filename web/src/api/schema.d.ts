@@ -124,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/agents/all/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream
+         * @description Server-sent events: `agents`, as `GET /v1/agents` answers: now, and whenever a file came, went or was changed, by whomever.
+         */
+        get: operations["stream_v1_agents_all_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/agents/drafts": {
         parameters: {
             query?: never;
@@ -1371,10 +1391,15 @@ export interface components {
         /**
          * AgentRow
          * @description `file`: the name of its file, null: the built-in agent; `is_default`: those get it who ask for none; `problem`: what is
-         *     wrong with its file, "" nothing (gateways go on with its last good state); `locked`: why it can't be saved, "" it can. Callers
-         *     are told names only.
+         *     wrong with its file, "" nothing (gateways go on with its last good state); `locked`: why it can't be saved, "" it can;
+         *     `etag`: of its text: another one, another text. Callers are told names only.
          */
         AgentRow: {
+            /**
+             * Etag
+             * @default
+             */
+            etag: string;
             /** File */
             file?: string | null;
             /** Is Default */
@@ -3835,6 +3860,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentRows"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    stream_v1_agents_all_stream_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["AgentRows"];
                 };
             };
             /** @description Client Error */

@@ -72,7 +72,17 @@ async function tell(event: string, data: object): Promise<void> {
   });
 }
 
-const shows = (words: string) => act(async () => vi.waitFor(() => expect(page.textContent).toContain(words)));
+/** Renders happen where an `act` ends, and what is asked is answered in between. */
+const until = (what: () => void) =>
+  vi.waitFor(
+    async () => {
+      await act(async () => {});
+      what();
+    },
+    { timeout: 4_000 },
+  );
+
+const shows = (words: string) => until(() => expect(page.textContent).toContain(words));
 
 test("figures are those the stream told last; while the log is away they are said to be old", async () => {
   await tell("latency", latency(0));
@@ -93,7 +103,7 @@ test("another window is another stream, and what was there stays until it speaks
   await shows("2 answers");
   const choice = [...page.querySelectorAll("label, button")].find(({ textContent }) => textContent === "15 min");
   await act(async () => (choice as HTMLElement).click());
-  await act(async () => vi.waitFor(() => expect(streams.length).toBe(2)));
+  await until(() => expect(streams.length).toBe(2));
   expect([streams[0]?.left, new URL(streams[1]?.address ?? "").search]).toEqual([true, "?seconds=900&agent="]);
   await shows("2 answers");
   await tell("latency", latency(1));

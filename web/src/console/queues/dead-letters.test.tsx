@@ -58,37 +58,40 @@ async function show(client: QueryClient, count: number, mark: string): Promise<v
       </QueryClientProvider>,
     ),
   );
-  await act(async () => vi.waitFor(() => expect(queriesAtRest(client)).toBe(true)));
 }
 
-const queriesAtRest = (client: QueryClient) => client.isFetching() === 0;
+/** Renders happen where an `act` ends, and what is asked is answered in between. */
+const until = (what: () => void) =>
+  vi.waitFor(
+    async () => {
+      await act(async () => {});
+      what();
+    },
+    { timeout: 4_000 },
+  );
 
 test("letters are read when the stream says that any came or went, and not before", async () => {
   const client = queries();
   answers = [letters("b", "a"), letters("c", "b")];
   await show(client, 2, "first");
-  expect(shown()).toEqual(["job b", "job a"]);
+  await until(() => expect(shown()).toEqual(["job b", "job a"]));
   await show(client, 2, "first");
-  expect(asked).toBe(1);
+  expect(client.isFetching()).toBe(0);
   await show(client, 2, "second");
-  expect([asked, ...shown()]).toEqual([2, "job c", "job b"]);
+  await until(() => expect(shown()).toEqual(["job c", "job b"]));
+  expect(asked).toBe(2);
 });
 
 test("an answer that was on its way before a letter came does not stand for what is now", async () => {
   const client = queries();
   let late = (_: Response) => {};
-  answers = [() => new Promise((resolve) => (late = resolve)), letters("new")];
-  const render = (mark: string) =>
-    act(async () =>
-      root.render(
-        <QueryClientProvider client={client}>
-          <DeadLetters count={1} mark={mark} />
-        </QueryClientProvider>,
-      ),
-    );
-  await render("first");
-  await render("second");
+  const first = new Promise<Response>((resolve) => {
+    late = resolve;
+  });
+  answers = [() => first, letters("new")];
+  await show(client, 1, "first");
+  await show(client, 1, "second");
   late(await letters("old")());
-  await act(async () => vi.waitFor(() => expect(queriesAtRest(client)).toBe(true)));
-  expect(shown()).toEqual(["job new"]);
+  await until(() => expect(shown()).toEqual(["job new"]));
+  expect(asked).toBe(2);
 });

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef } from "react";
-import { answered, api, unlessRefused } from "@/api/client";
+import { answered, api, untilAnswered } from "@/api/client";
 import type { components } from "@/api/schema";
 import type { Stage } from "@/console/queues/model";
 
@@ -20,7 +20,7 @@ export function useLetters(stage: "" | Stage, mark: string) {
     initialPageParam: "",
     getNextPageParam: (page) => page.next ?? undefined,
     staleTime: 0, // what was read while nobody watched is old
-    refetchInterval: (query) => query.state.error !== null && unlessRefused(AGAIN)(query),
+    refetchInterval: untilAnswered(AGAIN),
   });
   const renew = useCallback(async () => {
     await queries.cancelQueries({ queryKey: ["dead-letters"] }); // what is on its way may be from before
