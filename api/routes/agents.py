@@ -100,7 +100,7 @@ async def agents(house: Anyhow, who: Caller) -> AgentRows:
 
 @router.get("/all/stream", response_class=EventStream, responses={200: {"model": AgentRows}})
 async def stream(house: Anyhow, _: Operator) -> EventStream:
-    """Server-sent events: `agents`, as `GET /v1/agents` answers: now, and whenever a file came, went or was changed, by whomever."""
+    """Server-sent events: `agents`, as `GET /v1/agents` answers: now, and whenever a file came, went or was changed."""
     return house.streams.of(_messages(house))
 
 

@@ -30,6 +30,8 @@ _OFTEN = 1.0
 """Seconds between two looks at a session that goes on."""
 _SELDOM = 30.0
 """Seconds between two looks at what the log has forgotten."""
+_AGAIN, _AT_LAST = 10.0, 640.0
+"""Seconds after which a session that could not be told is tried again: twice as many each time, up to the second."""
 _OLDEST_ASKED = 20
 _PAUSES = 0.5
 """Of the time it tells ahead, which is mostly spent on waiting for others, so much it rests."""
@@ -94,6 +96,14 @@ class _Entry:
 
 
 @dataclass(slots=True)
+class _Failed:
+    """A session that could not be told. `at`: when it is tried again, the loop's time; `after`: how many seconds that was."""
+
+    at: float
+    after: float
+
+
+@dataclass(slots=True)
 class _Changed:
     """Since the last message."""
 
@@ -111,7 +121,7 @@ class Index:
         self._entries: dict[str, _Entry] = {}
         self._order: list[tuple[int, str]] = []
         self._stored: deque[str] = deque()
-        self._unreadable: set[str] = set()
+        self._unreadable: dict[str, _Failed] = {}
         self._changed = _Changed()
         self._ring = Ring(0, most=50)
         self._looked_closed = self._swept = float("-inf")
@@ -205,6 +215,7 @@ class Index:
         """Read what `moved` since the last look. BusError."""
         now = asyncio.get_running_loop().time()
         due = [name for name, at in moved.items() if self._is_due(name, at, now)]
+        due += [name for name, failed in self._unreadable.items() if failed.at <= now][:_OLDEST_ASKED]
         if len(moved) < MOST_OPEN:
             due += [n for n, entry in self._entries.items() if entry.telling is not None and n not in moved]
         closed_since = self._closed_since
@@ -275,17 +286,22 @@ class Index:
                 self._forget(session)
             else:
                 self._put(session, telling, shared=shared)
+            self._unreadable.pop(session, None)
         except BusUnavailable:
             raise
-        except Problem as error:
-            log.warning("%s", error)
-            self._leave_out(session)
-        except Exception:
-            log.exception("session %s can't be listed", session)
+        except Exception as error:  # it is left out until it is tried again, and said once
+            if session not in self._unreadable:
+                log.warning(
+                    "session %s can't be listed for now: %s", session, error, exc_info=not isinstance(error, Problem)
+                )
             self._leave_out(session)
 
     def _leave_out(self, session: str) -> None:
-        self._unreadable.add(session)
+        before = self._unreadable.pop(session, None)
+        after = min(2 * before.after, _AT_LAST) if before is not None else _AGAIN
+        self._unreadable[session] = _Failed(asyncio.get_running_loop().time() + after, after)
+        if len(self._unreadable) > MOST_CLOSED:
+            del self._unreadable[next(iter(self._unreadable))]
         self._forget(session)
 
     async def _told(self, session: str, at: Micros | None) -> tuple[Telling, bool]:
@@ -395,8 +411,6 @@ class Index:
                 if info is None:
                     self._forget(name)
             gone = bool(names) and not any(infos)
-        if len(self._unreadable) > MOST_CLOSED:
-            self._unreadable.clear()
 
     def tell(self) -> None:
         """Those who watch, what changed since they were told."""

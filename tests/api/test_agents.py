@@ -160,7 +160,7 @@ async def test_a_text_too_long_is_refused(client: httpx2.AsyncClient) -> None:
 async def test_who_watches_sees_files_change(
     client: httpx2.AsyncClient, house: House, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever changes them: by the API, or in the folder itself. Each is told as it is listed; an etag says whose text is another."""
+    """Whoever changes them, by the API or in the folder itself: told as they are listed; an etag says whose text is another."""
     monkeypatch.setattr(shared_look, "EVERY", 0.01)
     async with listening(house, "/v1/agents/all/stream") as reader:
         first = (await reader.next("agents")).data["agents"]

@@ -1,5 +1,4 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Router } from "wouter";
@@ -14,7 +13,6 @@ let streams: { address: string; talk: Talk; left: boolean }[] = [];
 
 beforeEach(async () => {
   streams = [];
-  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
   vi.stubGlobal("fetch", async (asked: string | Request, init?: RequestInit) => {
     if (typeof asked !== "string")
       return new Response(JSON.stringify({ agents: [{ name: "clerk", is_default: true }] }));
@@ -32,19 +30,17 @@ beforeEach(async () => {
   page = document.body.appendChild(document.createElement("div"));
   root = createRoot(page);
   const { hook, searchHook } = memoryLocation({ path: "/latency" });
-  await act(async () =>
-    root.render(
-      <QueryClientProvider client={new QueryClient()}>
-        <Router hook={hook} searchHook={searchHook}>
-          <LatencyPage />
-        </Router>
-      </QueryClientProvider>,
-    ),
+  root.render(
+    <QueryClientProvider client={new QueryClient()}>
+      <Router hook={hook} searchHook={searchHook}>
+        <LatencyPage />
+      </Router>
+    </QueryClientProvider>,
   );
 });
 
 afterEach(async () => {
-  await act(async () => root.unmount());
+  root.unmount();
   page.remove();
   vi.unstubAllGlobals();
 });
@@ -67,20 +63,11 @@ function latency(count: number): object {
 }
 
 async function tell(event: string, data: object): Promise<void> {
-  await act(async () => {
-    streams.at(-1)?.talk.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
-  });
+  await until(() => expect(streams.length).toBeGreaterThan(0));
+  streams.at(-1)?.talk.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
 }
 
-/** Renders happen where an `act` ends, and what is asked is answered in between. */
-const until = (what: () => void) =>
-  vi.waitFor(
-    async () => {
-      await act(async () => {});
-      what();
-    },
-    { timeout: 4_000 },
-  );
+const until = (what: () => void) => vi.waitFor(what, { timeout: 4_000 });
 
 const shows = (words: string) => until(() => expect(page.textContent).toContain(words));
 
@@ -102,7 +89,7 @@ test("another window is another stream, and what was there stays until it speaks
   await tell("latency", latency(2));
   await shows("2 answers");
   const choice = [...page.querySelectorAll("label, button")].find(({ textContent }) => textContent === "15 min");
-  await act(async () => (choice as HTMLElement).click());
+  (choice as HTMLElement).click();
   await until(() => expect(streams.length).toBe(2));
   expect([streams[0]?.left, new URL(streams[1]?.address ?? "").search]).toEqual([true, "?seconds=900&agent="]);
   await shows("2 answers");

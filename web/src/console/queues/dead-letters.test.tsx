@@ -1,5 +1,4 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { act } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DeadLetters } from "@/console/queues/dead-letters";
@@ -11,7 +10,6 @@ let asked = 0;
 
 beforeEach(() => {
   asked = 0;
-  vi.stubGlobal("IS_REACT_ACT_ENVIRONMENT", true);
   vi.stubGlobal("fetch", async ({ signal }: Request) => {
     asked += 1;
     const answer = answers.shift();
@@ -26,7 +24,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await act(async () => root.unmount());
+  root.unmount();
   page.remove();
   vi.unstubAllGlobals();
 });
@@ -50,34 +48,24 @@ function letters(...ids: string[]): () => Promise<Response> {
 
 const shown = () => [...page.querySelectorAll("li .font-mono")].map((each) => each.textContent);
 
-async function show(client: QueryClient, count: number, mark: string): Promise<void> {
-  await act(async () =>
-    root.render(
-      <QueryClientProvider client={client}>
-        <DeadLetters count={count} mark={mark} />
-      </QueryClientProvider>,
-    ),
+function show(client: QueryClient, count: number, mark: string): void {
+  root.render(
+    <QueryClientProvider client={client}>
+      <DeadLetters count={count} mark={mark} />
+    </QueryClientProvider>,
   );
 }
 
-/** Renders happen where an `act` ends, and what is asked is answered in between. */
-const until = (what: () => void) =>
-  vi.waitFor(
-    async () => {
-      await act(async () => {});
-      what();
-    },
-    { timeout: 4_000 },
-  );
+const until = (what: () => void) => vi.waitFor(what, { timeout: 4_000 });
 
 test("letters are read when the stream says that any came or went, and not before", async () => {
   const client = queries();
   answers = [letters("b", "a"), letters("c", "b")];
-  await show(client, 2, "first");
+  show(client, 2, "first");
   await until(() => expect(shown()).toEqual(["job b", "job a"]));
-  await show(client, 2, "first");
+  show(client, 2, "first");
   expect(client.isFetching()).toBe(0);
-  await show(client, 2, "second");
+  show(client, 2, "second");
   await until(() => expect(shown()).toEqual(["job c", "job b"]));
   expect(asked).toBe(2);
 });
@@ -89,8 +77,9 @@ test("an answer that was on its way before a letter came does not stand for what
     late = resolve;
   });
   answers = [() => first, letters("new")];
-  await show(client, 1, "first");
-  await show(client, 1, "second");
+  show(client, 1, "first");
+  await until(() => expect(asked).toBe(1));
+  show(client, 1, "second");
   late(await letters("old")());
   await until(() => expect(shown()).toEqual(["job new"]));
   expect(asked).toBe(2);
