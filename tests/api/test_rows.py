@@ -252,8 +252,8 @@ async def test_whatever_goes_wrong_with_one_concerns_no_other(
 async def test_what_could_not_be_told_is_tried_again(
     client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch, error: Exception, ends: bool
 ) -> None:
-    """A session that was left out is listed once it can be read, without a restart and though nothing more comes of it; until then it
-    is tried ever more seldom."""
+    """A session that was left out is listed once it can be read, without a restart and though nothing more comes of it; until
+    then it is not read all the time."""
     monkeypatch.setattr(index, "_OFTEN", 0.0)
     monkeypatch.setattr(index, "_AGAIN", 0.0)
     session = await open_session(house, "bad")
