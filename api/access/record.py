@@ -4,7 +4,7 @@ import logging
 
 from starlette.requests import Request
 
-from api.access.who import Who, acts
+from api.access.who import Role, Who, acts
 from schemas.access.audit import Deed
 from schemas.bus import Bus
 from schemas.errors import BusError
@@ -30,7 +30,7 @@ async def record(request: Request, status: int, bus: Bus) -> None:
     """If it is an operator's deed, or one they were refused; not what came too often, of which nothing was done. (Callers are
     refused without end, where somebody wants the record to forget.) Where it can't be kept now, the process' log has it."""
     who: Who | None = getattr(request.state, "who", None)
-    requires = getattr(request.state, "requires", "caller")
+    requires: Role = getattr(request.state, "requires", "caller")
     heard = getattr(request.state, "is_deed", False) and "caller" not in (requires, who and who.role)
     if who is None or status == 429 or not (heard or acts(request, who, requires)):
         return

@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * Stream
-         * @description Server-sent events: `agents`, as `GET /v1/agents` answers: now, and whenever a file came, went or was changed, by whomever.
+         * @description Server-sent events: `agents`, as `GET /v1/agents` answers: now, and whenever a file came, went or was changed.
          */
         get: operations["stream_v1_agents_all_stream_get"];
         put?: never;
