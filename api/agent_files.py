@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,14 +42,38 @@ class AgentFile:
         return etag_of(self.toml)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Folder:
+    """All agents, as they lay there. `files`: by name; `usual`: the name of the one those get who ask for none; `locked`: why one
+    can't be saved, by name, "" where it can."""
+
+    files: Sequence[AgentFile]
+    usual: str
+    locked: Mapping[str, str]
+
+
 def etag_of(toml: str) -> str:
     return f'"{hashlib.blake2b(toml.encode(), digest_size=12).hexdigest()}"'
 
 
-def read_all(agents: Agents) -> list[AgentFile]:
-    """By name, as they lie there now."""
+def read_all(agents: Agents) -> Folder:
+    """As they lie there now."""
     files = agents.files
-    return [_read(name, files.get(name)) for name in agents.names]
+    found = [_read(name, files.get(name)) for name in agents.names]
+    return Folder(found, agents.usual, {name: locked(agents, name) for name in agents.names})
+
+
+def mark_of(agents: Agents) -> Hashable:
+    """Another one whenever a file came, went or was written to, or may be saved where it might not: none is read for it."""
+    return tuple((name, _stamp(path), os.access(path.parent, os.W_OK)) for name, path in agents.files.items())
+
+
+def _stamp(path: Path) -> Hashable:
+    try:
+        seen = path.stat()
+    except OSError as error:
+        return error.errno
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino, seen.st_mode
 
 
 def read_one(agents: Agents, name: str) -> AgentFile:

@@ -158,6 +158,8 @@ class EventStream(Response):
         self._reading = reading if reading is not None else set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (visitor := scope.get("state", {}).get("visitor")) is not None:
+            visitor.follow()
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         pump: asyncio.Task[None] = asyncio.create_task(self._pump(send))
         gone: asyncio.Task[None] = asyncio.create_task(_gone(receive))

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.access.gate import KeyGate
 from api.access.limits import Limits
+from api.agent_watch import AgentWatch
 from api.built import built_app
 from api.event_streams import Streams
 from api.figures import Figures
@@ -53,7 +54,8 @@ class Pulse:
 @dataclass(slots=True)
 class House:
     """`sessions`: as they are told; `livekit`: None where no server is named; `waits_for`: why the log can't be
-    used since the start, "" once it can; `heard`: since when somebody hears the file of a call that goes on (monotonic)."""
+    used since the start, "" once it can; `streams`: all but those of sessions; `heard`: since when somebody hears the file of a
+    call that goes on (monotonic)."""
 
     settings: Settings
     bus: Bus
@@ -67,21 +69,22 @@ class House:
     livekit_look: Look = field(default_factory=Look)
     livekit_notices: Notices = field(default_factory=Notices)
     queues: QueueWatch = field(default_factory=QueueWatch)
-    queue_streams: Streams = field(default_factory=Streams)
+    agent_watch: AgentWatch = field(default_factory=AgentWatch)
+    streams: Streams = field(default_factory=Streams)
     way_in: WayIn = field(default_factory=WayIn)
     pulse: Pulse = field(default_factory=Pulse)
     heard: dict[Hearer, float] = field(default_factory=dict)
 
     def dismiss(self) -> None:
         """Whoever reads a stream is let go, and comes back to whoever serves then."""
-        for streams in (self.sessions.streams, self.queue_streams):
+        for streams in (self.sessions.streams, self.streams):
             streams.dismiss()
 
 
 async def _missing(house: House) -> list[str]:
     """In words for anybody: why it is so, operators are told elsewhere. BusError."""
-    missing = [] if await house.bus.gateways() else ["a gateway"]
     looked = await house.queues.latest(house.bus)
+    missing = [] if looked.gateways else ["a gateway"]
     missing += [f"a worker for {seen.stage.upper()}" for seen in looked.stages if not seen.workers]
     if house.livekit is not None and await house.livekit_look.look(house.livekit):
         missing.append("LiveKit")

@@ -227,6 +227,14 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Buried:
+    """How many dead letters there are. `mark`: the same text means that none came and none went."""
+
+    letters: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class GatewaySeen:
     """A gateway, as it tells of itself. `url`: of its WebSocket, for clients; `own_url`: the same, for other processes of the
     deployment; `places`: sessions it would still take; `transports`: the kinds of room it opens sessions in."""
@@ -402,6 +410,9 @@ class Burying(Protocol):
     async def dead_letters(self, count: int = 50, before: str = "", stage: Stage | None = None) -> list[DeadLetter]:
         """Up to `count` of them, the latest first; `before`: only those older than this letter, be it still there or not;
         `stage`: only its own. ValueError: `before` is no letter's id."""
+
+    async def buried(self) -> Buried:
+        """How many there are now; asking reads none of them."""
 
     async def retry(self, letter: str) -> Outcome:
         """Enqueue the job anew, with all its time before it, and forget the letter. OK; MISSING: there is no such letter; EMPTY:

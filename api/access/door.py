@@ -72,10 +72,11 @@ def visitors(door: Door) -> type["Visitor"]:
 
 
 class Visitor(H11Protocol):
-    """One connection, counted. `begin`: its request is whole."""
+    """One connection, counted. `begin`: its request is whole; `follow`: it is answered for as long as it stays."""
 
     door: Door
     address, proxy = "", False
+    _said_all = _follows = False
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -114,9 +115,26 @@ class Visitor(H11Protocol):
                     waiting.cancel()
             super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # as asyncio has it
+        """Who has said all may still listen: they are answered what they have asked. (Who follows a stream has left, as far as
+        can be told.) uvicorn would close at once."""
+        self._said_all = True
+        return not self._has_all()
+
+    def _has_all(self) -> bool:
+        """They have said all, and nothing is to be answered any more."""
+        asked = self._under_way and not self.cycle.more_body and not self._follows
+        return self._said_all and not asked and not (self._unread and not self.transport.is_closing())
+
     def begin(self) -> None:
         """It is answered now: it stays."""
         self.door.busy(self)
+
+    def follow(self) -> None:
+        """Its answer has no end."""
+        self._follows = True
+        if self._has_all():
+            self.transport.close()
 
     def leave(self) -> None:
         if self.transport is not None:
@@ -127,6 +145,8 @@ class Visitor(H11Protocol):
         self._expect_head()
         super().on_response_complete()
         self._read_or_not()
+        if self._has_all():
+            self.transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -155,6 +175,9 @@ class Visitor(H11Protocol):
             return
         piece, self._unread = self._unread[:_AT_ONCE], self._unread[_AT_ONCE:]
         super().data_received(piece)
+        if self._has_all():  # half a request, perhaps
+            self.transport.close()
+            return
         if self._under_way and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -171,7 +194,7 @@ class Visitor(H11Protocol):
         too.)"""
         if self._unread or self.flow.read_paused:
             self.transport.pause_reading()
-        else:
+        elif not self._said_all:
             self.transport.resume_reading()
 
     @property

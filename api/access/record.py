@@ -4,7 +4,7 @@ import logging
 
 from starlette.requests import Request
 
-from api.access.who import Who
+from api.access.who import Role, Who, acts
 from schemas.access.audit import Deed
 from schemas.bus import Bus
 from schemas.errors import BusError
@@ -13,9 +13,6 @@ from schemas.text.clean import one_line
 
 log = logging.getLogger("antiphon.api.audit")
 
-_LOOKS = ("GET", "HEAD", "OPTIONS")
-_CHECKS = ("/v1/agents/validate",)
-"""Nothing is done there: the editor asks with each pause in the typing."""
 _LONGEST = 120
 
 
@@ -30,16 +27,14 @@ def is_deed(request: Request) -> None:
 
 
 async def record(request: Request, status: int, bus: Bus) -> None:
-    """If it is an operator's deed, or one they were refused. (Callers are refused without end, where somebody wants the record to
-    forget.) Where it can't be kept now, the process' log has it."""
+    """If it is an operator's deed, or one they were refused; not what came too often, of which nothing was done. (Callers are
+    refused without end, where somebody wants the record to forget.) Where it can't be kept now, the process' log has it."""
     who: Who | None = getattr(request.state, "who", None)
-    requires = getattr(request.state, "requires", "caller")
-    looks = request.method in _LOOKS and not getattr(request.state, "is_deed", False)
-    if who is None or who.role == "caller" or requires == "caller" or looks:
+    requires: Role = getattr(request.state, "requires", "caller")
+    heard = getattr(request.state, "is_deed", False) and "caller" not in (requires, who and who.role)
+    if who is None or status == 429 or not (heard or acts(request, who, requires)):
         return
     path = getattr(request.scope.get("route"), "path", "")
-    if path in _CHECKS:
-        return
     places = dict(request.path_params)
     session = _fit(str(places.pop("session", "")))
     more = {**places, **getattr(request.state, "about", {})}

@@ -9,9 +9,14 @@ from fastapi.security import HTTPBearer
 from api.problems import Problem, log_away
 from schemas.access.keys import Role
 
-__all__ = ["Admin", "Caller", "Gate", "Operator", "Role", "Who"]
+__all__ = ["Admin", "Caller", "Gate", "Operator", "Role", "Who", "acts"]
 
 _ORDER = get_args(Role)
+DEED = 10
+"""Requests that it costs to do more than look: who may act can't make the record forget, within minutes, what they did."""
+_LOOKS = ("GET", "HEAD", "OPTIONS")
+_CHECKS = ("/v1/agents/validate",)
+"""Nothing is done there: the editor asks with each pause in the typing."""
 _BEARER = HTTPBearer(
     auto_error=False,
     scheme_name="key",
@@ -48,6 +53,12 @@ class Gate(Protocol):
         """Once the log is there. SettingsError: strangers could reach us, and nobody could be let in."""
 
 
+def acts(request: Request, who: Who, requires: Role) -> bool:
+    """More than a look, at a route that is not for callers, by somebody who is more than that."""
+    path = getattr(request.scope.get("route"), "path", "")
+    return "caller" not in (requires, who.role) and request.method not in _LOOKS and path not in _CHECKS
+
+
 async def _who(request: Request, _: Annotated[object, Depends(_BEARER)]) -> Who:
     house = request.app.state.house
     if house.waits_for:
@@ -63,6 +74,8 @@ async def _who(request: Request, _: Annotated[object, Depends(_BEARER)]) -> Who:
 def _at_least(role: Role) -> Any:
     async def check(request: Request, who: Annotated[Who, Depends(_who)]) -> Who:
         request.state.requires = role
+        if who.key and acts(request, who, role):
+            await request.app.state.house.limits.spend(f"key {who.key}", DEED - 1)
         if not who.may(role):
             raise Problem(403, "role", f"this needs a key of the role {role}; {who.name} has {who.role}")
         return who

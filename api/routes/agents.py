@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Response
@@ -9,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import agent_files
 from api.access.who import Admin, Caller, Operator
-from api.agent_files import AgentFile
+from api.agent_files import AgentFile, Folder
 from api.choice import choosable
+from api.event_streams import COMMENT, EventStream, Messages, message
 from api.house import Anyhow, Here, House
 from schemas.config.agent import AgentSpec, parse_agent
 from schemas.config.explain import complaints
@@ -24,14 +26,15 @@ AgentName = Annotated[str, Path(max_length=256)]
 
 class AgentRow(BaseModel):
     """`file`: the name of its file, null: the built-in agent; `is_default`: those get it who ask for none; `problem`: what is
-    wrong with its file, "" nothing (gateways go on with its last good state); `locked`: why it can't be saved, "" it can. Callers
-    are told names only."""
+    wrong with its file, "" nothing (gateways go on with its last good state); `locked`: why it can't be saved, "" it can;
+    `etag`: of its text: another one, another text. Callers are told names only."""
 
     name: str
     file: str | None = None
     is_default: bool
     problem: str = ""
     locked: str = ""
+    etag: str = ""
 
 
 class AgentRows(BaseModel):
@@ -88,11 +91,17 @@ class Draft(BaseModel):
 async def agents(house: Anyhow, who: Caller) -> AgentRows:
     """Callers are told of those they may choose, operators of all."""
     if who.may("operator"):
-        return await asyncio.to_thread(_rows, house)
+        return _rows(await asyncio.to_thread(agent_files.read_all, house.agents))
     usual = house.agents.usual
     names = choosable(house.settings, house.agents)
     default = usual if usual in names else names[0]
     return AgentRows(agents=[AgentRow(name=name, is_default=name == default) for name in names])
+
+
+@router.get("/all/stream", response_class=EventStream, responses={200: {"model": AgentRows}})
+async def stream(house: Anyhow, _: Operator) -> EventStream:
+    """Server-sent events: `agents`, as `GET /v1/agents` answers: now, and whenever a file came, went or was changed."""
+    return house.streams.of(_messages(house))
 
 
 @router.post("/validate")
@@ -104,7 +113,7 @@ async def validate(_: Operator, text: NewText) -> Validated:
 @router.post("/reload")
 async def reload(house: Anyhow, _: Operator) -> AgentRows:
     """Read all files again, now. Gateways look by themselves whenever a session begins."""
-    return await asyncio.to_thread(_rows, house)
+    return _rows(await asyncio.to_thread(agent_files.read_all, house.agents))
 
 
 @router.post("/drafts", status_code=201)
@@ -136,21 +145,31 @@ async def save(
     return await asyncio.to_thread(_saved, house, name, text.toml, if_match, response)
 
 
+async def _messages(house: House) -> Messages:
+    async for folder in house.agent_watch.each(house.agents):
+        yield COMMENT if folder is None else _message(folder)
+
+
+@lru_cache(maxsize=1)
+def _message(folder: Folder) -> bytes:
+    """Made once, however many read it."""
+    return message("agents", _rows(folder).model_dump_json().encode())
+
+
 def _saved(house: House, name: str, toml: str, matches: str | None, response: Response) -> SavedText:
     file = agent_files.save(house.agents, name, toml, matches=matches)
     response.headers["ETag"] = file.etag
     return SavedText(reach=agent_files.reach(file), **dict(_text(house, file)))
 
 
-def _rows(house: House) -> AgentRows:
-    usual = house.agents.usual
+def _rows(folder: Folder) -> AgentRows:
     return AgentRows(
         agents=[
             AgentRow(
-                name=one.name, file=one.path.name if one.path else None, is_default=one.name == usual,
-                problem=one.problem, locked=agent_files.locked(house.agents, one.name),
+                name=one.name, file=one.path.name if one.path else None, is_default=one.name == folder.usual,
+                problem=one.problem, locked=folder.locked[one.name], etag=one.etag,
             )
-            for one in agent_files.read_all(house.agents)
+            for one in folder.files
         ]
     )  # fmt: skip
 

@@ -1,10 +1,13 @@
 """Which gateways there are."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.access.who import Operator
 from api.house import Here
+from schemas.bus import GatewaySeen
 from schemas.events import TransportName
 
 router = APIRouter(prefix="/v1/gateways", tags=["gateways"])
@@ -28,13 +31,15 @@ class Gateways(BaseModel):
 
 @router.get("")
 async def gateways(house: Here, _: Operator) -> Gateways:
-    """Those that have told of themselves in the last seconds."""
-    return Gateways(
-        gateways=[
-            Gateway(
-                name=one.name, url=one.url, places=one.places, sessions=one.sessions, draining=one.draining,
-                transports=list(one.transports),
-            )
-            for one in await house.bus.gateways()
-        ]
-    )  # fmt: skip
+    """Those that have told of themselves in the last seconds. `GET /v1/queues/stream` tells of them as they come and go."""
+    return Gateways(gateways=gateways_of(await house.bus.gateways()))
+
+
+def gateways_of(seen: Sequence[GatewaySeen]) -> list[Gateway]:
+    return [
+        Gateway(
+            name=one.name, url=one.url, places=one.places, sessions=one.sessions, draining=one.draining,
+            transports=list(one.transports),
+        )
+        for one in seen
+    ]  # fmt: skip

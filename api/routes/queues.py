@@ -1,14 +1,16 @@
-"""The stages' queues and their workers."""
+"""The stages' queues and their workers; live, with the gateways, and whether jobs were given up."""
 
 import json
+from functools import lru_cache
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.access.who import Operator
-from api.event_streams import EventStream, Messages, message
+from api.event_streams import COMMENT, EventStream, Messages, message
 from api.house import Here, House
 from api.queue_watch import Look
+from api.routes.gateways import Gateway, gateways_of
 from api.times import iso
 from schemas.bus import StageSeen
 from schemas.clock import Micros
@@ -39,11 +41,21 @@ class StageRow(BaseModel):
     workers: list[WorkerRow]
 
 
+class LettersMark(BaseModel):
+    """How many dead letters there are. `mark`: another one whenever any came or went, so that they need be read anew."""
+
+    count: int
+    mark: str
+
+
 class Queues(BaseModel):
-    """In the order of a turn. `at`: when they were looked at, ISO 8601."""
+    """`stages`: in the order of a turn; `at`: when they were looked at, ISO 8601; `gateways`: as `GET /v1/gateways` has them;
+    `dead_letters`: of every stage."""
 
     at: str
     stages: list[StageRow]
+    gateways: list[Gateway]
+    dead_letters: LettersMark
 
 
 @router.get("")
@@ -56,20 +68,33 @@ async def queues(house: Here, _: Operator) -> Queues:
 async def stream(house: Here, _: Operator) -> EventStream:
     """Server-sent events: `queues`, each second, as `GET /v1/queues` answers; `away` with a sentence while the log does not
     answer."""
-    return house.queue_streams.of(_messages(house))
+    return house.streams.of(_messages(house))
 
 
 async def _messages(house: House) -> Messages:
     async for look in house.queues.each(house.bus):
-        if isinstance(look, BusError):
-            yield message("away", json.dumps({"detail": str(look)}).encode())
-        else:
-            yield message("queues", _told(look).model_dump_json().encode())
+        match look:
+            case None:
+                yield COMMENT
+            case BusError():
+                yield message("away", json.dumps({"detail": str(look)}).encode())
+            case _:
+                yield _message(look)
+
+
+@lru_cache(maxsize=1)
+def _message(look: Look) -> bytes:
+    """Made once, however many read it."""
+    return message("queues", _told(look).model_dump_json().encode())
 
 
 def _told(look: Look) -> Queues:
-    rows = [_row(seen, look.done_per_s.get(seen.stage)) for seen in look.stages]
-    return Queues(at=iso(Micros(round(look.taken * 1e6))), stages=rows)
+    return Queues(
+        at=iso(Micros(round(look.taken * 1e6))),
+        stages=[_row(seen, look.done_per_s.get(seen.stage)) for seen in look.stages],
+        gateways=gateways_of(look.gateways),
+        dead_letters=LettersMark(count=look.buried.letters, mark=look.buried.mark),
+    )
 
 
 def _row(seen: StageSeen, done_per_s: float | None) -> StageRow:

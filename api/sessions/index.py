@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Literal, Protocol
 
-from api.event_streams import COMMENT, HEARTBEAT, Ring, message
+from api.event_streams import COMMENT, HEARTBEAT, Bell, Ring, message
 from api.problems import Problem
 from api.sessions.shapes import row_of
 from api.sessions.stories import Reader, Stories, all_done
@@ -30,6 +30,8 @@ _OFTEN = 1.0
 """Seconds between two looks at a session that goes on."""
 _SELDOM = 30.0
 """Seconds between two looks at what the log has forgotten."""
+_AGAIN, _AT_LAST = 10.0, 640.0
+"""Seconds after which a session that could not be told is tried again: twice as many each time, up to the second."""
 _OLDEST_ASKED = 20
 _PAUSES = 0.5
 """Of the time it tells ahead, which is mostly spent on waiting for others, so much it rests."""
@@ -77,11 +79,13 @@ def _named(told: Summary, part: str) -> bool:
 
 @dataclass(slots=True)
 class _Entry:
-    """`telling`: None once it has ended; `shared`: it is that of a kept story; `read_at`: the loop's time."""
+    """`telling`: None once it has ended; `shared`: it is that of a kept story; `read_at`: the loop's time; `answered`: how many
+    answers it had then."""
 
     told: Summary
     row: bytes
     answers: Sequence[Answer]
+    answered: int
     telling: Telling | None
     shared: bool
     read_at: float
@@ -89,6 +93,14 @@ class _Entry:
     @property
     def place(self) -> tuple[int, str]:
         return (self.told.started_at, self.told.session)
+
+
+@dataclass(slots=True)
+class _Failed:
+    """A session that could not be told. `at`: when it is tried again, the loop's time; `after`: how many seconds that was."""
+
+    at: float
+    after: float
 
 
 @dataclass(slots=True)
@@ -109,7 +121,7 @@ class Index:
         self._entries: dict[str, _Entry] = {}
         self._order: list[tuple[int, str]] = []
         self._stored: deque[str] = deque()
-        self._unreadable: set[str] = set()
+        self._unreadable: dict[str, _Failed] = {}
         self._changed = _Changed()
         self._ring = Ring(0, most=50)
         self._looked_closed = self._swept = float("-inf")
@@ -117,6 +129,8 @@ class Index:
         self._whole: tuple[int, list[bytes]] = (-1, [])
         self._closed = self._answers = 0
         """How many of them, and how many latencies of theirs, are kept."""
+        self._changes = 0
+        """How often there were other answers than before."""
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -155,6 +169,16 @@ class Index:
             if entry.answers and entry.told.at >= since and (not agent or entry.told.agent == agent)
         ]
 
+    @property
+    def answered(self) -> tuple[int, int]:
+        """Another one whenever `answers`, or how much is `unread`, is another."""
+        return self._changes, self.unread
+
+    @property
+    def bell(self) -> Bell:
+        """Rings when any row has changed."""
+        return self._ring.bell
+
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """Every open session, then what changes, as messages."""
         seen = -1
@@ -191,6 +215,7 @@ class Index:
         """Read what `moved` since the last look. BusError."""
         now = asyncio.get_running_loop().time()
         due = [name for name, at in moved.items() if self._is_due(name, at, now)]
+        due += [name for name, failed in self._unreadable.items() if failed.at <= now][:_OLDEST_ASKED]
         if len(moved) < MOST_OPEN:
             due += [n for n, entry in self._entries.items() if entry.telling is not None and n not in moved]
         closed_since = self._closed_since
@@ -261,17 +286,22 @@ class Index:
                 self._forget(session)
             else:
                 self._put(session, telling, shared=shared)
+            self._unreadable.pop(session, None)
         except BusUnavailable:
             raise
-        except Problem as error:
-            log.warning("%s", error)
-            self._leave_out(session)
-        except Exception:
-            log.exception("session %s can't be listed", session)
+        except Exception as error:  # it is left out until it is tried again, and said once
+            if session not in self._unreadable:
+                log.warning(
+                    "session %s can't be listed for now: %s", session, error, exc_info=not isinstance(error, Problem)
+                )
             self._leave_out(session)
 
     def _leave_out(self, session: str) -> None:
-        self._unreadable.add(session)
+        before = self._unreadable.pop(session, None)
+        after = min(2 * before.after, _AT_LAST) if before is not None else _AGAIN
+        self._unreadable[session] = _Failed(asyncio.get_running_loop().time() + after, after)
+        if len(self._unreadable) > MOST_CLOSED:
+            del self._unreadable[next(iter(self._unreadable))]
         self._forget(session)
 
     async def _told(self, session: str, at: Micros | None) -> tuple[Telling, bool]:
@@ -321,7 +351,9 @@ class Index:
         row = row_of(told).model_dump_json().encode()
         over = told.ended_at is not None
         answers: Sequence[Answer] = tuple(telling.answers) if over else telling.answers
-        entry = _Entry(told, row, answers, None if over else telling, shared, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        entry = _Entry(told, row, answers, len(answers), None if over else telling, shared, now)
+        self._changes += entry.answered != (before.answered if before is not None else 0)
         if before is not None:
             self._uncount(before)
         if before is not None and before.place != entry.place:
@@ -342,6 +374,7 @@ class Index:
             self._out_of_order(entry)
             self._changed.rows.pop(session, None)
             self._changed.gone.append(session)
+            self._changes += entry.answered > 0
             self._uncount(entry)
 
     def _uncount(self, entry: _Entry) -> None:
@@ -363,7 +396,8 @@ class Index:
                 entry = self._entries[name]
                 if entry.telling is None and entry.answers:
                     self._answers -= len(entry.answers)
-                    entry.answers = ()
+                    self._changes += 1
+                    entry.answers, entry.answered = (), 0
                     return
 
     async def _sweep(self) -> None:
@@ -377,8 +411,6 @@ class Index:
                 if info is None:
                     self._forget(name)
             gone = bool(names) and not any(infos)
-        if len(self._unreadable) > MOST_CLOSED:
-            self._unreadable.clear()
 
     def tell(self) -> None:
         """Those who watch, what changed since they were told."""

@@ -44,9 +44,12 @@ class SlowTurn(BaseModel):
 
 
 class Latency(BaseModel):
-    """From the user's last word to the agent's first sound. `buckets`: those in which anything was answered, each `bucket_s`
-    wide; `total`: all of them as one, None if nothing was; `unread`: stored sessions that were not looked at yet."""
+    """From the user's last word to the agent's first sound; of what was said from `since` to `at`. `buckets`: those in which
+    anything was answered, each `bucket_s` wide; `total`: all of them as one, None if nothing was; `unread`: stored sessions that
+    were not looked at yet."""
 
+    since: str
+    at: str
     bucket_s: int
     buckets: list[LatencyBucket]
     total: LatencyBucket | None
@@ -64,6 +67,8 @@ def latency_of(told: Sequence[tuple[str, Sequence[Answer]]], since: Micros, now:
         by_bucket[answer.at // (width * 1_000_000)].append(answer)
     slowest = sorted(found, key=lambda one: one[0].total, reverse=True)[:_SLOWEST]
     return Latency(
+        since=iso(since or begin),
+        at=iso(now),
         bucket_s=width,
         buckets=[_bucket(Micros(place * width * 1_000_000), answers) for place, answers in sorted(by_bucket.items())],
         total=_bucket(begin, [answer for answer, _ in found]) if found else None,

@@ -12,7 +12,7 @@ from api.sessions.story import Story
 from api.sessions.told_events import CHUNK, Chunk, Page
 from schemas.bus import Reading, SessionInfo
 from schemas.clock import Micros
-from schemas.errors import EventError
+from schemas.errors import BusError, EventError
 from schemas.events import Event
 from schemas.session.fold import fold
 from schemas.session.state import SessionState
@@ -220,8 +220,16 @@ class Stories:
             if kept.follower is not None:  # who may have come meanwhile
                 kept.follower.add(event)
 
-        if await self.reader.go_on(session, before.state.seq, before.state.at, add):
-            return
+        try:
+            if await self.reader.go_on(session, before.state.seq, before.state.at, add):
+                return
+        except (BusError, Problem):
+            raise  # the event after the last one was not read
+        except Exception:  # an event was added in part: who asks again begins anew
+            if kept.follower is None:
+                kept.story = Story(session)
+                self._drop_chunks(kept)
+            raise
         anew = Story(session)
         await self.reader.go_on(session, 0, 0, anew.add)
         self._drop_chunks(kept)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from api.event_streams import Streams
 from api.sessions.channels import Channels
 from api.sessions.index import Followed, Index
+from api.sessions.latency_watch import LatencyWatch
 from api.sessions.peaks import Loudness
 from api.sessions.stories import Stories
 from schemas.clock import Micros
@@ -30,6 +31,7 @@ class Sessions:
         self.index = Index(bus, self.stories)
         self.channels = Channels(self.stories)
         self.loudness = Loudness(self.stories)
+        self.latency = LatencyWatch(self.index)
         self.streams = Streams()
         self._tasks = Tasks()
         self._listing: asyncio.Task[None] | None = None

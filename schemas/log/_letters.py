@@ -1,7 +1,11 @@
 """What a dead letter is called: the partition it lies in, and its entry there. By their names letters can be put in order."""
 
+import hashlib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from schemas.bus import Buried
 
 _NAME = re.compile(r"(\d{1,4})\.(\d{1,15})-(\d{1,15})")
 
@@ -41,3 +45,10 @@ def cursor(before: str) -> LetterId | None:
     if found is None:
         raise ValueError(f"{before[:80]!r} is no dead letter; give the `next` of the page before")
     return found
+
+
+def buried(partitions: Sequence[tuple[int, str]]) -> Buried:
+    """Of each partition: how many letters lie in it, and the latest one's entry ("": none). Letters are only ever added behind
+    the latest, so where both are as they were no letter came or went."""
+    told = " ".join(f"{letters}:{latest}" for letters, latest in partitions)
+    return Buried(sum(letters for letters, _ in partitions), hashlib.blake2b(told.encode(), digest_size=8).hexdigest())

@@ -8,6 +8,7 @@ from schemas.bus import (
     DRAFTS,
     Advertising,
     Announcing,
+    Buried,
     Burying,
     DeadLetter,
     Drafting,
@@ -20,7 +21,7 @@ from schemas.clock import Micros
 from schemas.events import STAGES, Stage
 from schemas.languages import Announced
 from schemas.log._calls import StageRow, WorkerRow
-from schemas.log._letters import LetterId, cursor
+from schemas.log._letters import LetterId, buried, cursor
 from schemas.log._twin import NOBODY, Partition
 from schemas.log._twin_values import Letter, Queue
 from schemas.log._workers_seen import SILENT, merged
@@ -57,6 +58,11 @@ class MemoryOutside(Overseeing, Burying, Announcing, Advertising, Drafting):
             if (last is None or one < last) and stage in (None, letter.queued.job.stage)
         ]
         return found[:count]
+
+    async def buried(self) -> Buried:
+        await asyncio.sleep(0)
+        latest = {one.partition: one.entry for one, _, _ in sorted(self._letters(), key=lambda found: found[0])}
+        return buried([(len(one.dead), latest.get(one.number, "")) for one in self._log])
 
     async def retry(self, letter: str) -> Outcome:
         await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from schemas.bus import (
     DRAFTS,
     Advertising,
     Announcing,
+    Buried,
     Burying,
     DeadLetter,
     Drafting,
@@ -24,7 +25,7 @@ from schemas.events import STAGES, Stage
 from schemas.languages import Announced
 from schemas.log import _calls as calls
 from schemas.log import keys
-from schemas.log._letters import LetterId, cursor
+from schemas.log._letters import LetterId, buried, cursor
 from schemas.log._server import Server
 from schemas.log._workers_seen import SILENT, merged
 
@@ -82,6 +83,17 @@ class RedisOutside(Overseeing, Burying, Announcing, Advertising, Drafting):
                 break
             end = f"({rows[-1][0].decode()}"
         return found[:count]
+
+    async def buried(self) -> Buried:
+        return buried(await asyncio.gather(*(self._lie_in(partition) for partition in range(self.partitions))))
+
+    async def _lie_in(self, partition: int) -> tuple[int, str]:
+        """How many letters, and the latest one's entry. In this order: what comes or goes in between makes a pair that never
+        comes again."""
+        name = keys.dead_letters(partition)
+        rows = await self._server.command(name, "XREVRANGE", name, "+", "-", "COUNT", 1)
+        letters = int(await self._server.command(name, "XLEN", name))
+        return letters, rows[0][0].decode() if rows else ""
 
     async def retry(self, letter: str) -> Outcome:
         one = LetterId.of(letter)

@@ -8,12 +8,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from api import agent_files
+from api import agent_files, shared_look
 from api.house import House
 from schemas.access.new_key import new_key
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.drafts import LARGEST
+from tests.api.listening import listening
 
 GOOD = 'greeting = "Hello."\n'
 WRONG = 'greeting = "Hello."\n[turn_taking]\ncommit_max = "soon"\n'
@@ -49,7 +50,8 @@ async def test_agents_are_listed_with_what_is_wrong(client: httpx2.AsyncClient, 
     (folder / "shop.toml").write_text(WRONG)
     rows = {row["name"]: row for row in (await client.get("/v1/agents")).json()["agents"]}
     assert rows["default"] == {
-        "name": "default", "file": "default.toml", "is_default": True, "problem": "", "locked": ""
+        "name": "default", "file": "default.toml", "is_default": True, "problem": "", "locked": "",
+        "etag": (await client.get("/v1/agents/default")).json()["etag"],
     }  # fmt: skip
     assert rows["shop"]["problem"].startswith('line 3: turn_taking.commit_max = "soon"; expected a number')
     assert not rows["shop"]["is_default"]
@@ -62,8 +64,8 @@ async def test_callers_see_the_names_they_may_choose(client: httpx2.AsyncClient,
     await house.bus.add_key(key)
     headers = {"Authorization": f"Bearer {shown}"}
     assert (await client.get("/v1/agents", headers=headers)).json()["agents"] == [
-        {"name": "default", "file": None, "is_default": True, "problem": "", "locked": ""},
-        {"name": "shop", "file": None, "is_default": False, "problem": "", "locked": ""},
+        {"name": "default", "file": None, "is_default": True, "problem": "", "locked": "", "etag": ""},
+        {"name": "shop", "file": None, "is_default": False, "problem": "", "locked": "", "etag": ""},
     ]
     text = {"toml": GOOD}
     refused = [
@@ -150,6 +152,56 @@ async def test_a_text_too_long_is_refused(client: httpx2.AsyncClient) -> None:
     """Before anybody reads it."""
     answer = await client.post("/v1/agents/validate", json={"toml": "#" * (LARGEST + 1)})
     assert answer.status_code == 422
+
+
+# ── watching ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_who_watches_sees_files_change(
+    client: httpx2.AsyncClient, house: House, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changes them, by the API or in the folder itself: told as they are listed; an etag says whose text is another."""
+    monkeypatch.setattr(shared_look, "EVERY", 0.01)
+    async with listening(house, "/v1/agents/all/stream") as reader:
+        first = (await reader.next("agents")).data["agents"]
+        assert first == (await client.get("/v1/agents")).json()["agents"]
+        etag = {row["name"]: row["etag"] for row in first}
+        await save(client, "shop", GOOD, etag["shop"])
+        saved = {row["name"]: row["etag"] for row in (await reader.next("agents")).data["agents"]}
+        assert saved == {"default": etag["default"], "shop": agent_files.etag_of(GOOD)}
+        (folder / "bank.toml").write_text(WRONG)
+        while (rows := (await reader.next("agents")).data["agents"])[0]["problem"] == "":  # it may be seen half written
+            pass
+        assert [row["name"] for row in rows] == ["bank", "default", "shop"]
+        (folder / "bank.toml").unlink()
+        assert [row["name"] for row in (await reader.next("agents")).data["agents"]] == ["default", "shop"]
+
+
+async def test_files_that_stay_as_they_are_are_not_read_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often they are looked at, by however many; who watches hears that somebody is there, and nothing else."""
+    monkeypatch.setattr(shared_look, "EVERY", 0.0)
+    monkeypatch.setattr(shared_look, "HEARTBEAT", 0.0)
+    reads = 0
+    real = agent_files.read_all
+
+    def counting(agents: Agents) -> agent_files.Folder:
+        nonlocal reads
+        reads += 1
+        return real(agents)
+
+    monkeypatch.setattr(agent_files, "read_all", counting)
+    async with (
+        listening(house, "/v1/agents/all/stream") as one,
+        listening(house, "/v1/agents/all/stream") as two,
+    ):
+        for reader in (one, two):
+            assert [(await reader.next("agents", "")).kind for _ in range(4)] == [
+                "",
+                "agents",
+                "",
+                "",
+            ]  # "": retry, comments
+    assert reads == 1
 
 
 # ── saving ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -273,3 +273,72 @@ async def test_a_websocket_is_told_where_it_belongs(house: House, caplog: pytest
         )
         assert await line.status() == 404
     assert "upgrade" not in caplog.text.lower()
+
+
+ASKED = b"GET /v1/me HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+@pytest.mark.parametrize("settings", settled())
+@pytest.mark.parametrize("said", [ASKED, POST + b"Content-Length: 2\r\n\r\n{}"])
+async def test_who_has_said_all_is_answered(house: House, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client may shut its sending half after the request, as `nc -N` does: it has the answer whole, then the end."""
+    heard_all, going_on = asyncio.Event(), asyncio.Event()
+
+    class Watched(door.Visitor):
+        def eof_received(self) -> bool:
+            heard_all.set()
+            return super().eof_received()
+
+    async def slow(*_: object, **__: object) -> None:
+        await going_on.wait()
+
+    monkeypatch.setattr(door, "Visitor", Watched)
+    monkeypatch.setattr(house.limits, "spend", slow)
+    async with served(house) as port:
+        line = await port.line(said)
+        line.writer.write_eof()
+        async with asyncio.timeout(10):
+            await heard_all.wait()
+        going_on.set()
+        told = await line.ended()
+        assert told.count(b"HTTP/1.1 ") == 1
+        assert told.endswith(b"}")
+
+
+@pytest.mark.parametrize("settings", settled())
+async def test_who_has_asked_several_things_has_every_answer(house: House) -> None:
+    """All that was sent before the sending half was shut is answered, one after the other."""
+    async with served(house) as port:
+        line = await port.line(ASKED * 20)
+        line.writer.write_eof()
+        told = await line.ended()
+        assert told.count(b"HTTP/1.1 ") == 20
+        assert told.endswith(b"}")
+
+
+@pytest.mark.parametrize("settings", settled())
+@pytest.mark.parametrize("said", [b"", b"GET /hea", HEAD, POST + b"Content-Length: 10\r\n\r\n{"])
+async def test_who_shuts_off_half_a_request_holds_no_place(house: House, said: bytes) -> None:
+    """Nothing more can come of it: the connection is closed, not waited for."""
+    async with served(house) as port:
+        line = await port.line(said)
+        line.writer.write_eof()
+        told = await line.ended()
+        assert told == b"" or told.startswith(b"HTTP/1.1 400")
+        while house.figures.registry.get_sample_value("antiphon_api_connections"):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("settings", settled())
+async def test_a_stream_ends_with_what_its_reader_sends(house: House) -> None:
+    """A reader that leaves and one that shuts its sending half can't be told apart: neither is told events for ever."""
+    house.waits_for = ""
+    stream = HEAD.replace(b"/health", b"/v1/queues/stream") + b"\r\n"
+    async with served(house) as port:
+        line = await port.line(stream)
+        async with asyncio.timeout(10):
+            await line.reader.readuntil(b"event: queues")
+        line.writer.write_eof()
+        await line.ended()
+        while len(house.streams):
+            await asyncio.sleep(0)

@@ -278,6 +278,20 @@ async def test_deeds_name_sessions_and_no_numbers(client: httpx2.AsyncClient, ho
     assert deed.session.startswith("sip-+49…23")
 
 
+@pytest.mark.parametrize("settings", [Settings(_env_file=None, api_requests_per_minute=120)])
+async def test_an_operator_cannot_flood_the_record(client: httpx2.AsyncClient, house: House) -> None:
+    """What one does costs ten times what a look costs: a burst is refused, not done and not recorded; others' deeds are there."""
+    flooding, other = await made(house, "operator", "bob"), await made(house, "operator")
+    await client.post("/v1/sessions/kept/end", headers=bearer(other))
+    answers = [
+        (await client.post(f"/v1/sessions/s{number}/end", headers=bearer(flooding))).status_code for number in range(6)
+    ]
+    refused = answers.count(429)
+    assert set(answers) == {404, 429}
+    assert [deed.status for deed in await house.bus.deeds(1000)] == [404] * (7 - refused)
+    assert (await client.post("/v1/sessions/s/end", headers=bearer(other))).status_code == 404
+
+
 async def test_a_record_that_cant_be_kept_is_logged(
     client: httpx2.AsyncClient, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,12 @@ import httpx2
 import pytest
 
 from api.house import House
+from api.sessions import latency_watch
+from schemas.clock import Micros
+from schemas.errors import BusUnavailable
+from schemas.events import Event
+from schemas.log import MemoryBus
+from tests.api.listening import listening
 from tests.api.sessions import golden, keep
 
 
@@ -47,3 +53,78 @@ async def test_filters(client: httpx2.AsyncClient, house: House, query: str, cou
     await _told(house, "plain")
     told = (await client.get(f"/v1/latency?{query}")).json()
     assert (told["total"]["count"] if told["total"] else 0) == count
+
+
+def recent(name: str, now: Micros) -> list[Event]:
+    """A golden session that ends now."""
+    events = golden(name)
+    ago = now - events[-1].at
+    return [event.model_copy(update={"at": Micros(event.at + ago)}) for event in events]
+
+
+async def test_watching_answers_come(client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who watches is told at once how it is, as who asks is, and again when more was answered."""
+    monkeypatch.setattr(latency_watch, "APART", 0.0)
+    now = await house.bus.now()
+    path = f"/v1/latency/stream?seconds={86_400}"
+    async with listening(house, path) as reader, listening(house, f"{path}&agent=x") as other:
+        assert ((await reader.next("latency")).data["total"], (await other.next("latency")).data["total"]) == (
+            None,
+            None,
+        )
+        await keep(house, "plain", recent("plain", now))
+        await house.sessions.look()
+        await house.sessions.index.read_stored()
+        while (told := (await reader.next("latency")).data)["total"] is None:
+            pass
+        assert (await other.next("latency")).data["total"] is None
+    asked = (await client.get("/v1/latency", params={"since": told["since"]})).json()
+    assert {**told, "at": ""} == {**asked, "at": ""}
+    assert told["total"]["count"] == 1
+
+
+async def test_those_who_watch_the_same_share_what_is_worked_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has every message, and it was made once; when the last has left, nothing is kept of it."""
+    monkeypatch.setattr(latency_watch, "APART", 0.0)
+    monkeypatch.setattr(latency_watch, "ANEW", 0.0)  # there is always something new
+    worked_out = 0
+    real = latency_watch.latency_of
+
+    def counting(*given: object) -> object:
+        nonlocal worked_out
+        worked_out += 1
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(latency_watch, "latency_of", counting)
+    path = "/v1/latency/stream?seconds=60"
+    async with listening(house, path) as one, listening(house, path) as two, listening(house, path) as three:
+        heard = [(await reader.next("latency")).data["at"] for _ in range(5) for reader in (one, two, three)]
+        assert len(house.sessions.latency) == 1
+    assert len(set(heard)) < len(heard)
+    assert worked_out < len(heard)
+    assert len(house.sessions.latency) == 0
+
+
+async def test_latency_outlives_a_log_that_is_away(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says why there is nothing to show, and goes on when there is."""
+    monkeypatch.setattr(latency_watch, "_AWAY", 0.01)
+
+    class Away(MemoryBus):
+        away = True
+
+        async def now(self) -> Micros:
+            if self.away:
+                raise BusUnavailable("gone")
+            return await super().now()
+
+    house.bus = bus = Away()
+    async with listening(house, "/v1/latency/stream") as reader:
+        assert (await reader.next("away", "latency")).data == {"detail": "gone"}
+        bus.away = False
+        assert (await reader.next("latency")).data["total"] is None
+
+
+@pytest.mark.parametrize("query", ["seconds=0", "seconds=1e9", "seconds=99999999", "agent=" + "x" * 300])
+async def test_a_window_that_is_none_is_refused(client: httpx2.AsyncClient, query: str) -> None:
+    """With a sentence, and no stream is begun."""
+    assert (await client.get(f"/v1/latency/stream?{query}")).status_code == 422

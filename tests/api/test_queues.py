@@ -5,7 +5,7 @@ import asyncio
 import httpx2
 import pytest
 
-from api import queue_watch
+from api import shared_look
 from api.house import House
 from api.problems import Problem
 from api.queue_watch import QueueWatch
@@ -86,7 +86,7 @@ async def test_however_many_look_the_log_is_asked_once(client: httpx2.AsyncClien
 
 async def test_streams_share_their_looks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each hears of the queues at once and then again and again; ten cost the log no more than one."""
-    monkeypatch.setattr(queue_watch, "EVERY", 0.1)
+    monkeypatch.setattr(shared_look, "EVERY", 0.1)
     house.bus = bus = Counting()
     async with (
         listening(house, "/v1/queues/stream") as one,
@@ -98,9 +98,34 @@ async def test_streams_share_their_looks(house: House, monkeypatch: pytest.Monke
     assert bus.looks < len(heard)
 
 
+async def test_a_stream_tells_of_gateways_and_letters(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who watches sees gateways come and go, and that letters came or went though they are as many; nobody asks again."""
+    monkeypatch.setattr(shared_look, "EVERY", 0.02)
+    async with listening(house, "/v1/queues/stream") as reader:
+
+        async def until(gateways: list[str], letters: int, unlike: str) -> str:
+            while True:
+                told = (await reader.next("queues")).data
+                letters_now, mark = told["dead_letters"]["count"], told["dead_letters"]["mark"]
+                if ([one["name"] for one in told["gateways"]], letters_now) == (gateways, letters) and mark != unlike:
+                    return str(mark)
+
+        none = await until([], 0, "")
+        await house.bus.advertise(seen("g1"), 60)
+        await bury(house, 2)
+        two = await until(["g1"], 2, none)
+        [_, first] = await house.bus.dead_letters()
+        await house.bus.discard(first.id)
+        await house.bus.advertise(seen("g1"), 0)
+        one = await until([], 1, two)
+        await house.bus.discard((await house.bus.dead_letters())[0].id)
+        await bury(house, 1, "t")
+        await until([], 1, one)
+
+
 async def test_a_stream_outlives_a_log_that_is_away(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says why there is nothing to show, and goes on when there is."""
-    monkeypatch.setattr(queue_watch, "EVERY", 0.05)
+    monkeypatch.setattr(shared_look, "EVERY", 0.05)
 
     class Away(MemoryBus):
         away = True
@@ -122,7 +147,7 @@ async def test_at_the_end_who_watches_is_let_go(house: House) -> None:
     async with listening(house, "/v1/queues/stream") as reader:
         await reader.next("queues")
         house.dismiss()
-        while len(house.queue_streams):
+        while len(house.streams):
             await asyncio.sleep(0)
     assert reader.ended
 
@@ -144,7 +169,7 @@ async def test_a_log_that_is_away_is_asked_once_a_second() -> None:
     heard = await asyncio.gather(*(watch.latest(bus) for _ in range(10)), return_exceptions=True)
     heard += [await anext(watch.each(bus))]
     assert ({str(one) for one in heard}, bus.looks) == ({"gone"}, 1)
-    clock.time += queue_watch.EVERY
+    clock.time += shared_look.EVERY
     with pytest.raises(BusUnavailable):
         await watch.latest(bus)
     assert bus.looks == 2
@@ -153,10 +178,10 @@ async def test_a_log_that_is_away_is_asked_once_a_second() -> None:
 # ── dead letters ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def bury(house: House, jobs: int) -> None:
-    gateway = await Gateway(house.bus).open()
+async def bury(house: House, jobs: int, session: str = "s") -> None:
+    gateway = await Gateway(house.bus, session).open()
     for number in range(jobs):
-        await gateway.publish(tts(f"t{number}"))
+        await gateway.publish(tts(f"t{number}", session))
         held = await take_one(house.bus, "tts")
         await house.bus.commit("tts", "w1", held, 0, "dead", [FAILED])
 

@@ -7,7 +7,7 @@ import pytest
 
 from api.house import House
 from api.sessions import index
-from schemas.errors import BusError, BusUnavailable
+from schemas.errors import BusError, BusUnavailable, FutureEvent
 from schemas.events import ParticipantJoined, TurnCommitted
 from schemas.log import MemoryBus
 from tests.api.listening import listening
@@ -243,6 +243,42 @@ async def test_whatever_goes_wrong_with_one_concerns_no_other(
         assert ([row["session"] for row in told["changed"]], told["gone"]) == (["good"], ["bad"])
         assert (await events.next("event")).data["seq"] == 2
     assert await _names(client) == ["good"]
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize(
+    "error", [BusError("the log refused a command: WRONGTYPE"), KeyError("turn"), FutureEvent("x.y")]
+)
+async def test_what_could_not_be_told_is_tried_again(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch, error: Exception, ends: bool
+) -> None:
+    """A session that was left out is listed once it can be read, without a restart and though nothing more comes of it; until
+    then it is not read all the time."""
+    monkeypatch.setattr(index, "_OFTEN", 0.0)
+    monkeypatch.setattr(index, "_AGAIN", 0.0)
+    session = await open_session(house, "bad")
+    bus = troubled(house)
+    bus.failing["bad"] = error
+    if ends:
+        await session.close()
+    await house.sessions.look()
+    await house.sessions.index.read_stored()
+    assert await _names(client) == []
+    tried = len(bus.reads)
+    await house.sessions.look()
+    assert (await _names(client), len(bus.reads) > tried) == ([], True)
+    bus.failing.clear()
+    await house.sessions.look()
+    assert await _names(client) == ["bad"]
+    monkeypatch.setattr(index, "_AGAIN", 1_000.0)
+    bus.failing["bad"] = error
+    if not ends:
+        await session.publish(ParticipantJoined(participant="bob"))
+        for _ in range(3):
+            await house.sessions.look()
+        tried = len(bus.reads)
+        await house.sessions.look()
+        assert (await _names(client), len(bus.reads)) == ([], tried)
 
 
 async def test_who_can_be_read_is_listed_though_the_log_fails(client: httpx2.AsyncClient, house: House) -> None:

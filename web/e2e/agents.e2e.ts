@@ -19,7 +19,7 @@ test("An agent is read and written: mistakes stand at their lines, of two editor
   await other.getByRole("button", { name: "Save" }).click();
   await other.getByText("Not saved", { exact: true }).waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Somebody changed this file while you wrote").waitFor();
+  await page.getByText("This file was changed on disk since you began").waitFor();
   await page.getByText("What stands there now").click();
   await page.getByText('greeting = "Theirs."').waitFor();
   await page.getByRole("button", { name: "Go on with mine" }).click();

@@ -13,8 +13,17 @@ from tests.api.access.test_gate import anew, made
 from tests.api.listening import listening
 from tests.api.sessions import open_session
 
+STREAMS = {
+    "/v1/sessions/stream": "rows",
+    "/v1/sessions/s1/events/stream": "event",
+    "/v1/queues/stream": "queues",
+    "/v1/latency/stream": "latency",
+    "/v1/agents/all/stream": "agents",
+}
+"""And what each begins with."""
 
-@pytest.mark.parametrize("path", ["/v1/sessions/stream", "/v1/sessions/s1/events/stream", "/v1/queues/stream"])
+
+@pytest.mark.parametrize("path", STREAMS)
 async def test_a_stream_ends_when_its_key_is_removed(house: House, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who had a key and lost it looks on no longer; another reader's stream goes on."""
     monkeypatch.setattr(event_streams, "WELCOME_FOR", 0.01)
@@ -24,8 +33,8 @@ async def test_a_stream_ends_when_its_key_is_removed(house: House, path: str, mo
         listening(house, path, authorization=f"Bearer {removed}") as one,
         listening(house, path, authorization=f"Bearer {kept}") as other,
     ):
-        await one.next("rows", "event", "queues")
-        await other.next("rows", "event", "queues")
+        await one.next(STREAMS[path])
+        await other.next(STREAMS[path])
         await house.bus.remove_key(public_half(removed))
         anew(house)
         async with asyncio.timeout(5):

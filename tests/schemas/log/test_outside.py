@@ -190,6 +190,27 @@ async def test_letters_of_one_stage(bus: Bus) -> None:
     assert await bus.dead_letters(stage="stt") == []
 
 
+async def test_whether_a_letter_came_or_went_is_known_without_reading_any(bus: Bus) -> None:
+    """How many there are; and the mark is another after each that came or went, the same while none did."""
+
+    async def killed(session: str) -> str:
+        await Gateway(bus, session).open(llm("a", session))
+        return await kill(bus, "llm")
+
+    none = await bus.buried()
+    first = await killed("s")
+    one = await bus.buried()
+    await killed("t")
+    two = await bus.buried()
+    assert await bus.buried() == two
+    await bus.discard(first)
+    without_the_first = await bus.buried()
+    await killed("u")
+    told = [none, one, two, without_the_first, await bus.buried()]
+    assert [seen.letters for seen in told] == [0, 1, 2, 1, 2]
+    assert len({seen.mark for seen in told}) == len(told)
+
+
 @pytest.mark.parametrize("name", ["nonsense", "0.1-x", "0.1", "1-1", "99999.1-1", "0." + "9" * 30 + "-0"])
 async def test_what_is_no_letter_is_none(bus: Bus, name: str) -> None:
     """Whatever is asked for, there is no such letter, and nothing to go on from."""

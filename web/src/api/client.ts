@@ -33,6 +33,12 @@ export function unlessRefused(ms: number) {
   return ({ state }: { state: { error: Error | null } }): number | false => !wantsKey(state.error) && ms;
 }
 
+/** How a query that failed is asked again each `ms`, until it is answered, or refused. */
+export function untilAnswered(ms: number) {
+  return ({ state: { error } }: { state: { error: Error | null } }): number | false =>
+    error !== null && !(error instanceof ApiError && error.forGood) && ms;
+}
+
 /** Where the API is: this page's own origin, unless the page names another: <meta name="antiphon-api" content="https://…">. */
 export const BASE =
   document.querySelector<HTMLMetaElement>('meta[name="antiphon-api"]')?.content.replace(/\/+$/, "") ||

@@ -124,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/agents/all/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream
+         * @description Server-sent events: `agents`, as `GET /v1/agents` answers: now, and whenever a file came, went or was changed.
+         */
+        get: operations["stream_v1_agents_all_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/agents/drafts": {
         parameters: {
             query?: never;
@@ -298,7 +318,7 @@ export interface paths {
         };
         /**
          * Gateways
-         * @description Those that have told of themselves in the last seconds.
+         * @description Those that have told of themselves in the last seconds. `GET /v1/queues/stream` tells of them as they come and go.
          */
         get: operations["gateways_v1_gateways_get"];
         put?: never;
@@ -365,6 +385,27 @@ export interface paths {
          * @description Of all sessions that are kept: how long answers took over time, where that time went, and which took longest.
          */
         get: operations["latency_v1_latency_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/latency/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Latency Stream
+         * @description Server-sent events: `latency`, as `GET /v1/latency` answers, of the last `seconds`: now, when more was answered, and as
+         *     time goes on; `away` with a sentence while the log does not answer.
+         */
+        get: operations["latency_stream_v1_latency_stream_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1350,10 +1391,15 @@ export interface components {
         /**
          * AgentRow
          * @description `file`: the name of its file, null: the built-in agent; `is_default`: those get it who ask for none; `problem`: what is
-         *     wrong with its file, "" nothing (gateways go on with its last good state); `locked`: why it can't be saved, "" it can. Callers
-         *     are told names only.
+         *     wrong with its file, "" nothing (gateways go on with its last good state); `locked`: why it can't be saved, "" it can;
+         *     `etag`: of its text: another one, another text. Callers are told names only.
          */
         AgentRow: {
+            /**
+             * Etag
+             * @default
+             */
+            etag: string;
             /** File */
             file?: string | null;
             /** Is Default */
@@ -1890,14 +1936,19 @@ export interface components {
         };
         /**
          * Latency
-         * @description From the user's last word to the agent's first sound. `buckets`: those in which anything was answered, each `bucket_s`
-         *     wide; `total`: all of them as one, None if nothing was; `unread`: stored sessions that were not looked at yet.
+         * @description From the user's last word to the agent's first sound; of what was said from `since` to `at`. `buckets`: those in which
+         *     anything was answered, each `bucket_s` wide; `total`: all of them as one, None if nothing was; `unread`: stored sessions that
+         *     were not looked at yet.
          */
         Latency: {
+            /** At */
+            at: string;
             /** Bucket S */
             bucket_s: number;
             /** Buckets */
             buckets: components["schemas"]["LatencyBucket"][];
+            /** Since */
+            since: string;
             /** Slowest */
             slowest: components["schemas"]["SlowTurn"][];
             total: components["schemas"]["LatencyBucket"] | null;
@@ -1971,6 +2022,16 @@ export interface components {
             letters: components["schemas"]["Letter"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * LettersMark
+         * @description How many dead letters there are. `mark`: another one whenever any came or went, so that they need be read anew.
+         */
+        LettersMark: {
+            /** Count */
+            count: number;
+            /** Mark */
+            mark: string;
         };
         /**
          * Limits
@@ -2655,11 +2716,15 @@ export interface components {
         };
         /**
          * Queues
-         * @description In the order of a turn. `at`: when they were looked at, ISO 8601.
+         * @description `stages`: in the order of a turn; `at`: when they were looked at, ISO 8601; `gateways`: as `GET /v1/gateways` has them;
+         *     `dead_letters`: of every stage.
          */
         Queues: {
             /** At */
             at: string;
+            dead_letters: components["schemas"]["LettersMark"];
+            /** Gateways */
+            gateways: components["schemas"]["Gateway"][];
             /** Stages */
             stages: components["schemas"]["StageRow"][];
         };
@@ -3817,6 +3882,44 @@ export interface operations {
             };
         };
     };
+    stream_v1_agents_all_stream_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["AgentRows"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     draft_v1_agents_drafts_post: {
         parameters: {
             query?: never;
@@ -4363,6 +4466,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Latency"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    latency_stream_v1_latency_stream_get: {
+        parameters: {
+            query?: {
+                /** @description How far back from now. */
+                seconds?: number;
+                agent?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Latency"];
                 };
             };
             /** @description Client Error */

@@ -28,6 +28,34 @@ test("a file that changes is shown as it is now, unless somebody has begun to wr
   expect([writing.text, writing.base?.etag]).toEqual(["mine", '"1"']);
 });
 
+test("what was written is never lost to a file that changes; that it has changed is said until one chooses, or it is as it was", () => {
+  const writing = after({ type: "typed", text: "mine" }, { type: "read", file: TWO });
+  expect([writing.text, writing.base, writing.conflict]).toEqual(["mine", ONE, TWO]);
+  expect(edit(writing, { type: "typed", text: "mine, too" }).conflict).toEqual(TWO);
+  expect(edit(writing, { type: "read", file: ONE })).toEqual({ base: ONE, text: "mine", conflict: null });
+  expect(edit(writing, { type: "reverted" })).toEqual(begin(TWO));
+  expect(after({ type: "typed", text: TWO.toml }, { type: "read", file: TWO })).toEqual(begin(TWO));
+});
+
+test("what one has saved oneself is nobody else's change, heard of before the answer or after it", () => {
+  const file = { toml: "a", etag: '"a"' };
+  const writing = after({ type: "typed", text: "a" }, { type: "sent" }, { type: "typed", text: "ab" });
+  const told = edit(writing, { type: "read", file });
+  expect([told.text, told.base, told.conflict]).toEqual(["ab", file, null]);
+  const saved = edit(told, { type: "saved", file });
+  expect(edit(saved, { type: "read", file })).toEqual(saved);
+});
+
+test("a file that is deleted takes nothing with it that was written", () => {
+  expect(after({ type: "gone" }).conflict).toBeNull();
+  expect(after({ type: "typed", text: "mine" }, { type: "gone" })).toEqual({
+    base: ONE,
+    text: "mine",
+    conflict: "gone",
+  });
+  expect(edit(begin(null, "new"), { type: "gone" })).toEqual(begin(null, "new"));
+});
+
 test("what is typed while it is being saved is a change of what was saved", () => {
   const now = after(
     { type: "typed", text: "a" },

@@ -15,8 +15,8 @@ export function Conflict({
     <section role="alert" className="flex flex-col gap-3 rounded-md border border-warn bg-warn-wash p-4 text-sm">
       <p className="text-warn">
         {gone
-          ? "This file was deleted while you wrote. Nothing was saved."
-          : "Somebody changed this file while you wrote. Nothing was saved."}
+          ? "This file was deleted since you began. What you wrote is still here, and not saved."
+          : "This file was changed on disk since you began. What you wrote is still here, and not saved."}
       </p>
       {gone ? null : (
         <details>

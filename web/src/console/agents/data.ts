@@ -1,24 +1,44 @@
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { ApiError, answered, api } from "@/api/client";
+import { ApiError, answered, api, untilAnswered } from "@/api/client";
+import type { components } from "@/api/schema";
+import { useStream } from "@/api/stream";
 import type { AgentText } from "@/console/agents/editing";
 
-/** Which agents there are. */
+export type AgentRow = components["schemas"]["AgentRow"];
+type AgentRows = components["schemas"]["AgentRows"];
+
+const AGAIN = 3_000;
+
+/** Which agents there are, told whenever a file was changed, by whomever; undefined: not known yet. */
 export function useAgents() {
-  return useQuery({
-    queryKey: ["agents"],
-    queryFn: async ({ signal }) => (await api.GET("/v1/agents", { signal })).data,
-    staleTime: 5_000,
+  const queries = useQueryClient();
+  const rows = useQuery<AgentRows>({ queryKey: ["agents"], queryFn: skipToken }).data?.agents;
+  const stream = useStream("/v1/agents/all/stream", (events) => {
+    for (const { event, data } of events) if (event === "agents") queries.setQueryData(["agents"], data as AgentRows);
   });
+  return { rows, stream };
 }
 
 export async function readAgent(name: string, signal?: AbortSignal): Promise<AgentText> {
   return answered(api.GET("/v1/agents/{name}", { params: { path: { name } }, signal }));
 }
 
-/** One agent's file. */
-export function useAgent(name: string) {
-  return useQuery({ queryKey: ["agent", name], queryFn: ({ signal }) => readAgent(name, signal), staleTime: 5_000 });
+/** One agent's file, read again when `etag` says that it is another now; undefined: there is none. `gone`: there
+ * was none when it was read. */
+export function useAgent(name: string, etag: string | undefined) {
+  const { data, error, isPending, refetch } = useQuery({
+    queryKey: ["agent", name],
+    queryFn: ({ signal }) => readAgent(name, signal),
+    staleTime: 5_000,
+    refetchInterval: untilAnswered(AGAIN),
+  });
+  const gone = error instanceof ApiError && error.status === 404;
+  const known = gone ? undefined : data?.etag;
+  useEffect(() => {
+    if (!isPending && known !== etag) void refetch();
+  }, [etag, isPending, known, refetch]);
+  return { data, error, isPending, gone, refetch };
 }
 
 const TYPING = 400;
@@ -58,9 +78,10 @@ export function useSave(name: string) {
         throw error;
       }
     },
-    onSuccess: (outcome) => {
-      if ("saved" in outcome) queries.setQueryData(["agent", name], outcome.saved);
-      return queries.invalidateQueries({ queryKey: ["agents"] });
+    onSuccess: async (outcome) => {
+      if (!("saved" in outcome)) return;
+      await queries.cancelQueries({ queryKey: ["agent", name] }); // what is on its way may be from before
+      queries.setQueryData(["agent", name], outcome.saved);
     },
   });
 }
@@ -81,10 +102,7 @@ export function useDraft() {
 export function useReload() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: async () => (await api.POST("/v1/agents/reload")).data,
-    onSuccess: (data) => {
-      queries.setQueryData(["agents"], data);
-      return queries.invalidateQueries({ queryKey: ["agent"] });
-    },
+    mutationFn: () => answered(api.POST("/v1/agents/reload")),
+    onSuccess: (data) => queries.setQueryData(["agents"], data),
   });
 }

@@ -4,16 +4,19 @@ export type AgentText = components["schemas"]["AgentText"];
 export type TextProblem = components["schemas"]["TextProblem"];
 
 /** An agent file as it is being written. `base`: what was read, null: there is no such file yet; `conflict`: what stands there now,
- * where it was changed meanwhile (`gone`: it was deleted). */
+ * where it was changed meanwhile (`gone`: it was deleted); `sent`: what was sent to be saved last. */
 export interface Editing {
   base: { toml: string; etag: string } | null;
   text: string;
   conflict: { toml: string; etag: string } | "gone" | null;
+  sent?: string;
 }
 
 export type Action =
   | { type: "read"; file: { toml: string; etag: string } }
+  | { type: "gone" }
   | { type: "typed"; text: string }
+  | { type: "sent" }
   | { type: "saved"; file: { toml: string; etag: string } }
   | { type: "refused"; file: { toml: string; etag: string } | null }
   | { type: "theirs" }
@@ -32,21 +35,27 @@ export function isChanged({ base, text }: Editing): boolean {
 export function edit(now: Editing, action: Action): Editing {
   switch (action.type) {
     case "read":
-      if (isChanged(now) || now.base?.etag === action.file.etag) return now;
-      return begin(action.file);
+      if (now.base?.etag === action.file.etag) return now.conflict === null ? now : { ...now, conflict: null };
+      if (!isChanged(now) || now.text === action.file.toml) return begin(action.file);
+      if (now.sent === action.file.toml) return edit(now, { type: "saved", file: action.file }); // heard of before the answer
+      return edit(now, { type: "refused", file: action.file });
+    case "gone":
+      return now.base === null || !isChanged(now) ? now : edit(now, { type: "refused", file: null });
     case "typed":
       return { ...now, text: action.text };
+    case "sent":
+      return { ...now, sent: now.text };
     case "saved": // what was typed since stays a change
       return { ...now, base: { toml: action.file.toml, etag: action.file.etag }, conflict: null };
     case "refused":
-      return { ...now, conflict: action.file ?? "gone" };
+      return { ...now, conflict: (action.file && { toml: action.file.toml, etag: action.file.etag }) ?? "gone" };
     case "theirs":
       return now.conflict === "gone" || now.conflict === null ? now : begin(now.conflict);
     case "mine": // the next save is one of what stands there now
       if (now.conflict === null) return now;
       return { ...now, base: now.conflict === "gone" ? null : now.conflict, conflict: null };
     case "reverted":
-      return { ...now, text: now.base?.toml ?? "", conflict: null };
+      return now.conflict === null || now.conflict === "gone" ? begin(now.base) : begin(now.conflict);
   }
 }
 

@@ -37,7 +37,7 @@ export function Editor({ name, file, onGone }: { name: string; file: AgentText |
   const locked = file?.locked ?? "";
 
   useEffect(() => {
-    if (file) act({ type: "read", file });
+    act(file ? { type: "read", file } : { type: "gone" });
   }, [file]);
   useEffect(() => keep(name, now), [name, now]);
   useEffect(() => {
@@ -48,6 +48,7 @@ export function Editor({ name, file, onGone }: { name: string; file: AgentText |
   }, [changed]);
 
   async function onSave() {
+    act({ type: "sent" });
     const outcome = await save.mutateAsync({ toml: now.text, etag: now.base?.etag ?? null }).catch(() => null);
     if (outcome === null) return; // the mutation says why
     if ("saved" in outcome) act({ type: "saved", file: outcome.saved });
@@ -63,7 +64,7 @@ export function Editor({ name, file, onGone }: { name: string; file: AgentText |
     area.current?.setSelectionRange(at, at);
   }
   function onRevert() {
-    if (now.base === null) {
+    if (file === null) {
       drop(name);
       onGone?.();
     } else act({ type: "reverted" });

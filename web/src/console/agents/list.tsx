@@ -1,9 +1,7 @@
 import clsx from "clsx";
 import { Link } from "wouter";
-import type { components } from "@/api/schema";
+import type { AgentRow } from "@/console/agents/data";
 import { Chip } from "@/ui/surface";
-
-type AgentRow = components["schemas"]["AgentRow"];
 
 /** The agents there are; `chosen` is open beside it. */
 export function AgentList({ agents, chosen }: { agents: readonly AgentRow[]; chosen: string }) {

@@ -1,12 +1,12 @@
 import { ChevronLeft, RotateCw } from "lucide-react";
 import { Link, useLocation, useParams } from "wouter";
 import { may, useMe } from "@/access/me";
-import { ApiError } from "@/api/client";
 import { useAgent, useAgents, useReload } from "@/console/agents/data";
 import { kept } from "@/console/agents/editing";
 import { Editor } from "@/console/agents/editor";
 import { AgentList } from "@/console/agents/list";
 import { NewAgent } from "@/console/agents/new-agent";
+import { LiveMark } from "@/console/shared/live-mark";
 import { decoded } from "@/format";
 import { Button } from "@/ui/button";
 import { PageHead } from "@/ui/shell";
@@ -16,13 +16,15 @@ import { Empty, Failed, Loading } from "@/ui/state";
 export default function AgentsPage() {
   const { agent = "" } = useParams();
   const chosen = decoded(agent);
-  const agents = useAgents();
+  const { rows, stream } = useAgents();
+  const { phase, restart } = stream;
   const reload = useReload();
   const admin = may(useMe(), "admin");
-  const rows = agents.data?.agents ?? [];
+  const broken = rows === undefined && (phase.state === "waiting" || phase.state === "refused");
   return (
     <>
       <PageHead title="Agents" lead="Who answers, and how. Gateways read a file again when a session begins.">
+        <LiveMark phase={phase} restart={restart} />
         <Button
           icon={<RotateCw aria-hidden className="size-4" />}
           disabled={reload.isPending}
@@ -30,19 +32,19 @@ export default function AgentsPage() {
         >
           Reload
         </Button>
-        {admin ? <NewAgent taken={rows.map(({ name }) => name)} /> : null}
+        {admin ? <NewAgent taken={rows?.map(({ name }) => name) ?? []} /> : null}
       </PageHead>
       <div className="@container px-4 pb-8 md:px-8">
         <p role="status" className={reload.isIdle || reload.isPending ? "sr-only" : "pb-3 text-sm text-muted"}>
           {reload.isSuccess ? "All files were read again." : reload.error?.message}
         </p>
-        {agents.isPending ? <Loading lines={6} /> : null}
-        {agents.isError && !agents.data ? (
-          <Failed title="The agents can't be read" retry={() => void agents.refetch()}>
-            {agents.error.message}
+        {rows === undefined && !broken ? <Loading lines={6} /> : null}
+        {broken ? (
+          <Failed title="The agents can't be read" retry={restart}>
+            {phase.state === "waiting" ? phase.because : phase.error.message}
           </Failed>
         ) : null}
-        {agents.data ? (
+        {rows ? (
           <div className="grid items-start gap-6 @3xl:grid-cols-[16rem_minmax(0,1fr)]">
             <div className={chosen ? "hidden @3xl:block" : ""}>
               <AgentList agents={rows} chosen={chosen} />
@@ -53,7 +55,7 @@ export default function AgentsPage() {
                   <ChevronLeft aria-hidden className="size-4" />
                   All agents
                 </Link>
-                <Chosen key={chosen} name={chosen} />
+                <Chosen key={chosen} name={chosen} etag={rows.find(({ name }) => name === chosen)?.etag} />
               </div>
             ) : (
               <div className="hidden @3xl:block">
@@ -67,18 +69,19 @@ export default function AgentsPage() {
   );
 }
 
-function Chosen({ name }: { name: string }) {
+/** `etag`: of the text that lies there now, undefined where none does. */
+function Chosen({ name, etag }: { name: string; etag: string | undefined }) {
   const [, go] = useLocation();
-  const file = useAgent(name);
-  if (file.data) return <Editor name={name} file={file.data} />;
-  if (file.isPending) return <Loading lines={8} />;
-  if (file.error instanceof ApiError && file.error.status === 404) {
+  const { data, error, isPending, gone, refetch } = useAgent(name, etag);
+  if (gone) {
     if (kept(name)) return <Editor name={name} file={null} onGone={() => go("/agents")} />;
     return <Empty title={`There is no agent ${name}`} action={<Link href="/agents">All agents</Link>} />;
   }
+  if (data) return <Editor name={name} file={data} />;
+  if (isPending) return <Loading lines={8} />;
   return (
-    <Failed title="The agent can't be read" retry={() => void file.refetch()}>
-      {file.error.message}
+    <Failed title="The agent can't be read" retry={() => void refetch()}>
+      {error?.message}
     </Failed>
   );
 }

@@ -1,22 +1,24 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { answered, api, apiNow, unlessRefused } from "@/api/client";
-import { SPANS, type View } from "@/console/latency/model";
+import { useState } from "react";
+import { useStream } from "@/api/stream";
+import { type Latency, SPANS, type View, type Window } from "@/console/latency/model";
 
-const ANEW = 10_000;
+export type Told = Latency & { window: Window };
 
-/** How long answers took, in the window up to now. What was there stays until other figures come. */
+/** How long answers took, in the window up to now, told as answers come. What was there stays until other figures come. `away`: why
+ * the log can't be read just now, "" when it can. */
 export function useLatency({ span, agent }: View) {
-  return useQuery({
-    queryKey: ["latency", span, agent],
-    queryFn: async ({ signal }) => {
-      const to = apiNow();
-      const from = to - SPANS[span] * 1_000;
-      const query = { since: new Date(from).toISOString(), agent: agent || undefined };
-      return { ...(await answered(api.GET("/v1/latency", { params: { query }, signal }))), window: { from, to } };
-    },
-    refetchInterval: unlessRefused(ANEW),
-    placeholderData: keepPreviousData,
+  const [told, setTold] = useState<Told | null>(null);
+  const [away, setAway] = useState("");
+  const asked = new URLSearchParams({ seconds: String(SPANS[span]), agent });
+  const stream = useStream(`/v1/latency/stream?${asked}`, (events) => {
+    for (const { event, data } of events) {
+      if (event === "latency") setTold(withWindow(data as Latency));
+      if (event === "latency" || event === "away") setAway(event === "away" ? (data as { detail: string }).detail : "");
+    }
   });
+  return { told, away, stream };
 }
 
-export type Told = NonNullable<ReturnType<typeof useLatency>["data"]>;
+function withWindow(latency: Latency): Told {
+  return { ...latency, window: { from: Date.parse(latency.since), to: Date.parse(latency.at) } };
+}

@@ -6,6 +6,7 @@ import { searchOf, type View, viewOf } from "@/console/latency/model";
 import { Parts } from "@/console/latency/parts";
 import { Slowest } from "@/console/latency/slowest";
 import { useAgentNames } from "@/console/shared/agent-names";
+import { LiveMark } from "@/console/shared/live-mark";
 import { Segmented } from "@/console/shared/segmented";
 import { count, latency, moment } from "@/format";
 import { Select } from "@/ui/field";
@@ -24,12 +25,15 @@ export default function LatencyPage() {
   const [, go] = useLocation();
   const view = viewOf(useSearch());
   const agents = useAgentNames();
-  const found = useLatency(view);
+  const { told, away, stream } = useLatency(view);
+  const { phase, restart } = stream;
+  const broken = told === null && (away || phase.state === "waiting" || phase.state === "refused");
   const change = (part: Partial<View>) => go(`/latency${searchOf({ ...view, ...part })}`, { replace: true });
   const known = [...new Set([...agents, view.agent].filter(Boolean))];
   return (
     <>
       <PageHead title="Latency" lead="From the caller's last word to the agent's first sound.">
+        <LiveMark phase={phase} restart={restart} />
         <Select label="Agent" hideLabel value={view.agent} onChange={(event) => change({ agent: event.target.value })}>
           <option value="">Every agent</option>
           {known.map((name) => (
@@ -39,11 +43,11 @@ export default function LatencyPage() {
         <Segmented label="How far back" value={view.span} choices={CHOICES} onChange={(span) => change({ span })} />
       </PageHead>
       <div className="@container flex flex-col gap-4 px-4 pb-8 md:px-8">
-        {found.data ? <Shown told={found.data} stale={found.isError ? found.error.message : ""} /> : null}
-        {found.isPending ? <Loading lines={8} /> : null}
-        {found.isError && !found.data ? (
-          <Failed title="The latencies can't be read" retry={() => void found.refetch()}>
-            {found.error.message}
+        {told ? <Shown told={told} away={away} /> : null}
+        {told === null && !broken ? <Loading lines={8} /> : null}
+        {broken ? (
+          <Failed title="The latencies can't be read" retry={restart}>
+            {phase.state === "waiting" ? phase.because : phase.state === "refused" ? phase.error.message : away}
           </Failed>
         ) : null}
       </div>
@@ -51,8 +55,8 @@ export default function LatencyPage() {
   );
 }
 
-function Shown({ told, stale }: { told: Told; stale: string }) {
-  const [chosen, setChosen] = useState<number | null>(null);
+function Shown({ told, away }: { told: Told; away: string }) {
+  const [chosenAt, setChosenAt] = useState("");
   const { total, buckets, unread } = told;
   if (total === null)
     return (
@@ -71,12 +75,14 @@ function Shown({ told, stale }: { told: Told; stale: string }) {
         </Empty>
       </Card>
     );
-  const shown = (chosen === null ? undefined : buckets[chosen]) ?? total;
+  const found = buckets.findIndex(({ from_at }) => from_at === chosenAt);
+  const chosen = found === -1 ? null : found; // others come, and it stays chosen
+  const shown = buckets[found] ?? total;
   return (
     <>
-      {stale ? (
+      {away ? (
         <p role="alert" className="rounded-md bg-bad-wash px-4 py-3 text-sm text-bad">
-          These figures are old: {stale}
+          These figures are old: {away}
         </p>
       ) : null}
       <Card>
@@ -88,7 +94,11 @@ function Shown({ told, stale }: { told: Told; stale: string }) {
             {shown === total ? null : ` from ${moment(shown.from_at)} on`}
           </p>
         </div>
-        <Chart told={told} chosen={chosen} onChoose={setChosen} />
+        <Chart
+          told={told}
+          chosen={chosen}
+          onChoose={(index) => setChosenAt(index === null ? "" : (buckets[index]?.from_at ?? ""))}
+        />
       </Card>
       <Card title="Where the time went" aside={<span className="text-xs text-muted">median, and p95</span>}>
         <div className="pt-2">

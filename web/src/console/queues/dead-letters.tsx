@@ -1,8 +1,8 @@
-import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
-import { api, unlessRefused } from "@/api/client";
-import type { components } from "@/api/schema";
+import { api } from "@/api/client";
+import { type Letter, useLetters } from "@/console/queues/letters";
 import { STAGES, type Stage } from "@/console/queues/model";
 import { moment } from "@/format";
 import { Button } from "@/ui/button";
@@ -11,27 +11,14 @@ import { Select } from "@/ui/field";
 import { Empty, Failed, Loading } from "@/ui/state";
 import { Card, Chip } from "@/ui/surface";
 
-type Letter = components["schemas"]["Letter"];
 type Said = { id: string; words: string; good: boolean };
 
-/** Jobs that were given up: seen, tried again, or put away. */
-export function DeadLetters() {
+/** Jobs that were given up: seen, tried again, or put away. `count`: of every stage; `mark`: another one when any came or went. */
+export function DeadLetters({ count, mark }: { count: number; mark: string }) {
   const [stage, setStage] = useState<"" | Stage>("");
   const [said, setSaid] = useState<Said | null>(null);
   const [asked, setAsked] = useState<Letter | null>(null);
-  const queries = useQueryClient();
-  const found = useInfiniteQuery({
-    queryKey: ["dead-letters", stage],
-    queryFn: async ({ pageParam, signal }) => {
-      const query = { stage: stage || undefined, cursor: pageParam || undefined, limit: 50 };
-      const { data } = await api.GET("/v1/dead-letters", { params: { query }, signal });
-      return data ?? { letters: [], next: null };
-    },
-    initialPageParam: "",
-    getNextPageParam: (page) => page.next ?? undefined,
-    refetchInterval: unlessRefused(10_000),
-  });
-  const renew = () => queries.invalidateQueries({ queryKey: ["dead-letters"] });
+  const { found, renew } = useLetters(stage, mark);
   const retry = useMutation({
     mutationFn: async ({ id }: Letter) => {
       const { data } = await api.POST("/v1/dead-letters/{letter}/retry", { params: { path: { letter: id } } });
@@ -57,7 +44,14 @@ export function DeadLetters() {
   const lost = said !== null && !letters.some(({ id }) => id === said.id);
   return (
     <Card
-      title="Dead letters"
+      title={
+        <>
+          Dead letters
+          {count ? (
+            <span className="ml-2 font-normal text-muted tabular-nums">{count.toLocaleString("en")}</span>
+          ) : null}
+        </>
+      }
       aside={
         <Select label="Stage" hideLabel value={stage} onChange={(event) => setStage(event.target.value as "" | Stage)}>
           <option value="">Every stage</option>

@@ -1,35 +1,19 @@
-import { useQuery } from "@tanstack/react-query";
-import { api, unlessRefused } from "@/api/client";
+import type { Gateway } from "@/console/queues/model";
 import { count } from "@/format";
-import { Empty, Failed, Loading } from "@/ui/state";
+import { Empty } from "@/ui/state";
 import { Card, Chip } from "@/ui/surface";
 
-const ANEW = 3_000;
-
 /** Who holds the calls, and how many more each would take. */
-export function Gateways() {
-  const found = useQuery({
-    queryKey: ["gateways"],
-    queryFn: async ({ signal }) => (await api.GET("/v1/gateways", { signal })).data?.gateways ?? [],
-    refetchInterval: unlessRefused(ANEW),
-  });
+export function Gateways({ gateways }: { gateways: readonly Gateway[] }) {
   return (
     <Card title="Gateways">
-      {found.data === undefined ? (
-        found.isError ? (
-          <Failed title="The gateways can't be read" retry={() => void found.refetch()}>
-            {found.error.message}
-          </Failed>
-        ) : (
-          <Loading lines={2} />
-        )
-      ) : found.data.length === 0 ? (
+      {gateways.length === 0 ? (
         <Empty title="No gateway is running">
           Nobody can call. Start one: <code className="font-mono text-xs">antiphon gateway</code>
         </Empty>
       ) : (
         <ul className="divide-y divide-line">
-          {found.data.map((gateway) => (
+          {gateways.map((gateway) => (
             <li key={gateway.name} className="flex flex-col gap-1.5 px-4 py-3 text-sm">
               <div className="flex items-center gap-3">
                 <span className="min-w-0 flex-1 truncate font-mono text-xs" title={gateway.url}>

@@ -4,6 +4,7 @@ import { span } from "@/format";
 export type Queues = components["schemas"]["Queues"];
 export type StageRow = components["schemas"]["StageRow"];
 export type Worker = components["schemas"]["WorkerRow"];
+export type Gateway = Queues["gateways"][number];
 export type Stage = StageRow["stage"];
 
 export const STAGES: Record<Stage, string> = {

@@ -29,16 +29,18 @@ export default function QueuesPage() {
         ) : null}
         {now === null && !broken ? <Loading lines={6} /> : null}
         {now ? (
-          <div className="grid gap-4 @3xl:grid-cols-3">
-            {now.stages.map((row) => (
-              <StageCard key={row.stage} row={row} looks={history[row.stage] ?? []} />
-            ))}
-          </div>
+          <>
+            <div className="grid gap-4 @3xl:grid-cols-3">
+              {now.stages.map((row) => (
+                <StageCard key={row.stage} row={row} looks={history[row.stage] ?? []} />
+              ))}
+            </div>
+            <div className="grid items-start gap-4 @4xl:grid-cols-[1fr_2fr]">
+              <Gateways gateways={now.gateways} />
+              <DeadLetters {...now.dead_letters} />
+            </div>
+          </>
         ) : null}
-        <div className="grid items-start gap-4 @4xl:grid-cols-[1fr_2fr]">
-          <Gateways />
-          <DeadLetters />
-        </div>
       </div>
     </>
   );

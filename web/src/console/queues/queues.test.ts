@@ -9,7 +9,8 @@ function stage(change: Partial<StageRow> = {}): StageRow {
 }
 
 function look(queued: number): Queues {
-  return { at: "2026-11-26T10:00:00.000Z", stages: [stage({ queued })] };
+  const dead_letters = { count: 0, mark: "none" };
+  return { at: "2026-11-26T10:00:00.000Z", stages: [stage({ queued })], gateways: [], dead_letters };
 }
 
 test("a stage without workers is bad, and says what to start", () => {
