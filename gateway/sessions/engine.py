@@ -74,7 +74,6 @@ class Engine:
 
     def add(self, session: Session) -> None:
         self.sessions[session.name] = session
-        self.house.metrics.sessions.set(len(self.sessions))
         self._waken(session)
 
     def _ended(self, session: Session) -> None:
@@ -82,7 +81,6 @@ class Engine:
             self.broken.add(session.name)
         if self.sessions.get(session.name) is session:
             del self.sessions[session.name]
-            self.house.metrics.sessions.set(len(self.sessions))
 
     # ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,7 @@
 """What one session tells its client, besides sound."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from gateway.room import Room
 from gateway.sessions.messages import Narrator
@@ -24,13 +24,15 @@ class Teller:
         self._session, self._room = session, room
         self._narrator = Narrator()
 
-    def event(self, event: Event) -> None:
-        """The next one of the log."""
+    def event(self, event: Event) -> Sequence[ToClient]:
+        """The next one of the log; answers what the client is told because of it."""
         if isinstance(event, StageFailed):
             log.warning("%s: turn %s: %s: %s", self._session, event.turn, event.stage, event.message)
             message = _FAILED[event.stage] + ("; it is tried again." if event.will_retry else ".")
             self._send([ErrorMessage(code=f"{event.stage}_{event.code}", message=message, fatal=False)])
-        self._send(self._narrator.messages(event))
+        told = self._narrator.messages(event)
+        self._send(told)
+        return told
 
     def past(self, event: Event, again: Collection[int]) -> None:
         """One from before we had the session, to which later messages refer. `again`: turns whose words are told once more, for
