@@ -18,6 +18,7 @@ from gateway.sessions.house import House
 from gateway.sessions.inbox import Inbox
 from gateway.sessions.leases import Leases
 from gateway.sessions.log_away import insist
+from gateway.sessions.pools import Pools
 from gateway.sessions.session import Session
 from gateway.sessions.session_log import Ownership
 from gateway.sessions.tongues import Tongues
@@ -47,7 +48,7 @@ T = TypeVar("T")
 
 
 class Refused(AntiphonError):
-    """No session for this client. `code`: draining, exists, log, over, ticket; of the doors: anew, token."""
+    """No session for this client. `code`: draining, exists, log, over, ticket, workers; of the doors: anew, token."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -60,13 +61,16 @@ def new_session(prefix: str) -> str:
 
 @dataclass(slots=True)
 class Reception:
-    """Opens and takes over sessions of one gateway. `transports`: those that there are, by name."""
+    """Opens and takes over sessions of one gateway. `transports`: those that there are, by name; `needs_workers`: none is opened
+    while a stage has no worker."""
 
     house: House
     engine: Engine
     agents: Agents
     transports: dict[TransportName, Transport] = field(default_factory=dict)
     draining: bool = False
+    needs_workers: bool = False
+    pools: Pools = field(init=False)
     leases: Leases = field(init=False)
     inbox: Inbox = field(init=False)
     tongues: Tongues = field(init=False)
@@ -76,6 +80,7 @@ class Reception:
     def __post_init__(self) -> None:
         house = self.house
         self.tongues = Tongues(house.bus, house.clock)
+        self.pools = Pools(house.bus, house.clock, house.metrics)
         self.inbox = Inbox(house.bus, house.by, self._deliver, self._catch_up, house.metrics)
         self.leases = Leases(
             house.bus, house.clock, house.by, self.engine.sessions, self.adopt, self.engine.broken, house.metrics
@@ -84,6 +89,7 @@ class Reception:
     def start(self) -> None:
         self._tasks.spawn(self.inbox.run(), "inbox")
         self._tasks.spawn(self.leases.run(), "leases")
+        self._tasks.spawn(self.pools.run(), "pools")
 
     async def aclose(self) -> None:
         await self._tasks.aclose()
@@ -94,9 +100,11 @@ class Reception:
         self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None
     ) -> Session:
         """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over.
-        Refused: draining, it exists already, or the log did not answer within `timeout` s."""
+        Refused: draining, no workers where they are needed, it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
+        if self.unmanned():
+            raise Refused("nobody is here to answer just now; try again in a while", "workers")
         house = self.house
         ticket = new_ticket()
         warnings = await self.tongues.warnings(agent)
@@ -130,6 +138,10 @@ class Reception:
         finally:
             self._early.pop(name, None)
         return session
+
+    def unmanned(self) -> list[str]:
+        """Why no session is begun for want of workers, a phrase a stage; nothing where that is no reason."""
+        return self.pools.told() if self.needs_workers else []
 
     async def draft(self, name: str, *, timeout: float = 5.0) -> AgentSpec:
         """An agent that is tried before it is saved. AgentSpecError: it is not kept any more; Refused: the log did not answer."""

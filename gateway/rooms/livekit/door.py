@@ -144,6 +144,9 @@ class Dispatch:
         if loads.full(readings):
             log.info("job %s is left to others: %s", job.id, readings)
             return pb.AvailabilityResponse(job_id=job.id, available=False)
+        if unmanned := self._reception.unmanned():
+            log.info("job %s is left to others: %s", job.id, ", ".join(unmanned))
+            return pb.AvailabilityResponse(job_id=job.id, available=False)
         try:
             agent, draft = self._agent_for(job.metadata)
         except AgentSpecError as error:
@@ -317,6 +320,7 @@ class Dispatch:
         """Join a room that has people and no agent, if there is a place here."""
         if (
             loads.full(self.readings())
+            or self._reception.unmanned()
             or lonely.session in self._entering
             or self._is_here(lonely.room, lonely.session)
         ):

@@ -122,7 +122,7 @@ class WebSocketDoor:
             else:
                 session, resumed = await self._open_counted(start, grant, who), False
         except Refused as refusal:
-            later = refusal.code in ("draining", "log")
+            later = refusal.code in ("draining", "log", "workers")
             raise TurnedAway(
                 refusal.code, str(refusal), WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION
             ) from None
