@@ -124,7 +124,11 @@ class TakenJob:
                     )
                 except BusError as error:
                     self._metrics.log_failed("commit")
-                    log.debug("commit unanswered, asked again: %s", error, extra={"job": self.job.id})
+                    log.debug(
+                        "commit unanswered, asked again: %s",
+                        error,
+                        extra={"job": self.job.id, "session": self.job.session},
+                    )
                     await asyncio.sleep(next(delays))
                     continue
                 if reply.outcome not in (Outcome.OK, Outcome.DUP):

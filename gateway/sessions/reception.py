@@ -39,6 +39,7 @@ from schemas.events import (
     SessionStarted,
     TransportName,
 )
+from schemas.process.logging import of_session
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway")
@@ -105,6 +106,12 @@ class Reception:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         if self.unmanned():
             raise Refused("nobody is here to answer just now; try again in a while", "workers")
+        with of_session(name):
+            return await self._open(name, room, agent, timeout, inputs)
+
+    async def _open(
+        self, name: str, room: Room, agent: AgentSpec, timeout: float, inputs: dict[str, Any] | None
+    ) -> Session:
         house = self.house
         ticket = new_ticket()
         warnings = await self.tongues.warnings(agent)
@@ -169,6 +176,17 @@ class Reception:
         unreadable, or no log."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no sessions; try again", "draining")
+        with of_session(name):
+            return await self._resume(name, ticket, may, make_room, timeout)
+
+    async def _resume(
+        self,
+        name: str,
+        ticket: str,
+        may: Callable[[SessionStarted], None],
+        make_room: Callable[[SessionStarted, Collection[str]], Room],
+        timeout: float,
+    ) -> Session:
         with contextlib.suppress(EventError):  # found out below, by whoever has the ticket
             beginning = await self._ask("read", lambda: self.house.bus.read(name, 0, 1), timeout)
             if beginning[1] and isinstance(beginning[1][0], SessionStarted):
@@ -225,7 +243,7 @@ class Reception:
             return False
         if not (why := self._transport(first[0].transport).left_to_others):
             return False
-        log.warning("%s: %s", name, why)
+        log.warning("%s", why, extra={"session": name})
         self.engine.broken.add(name)
         return True
 
@@ -242,10 +260,10 @@ class Reception:
             try:
                 room = await rejoin(name, beginning, claimed.positions, _present(events)) if rejoin else None
             except RoomOver as error:
-                log.info("%s: %s", name, error)
+                log.info("%s", error, extra={"session": name})
                 reason = error.reason
             except AntiphonError as error:
-                log.warning("%s: its room can't be rejoined: %s", name, error)
+                log.warning("its room can't be rejoined: %s", error, extra={"session": name})
         if room is not None:
             events = [*events, *await self.house.bus.read(name, events[-1].seq)]  # what happened while we joined
         if (other := self.engine.sessions.get(name)) is not None and other.epoch > claimed.epoch:
@@ -284,7 +302,7 @@ class Reception:
     async def _give_up(self, name: str, epoch: int, error: Exception) -> None:
         """Nobody can go on with this log: it ends here, and says so."""
         self.engine.broken.add(name)
-        log.error("%s: its log can't be gone on with: %s", name, error, exc_info=error)
+        log.error("its log can't be gone on with: %s", error, exc_info=error, extra={"session": name})
         self.house.metrics.broken.inc()
         await self.house.bus.close(name, epoch, last_words(error, self.house.by))
 
@@ -299,7 +317,7 @@ class Reception:
         own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), events, ticket)
         session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
-        log.info("%s: taken over (%s) at seq %d, epoch %d", name, why, last.seq, claimed.epoch)
+        log.info("taken over (%s) at seq %d, epoch %d", why, last.seq, claimed.epoch, extra={"session": name})
         session.remember(events, again=not self._transport(room.transport).remembers)
         self._enter(session)
         session.carry_out(decisions, now)
@@ -342,14 +360,16 @@ class Reception:
         if entry.session in self._early:
             self._early[entry.session].append(entry.event)
         elif session is not None:
-            try:
-                session.tail.receive(entry.event)
-            except Exception as error:
-                session.fail(error)
+            with of_session(entry.session):
+                try:
+                    session.tail.receive(entry.event)
+                except Exception as error:
+                    session.fail(error)
 
     def _catch_up(self) -> None:
         for session in list(self.engine.sessions.values()):
-            session.tail.catch_up()
+            with of_session(session.name):
+                session.tail.catch_up()
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -43,7 +43,7 @@ class Session:
         self.tail = self._log.tail
         self.playback = Playback(room, self._log.fetch, self._woken)
         self._telling = Teller(self.name, room)
-        self._tally = Tally(house.metrics, room, state.agent.name, self.now(), goes_on=bool(own.known))
+        self._tally = Tally(house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known))
         self._queues: turn_taking.Queues | None = None
         self._stopped_at: Now | None = None
 
@@ -145,7 +145,7 @@ class Session:
         events = await self._log.read()
         if self.over.is_set():
             return
-        log.warning("%s: the log lost its tail; it has %d events now", self.name, len(events))
+        log.warning("the log lost its tail; it has %d events now", len(events), extra={"session": self.name})
         self.tail.begin_anew(events)
         now = self.now()
         self.state, decisions = self._house.machine.rewound(self.state, events, now)
@@ -247,11 +247,11 @@ class Session:
     def fail(self, error: BaseException) -> None:
         """An error of ours: this session ends, and says so; no other one is harmed."""
         if self.over.is_set():
-            log.warning("%s: after its end: %s", self.name, in_words(error))
+            log.warning("after its end: %s", in_words(error), extra={"session": self.name})
             return
         self.broken = True
         self._house.metrics.broken.inc()
-        log.error("%s: ended by an error of ours", self.name, exc_info=error)
+        log.error("ended by an error of ours", exc_info=error, extra={"session": self.name})
         self._telling.failed(error)
         last = last_words(error, self._house.by, self.state.turns)
         for event in last.events:

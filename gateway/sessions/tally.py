@@ -28,10 +28,12 @@ _LONGEST = 40
 
 
 class Tally:
-    """`agent`: its name; `began`: when we have it since, in the session's own time; `goes_on`: it began elsewhere."""
+    """`session`: its id; `agent`: its agent's name; `began`: when we have it since, in the session's own time;
+    `goes_on`: it began elsewhere."""
 
-    def __init__(self, metrics: GatewayMetrics, room: Room, agent: str, began: Now, *, goes_on: bool):
+    def __init__(self, metrics: GatewayMetrics, session: str, room: Room, agent: str, began: Now, *, goes_on: bool):
         self._metrics, self._room, self._name, self._began = metrics, room, agent, began
+        self._session = session
         self._said = goes_on
         self._caller = ""
         self._turns: set[int] = set()
@@ -117,7 +119,12 @@ class Tally:
             log.info("session began", extra=self._who())
 
     def _who(self) -> dict[str, object]:
-        return {"agent": self._name or "default", "caller": self._caller, "transport": self._room.transport}
+        return {
+            "session": self._session,
+            "agent": self._name or "default",
+            "caller": self._caller,
+            "transport": self._room.transport,
+        }
 
 
 def _short(event: ParticipantJoined) -> str:

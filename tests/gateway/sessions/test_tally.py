@@ -97,8 +97,8 @@ def test_labels_stay_few() -> None:
     metrics = GatewayMetrics()
     room = MemoryRoom(ManualClock())
     for number in range(300):
-        Tally(metrics, room, f"agent-{number}", Now(0.0), goes_on=False)
-        Tally(metrics, room, f"draft-{number}", Now(0.0), goes_on=False)
+        Tally(metrics, "s1", room, f"agent-{number}", Now(0.0), goes_on=False)
+        Tally(metrics, "s1", room, f"draft-{number}", Now(0.0), goes_on=False)
     held = {name: value for name, value in figures(metrics).items() if name.startswith("antiphon_gateway_sessions ")}
     assert len(held) == 101
     assert held["antiphon_gateway_sessions agent=draft transport=memory"] == 300
@@ -119,7 +119,7 @@ def test_a_caller_is_shortened(
 ) -> None:
     """A line of the log is enough to know a call again, and too little to call back."""
     caplog.set_level(logging.INFO, "antiphon.gateway")
-    tally = Tally(GatewayMetrics(), MemoryRoom(ManualClock()), "", Now(0.0), goes_on=False)
+    tally = Tally(GatewayMetrics(), "s1", MemoryRoom(ManualClock()), "", Now(0.0), goes_on=False)
     tally.event(ParticipantJoined(participant=participant, attributes=attributes))
     [began] = said(caplog, "session began")
     assert (began["caller"], began["agent"]) == (caller, "default")
@@ -128,7 +128,7 @@ def test_a_caller_is_shortened(
 def test_one_that_was_taken_over_is_told_whole(caplog: pytest.LogCaptureFixture) -> None:
     """Its length and turns are those of the whole call; its beginning was told by the gateway that had it."""
     caplog.set_level(logging.INFO, "antiphon.gateway")
-    tally = Tally(GatewayMetrics(), MemoryRoom(ManualClock()), "desk", Now(100.0), goes_on=True)
+    tally = Tally(GatewayMetrics(), "s1", MemoryRoom(ManualClock()), "desk", Now(100.0), goes_on=True)
     started = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="a", seq=1, at=Micros(50_000_000))
     tally.known(started)
     tally.known(ParticipantJoined(participant="ann", seq=2, at=Micros(51_000_000)))
