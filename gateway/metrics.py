@@ -36,8 +36,8 @@ class GatewayMetrics:
         )
         self.parts = Histogram(
             "antiphon_gateway_turn_part_seconds",
-            "Of an answered turn: end_of_turn (speech to commit), stt (to the transcript), llm (to the first token), tts (to the "
-            "first clip), first_sound (speech until the agent was heard)",
+            "Of an answered turn: end_of_turn (speech to commit), what stt, llm and tts took (to transcript, first token, first "
+            "clip), first_sound (speech until the agent was heard)",
             ["agent", "part"],
             buckets=_SECONDS,
             registry=own,
