@@ -1,5 +1,6 @@
 """Is it alive, can it work, and its figures."""
 
+import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -50,4 +51,4 @@ async def metrics(request: Request, _: Operator) -> Response:
     """In Prometheus' exposition format, for operators' keys; HEALTH_PORT has them for whoever reaches that."""
     house = house_of(request)
     await look_at_queues(house)
-    return Response(house.figures.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(await asyncio.to_thread(house.figures.text), media_type=CONTENT_TYPE_LATEST)

@@ -1,6 +1,7 @@
 """Three pages about a process: is it alive, can it work, and its figures. On a port of their own: whoever fills the public one
 keeps nobody from looking."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -84,4 +85,5 @@ class Health:
     async def _metrics(self, _: web.Request) -> web.Response:
         if self._refresh is not None:
             await self._refresh()
-        return web.Response(body=self._figures(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        figures = await asyncio.to_thread(self._figures)  # many agents are many series: nobody's tick waits for them
+        return web.Response(body=figures, headers={"Content-Type": CONTENT_TYPE_LATEST})

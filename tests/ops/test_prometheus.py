@@ -191,7 +191,7 @@ async def test_prometheus_reads_a_deployment(tmp_path: Path, valkey: Valkey, mon
         told = await one.ask("metadata")
         kinds = {name: kind[0]["type"] for name, kind in told.items() if name.startswith("antiphon_")}
         assert kinds == {figure.name: figure.kind for figure in figures()}
-        assert not [name for name in (await one.query('group by (__name__) ({__name__=~".+_created"})'))]
+        assert await one.query('group by (__name__) ({__name__=~".+_created"})') == []
         for expression in (
             'antiphon_gateway_turns_total{agent="default", how="played"} > 0',
             'antiphon_worker_time_to_first_token_seconds_count{provider="simulated", model="simulated"} > 0',

@@ -191,6 +191,7 @@ class Calls:
             lambda reason: self._ended(call, reason), timeout=trunk.rtp_timeout, tells_keys=agent.phone.tell_keys,
         )  # fmt: skip
         call.session = await self._reception.open(new_session("sip"), call.room, agent)
+        call.line.session = call.session.name
         log.info(
             "%s call, %s → %s by %s", party.attributes["sip.direction"], shortened(party.number),
             shortened(call.guest.called), trunk.name, extra={"session": call.session.name},
