@@ -26,23 +26,21 @@ class Pools:
     def __init__(self, bus: Overseeing, clock: Clock, metrics: GatewayMetrics):
         self._bus, self._clock, self._backlog = bus, clock, metrics.backlog
         self._began = clock.now()
-        self._looked = False
-        self._manned: dict[Stage, float] = {}
-        """When a worker of each stage was seen last, by our clock."""
+        self._looked_at: float | None = None
+        """When the log told last, by our clock; None while it doesn't."""
+        self._gone: dict[Stage, float] = {}
+        """Stages that have no worker, and since when."""
+        self._manned: set[Stage] = set()
+        """Those that have had one since we began."""
         self._said: set[Stage] = set()
 
     def missing(self) -> Mapping[Stage, float]:
         """Stages without workers, in the order of a turn, and for how many seconds, as far as we saw. Nothing while the log has
         not told."""
-        if not self._looked:
+        if self._looked_at is None:
             return {}
-        now = self._clock.now()
-        without = {stage: now - self._manned.get(stage, self._began) for stage in STAGES}
-        return {
-            stage: seconds
-            for stage, seconds in without.items()
-            if stage not in self._manned or seconds > GRACE + EVERY  # seen last up to a look ago
-        }
+        without = {stage: self._looked_at - self._gone[stage] for stage in STAGES if stage in self._gone}
+        return {stage: seconds for stage, seconds in without.items() if stage not in self._manned or seconds >= GRACE}
 
     def told(self) -> list[str]:
         """The same in words."""
@@ -59,23 +57,29 @@ class Pools:
         try:
             stages = await self._bus.stages()
         except BusError:
-            self._looked = False
-            self._backlog.unknown()
+            self._forget()
             return
         except Exception:
             log.exception("the queues can't be looked at")
-            self._backlog.unknown()
+            self._forget()
             return
-        now = self._clock.now()
-        if not self._looked:  # while nobody looked there may have been workers
-            self._manned = dict.fromkeys(self._manned, now)
-        self._looked = True
+        self._looked_at = now = self._clock.now()
         self._backlog.told((seen.stage, seen.queued, seen.running, seen.oldest, len(seen.workers)) for seen in stages)
-        self._manned |= {seen.stage: now for seen in stages if seen.workers}
         for seen in stages:
-            self._say(seen, now)
+            if seen.workers:
+                self._manned.add(seen.stage)
+                self._gone.pop(seen.stage, None)
+            else:
+                self._gone.setdefault(seen.stage, now if seen.stage in self._manned else self._began)
+            self._say(seen)
 
-    def _say(self, seen: StageSeen, now: float) -> None:
+    def _forget(self) -> None:
+        """Nobody knows now, and there may be workers meanwhile."""
+        self._looked_at = None
+        self._gone.clear()
+        self._backlog.unknown()
+
+    def _say(self, seen: StageSeen) -> None:
         """Once when they are gone, once when they are back."""
         if seen.workers:
             if seen.stage in self._said:
