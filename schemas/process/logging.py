@@ -17,7 +17,7 @@ __all__ = ["SESSION", "of_session", "set_up_logging"]
 SESSION: ContextVar[str] = ContextVar("session", default="")
 """Whose work is being done: its id is added to each record that names none itself (`extra={"session": …}`)."""
 
-_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "session"}
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "session", "color_message"}
 
 
 _FURTHER = "\n    "
