@@ -46,6 +46,8 @@ log = logging.getLogger("antiphon.gateway")
 
 Why = Literal["expired", "ticket", "restart"]
 T = TypeVar("T")
+NOBODY_HERE = "nobody is here to answer just now"
+"""What whoever calls is told while a stage has no worker: which, is ours to know."""
 
 
 class Refused(AntiphonError):
@@ -105,7 +107,7 @@ class Reception:
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         if self.unmanned():
-            raise Refused("nobody is here to answer just now; try again in a while", "workers")
+            raise Refused(f"{NOBODY_HERE}; try again in a while", "workers")
         with of_session(name):
             return await self._open(name, room, agent, timeout, inputs)
 
