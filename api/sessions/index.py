@@ -261,7 +261,7 @@ class Index:
             except BusUnavailable:
                 raise
             except Exception as error:  # whoever asks for it is told
-                log.info("session %s is not read ahead: %r", session, error)
+                log.info("the session is not read ahead: %r", error, extra={"session": session})
             await asyncio.sleep(_PAUSES * (clock() - began))
 
     def _is_open(self, name: str) -> bool:
@@ -291,9 +291,8 @@ class Index:
             raise
         except Exception as error:  # it is left out until it is tried again, and said once
             if session not in self._unreadable:
-                log.warning(
-                    "session %s can't be listed for now: %s", session, error, exc_info=not isinstance(error, Problem)
-                )
+                trace = not isinstance(error, Problem)
+                log.warning("can't be listed for now: %s", error, exc_info=trace, extra={"session": session})
             self._leave_out(session)
 
     def _leave_out(self, session: str) -> None:

@@ -75,12 +75,12 @@ class Narrator:
                 self._figures.setdefault(turn, {})["llm"] = event.time_to_first_token
             case ClipReady(index=0, part=0):
                 self._figures.setdefault(turn, {})["tts"] = event.took
-            case TurnCommitted():
+            case TurnCommitted() if event.at:  # one of ours that the log has not yet timed comes again
                 self._figures.setdefault(turn, {})["end_of_turn"] = event.delay
                 self._figures[turn].pop("first_sound", None)
                 self._why[turn] = event.why
                 self._spoken[turn] = event.happened - event.delay
-            case PlaybackStarted() if turn in self._spoken:
+            case PlaybackStarted() if event.at and turn in self._spoken:
                 took = max(0.0, event.happened - self._spoken[turn])
                 self._figures.setdefault(turn, {}).setdefault("first_sound", took)
             case _:

@@ -282,3 +282,33 @@ async def test_why_there_is_no_gateway_is_said() -> None:
     await bus.advertise(seen("g1", draining=True), 60)
     with pytest.raises(Problem, match="about to stop"):
         await WayIn().gateway(bus, "websocket")
+
+
+async def test_figures_say_what_waits(client: httpx2.AsyncClient, house: House) -> None:
+    """`/metrics` has each stage's queue and workers as they are when it is asked; and none of them while the log doesn't tell."""
+    await house.bus.take("stt", 0, "stt-1", 1)
+
+    async def told() -> list[str]:
+        lines = (await client.get("/metrics")).text.splitlines()
+        return [line for line in lines if line.startswith(("antiphon_queue_", "antiphon_workers{"))]
+
+    assert {'antiphon_workers{stage="stt"} 1.0', 'antiphon_workers{stage="llm"} 0.0'} <= set(await told())
+    house.waits_for = "the log has not answered yet"
+    assert await told() == []
+
+
+async def test_figures_do_not_wait_for_a_log_that_stalls(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prometheus gives up after ten seconds: then the other figures would be lost, too."""
+    stalled = asyncio.Event()
+
+    async def stages() -> list[StageSeen]:
+        await stalled.wait()
+        return []
+
+    monkeypatch.setattr(house.bus, "stages", stages)
+    monkeypatch.setattr("api.house._PATIENCE", 0.01)
+    told = (await client.get("/metrics")).text
+    assert "antiphon_api_requests_total" in told
+    assert "antiphon_workers{" not in told

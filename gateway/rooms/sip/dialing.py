@@ -104,6 +104,8 @@ async def dial(
         raise NotDialled(404, str(error)) from None
     if reception.draining:
         raise NotDialled(503, "this gateway shuts down and takes no new calls")
+    if unmanned := reception.unmanned():
+        raise NotDialled(503, f"nobody is called who could not be answered: {', '.join(unmanned)}")
     if full := calls.full(way.trunk):
         raise NotDialled(486, full)
     line, call = await _ring(calls, side, way, agent)

@@ -29,7 +29,7 @@ from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.transactions import branch_of
 from gateway.rooms.sip.trunks import Trunks, load_trunks
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
-from gateway.sessions.reception import Reception
+from gateway.sessions.reception import NOBODY_HERE, Reception
 from schemas.client import KEYS
 from schemas.config.settings import Settings
 from schemas.errors import BusError, SettingsError
@@ -158,6 +158,8 @@ class Phones:
     def _closed(self) -> str:
         if self._reception.draining:
             return "shutting down"
+        if self._reception.unmanned():
+            return NOBODY_HERE
         return "" if self._reception.leases.connected else BusError.told
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────────────────────────

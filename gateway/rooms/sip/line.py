@@ -61,6 +61,8 @@ class Line:
         self.reorder = Reorder()
         self.heard_at = clock.now()
         """When the party was last heard of."""
+        self.session = ""
+        """Whose sound it is, once there is one: for what the log says of it."""
         self.strangers = 0
         """Packets that were nobody's we talk to."""
         self.flooded = 0
@@ -365,5 +367,5 @@ class Metronome:
                 try:
                     line.tick(skipped)
                 except Exception:  # one line must not silence the others
-                    log.exception("a line failed; its call hears nothing more")
+                    log.exception("a line failed; its call hears nothing more", extra={"session": line.session})
                     self.lines.discard(line)

@@ -174,6 +174,22 @@ def test_what_an_operator_writes_is_told_and_what_the_client_typed_is_not() -> N
     assert Narrator().messages(MessageReceived(turn=1, participant="ann", text="Hello.", seq=8)) == []
 
 
+@pytest.mark.parametrize("published_first", [True, False])
+def test_how_long_an_answer_took_is_by_the_logs_time(published_first: bool) -> None:
+    """What the gateway has just published is known before the log has timed it, or after: the figures are the same."""
+    narrator = Narrator()
+    commit = TurnCommitted(turn=1, why="text", delay=0.4, at=Micros(10_000_000))
+    heard = PlaybackStarted(turn=1, index=0, at=Micros(10_250_000))
+    ours = commit.model_copy(update={"at": Micros(0)})
+    narrator.remember(ClipReady.model_construct(turn=1, index=0, part=0, took=0.06))
+    for event in (ours, commit) if published_first else (commit, ours):
+        narrator.remember(event)
+    narrator.remember(heard)
+    narrator.remember(heard.model_copy(update={"at": Micros(0)}))
+    told, _ = narrator.messages(TurnEnded(turn=1, how="played", heard="Paris."))
+    assert told == MetricsMessage(turn=1, end_of_turn=0.4, tts=0.06, first_sound=0.65)
+
+
 def test_how_long_an_answer_took_is_told_before_its_end() -> None:
     """From the end of speech, as last committed, to the first sound of the reply."""
     narrator = Narrator()

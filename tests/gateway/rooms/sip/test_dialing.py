@@ -211,6 +211,21 @@ async def test_whom_nobody_can_have_us_call(tmp_path: Path, to: str) -> None:
         assert not sent
 
 
+async def test_nobody_is_rung_whom_no_worker_would_answer(tmp_path: Path) -> None:
+    """Where workers are needed: the operator is told which are missing, and no telephone rings."""
+    async with office(tmp_path) as here, Party(here.phones.port) as party:
+        reception = here.gateway.reception
+        reception.needs_workers = True
+        reception.pools.told = lambda: ["no tts worker for 9 s"]  # type: ignore[method-assign]
+        sent: list[object] = []
+        for side in here.phones.sides:
+            side.wire._write = lambda data, where: sent.append(where)  # type: ignore[method-assign]
+        with pytest.raises(NotDialled, match="no tts worker for 9 s") as error:
+            await here.phones.dial(f"sip:ann@127.0.0.1:{party.port}")
+        assert error.value.status == 503
+        assert not sent
+
+
 PROVIDER = """
 [[trunk]]
 name = "provider"

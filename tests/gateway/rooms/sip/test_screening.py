@@ -108,6 +108,17 @@ async def test_a_gateway_that_shuts_down_takes_no_calls(tmp_path: Path) -> None:
         assert status(await party.invite()) == "503 Service Unavailable: shutting down"
 
 
+async def test_a_call_that_nobody_could_answer_is_not_taken(tmp_path: Path) -> None:
+    """While a stage has no worker, and they are needed, callers are told 503 before their call is answered."""
+    async with office(tmp_path) as here, Party(here.phones.port) as party:
+        reception = here.gateway.reception
+        reception.needs_workers = True
+        reception.pools.told = lambda: ["no tts worker for 9 s"]  # type: ignore[method-assign]
+        assert status(await party.invite()) == "503 Service Unavailable: nobody is here to answer just now"
+        reception.needs_workers = False
+        assert status(await party.invite()) == "200 OK"
+
+
 async def test_a_log_that_does_not_answer(tmp_path: Path) -> None:
     """With the log away callers are told 503 rather than left ringing."""
     async with office(tmp_path) as here, Party(here.phones.port) as party:

@@ -119,6 +119,20 @@ async def test_draining_takes_no_more(site: Site) -> None:
         await leaving
 
 
+async def test_without_workers_a_room_waits_for_them(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Where GATEWAY_NEEDS_WORKERS is set no agent comes to stay mute: the job is left to others, and the room is looked after
+    once there are workers."""
+    caplog.set_level("INFO", "antiphon.gateway.livekit")
+    gateway = await site.gateway(gateway_needs_workers=True, livekit_watch=True)
+    await until(gateway.reception.unmanned, "a look at the queues")
+    ann = await site.person("lobby")
+    await until(lambda: "is left to others: no stt worker for" in caplog.text, "the refusal")
+    await site.looks(gateway, 3)
+    assert agents(ann) == []
+    gateway.reception.needs_workers = False  # as when they have come
+    await until(lambda: session_of(ann), "the agent", 20.0)
+
+
 async def test_a_job_that_fails_says_why(site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """An agent nobody has is refused, in the log, and the room stays without rather than with a wrong one."""
     await site.gateway(livekit_agent_name="helper", agents=tmp_path)
