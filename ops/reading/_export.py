@@ -8,11 +8,13 @@ from ops.reading._json import emit
 from schemas.bus import Reading
 
 
-async def export(log: Reading, session: str, file: Path, *, json: bool = False) -> None:
-    """Write the session to `file`, and print what became of it."""
+async def export(log: Reading, session: str, file: Path, *, json: bool = False) -> dict[str, Any]:
+    """Write the session to `file`, and print what became of it; answers its manifest."""
     from schemas.session.export import export as write  # numpy: nobody else here waits for it
 
-    _print(await write(log, session, file), file, json=json)
+    manifest = await write(log, session, file)
+    _print(manifest, file, json=json)
+    return manifest
 
 
 def _print(manifest: dict[str, Any], file: Path, *, json: bool) -> None:

@@ -1,5 +1,7 @@
 """`antiphon state`: what a session amounted to at any event."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -8,23 +10,29 @@ from ops import console
 from ops.reading._json import emit
 from schemas.bus import Reading
 from schemas.session import words
-from schemas.session.cache import folded
 from schemas.session.fold import SessionState
-from schemas.session.snapshot import whole
 
 
 async def state(
     log: Reading, session: str, *, at: int | None = None, json: bool = False, out: Console | None = None
 ) -> None:
     """Print the session as it was after event `at` (None: as it is now)."""
+    from schemas.session.cache import folded  # a state's validator takes time to make, and only this command needs it
+
     out = out or console.out
     found = await folded(log, session, at)
     if at is not None and found.seq != at:
         console.fail(f"{session} has events 1 to {found.seq}; there is no event {at}", console.USAGE)
     if json:
-        emit(whole(found))
+        emit(_whole(found))
         return
     _print(found, out)
+
+
+def _whole(found: SessionState) -> dict[str, Any]:
+    from schemas.session.snapshot import whole
+
+    return whole(found)
 
 
 def _print(found: SessionState, out: Console) -> None:
@@ -38,7 +46,7 @@ def _print(found: SessionState, out: Console) -> None:
     for say in found.says:
         _fact(out, "to be said", say.text)
     _turns(found, out)
-    chat = whole(found)["messages"]
+    chat = _whole(found)["messages"]
     if chat:
         out.print()
         console.hang(
