@@ -71,27 +71,36 @@ def sessions_table(rows: Sequence[Row], now: Micros, width: int) -> Table:
     agents = {row.told.agent for row in rows}
     with_agent = width >= _ROOMY or len(agents) > 1
     made = _table.table(
-        "session", *(["agent"] if with_agent else []), "caller", "started", "length", "turns", "p50", "worst", "ended"
+        "session",
+        *(["agent"] if with_agent else []),
+        "caller",
+        "started",
+        "length",
+        "turns",
+        "p50 ms",
+        "worst ms",
+        "ended",
     )
-    for column in made.columns:
-        column.overflow = "ellipsis"
-        column.no_wrap = True
-    made.columns[0].min_width = max((len(row.told.session) for row in rows), default=0)  # to be copied
+    made.columns[0].no_wrap = made.columns[2 + with_agent].no_wrap = True
     for column in made.columns[3 + with_agent : 7 + with_agent]:
-        column.justify = "right"
+        column.justify, column.no_wrap = "right", True
     for row in rows:
         made.add_row(
             Text(row.told.session),
-            *([Text(row.told.agent)] if with_agent else []),
-            Text(", ".join(one.shown for one in row.told.people)),
-            _table.moment(row.told.started_at, now),
+            *([_table.cell(row.told.agent)] if with_agent else []),
+            _table.cell(", ".join(one.shown for one in row.told.people)),
+            _table.moment(row.told.started_at, now, briefly=width < _ROOMY),
             _table.length(row.told.duration),
             str(row.told.turns),
-            _table.ms(row.told.median),
-            _table.ms(row.told.worst),
+            _ms(row.told.median),
+            _ms(row.told.worst),
             _ended(row),
         )
     return made
+
+
+def _ms(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds * 1e3:,.0f}"
 
 
 def _ended(row: Row) -> Text:
@@ -100,4 +109,4 @@ def _ended(row: Row) -> Text:
     how = words.ended(told.ended) if told.ended is not None else "open, orphaned" if row.orphaned else told.activity
     if told.failed:
         how += f", {told.failed} unanswered"
-    return Text(how, style="red" if told.wrong or row.orphaned else "" if told.ended is not None else "green")
+    return _table.cell(how, "red" if told.wrong or row.orphaned else "" if told.ended is not None else "green")

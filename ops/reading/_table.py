@@ -4,7 +4,9 @@ from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from ops import console
 from schemas.clock import Micros
 
 _UNCUT = 500
@@ -16,13 +18,19 @@ def table(*columns: str) -> Table:
 
 
 def show(made: Table, out: Console) -> None:
-    out.print(made, width=None if out.is_terminal else max(out.width, _UNCUT))
+    to = out if out.is_terminal else console.terminal(file=out.file, width=_UNCUT)
+    to.print(made)
 
 
-def moment(at: Micros, now: Micros) -> str:
-    """On this machine's clock: the time of a day, and the day where it is another than `now`'s."""
+def cell(text: str, style: str = "") -> Text:
+    """What may be cut where the terminal is narrow, so that figures need not be."""
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
+
+
+def moment(at: Micros, now: Micros, *, briefly: bool = False) -> str:
+    """On this machine's clock: the time of a day, `briefly` to the minute, and the day where it is another than `now`'s."""
     begun, today = datetime.fromtimestamp(at / 1e6), datetime.fromtimestamp(now / 1e6)
-    return begun.strftime("%H:%M:%S" if begun.date() == today.date() else "%b %d %H:%M")
+    return begun.strftime("%b %d %H:%M" if begun.date() != today.date() else "%H:%M" if briefly else "%H:%M:%S")
 
 
 def length(seconds: float) -> str:
@@ -34,10 +42,3 @@ def length(seconds: float) -> str:
 
 def ms(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds * 1e3:,.0f} ms"
-
-
-def ago(seconds: float) -> str:
-    for limit, unit, size in ((90, "s", 1), (5400, "min", 60), (172_800, "h", 3600)):
-        if seconds < limit:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds / 86_400:.0f} days ago"
