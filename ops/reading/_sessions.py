@@ -51,7 +51,7 @@ async def sessions(
     if json:
         return
     if found:
-        _table.show(sessions_table(found, await log.now(), _width(out)), out)
+        _table.show(sessions_table(found, await log.now(), _table.width(out)), out)
     elif wanted is None:
         out.print(f"No sessions. Hold one: {console.me()} demo, or {console.me()} up and {console.me()} call")
     else:
@@ -60,10 +60,6 @@ async def sessions(
         console.hang("", Text(f"There are more: {console.me()} sessions -n {count * 5}", style="dim"), out)
     for session, why in rows.unreadable.items():
         console.hang("", Text(f"{session} can't be told: {why}", style="red"), out)
-
-
-def _width(out: Console) -> int:
-    return out.width if out.is_terminal else _ROOMY
 
 
 def sessions_table(rows: Sequence[Row], now: Micros, width: int) -> Table:

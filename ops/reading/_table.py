@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +17,11 @@ def table(*columns: str) -> Table:
     return Table(*columns, box=None, pad_edge=False, padding=(0, 1), header_style="dim")
 
 
-def show(made: Table, out: Console) -> None:
+def width(out: Console) -> int:
+    return out.width if out.is_terminal else _UNCUT
+
+
+def show(made: RenderableType, out: Console) -> None:
     to = out if out.is_terminal else console.terminal(file=out.file, width=_UNCUT)
     to.print(made)
 

@@ -40,7 +40,7 @@ async def top(
             if json:
                 emit(seen.view())
             else:
-                out.print(seen.shown(out.width))
+                _table.show(seen.shown(_table.width(out)), out)
             if once:
                 return
             await asyncio.sleep(_EVERY)
