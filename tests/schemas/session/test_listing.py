@@ -44,7 +44,7 @@ async def rows_of(log: Kept, wanted: Wanted | None = None) -> list[Row]:
 
 
 async def test_a_row_tells_what_the_whole_log_tells() -> None:
-    """Read again while it grows, only what is new is read, and the row is that of the whole; where the log loses its tail, too."""
+    """Read again as it grows, only what is new is read, and the row is that of the whole; where the log loses its tail, too."""
     log = scenarios.barge_in()
     kept = Growing(log, 8)
     rows = Rows(kept)
