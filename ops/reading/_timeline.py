@@ -1,7 +1,7 @@
 """`antiphon show`: a session as a timeline in words, and each answered turn's waterfall."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -61,13 +61,21 @@ async def show(
 
 
 async def _show_json(log: Reading, session: str, *, follow: bool, last: int | None) -> None:
-    lines = deque[dict[str, Any]](maxlen=last)
+    there = await log.info(session) if follow else None
+    held: deque[dict[str, Any]] | None = None if last is None else deque(maxlen=last)
     async for step in steps_of(log, session, follow=follow):
         line = event_to_json(step.event) | ({"waterfall": step.waterfall.view()} if step.waterfall else {})
-        if follow and last is None:
+        if held is None:
             emit(line)
-        else:
-            lines.append(line)
+            continue
+        held.append(line)
+        if there is not None and step.event.seq >= there.seq:
+            _emit_all(held)
+            held = None
+    _emit_all(held or ())
+
+
+def _emit_all(lines: Iterable[dict[str, Any]]) -> None:
     for line in lines:
         emit(line)
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from ops import cli, reading
 from ops.stack.embedded.valkey import Valkey
-from schemas.bus import Bus, Publication
+from schemas.bus import Bus, Publication, SessionInfo
 from schemas.codec import EVENT_TYPES, event_from_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, SessionEnded, TurnEnded, UtteranceCaptured
@@ -178,6 +178,32 @@ async def test_following_a_log_that_loses_its_tail_begins_anew(capsys: pytest.Ca
     assert again > 0
     assert [line["seq"] for line in lines[again:]] == [event.seq for event in log]
     assert sum("waterfall" in line for line in lines[again:]) == 1
+
+
+async def test_following_begins_with_the_last_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """`-f -n 2`: the last two of what was there, then each as it comes, in words and as JSON."""
+    log = scenarios.plain()
+
+    class Live(Archive):
+        """Five events are there at first, all of them from the second look on."""
+
+        looks = 0
+
+        async def info(self, session: str) -> SessionInfo | None:
+            return await Archive(log[:5]).info(session)
+
+        async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+            self.looks += 1
+            there = 5 if self.looks == 1 else len(log)
+            return [event for event in await super().read(session, after, count) if event.seq <= there]
+
+    await reading.show(Live(log), "s1", follow=True, last=2, json=True)
+    assert [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()] == list(range(4, len(log) + 1))
+    out = screen()
+    await reading.show(Live(log), "s1", follow=True, last=2, everything=True, out=out)
+    told = [int(seq) for seq in re.findall(r"^ *(\d+) +\d+\.\d\d s", text_of(out), re.MULTILINE)]
+    assert len(told) == len(log) - 3
+    assert told[2:] == list(range(6, len(log) + 1))
 
 
 # ── state ────────────────────────────────────────────────────────────────────────────────────────────────────────────
