@@ -5,14 +5,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from schemas.clock import Micros
+from schemas.clock import Micros, iso
+
+__all__ = ["Moment", "iso", "micros"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def iso(at: Micros) -> str:
-    """ISO 8601, UTC, with milliseconds: `2026-03-01T12:00:00.250Z`."""
-    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def micros(moment: datetime | None) -> Micros:

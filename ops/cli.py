@@ -34,6 +34,8 @@ COMMANDS = {
     "show": ("ops.commands.reading:show", "Tell a session event by event, with each turn's timing."),
     "state": ("ops.commands.reading:state", "Show a session as it was after any event."),
     "export": ("ops.commands.reading:export", "Write a session into one file."),
+    "stats": ("ops.commands.stats:stats", "Tell how fast answers came over many calls, part by part."),
+    "top": ("ops.commands.top:top", "Watch queues, workers, gateways and open sessions."),
     "doctor": ("ops.commands.doctor:doctor", "Check everything a conversation needs."),
     "bench": ("ops.commands.bench:bench", "Run one benchmark."),
     "chaos": ("ops.commands.chaos:chaos", "Kill everything all the time, then check every log."),

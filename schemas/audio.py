@@ -1,11 +1,16 @@
 """References to stretches of audio. Sound never travels inside an event; it lies beside the log as a blob."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
+
 from pydantic import BaseModel, ConfigDict
 
-Pcm = NDArray[np.int16]
-"""Sound in memory: int16 mono, shape (n,)."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pcm = NDArray[np.int16]
+    """Sound in memory: int16 mono, shape (n,)."""
+
 HEARING_RATE = 16_000
 """Hz of everything the gateway hears and the STT workers read: int16 mono."""
 
@@ -26,3 +31,13 @@ class AudioRef(BaseModel):
     def duration(self) -> float:
         """Seconds."""
         return self.samples / self.rate
+
+
+def __getattr__(name: str) -> Any:
+    """`Pcm` for whoever imports it; who only reads events does not wait for numpy."""
+    if name != "Pcm":
+        raise AttributeError(name)
+    import numpy as np
+    from numpy.typing import NDArray
+
+    return NDArray[np.int16]

@@ -9,6 +9,7 @@ A difference of two of one kind is a plain duration: seconds (`float`), or of th
 which is mypy's to refuse (`tests/schemas/kinds_of_time.py`).
 """
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NewType, Protocol
 
 Micros = NewType("Micros", int)
@@ -35,6 +36,11 @@ else:
 def earlier(moment: TurnTime, seconds: float) -> TurnTime:
     """`moment`, moved back. (Of two minus signs a type has one meaning: `TurnTime - TurnTime` is a duration.)"""
     return moment + -seconds
+
+
+def iso(at: Micros) -> str:
+    """ISO 8601, UTC, with milliseconds: `2026-03-01T12:00:00.250Z`."""
+    return datetime.fromtimestamp(at / 1e6, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Clock(Protocol):

@@ -6,7 +6,7 @@ happened, by the producer's monotonic clock. Facts are small; audio is referred 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.audio import AudioRef
 from schemas.clock import Micros, Now
@@ -456,5 +456,3 @@ Event = Annotated[
     | StageExpired,
     Field(discriminator="type"),
 ]
-
-EVENT: TypeAdapter[Event] = TypeAdapter(Event)

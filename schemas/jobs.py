@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.audio import AudioRef
 from schemas.config.agent import AgentSpec
@@ -172,6 +172,5 @@ class TtsJob(_Job):
 
 
 Job = Annotated[SttJob | LlmJob | TtsJob, Field(discriminator="stage")]
-JOB: TypeAdapter[Job] = TypeAdapter(Job)
 
-__all__ = ["JOB", "Job", "LlmJob", "Stage", "SttJob", "TtsJob"]
+__all__ = ["Job", "LlmJob", "Stage", "SttJob", "TtsJob"]

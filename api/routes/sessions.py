@@ -8,12 +8,12 @@ from fastapi import APIRouter, Path, Query, Response
 from api.access.who import Operator
 from api.event_streams import EventStream
 from api.house import Here
-from api.sessions.index import Wanted
 from api.sessions.shapes import RowsChange, SessionList, SessionView
 from api.sessions.stories import LONGEST_ID
 from api.times import Moment, micros
 from schemas.events import TransportName
-from schemas.session.history import whole
+from schemas.session.snapshot import whole
+from schemas.session.summary import Wanted
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 

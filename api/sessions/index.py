@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
-from typing import Literal, Protocol
+from typing import Protocol
 
 from api.event_streams import COMMENT, HEARTBEAT, Bell, Ring, message
 from api.problems import Problem
@@ -18,8 +18,9 @@ from api.sessions.told_events import CHUNK
 from schemas.bus import Reading, Watching
 from schemas.clock import Micros
 from schemas.errors import BusUnavailable, EventError
-from schemas.session.fold import FOLD_VERSION, load
-from schemas.session.summary import Answer, Summary, Telling
+from schemas.session.fold import FOLD_VERSION
+from schemas.session.snapshot import load
+from schemas.session.summary import Answer, Summary, Telling, Wanted
 
 log = logging.getLogger("antiphon.api")
 
@@ -40,41 +41,6 @@ _ROWS_AT_ONCE = 200
 
 class Followed(Reading, Watching, Protocol):
     """The log, as far as sessions are told from it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which rows. `since`: µs, when it began at the earliest; `slow`: seconds, its worst answer took as long at least;
-    `caller`: part of a participant's name; `text`: part of any name in it."""
-
-    state: Literal["open", "closed"] | None = None
-    agent: str = ""
-    caller: str = ""
-    transport: str = ""
-    since: int = 0
-    slow: float = 0.0
-    failed: bool | None = None
-    text: str = ""
-
-    def finds(self, told: Summary) -> bool:
-        if self.state is not None and (told.ended_at is None) != (self.state == "open"):
-            return False
-        if told.started_at < self.since or (self.slow and (told.worst or 0.0) < self.slow):
-            return False
-        if (self.agent and told.agent != self.agent) or (self.transport and told.transport != self.transport):
-            return False
-        if self.failed is not None and told.wrong != self.failed:
-            return False
-        if self.caller and not _named(told, self.caller):
-            return False
-        if not self.text:
-            return True
-        names = (told.session, told.room, told.agent, told.gateway)
-        return any(self.text in name.casefold() for name in names) or _named(told, self.text)
-
-
-def _named(told: Summary, part: str) -> bool:
-    return any(part in one.identity.casefold() or part in one.name.casefold() for one in told.people)
 
 
 @dataclass(slots=True)

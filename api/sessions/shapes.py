@@ -4,7 +4,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from api.times import iso
 from schemas.session.summary import Activity, Summary
 from schemas.session.waterfall import Kind
 
@@ -236,29 +235,4 @@ def ms(seconds: float | None) -> float | None:
 
 
 def row_of(told: Summary) -> SessionRow:
-    return SessionRow(
-        session=told.session,
-        state="open" if told.ended_at is None else "closed",
-        agent=told.agent,
-        room=told.room,
-        transport=told.transport,
-        gateway=told.gateway,
-        participants=[
-            PersonView(identity=one.identity, name=one.name, kind=one.kind, present=one.present, speaking=one.speaking)
-            for one in told.people
-        ],
-        started_at=iso(told.started_at),
-        ended_at=iso(told.ended_at) if told.ended_at is not None else None,
-        last_at=iso(told.at),
-        duration_s=round(told.duration, 3),
-        turns=told.turns,
-        last_ms=ms(told.last),
-        p50_ms=ms(told.median),
-        worst_ms=ms(told.worst),
-        activity=told.activity,
-        ended=told.ended,
-        interrupted=told.interrupted,
-        failed=told.failed,
-        troubles=told.troubles,
-        events=told.seq,
-    )  # fmt: skip
+    return SessionRow.model_validate(told.view())

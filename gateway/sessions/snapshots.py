@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from schemas.bus import Snapshot
 from schemas.events import Event
-from schemas.session.fold import FOLD_VERSION, SessionState, dump, fold
+from schemas.session.fold import FOLD_VERSION, SessionState, fold
+from schemas.session.snapshot import dump
 
 EVERY = 100
 

@@ -35,6 +35,10 @@ BENCHES = {
         "ops.bench.console",
         "a real Chromium at a call of 10,000 events and 500 live sessions: first paint, frames, long tasks",
     ),
+    "reading": (
+        "ops.bench.reading",
+        "processor time of a command that reads: sessions, show, state, export, stats, top",
+    ),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }
 

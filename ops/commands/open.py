@@ -19,10 +19,10 @@ def open_session(
     Example: antiphon open SESSION
     """
     from api.built import HOW, built_app
-    from ops import reading
+    from ops.reading.page import page_of, until_told
 
     async def main() -> None:
-        async with reading.page_of(session) as page:
+        async with page_of(session) as page:
             if json:
                 console.emit({"url": page.url, "ours": page.ours})
             else:
@@ -30,7 +30,7 @@ def open_session(
             if page.ours:
                 if not json:
                     console.out.print("It is served until Ctrl-C.", style="dim")
-                await reading.until_told()
+                await until_told()
 
     if built_app() is None:
         console.fail(HOW)

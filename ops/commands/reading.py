@@ -1,53 +1,70 @@
 """`antiphon sessions | show | state | export`: find the log, read it, print."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from ops import console
-from ops.commands._options import Json, Session
-
-if TYPE_CHECKING:
-    from ops.reading import Sessions
-
-T = TypeVar("T")
+from ops.commands._looking import Agent, Meant, Since, lightly, read, seconds, wanted
+from ops.commands._options import Json
 
 
 def sessions(
-    count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many at most.")] = 20,
+    agent: Agent = "",
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that go on.")] = False,
+    since: Since = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those in which something went wrong.")] = False,
+    slow: Annotated[
+        float | None,
+        typer.Option(parser=seconds, metavar="1s", help="Whose worst answer took so long at least: 1s, 800ms."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again each second, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
     """List the sessions.
 
-    The open ones first, then those that ended, as long as their log is kept.
+    The open ones first, then those that ended, as long as their log is kept: who called whom, how long, how fast the agent
+    answered (p50, and the worst), and how it ended.
 
-    Example: antiphon sessions --count 10
+    Example: antiphon sessions --since 1h --slow 1s
     """
+    lightly()
     from ops import reading
 
-    _read(None, lambda log: reading.sessions(log, count=count, json=json))
+    asked = wanted(agent=agent, since=since, only_open=only_open, failed=failed, slow=slow)
+    read(None, lambda log, _: reading.sessions(log, count=count, wanted=asked, watch=watch, json=json))
 
 
 def show(
-    session: Session,
-    follow: Annotated[bool, typer.Option(help="Go on with what happens, until the session ends.")] = False,
+    session: Meant,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what happens, until the session ends.")
+    ] = False,
+    last: Annotated[int | None, typer.Option("--lines", "-n", min=1, help="Only the last so many lines.")] = None,
+    everything: Annotated[bool, typer.Option("--all", "-a", help="Bookkeeping too: every event of the log.")] = False,
     json: Json = False,
 ) -> None:
     """Tell a session event by event, with each turn's timing.
 
-    Under each answered turn stands why it took as long as it did: who waited for what, in parts that sum.
+    In order of time. Under each answered turn stands why it took as long as it did: who waited for what, in parts that sum.
+    With --json a line is an event, as the log has it.
 
-    Example: antiphon show SESSION --follow
+    Example: antiphon show last
+    Example: antiphon show SESSION -f -n 20
     """
+    lightly()
     from ops import reading
 
-    _read(session, lambda log: reading.show(log, session, follow=follow, json=json))
+    read(
+        session,
+        lambda log, name: reading.show(log, name, follow=follow, last=last, everything=everything, json=json),
+    )
 
 
 def state(
-    session: Session,
+    session: Meant,
     at: Annotated[int | None, typer.Option(min=1, help="The event after which; the last when not given.")] = None,
     json: Json = False,
 ) -> None:
@@ -55,43 +72,29 @@ def state(
 
     Who had the floor, the turns, and the chat as the LLM is given it.
 
-    Example: antiphon state SESSION --at 20
+    Example: antiphon state last --at 20
     """
+    lightly()
     from ops import reading
 
-    _read(session, lambda log: reading.state(log, session, at=at, json=json))
+    read(session, lambda log, name: reading.state(log, name, at=at, json=json))
 
 
 def export(
-    session: Session,
-    file: Annotated[Path, typer.Argument(help="The zip to write.")],
+    session: Meant,
+    file: Annotated[Path | None, typer.Argument(help="The zip to write; SESSION.zip here when not given.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The same.")] = None,
     json: Json = False,
 ) -> None:
     """Write a session into one file.
 
     A zip with its events, its sound (each piece, and the whole in stereo) and its state.
 
-    Example: antiphon export SESSION conversation.zip
+    Example: antiphon export last -o conversation.zip
     """
+    if file is not None and output is not None and file != output:
+        console.fail(f"{file} or {output}: give one file", console.USAGE)
+    lightly()
     from ops import reading
 
-    manifest = _read(session, lambda log: reading.export(log, session, file))
-    size = file.stat().st_size / 2**20
-    if json:
-        console.emit(manifest | {"file": str(file), "mib": round(size, 2)})
-        return
-    gone = f"; {len(manifest['missing'])} sounds were gone already" if manifest["missing"] else ""
-    console.out.print(
-        f"{file}: {manifest['events']} events, {manifest['sounds']} sounds, {size:.1f} MiB{gone}", soft_wrap=True
-    )
-
-
-def _read(session: str | None, work: "Callable[[Sessions], Awaitable[T]]") -> T:
-    """With the log that holds `session`; None: the first there is."""
-    from ops import reading
-
-    async def main() -> T:
-        async with reading.log_of(session) as log:
-            return await work(log)
-
-    return console.run(main)
+    read(session, lambda log, name: reading.export(log, name, file or output or Path(f"{name}.zip"), json=json))

@@ -20,7 +20,8 @@ from ops.people.caller import Caller
 from ops.people.dialogue import Dialogue
 from ops.people.entry import client_token
 from ops.people.person import Person
-from ops.reading import page_of, print_waterfalls, until_told, waterfalls
+from ops.reading import print_waterfalls, waterfalls
+from ops.reading.page import page_of, until_told
 from ops.stack.here import data_folder
 from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant

@@ -1,27 +1,30 @@
-"""Reading sessions from their log: the timeline with its waterfalls, the state at any event, everything in one file.
+"""Reading sessions from their log: which there are, the timeline with its waterfalls, the state at any event, figures of many.
 
 The functions take whatever keeps sessions (`schemas.bus.Reading`, `Listing`): a started log, a test's memory, an archive;
-`log_of(session)` finds the log a person means at the command line, `page_of(session)` its page in the web app.
+`find_log(given)` finds the log and the session a person means at the command line. `page.py` is apart: a session's page in the
+web app, which may have to start an API.
 """
 
-from ops.reading._logs import Sessions, log_of
-from ops.reading._page import Page, page_of, until_told
-from ops.reading._state import sessions, state
+from ops.reading._export import export
+from ops.reading._logs import Sessions, find_log
+from ops.reading._sessions import sessions
+from ops.reading._state import state
+from ops.reading._stats import By, stats
 from ops.reading._timeline import print_waterfall, print_waterfalls, show
-from schemas.session.export import export
+from ops.reading._top import top
 from schemas.session.history import waterfalls
 
 __all__ = [
-    "Page",
+    "By",
     "Sessions",
     "export",
-    "log_of",
-    "page_of",
+    "find_log",
     "print_waterfall",
     "print_waterfalls",
     "sessions",
     "show",
     "state",
-    "until_told",
+    "stats",
+    "top",
     "waterfalls",
 ]

@@ -1,75 +1,96 @@
 """Which log to read: the one REDIS_URL names, that of the stack running here, or one a stopped stack has left."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from ops import console
+from ops.reading._names import LAST, Ambiguous, Named, known, meant, near
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.here import data_folder, running
 from ops.stack.occupied import Occupied
-from schemas.bus import Listing, Reading
+from schemas.bus import Advertising, Listing, Overseeing
 from schemas.config.settings import Settings, load
 from schemas.log import connected
 
 _LEFT = "appendonlydir"
+_SEEN = 1_000
+"""Ids among which the one that was mistyped is looked for."""
 
 
-class Sessions(Reading, Listing, Protocol):
-    """Sessions, and which there are."""
+class Sessions(Listing, Named, Overseeing, Advertising, Protocol):
+    """Sessions, which there are, and what they run on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`url`: of the log; `api_url`: of the stack that runs over it, where one does and has an API."""
+    """`session`: the id of the one that was meant, "" where none was asked for; `url`: of the log; `api_url`: of the stack that
+    runs over it, where one does and has an API."""
 
     log: Sessions
+    session: str
     url: str
     api_url: str = ""
 
 
 @asynccontextmanager
-async def log_of(session: str | None) -> AsyncIterator[Sessions]:
-    """The log that holds `session` (None: the first there is), started; it exits with a sentence if none does."""
-    async with find_log(session) as found:
-        yield found.log
-
-
-@asynccontextmanager
-async def find_log(session: str | None) -> AsyncIterator[Found]:
-    """The same, and where it is."""
+async def find_log(given: str | None) -> AsyncIterator[Found]:
+    """The log that holds the session that is meant (None: the first there is), started: the one REDIS_URL names, else the running
+    stack's, else those that stopped ones have left. It exits with a sentence if none does."""
     settings = load()
+    seen: list[str] = []
+    logs = 0
     if "redis_url" in settings.model_fields_set:
         async with connected(settings) as bus:
-            await _require(bus, session, settings.redis_url)
-            yield Found(bus, settings.redis_url)
+            session = await _meant(bus, given, seen)
+            if session is None:
+                console.fail(_unknown(given or "", seen), console.USAGE)
+            yield Found(bus, session, settings.redis_url)
         return
     stack = running()
     if stack is not None:
+        logs += 1
         async with connected(_at(settings, stack["redis_url"])) as bus:
-            if session is None or await bus.info(session) is not None:
-                yield Found(bus, stack["redis_url"], stack.get("api_url", ""))
+            session = await _meant(bus, given, seen)
+            if session is not None:
+                yield Found(bus, session, stack["redis_url"], stack.get("api_url", ""))
                 return
     for folder in _left_behind():
         async with _woken(folder, settings) as woken:
-            if woken is not None and (session is None or await woken.log.info(session) is not None):
-                yield woken
+            if woken is None:
+                continue
+            logs += 1
+            session = await _meant(woken.log, given, seen)
+            if session is not None:
+                yield replace(woken, session=session)
                 return
-    if session is None:
+    if given is None or (given == LAST and not logs):
         where = f"nothing runs, and {data_folder()} holds none"
         console.fail(f"no log here: {where}; set REDIS_URL, or try: {console.me()} demo")
-    console.fail(_unknown(session), console.USAGE)
+    console.fail(_unknown(given, seen), console.USAGE)
 
 
-async def _require(bus: Reading, session: str | None, where: str) -> None:
-    if session is not None and await bus.info(session) is None:
-        console.fail(_unknown(session), console.USAGE)
+async def _meant(log: Sessions, given: str | None, seen: list[str]) -> str | None:
+    """The session's id, "" if none is asked for; None: it isn't here, and `seen` has those that are."""
+    if given is None:
+        return ""
+    try:
+        session = await meant(log, given)
+    except Ambiguous as error:
+        console.fail(str(error), console.USAGE)
+    if session is None:
+        seen += await known(log, _SEEN)
+    return session
 
 
-def _unknown(session: str) -> str:
-    return f'no session "{session}"; `{console.me()} sessions` lists those there are'
+def _unknown(given: str, seen: Sequence[str]) -> str:
+    if given == LAST:
+        return f"there are no sessions yet; hold one: {console.me()} demo"
+    found = near(given, seen)
+    perhaps = f"did you mean {' or '.join(found)}? " if found else ""
+    return f'no session "{given}"; {perhaps}`{console.me()} sessions` lists those there are'
 
 
 def _at(settings: Settings, url: str) -> Settings:
@@ -91,6 +112,6 @@ async def _woken(folder: Path, settings: Settings) -> AsyncIterator[Found | None
         return
     try:
         async with Valkey(folder / "valkey") as server, connected(_at(settings, server.url)) as bus:
-            yield Found(bus, server.url)
+            yield Found(bus, "", server.url)
     finally:
         occupied.leave()

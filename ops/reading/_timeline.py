@@ -1,51 +1,128 @@
 """`antiphon show`: a session as a timeline in words, and each answered turn's waterfall."""
 
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from ops import console
+from ops.reading._json import emit
 from schemas.bus import Reading
 from schemas.codec import event_to_json
 from schemas.session.fold import SessionState
 from schemas.session.history import Step, answered_turns, steps_of
 from schemas.session.waterfall import Waterfall
-from schemas.session.words import totals
+from schemas.session.words import is_bookkeeping, totals
 
 _BAR, _NARROW_BAR = 36, 18  # columns of a waterfall's bars; the second where the terminal has fewer than 105
 _STYLES = {"user": "cyan", "agent": "green", "stage": "", "system": "dim", "trouble": "red"}
 
 
 async def show(
-    log: Reading, session: str, *, follow: bool = False, json: bool = False, out: Console | None = None
+    log: Reading,
+    session: str,
+    *,
+    follow: bool = False,
+    last: int | None = None,
+    everything: bool = False,
+    json: bool = False,
+    out: Console | None = None,
 ) -> None:
-    """Print a session: every event in words, and under each answered turn why it took as long as it did.
+    """Print a session in words, in order of time, and under each answered turn why it took as long as it did.
 
-    `follow`: go on with what is appended, until the session ends; `json`: an object per event while following, else one
-    object at the end.
+    `follow`: go on with what is appended, as it comes, until the session ends; `last`: only so many lines of what there is;
+    `everything`: also what is but bookkeeping; `json`: a line for each event, in the order of the log, instead.
     """
+    if json:
+        await _show_json(log, session, follow=follow, last=last)
+        return
     out = out or console.out
+    told = _Told(out, everything=everything)
+    there = await log.info(session) if follow else None
+    held: list[Step] | None = []  # of what there is already; None once that has been told
     state = SessionState()
-    collected: list[dict[str, Any]] = []
-    shapes: list[dict[str, Any]] = []
     async for step in steps_of(log, session, follow=follow):
-        state, shape = step.state, step.waterfall
-        if not json:
-            _print_row(step, out)
-            if shape is not None:
-                print_waterfall(shape, out)
+        if step.event.seq <= state.seq:
+            held = None if held is None else []
+            told.again()
+        state = step.state
+        if held is None:
+            told.tell(step)
             continue
-        if follow:
-            console.emit(event_to_json(step.event) | ({"waterfall": shape.view()} if shape else {}))
-        else:
-            collected.append(event_to_json(step.event))
-        if shape is not None:
-            shapes.append(shape.view())
-    if json and not follow:
-        console.emit({"session": session, "ended": state.ended, "events": collected, "waterfalls": shapes})
-    elif not json:
-        _print_sum(session, state, out)
+        held.append(step)
+        if there is not None and step.event.seq >= there.seq:
+            told.tell_all(held, last)
+            held = None
+    if held is not None:
+        told.tell_all(held, last)
+    told.sum(session, state)
+
+
+async def _show_json(log: Reading, session: str, *, follow: bool, last: int | None) -> None:
+    there = await log.info(session) if follow else None
+    held: deque[dict[str, Any]] | None = None if last is None else deque(maxlen=last)
+    async for step in steps_of(log, session, follow=follow):
+        line = event_to_json(step.event) | ({"waterfall": step.waterfall.view()} if step.waterfall else {})
+        if held is None:
+            emit(line)
+            continue
+        held.append(line)
+        if there is not None and step.event.seq >= there.seq:
+            _emit_all(held)
+            held = None
+    _emit_all(held or ())
+
+
+def _emit_all(lines: Iterable[dict[str, Any]]) -> None:
+    for line in lines:
+        emit(line)
+
+
+class _Told:
+    """What was printed of a session, and how many events were not."""
+
+    def __init__(self, out: Console, *, everything: bool) -> None:
+        self._out, self._everything = out, everything
+        self._left_out = 0
+
+    def tell_all(self, steps: Sequence[Step], last: int | None) -> None:
+        """In order of time: the log has what took time behind what followed it."""
+        shown = [step for step in sorted(steps, key=lambda step: step.since) if self._is_shown(step)]
+        for step in shown if last is None else shown[-last:]:
+            self._print(step)
+
+    def tell(self, step: Step) -> None:
+        if self._is_shown(step):
+            self._print(step)
+
+    def again(self) -> None:
+        self._left_out = 0
+        console.hang("", Text("The log has lost its tail; all is told again.", style="red"), self._out)
+
+    def _is_shown(self, step: Step) -> bool:
+        if self._everything or not is_bookkeeping(step.event):
+            return True
+        self._left_out += 1
+        return False
+
+    def _print(self, step: Step) -> None:
+        _print_row(step, self._out)
+        if step.waterfall is not None:
+            print_waterfall(step.waterfall, self._out)
+
+    def sum(self, session: str, state: SessionState) -> None:
+        out = self._out
+        out.print()
+        console.hang(f"{session}: ", totals(state), out)
+        if self._left_out:
+            events = "1 event of bookkeeping" if self._left_out == 1 else f"{self._left_out} events of bookkeeping"
+            console.hang(
+                Text(f"{events} too: ", style="dim"), Text(f"{console.me()} show {session} --all", style="dim"), out
+            )
+        hint = Text(f"{console.me()} state {session} --at {max(1, state.seq // 2)}", style="dim")
+        console.hang(Text("as it was at any event: ", style="dim"), hint, out)
 
 
 async def print_waterfalls(log: Reading, session: str, out: Console | None = None) -> None:
@@ -86,10 +163,3 @@ def _print_row(step: Step, out: Console) -> None:
     if made.detail:
         text.append(f"  {made.detail}", style="dim")
     console.hang(head, text, out)
-
-
-def _print_sum(session: str, state: SessionState, out: Console) -> None:
-    out.print()
-    console.hang(f"{session}: ", totals(state), out)
-    hint = Text(f"{console.me()} state {session} --at {max(1, state.seq // 2)}", style="dim")
-    console.hang(Text("as it was at any event: ", style="dim"), hint, out)

@@ -37,7 +37,7 @@ from schemas.log import keys
 from schemas.log._admitting import RedisAdmitting
 from schemas.log._fences import asked_limits, check_postable, reason_of
 from schemas.log._redis_outside import RedisOutside
-from schemas.log._server import ClusterServer, Server, SingleServer
+from schemas.log._server import Server, SingleServer
 
 _logger = logging.getLogger(__name__)
 _Argument = str | bytes | int
@@ -84,8 +84,13 @@ class RedisBus(RedisAdmitting, RedisOutside, Bus):
         jobs, sessions = (derived.jobs_settle, derived.sessions_settle) if settle is None else (settle, 2 * settle)
         self._jobs_settle, self._sessions_settle = int(jobs * 1000), int(sessions * 1000)
         self._blob_ttl = int(blob_ttl * 1000)
-        kind: type[ClusterServer | SingleServer] = ClusterServer if cluster else SingleServer
-        self._server: Server = kind(url, library=library, patience=patience, timeout=timeout)
+        self._server: Server
+        if cluster:
+            from schemas.log._cluster import ClusterServer  # and with it redis-py, a fifth of a second of processor
+
+            self._server = ClusterServer(url, library=library, patience=patience, timeout=timeout)
+        else:
+            self._server = SingleServer(url, library=library, patience=patience, timeout=timeout)
         blobs_in_cluster = cluster and not blob_url
         self._blobs: Server = (
             self._server if blobs_in_cluster else SingleServer(blob_url or url, patience=patience, timeout=timeout)

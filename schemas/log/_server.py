@@ -5,32 +5,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import urlsplit
-
-from redis.asyncio.cluster import ClusterNode, RedisCluster
-from redis.exceptions import (
-    AuthenticationError,
-    ClusterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisClusterException,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from schemas.clock import Micros
 from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
 from schemas.log import keys
-from schemas.log._wire import Blocking, Wire
+from schemas.log._wire import Blocking, Refused, Unconnected, Wire, WrongCredentials
 from schemas.log.library import name_of, source
 from schemas.process.backoff import Backoff
 
 Argument = str | bytes | int
 Rows = list[tuple[str, Any]]
 
-_BROKEN = (RedisConnectionError, RedisTimeoutError, TimeoutError, OSError, ClusterDownError)
-_FOR_NOW = ("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "LOADING", "BUSY", "NOREPLICAS")
+BROKEN = (Unconnected, TimeoutError, OSError)
+FOR_NOW = ("CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "LOADING", "BUSY", "NOREPLICAS")
 
 
 class Server(Protocol):
@@ -51,7 +38,7 @@ class Server(Protocol):
     ) -> tuple[Micros, Micros, Rows]: ...
 
 
-class _Common(ABC):
+class Common(ABC):
     """What both kinds of server share: patience, the library, P."""
 
     def __init__(self, url: str, *, library: str | None = None, patience: float, timeout: float) -> None:
@@ -81,12 +68,12 @@ class _Common(ABC):
         while True:
             try:
                 return await attempt()
-            except AuthenticationError as error:
+            except WrongCredentials as error:
                 raise BusUnavailable(f"REDIS_URL: {_place(self._url)} refuses our credentials ({error})") from None
-            except (*_BROKEN, RedisClusterException) as error:
+            except BROKEN as error:
                 problem = str(error) or type(error).__name__
-            except ResponseError as error:
-                if not str(error).startswith(_FOR_NOW):
+            except Refused as error:
+                if not str(error).startswith(FOR_NOW):
                     raise explained(error, self._url) from None
                 problem = str(error)
             pause = next(pauses)
@@ -157,7 +144,7 @@ class _Common(ABC):
             )
 
 
-class SingleServer(_Common):
+class SingleServer(Common):
     hands_over = True
 
     def __init__(self, url: str, *, library: str | None = None, patience: float, timeout: float) -> None:
@@ -179,8 +166,8 @@ class SingleServer(_Common):
         if not after:
             await asyncio.sleep(timeout)
             return []
-        command = _xread(after, count, timeout)
-        return _rows(await self._try(lambda: self._blocking.read(timeout, *command)))
+        command = xread(after, count, timeout)
+        return rows_of(await self._try(lambda: self._blocking.read(timeout, *command)))
 
     async def new_entries(
         self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
@@ -200,136 +187,29 @@ class SingleServer(_Common):
         )
         try:
             asked, read, answer = await self._try(lambda: self._blocking.read_dated(timeout, *command))
-            return asked, read, _rows(answer)
+            return asked, read, rows_of(answer)
         except BusError as error:
             if "NOGROUP" in str(error) or "UNBLOCKED" in str(error):
                 return Micros(0), Micros(0), []
             raise
 
 
-class ClusterServer(_Common):
-    """Redis Cluster: one wire per primary, commands go where their key lives.
-
-    A blocking read names the streams of one slot, so each partition has its own; one left waiting when another rang is
-    listened to again by the next call. So nothing is handed over here: it would be handed to somebody who no longer waits.
-    """
-
-    hands_over = False
-
-    def __init__(self, url: str, *, library: str | None = None, patience: float, timeout: float) -> None:
-        super().__init__(url, library=library, patience=patience, timeout=timeout)
-        self._map: RedisCluster | None = None
-        self._stale = True
-        self._mapping = asyncio.Lock()
-        self._wires: dict[str, Wire] = {}
-        self._blocking: dict[str, Blocking] = {}
-        self._bells: dict[tuple[str, str], asyncio.Task[Any]] = {}
-
-    async def _prepare(self) -> None:
-        primaries = (await self._try(self._fresh_map)).get_primaries()
-        for node in primaries:
-            url = self._url_of(node)
-            await self._load(lambda *command, url=url: self._try(lambda: self._wire(url).call(*command)))
-
-    async def aclose(self) -> None:
-        for task in self._bells.values():
-            task.cancel()
-        await asyncio.gather(*self._bells.values(), return_exceptions=True)
-        self._bells.clear()
-        for wire in self._wires.values():
-            await wire.aclose()
-        for blocking in self._blocking.values():
-            await blocking.aclose()
-        if self._map:
-            await self._map.aclose()
-
-    async def _send(self, key: str, command: tuple[Argument, ...]) -> Any:
-        return await self._at_home(key, lambda url: self._wire(url).call(*command))
-
-    async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
-        rows: Rows = await self._try(lambda: self._read_streams(after, count, timeout, doorbell))
-        return rows
-
-    async def new_entries(
-        self, streams: Sequence[str], group: str, consumer: str, count: int, timeout: float
-    ) -> tuple[Micros, Micros, Rows]:
-        raise NotImplementedError("a cluster's bells are apart; see hands_over")
-
-    async def _read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool) -> Rows:
-        if not after:
-            await asyncio.sleep(timeout)
-            return []
-        asked = {name: (name, "" if doorbell else last_id) for name, last_id in after.items()}
-        for name, key in asked.items():
-            if key not in self._bells:  # a doorbell may have begun at an earlier id: at worst it rings once too often
-                self._bells[key] = asyncio.create_task(self._read_one(name, after[name], count, timeout))
-        tasks = [self._bells[key] for key in asked.values()]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        done = [self._bells.pop(key) for key in asked.values() if self._bells[key].done()]
-        return [row for task in done for row in task.result()]
-
-    async def _read_one(self, name: str, after: str, count: int, timeout: float) -> Rows:
-        rows = await self._at_home(
-            name, lambda url: self._blocking_at(url).read(timeout, *_xread({name: after}, count, timeout))
-        )
-        return _rows(rows)
-
-    async def _at_home(self, key: str, ask: Callable[[str], Awaitable[Any]]) -> Any:
-        """Ask the primary that has `key`; an answer that it moved, or none, has the map drawn again before the next try."""
-        cluster = await self._fresh_map()
-        try:
-            return await ask(self._url_of(cluster.get_node_from_key(key)))
-        except (ResponseError, *_BROKEN) as error:
-            if isinstance(error, ResponseError) and not str(error).startswith(("MOVED", "ASK", *_FOR_NOW)):
-                raise
-            self._stale = True
-            raise RedisConnectionError(str(error)) from None  # _try tries again
-
-    async def _fresh_map(self) -> RedisCluster:
-        async with self._mapping:
-            if self._map is None:
-                self._map = RedisCluster.from_url(
-                    self._url, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
-                )
-            if self._stale:
-                await self._map.nodes_manager.initialize()
-                self._stale = False
-            return self._map
-
-    def _url_of(self, node: ClusterNode | None) -> str:
-        if node is None:
-            raise RedisConnectionError("no primary has that slot")
-        parts = urlsplit(self._url)
-        user = parts.netloc.rpartition("@")
-        return parts._replace(netloc=f"{user[0]}{user[1]}{node.host}:{node.port}", path="").geturl()
-
-    def _wire(self, url: str) -> Wire:
-        if url not in self._wires:
-            self._wires[url] = Wire(url, self._timeout, self._heard)
-        return self._wires[url]
-
-    def _blocking_at(self, url: str) -> Blocking:
-        if url not in self._blocking:
-            self._blocking[url] = Blocking(url, self._timeout)
-        return self._blocking[url]
-
-
-def _xread(after: Mapping[str, str], count: int, timeout: float) -> tuple[Argument, ...]:
+def xread(after: Mapping[str, str], count: int, timeout: float) -> tuple[Argument, ...]:
     return ("XREAD", "COUNT", count, "BLOCK", max(1, int(timeout * 1000)), "STREAMS", *after, *after.values())
 
 
-def _rows(answer: Any) -> Rows:
+def rows_of(answer: Any) -> Rows:
     return [(name.decode(), entries) for name, entries in answer or ()]
 
 
-def explained(error: ResponseError, url: str) -> BusError:
+def explained(error: Refused, url: str) -> BusError:
     """The error as the caller knows it."""
     text, place = str(error), _place(url)
-    if isinstance(error, OutOfMemoryError) or text.startswith("OOM"):
+    if text.startswith("OOM"):
         return BusFull(f"the log at {place} is out of memory ({text}); raise its maxmemory")
     if text.startswith("MISCONF"):
         return BusFull(f"the log at {place} can't write to its disk ({text}); free some space there, or mend the disk")
-    if isinstance(error, ReadOnlyError) or text.startswith("READONLY"):
+    if text.startswith("READONLY"):
         return BusReadOnly(
             f"the log at {place} is read-only, a replica perhaps ({text}); REDIS_URL must name the primary"
         )

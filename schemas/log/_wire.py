@@ -2,11 +2,10 @@
 
 On the shared one requests go out as they come and answers come back in their order; a caller that is cancelled gives up its
 answer, never the connection. Speaking the protocol here instead of through redis-py's connection saves two turns of the event
-loop per call, of which a voice turn makes a dozen.
+loop per call, of which a voice turn makes a dozen, and each process the time to load it.
 """
 
 import asyncio
-import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,15 +13,25 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import hiredis
-from redis.asyncio.connection import parse_url
-from redis.exceptions import AuthenticationError, ResponseError
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from schemas.clock import Micros
+from schemas.log._address import Address
 
 Answer = Any
 Command = tuple[str | bytes | int | float, ...]
 OnConnect = Callable[[Mapping[str, str]], None]
+
+
+class Refused(Exception):
+    """The server answered with an error, whose text this is."""
+
+
+class WrongCredentials(Exception):
+    """It takes no such user, or no such password."""
+
+
+class Unconnected(Exception):
+    """There is no connection, or there is none any more."""
 
 
 class Link(asyncio.Protocol):
@@ -32,7 +41,7 @@ class Link(asyncio.Protocol):
         self.broken = False
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader(replyError=ResponseError)
+        self._reader = hiredis.Reader(replyError=Refused)
         self._waiting: deque[tuple[asyncio.Future[Answer], float]] = deque()
         self._out: list[bytes] = []
         self._watch: asyncio.TimerHandle | None = None
@@ -40,11 +49,11 @@ class Link(asyncio.Protocol):
         self._closed = self._loop.create_future()
 
     def send(self, command: Command, block: float = 0.0) -> "asyncio.Future[Answer]":
-        """Ask; the answer comes as the future's result, or RedisConnectionError or ResponseError as its exception. `block`:
+        """Ask; the answer comes as the future's result, or Unconnected or Refused as its exception. `block`:
         seconds the command itself may wait, beside the timeout."""
         answer: asyncio.Future[Answer] = self._loop.create_future()
         if self.broken or self._transport is None:
-            answer.set_exception(RedisConnectionError("the connection was closed"))
+            answer.set_exception(Unconnected("the connection was closed"))
             return answer
         if not self._waiting:
             self._transport.write(_packed(command))  # alone: there is nobody to wait for
@@ -60,7 +69,7 @@ class Link(asyncio.Protocol):
         answers = [self._loop.create_future(), self._loop.create_future()]
         if self.broken or self._transport is None:
             for answer in answers:
-                answer.set_exception(RedisConnectionError("the connection was closed"))
+                answer.set_exception(Unconnected("the connection was closed"))
             return answers
         self._transport.write(_packed(first) + _packed(second))
         return [self._awaited(answer, block) for answer in answers]
@@ -73,7 +82,7 @@ class Link(asyncio.Protocol):
         return answer
 
     async def close(self, why: Exception | None = None) -> None:
-        self._fail(why or RedisConnectionError("the connection was closed"))
+        self._fail(why or Unconnected("the connection was closed"))
         if self._transport:
             self._transport.abort()
             await self._closed
@@ -93,12 +102,12 @@ class Link(asyncio.Protocol):
                 else:
                     answer.set_result(value)
         except (hiredis.ProtocolError, IndexError) as error:
-            self._fail(RedisConnectionError(f"no Redis speaks like that ({error})"))
+            self._fail(Unconnected(f"no Redis speaks like that ({error})"))
             if self._transport:
                 self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(RedisConnectionError(str(exc or "the server closed the connection")))
+        self._fail(Unconnected(str(exc or "the server closed the connection")))
         if not self._closed.done():
             self._closed.set_result(None)
 
@@ -116,7 +125,7 @@ class Link(asyncio.Protocol):
         if due > self._loop.time():
             self._watch_until(due)
             return
-        self._fail(RedisConnectionError(f"no answer within {self._timeout} s"))
+        self._fail(Unconnected(f"no answer within {self._timeout} s"))
         if self._transport:
             self._transport.abort()
 
@@ -142,46 +151,32 @@ def _packed(command: Command) -> bytes:
 
 
 async def connect(url: str, timeout: float) -> Link:
-    """A link to `url` (redis://, rediss:// or unix://, with redis-py's options for TLS), logged in and on its database."""
-    options = parse_url(url)
+    """A link to `url`, logged in and on its database."""
+    address = Address.of(url)
     loop = asyncio.get_running_loop()
     link = Link(timeout)
     async with asyncio.timeout(timeout):
-        if "path" in options:
-            await loop.create_unix_connection(lambda: link, options["path"])
+        if address.path:
+            await loop.create_unix_connection(lambda: link, address.path)
         else:
-            host, port = options.get("host", "localhost"), int(options.get("port", 6379))
-            context = _tls(options) if url.startswith("rediss://") else None
-            await loop.create_connection(lambda: link, host, port, ssl=context)
+            await loop.create_connection(lambda: link, address.host, address.port, ssl=address.tls())
         try:
-            await _log_in(link, options)
+            await _log_in(link, address)
         except BaseException:
             await link.close()
             raise
     return link
 
 
-async def _log_in(link: Link, options: Mapping[str, Any]) -> None:
-    if options.get("password") is not None:
-        user = [options["username"]] if options.get("username") else []
+async def _log_in(link: Link, address: Address) -> None:
+    if address.password is not None:
+        user = [address.username] if address.username else []
         try:
-            await link.send(("AUTH", *user, options["password"]))
-        except ResponseError as error:
-            raise AuthenticationError(str(error)) from None
-    if options.get("db"):
-        await link.send(("SELECT", int(options["db"])))
-
-
-def _tls(options: Mapping[str, Any]) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
-    if options.get("ssl_certfile"):
-        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
-    if options.get("ssl_cert_reqs") == "none":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif str(options.get("ssl_check_hostname", True)).lower() in ("0", "false", "no"):
-        context.check_hostname = False
-    return context
+            await link.send(("AUTH", *user, address.password))
+        except Refused as error:
+            raise WrongCredentials(str(error)) from None
+    if address.database:
+        await link.send(("SELECT", address.database))
 
 
 class Wire:
@@ -195,7 +190,7 @@ class Wire:
         self._connecting = asyncio.Lock()
 
     async def call(self, *command: str | bytes | int | float) -> Answer:
-        """The answer, bytes for strings. Raises redis.exceptions' ResponseError and ConnectionError, OSError, TimeoutError."""
+        """The answer, bytes for strings. Raises Refused, WrongCredentials, Unconnected, OSError, TimeoutError."""
         link = self._link
         if link is None or link.broken:
             link = await self._connect()
@@ -254,7 +249,7 @@ class Blocking:
         link = self._free.pop() if self._free else await connect(self._url, self._margin)
         try:
             yield link
-        except ResponseError:
+        except Refused:
             self._free.append(link)
             raise
         except BaseException:

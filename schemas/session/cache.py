@@ -5,7 +5,8 @@ from collections import OrderedDict
 from schemas.bus import Reading
 from schemas.errors import EventError
 from schemas.events import Event
-from schemas.session.fold import FOLD_VERSION, fold, load
+from schemas.session.fold import FOLD_VERSION, fold
+from schemas.session.snapshot import load
 from schemas.session.state import SessionState
 
 _PAGE = 500

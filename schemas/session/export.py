@@ -13,8 +13,9 @@ from schemas.bus import Reading
 from schemas.codec import event_to_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, UtteranceCaptured
-from schemas.session.fold import FOLD_VERSION, SessionState, fold, view
+from schemas.session.fold import FOLD_VERSION, SessionState, fold
 from schemas.session.history import events_of
+from schemas.session.snapshot import view
 from schemas.session.sound import Recording, Score, heard_at
 from schemas.text.clean import json_line
 

@@ -1,4 +1,4 @@
-"""The fold of a session's log: `fold(state, event) -> state`, pure, over every event; and its snapshot as bytes.
+"""The fold of a session's log: `fold(state, event) -> state`, pure, over every event. As bytes: `snapshot.py`.
 
 A state is a frozen value that shares what did not change with the state before, so that one fold step costs the same however long
 the session is: open turns, the last `history_turns` ended ones and running totals are all it holds.
@@ -7,16 +7,11 @@ the session is: open turns, the last `history_turns` ended ones and running tota
     for event in events:
         state = fold(state, event)
     messages(state, 4)              # the chat for the LLM (chat.py)
-    load(dump(state)) == state      # a snapshot
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import msgpack
-from pydantic import TypeAdapter, ValidationError
-
-from schemas.errors import EventError
 from schemas.events import (
     DtmfReceived,
     EndRequested,
@@ -55,8 +50,6 @@ from schemas.session.state import (
 FOLD_VERSION = 5
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
-_STATE = TypeAdapter(SessionState)
-
 
 def fold(state: SessionState, event: Event) -> SessionState:
     """The session after `event`. Events come in order of seq; a gap is allowed (an LLM job leaves out what came after it)."""
@@ -83,27 +76,6 @@ def fold_all(events: Iterable[Event], state: SessionState | None = None) -> Sess
     for event in events:
         state = fold(state, event)
     return state
-
-
-def dump(state: SessionState) -> bytes:
-    """A snapshot; to be kept beside `FOLD_VERSION` and `state.seq`."""
-    packed: bytes = msgpack.packb(_STATE.dump_python(state))
-    return packed
-
-
-def load(snapshot: bytes) -> SessionState:
-    """The state of a snapshot of this `FOLD_VERSION`. EventError if it is none."""
-    try:
-        return _STATE.validate_python(msgpack.unpackb(snapshot, strict_map_key=False))
-    except (ValidationError, ValueError, TypeError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise EventError(f"this snapshot of {len(snapshot)} bytes can't be read: {reason}; fold the log") from None
-
-
-def view(state: SessionState) -> dict[str, Any]:
-    """The state as JSON values, whole, with what follows from it (floor)."""
-    dumped: dict[str, Any] = _STATE.dump_python(state, mode="json")
-    return {"seq": state.seq, "floor": state.floor, **dumped}
 
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,9 +176,6 @@ __all__ = [
     "Turn",
     "TurnEnd",
     "Utterance",
-    "dump",
     "fold",
     "fold_all",
-    "load",
-    "view",
 ]

@@ -1,16 +1,14 @@
-"""A session's log as people read it: in pages, followed while it grows, its answered turns explained. `antiphon show`, `state`,
-`sessions` and `export` print what is here; whoever tells of sessions elsewhere reads the same."""
+"""A session's log as people read it: in pages, followed while it grows, its answered turns explained. `antiphon show` and
+`export` print what is here; whoever tells of sessions elsewhere reads the same."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.bus import Listing, Reading, SessionInfo
-from schemas.clock import Micros
+from schemas.bus import Reading
 from schemas.events import Event
-from schemas.session.chat import messages
-from schemas.session.fold import SessionState, fold, view
+from schemas.session.fold import SessionState, fold
 from schemas.session.waterfall import Waterfall, waterfall_of
 from schemas.session.words import Line, line
 
@@ -83,33 +81,3 @@ async def waterfalls(log: Reading, session: str) -> list[dict[str, Any]]:
         turn = state.turns[shape.turn]
         found.append(shape.view() | {"text": turn.text, "heard": turn.heard})
     return found
-
-
-def whole(state: SessionState) -> dict[str, Any]:
-    """The state as JSON values, with the chat an LLM would be given now as `messages`."""
-    last = state.turns[max(state.turns)] if state.turns else None
-    # an ended turn is past, with what was heard of it
-    present = 0 if last is None else last.id + (last.end is not None)
-    return view(state) | {"messages": messages(state, present)}
-
-
-async def list_sessions(log: Listing, count: int) -> list[dict[str, Any]]:
-    """The sessions as JSON values: the open ones, then the closed ones whose log is still there; the latest activity first."""
-    now = await log.now()
-    found = await log.sessions(count)
-    found += (await log.closed(count))[: count - len(found)]
-    return [_row(info, now) for info in found]
-
-
-def _row(info: SessionInfo, now: Micros) -> dict[str, Any]:
-    lease = "held" if info.lease_ends > now else "orphaned"
-    return {
-        "session": info.session,
-        "state": info.state,
-        "events": info.seq,
-        "idle_s": round(max(0, now - info.last_activity) / 1e6, 1),
-        "gateway": info.owner,
-        "lease": lease if info.state == "open" else None,
-        "generation": info.generation,
-        "epoch": info.epoch,
-    }

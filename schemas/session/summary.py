@@ -4,15 +4,15 @@ import statistics
 from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from schemas.clock import Micros
+from schemas.clock import Micros, iso
 from schemas.events import Event, TurnEnded
 from schemas.session.fold import fold
 from schemas.session.state import Participant, SessionState, Turn
 from schemas.session.waterfall import PARTS, Kind, Waterfall, waterfall_of
 
-__all__ = ["Activity", "Answer", "Summary", "Telling", "activity", "answer_of"]
+__all__ = ["Activity", "Answer", "Summary", "Telling", "Wanted", "activity", "answer_of"]
 
 Activity = Literal["waiting", "listening", "thinking", "speaking", "ended"]
 """waiting: nobody speaks · listening: a user does, or what was said is not answered yet · thinking: the agent has the floor and
@@ -39,8 +39,8 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `last`, `median`, `worst`: seconds from the user's last
-    word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered; `troubles`: times a stage gave
-    up."""
+    word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered; `cut_off`: turns the session's
+    end cut off; `troubles`: times a stage gave up."""
 
     session: str
     seq: int
@@ -55,6 +55,7 @@ class Summary:
     turns: int
     interrupted: int
     failed: int
+    cut_off: int
     troubles: int
     activity: Activity
     ended: str | None
@@ -72,6 +73,80 @@ class Summary:
         """Something in it went wrong."""
         return self.failed > 0 or self.troubles > 0 or self.ended in ("error", "gateway_lost")
 
+    def view(self) -> dict[str, Any]:
+        """As JSON values, named as in the API's rows. `*_s`: seconds, `*_ms`: milliseconds, `*_at`: ISO 8601, UTC."""
+        return {
+            "session": self.session,
+            "state": "open" if self.ended_at is None else "closed",
+            "agent": self.agent,
+            "room": self.room,
+            "transport": self.transport,
+            "gateway": self.gateway,
+            "participants": [
+                {
+                    "identity": one.identity,
+                    "name": one.name,
+                    "kind": one.kind,
+                    "present": one.present,
+                    "speaking": one.speaking,
+                }
+                for one in self.people
+            ],
+            "started_at": iso(self.started_at),
+            "ended_at": iso(self.ended_at) if self.ended_at is not None else None,
+            "last_at": iso(self.at),
+            "duration_s": round(self.duration, 3),
+            "turns": self.turns,
+            "last_ms": _ms(self.last),
+            "p50_ms": _ms(self.median),
+            "worst_ms": _ms(self.worst),
+            "activity": self.activity,
+            "ended": self.ended,
+            "interrupted": self.interrupted,
+            "failed": self.failed,
+            "troubles": self.troubles,
+            "events": self.seq,
+        }
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1e3, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows. `since`: µs, when it began at the earliest; `slow`: seconds, its worst answer took as long at least;
+    `caller`: part of a participant's name; `text`: part of any name in it."""
+
+    state: Literal["open", "closed"] | None = None
+    agent: str = ""
+    caller: str = ""
+    transport: str = ""
+    since: int = 0
+    slow: float = 0.0
+    failed: bool | None = None
+    text: str = ""
+
+    def finds(self, told: Summary) -> bool:
+        if self.state is not None and (told.ended_at is None) != (self.state == "open"):
+            return False
+        if told.started_at < self.since or (self.slow and (told.worst or 0.0) < self.slow):
+            return False
+        if (self.agent and told.agent != self.agent) or (self.transport and told.transport != self.transport):
+            return False
+        if self.failed is not None and told.wrong != self.failed:
+            return False
+        if self.caller and not _named(told, self.caller):
+            return False
+        if not self.text:
+            return True
+        names = (told.session, told.room, told.agent, told.gateway)
+        return any(self.text in name.casefold() for name in names) or _named(told, self.text)
+
+
+def _named(told: Summary, part: str) -> bool:
+    return any(part in one.identity.casefold() or part in one.name.casefold() for one in told.people)
+
 
 class Telling:
     """Follows one session's log. `state`: its fold; `answers`: every turn that answered somebody, in order."""
@@ -81,7 +156,7 @@ class Telling:
         self.state = SessionState()
         self.answers: list[Answer] = []
         self._totals: list[float] = []
-        self._failed = 0
+        self._failed = self._cut_off = 0
 
     @classmethod
     def resumed(cls, session: str, state: SessionState) -> "Telling | None":
@@ -98,7 +173,7 @@ class Telling:
     def apart(self) -> "Telling":
         """The same up to here, to be gone on with apart from it."""
         twin = Telling(self.session)
-        twin.state, twin._failed = self.state, self._failed
+        twin.state, twin._failed, twin._cut_off = self.state, self._failed, self._cut_off
         twin.answers, twin._totals = [*self.answers], [*self._totals]
         return twin
 
@@ -111,6 +186,7 @@ class Telling:
 
     def _turn_ended(self, turn: Turn) -> None:
         assert turn.end is not None
+        self._cut_off += turn.end.reason == "session" and turn.end.how != "played"
         self._failed += turn.end.how in ("failed", "expired") and turn.end.reason != "session"
         shape = waterfall_of(turn)
         if shape is None or shape.kind == "own":  # nobody waited for it
@@ -135,6 +211,7 @@ class Telling:
             turns=state.totals.turns,
             interrupted=state.totals.interrupted,
             failed=self._failed,
+            cut_off=self._cut_off,
             troubles=state.totals.failures,
             activity=activity(state),
             ended=state.ended,

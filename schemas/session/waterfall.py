@@ -97,6 +97,11 @@ class Waterfall:
         }
 
 
+def name_of(part: str) -> str:
+    """What people are shown for one of PARTS."""
+    return _TOLD[part][0]
+
+
 def waterfall(state: SessionState, number: int | None) -> Waterfall | None:
     """The waterfall of a turn; None while nothing of it was played, or if the state has forgotten it."""
     turn = state.turns.get(number) if number is not None else None

@@ -31,6 +31,19 @@ def line(event: e.Event, state: SessionState) -> Line:
     return Line(_on_one_line(made.who), _on_one_line(made.text), _on_one_line(detail), made.style)
 
 
+_BOOKKEEPING = (
+    e.SpeechPaused, e.SpeechResumed, e.UtteranceCaptured, e.TranscriptPartial, e.ReplySentence, e.ClipReady, e.PlaybackFinished,
+)  # fmt: skip
+
+
+def is_bookkeeping(event: e.Event) -> bool:
+    """Whether who reads what happened misses nothing without it: what came of it is told by another event, or by the waterfall.
+    What made something void, or was done a second time, is none."""
+    if event.raises is not None or (event.cause is not None and event.cause.attempt > 1):
+        return False
+    return isinstance(event, _BOOKKEEPING) or (isinstance(event, e.ReplyFinished) and event.reason == "stop")
+
+
 def _on_one_line(text: str) -> str:
     """What was said or typed can't pose as an event of its own, nor move the cursor."""
     return printable(text).replace("\n", " ⏎ ").replace("\t", " ")
@@ -70,6 +83,14 @@ _ENDS = {
     "gateway_lost": "its gateway was lost",
     "room_closed": "the room was closed",
     "error": "an error",
+}
+_ENDED = {
+    "hang_up": "hung up",
+    "client_gone": "client gone",
+    "end_requested": "asked to end",
+    "limit": "limit reached",
+    "gateway_lost": "gateway lost",
+    "room_closed": "room closed",
 }
 _TAKEN = {
     "expired": "the last gateway's lease had run out",
@@ -186,6 +207,12 @@ _REASON = {
 }
 
 
+def ended_turn(how: str, reason: str) -> str:
+    """How a turn ended, and why."""
+    said, why = "was cut off" if reason == "session" else _HOW[how], _REASON.get(reason, reason)
+    return f"{said}: {why}" if why else said
+
+
 def _committed(event: e.TurnCommitted, state: SessionState) -> Line:
     delay = f"{_ms(event.delay)} after the last word" if event.delay else ""
     turn = state.turns.get(event.turn)
@@ -194,9 +221,7 @@ def _committed(event: e.TurnCommitted, state: SessionState) -> Line:
 
 
 def _turn_ended(event: e.TurnEnded, state: SessionState) -> Line:
-    reason = _REASON.get(event.reason, event.reason)
-    how = "was cut off" if event.reason == "session" else _HOW[event.how]
-    text = f"turn {event.turn} {how}" + (f": {reason}" if reason else "")
+    text = f"turn {event.turn} {ended_turn(event.how, event.reason)}"
     heard = f"the user heard {_quoted(event.heard)}" if event.heard and event.how != "played" else ""
     trouble = event.how in ("failed", "expired") and event.reason != "session"
     return Line("gateway", text, heard, "trouble" if trouble else "system")
@@ -334,6 +359,11 @@ def floor(state: SessionState) -> str:
     return _FLOOR[state.floor]
 
 
+def ended(reason: str) -> str:
+    """Why a session ended, in two or three words."""
+    return _ENDED.get(reason, reason)
+
+
 def people(state: SessionState) -> str:
     """Who takes or took part."""
     return ", ".join(
@@ -345,7 +375,7 @@ def people(state: SessionState) -> str:
 def users(turn: Turn) -> str:
     """What its users said and typed so far; of a turn of the agent's own, why it speaks."""
     if turn.own and turn.commit is not None:
-        return f"({turn.commit.why})"
+        return f"({_WHY[turn.commit.why]})"
     partial = " ".join(f"{text} …" for text in turn.partials.values())
     return " ".join(part for part in (turn.text, partial) if part)
 
@@ -353,7 +383,7 @@ def users(turn: Turn) -> str:
 def how(turn: Turn) -> str:
     """How it ended, or what has come of it so far."""
     if turn.end is not None:
-        return turn.end.how if not turn.end.reason else f"{turn.end.how} ({turn.end.reason})"
+        return ended_turn(turn.end.how, turn.end.reason)
     if turn.started_at is not None:
         return "the agent speaks"
     return "committed" if turn.commit is not None else "listening"

@@ -9,8 +9,9 @@ import pytest
 from schemas.codec import event_from_json
 from schemas.events import Event
 from schemas.session.chat import messages
-from schemas.session.fold import SessionState, fold, view
+from schemas.session.fold import SessionState, fold
 from schemas.session.promises import violations
+from schemas.session.snapshot import view
 from schemas.session.waterfall import waterfall
 from tests.golden.scenarios import FOLDER, SOUND, broken
 

@@ -203,7 +203,7 @@ def test_the_benchmarks_are_listed() -> None:
     assert code == console.DONE
     assert set(json.loads(out)) == {
         "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
-        "scale-stt",
+        "scale-stt", "reading",
     }  # fmt: skip
 
 

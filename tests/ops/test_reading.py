@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from ops import cli, reading
 from ops.stack.embedded.valkey import Valkey
-from schemas.bus import Bus, Publication
+from schemas.bus import Bus, Publication, SessionInfo
 from schemas.codec import EVENT_TYPES, event_from_json
 from schemas.errors import AntiphonError
 from schemas.events import ClipReady, Event, SessionEnded, TurnEnded, UtteranceCaptured
@@ -24,7 +24,7 @@ from schemas.log import MemoryBus, RedisBus
 from schemas.session.chat import messages
 from schemas.session.fold import fold_all
 from schemas.session.waterfall import PARTS, Waterfall
-from schemas.session.words import _LINES
+from schemas.session.words import _LINES, is_bookkeeping
 from tests.archive import Archive
 from tests.golden import scenarios
 
@@ -67,12 +67,28 @@ async def test_a_session_is_told_in_words() -> None:
 
 @pytest.mark.parametrize("scenario", scenarios.SOUND, ids=lambda scenario: scenario.__name__)
 async def test_every_session_can_be_told(scenario) -> None:  # type: ignore[no-untyped-def]
-    """Each golden session, event by event, without a gap."""
-    out = screen()
+    """Each golden session, event by event, each once and in order of time; without --all what is but bookkeeping is counted."""
+    out, short = screen(), screen()
     log = scenario()
-    await reading.show(Archive(log), "s1", out=out)
-    numbers = [line[:5].strip() for line in text_of(out).splitlines() if line[:5].strip().isdigit()]
-    assert numbers == [str(event.seq) for event in log]
+    await reading.show(Archive(log), "s1", everything=True, out=out)
+    told = re.findall(r"^ *(\d+) +(-?\d+\.\d\d) s", text_of(out), re.MULTILINE)
+    assert sorted(int(seq) for seq, _ in told) == [event.seq for event in log]
+    times = [float(since) for _, since in told]
+    assert times == sorted(times)
+    await reading.show(Archive(log), "s1", out=short)
+    shown = re.findall(r"^ *\d+ +-?\d+\.\d\d s", text_of(short), re.MULTILINE)
+    left_out = len(log) - len(shown)
+    assert 0 < left_out == sum(map(is_bookkeeping, log))
+    assert f"{left_out} event" in text_of(short)
+
+
+async def test_the_last_lines_of_a_session() -> None:
+    """`-n 2` shows the last two of what would be shown."""
+    whole, short = screen(), screen()
+    await reading.show(Archive(scenarios.plain()), "s1", out=whole)
+    await reading.show(Archive(scenarios.plain()), "s1", last=2, out=short)
+    row = re.compile(r"^ *\d+ +\d+\.\d\d s.*$", re.MULTILINE)
+    assert row.findall(text_of(short)) == row.findall(text_of(whole))[-2:]
 
 
 async def test_the_bars_show_waiting_apart_from_work() -> None:
@@ -112,12 +128,13 @@ def test_the_milliseconds_shown_add_up() -> None:
 
 
 async def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """--json is one object: every event as it stands in the log, every waterfall with parts that sum."""
+    """--json is a line for each event, as it stands in the log; with the end of a turn its waterfall, with parts that sum."""
     log = scenarios.plain()
     await reading.show(Archive(log), "s1", json=True)
-    value = json.loads(capsys.readouterr().out)
-    assert [event_from_json(event) for event in value["events"]] == log
-    (shape,) = value["waterfalls"]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line.pop("version") for line in lines} == {1}
+    (shape,) = (line.pop("waterfall") for line in lines if "waterfall" in line)
+    assert [event_from_json(line) for line in lines] == log
     assert sum(shape["parts"].values()) == pytest.approx(shape["total"])
     assert await reading.waterfalls(Archive(log), "s1") == [
         shape | {"text": "What's your name?", "heard": "I'm Ada. And you?"}
@@ -161,6 +178,32 @@ async def test_following_a_log_that_loses_its_tail_begins_anew(capsys: pytest.Ca
     assert again > 0
     assert [line["seq"] for line in lines[again:]] == [event.seq for event in log]
     assert sum("waterfall" in line for line in lines[again:]) == 1
+
+
+async def test_following_begins_with_the_last_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """`-f -n 2`: the last two of what was there, then each as it comes, in words and as JSON."""
+    log = scenarios.plain()
+
+    class Live(Archive):
+        """Five events are there at first, all of them from the second look on."""
+
+        looks = 0
+
+        async def info(self, session: str) -> SessionInfo | None:
+            return await Archive(log[:5]).info(session)
+
+        async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+            self.looks += 1
+            there = 5 if self.looks == 1 else len(log)
+            return [event for event in await super().read(session, after, count) if event.seq <= there]
+
+    await reading.show(Live(log), "s1", follow=True, last=2, json=True)
+    assert [json.loads(line)["seq"] for line in capsys.readouterr().out.splitlines()] == list(range(4, len(log) + 1))
+    out = screen()
+    await reading.show(Live(log), "s1", follow=True, last=2, everything=True, out=out)
+    told = [int(seq) for seq in re.findall(r"^ *(\d+) +\d+\.\d\d s", text_of(out), re.MULTILINE)]
+    assert len(told) == len(log) - 3
+    assert told[2:] == list(range(6, len(log) + 1))
 
 
 # ── state ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -348,7 +391,7 @@ def test_a_stopped_stack_can_still_be_read(stopped_stack: Path) -> None:
     listed = run.invoke(cli.app, ["sessions", "--json"])
     assert [row["session"] for row in json.loads(listed.output)["sessions"]] == ["open-one", "over"]
     told = run.invoke(cli.app, ["show", "over", "--json"])
-    assert json.loads(told.output)["ended"] == "hang_up"
+    assert json.loads(told.output.splitlines()[-1])["reason"] == "hang_up"
     at = run.invoke(cli.app, ["state", "over", "--at", "6", "--json"])
     assert json.loads(at.output)["seq"] == 6
     written = run.invoke(cli.app, ["export", "over", "x.zip", "--json"])
@@ -356,12 +399,32 @@ def test_a_stopped_stack_can_still_be_read(stopped_stack: Path) -> None:
     assert (stopped_stack / "x.zip").is_file()
 
 
+def test_a_session_is_named_by_its_beginning_or_last(stopped_stack: Path) -> None:
+    """The beginning of an id that no other has, and `last`, for every command that reads one."""
+    for command in ("show", "state"):
+        for given, meant in (("ov", "hang_up"), ("over", "hang_up"), ("last", "hang_up"), ("open", None)):
+            result = CliRunner().invoke(cli.app, [command, given, "--json"])
+            assert result.exit_code == 0, result.output
+            told = json.loads(result.output.splitlines()[-1])
+            assert (told["reason"] if command == "show" and meant else told.get("ended")) == meant
+    assert CliRunner().invoke(cli.app, ["export", "ov"]).exit_code == 0
+    assert (stopped_stack / "over.zip").is_file()
+    for given, says in (
+        ("o", "2 sessions begin with o: over, open-one; type more"),
+        ("opn-one", "did you mean open-one?"),
+        ("\x1b[2J", 'no session "\\x1b[2J"'),
+    ):
+        result = CliRunner().invoke(cli.app, ["show", given])
+        assert (result.exit_code, "\x1b" in result.stderr) == (2, False)
+        assert says in result.stderr
+
+
 def test_an_unknown_session_is_one_sentence_and_exit_code_2(stopped_stack: Path) -> None:
     """Whoever mistypes an id is told where to look."""
     for command in (["show", "nope"], ["state", "nope"], ["export", "nope", "x.zip"]):
         result = CliRunner().invoke(cli.app, command)
         assert result.exit_code == 2
-        assert result.stderr.startswith('antiphon: no session "nope"; `')
+        assert result.stderr.startswith('antiphon: no session "nope"; ')
         assert result.stderr.endswith("antiphon sessions` lists those there are\n")
     assert not (stopped_stack / "x.zip").exists()
 

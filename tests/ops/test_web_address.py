@@ -16,7 +16,7 @@ from api import built
 from ops import console
 from ops.commands.open import open_session
 from ops.demo import conversation
-from ops.reading import Page, page_of
+from ops.reading.page import Page, page_of
 from ops.stack.api import ApiProcess, session_url
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.here import running

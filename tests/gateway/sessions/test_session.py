@@ -26,7 +26,8 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.log import MemoryBus
-from schemas.session.fold import FOLD_VERSION, fold_all, load
+from schemas.session.fold import FOLD_VERSION, fold_all
+from schemas.session.snapshot import load
 from tests.gateway.pools import Pools
 from tests.gateway.rig import FRAME, Rig, rig, silence, speak
 from workers.testing import LoopClock, ManualClock, virtually

@@ -6,7 +6,8 @@ from schemas.bus import Publication, Snapshot
 from schemas.events import Cause, Event, ReplySentence, SpeechStarted
 from schemas.log import MemoryBus
 from schemas.session.cache import Folds, folded
-from schemas.session.fold import FOLD_VERSION, dump, fold_all
+from schemas.session.fold import FOLD_VERSION, fold_all
+from schemas.session.snapshot import dump
 from tests.golden import scenarios
 
 

@@ -22,7 +22,8 @@ from schemas.events import (
     TranscriptPartial,
 )
 from schemas.session.chat import messages, said
-from schemas.session.fold import _STATE, FOLD_VERSION, SessionState, dump, fold, fold_all, load, view
+from schemas.session.fold import FOLD_VERSION, SessionState, fold, fold_all
+from schemas.session.snapshot import _STATE, dump, load, view
 from tests.golden import scenarios
 from tests.golden.scenarios import SOUND, Log
 from tests.schemas.strategies import events

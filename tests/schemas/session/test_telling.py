@@ -46,7 +46,7 @@ async def test_a_session_in_words() -> None:
     last = steps[-1].state
     assert (people(last), floor(last)) == ("Caller (gone)", "nobody's")
     assert next((users(turn), how(turn)) for turn in last.turns.values()) == (
-        "Tell me a story.", "interrupted (barge_in)",
+        "Tell me a story.", "was interrupted: the user spoke",
     )  # fmt: skip
     assert totals(last).startswith("2 turns, 1 interrupted · ")
     assert totals(last).endswith(" · ended")

@@ -30,7 +30,7 @@ async def page_of(session: str | None) -> AsyncIterator[Page]:
     sentence if no log has it, or if the API can't be started."""
     async with find_log(session) as found:
         if found.api_url:
-            yield Page(_address(found.api_url, session), ours=False)
+            yield Page(_address(found.api_url, found.session), ours=False)
             return
         settings = load()
         api = ApiProcess(settings, wanted_port(settings.api_port))
@@ -40,7 +40,7 @@ async def page_of(session: str | None) -> AsyncIterator[Page]:
                 await keeper.start([api.command({"REDIS_URL": found.url})])
             except Failed as error:
                 console.fail(str(error))
-            yield Page(_address(api.url, session), ours=True)
+            yield Page(_address(api.url, found.session), ours=True)
         finally:
             await keeper.stop()
 
@@ -58,5 +58,5 @@ async def until_told() -> None:
             loop.remove_signal_handler(sent)
 
 
-def _address(api_url: str, session: str | None) -> str:
+def _address(api_url: str, session: str) -> str:
     return session_url(api_url, session) if session else f"{api_url}/sessions"

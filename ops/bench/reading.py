@@ -1,0 +1,67 @@
+"""`antiphon bench reading`: what a command that reads costs, from the shell's call to its last line.
+
+A real log holds `sessions` calls that have ended, of eight turns each. Each command is run `runs` times as a process of its own;
+its figure is the median of the CPU seconds (user and system) that the kernel counted for it.
+"""
+
+import asyncio
+import os
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ops.bench import machine
+from ops.bench._turns import talk
+from ops.stack.embedded.valkey import Valkey
+from ops.stack.supervisor import ANTIPHON
+from schemas.config.settings import Settings
+from schemas.errors import AntiphonError
+from schemas.log import connected
+
+_TURNS, _RUNS = 8, 10
+_COMMANDS = {
+    "help": ["--help"],
+    "sessions": ["sessions"],
+    "show": ["show", "last"],
+    "state": ["state", "last"],
+    "export": ["export", "last", "out.zip"],
+    "stats": ["stats"],
+    "top": ["top", "--once"],
+}
+
+
+class DidNotRead(AntiphonError):
+    """A command failed: nothing was measured."""
+
+
+async def bench(sessions: int = 50, **_: Any) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
+        async with Valkey(Path(folder) / "valkey", appendfsync="everysec") as server:
+            async with connected(Settings(_env_file=None, redis_url=server.url)) as bus:
+                for number in range(sessions):
+                    await talk(bus, f"call-{number}", _TURNS)
+            environment = {**os.environ, "REDIS_URL": server.url}
+            spent: dict[str, list[float]] = {name: [] for name in _COMMANDS}
+            for _run in range(_RUNS):  # one after the other, so that a busy moment of the machine falls on all
+                for name, arguments in _COMMANDS.items():
+                    spent[name].append(await asyncio.to_thread(_cpu, [*ANTIPHON, *arguments], environment, folder))
+    figures = {f"{name}_cpu_s": round(statistics.median(took), 3) for name, took in spent.items()}
+    return figures | {"sessions": sessions, "turns": _TURNS, "runs": _RUNS, **machine()}
+
+
+def _cpu(command: list[str], environment: dict[str, str], folder: str) -> float:
+    """Seconds, its children's included. DidNotRead."""
+    quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    here = os.getcwd()
+    os.chdir(folder)  # posix_spawn has no folder of its own to give
+    try:
+        pid = os.posix_spawn(command[0], command, environment, file_actions=quiet)
+    finally:
+        os.chdir(here)
+    _, status, used = os.wait4(pid, 0)
+    if status != 0:
+        raise DidNotRead(
+            f"`{' '.join(command)}` ended with {os.waitstatus_to_exitcode(status)}; run it by hand to see why"
+        )
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,86 @@
+"""What the commands that read share: how they find their log, and which sessions somebody asks for."""
+
+import gc
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from ops import console
+
+if TYPE_CHECKING:
+    from ops.reading import Sessions
+    from schemas.session.summary import Wanted
+
+T = TypeVar("T")
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def lightly() -> None:
+    """Before anything else is loaded. Loading makes so many objects that the collector spends a tenth of the time on them, and
+    pydantic looks for plug-ins of its own among all that is installed: neither for who only looks."""
+    gc.set_threshold(100_000, 20, 100)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
+def read(given: str | None, work: "Callable[[Sessions, str], Awaitable[T]]") -> T:
+    """With the log that holds the session that is meant, and its id; None: the first log there is, and ""."""
+    from ops.reading import find_log
+
+    async def main() -> T:
+        async with find_log(given) as found:
+            return await work(found.log, found.session)
+
+    return console.run(main)
+
+
+def seconds(text: str) -> float:
+    """`90s`, `15m`, `1h`, `2d`, `800ms`; a number alone is seconds."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)?\s*", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no length of time: expected one such as 30s, 15m, 1h or 2d")
+    return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+def moment(text: str) -> float:
+    """Seconds since 1970: so long ago, or a date and a time."""
+    if "-" not in text:
+        return time.time() - seconds(text)
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: expected 15m, 1h, 2d, or a date such as 2026-03-01T12:00") from None
+
+
+Since = Annotated[
+    float | None,
+    typer.Option(parser=moment, metavar="1h", help="Begun that long ago at most: 15m, 1h, 2d; or since a date."),
+]
+Meant = Annotated[str, typer.Argument(metavar="SESSION", help="A session's id, the beginning of it, or `last`.")]
+Agent = Annotated[str, typer.Option(help="Of this agent.")]
+
+
+def wanted(
+    *,
+    agent: str = "",
+    since: float | None = None,
+    only_open: bool = False,
+    failed: bool = False,
+    slow: float | None = None,
+) -> "Wanted | None":
+    """None: nothing in particular."""
+    from schemas.session.summary import Wanted
+
+    asked = Wanted(
+        state="open" if only_open else None,
+        agent=agent,
+        since=round((since or 0) * 1e6),
+        failed=True if failed else None,
+        slow=slow or 0.0,
+    )
+    return asked if asked != Wanted() else None

@@ -1,0 +1,107 @@
+"""`antiphon top`: queues, workers, gateways and open sessions, as they are now."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ops import console
+from ops.reading import _table
+from ops.reading._json import emit
+from ops.reading._logs import Sessions
+from ops.reading._sessions import sessions_table
+from schemas.bus import GatewaySeen, StageSeen
+from schemas.clock import Micros
+from schemas.session.listing import Row, Rows
+from schemas.session.summary import Wanted
+
+_EVERY = 1.0
+"""Seconds between two looks."""
+_OPEN = Wanted(state="open")
+_LATE = 1.0
+"""Seconds a job may have waited before it is told in red."""
+
+
+async def top(
+    log: Sessions, *, count: int = 20, once: bool = False, json: bool = False, out: Console | None = None
+) -> None:
+    """Show what runs, and go on with it each second until it is cancelled. `once`: only how it is now; `count`: open sessions at
+    most."""
+    out = out or console.out
+    rows = Rows(log)
+    if once or json:
+        while True:
+            seen = await _look(log, rows, count)
+            if json:
+                emit(seen.view())
+            else:
+                _table.show(seen.shown(_table.width(out)), out)
+            if once:
+                return
+            await asyncio.sleep(_EVERY)
+    with Live(console=out, auto_refresh=False, screen=out.is_terminal, vertical_overflow="crop") as live:
+        while True:
+            live.update((await _look(log, rows, count)).shown(out.width), refresh=True)
+            await asyncio.sleep(_EVERY)
+
+
+class _Seen:
+    def __init__(
+        self, stages: Sequence[StageSeen], gateways: Sequence[GatewaySeen], rows: Sequence[Row], more: bool, now: Micros
+    ) -> None:
+        self.stages, self.gateways, self.rows, self.more, self.now = stages, gateways, rows, more, now
+
+    def view(self) -> dict[str, Any]:
+        return {
+            "stages": [asdict(stage) for stage in self.stages],
+            "gateways": [asdict(gateway) for gateway in self.gateways],
+            "sessions": [row.view() for row in self.rows],
+            "more": self.more,
+        }
+
+    def shown(self, width: int) -> Group:
+        sessions = (
+            [sessions_table(self.rows, self.now, width)] if self.rows else [Text("No open session.", style="dim")]
+        )
+        more = [Text("There are more: -n 100", style="dim")] if self.more else []
+        return Group(_queues(self.stages), Text(), _gateways(self.gateways), Text(), *sessions, *more)
+
+
+async def _look(log: Sessions, rows: Rows, count: int) -> _Seen:
+    stages, gateways = await asyncio.gather(log.stages(), log.gateways())
+    found, more = await rows.latest(count, _OPEN)
+    return _Seen(stages, gateways, found, more, await log.now())
+
+
+def _queues(stages: Sequence[StageSeen]) -> Table:
+    made = _table.table("stage", "waiting", "oldest", "in work", "workers", "done")
+    for column in made.columns[1:]:
+        column.justify = "right"
+    for stage in stages:
+        oldest = Text(f"{stage.oldest:.1f} s" if stage.queued else "–", style="red" if stage.oldest >= _LATE else "")
+        workers = Text(str(len(stage.workers))) if stage.workers else Text("none", style="bold red")
+        done = stage.added - stage.queued - stage.running
+        made.add_row(stage.stage.upper(), str(stage.queued), oldest, str(stage.running), workers, f"{done:,}")
+    return made
+
+
+def _gateways(gateways: Sequence[GatewaySeen]) -> Table | Text:
+    if not gateways:
+        return Text("No gateway tells of itself.", style="bold red")
+    made = _table.table("gateway", "sessions", "places", "rooms", "")
+    for column in made.columns[1:3]:
+        column.justify = "right"
+    for one in gateways:
+        made.add_row(
+            Text(one.name),
+            str(one.sessions),
+            str(one.places),
+            Text(", ".join(one.transports)),
+            "draining" if one.draining else "",
+        )
+    return made

@@ -1,0 +1,96 @@
+"""Many calls in figures: how long answers took, part by part, and what went wrong how often."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.clock import Micros
+from schemas.session.listing import Row
+from schemas.session.summary import Answer
+from schemas.session.waterfall import PARTS
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Seconds: half of them took less than `p50`, one of twenty more than `p95`."""
+
+    p50: float
+    p95: float
+
+    def view(self) -> dict[str, float]:
+        return {"p50_ms": round(self.p50 * 1e3, 1), "p95_ms": round(self.p95 * 1e3, 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`answered`: turns somebody waited for and heard; `wrong`: calls in which something went wrong; `total`, `parts`: of what
+    was answered, None and nothing where nothing was."""
+
+    calls: int
+    wrong: int
+    turns: int
+    answered: int
+    interrupted: int
+    failed: int
+    cut_off: int
+    troubles: int
+    total: Spread | None
+    parts: Mapping[str, Spread]
+
+    def view(self) -> dict[str, Any]:
+        """As JSON values."""
+        counts = ("calls", "wrong", "turns", "answered", "interrupted", "failed", "cut_off", "troubles")
+        return {name: getattr(self, name) for name in counts} | {
+            "total": self.total.view() if self.total is not None else None,
+            "parts": {part: spread.view() for part, spread in self.parts.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """`at`: µs, when it begins; `spread`: of the answers in it, None where there are none."""
+
+    at: Micros
+    spread: Spread | None
+
+
+def spread(seconds: Sequence[float]) -> Spread | None:
+    """With linear interpolation, as everywhere here; None of nothing."""
+    if not seconds:
+        return None
+    if len(seconds) == 1:
+        return Spread(seconds[0], seconds[0])
+    cuts = statistics.quantiles(seconds, n=20, method="inclusive")
+    return Spread(cuts[9], cuts[18])
+
+
+def figures(rows: Iterable[Row]) -> Figures:
+    rows = list(rows)
+    answers = [answer for row in rows for answer in row.answers]
+    parts = zip(*(answer.parts for answer in answers), strict=True)
+    spreads = {part: spread(seconds) for part, seconds in zip(PARTS, parts, strict=False)}
+    return Figures(
+        calls=len(rows),
+        wrong=sum(row.told.wrong for row in rows),
+        turns=sum(row.told.turns for row in rows),
+        answered=len(answers),
+        interrupted=sum(row.told.interrupted for row in rows),
+        failed=sum(row.told.failed for row in rows),
+        cut_off=sum(row.told.cut_off for row in rows),
+        troubles=sum(row.told.troubles for row in rows),
+        total=spread([answer.total for answer in answers]),
+        parts={part: found for part, found in spreads.items() if found is not None},
+    )
+
+
+def over_time(answers: Sequence[Answer], intervals: int) -> list[Interval]:
+    """From the first answer to the last, in so many equal intervals; none of nothing."""
+    if not answers:
+        return []
+    first, last = min(one.at for one in answers), max(one.at for one in answers)
+    width = max(1, (last - first) // intervals + 1)
+    held: list[list[float]] = [[] for _ in range(intervals)]
+    for one in answers:
+        held[(one.at - first) // width].append(one.total)
+    return [Interval(Micros(first + place * width), spread(seconds)) for place, seconds in enumerate(held)]

@@ -1,0 +1,258 @@
+"""Many sessions at a glance: `antiphon sessions`, `stats`, `top`; and what a command that reads does not load."""
+
+import asyncio
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from ops import cli, console, reading
+from ops.bench._turns import Talk, talk
+from ops.stack.embedded.valkey import Valkey
+from schemas.bus import Bus, GatewaySeen
+from schemas.config.settings import Settings
+from schemas.log import MemoryBus, connected
+from schemas.session.summary import Wanted
+from tests.archive import Archive
+from tests.golden import scenarios
+from tests.ops.test_terminal import EVIL, harmless, hostile
+
+
+def screen(width: int = 120, *, terminal: bool = True) -> Console:
+    return console.terminal(file=io.StringIO(), width=width, force_terminal=terminal, no_color=True)
+
+
+def text_of(out: Console) -> str:
+    assert isinstance(out.file, io.StringIO)
+    return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", out.file.getvalue())
+
+
+@pytest.fixture
+async def log(valkey: Valkey) -> AsyncIterator[Bus]:
+    """Two calls that are over, one that goes on."""
+    async with connected(Settings(_env_file=None, redis_url=valkey.url)) as bus:
+        await talk(bus, "first", 2)
+        await talk(bus, "second", 1)
+        one = Talk(bus, "third")
+        await one.open()
+        await one.turn()
+        yield bus
+
+
+# ── sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_line_says_who_how_long_how_fast_and_how_it_ended(log: Bus) -> None:
+    """The open one first, then those that ended; each line with figures of its own."""
+    out = screen()
+    await reading.sessions(log, out=out)
+    head, *lines = text_of(out).splitlines()
+    assert head.split() == [
+        "session",
+        "agent",
+        "caller",
+        "started",
+        "length",
+        "turns",
+        "p50",
+        "ms",
+        "worst",
+        "ms",
+        "ended",
+    ]
+    assert [line.split()[0] for line in lines] == ["third", "second", "first"]
+    assert re.search(r"first +default +Ann Caller +\d\d:\d\d:\d\d +0:00 +2 +\d+ +\d+ +hung up", lines[2])
+    assert lines[0].rstrip().endswith("waiting")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_lines_fit_the_terminal_and_ids_stay_whole(width: int, log: Bus) -> None:
+    """Whatever the width: one line a session, its id to be copied; in a pipe nothing is cut."""
+    name = "ws-0123456789abcdef"
+    await talk(log, name, 1)
+    out, pipe = screen(width), screen(width, terminal=False)
+    await reading.sessions(log, out=out)
+    lines = text_of(out).splitlines()
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= width
+    assert name in text_of(out)
+    await reading.sessions(log, out=pipe)
+    assert "…" not in text_of(pipe)
+    assert "Ann Caller" in text_of(pipe)
+
+
+async def test_sessions_that_are_wanted(log: Bus) -> None:
+    """With filters only those; where there are none, that is said; where there are more, how to see them."""
+    out = screen()
+    await reading.sessions(log, wanted=Wanted(state="open"), out=out)
+    assert re.findall(r"^\w+", text_of(out), re.MULTILINE) == ["session", "third"]
+    nothing, fewer = screen(), screen()
+    await reading.sessions(log, wanted=Wanted(agent="nobody"), out=nothing)
+    assert text_of(nothing) == "No such session.\n"
+    await reading.sessions(log, count=1, out=fewer)
+    assert "There are more" in text_of(fewer)
+
+
+def test_filters_at_the_command_line(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--agent, --open, --since, --slow, --failed, -n: as they are typed, and what is wrong with one in a sentence."""
+
+    async def write() -> None:
+        async with connected(Settings(_env_file=None, redis_url=valkey.url)) as bus:
+            await talk(bus, "over", 1)
+            await Talk(bus, "on").open()
+
+    asyncio.run(write())
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+
+    def found(*options: str) -> list[str]:
+        result = CliRunner().invoke(cli.app, ["sessions", "--json", *options])
+        assert result.exit_code == 0, result.output
+        told = json.loads(result.output)
+        assert told["version"] == 1
+        return [row["session"] for row in told["sessions"]]
+
+    assert found() == ["on", "over"]
+    assert found("-n", "1") == ["on"]
+    assert found("--open") == ["on"]
+    assert found("--since", "1h", "--agent", "default", "--slow", "1ms") == ["over"]
+    assert found("--since", "2999-01-01") == []
+    assert found("--failed") == []
+    for option, value in (("--since", "yesterday"), ("--since", "3-x"), ("--slow", "1 parsec")):
+        result = CliRunner().invoke(cli.app, ["sessions", option, value])
+        assert result.exit_code == 2
+        assert value in result.stderr
+        assert "expected" in result.stderr
+
+
+async def test_watching_shows_what_comes(log: Bus) -> None:
+    """A session that begins while the list is watched appears in it."""
+    out = screen()
+    watching = asyncio.create_task(reading.sessions(log, watch=True, out=out))
+    async with asyncio.timeout(30):
+        while "third" not in text_of(out):
+            await asyncio.sleep(0.01)
+        await Talk(log, "fourth").open()
+        while "fourth" not in text_of(out):
+            await asyncio.sleep(0.01)
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+
+
+# ── stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_figures_of_all_calls(log: Bus, capsys: pytest.CaptureFixture[str]) -> None:
+    """Counts, every part with p50 and p95, all together, and how it went over time; the same as JSON."""
+    out = screen(80)
+    await reading.stats(log, out=out)
+    said = text_of(out)
+    assert "3 calls · 4 turns · 4 answered · 0 interrupted · 0 failed · 0 cut off" in said
+    names = [line.split()[0] for line in said.splitlines() if re.search(r"\d ms +[\d,]+ ms", line)]
+    assert names == ["pause", "STT", "LLM", "TTS", "commit", "playout", "all"]
+    assert re.search(r"p50 from \S+ to \S+, \d+ ms to \d+ ms\n[▁▂▃▄▅▆▇█ ]+\n", said)
+    assert max(map(len, said.splitlines())) <= 80
+    await reading.stats(log, json=True)
+    value = json.loads(capsys.readouterr().out)
+    assert (value["version"], value["all"]["calls"], value["by"]) == (1, 3, None)
+    assert value["all"]["parts"]["soft_end"]["p50_ms"] == pytest.approx(200, abs=1)
+
+
+async def test_figures_apart_by_agent(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each agent by itself; nothing where there are no calls."""
+    other = [
+        event.model_copy(update={"agent": event.agent.model_copy(update={"name": "desk"})})
+        if event.type == "session.started"
+        else event
+        for event in scenarios.barge_in()
+    ]
+    log, out, nothing = Archive(scenarios.plain(), other), screen(), screen()
+    await reading.stats(log, by="agent", out=out)
+    agents = re.findall(r"^agent (.+?) *$", text_of(out), re.MULTILINE)
+    assert len(agents) == 2
+    assert "desk" in agents
+    await reading.stats(log, by="agent", json=True)
+    value = json.loads(capsys.readouterr().out)
+    assert {row["agent"]: row["interrupted"] for row in value["by"]}["desk"] == 1
+    await reading.stats(log, wanted=Wanted(agent="nobody"), out=nothing)
+    assert "No calls" in text_of(nothing)
+
+
+# ── top ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_runs_now(log: Bus, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each stage with its queue and workers, none of them said in so many words; gateways; open sessions only."""
+    gateway = GatewaySeen("gw-1", "ws://h/ws", "ws://h/ws", 40, 1, draining=True, transports=("websocket",))
+    await log.advertise(gateway, 30)
+    await log.take("stt", 0, "worker-1", 1)
+    out = screen(80)
+    await reading.top(log, once=True, out=out)
+    said = text_of(out)
+    assert re.search(r"^STT +0 +– +0 +1 ", said, re.MULTILINE)
+    assert re.search(r"^LLM +0 +– +0 +none ", said, re.MULTILINE)
+    assert re.search(r"^gw-1 +1 +40 +websocket +draining", said, re.MULTILINE)
+    assert "third" in said
+    assert "second" not in said
+    assert max(map(len, said.splitlines())) <= 80
+    await reading.top(log, once=True, json=True)
+    value = json.loads(capsys.readouterr().out)
+    assert [stage["stage"] for stage in value["stages"]] == ["stt", "llm", "tts"]
+    assert [row["session"] for row in value["sessions"]] == ["third"]
+
+
+async def test_where_nothing_runs() -> None:
+    """No gateway, no session: said, not left out."""
+    out = screen()
+    await reading.top(MemoryBus(), once=True, out=out)
+    assert "No gateway tells of itself." in text_of(out)
+    assert "No open session." in text_of(out)
+
+
+# ── all of them ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_nothing_a_stranger_is_called_reaches_the_terminal_as_a_control() -> None:
+    """Names of callers and agents, in lists, figures and groups."""
+    log = Archive(hostile())
+    named = [
+        event.model_copy(update={"agent": event.agent.model_copy(update={"name": EVIL})})
+        if event.type == "session.started"
+        else event
+        for event in log.logs["s1"]
+    ]
+    log.logs["s1"] = [
+        event.model_copy(update={"name": EVIL}) if event.type == "participant.joined" else event for event in named
+    ]
+    for width in (60, 200):
+        out = console.terminal(file=io.StringIO(), width=width)
+        await reading.sessions(log, out=out)
+        await reading.stats(log, by="agent", out=out)
+        assert isinstance(out.file, io.StringIO)
+        assert harmless(out.file.getvalue())
+        assert "Bob" in out.file.getvalue()
+
+
+@pytest.mark.parametrize("arguments", ["sessions", "show s", "show s --json", "state s", "stats", "top --once"])
+async def test_a_command_that_reads_loads_little(arguments: str, valkey: Valkey, tmp_path: Path) -> None:
+    """Neither numpy nor an HTTP client, nor redis-py, nor the pools: each a tenth of a second and more before the first line."""
+    async with connected(Settings(_env_file=None, redis_url=valkey.url)) as bus:
+        await talk(bus, "s", 1)
+    ask = "import sys\nfrom ops import cli\ntry: cli.app(sys.argv[1:])\nexcept SystemExit as e: print(e.code, *sys.modules)"
+    command = [sys.executable, "-c", ask, *arguments.split()]
+    environment = {"REDIS_URL": valkey.url, "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    done = await asyncio.to_thread(
+        subprocess.run, command, check=True, capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    code, *modules = done.stdout.splitlines()[-1].split()
+    assert code == "0"
+    assert "schemas.events" in modules
+    heavy = {"numpy", "aiohttp", "redis", "httpx2", "fastapi", "soxr", "livekit", "api", "gateway", "workers"}
+    assert not heavy & {*modules}

@@ -1,0 +1,128 @@
+"""Sessions in a line each, and many of them in figures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from schemas.bus import SessionInfo
+from schemas.clock import Micros
+from schemas.events import Event, TurnEnded
+from schemas.session.figures import figures, over_time, spread
+from schemas.session.listing import Kept, Row, Rows
+from schemas.session.summary import Telling, Wanted
+from tests.archive import Archive
+from tests.golden import scenarios
+
+
+class Growing(Archive):
+    """One open session, of which `there` events are there; `reads`: what was asked for."""
+
+    def __init__(self, log: list[Event], there: int) -> None:
+        super().__init__(log)
+        self.log, self.reads = log, list[int]()
+        self.grow(there)
+
+    def grow(self, there: int) -> None:
+        self.logs["s1"] = self.log[:there]
+
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+        self.reads.append(after)
+        return await super().read(session, after, count)
+
+    async def sessions(self, count: int = 100) -> list[SessionInfo]:
+        info = await self.info("s1")
+        assert info is not None
+        return [replace(info, state="open")]
+
+    async def closed(self, count: int = 100) -> list[SessionInfo]:
+        return []
+
+
+async def rows_of(log: Kept, wanted: Wanted | None = None) -> list[Row]:
+    return [row async for row in Rows(log).each(wanted)]
+
+
+async def test_a_row_tells_what_the_whole_log_tells() -> None:
+    """Read again as it grows, only what is new is read, and the row is that of the whole; where the log loses its tail, too."""
+    log = scenarios.barge_in()
+    kept = Growing(log, 8)
+    rows = Rows(kept)
+    for there in (8, 20, len(log) - 1, 5, len(log) - 1):
+        kept.grow(there)
+        kept.reads.clear()
+        ((row,), more) = await rows.latest(5)
+        whole = Telling("s1")
+        for event in log[:there]:
+            whole.add(event)
+        assert (row.told, more) == (whole.summary(), False)
+        assert list(row.answers) == whole.answers
+        assert kept.reads == {8: [0], 20: [7], 5: [len(log) - 2, 0]}.get(there, kept.reads)
+    kept.reads.clear()
+    await rows.latest(5)
+    assert kept.reads == []
+
+
+async def test_only_those_that_are_wanted() -> None:
+    """By agent, by what went wrong, by how slow the worst answer was, by when they began; and how many at most."""
+    log = Archive(scenarios.plain(), scenarios.barge_in(), scenarios.fallback())
+
+    async def found(wanted: Wanted | None = None) -> list[str]:
+        return [row.told.session for row in await rows_of(log, wanted)]
+
+    assert await found() == ["s1", "s2", "s3"]
+    assert await found(Wanted(failed=True)) == ["s3"]
+    assert await found(Wanted(agent="nobody")) == []
+    assert await found(Wanted(state="open")) == []
+    worst = max((row for row in await rows_of(log) if row.told.worst), key=lambda row: row.told.worst or 0)
+    assert await found(Wanted(slow=worst.told.worst or 0)) == [worst.told.session]
+    assert await found(Wanted(since=worst.told.at + 10**9)) == []
+    latest, more = await Rows(log).latest(2)
+    assert ([row.told.session for row in latest], more) == (["s1", "s2"], True)
+
+
+async def test_figures_of_many_calls() -> None:
+    """Counts are sums over the calls; what is answered is spread over all of them, part by part, as numpy counts percentiles."""
+    rows = await rows_of(Archive(*(scenario() for scenario in scenarios.SOUND)))
+    told = figures(rows)
+    answers = [answer for row in rows for answer in row.answers]
+    assert (told.calls, told.answered) == (len(scenarios.SOUND), len(answers))
+    assert told.turns == sum(row.told.turns for row in rows)
+    assert told.interrupted == sum(row.told.interrupted for row in rows) > 0
+    assert told.failed == sum(row.told.failed for row in rows)
+    assert told.total is not None
+    totals = [answer.total for answer in answers]
+    assert (told.total.p50, told.total.p95) == pytest.approx(np.percentile(totals, [50, 95]))
+    assert told.parts["llm"].p95 == pytest.approx(np.percentile([answer.parts[2] for answer in answers], 95))
+    nothing = figures([])
+    assert (nothing.calls, nothing.total, nothing.parts) == (0, None, {})
+
+
+def test_a_turn_that_the_end_of_the_call_cut_off_is_counted() -> None:
+    """It was neither answered nor failed."""
+    log = scenarios.plain()
+    ended = next(event for event in log if isinstance(event, TurnEnded))
+    cut = ended.model_copy(update={"how": "expired", "reason": "session"})
+    telling = Telling("s1")
+    for event in log:
+        telling.add(cut if event is ended else event)
+    told = telling.summary()
+    assert (told.cut_off, told.failed) == (1, 0)
+
+
+async def test_over_time() -> None:
+    """Each answer lies in the one interval in which it was asked for."""
+    (answer,) = (await rows_of(Archive(scenarios.plain())))[0].answers
+    answers = [replace(answer, at=Micros(answer.at + second * 1_000_000), total=1.0 + second) for second in range(4)]
+    intervals = over_time(answers, 4)
+    assert [one.spread.p50 if one.spread else None for one in intervals] == [1.0, 2.0, 3.0, 4.0]
+    gap = over_time([answers[0], answers[3]], 4)
+    assert [one.spread is None for one in gap] == [False, True, True, False]
+    assert over_time([], 4) == []
+
+
+def test_of_one_answer_both_are_itself() -> None:
+    """And of none there is no spread."""
+    found = spread([0.5])
+    assert found is not None
+    assert (found.p50, found.p95, spread([])) == (0.5, 0.5, None)
