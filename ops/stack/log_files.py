@@ -1,7 +1,10 @@
 """Log files of a bounded size: `NAME.log`, which is written to, and `NAME.log.1`, `.2`, … before it, the older the higher."""
 
 import contextlib
+import itertools
+import logging
 import os
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 SIZE = 5_000_000
@@ -13,6 +16,17 @@ OLDER = 4
 def chain(path: Path) -> list[Path]:
     """The file and those before it, the newest first."""
     return [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, OLDER + 1))]
+
+
+def keep_own_words(path: Path) -> None:
+    """What this process logs goes there, too, within the same bounds."""
+    kept = RotatingFileHandler(path, maxBytes=SIZE, backupCount=OLDER)
+    kept.setFormatter(
+        logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
+    )
+    ours = logging.getLogger("antiphon")
+    ours.addHandler(kept)
+    ours.setLevel(logging.INFO)
 
 
 class LogFile:
@@ -54,7 +68,7 @@ class LogFile:
     def _put_aside(self) -> None:
         self.close()
         files = chain(self.path)
-        for newer, older in reversed(list(zip(files, files[1:], strict=False))):
+        for newer, older in reversed(list(itertools.pairwise(files))):
             with contextlib.suppress(FileNotFoundError):
                 newer.replace(older)
         self._size = 0

@@ -40,7 +40,7 @@ _LOADING = 600.0
 @dataclass(frozen=True, slots=True)
 class Command:
     """One process to keep. `environment`: added to ours; `ready`: how it is asked whether it can work; `needs`: names of those it
-    can't work without; `descriptors`: open files of ours that it is to hold, too; `metrics`: the page of its figures, "": none."""
+    can't work without; `descriptors`: open files of ours that it is to hold, too; `metrics`: where its figures are ("": none)."""
 
     name: str
     arguments: Sequence[str]
@@ -226,8 +226,8 @@ class Supervised:
             self.kill()
 
     def row(self) -> dict[str, Any]:
-        """To be shown. `state`: starting (it was never ready), running, or ended: it is about to be started again; `exit`: what its
-        last process ended with."""
+        """To be shown. `state`: starting (it was never ready), running, or ended: it is about to be started again; `exit`: what
+        its last process ended with."""
         return {
             "name": self.command.name,
             "state": "ended" if self.pid is None else "running" if self.is_ready else "starting",
@@ -254,10 +254,9 @@ class Supervisor:
         on_ready: Callable[[Supervised], None] = lambda _: None,
         on_change: Callable[[], None] = lambda: None,
     ):
-        """`on_restart` is told the name of who died; `on_wait`, in a sentence, for whom a long start waits, and why; `on_ready`, who
-        can work, the first time; `on_change`, that `table` is another."""
+        """`on_restart` is told the name of who died; `on_wait`, in a sentence, for whom a long start waits, and why; `on_ready`,
+        who can work, the first time; `on_change`, that `table` is another."""
         self._patience = patience
-        private_folder(logs)
         self._on_ready = on_ready
         self._on_change = on_change
         self._on_wait = on_wait
@@ -277,6 +276,7 @@ class Supervisor:
     async def start(self, commands: Sequence[Command], timeout: float = 60.0) -> None:
         """Start `commands` together and wait until all are ready. Failed: one can't be, and why; `timeout`: seconds one may take
         that says nothing."""
+        private_folder(self._logs)
         self._http = self._http or aiohttp.ClientSession()
         group = [
             Supervised(command, self._logs, self._environment, on_restart=self._on_restart, on_change=self._on_change)
