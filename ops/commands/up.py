@@ -71,6 +71,9 @@ class _Up:
 
     def listen(self) -> None:
         """Not by the loop: whoever presses Ctrl-C while it is busy is answered at once, too."""
+        logging.getLogger("antiphon").addHandler(
+            logging.NullHandler()
+        )  # else warnings are printed twice until there is a file
         for sent in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sent, self._told_to_end)
 

@@ -60,6 +60,12 @@ def told_in(folder: Path) -> dict[str, Any] | None:
     return told if alive else None
 
 
+def stack_in(data: Path) -> dict[str, Any] | None:
+    """What runs from a data folder, whatever it is at: that of `antiphon up`, else the latest started (a demo, say)."""
+    found = [told for state in data.glob(f"*/{_STATE}") if (told := told_in(state.parent)) is not None]
+    return max(found, key=lambda told: (told["folder"].endswith("/up"), told["started"]), default=None)
+
+
 def running(folder: Path | None = None) -> dict[str, Any] | None:
     """The endpoints of a stack that runs on this machine from our data folder, the latest started first; None if none. Its URLs
     with their passwords: not to be shown."""
@@ -84,7 +90,8 @@ def _born(pid: int) -> float | None:
     import psutil
 
     try:
-        return float(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
     except psutil.Error:
         return None
 

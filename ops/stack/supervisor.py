@@ -237,7 +237,7 @@ class Supervised:
             "exit": self._code,
             "health": self.command.ready if isinstance(self.command.ready, str) else "",
             "metrics": self.command.metrics,
-            "log": str(self.log_file),
+            "log": str(self.log_file.absolute()),
         }
 
 
