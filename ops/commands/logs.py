@@ -1,5 +1,6 @@
 """`antiphon logs`: what the processes of `antiphon up` have said, and say."""
 
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,22 +45,21 @@ def logs(
         if not any(name == one or name.startswith(f"{one}-") for name in there):
             console.fail(f"no process {one!r} here; there is {', '.join(there)}", console.USAGE)
     show = _Printer(max(map(len, chosen)), alone=len(chosen) == 1, json=json)
-    followed = Followed(where, None if not processes else chosen)  # from here on, so that nothing is missed in between
-    for line in last_lines(where, chosen, None if lines == "all" else int(lines), followed.beginnings):
-        show(line)
-    if not follow:
-        return
-    try:
-        running = True
-        while running:
-            running = told_in(folder) is not None
-            for line in followed.new_lines():
-                show(line)
-            if running:
-                followed.wait()
-    except KeyboardInterrupt:
-        return
-    console.err.print("nothing runs here any more", style="dim")
+    with closing(
+        Followed(where, chosen if processes else None)
+    ) as followed:  # from here on: nothing is missed in between
+        for line in last_lines(where, chosen, None if lines == "all" else int(lines), followed.beginnings):
+            show(line)
+        with suppress(KeyboardInterrupt):
+            running = follow
+            while running:
+                running = told_in(folder) is not None
+                for line in followed.new_lines():
+                    show(line)
+                if running:
+                    followed.wait()
+                else:
+                    console.err.print("nothing runs here any more", style="dim")
 
 
 class _Printer:

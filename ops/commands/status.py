@@ -9,6 +9,9 @@ import typer
 from ops import console
 from ops.commands._options import Json
 
+_STARTS = 60.0
+"""Seconds within which a process that doesn't answer is taken for one that is being loaded, as after its restart."""
+
 
 def status(json: Json = False) -> None:
     """Show what runs on this machine, process by process.
@@ -41,14 +44,15 @@ def _looked_at(row: dict[str, Any]) -> dict[str, Any]:
     """`state` as it is now: ready, running (it has no health page), not ready, starting, ended; `because`: why it isn't."""
     from ops.stack.condition import ask
 
-    state, because = row["state"], ""
+    state, because, uptime = row["state"], "", time.time() - row["began"] if row["pid"] else 0.0
     if state == "ended":
         because = f"ended with {row['exit']}; it is being started again"
     elif row["health"]:
         seen = ask(row["health"])
-        state = "ready" if seen.ready else "starting" if state == "starting" else "not ready"
+        starts = state == "starting" or (not seen.answered and uptime < _STARTS)
+        state = "ready" if seen.ready else "starting" if starts else "not ready"
         because = seen.because
-    return row | {"state": state, "because": because, "uptime": time.time() - row["began"] if row["pid"] else 0.0}
+    return row | {"state": state, "because": because, "uptime": uptime}
 
 
 def _show(told: dict[str, Any], rows: list[dict[str, Any]]) -> None:

@@ -12,11 +12,13 @@ _WITHIN = 2.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """`because`: what keeps it, in its own words ("": it doesn't say); `starting`: only that getting ready takes its time."""
+    """`because`: what keeps it, in its own words ("": it doesn't say); `starting`: only that getting ready takes its time;
+    `answered`: it said so itself."""
 
     ready: bool
     because: str = ""
     starting: bool = True
+    answered: bool = True
 
 
 def heard(status: int, body: bytes) -> Look:
@@ -40,6 +42,8 @@ def ask(url: str) -> Look:
         answer = line.getresponse()
         return heard(answer.status, answer.read())
     except (OSError, http.client.HTTPException) as error:
-        return Look(False, f"it doesn't answer ({getattr(error, 'strerror', None) or type(error).__name__})", False)
+        return Look(
+            False, f"it doesn't answer ({getattr(error, 'strerror', None) or type(error).__name__})", answered=False
+        )
     finally:
         line.close()

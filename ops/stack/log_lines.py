@@ -178,3 +178,7 @@ class Followed:
 
     def wait(self) -> None:
         time.sleep(_POLL)
+
+    def close(self) -> None:
+        for log in self._logs.values():
+            log.file.close()
