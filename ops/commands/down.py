@@ -24,7 +24,7 @@ def down(
 
     Example: antiphon down
     """
-    from ops.stack.here import data_folder, told_in
+    from ops.stack.here import data_folder, is_alive, told_in
 
     folder = data_folder() / "up"
     told = told_in(folder)
@@ -43,7 +43,7 @@ def down(
     except PermissionError:
         console.fail(f"pid {pid} is another user's, who started it; nothing was stopped")
     end = time.monotonic() + _WITHIN
-    while (still := told_in(folder)) is not None and still["pid"] == pid:
+    while is_alive(told):
         if time.monotonic() > end:
             console.fail(
                 f"it has not stopped within {_WITHIN:.0f} s (pid {pid}); {console.me()} down --kill ends it at once"

@@ -54,10 +54,14 @@ def told_in(folder: Path) -> dict[str, Any] | None:
     """What the stack that runs in `folder` tells of itself, whatever it is at; None: there is none, or it was killed."""
     try:
         told: dict[str, Any] = json.loads((folder / _STATE).read_text())
-        alive = _born(int(told["pid"])) == told["born"]
+        return told if is_alive(told) else None
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return told if alive else None
+
+
+def is_alive(told: dict[str, Any]) -> bool:
+    """Whether the process that told this is there still, and no other of its number."""
+    return _born(int(told["pid"])) == told["born"]
 
 
 def stack_in(data: Path) -> dict[str, Any] | None:
