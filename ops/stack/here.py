@@ -61,7 +61,7 @@ def told_in(folder: Path) -> dict[str, Any] | None:
 
 def is_alive(told: dict[str, Any]) -> bool:
     """Whether the process that told this is there still, and no other of its number."""
-    return _born(int(told["pid"])) == told["born"]
+    return _born(int(told["pid"])) == float(told["born"])
 
 
 def stack_in(data: Path) -> dict[str, Any] | None:
