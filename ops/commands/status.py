@@ -51,7 +51,7 @@ def _looked_at(row: dict[str, Any]) -> dict[str, Any]:
         seen = ask(row["health"])
         starts = state == "starting" or (not seen.answered and uptime < _STARTS)
         state = "ready" if seen.ready else "starting" if starts else "not ready"
-        because = seen.because
+        because = "" if starts and not seen.answered else seen.because
     return row | {"state": state, "because": because, "uptime": uptime}
 
 
@@ -60,7 +60,7 @@ def _show(told: dict[str, Any], rows: list[dict[str, Any]]) -> None:
 
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(told["started"]))
     console.out.print(f"{told['state']} since {since}, pid {told['pid']}, in {told['folder']}", soft_wrap=True)
-    if "api_url" in told:
+    if "api_url" in told and told["state"] == "running":
         console.out.print(f"open {told['api_url']}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("process", "state", "pid", "up", "restarts", "metrics"):

@@ -110,6 +110,9 @@ class _Up:
         if self.told == 1:
             log.info("stopping")
             self.say("Stopping … (Ctrl-C again kills)" if self._ready is None else "Stopping …")
+        elif self.told == 2:
+            log.info("killing")
+            self.say("Killing what is left …")
         if self._running is None:
             raise typer.Exit(130)
         self._loop.call_soon_threadsafe(self._end)
