@@ -86,12 +86,11 @@ async def test_a_stack_in_the_background(tmp_path: Path) -> None:
             async with http.get(rows[name]["metrics"]) as answer:
                 assert "# TYPE" in await answer.text()
     following = asyncio.create_task(antiphon("logs", "-f", "-n", "all"))
-    os.kill(rows["gateway-1"]["pid"], signal.SIGKILL)
-    while (gateway := {row["name"]: row for row in (await status())[1]["processes"]}["gateway-1"])["state"] != "ready":
-        assert gateway["state"] in ("ended", "starting")
-        await asyncio.sleep(0.1)
-    assert (gateway["restarts"], gateway["exit"], gateway["pid"] == rows["gateway-1"]["pid"]) == (1, -9, False)
-    pids = [told["pid"], gateway["pid"], rows["api"]["pid"], rows["valkey"]["pid"]]
+    os.kill(rows["valkey"]["pid"], signal.SIGKILL)
+    while (log := {row["name"]: row for row in (await status())[1]["processes"]}["valkey"])["restarts"] == 0:
+        await asyncio.sleep(0.05)
+    assert (log["state"], log["exit"], log["pid"] == rows["valkey"]["pid"]) == ("running", -9, False)
+    pids = [told["pid"], log["pid"], rows["api"]["pid"], rows["gateway-1"]["pid"]]
 
     code, out, error = await antiphon("down")
     assert (code, out.splitlines()[-1]) == (console.DONE, f"Stopped. The log stays in {tmp_path / 'data' / 'up'}."), (
@@ -102,8 +101,8 @@ async def test_a_stack_in_the_background(tmp_path: Path) -> None:
     assert code == console.DONE, error
     told_by = {line.partition(" | ")[0].strip() for line in out.splitlines()}
     assert told_by == {"valkey", "api", "gateway-1", "up"}
-    assert out.count(f"listening on {told['gateways'][0]}") == 2  # before it was killed, and after
-    assert "gateway-1 died and was started again" in out
+    assert out.count("Valkey is starting") == 2  # before it was killed, and after
+    assert "valkey died and was started again" in out
     code, out, _ = await asyncio.to_thread(invoke, "logs", "gateway", "-n", "1")  # they stay
     assert (code, len(out.splitlines())) == (console.DONE, 1)
 
@@ -112,11 +111,10 @@ async def test_what_can_not_start_in_the_background_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`up --detach` that fails ends with the cause and its exit code, and nothing runs."""
-    (tmp_path / "desk.toml").write_text("voice.speed = 9\n")
-    monkeypatch.setenv("AGENTS", "desk.toml")
+    monkeypatch.setenv("LEASE", "0.2")
     code, out, error = await antiphon("up", "--detach", *FEW)
     assert code == console.USAGE
-    assert error == "antiphon: desk.toml, line 1: voice.speed = 9; expected a number from 0.5 to 2 (left out: 1.0)\n"
+    assert error == "antiphon: LEASE=0.2: expected a number from 1 to 30 (left out: 2.0)\n"
     assert told_in(tmp_path / "data" / "up") is None
     assert "Open" not in out
 
