@@ -44,7 +44,7 @@ def up(
 
     folder = data_folder() / "up"
     ready = in_background(folder / "logs" / "up.log") if detach else None
-    us = _Up(json, ready)
+    us = Up(json, ready)
     us.listen()
     us.say("Starting the log, the models, the gateway and the web app …")
     from ops.stack.stack import Plan
@@ -58,7 +58,7 @@ def up(
         raise typer.Exit(130)
 
 
-class _Up:
+class Up:
     """One stack from its start to its end, and what is said meanwhile: told to end, it stops; told again, it kills. `ready`: None
     where it stays in the foreground."""
 
@@ -71,11 +71,8 @@ class _Up:
 
     def listen(self) -> None:
         """Not by the loop: whoever presses Ctrl-C while it is busy is answered at once, too."""
-        logging.getLogger("antiphon").addHandler(
-            logging.NullHandler()
-        )  # else warnings are printed twice until there is a file
         for sent in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(sent, self._told_to_end)
+            signal.signal(sent, self.told_to_end)
 
     async def run(self, plan: "Plan") -> None:
         from ops.stack.stack import Stack
@@ -89,23 +86,24 @@ class _Up:
 
     async def _until_told(self, stack: "Stack") -> None:
         from ops.commands import _up_page
-        from ops.stack.log_files import keep_own_words
+        from ops.stack.log_files import own_words_kept
 
-        async with stack:
-            keep_own_words(stack.plan.folder / "logs" / "up.log")
-            log.info(
-                "everything runs: %s", ", ".join(f"{row['name']} ({row['pid']})" for row in stack.supervisor.table())
-            )
-            if self._json:
-                console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
-            else:
-                _up_page.show(stack, detached=self._ready is not None)
-            if self._ready is not None:
-                self._nobody_reads = True
-                self._ready()
-            await asyncio.Event().wait()
+        with own_words_kept(stack.plan.folder / "logs" / "up.log"):
+            async with stack:
+                log.info(
+                    "everything runs: %s",
+                    ", ".join(f"{row['name']} ({row['pid']})" for row in stack.supervisor.table()),
+                )
+                if self._json:
+                    console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
+                else:
+                    _up_page.show(stack, detached=self._ready is not None)
+                if self._ready is not None:
+                    self._nobody_reads = True
+                    self._ready()
+                await asyncio.Event().wait()
 
-    def _told_to_end(self, *_: object) -> None:
+    def told_to_end(self, *_: object) -> None:
         self.told += 1
         if self.told == 1:
             log.info("stopping")
@@ -120,10 +118,10 @@ class _Up:
     def _end(self) -> None:
         assert self._running is not None
         assert self._stack is not None
-        if self.told > 1:
-            self._stack.end_at_once()
-        elif not self._running.cancelling():  # type: ignore[attr-defined]
+        if not self._running.cancelling():  # type: ignore[attr-defined]
             self._running.cancel()
+        if self.told > 1:  # perhaps before the first was heard
+            self._stack.end_at_once()
 
     # ── what is said ─────────────────────────────────────────────────────────────────────────────────────────────────
 

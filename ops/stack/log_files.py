@@ -4,6 +4,8 @@ import contextlib
 import itertools
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -18,15 +20,29 @@ def chain(path: Path) -> list[Path]:
     return [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, OLDER + 1))]
 
 
-def keep_own_words(path: Path) -> None:
-    """What this process logs goes there, too, within the same bounds."""
-    kept = RotatingFileHandler(path, maxBytes=SIZE, backupCount=OLDER)
-    kept.setFormatter(
-        logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
-    )
+class _Kept(RotatingFileHandler):
+    """A folder that isn't there yet, or a disk that is full, keeps nobody from going on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        return
+
+
+@contextmanager
+def own_words_kept(path: Path) -> Iterator[None]:
+    """What this process logs meanwhile goes there, too, within the same bounds."""
+    kept = _Kept(path, maxBytes=SIZE, backupCount=OLDER, delay=True)
+    form = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
+    kept.setFormatter(logging.Formatter(form, "%Y-%m-%d %H:%M:%S"))
     ours = logging.getLogger("antiphon")
+    before = ours.level
     ours.addHandler(kept)
     ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        ours.setLevel(before)
+        ours.removeHandler(kept)
+        kept.close()
 
 
 class LogFile:

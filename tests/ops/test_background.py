@@ -13,7 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from ops import cli, console
+from ops.commands.up import Up
 from ops.stack.here import Told, told_in
+from ops.stack.stack import Plan
 from ops.stack.supervisor import ANTIPHON
 
 FEW = ("--free-ports", "--stt", "0", "--llm", "0", "--tts", "0")
@@ -117,6 +119,26 @@ async def test_what_can_not_start_in_the_background_leaves_nothing(
     assert error == "antiphon: LEASE=0.2: expected a number from 1 to 30 (left out: 2.0)\n"
     assert told_in(tmp_path / "data" / "up") is None
     assert "Open" not in out
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_who_is_told_twice_kills(at_once: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Told to end a second time, however soon after the first, a stack is killed: nothing of it is left."""
+    plan = Plan(tmp_path / "data" / "up", gateways=0, stt=0, llm=0, tts=0, free_ports=True)
+    us = Up(json=True, ready=None)
+    running = asyncio.create_task(us.run(plan))
+    while not (said := capsys.readouterr().out):
+        await asyncio.sleep(0.02)
+    (log,) = json.loads(said)["processes"]
+    us.told_to_end()
+    if not at_once:
+        while (told := told_in(plan.folder)) is not None and told["state"] != "stopping":
+            await asyncio.sleep(0)
+    us.told_to_end()
+    await running
+    assert us.told == 2
+    assert not Path(f"/proc/{log['pid']}/exe").exists()  # noqa: ASYNC240
+    assert told_in(plan.folder) is None
 
 
 def test_nothing_runs(tmp_path: Path) -> None:
