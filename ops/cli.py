@@ -18,6 +18,9 @@ from ops.stack.private import MASK
 COMMANDS = {
     "demo": ("ops.commands.demo:demo", "Hold a spoken conversation, and explain it."),
     "up": ("ops.commands.up:up", "Start everything on this machine, until Ctrl-C."),
+    "status": ("ops.commands.status:status", "Show what runs on this machine, process by process."),
+    "logs": ("ops.commands.logs:logs", "Print what the processes of `antiphon up` said."),
+    "down": ("ops.commands.down:down", "Stop what `antiphon up` runs here, and wait for it."),
     "open": ("ops.commands.open:open_session", "Open a session in the web app."),
     "gateway": ("ops.commands.gateway:gateway", "Run one gateway."),
     "api": ("ops.commands.api:api", "Run the HTTP API, and the web app with it."),

@@ -80,7 +80,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except (SettingsError, AgentSpecError, PartitionMismatch, LeaseMismatch) as error:
         fail(str(error), USAGE)
     except Permanent as error:
-        fail(str(error), USAGE if error.code == "model_missing" else FAILED)
+        fail(str(error), USAGE if error.code in ("model_missing", "provider_missing") else FAILED)
     except BusUnavailable as error:
         fail(str(error), UNREACHABLE)
     except AntiphonError as error:

@@ -1,20 +1,22 @@
-"""`antiphon up`: the whole stack on one machine, until Ctrl-C or SIGTERM."""
+"""`antiphon up`: the whole stack on one machine, until Ctrl-C or SIGTERM, or in the background until `antiphon down`."""
 
 import asyncio
 import contextlib
+import logging
 import signal
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from ops import console
 from ops.commands._options import Json
 
 if TYPE_CHECKING:
     from ops.stack.stack import Plan, Stack
-    from schemas.config.settings import Settings
+    from ops.stack.supervisor import Supervised
+
+log = logging.getLogger("antiphon.up")
 
 
 def up(
@@ -24,114 +26,124 @@ def up(
     tts: Annotated[int, typer.Option(min=0, help="TTS worker processes.")] = 1,
     free_ports: Annotated[bool, typer.Option(help="Use free ports instead of the well-known ones.")] = False,
     livekit: Annotated[bool, typer.Option("--livekit", help="A LiveKit server too; its rooms get the agent.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="In the background; returns once it is ready.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Start everything on this machine, until Ctrl-C.
 
-    What dies is started again. What REDIS_URL and LLM_BASE_URL name is used; what they don't name is started beside the rest.
+    What dies is started again. What REDIS_URL and LLM_BASE_URL name is used; what they don't name is started beside them. With
+    --detach it goes on until `antiphon down`; `antiphon status` and `antiphon logs` tell of it. Ends with 0 when it was stopped,
+    with 130 when a second Ctrl-C killed it.
 
     Example: antiphon up --stt 2
     """
+    from ops.stack.background import in_background
     from ops.stack.here import data_folder
-    from ops.stack.stack import Plan
 
     folder = data_folder() / "up"
+    ready = in_background(folder / "logs" / "up.log") if detach else None
+    us = Up(json, ready)
+    us.listen()
+    us.say("Starting the log, the models, the gateway and the web app …")
+    from ops.stack.stack import Plan
+
     plan = Plan(
         folder, gateways, stt, llm, tts, free_ports, livekit, api=True,
-        on_restart=lambda name: _tell_restart(name, folder), on_wait=_tell_wait,
+        on_restart=us.tell_restart, on_wait=us.tell_wait, on_ready=us.tell_ready,
     )  # fmt: skip
-    console.run(lambda: _until_told(plan, json))
+    console.run(lambda: us.run(plan))
+    if us.told > 1:
+        raise typer.Exit(130)
 
 
-async def _until_told(plan: "Plan", json: bool) -> None:
-    from schemas.config.settings import load
+class Up:
+    """One stack from its start to its end, and what is said meanwhile: told to end, it stops; told again, it kills. `ready`: None
+    where it stays in the foreground."""
 
-    settings = load()
-    if not json:
-        console.out.print("Starting the log, the models, the gateway and the web app …", style="dim")
-    running = asyncio.ensure_future(_run(plan, settings, json))
-    loop = asyncio.get_running_loop()
-    for sent in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sent, lambda: _end(running, json))
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
+    def __init__(self, json: bool, ready: Callable[[], None] | None) -> None:
+        self._json, self._ready = json, ready
+        self._nobody_reads = False
+        self._running: asyncio.Future[None] | None = None
+        self._stack: Stack | None = None
+        self.told = 0
 
+    def listen(self) -> None:
+        """Not by the loop: whoever presses Ctrl-C while it is busy is answered at once, too."""
+        for sent in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sent, self.told_to_end)
 
-async def _run(plan: "Plan", settings: "Settings", json: bool) -> None:
-    from ops.stack.stack import Stack
+    async def run(self, plan: "Plan") -> None:
+        from ops.stack.stack import Stack
+        from schemas.config.settings import load
 
-    async with Stack(plan, settings) as stack:
-        if json:
-            console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
-        else:
-            _show(stack, settings)
-        await asyncio.Event().wait()
+        self._stack = Stack(plan, load())
+        self._loop = asyncio.get_running_loop()
+        self._running = asyncio.ensure_future(self._until_told(self._stack))
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._running
 
+    async def _until_told(self, stack: "Stack") -> None:
+        from ops.commands import _up_page
+        from ops.stack.log_files import own_words_kept
 
-def _end(running: "asyncio.Future[None]", json: bool) -> None:
-    """Stop, also in the middle of the start; what stops already is left to it."""
-    if not running.cancelling():  # type: ignore[attr-defined]
-        if not json:
-            console.out.print("Stopping …", style="dim")
-        running.cancel()
+        with own_words_kept(stack.plan.folder / "logs" / "up.log"):
+            async with stack:
+                log.info(
+                    "everything runs: %s",
+                    ", ".join(f"{row['name']} ({row['pid']})" for row in stack.supervisor.table()),
+                )
+                if self._json:
+                    console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
+                else:
+                    _up_page.show(stack, detached=self._ready is not None)
+                if self._ready is not None:
+                    self._nobody_reads = True
+                    self._ready()
+                await asyncio.Event().wait()
 
+    def told_to_end(self, *_: object) -> None:
+        self.told += 1
+        if self.told == 1:
+            log.info("stopping")
+            self.say("Stopping … (Ctrl-C again kills)" if self._ready is None else "Stopping …")
+        elif self.told == 2:
+            log.info("killing")
+            self.say("Killing what is left …")
+        if self._running is None:
+            raise typer.Exit(130)
+        self._loop.call_soon_threadsafe(self._end)
 
-def _show(stack: "Stack", settings: "Settings") -> None:
-    """One address to open; what else somebody may want to know, smaller."""
-    from api.built import HOW, built_app
-    from ops.commands.doctor import languages
+    def _end(self) -> None:
+        assert self._running is not None
+        assert self._stack is not None
+        if not self._running.cancelling():  # type: ignore[attr-defined]
+            self._running.cancel()
+        if self.told > 1:  # perhaps before the first was heard
+            self._stack.end_at_once()
 
-    assert stack.api is not None
-    console.out.print(f"\n  Open  {stack.api.url}\n", style="bold", soft_wrap=True)
-    if built_app() is None:
-        console.hang("", Text(f"There the API answers; {HOW}.\n", style="yellow"))
-    me = console.me()
-    if settings.gateway_token_secret.get_secret_value():
-        console.hang(
-            "", Text(f"It asks for a key, since GATEWAY_TOKEN_SECRET is set: {me} key add NAME --role admin\n")
-        )
-    for sentence in languages.unspoken_here(settings):
-        console.hang("", Text(sentence, style="yellow"))
-    _show_parts(stack, settings)
-    console.hang(
-        Text("or, in another terminal  ", style="dim"),
-        Text(f"{me} call FILE.wav\n{me} sessions\n{me} doctor", style="dim"),
-    )
-    console.out.print("\nCtrl-C stops everything; the log stays in " + str(stack.plan.folder), style="dim")
+    # ── what is said ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def say(self, sentence: str) -> None:
+        if not self._json and not self._nobody_reads:
+            console.out.print(sentence, style="dim", soft_wrap=True)
 
-def _show_parts(stack: "Stack", settings: "Settings") -> None:
-    from rich.table import Table
+    def tell_ready(self, one: "Supervised") -> None:
+        self.say(f"  {one.command.name:<12} ready after {one.ready_after:.1f} s")
 
-    from ops.commands.doctor import phones
+    def tell_wait(self, sentence: str) -> None:
+        """For what a long start waits, or that it is another port."""
+        self._warn(sentence)
 
-    table = Table(box=None, pad_edge=False, style="dim", header_style="dim")
-    for column in ("process", "pid", "log"):
-        table.add_column(column)
-    for row in stack.supervisor.table():
-        table.add_row(row["name"], str(row["pid"]), row["log"])
-    console.out.print(table)
-    shown = stack.endpoints()
-    lines = [f"log      {shown['redis_url']}", f"LLM      {shown['llm_base_url']}"]
-    lines += [f"gateway  {url}" for url in stack.gateways]
-    if "sip" in shown:
-        who = "no SIP_TRUNKS, so nobody may call" if settings.sip_trunks is None else str(settings.sip_trunks)
-        lines.append(f"phones   sip:NUMBER@{phones.address(settings)} (who may call: {who})")
-    if stack.livekit is not None:
-        lines.append(f"LiveKit  {stack.livekit.url} (key and secret: {stack.livekit.key_file})")
-    for line in ["", *lines, ""]:
-        console.out.print(line, style="dim", soft_wrap=True)
+    def tell_restart(self, name: str) -> None:
+        from ops.stack import disk
 
+        assert self._stack is not None
+        why = disk.trouble(self._stack.plan.folder)
+        self._warn(f"{name} died and was started again{f': {why}' if why else ''}")
 
-def _tell_restart(name: str, folder: Path) -> None:
-    from ops.stack import disk
-
-    why = disk.trouble(folder)
-    console.err.print(
-        f"{name} died and was started again{f': {why}' if why else ''}", style="yellow", markup=False, soft_wrap=True
-    )
-
-
-def _tell_wait(sentence: str) -> None:
-    """For what a long start waits."""
-    console.err.print(sentence, style="yellow", markup=False, soft_wrap=True)
+    def _warn(self, sentence: str) -> None:
+        log.warning("%s", sentence)
+        if not self._nobody_reads:
+            console.err.print(sentence, style="yellow", markup=False, soft_wrap=True)

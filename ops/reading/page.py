@@ -11,9 +11,9 @@ from ops import console
 from ops.reading._logs import find_log
 from ops.stack.api import ApiProcess, session_url
 from ops.stack.here import data_folder
+from ops.stack.ports import Ports
 from ops.stack.supervisor import Failed, Supervisor
-from ops.stack.system import wanted_port
-from schemas.config.settings import load
+from schemas.config.settings import Settings, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ async def page_of(session: str | None) -> AsyncIterator[Page]:
             yield Page(_address(found.api_url, found.session), ours=False)
             return
         settings = load()
-        api = ApiProcess(settings, wanted_port(settings.api_port))
+        api = ApiProcess(settings, _port(settings))
         keeper = Supervisor(data_folder() / "open" / "logs", {**os.environ, "PYTHONUNBUFFERED": "1"})
         try:
             try:
@@ -43,6 +43,12 @@ async def page_of(session: str | None) -> AsyncIterator[Page]:
             yield Page(_address(api.url, found.session), ours=True)
         finally:
             await keeper.stop()
+
+
+def _port(settings: Settings) -> int:
+    return Ports(settings, free=False, on_other=lambda _: None).of(
+        "api", settings.api_port, setting="API_PORT", host=settings.api_host
+    )
 
 
 async def until_told() -> None:

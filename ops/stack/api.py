@@ -4,24 +4,26 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from ops.stack.supervisor import ANTIPHON, Command
+from ops.stack.system import free_port, reachable
 from schemas.config.settings import Settings
-
-_ANY = {"", "0.0.0.0", "::"}
-"""Hosts that mean every address of the machine."""
 
 
 class ApiProcess:
     """`url`: what to open: API_PUBLIC_URL, where that is set, else the process's own address. Without a slash at its end."""
 
     def __init__(self, settings: Settings, port: int) -> None:
-        host = "127.0.0.1" if settings.api_host in _ANY else settings.api_host
         self._port, self._settings = port, settings
-        self._own = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._own = f"http://{reachable(settings.api_host)}:{port}"
         self.url = settings.api_public_url.rstrip("/") or self._own
 
     def command(self, environment: Mapping[str, str]) -> Command:
         """`environment`: where the log and LiveKit are."""
-        return Command("api", [*ANTIPHON, "api"], {**environment, "API_PORT": str(self._port)}, f"{self._own}/ready")
+        health = free_port()
+        own = {"API_PORT": str(self._port), "HEALTH_PORT": str(health)}
+        return Command(
+            "api", [*ANTIPHON, "api"], {**environment, **own}, f"{self._own}/ready",
+            metrics=f"http://{reachable(self._settings.health_host)}:{health}/metrics",
+        )  # fmt: skip
 
     def origins(self) -> str:
         """GATEWAY_ALLOWED_ORIGINS: what is set, and the pages of this API, by whichever of its names they were opened."""

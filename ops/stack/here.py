@@ -1,4 +1,4 @@
-"""The stack that runs on this machine, as other commands find it: its data folder, its endpoints, its LiveKit server."""
+"""The stack that runs on this machine, as other commands find it: its data folder, its endpoints and processes."""
 
 import json
 import os
@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops.stack.private import write_private
-from schemas.config.settings import Settings, load
+from schemas.config.settings import Settings, load, without_password
 
 if TYPE_CHECKING:
     from schemas.access.livekit import Access
 
 _STATE = "stack.json"
+_SECRET = "secrets.json"
+_URLS = ("redis_url", "llm_base_url")
 
 
 def data_folder() -> Path:
@@ -20,26 +22,82 @@ def data_folder() -> Path:
     return Path(os.environ.get("ANTIPHON_DATA") or ".antiphon")
 
 
-def tell(folder: Path, endpoints: dict[str, Any]) -> None:
-    """This process runs a stack in `folder`: for this user's other commands only, since the log's password is in its URL."""
-    write_private(folder / _STATE, json.dumps(endpoints | {"pid": os.getpid(), "started": time.time()}))
+class Told:
+    """What this process tells of the stack it runs in `folder`, in `stack.json`: read by this user's other commands, and shown to
+    whoever is asked for help. So no password stands there: URLs that have one lie in a file beside it while the stack runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._own = {
+            "pid": os.getpid(),
+            "born": _born(os.getpid()),
+            "started": time.time(),
+            "folder": str(folder.absolute()),
+        }
+
+    def tell(self, what: dict[str, Any]) -> None:
+        """`what`: `state` (starting, running, stopping), endpoints, processes. OSError: nothing can be written there."""
+        shown = what | {name: without_password(what[name]) for name in _URLS if name in what}
+        secret = {name: what[name] for name in _URLS if what.get(name, "") != shown.get(name, "")}
+        if secret:
+            write_private(self._folder / _SECRET, json.dumps(secret))
+        new = self._folder / f".{_STATE}"
+        write_private(new, json.dumps(self._own | shown))
+        new.replace(self._folder / _STATE)  # nobody reads half of it
+
+    def take_back(self) -> None:
+        for name in (_STATE, _SECRET):
+            (self._folder / name).unlink(missing_ok=True)
 
 
-def take_back(folder: Path) -> None:
-    (folder / _STATE).unlink(missing_ok=True)
+def told_in(folder: Path) -> dict[str, Any] | None:
+    """What the stack that runs in `folder` tells of itself, whatever it is at; None: there is none, or it was killed."""
+    try:
+        told: dict[str, Any] = json.loads((folder / _STATE).read_text())
+        return told if is_alive(told) else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def is_alive(told: dict[str, Any]) -> bool:
+    """Whether the process that told this is there still, and no other of its number."""
+    return _born(int(told["pid"])) == float(told["born"])
+
+
+def stack_in(data: Path) -> dict[str, Any] | None:
+    """What runs from a data folder, whatever it is at: that of `antiphon up`, else the latest started (a demo, say)."""
+    found = [told for state in data.glob(f"*/{_STATE}") if (told := told_in(state.parent)) is not None]
+    return max(found, key=lambda told: (told["folder"].endswith("/up"), told["started"]), default=None)
 
 
 def running(folder: Path | None = None) -> dict[str, Any] | None:
-    """The endpoints of a stack that runs on this machine from our data folder, the latest started first; None if none."""
+    """The endpoints of a stack that runs on this machine from our data folder, the latest started first; None if none. Its URLs
+    with their passwords: not to be shown."""
     found = []
     for state in (folder or data_folder()).glob(f"*/{_STATE}"):
-        try:
-            value = json.loads(state.read_text())
-            os.kill(value["pid"], 0)
-        except (OSError, ValueError, KeyError):
-            continue
-        found.append(value)
-    return max(found, key=lambda value: value["started"], default=None)
+        told = told_in(state.parent)
+        if told is not None and told["state"] == "running":
+            found.append(told | _secrets(state.parent))
+    return max(found, key=lambda told: told["started"], default=None)
+
+
+def _secrets(folder: Path) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads((folder / _SECRET).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _born(pid: int) -> float | None:
+    """When the process began, by which one is told from another that has its number later; None: there is none."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.Error:
+        return None
 
 
 def settings_here(**options: object) -> Settings:

@@ -115,10 +115,9 @@ class Occupied:
                 f"{self._folder} is being read by another `antiphon` command (pid {pid}); try again once it has ended"
             )
         who = f"another stack (pid {pid})" if pid else "another stack"
-        return (
-            f"{self._folder} is in use by {who}; stop that one (Ctrl-C where it runs{f', or kill {pid}' if pid else ''}), or set "
-            "ANTIPHON_DATA to another folder"
-        )
+        how = ["antiphon down"] if self._folder.name == "up" else []
+        how += ["Ctrl-C where it runs", *([f"kill {pid}"] if pid else [])]
+        return f"{self._folder} is in use by {who}; stop that one ({', or '.join(how)}), or set ANTIPHON_DATA to another folder"
 
 
 def _alive(pid: int) -> bool:

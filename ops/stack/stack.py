@@ -5,27 +5,31 @@ LiveKit only when it is asked for.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from ops.stack import disk, here
+from ops.stack import disk
 from ops.stack.api import ApiProcess
-from ops.stack.doors import look_at_doors
-from ops.stack.embedded.livekit import LiveKit, Ports, build_if_missing
+from ops.stack.embedded.livekit import LiveKit, build_if_missing
+from ops.stack.embedded.livekit import Ports as LiveKitPorts
 from ops.stack.embedded.valkey import Valkey
+from ops.stack.here import Told
 from ops.stack.occupied import Occupied
+from ops.stack.ports import Ports
 from ops.stack.private import private_folder
-from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervisor
-from ops.stack.system import free_port, free_udp_port, wanted_port, wanted_udp_port
-from schemas.config.agents import Agents
+from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervised, Supervisor
+from ops.stack.system import free_port, reachable
 from schemas.config.settings import Settings, without_password
 from schemas.errors import AntiphonError
-from schemas.log import connect
+from schemas.events import STAGES
+from schemas.log import connect, connected
+from schemas.process.hosts import is_loopback
 
 if TYPE_CHECKING:
     from schemas.access.livekit import Access
@@ -46,7 +50,7 @@ class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
     `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
     free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `on_wait` is
-    told, in a sentence, for what a long start waits."""
+    told, in a sentence, for what a long start waits, and which port isn't the usual one; `on_ready`, who can work."""
 
     folder: Path
     gateways: int = 1
@@ -61,6 +65,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
     on_wait: Callable[[str], None] = lambda _: None
+    on_ready: Callable[[Supervised], None] = lambda _: None
 
 
 class Stack:
@@ -80,53 +85,98 @@ class Stack:
         self.llm_base_url = settings.llm_base_url
         self.gateways: list[str] = []
         self.api: ApiProcess | None = None
-        self.supervisor: Supervisor
+        self.supervisor = Supervisor(
+            plan.folder / "logs", self._environment(), plan.on_restart, plan.on_wait,
+            on_ready=plan.on_ready, on_change=self._tell,
+        )  # fmt: skip
         self._occupied = Occupied(plan.folder)
+        self._ports = Ports(settings, plan.free_ports, plan.on_wait)
+        self._told = Told(plan.folder)
+        self._state: Literal["starting", "running", "stopping"] = "starting"
 
     async def __aenter__(self) -> "Stack":
         if trouble := disk.trouble(self.plan.folder):
             raise StackError(trouble)
         private_folder(self.plan.folder)
         await self._occupied.take(self.plan.on_wait)
-        logs = self.plan.folder / "logs"
-        self.supervisor = Supervisor(logs, self._environment(), self.plan.on_restart, self.plan.on_wait)
         try:
-            await self._look_first()
-            if self.embeds_redis:
-                await self.supervisor.start([self._valkey()])
-            if self.embeds_livekit:
-                await build_if_missing()
-                await self.supervisor.start([self._livekit()])
-            await self.supervisor.start(self._processes())
+            self._told.tell(self._shown())
+        except OSError as error:
+            self._occupied.leave()
+            raise StackError(self._unwritable(error)) from None
+        try:
+            await self._start()
         except Failed as error:
             await self._stop()
             full = disk.trouble(self.plan.folder)
             raise StackError(full or str(error), 1 if full else 3 if error.code is None else error.code) from None
+        except OSError as error:
+            await self._stop()
+            if not str(error.filename or "").startswith(str(self.plan.folder)):
+                raise
+            raise StackError(self._unwritable(error)) from None
         except BaseException:
             await self._stop()
             raise
-        here.tell(self.plan.folder, self.endpoints() | {"redis_url": self.redis_url})
+        self._state = "running"
+        self._tell()
         self._occupied.say("running")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        here.take_back(self.plan.folder)
         await self._stop()
 
+    def end_at_once(self) -> None:
+        """Nobody is given time any more; whoever stops it, or will, needs none."""
+        self.supervisor.end_at_once()
+
+    async def _start(self) -> None:
+        await self._look_first()
+        if self.embeds_redis:
+            await self.supervisor.start([self._valkey()])
+        await self._look_at_keys()
+        if self.embeds_livekit:
+            await build_if_missing()
+            await self.supervisor.start([self._livekit()])
+        await self.supervisor.start(self._processes())
+
     async def _stop(self) -> None:
+        self._state = "stopping"
         self._occupied.say("stopping")
+        self._tell()
         await self.supervisor.stop()
+        self._told.take_back()
         self._occupied.leave()
 
+    def _unwritable(self, error: OSError) -> str:
+        return (
+            f"{error.filename or self.plan.folder} can't be written to ({error.strerror}): give it to this user, or set "
+            "ANTIPHON_DATA to another folder"
+        )
+
+    def _tell(self) -> None:
+        """To other commands; a disk that is full keeps nobody from going on."""
+        with contextlib.suppress(OSError):
+            self._told.tell(self._shown())
+
+    def _shown(self) -> dict[str, Any]:
+        urls = {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url}
+        return self.endpoints() | urls | {"state": self._state, "processes": self.supervisor.table()}
+
     async def _look_first(self) -> None:
-        """What can be known before anything is started: is there an agent to speak, a door that opens, a log to write to?
-        AgentSpecError, SettingsError, BusError, StackError."""
-        if self.plan.gateways:
-            agents = self.plan.environment.get("AGENTS") or self._settings.agents
-            Agents(Path(agents) if agents else None)
-            look_at_doors(self._settings)
+        """What can be known before anything is started: are there agents to speak, models to hear with, doors that open, ports,
+        a log to write to? AgentSpecError, SettingsError, ProviderError, BusError, StackError."""
+        from ops.stack.first_look import look_at_the_edge, look_at_workers
+
+        plan, settings = self.plan, self._settings
+        if plan.gateways:
+            agents = plan.environment.get("AGENTS") or settings.agents
+            look_at_the_edge(settings, Path(agents) if agents else None, plan.api)
+        if {*plan.environment} <= {"AGENTS"}:  # else its workers' settings are others
+            look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)])
+        self._ports.check(plan.gateways > 0, plan.api, plan.phones)
         if self.embeds_redis:
             return
         bus = connect(self._settings)
@@ -141,20 +191,32 @@ class Stack:
         finally:
             await bus.aclose()
 
+    async def _look_at_keys(self) -> None:
+        """SettingsError: strangers could reach the API, and the log, which runs by now, holds no key."""
+        if self.plan.api and not is_loopback(self._settings.api_host):
+            from api.access.gate import KeyGate
+
+            settings = self._settings.model_copy(update={"redis_url": self.redis_url})
+            async with connected(settings) as bus:
+                await KeyGate(settings, bus).check()
+
     # ── what is started ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONUNBUFFERED": "1", **self.plan.environment}
 
     def _valkey(self) -> Command:
-        server = Valkey(self.plan.folder / "valkey", self._port(6379), self.plan.appendfsync)
+        server = Valkey(
+            self.plan.folder / "valkey", self._ports.of("valkey", 6379), self.plan.appendfsync,
+            options={"logfile": ""},  # what it says is ours to keep, as all others'
+        )  # fmt: skip
         self.redis_url = server.url
         # It holds our lock, too: should we be killed, nobody begins on its data before it has ended.
         return Command("valkey", server.arguments(), ready=server.answers, descriptors=[self._occupied.descriptor])
 
     def _livekit(self) -> Command:
-        udp = free_udp_port() if self.plan.free_ports else wanted_udp_port(7882)
-        ports = Ports(self._port(7880), self._port(7881), udp)
+        http, tcp = self._ports.of("livekit", 7880), self._ports.of("livekit", 7881)
+        ports = LiveKitPorts(http, tcp, self._ports.of("livekit", 7882, "UDP"))
         self.livekit = LiveKit(self.plan.folder / "livekit", self.redis_url, ports)
         return Command("livekit", self.livekit.arguments(), ready=self.livekit.answers)
 
@@ -170,37 +232,53 @@ class Stack:
         commands = [self._llm_server()] if self.embeds_llm else []
         shared = {"REDIS_URL": self.redis_url, "LLM_BASE_URL": self._llm_front or self.llm_base_url}
         pools = {"stt": self.plan.stt, "llm": self.plan.llm, "tts": self.plan.tts}
-        commands += [_worker(stage, number, shared) for stage, count in pools.items() for number in range(1, count + 1)]
+        commands += [
+            self._worker(stage, number, shared) for stage, count in pools.items() for number in range(1, count + 1)
+        ]
         edge = {**shared, **(self.livekit.environment if self.livekit else {})}
         if self.plan.api:
-            self.api = ApiProcess(self._settings, self._port(self._settings.api_port))
+            self.api = ApiProcess(
+                self._settings,
+                self._ports.of("api", self._settings.api_port, setting="API_PORT", host=self._settings.api_host),
+            )
             commands.append(self.api.command(edge))
             edge["GATEWAY_ALLOWED_ORIGINS"] = self.api.origins()
         return commands + [self._gateway(number, edge) for number in range(1, self.plan.gateways + 1)]
 
     def _llm_server(self) -> Command:
-        port = self._port(8081)
-        self.llm_base_url = f"http://127.0.0.1:{port}/v1"
+        port = self._ports.of("llm-server", 8081)
+        own = f"http://127.0.0.1:{port}"
+        self.llm_base_url = f"{own}/v1"
         arguments = [*ANTIPHON, "llm-server", "--host", "127.0.0.1", "--port", str(port)]
         # what goes on being written must not keep the first sentence from being spoken
-        return Command("llm-server", ["nice", "-n", "12", *arguments], ready=f"http://127.0.0.1:{port}/health")
+        return Command("llm-server", ["nice", "-n", "12", *arguments], ready=f"{own}/health", metrics=f"{own}/metrics")
 
     def _gateway(self, number: int, shared: Mapping[str, str]) -> Command:
-        port = self._port(self._settings.gateway_port) if number == 1 else free_port()
-        health = free_port()
-        self.gateways.append(f"ws://127.0.0.1:{port}/ws")
+        host, port = self._settings.gateway_host, self._settings.gateway_port
+        given = self._ports.of("gateway-1", port, setting="GATEWAY_PORT", host=host) if number == 1 else free_port(host)
+        self.gateways.append(f"ws://{reachable(host)}:{given}/ws")
         environment = {
             **shared,
-            "GATEWAY_PORT": str(port),
-            "HEALTH_PORT": str(health),
+            "GATEWAY_PORT": str(given),
             "GATEWAY_ID": f"gateway-{number}-{secrets.token_hex(3)}",
         }
         if self._settings.sip_listen and (number > 1 or not self.plan.phones):
             environment["SIP_LISTEN"] = "127.0.0.1:0"
-        return Command(f"gateway-{number}", [*ANTIPHON, "gateway"], environment, f"http://127.0.0.1:{health}/readyz")
+        return self._watched(f"gateway-{number}", ["gateway"], environment)
 
-    def _port(self, wanted: int) -> int:
-        return free_port() if self.plan.free_ports else wanted_port(wanted)
+    def _worker(self, stage: str, number: int, shared: Mapping[str, str]) -> Command:
+        return self._watched(
+            f"{stage}-{number}", ["worker", stage], shared, needs=["llm-server"] if stage == "llm" else []
+        )
+
+    def _watched(
+        self, name: str, words: Sequence[str], environment: Mapping[str, str], needs: Sequence[str] = ()
+    ) -> Command:
+        """A process with a health page."""
+        port = free_port()
+        page = f"http://{reachable(self._settings.health_host)}:{port}"
+        own = {**environment, "HEALTH_PORT": str(port)}
+        return Command(name, [*ANTIPHON, *words], own, f"{page}/readyz", needs, metrics=f"{page}/metrics")
 
     def endpoints(self) -> dict[str, Any]:
         """To be shown."""
@@ -216,14 +294,3 @@ class Stack:
         if self.livekit is not None:  # the key itself stays in its file, which is its owner's only
             found |= {"livekit_url": self.livekit.url, "livekit_keys": str(self.livekit.key_file)}
         return found
-
-
-def _worker(stage: str, number: int, shared: Mapping[str, str]) -> Command:
-    health = free_port()
-    return Command(
-        f"{stage}-{number}",
-        [*ANTIPHON, "worker", stage],
-        {**shared, "HEALTH_PORT": str(health)},
-        f"http://127.0.0.1:{health}/readyz",
-        needs=["llm-server"] if stage == "llm" else [],
-    )

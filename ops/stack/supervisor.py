@@ -1,6 +1,7 @@
 """Keeps the processes of one machine alive: starts them, waits until they are ready, restarts what dies, stops them in order."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -12,6 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from ops.stack.log_files import LogFile
+from ops.stack.output import into_file, pipe
 from ops.stack.private import private_folder
 from ops.stack.readiness import Ready, look
 from ops.stack.system import dying_with_parent
@@ -26,6 +29,8 @@ _AGAIN = (0.2, 5.0)
 _STEADY = 10.0  # seconds alive after which a death is a new story
 PATIENCE = 12.0
 """Seconds after which what keeps a process from working won't pass by itself, once whatever it needs is there."""
+_LAST_WORDS = 1.0
+"""Seconds for what an ended process has written to arrive."""
 _FIRST_WORD, _NEXT_WORD = 10.0, 20.0
 """Seconds after which it is said whom the start waits for, and said again."""
 _LOADING = 600.0
@@ -35,7 +40,7 @@ _LOADING = 600.0
 @dataclass(frozen=True, slots=True)
 class Command:
     """One process to keep. `environment`: added to ours; `ready`: how it is asked whether it can work; `needs`: names of those it
-    can't work without; `descriptors`: open files of ours that it is to hold, too."""
+    can't work without; `descriptors`: open files of ours that it is to hold, too; `metrics`: where its figures are ("": none)."""
 
     name: str
     arguments: Sequence[str]
@@ -43,6 +48,7 @@ class Command:
     ready: Ready | None = None
     needs: Sequence[str] = ()
     descriptors: Sequence[int] = ()
+    metrics: str = ""
 
 
 class Failed(Exception):
@@ -55,15 +61,29 @@ class Failed(Exception):
 
 
 class Supervised:
-    """One command, kept alive until `stop`."""
+    """One command, kept alive until `stop`. `began`: when its process was started (epoch), `ready_after`: seconds until it was
+    ready the first time."""
 
-    def __init__(self, command: Command, logs: Path, base: Mapping[str, str], *, on_restart: Callable[[str], None]):
+    def __init__(
+        self,
+        command: Command,
+        logs: Path,
+        base: Mapping[str, str],
+        *,
+        on_restart: Callable[[str], None],
+        on_change: Callable[[], None],
+    ):
         self.command = command
         self.log_file = logs / f"{command.name}.log"
         self.restarts = 0
         self.process: asyncio.subprocess.Process | None = None
+        self.began = 0.0
+        self.ready_after = 0.0
         self._base = base
         self._on_restart = on_restart
+        self._on_change = on_change
+        self._output = LogFile(self.log_file)
+        self._hearing: asyncio.Task[None] | None = None
         self._stopping = False
         self._keeper: asyncio.Task[None] | None = None
         self._early_death = asyncio.Event()
@@ -82,7 +102,8 @@ class Supervised:
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.command.name}")
 
     async def _spawn(self) -> None:
-        with self.log_file.open("ab") as sink:
+        self._output.open()
+        with pipe() as (end, sink):
             self.process = await asyncio.create_subprocess_exec(
                 *dying_with_parent(self.command.arguments),
                 env={**self._base, **self.command.environment},
@@ -92,6 +113,14 @@ class Supervised:
                 start_new_session=True,  # Ctrl-C reaches only us: we stop the others in order
                 pass_fds=self.command.descriptors,
             )
+            self.began = time.time()
+            self._hearing = asyncio.create_task(into_file(end, self._output), name=f"hear {self.command.name}")
+        self._on_change()
+
+    async def _last_words_heard(self) -> None:
+        """What a process said before it ended is in its file. A child of its own, which goes on, isn't waited for."""
+        if self._hearing is not None:
+            await asyncio.wait([self._hearing], timeout=_LAST_WORDS)
 
     async def _keep(self) -> None:
         pauses = Backoff(*_AGAIN)
@@ -101,12 +130,14 @@ class Supervised:
             code = await self.process.wait()
             if self._stopping:
                 return
+            await self._last_words_heard()
             self._code = code
             self._early_death.set()
+            self._on_change()
             if time.monotonic() - born > _STEADY:
                 pauses.reset()
             pause = next(pauses)
-            log.info("%s ended with %s; starting it again in %.1f s", self.command.name, code, pause)
+            log.warning("%s ended with %s; starting it again in %.1f s", self.command.name, code, pause)
             await asyncio.sleep(pause)
             self.restarts += 1
             self._on_restart(self.command.name)
@@ -118,17 +149,17 @@ class Supervised:
         """Wait until the process says it can work. Failed: it died; or it names what keeps it, with all that it needs there
         (`needed`) for `patience` seconds; or it says nothing for `timeout` seconds."""
         if self.command.ready is None:
-            self.is_ready = True
+            self._is_up(0.0)
             return
         began = since = time.monotonic()
         while True:
             if self._early_death.is_set():
                 raise Failed(f"{self.command.name} can't start: {self._why_it_died()}", self._code)
             seen = await look(self.command.ready, http)
-            if seen.ready:
-                self.is_ready, self.keeps_waiting = True, ""
-                return
             now = time.monotonic()
+            if seen.ready:
+                self._is_up(now - began)
+                return
             self.keeps_waiting = seen.because
             if (
                 seen.starting or not needed()
@@ -141,6 +172,10 @@ class Supervised:
                 raise Failed(f"{self.command.name} was not ready within {now - began:.0f} s; {why}")
             await asyncio.sleep(0.05)
 
+    def _is_up(self, after: float) -> None:
+        self.is_ready, self.keeps_waiting, self.ready_after = True, "", after
+        self._on_change()
+
     def _why_it_died(self) -> str:
         """Its own sentence, as a command ends with one; else the end of its log."""
         said = self._said().rpartition("\nantiphon: ")[2] if "\nantiphon: " in self._said() else ""
@@ -150,7 +185,7 @@ class Supervised:
         """What it wrote into its log file since it was first started."""
         try:
             with self.log_file.open("rb") as file:
-                file.seek(self._log_begins)
+                file.seek(self._log_begins if self._log_begins <= self.log_file.stat().st_size else 0)
                 return "\n" + file.read().decode("utf-8", "replace")
         except OSError:
             return ""
@@ -178,6 +213,32 @@ class Supervised:
         if self._keeper:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
+        await self._last_words_heard()
+        if self._hearing:
+            self._hearing.cancel()
+            await asyncio.gather(self._hearing, return_exceptions=True)
+        self._output.close()
+
+    def end_at_once(self) -> None:
+        """SIGKILL, for good; `stop` is still to be awaited."""
+        self._stopping = True
+        with contextlib.suppress(ProcessLookupError):
+            self.kill()
+
+    def row(self) -> dict[str, Any]:
+        """To be shown. `state`: starting (it was never ready), running, or ended: it is about to be started again; `exit`: what
+        its last process ended with."""
+        return {
+            "name": self.command.name,
+            "state": "ended" if self.pid is None else "running" if self.is_ready else "starting",
+            "pid": self.pid,
+            "began": self.began,
+            "restarts": self.restarts,
+            "exit": self._code,
+            "health": self.command.ready if isinstance(self.command.ready, str) else "",
+            "metrics": self.command.metrics,
+            "log": str(self.log_file.absolute()),
+        }
 
 
 class Supervisor:
@@ -190,10 +251,14 @@ class Supervisor:
         on_restart: Callable[[str], None] = lambda _: None,
         on_wait: Callable[[str], None] = lambda _: None,
         patience: float = PATIENCE,
+        on_ready: Callable[[Supervised], None] = lambda _: None,
+        on_change: Callable[[], None] = lambda: None,
     ):
-        """`on_restart` is told the name of who died; `on_wait`, in a sentence, for whom a long start waits, and why."""
+        """`on_restart` is told the name of who died; `on_wait`, in a sentence, for whom a long start waits, and why; `on_ready`,
+        who can work, the first time; `on_change`, that `table` is another."""
         self._patience = patience
-        private_folder(logs)
+        self._on_ready = on_ready
+        self._on_change = on_change
         self._on_wait = on_wait
         self._logs = logs
         self._environment = environment
@@ -211,23 +276,27 @@ class Supervisor:
     async def start(self, commands: Sequence[Command], timeout: float = 60.0) -> None:
         """Start `commands` together and wait until all are ready. Failed: one can't be, and why; `timeout`: seconds one may take
         that says nothing."""
+        private_folder(self._logs)
         self._http = self._http or aiohttp.ClientSession()
         group = [
-            Supervised(command, self._logs, self._environment, on_restart=self._on_restart) for command in commands
+            Supervised(command, self._logs, self._environment, on_restart=self._on_restart, on_change=self._on_change)
+            for command in commands
         ]
         self._groups.append(group)
         for one in group:
             await one.start()
         telling = asyncio.create_task(self._tell(group))
-        waiting = [
-            asyncio.create_task(one.ready(self._http, timeout, self._patience, self._needed_by(one))) for one in group
-        ]
+        waiting = [asyncio.create_task(self._wait_for(one, self._http, timeout)) for one in group]
         try:
             await asyncio.gather(*waiting)
         finally:
             for task in (telling, *waiting):
                 task.cancel()
             await asyncio.gather(telling, *waiting, return_exceptions=True)
+
+    async def _wait_for(self, one: Supervised, http: aiohttp.ClientSession, timeout: float) -> None:
+        await one.ready(http, timeout, self._patience, self._needed_by(one))
+        self._on_ready(one)
 
     def _needed_by(self, one: Supervised) -> Callable[[], bool]:
         return lambda: all(other.is_ready for other in self.processes if other.command.name in one.command.needs)
@@ -256,8 +325,10 @@ class Supervisor:
         if self._http:
             await self._http.close()
 
+    def end_at_once(self) -> None:
+        """Nobody is given time; `stop`, which is under way or to come, finds them gone."""
+        for one in self.processes:
+            one.end_at_once()
+
     def table(self) -> list[dict[str, Any]]:
-        return [
-            {"name": one.command.name, "pid": one.pid, "restarts": one.restarts, "log": str(one.log_file)}
-            for one in self.processes
-        ]
+        return [one.row() for one in self.processes]

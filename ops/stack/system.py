@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 _PORTS = range(11_000, 20_000)
 """Below those that systems give to outgoing connections (Linux: from 32768; others: from 49152), which would take a free port
 before its server has it; and beside SIP_PORTS."""
+_ANY = {"", "0.0.0.0", "::"}
+"""Hosts that mean every address of the machine."""
 _FIRST = random.SystemRandom().randrange(len(_PORTS))
 _STEP = 37  # not 1: a phone takes the port above its own, too
 _walk: Iterator[int] = itertools.cycle(_PORTS[(_FIRST + _STEP * n) % len(_PORTS)] for n in range(len(_PORTS)))
@@ -28,27 +30,10 @@ def free_udp_port() -> int:
     return _free(socket.SOCK_DGRAM, "")
 
 
-def wanted_port(wanted: int) -> int:
-    """`wanted` if nobody listens on it, else (or for 0) any free one: a port that is taken must not keep anybody from a demo."""
-    if wanted == 0:
-        return free_port()
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return wanted if _binds(probe, wanted) else free_port()
-
-
-def wanted_udp_port(wanted: int) -> int:
-    """The same for UDP."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        return wanted if _binds(probe, wanted) else free_udp_port()
-
-
-def _binds(probe: socket.socket, port: int) -> bool:
-    try:
-        probe.bind(("127.0.0.1", port))
-    except OSError:
-        return False
-    return True
+def reachable(host: str) -> str:
+    """How this machine reaches a server of its own that listens on `host`, as it stands in a URL."""
+    host = "127.0.0.1" if host in _ANY else host
+    return f"[{host}]" if ":" in host else host
 
 
 def _free(kind: socket.SocketKind, host: str) -> int:

@@ -1,9 +1,14 @@
-"""Which agent a session gets: by name, from a folder of agent files or one file; without either, the built-in default."""
+"""Which agent a session gets: by name, from a folder of agent files or one file; without either, the built-in default.
+
+Who names none gets the file that says `default = true`, else `default.toml`, else the only file there is, else the built-in one.
+Files are looked at whenever a session begins: what was changed or added counts from then on, sessions that go on keep theirs.
+"""
 
 import logging
 from pathlib import Path
 
 from schemas.config.agent import AgentSpec, load_agent
+from schemas.config.explain import line_of
 from schemas.errors import AgentSpecError
 
 log = logging.getLogger("antiphon.gateway.agents")
@@ -18,10 +23,18 @@ class Agents:
     def __init__(self, source: Path | None = None):
         self._source = source
         self._read: dict[Path, tuple[int, AgentSpec]] = {}
+        self._said: dict[Path, str] = {}
         if source is not None and not source.exists():
             raise AgentSpecError(f"AGENTS={source}: no such file or folder; give an agent file, or a folder of them")
         for path in self._files().values():
             self._load(path)
+        flagged = self._flagged(self._files())
+        if len(flagged) > 1:
+            where = [_place(self._files()[name]) for name in flagged]
+            raise AgentSpecError(
+                f"{where[0]}: default = true; expected in one file of the folder only, and it stands in "
+                f"{' and '.join(where[1:])}, too"
+            )
 
     @property
     def source(self) -> Path | None:
@@ -36,8 +49,26 @@ class Agents:
     @property
     def usual(self) -> str:
         """The name of the agent that those get who ask for none."""
+        return self._usual(self._files()) or "default"
+
+    def explain_usual(self) -> str:
+        """Who that is, and by which rule, in a sentence. Where several files say `default = true`, the first of them."""
         files = self._files()
-        return next(iter(files)) if len(files) == 1 else "default"
+        name = self._usual(files)
+        if not name:
+            why = (
+                "AGENTS is not set" if self._source is None
+                else f"{self._source} holds no agent file" if not files
+                else f"none of {', '.join(path.name for path in files.values())} is called default.toml or says `default = true`"
+            )  # fmt: skip
+            return f"who names no agent gets the built-in one: {why}"
+        flagged = files[name] if name in self._flagged(files) else None
+        why = (
+            "it says `default = true`" if flagged
+            else "for its name" if name == "default"
+            else "there is no other file"
+        )  # fmt: skip
+        return f"who names no agent gets {name} ({files[name]}: {why})"
 
     @property
     def names(self) -> list[str]:
@@ -47,15 +78,30 @@ class Agents:
     def find(self, name: str = "") -> AgentSpec:
         """The agent called `name` ("": the default one). AgentSpecError: there is none, or its file is wrong."""
         files = self._files()
-        if not name or name == "default":
-            if "default" in files:
-                return self._load(files["default"])
-            if len(files) == 1 and not name:
-                return self._load(next(iter(files.values())))
+        name = name or self._usual(files) or "default"
+        if name == "default" and name not in files:
             return AgentSpec()
         if name not in files:
             raise AgentSpecError(f"no agent {name[:80]!r} here; there is {', '.join(self.names)} (setting: AGENTS)")
         return self._load(files[name])
+
+    def _usual(self, files: dict[str, Path]) -> str:
+        """The name of the file that those get who ask for none; "": the built-in agent."""
+        flagged = self._flagged(files)
+        if flagged:
+            return flagged[0]
+        return "default" if "default" in files else next(iter(files)) if len(files) == 1 else ""
+
+    def _flagged(self, files: dict[str, Path]) -> list[str]:
+        """Names of the files that say `default = true`; one that is wrong says nothing."""
+        found = []
+        for name, path in files.items():
+            try:
+                if self._load(path).default:
+                    found.append(name)
+            except AgentSpecError:
+                continue
+        return found
 
     def _files(self) -> dict[str, Path]:
         if self._source is None:
@@ -74,7 +120,15 @@ class Agents:
         except (OSError, AgentSpecError) as error:
             if known is None:
                 raise error if isinstance(error, AgentSpecError) else AgentSpecError(f"{path}: {error}") from None
-            log.error("%s (the last good version stays in use)", error)
+            if self._said.get(path) != str(error):  # once, however many sessions begin
+                self._said[path] = str(error)
+                log.error("%s (the last good version stays in use)", error)
             return known[1]
+        self._said.pop(path, None)
         self._read[path] = (changed, spec)
         return spec
+
+
+def _place(path: Path) -> str:
+    line = line_of(path.read_text("utf-8"), ("default",))
+    return f"{path}, line {line}" if line else str(path)

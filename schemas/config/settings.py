@@ -208,8 +208,9 @@ class Settings(BaseSettings):
 
 
 def without_password(url: str) -> str:
-    """A URL as it may be shown: `redis://:…@host` instead of its password."""
-    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:…@", url)
+    """A URL as it may be shown: `redis://:…@host` instead of its password, `?password=…` likewise."""
+    shown = re.sub(r"(://[^/@:]*):[^/]*@", r"\1:…@", url)
+    return re.sub(r"([?&][^=&#]*(?:password|secret|token|key)[^=&#]*=)[^&#]+", r"\1…", shown, flags=re.IGNORECASE)
 
 
 def load(**overrides: Any) -> Settings:

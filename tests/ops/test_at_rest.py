@@ -22,7 +22,7 @@ from ops.commands.doctor.log import examine as examine_log
 from ops.stack import disk
 from ops.stack.embedded.livekit import LiveKit, redis_configuration
 from ops.stack.embedded.valkey import Valkey
-from ops.stack.here import running, settings_here
+from ops.stack.here import Told, running, settings_here, told_in
 from ops.stack.occupied import InUse, Occupied
 from ops.stack.stack import Plan, Stack, StackError
 from schemas.config.settings import load
@@ -76,7 +76,8 @@ async def test_the_embedded_log_asks_for_a_password(tmp_path: Path) -> None:
             password = stack.redis_url.partition("://:")[2].partition("@")[0]
             assert len(password) >= 32
             assert password not in Path(f"/proc/{process.pid}/cmdline").read_text()  # noqa: ASYNC240
-        assert stack.redis_url not in json.dumps(stack.endpoints())  # what is shown has none
+        shown = [json.dumps(stack.endpoints()), (plan.folder / "stack.json").read_text()]
+        assert [text for text in shown if password in text] == []
         bus = connect(settings_here())
         await bus.start()
         await bus.aclose()
@@ -121,6 +122,28 @@ def test_what_a_command_writes_is_its_users_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "call.wav").stat().st_mode) == 0o600
 
 
+def test_what_is_told_of_a_stack_has_no_password(tmp_path: Path) -> None:
+    """stack.json can be shown to anybody, and is its owner's only; this user's other commands still have the whole URLs, while it
+    runs. A file that a killed stack has left is none of a process that has its number now."""
+    folder = tmp_path / "data" / "up"
+    folder.mkdir(parents=True)
+    urls = {"redis_url": "redis://me:swordfish@host:1/0", "llm_base_url": "http://host/v1?api_key=swordfish"}
+    told = Told(folder)
+    told.tell({"state": "starting", "processes": []} | urls)
+    assert running() is None
+    told.tell({"state": "running", "processes": []} | urls)
+    assert "swordfish" not in (folder / "stack.json").read_text()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert settings_here().redis_url == urls["redis_url"]
+    assert settings_here().llm_base_url == urls["llm_base_url"]
+    left = json.loads((folder / "stack.json").read_text())
+    assert told_in(folder) == left
+    (folder / "stack.json").write_text(json.dumps(left | {"born": left["born"] - 1}))
+    assert told_in(folder) is running() is None
+    told.take_back()
+    assert list(folder.iterdir()) == []
+
+
 # ── one at a time ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -129,7 +152,7 @@ async def test_a_folder_in_use_says_by_whom(tmp_path: Path) -> None:
     first, second = Occupied(tmp_path), Occupied(tmp_path)
     await first.take(lambda _: None)
     first.say("running")
-    with pytest.raises(InUse, match=rf"in use by another stack \(pid {os.getpid()}\); .*kill {os.getpid()}"):
+    with pytest.raises(InUse, match=rf"in use by another stack \(pid {os.getpid()}\); .*kill {os.getpid()}\)"):
         await second.take(lambda _: None)
     assert not second.try_to_take("reading")
     first.leave()

@@ -14,7 +14,7 @@ from ops.stack.stack import Plan, Stack, StackError
 from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervisor
 from ops.stack.system import free_port
 from schemas.config.settings import load
-from schemas.errors import AgentSpecError, BusError, BusUnavailable, SettingsError
+from schemas.errors import AgentSpecError, BusError, BusUnavailable, Permanent, SettingsError
 from tests.quirks import MODELS, QUIRKS, Answer, Step, fixed
 from tests.servers import ODDITIES, Misbehaving, misbehaving, odd_server
 
@@ -170,12 +170,44 @@ async def test_agents_that_are_wrong_are_named_before_anything_starts(tmp_path: 
     assert stack.supervisor.processes == []
 
 
+async def test_an_agents_provider_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
+    """An agent that names a provider nobody has installed is named by file and line, with those that are installed."""
+    (tmp_path / "desk.toml").write_text('greeting = "Hello."\n[tts]\nprovider = "pipper"\n')
+    stack = Stack(Plan(tmp_path / "up"), load(agents=tmp_path / "desk.toml"))
+    with pytest.raises(AgentSpecError, match=r'desk\.toml, line 3: tts\.provider = "pipper"; expected .*openai, piper'):
+        async with stack:
+            pass
+    assert stack.supervisor.processes == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"stt_model": "/nowhere/model"}, "STT_MODEL=/nowhere/model: no model.bin there"),
+        ({"tts_voice": "./joe.onnx"}, "TTS_VOICE=./joe.onnx"),
+        ({"llm_provider": "opnai"}, "LLM_PROVIDER=opnai: no such provider is installed; found openai"),
+    ],
+)
+async def test_models_that_are_not_there_are_named_before_anything_starts(
+    wrong: dict[str, object], says: str, tmp_path: Path
+) -> None:
+    """What a worker would end with once it is loaded is said at once."""
+    stack = Stack(Plan(tmp_path / "up"), load(**wrong))
+    with pytest.raises(Permanent, match=says):
+        async with stack:
+            pass
+    assert stack.supervisor.processes == []
+    assert not (tmp_path / "up" / "stack.json").exists()
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
         ({"gateway_token_secret": "short"}, "GATEWAY_TOKEN_SECRET has 5 characters"),
         ({"gateway_host": "0.0.0.0"}, "set GATEWAY_TOKEN_SECRET"),
         ({"gateway_proxies": "nginx"}, "GATEWAY_PROXIES=nginx"),
+        ({"api_proxies": "nginx"}, "API_PROXIES=nginx"),
+        ({"api_agents": "default, desk"}, "API_AGENTS=default, desk: there is no agent 'desk'; there is default"),
         ({"livekit_url": "ws://127.0.0.1:7880", "livekit_api_key": "antiphon"}, "LIVEKIT_API_SECRET"),
         ({"sip_listen": "5060"}, "SIP_LISTEN=5060: expected host:port"),
         ({"sip_listen": "127.0.0.1:5060", "sip_ports": "9"}, "SIP_PORTS=9"),
@@ -185,12 +217,46 @@ async def test_agents_that_are_wrong_are_named_before_anything_starts(tmp_path: 
 async def test_doors_that_cannot_be_are_named_before_anything_starts(
     wrong: dict[str, object], says: str, tmp_path: Path
 ) -> None:
-    """What a gateway would refuse to start with is said at once, not when it and the models have been loaded."""
-    stack = Stack(Plan(tmp_path / "up"), load(**wrong))
+    """What a gateway or the API would refuse to start with is said at once, not when they and the models have been loaded."""
+    stack = Stack(Plan(tmp_path / "up", api=True), load(**wrong))
     with pytest.raises(SettingsError, match=says):
         async with stack:
             pass
     assert stack.supervisor.processes == []
+
+
+@pytest.mark.parametrize(
+    "in_the_way", ["data", "data/up", "data/up/logs", "data/up/logs/valkey.log", "data/up/stack.json"]
+)
+async def test_a_folder_that_can_not_be_written_is_a_sentence(in_the_way: str, tmp_path: Path) -> None:
+    """Whatever keeps a stack from writing, it is named in one sentence, with the setting to change; nothing is left running."""
+    place = tmp_path / in_the_way
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.suffix:
+        place.mkdir()
+    else:
+        place.write_text("a file where a folder should be, or the other way round: that stops root, too")
+    stack = Stack(
+        Plan(tmp_path / "data" / "up", gateways=0, stt=0, llm=0, tts=0, free_ports=True), load(llm_provider="simulated")
+    )
+    with pytest.raises(StackError) as failed:
+        async with stack:
+            pass
+    said = str(failed.value)
+    assert str(tmp_path / "data") in said
+    assert "can't be written to (" in said
+    assert "ANTIPHON_DATA" in said
+    assert "\n" not in said
+    assert [one.pid for one in stack.supervisor.processes if one.pid] == []
+
+
+async def test_strangers_and_no_key_are_named_before_models_are_loaded(tmp_path: Path) -> None:
+    """An API that strangers reach, without any key in its log, ends the start as soon as the log answers."""
+    stack = Stack(Plan(tmp_path / "up", free_ports=True, api=True), load(api_host="0.0.0.0"))
+    with pytest.raises(SettingsError, match=r"API_HOST=0\.0\.0\.0 can be reached from outside"):
+        async with stack:
+            pass
+    assert [one.command.name for one in stack.supervisor.processes] == ["valkey"]
 
 
 async def test_a_long_start_says_for_whom_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,43 @@ async def test_what_cannot_start_says_why(tmp_path: Path) -> None:
     await keeper.stop()
 
 
+async def test_who_is_told_again_waits_for_nobody(tmp_path: Path) -> None:
+    """A stop that gives its processes long is over at once when they are to be ended at once, and none is started again."""
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    )
+    restarted: list[str] = []
+    keeper = supervisor(tmp_path, restarted)
+    await keeper.start([Command("deaf", [sys.executable, "-c", deaf])])
+    await until(lambda: keeper["deaf"].log_file.read_text() == "up\n")
+    stopping = asyncio.create_task(keeper.stop(grace=600))
+    await asyncio.sleep(0)
+    keeper.end_at_once()
+    await stopping
+    assert (keeper["deaf"].pid, restarted) == (None, [])
+
+
+async def test_what_becomes_of_processes_is_told(tmp_path: Path) -> None:
+    """Whoever tells others of the processes hears of each change: started, ready, died, started again."""
+    seen: list[tuple[str, int]] = []
+
+    def look() -> None:
+        for row in keeper.table():
+            if (now := (row["state"], row["restarts"])) not in seen[-1:]:
+                seen.append(now)
+
+    keeper = Supervisor(tmp_path, dict(os.environ), on_change=look)
+    await keeper.start([Command("sleeper", SLEEP, metrics="http://127.0.0.1:1/metrics")])
+    try:
+        keeper["sleeper"].kill(signal.SIGKILL)
+        await until(lambda: ("running", 1) in seen)
+        (row,) = keeper.table()
+    finally:
+        await keeper.stop()
+    assert seen == [("starting", 0), ("running", 0), ("ended", 0), ("running", 1)]
+    assert (row["exit"], row["metrics"]) == (-signal.SIGKILL, "http://127.0.0.1:1/metrics")
+
+
 async def test_stop_leaves_no_process_behind(tmp_path: Path) -> None:
     """After stop every process is gone, one that ignores SIGTERM and one that is stopped included."""
     deaf = (

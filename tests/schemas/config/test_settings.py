@@ -112,6 +112,8 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         load()
     assert "hunter2" not in str(caught.value)
     assert without_password("redis://host:6379/0") == "redis://host:6379/0"
+    assert without_password("redis://host/0?db=1&password=hunter2&x=y") == "redis://host/0?db=1&password=…&x=y"
+    assert without_password("https://host/v1?api-key=hunter2") == "https://host/v1?api-key=…"
 
 
 def test_an_option_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

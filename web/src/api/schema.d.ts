@@ -1428,6 +1428,11 @@ export interface components {
          */
         AgentSpec: {
             /**
+             * Default
+             * @default false
+             */
+            default: boolean;
+            /**
              * Fallback
              * @default I'm sorry, I have trouble answering just now. Please try again in a moment.
              */

@@ -1,0 +1,89 @@
+"""`antiphon status`: what runs here, process by process."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import typer
+
+from ops import console
+from ops.commands._options import Json
+
+_STARTS = 60.0
+"""Seconds within which a process that doesn't answer is taken for one that is being loaded, as after its restart."""
+
+
+def status(json: Json = False) -> None:
+    """Show what runs on this machine, process by process.
+
+    Each is asked whether it can work; where its figures are stands beside it. Ends with 0 when all can work, 1 when one can't
+    (yet), 3 when nothing runs.
+
+    Example: antiphon status
+    """
+    from ops.stack.here import data_folder, stack_in
+
+    told = stack_in(data_folder())
+    if told is None:
+        if json:
+            console.emit({"state": "stopped", "processes": []})
+        else:
+            console.out.print(f"Nothing runs in {data_folder()}; start it with: {console.me()} up", soft_wrap=True)
+        raise typer.Exit(console.UNREACHABLE)
+    with ThreadPoolExecutor(16) as asking:
+        rows = list(asking.map(_looked_at, told["processes"]))
+    if json:
+        console.emit(told | {"uptime": time.time() - told["started"], "processes": rows})
+    else:
+        _show(told, rows)
+    if told["state"] != "running" or any(row["state"] not in ("ready", "running") for row in rows):
+        raise typer.Exit(console.FAILED)
+
+
+def _looked_at(row: dict[str, Any]) -> dict[str, Any]:
+    """`state` as it is now: ready, running (it has no health page), not ready, starting, ended; `because`: why it isn't."""
+    from ops.stack.condition import ask
+
+    state, because, uptime = row["state"], "", time.time() - row["began"] if row["pid"] else 0.0
+    if state == "ended":
+        because = f"ended with {row['exit']}; it is being started again"
+    elif row["health"]:
+        seen = ask(row["health"])
+        starts = state == "starting" or (not seen.answered and uptime < _STARTS)
+        state = "ready" if seen.ready else "starting" if starts else "not ready"
+        because = "" if starts and not seen.answered else seen.because
+    return row | {"state": state, "because": because, "uptime": uptime}
+
+
+def _show(told: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(told["started"]))
+    console.out.print(f"{told['state']} since {since}, pid {told['pid']}, in {told['folder']}", soft_wrap=True)
+    if "api_url" in told and told["state"] == "running":
+        console.out.print(f"open {told['api_url']}", soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("process", "state", "pid", "up", "restarts", "metrics"):
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        well = row["state"] in ("ready", "running")
+        table.add_row(
+            row["name"], row["state"], str(row["pid"] or "-"), _span(row["uptime"]) if row["pid"] else "-",
+            str(row["restarts"]), row["metrics"] or "-", style="" if well else "yellow" if row["state"] == "starting" else "red",
+        )  # fmt: skip
+    console.out.print()
+    console.out.print(table, soft_wrap=True)
+    for row in rows:
+        if row["because"]:
+            console.hang(f"\n{row['name']}: ", row["because"])
+            console.hang("", f"its log: {console.me()} logs {row['name']}")
+
+
+def _span(seconds: float) -> str:
+    """To the two units that matter."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if not minutes:
+        return f"{int(seconds)} s"
+    if not hours:
+        return f"{minutes} m {int(seconds) % 60} s"
+    return f"{hours} h {minutes % 60} m" if not days else f"{days} d {hours % 24} h"

@@ -1,0 +1,49 @@
+"""What a process says of itself on its health page: whether it can work, and, if not, what keeps it."""
+
+import http.client
+import json
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_SHOWN = 500
+"""Characters of a reason that are passed on."""
+_WITHIN = 2.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`because`: what keeps it, in its own words ("": it doesn't say); `starting`: only that getting ready takes its time;
+    `answered`: it said so itself."""
+
+    ready: bool
+    because: str = ""
+    starting: bool = True
+    answered: bool = True
+
+
+def heard(status: int, body: bytes) -> Look:
+    """What an answer means."""
+    if status == 200:
+        return Look(True)
+    try:
+        told = json.loads(body)
+        reasons = [str(reason) for reason in told["because"]]
+        return Look(False, "; ".join(reasons)[:_SHOWN], bool(told.get("starting")) or not reasons)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return Look(False)
+
+
+def ask(url: str) -> Look:
+    """Ask once, and wait for the answer; without loading a client, which takes longer than all the answers."""
+    where = urlsplit(url)
+    line = http.client.HTTPConnection(where.hostname or "", where.port, timeout=_WITHIN)
+    try:
+        line.request("GET", where.path)
+        answer = line.getresponse()
+        return heard(answer.status, answer.read())
+    except (OSError, http.client.HTTPException) as error:
+        return Look(
+            False, f"it doesn't answer ({getattr(error, 'strerror', None) or type(error).__name__})", answered=False
+        )
+    finally:
+        line.close()

@@ -1,0 +1,58 @@
+"""What a start would fail of once everything has been loaded, found before anything is started: agents, models, doors."""
+
+from pathlib import Path
+
+from ops.stack.doors import look_at_doors
+from schemas.config.agent import AgentSpec
+from schemas.config.agents import Agents
+from schemas.config.explain import line_of
+from schemas.config.settings import Settings
+from schemas.errors import AgentSpecError, SettingsError
+from schemas.events import STAGES, Stage
+from schemas.process.connections import proxies_of
+from workers import registry
+
+
+def look_at_the_edge(settings: Settings, agents: Path | None, api: bool) -> None:
+    """Whom gateways serve with which agents, and whom the `api` does. AgentSpecError names file, line and what is allowed;
+    SettingsError."""
+    found = Agents(agents)
+    for path in found.files.values():
+        _look_at_providers(found.find(path.stem), path)
+    look_at_doors(settings)
+    if not api:
+        return
+    proxies_of(settings.api_proxies, "API_PROXIES")
+    for part in settings.api_agents.split(","):
+        if (name := part.strip()) and name not in found.names:
+            raise SettingsError(
+                f"API_AGENTS={settings.api_agents}: there is no agent {name!r}; there is {', '.join(found.names)} "
+                f"(AGENTS={agents or ''})"
+            )
+
+
+def look_at_workers(settings: Settings, stages: list[Stage]) -> None:
+    """Whether workers of these stages have a provider, and the model that lies in a file. Permanent: which setting names none."""
+    for stage in stages:
+        found = registry.provider_class(stage, registry.own_name(stage, settings)).locate(settings)
+        if found is not None:
+            setting, locate = found
+            if _is_path(
+                str(getattr(settings, setting.lower(), ""))
+            ):  # a name may be fetched from far away: the worker's work
+                locate()
+
+
+def _look_at_providers(agent: AgentSpec, path: Path) -> None:
+    for stage in STAGES:
+        wanted, there = getattr(agent, stage).provider, registry.provider_names(stage)
+        if wanted and wanted not in there:
+            line = line_of(path.read_text("utf-8"), (stage, "provider"))
+            where = f"{path}, line {line}" if line else str(path)
+            raise AgentSpecError(
+                f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
+            )
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith(("/", ".", "~")) or Path(name).exists()
