@@ -64,9 +64,8 @@ RULES = (
 )
 """Whichever fires first begins the round anew, so each may rely on those before it having nothing to do: what will not come is
 given up before anybody waits for it; speech is captured before words are judged, and words said over the agent are judged before
-a turn is committed; the floor passes before anything sounds; a wait is bridged only where nothing can sound; phrases are made ahead
-when all else has been asked for; and the session ends
-by time only when nothing else is due."""
+a turn is committed; the floor passes before anything sounds; a wait is bridged only where nothing can sound; phrases are made
+ahead when the greeting has been asked for; and the session ends by time only when nothing else is due."""
 READ = (
     TranscriptFinal,
     TranscriptPartial,
