@@ -42,7 +42,7 @@ def refused(draft: Draft, job: TtsJob) -> None:
     """There was no room for it: it is asked for again, later."""
     if job.phrase is not None:
         draft.state.phrases_asked -= {job.phrase}
-        draft.state.phrases_after = TurnTime(draft.time + PAUSE)
+        draft.state.phrases_after = draft.time + PAUSE
 
 
 def texts_of(agent: AgentSpec) -> dict[str, str]:

@@ -32,7 +32,6 @@ from schemas.text.clean import printable
 _AGENTS = Path(__file__).parent.parent / "agents"
 _REPLY = 15.0  # seconds a reply may take to end
 _OVER = 1.2  # seconds of the agent's speech before it is interrupted
-_MANNERS = 0.5  # seconds between the agent's last sample and the caller's next word
 
 
 async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool) -> bool:
@@ -51,7 +50,7 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
     async with Stack(plan, load()) as stack, _caller(stack, livekit, screen) as caller:
         screen.line("", f"Everything runs, after {time.monotonic() - began:.1f} s: {_parts(stack)}", "dim")
         await caller.connect()
-        await _finished(caller, 0.0)  # the greeting
+        await caller.hear_greeting()
         answered = [await _take(caller, step, screen) for step in steps]
         await caller.hang_up()
         path = out or plan.folder / f"{caller.session}.wav"
@@ -116,7 +115,7 @@ async def _finished(caller: Person, since: float) -> bool:
     ended = await caller.wait_for(
         TurnMessage, _REPLY, since, lambda turn: turn.how in ("played", "failed", "expired") and turn.why != "filler"
     )
-    await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + _MANNERS)
+    await caller.hear_out()
     return ended is not None and ended.how == "played"
 
 
