@@ -114,7 +114,7 @@ class Reception:
         self._early[name] = []
         try:
             sent, claimed = await self._ask(
-                "open", lambda: house.bus.open(name, house.by, request, [started], ticket=hash_of(ticket)), timeout
+                "open", lambda: house.bus.open(name, house.by, request, [started], (), hash_of(ticket)), timeout
             )
             if claimed.receipt.outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")

@@ -61,7 +61,7 @@ class Person(ABC):
         self.microphone_began = 0.0
         self.error: str | None = None
         self.ended = asyncio.Event()
-        self._on_message = on_message
+        self.on_message = on_message
         self._speech: deque[Pcm] = deque()
         self._said = asyncio.Event()
         self._news = asyncio.Condition()
@@ -127,8 +127,8 @@ class Person(ABC):
 
     def _note(self, message: ToClient) -> None:
         self.messages.append((time.monotonic(), message))
-        if self._on_message:
-            self._on_message(message)
+        if self.on_message:
+            self.on_message(message)
 
     def _forget_unplayed(self, now: float) -> None:
         while self.heard and self.heard[-1].start >= now:
