@@ -122,7 +122,7 @@ async def _converse(caller: Caller, options: Options) -> None:
             print_line("", _HINT_TEXT if options.text else _HINT, "dim")
         running_now = [asyncio.ensure_future(hung_up.wait()), asyncio.ensure_future(caller.keep())]
         if options.text:
-            running_now.append(asyncio.ensure_future(_type(caller)))
+            running_now.append(asyncio.ensure_future(_type(caller, None if options.json else print_line)))
         elif isinstance(caller, Speaker):
             running_now.append(asyncio.ensure_future(caller.tell_position()))
         try:
@@ -179,14 +179,16 @@ def _sounded(caller: Caller) -> int:
 # ── typing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _type(caller: Caller) -> None:
-    """Each line is said as it comes; those of a pipe or a file one after another, each answered before the next."""
+async def _type(caller: Caller, shown: Callable[[str, str, str], None] | None) -> None:
+    """Each line is said as it comes; those of a pipe or a file one after another, each answered before the next, and `shown`."""
     by_hand = sys.stdin.isatty()
     await caller.hear_greeting()
     async with typed_lines(sys.stdin.fileno()) as lines:
         async for line in lines:
             if not line.strip():
                 continue
+            if not by_hand and shown is not None:
+                shown("you", line.strip(), "cyan")
             sent = time.monotonic()
             await caller.send(TypedMessage(type="message", text=line.strip()))
             if not by_hand:
