@@ -2,10 +2,11 @@
 
 PortAudio asks and answers in a thread of its own; the buffers here are where it meets the event loop."""
 
+import ctypes
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,15 @@ def sound_card(rate: int) -> Iterator[SoundCard]:
         yield card
 
 
+_say_nothing = ctypes.CFUNCTYPE(None)(lambda: None)
+"""ALSA writes what it makes up for by itself (a late block, a name it does not know) across whatever stands on the screen."""
+
+
+def _silence_alsa() -> None:
+    with suppress(OSError):  # none here: not Linux
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_say_nothing)
+
+
 def _sounddevice() -> Any:
     try:
         import sounddevice
@@ -119,4 +129,5 @@ def _sounddevice() -> Any:
         raise NoSound("the package sounddevice is not installed: pip install 'antiphon[talk]'") from None
     except OSError:  # it looks for the library as it is imported
         raise NoSound("PortAudio is not installed; on Debian and Ubuntu: apt-get install libportaudio2") from None
+    _silence_alsa()
     return sounddevice

@@ -159,12 +159,12 @@ def _status(caller: Caller, said: Said, *, shows: bool) -> AbstractContextManage
             position = _sounded(caller)
             level = ""
         who, words = said.now(position)
-        shown = Text(f"{level}{said.state:<9} ", style="dim")
-        shown.append(f"{who}: {printable(words)}" if who else "", style="green" if who == "agent" else "cyan")
-        room = console.out.width - 1
-        if shown.cell_len > room:  # the newest words are the ones to see
-            shown = Text("… ") + shown[shown.cell_len - room + 2 :]
-        return shown
+        shown = Text(f"{level}{said.state:<9} {who and f'{who}: '}", style="dim")
+        spoken = Text(printable(words), style="green" if who == "agent" else "cyan")
+        room = console.out.width - shown.cell_len - 1
+        if spoken.cell_len > room:  # the newest words are the ones to see
+            spoken = Text("…") + spoken[max(0, spoken.cell_len - room + 1) :]
+        return shown.append_text(spoken)
 
     if not (shows and console.out.is_terminal):
         return nullcontext()
