@@ -70,7 +70,7 @@ def _answered_by(stack: Stack, settings: Settings) -> str:
     if not stack.embeds_llm:
         return f"{settings.llm_model} at {without_password(settings.llm_base_url)}"
     return (
-        f"{settings.llm_model}, a stand-in that fits on any machine. Your own: "
+        f"{settings.llm_model}, a stand-in that fits on this machine. Your own: "
         f"LLM_BASE_URL=… LLM_MODEL=… LLM_API_KEY=… {console.me()} demo"
     )
 
