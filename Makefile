@@ -4,10 +4,11 @@ ANTIPHON := .venv/bin/antiphon
 # Where it is set, each process of a stack compiles its 1,600 modules anew: 2 s of CPU for a gateway.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup app demo up open test check bench livekit lock licences schema
+.PHONY: help setup models app demo up open test check bench livekit lock licences schema
 
 help:
 	@echo "make setup   install everything into .venv (about 1.1 GB; only when something changed)"
+	@echo "make models  fetch a larger language model and a Whisper for 99 languages (1.2 GB); demo and up then use them. ARGS=stt: one"
 	@echo "make demo    hold a conversation: real models, real log, the sound to listen to"
 	@echo "make up      start everything and keep it running, with one address to open; stop with Ctrl-C"
 	@echo "make open    serve a session of the demo, or of an earlier stack, in the web app: make open ARGS=SESSION"
@@ -21,6 +22,9 @@ help:
 
 setup:
 	@PYTHON="$(PYTHON)" ops/locks/install.sh
+
+models: setup
+	@.venv/bin/python ops/locks/models.py "$${ANTIPHON_DATA:-.antiphon}/models" $(ARGS)
 
 demo: setup
 	@$(ANTIPHON) demo $(ARGS)

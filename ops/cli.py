@@ -26,6 +26,7 @@ COMMANDS = {
     "api": ("ops.commands.api:api", "Run the HTTP API, and the web app with it."),
     "worker": ("ops.commands.worker:worker", "Run one worker of a stage."),
     "llm-server": ("ops.commands.llm_server:llm_server", "Run the embedded OpenAI-compatible LLM server."),
+    "talk": ("ops.commands.talk:talk", "Talk with an agent, in the terminal."),
     "call": ("ops.commands.call:call", "Call a gateway with a recording."),
     "join": ("ops.commands.join:join", "Send the agent into a LiveKit room, without a dispatch."),
     "token": ("ops.commands.token:token", "Make a client's token, with --livekit for a LiveKit room."),

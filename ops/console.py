@@ -1,6 +1,6 @@
 """What every command shares: how it prints, how it fails, and the exit codes scripts can rely on.
 
-0 done · 1 it did not work · 2 wrong usage or an unknown name · 3 something it needs is not reachable
+0 done · 1 it did not work · 2 wrong usage or an unknown name · 3 something it needs is not reachable · 130 stopped by Ctrl-C
 """
 
 import shutil
@@ -27,7 +27,7 @@ from schemas.text.clean import json_line, printable
 
 T = TypeVar("T")
 
-DONE, FAILED, USAGE, UNREACHABLE = 0, 1, 2, 3
+DONE, FAILED, USAGE, UNREACHABLE, STOPPED = 0, 1, 2, 3, 130
 
 
 class _Shown:
@@ -76,7 +76,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return uvloop.run(main())
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise typer.Exit(STOPPED) from None
     except (SettingsError, AgentSpecError, PartitionMismatch, LeaseMismatch) as error:
         fail(str(error), USAGE)
     except Permanent as error:

@@ -344,7 +344,7 @@ class ToolReturned(_Event):
 class ClipReady(_Event):
     """Sound of sentence `index`, part `part` (`last`: no further part). Timings are from the start of this part.
 
-    `phrase`: name of a fixed phrase (fallback, repeat) synthesized at session start; such a clip has no turn or generation.
+    `phrase`: name of a fixed phrase (fallback, repeat, filler), made ahead; such a clip has no turn or generation.
     """
 
     type: Literal["clip.ready"] = "clip.ready"

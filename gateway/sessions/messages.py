@@ -69,6 +69,8 @@ class Narrator:
     def _measure(self, event: Event, turn: int) -> None:
         """How long the stages of a turn take; what was made void and done again counts as it was last."""
         match event:
+            case TurnCommitted() | PlaybackStarted() if not event.at:
+                pass  # just published, without the log's time: it comes again, with it, and may have come already
             case TranscriptFinal():
                 self._figures.setdefault(turn, {})["stt"] = event.took
             case ReplyFinished() if event.time_to_first_token is not None:

@@ -127,20 +127,17 @@ class Reception:
             inputs=inputs,
             warnings=warnings,
         )
-        jobs = turn_taking.opening_jobs(name, agent)
         request = secrets.token_hex(8)
         self._early[name] = []
         try:
             sent, claimed = await self._ask(
-                "open", lambda: house.bus.open(name, house.by, request, [started], jobs, hash_of(ticket)), timeout
+                "open", lambda: house.bus.open(name, house.by, request, [started], (), hash_of(ticket)), timeout
             )
             if claimed.receipt.outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
             receipt = claimed.receipt
             state = turn_taking.start(name, agent, room.clock.now(), seq=receipt.seq)
-            own = Ownership(
-                claimed.epoch, sent, Seen(receipt.seq, receipt.at), ticket=ticket, warnings=warnings, asked=jobs
-            )
+            own = Ownership(claimed.epoch, sent, Seen(receipt.seq, receipt.at), ticket=ticket, warnings=warnings)
             session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
             self._enter(session)

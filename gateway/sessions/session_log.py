@@ -14,7 +14,6 @@ from gateway.turn_taking import Publish, Published
 from schemas.bus import Outcome, Publication, Seen
 from schemas.clock import Now
 from schemas.events import Event
-from schemas.jobs import Job
 from schemas.process.tasks import Tasks
 
 
@@ -22,7 +21,7 @@ from schemas.process.tasks import Tasks
 class Ownership:
     """How a session came to be ours. `epoch`: our fence; `held_at`: when (our clock) the call was sent that gave it to us;
     `seen`: the last event of its log then; `known`: its log, none of one just opened; `ticket`: what its client comes back with,
-    "" where we don't know it; `warnings`: what the client is told at the beginning; `asked`: jobs enqueued with the opening."""
+    "" where we don't know it; `warnings`: what the client is told at the beginning."""
 
     epoch: int
     held_at: Now
@@ -30,7 +29,6 @@ class Ownership:
     known: Sequence[Event] = ()
     ticket: str = field(default="", repr=False)
     warnings: Sequence[str] = ()
-    asked: Sequence[Job] = ()
 
 
 class SessionLog:
@@ -41,7 +39,6 @@ class SessionLog:
         self.tail = Tail(self.read, take, tasks, own.known)
         self.tail.seen = own.seen
         self.waiting = Waiting()
-        self.waiting.asked(own.asked)
         self._outbox = Outbox(
             house.bus,
             session,

@@ -21,7 +21,7 @@ from gateway.turn_taking.interface import (
     Tell,
     Tick,
 )
-from gateway.turn_taking.machine import opening_jobs, start, step
+from gateway.turn_taking.machine import start, step
 from gateway.turn_taking.recovery import resume, rewound
 from gateway.turn_taking.state import State
 
@@ -46,7 +46,6 @@ __all__ = [
     "Stop",
     "Tell",
     "Tick",
-    "opening_jobs",
     "resume",
     "rewound",
     "start",

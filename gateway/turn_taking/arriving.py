@@ -86,7 +86,7 @@ def _sentence(state: State, fact: ReplySentence, now: Now) -> None:
 
 
 def _with_sound(state: State, sentence: Sentence) -> Sentence:
-    """A fixed phrase has its clips from the session's start."""
+    """A fixed phrase has the clips that were made ahead."""
     known = state.phrases.get(sentence.phrase or "")
     if known is None or not known.complete or sentence.clips:
         return sentence

@@ -3,7 +3,18 @@
 from dataclasses import replace
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
-from gateway.turn_taking import barge_in, facts, filler, greeting, hearing, playing, presence, replying, trouble
+from gateway.turn_taking import (
+    barge_in,
+    facts,
+    filler,
+    greeting,
+    hearing,
+    phrases,
+    playing,
+    presence,
+    replying,
+    trouble,
+)
 from gateway.turn_taking.draft import KEPT, Draft
 from gateway.turn_taking.interface import (
     Decision,
@@ -39,7 +50,6 @@ from schemas.events import (
     TranscriptFinal,
     TranscriptPartial,
 )
-from schemas.jobs import Job, TtsJob
 
 RULES = (
     trouble.settle,
@@ -49,12 +59,13 @@ RULES = (
     playing.settle,
     filler.settle,
     greeting.settle,
+    phrases.settle,
     presence.settle,
 )
 """Whichever fires first begins the round anew, so each may rely on those before it having nothing to do: what will not come is
 given up before anybody waits for it; speech is captured before words are judged, and words said over the agent are judged before
-a turn is committed; the floor passes before anything sounds; a wait is bridged only where nothing can sound; and the session ends
-by time only when nothing else is due."""
+a turn is committed; the floor passes before anything sounds; a wait is bridged only where nothing can sound; phrases are made
+ahead when the greeting has been asked for; and the session ends by time only when nothing else is due."""
 READ = (
     TranscriptFinal,
     TranscriptPartial,
@@ -72,13 +83,6 @@ READ = (
 """What others have to say. The rest are our own facts, read back."""
 ROUNDS = 200
 """Rules that fire in one step, beyond which two of them contradict each other."""
-
-
-def opening_jobs(session: str, agent: AgentSpec) -> list[Job]:
-    """The jobs of the session's opening (`Bus.open`): the fixed phrases, synthesized before they are needed."""
-    phrases = {"fallback": agent.fallback, "repeat": agent.repeat}
-    phrases |= {"filler": agent.filler} if agent.patience > 0 else {}
-    return [TtsJob.fixed(agent, session, name, text) for name, text in phrases.items() if text.strip()]
 
 
 def start(session: str, agent: AgentSpec, now: Now, *, seq: int = 1, generation: int = 0) -> State:
@@ -274,5 +278,5 @@ def _wake_at(state: State) -> Now:
     if state.away_since is not None:
         return wake
     timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *trouble.timers(state))
-    first = min((*timers, *filler.timers(state)), default=None)
+    first = min((*timers, *filler.timers(state), *phrases.timers(state)), default=None)
     return wake if first is None else min(wake, state.now_of(first))

@@ -269,7 +269,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A fixed phrase, synthesized at the session's start."""
+    """A fixed phrase, made before it is needed."""
 
     clips: tuple[Clip, ...] = ()
     complete: bool = False
@@ -325,6 +325,10 @@ class State:
     deaf: bool = False
     """The last utterance that was to be transcribed never was."""
     phrases: dict[str, Phrase] = field(default_factory=dict)
+    """Of which the log tells."""
+    phrases_asked: frozenset[str] = frozenset()
+    phrases_after: TurnTime = LONG_AGO
+    """None is asked for before."""
     load: Load = field(default_factory=Load)
     away_since: Now | None = None
     """`now` since which no client hears; None while one does."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.turn_taking import playing
+from gateway.turn_taking import phrases, playing
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.lost import hearing_failed, no_more_sound
 from gateway.turn_taking.state import Bundle, Phrase, Sent, Sentence, State, Turn
@@ -86,7 +86,7 @@ def _overdue(draft: Draft, turn: Turn) -> bool:
 
 
 def _speak_phrase(draft: Draft, turn: Turn) -> bool:
-    """Where a fixed phrase failed at the session's start, it is synthesized like any sentence."""
+    """Where a fixed phrase could not be made ahead, it is synthesized like any sentence."""
     reply, state = turn.reply, draft.state
     if reply is None or not reply.sentences or reply.sentences[0].phrase is None or reply.sentences[0].clips:
         return False
@@ -118,6 +118,9 @@ def refused(draft: Draft, sent: Sent) -> None:
     starts = bundle.starts and any(isinstance(event, PlaybackStarted) for event in kept)
     stripped = Bundle(bundle.made, tuple(kept), (), bundle.raises, captures, starts, bundle.closes)
     state.operation -= 1  # nothing was written: the number is free
+    for job in bundle.jobs:
+        if isinstance(job, TtsJob):
+            phrases.refused(draft, job)
     if stripped.events or stripped.captures or stripped.raises is not None:
         state.outbox = (stripped, *state.outbox)
     state.deaf = state.deaf or bool(unheard)

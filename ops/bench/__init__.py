@@ -1,15 +1,18 @@
 """Benchmarks anyone can run: `antiphon bench NAME --json`. Each is a coroutine function that answers a dict of figures.
 
-Medians and ratios are what to quote; the machine, its cores and the parameters stand in the answer.
+Medians and ratios are what to quote; the machine, its cores, the models and the parameters stand in the answer.
 """
 
 import importlib
 import os
 import platform
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["BENCHES", "Bench", "find", "machine"]
+if TYPE_CHECKING:
+    from schemas.config.settings import Settings
+
+__all__ = ["BENCHES", "Bench", "find", "machine", "models"]
 
 Bench = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
@@ -51,3 +54,8 @@ def find(name: str) -> Bench:
 
 def machine() -> dict[str, Any]:
     return {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version(), "machine": platform.machine()}
+
+
+def models(settings: "Settings") -> dict[str, Any]:
+    """For benches of the real stages: with which models the figures were taken."""
+    return {"models": f"{settings.stt_model}, {settings.llm_model}, {settings.tts_voice}"}

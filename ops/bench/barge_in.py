@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ops.bench import machine
+from ops.bench import machine, models
 from ops.bench._recordings import turns as recorded_turns
 from ops.bench.figures import milliseconds
 from ops.bench.latency import caller_in
@@ -46,7 +46,7 @@ async def bench(livekit: bool = False, turns: int | None = None, progress: Any =
                         progress(room, number, took[-1])
     figures = {room: _figures(took) for room, took in found.items()}
     main = figures.pop("livekit", None) or figures.pop("websocket")
-    return {**main, **figures, **machine()}
+    return {**main, **figures, **models(load()), **machine()}
 
 
 def _figures(took: list[float | None]) -> dict[str, Any]:

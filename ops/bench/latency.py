@@ -18,7 +18,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from ops.bench import machine
+from ops.bench import machine, models
 from ops.bench._recordings import Turn, folder
 from ops.bench._recordings import turns as recorded_turns
 from ops.bench.figures import milliseconds, percentile
@@ -60,7 +60,7 @@ async def bench(
                 timed[room] += await _converse(caller_in(room, stack), script[len(timed[room]) :], progress)
             parts = await _parts(stack.redis_url, [one for every in timed.values() for one in every])
     if not livekit:
-        return {**_figures(timed["websocket"], parts), **machine()}
+        return {**_figures(timed["websocket"], parts), **models(load()), **machine()}
     both = {room: _figures(every, parts) for room, every in timed.items()}
     pairs = [
         (ours.latency - theirs.latency, _playout(ours, parts) - _playout(theirs, parts))
@@ -75,6 +75,7 @@ async def bench(
         "over_websocket_playout_p50_ms": round(
             percentile([playout for _, playout in pairs if playout == playout], 50), 1
         ),
+        **models(load()),
         **machine(),
     }
 

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ops.bench import machine
+from ops.bench import machine, models
 from ops.bench._warm import warm
 from ops.bench.figures import milliseconds
 from ops.people.recordings import packaged
@@ -75,7 +75,10 @@ async def bench(settings: Settings | None = None, jobs: int = 24) -> dict[str, A
     async with _stage("tts", settings) as alone:
         figures |= await _tts(alone, jobs)
     return (
-        {key: figures.pop(key) for key in ("stt_10s_ms", "llm_first_token_ms", "tts_sentence_ms")} | figures | machine()
+        {key: figures.pop(key) for key in ("stt_10s_ms", "llm_first_token_ms", "tts_sentence_ms")}
+        | figures
+        | models(settings)
+        | machine()
     )
 
 

@@ -8,7 +8,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON; the last line is
 JsonLog = Annotated[bool, typer.Option("--json", help="Log as JSON, an object a line (LOG_FORMAT=json).")]
 Session = Annotated[str, typer.Argument(help="A session's id; `antiphon sessions` lists them.")]
 GatewayUrl = Annotated[
-    str | None, typer.Option("--url", help="Gateway, ws://host:port/ws; the running stack's when not given.")
+    str | None,
+    typer.Option("--url", help="Gateway: host:port, http(s)://… or ws(s)://…; the running stack's when not given."),
 ]
 
 

@@ -23,15 +23,17 @@ def call(
     ] = "",
     sessions: Annotated[int, typer.Option(min=1, help="Callers at once.")] = 1,
     wait: Annotated[float, typer.Option(min=0.5, help="Seconds to wait for a first reply.")] = 15.0,
+    at_once: Annotated[bool, typer.Option("--at-once", help="Speak into the greeting.")] = False,
     json: Json = False,
 ) -> None:
     """Call a gateway with a recording.
 
-    A line that is lost is picked up again. Exit code 1 when a session got no answer, 3 when no gateway is there.
+    The greeting is heard out first. A line that is lost is picked up again; Ctrl-C hangs up. Exit code 1 when a session got no
+    answer, 3 when no gateway is there.
 
     Example: antiphon call question.wav --out conversation.wav
     """
     from ops.people.call import Options, hold
 
-    if not console.run(lambda: hold(Options(wav, url, out, agent, token, sessions, wait, json))):
+    if not console.run(lambda: hold(Options(wav, url, out, agent, token, sessions, wait, json, at_once))):
         raise typer.Exit(console.FAILED)

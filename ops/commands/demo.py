@@ -24,6 +24,10 @@ def demo(
     Example: antiphon demo --wav my-question.wav
     """
     from ops.demo.conversation import converse
+    from ops.stack.models import use_models_here
 
+    for sentence in use_models_here():
+        if not json:
+            console.hang("", sentence)
     if not console.run(lambda: converse(wav, out, livekit, json)):
         raise typer.Exit(console.FAILED)

@@ -12,7 +12,9 @@ from ops.commands._options import Json
 def llm_server(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8081,
-    model: Annotated[Path | None, typer.Option(help="A .gguf file; the packaged SmolLM2 when not given.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(envvar="LLM_FILE", help="A .gguf file; the packaged SmolLM2 when not given.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Run the embedded OpenAI-compatible LLM server.

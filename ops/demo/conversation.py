@@ -26,14 +26,13 @@ from ops.stack.here import data_folder
 from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant
 from schemas.client import StateMessage, ToClient, TranscriptMessage, TurnMessage
-from schemas.config.settings import Settings, load
+from schemas.config.settings import Settings, load, without_password
 from schemas.log import connected
 from schemas.text.clean import printable
 
 _AGENTS = Path(__file__).parent.parent / "agents"
 _REPLY = 15.0  # seconds a reply may take to end
 _OVER = 1.2  # seconds of the agent's speech before it is interrupted
-_MANNERS = 0.5  # seconds between the agent's last sample and the caller's next word
 
 
 async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool) -> bool:
@@ -49,10 +48,11 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
     screen.status("starting the log, the models and the gateway …")
     if livekit:
         screen.line("", "A LiveKit server is built first, where there is none (two minutes, once).", "dim")
-    async with Stack(plan, load()) as stack, _caller(stack, livekit, screen) as caller:
+    settings = load()
+    async with Stack(plan, settings) as stack, _caller(stack, livekit, screen) as caller:
         screen.line("", f"Everything runs, after {time.monotonic() - began:.1f} s: {_parts(stack)}", "dim")
         await caller.connect()
-        await _finished(caller, 0.0)  # the greeting
+        await caller.hear_greeting()
         answered = [await _take(caller, step, screen) for step in steps]
         await caller.hang_up()
         path = out or plan.folder / f"{caller.session}.wav"
@@ -60,9 +60,20 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
         screen.done()
         await _explain(stack, caller, path, json, answered)
     if not json:
+        console.hang("Answered by ", _answered_by(stack, settings))
         console.out.print(f"\n{time.monotonic() - began:.0f} s in all.", style="dim")
         await _show_page(caller.session)
     return all(answered)
+
+
+def _answered_by(stack: Stack, settings: Settings) -> str:
+    """Which model it was, and how it can be another."""
+    if not stack.embeds_llm:
+        return f"{settings.llm_model} at {without_password(settings.llm_base_url)}"
+    return (
+        f"{settings.llm_model}, a stand-in that fits on this machine. Your own: "
+        f"LLM_BASE_URL=… LLM_MODEL=… LLM_API_KEY=… {console.me()} demo"
+    )
 
 
 async def _show_page(session: str) -> None:
@@ -117,7 +128,7 @@ async def _finished(caller: Person, since: float) -> bool:
     ended = await caller.wait_for(
         TurnMessage, _REPLY, since, lambda turn: turn.how in ("played", "failed", "expired") and turn.why != "filler"
     )
-    await asyncio.sleep(max(0.0, caller.silent_at - time.monotonic()) + _MANNERS)
+    await caller.hear_out()
     return ended is not None and ended.how == "played"
 
 

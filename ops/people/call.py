@@ -1,16 +1,20 @@
 """A recording's conversation with an agent, printed as it is held: what `antiphon call` does."""
 
 import asyncio
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import typer
 from rich.text import Text
 
 from gateway.sound.audio_file import read_speech
 from ops import console
-from ops.people.audio import write_stereo
+from ops.people.audio import look_where_to_write, write_stereo
 from ops.people.caller import Caller
 from ops.people.dialogue import Dialogue
 from ops.people.entry import HOW_TO_GET_IN, client_token, gateway_url
@@ -25,7 +29,8 @@ _QUIET = 1.5  # seconds after the last sound and the last end of a turn in which
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`wav`: what the caller says; `out`: where the stereo recording goes (of several: -1, -2, … before the suffix)."""
+    """`wav`: what the caller says; `out`: where the stereo recording goes (of several: -1, -2, … before the suffix); `at_once`:
+    the caller speaks into the greeting."""
 
     wav: Path
     url: str | None
@@ -35,27 +40,66 @@ class Options:
     sessions: int
     wait: float
     json: bool
+    at_once: bool = False
+
+    def recording(self, number: int) -> Path | None:
+        if self.out is None or self.sessions == 1:
+            return self.out
+        return self.out.with_stem(f"{self.out.stem}-{number}")
 
 
 async def hold(options: Options) -> bool:
-    """Of one session what is said is printed as it is; of several, how many were answered. True when all were."""
+    """Of one session what is said is printed as it is; of several, how many were answered. True when all were. Ctrl-C hangs up:
+    what was said by then is told and written all the same."""
     pcm = await asyncio.to_thread(read_speech, options.wav)
-    try:
-        results = await asyncio.gather(*(_one(options, pcm, number) for number in range(1, options.sessions + 1)))
-    except CallError as error:
-        advice = f"; {HOW_TO_GET_IN}" if error.code == "token" else ""
-        console.fail(f"{error}{advice}", _CODES.get(error.code, console.FAILED))
-    answered = sum(bool(result["replies"]) for result in results)
+    numbers = range(1, options.sessions + 1)
+    for path in filter(None, map(options.recording, numbers)):
+        look_where_to_write(path)
+    with hanging_up() as hung_up:
+        try:
+            results = await asyncio.gather(*(_one(options, pcm, number, hung_up) for number in numbers))
+        except CallError as error:
+            refuse(error)
+    answered = sum(map(_was_answered, results))
     if options.json:
         console.emit(results[0] if options.sessions == 1 else {"sessions": results, "answered": answered})
     elif options.sessions > 1:
         console.out.print(f"{answered} of {options.sessions} sessions were answered")
+    if hung_up.is_set():
+        raise typer.Exit(console.STOPPED)
     return answered == options.sessions
 
 
-async def _one(options: Options, pcm: Pcm, number: int) -> dict[str, Any]:
+def _was_answered(result: dict[str, Any]) -> bool:
+    """By more than the greeting."""
+    return any(turn["heard"] and turn["why"] != "greeting" for turn in result["turns"])
+
+
+def refuse(error: CallError) -> NoReturn:
+    """Say why there was no call, and what to do about it; exit."""
+    advice = f"; {HOW_TO_GET_IN}" if error.code == "token" else ""
+    console.fail(f"{error}{advice}", _CODES.get(error.code, console.FAILED))
+
+
+@contextmanager
+def hanging_up() -> Iterator[asyncio.Event]:
+    """Set at the first Ctrl-C; a second one ends the process."""
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def hang_up() -> None:
+        asked.set()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    loop.add_signal_handler(signal.SIGINT, hang_up)
+    try:
+        yield asked
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+async def _one(options: Options, pcm: Pcm, number: int, hung_up: asyncio.Event) -> dict[str, Any]:
     alone = options.sessions == 1
-    dialogue = Dialogue(_print_line, "you") if alone and not options.json else None
+    dialogue = Dialogue(print_line, "you") if alone and not options.json else None
     caller = Caller(
         gateway_url(options.url),
         agent=options.agent,
@@ -63,18 +107,19 @@ async def _one(options: Options, pcm: Pcm, number: int) -> dict[str, Any]:
         on_message=dialogue.message if dialogue else None,
     )
     began = time.monotonic()
+    last_sample: float | None = None
+    out = options.recording(number)
     try:
-        last_sample = await _converse(caller, pcm, options.wait)
+        last_sample = await _converse(caller, pcm, options, hung_up)
         await caller.hang_up()
     except CallError as error:
         if alone:
             raise
-        return {"session": caller.session, "error": str(error), "replies": [], "transcripts": []}
+        return {"session": caller.session, "error": str(error), "replies": [], "transcripts": [], "turns": []}
     finally:
         await caller.aclose()
-    if options.out:
-        path = options.out if alone else options.out.with_stem(f"{options.out.stem}-{number}")
-        await asyncio.to_thread(write_stereo, path, *caller.recording(), caller.rate)
+        if out is not None and caller.session:
+            await asyncio.to_thread(write_stereo, out, *caller.recording(), caller.rate)
     first = None if last_sample is None else caller.first_sound_after(last_sample)
     result = summary(caller) | {
         "voice_to_voice_ms": None if first is None or last_sample is None else round((first - last_sample) * 1e3),
@@ -82,32 +127,43 @@ async def _one(options: Options, pcm: Pcm, number: int) -> dict[str, Any]:
     }
     if dialogue:
         dialogue.flush()
-        _print_result(result, options.out)
+        _print_result(result, out, spoken=last_sample is not None)
     return result
 
 
-async def _converse(caller: Caller, pcm: Pcm, wait: float) -> float | None:
+async def _converse(caller: Caller, pcm: Pcm, options: Options, hung_up: asyncio.Event) -> float | None:
     """Speak and hear the answer, through whatever befalls the line; answers when the last sample was spoken (None: the session
-    ended before). CallError when there is no getting in, or in again."""
-    await caller.connect()
-    talking = asyncio.create_task(_talk(caller, pcm, wait))
-    keeping = asyncio.create_task(caller.keep())
+    ended before, or somebody hung up). CallError when there is no getting in, or in again."""
+    hanging = asyncio.ensure_future(hung_up.wait())
+    connecting = asyncio.ensure_future(caller.connect())
+    tasks: list[asyncio.Future[Any]] = [hanging, connecting]
+    spoken: list[float] = []
     try:
-        await asyncio.wait((talking, keeping), return_when=asyncio.FIRST_COMPLETED)
-        if not talking.done():
-            await keeping  # its error, if it is one that ended it
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not connecting.done():
+            return None
+        connecting.result()
+        talking = asyncio.ensure_future(_talk(caller, pcm, options, spoken))
+        keeping = asyncio.ensure_future(caller.keep())
+        tasks += [talking, keeping]
+        await asyncio.wait((talking, keeping, hanging), return_when=asyncio.FIRST_COMPLETED)
+        if talking.done():
+            talking.result()
+        elif keeping.done():
+            keeping.result()  # its error, if it is one that ended it
             await asyncio.wait((talking,), timeout=0.2)
-        return talking.result() if talking.done() else None
+        return spoken[0] if spoken else None
     finally:
-        talking.cancel()
-        keeping.cancel()
-        await asyncio.gather(talking, keeping, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _talk(caller: Caller, pcm: Pcm, wait: float) -> float:
-    last_sample = await caller.speak(pcm)
-    await _until_quiet(caller, last_sample, wait)
-    return last_sample
+async def _talk(caller: Caller, pcm: Pcm, options: Options, spoken: list[float]) -> None:
+    if not options.at_once:
+        await caller.hear_greeting()
+    spoken.append(await caller.speak(pcm))
+    await _until_quiet(caller, spoken[0], options.wait)
 
 
 async def _until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
@@ -144,15 +200,22 @@ def summary(caller: Person) -> dict[str, Any]:
     }
 
 
-def _print_line(who: str, text: str, style: str) -> None:
+def print_line(who: str, text: str, style: str) -> None:
     console.hang(Text(f"{who:<7}", style=style), text)
 
 
-def _print_result(result: dict[str, Any], out: Path | None) -> None:
+def _print_result(result: dict[str, Any], out: Path | None, *, spoken: bool) -> None:
     latency = result["voice_to_voice_ms"]
-    console.out.print(
-        f"\n{'no reply came' if latency is None else f'{latency} ms from your last sample to the first of the reply'}"
-    )
+    if latency is not None:
+        said = f"{latency} ms from your last sample to the first of the reply"
+    else:
+        said = "no reply came" if spoken else "hung up"
+    console.out.print(f"\n{said}")
+    if result["session"]:
+        print_where_to_look(result["session"], out)
+
+
+def print_where_to_look(session: str, out: Path | None = None) -> None:
     if out:
-        console.out.print(f"recording: {out} (left you, right the agent)")
-    console.out.print(f"look inside: {console.me()} show {result['session']}", soft_wrap=True)
+        console.out.print(f"recording: {out} (left you, right the agent)", soft_wrap=True)
+    console.out.print(f"look inside: {console.me()} show {session}", soft_wrap=True)

@@ -170,14 +170,16 @@ class Caller(Person):
 
     # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _hear(self, pcm: Pcm, now: float) -> None:
+        start = max(now, self._playout_end)
+        self.heard.append(Sounded(start, pcm))
+        self._playout_end = start + len(pcm) / self.rate
+
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for frame in socket:
             if frame.type is aiohttp.WSMsgType.BINARY:
                 now = time.monotonic()
-                pcm = np.frombuffer(frame.data, np.int16)
-                start = max(now, self._playout_end)
-                self.heard.append(Sounded(start, pcm))
-                self._playout_end = start + len(pcm) / self.rate
+                self._hear(np.frombuffer(frame.data, np.int16), now)
                 await self._tell()
             elif frame.type is aiohttp.WSMsgType.TEXT:
                 message = from_gateway(frame.data)

@@ -16,13 +16,16 @@ import numpy as np
 import soxr
 
 from schemas.audio import HEARING_RATE, Pcm
-from schemas.client import FromClient, Rate, ToClient
+from schemas.client import FromClient, Rate, StateMessage, ToClient, TurnMessage
 from schemas.errors import AntiphonError
 
 M = TypeVar("M")
 
 FRAME = HEARING_RATE // 50  # samples in 20 ms
 _SILENCE = np.zeros(FRAME, np.int16)
+_BEGINS = 1.0  # seconds within which an agent that has a greeting says that it prepares to speak
+_GREETS = 30.0  # seconds a greeting may take, with the wait for its sound
+_MANNERS = 0.5  # seconds between the agent's last sample and the caller's next word
 
 
 class CallError(AntiphonError):
@@ -58,7 +61,7 @@ class Person(ABC):
         self.microphone_began = 0.0
         self.error: str | None = None
         self.ended = asyncio.Event()
-        self._on_message = on_message
+        self.on_message = on_message
         self._speech: deque[Pcm] = deque()
         self._said = asyncio.Event()
         self._news = asyncio.Condition()
@@ -124,8 +127,8 @@ class Person(ABC):
 
     def _note(self, message: ToClient) -> None:
         self.messages.append((time.monotonic(), message))
-        if self._on_message:
-            self._on_message(message)
+        if self.on_message:
+            self.on_message(message)
 
     def _forget_unplayed(self, now: float) -> None:
         while self.heard and self.heard[-1].start >= now:
@@ -159,6 +162,21 @@ class Person(ABC):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(left, 0.5)):
                         await self._news.wait()
+
+    async def hear_greeting(self) -> None:
+        """Wait until the agent has said what it begins with, and that has sounded; not for one that begins with nothing."""
+        if await self.wait_for(StateMessage, _BEGINS, fits=lambda message: message.state != "listening") is None:
+            return
+        until = time.monotonic() + _GREETS
+        while not self.ended.is_set() and (left := until - time.monotonic()) > 0:
+            if await self.wait_for(TurnMessage, left, fits=lambda turn: turn.why != "filler") is not None:
+                break
+            await asyncio.sleep(0.1)  # the line is down for now
+        await self.hear_out()
+
+    async def hear_out(self) -> None:
+        """Until what has come has sounded, and a moment longer."""
+        await asyncio.sleep(max(0.0, self.silent_at - time.monotonic()) + _MANNERS)
 
     def first_sound_after(self, moment: float) -> float | None:
         """When the first sample that came after `moment` sounded."""

@@ -134,7 +134,7 @@ def _bare(text: str) -> str:
 
 
 def _with_phrase(sentence: Sentence, phrase: Phrase | None) -> Sentence:
-    """Fallback and repeat play clips made at the session's start."""
+    """A fixed phrase plays the clips made ahead."""
     if phrase is None:
         return sentence
     duration = sum(clip.duration for clip in phrase.clips)

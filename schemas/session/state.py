@@ -216,7 +216,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A fixed phrase (fallback, repeat), synthesized at the session's start."""
+    """A fixed phrase (fallback, repeat, filler), made ahead."""
 
     clips: tuple[Clip, ...] = ()
     complete: bool = False

@@ -4,19 +4,17 @@ A clip is begun once and continued, never repeated: whoever takes over an interr
 the sound is there, synthesizes again and appends what follows.
 """
 
-import contextlib
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from weakref import WeakSet
 
 from schemas.audio import AudioRef
 from schemas.bus import Outcome
-from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings
-from schemas.errors import Permanent, ProviderError
+from schemas.errors import Permanent
 from schemas.events import ClipReady, Stage
 from schemas.jobs import TtsJob
-from schemas.process.tasks import Tasks
 from workers import registry
 from workers._stage import Work
 from workers.providers import Sound, Speaking, Tts
@@ -41,32 +39,29 @@ class TtsStage:
         self._providers = Opened(provider, settings.tts_provider, opening)
         self._repeats = Repeats()
         self._begun: WeakSet[Work] = WeakSet()
-        self._tasks = Tasks()
+        self._phrases = asyncio.Lock()
 
     async def warm_up(self) -> None:
         await self._providers.own.warm_up()
-        self._tasks.spawn(self._rehearse(), "rehearse phrases")
 
     async def run(self, works: Sequence[Work]) -> None:
         for work in works:
             await self._speak(work)
 
     async def aclose(self) -> None:
-        await self._tasks.aclose()
         await self._providers.aclose()
 
-    async def _rehearse(self) -> None:
-        """Speak the phrases that every session asks for at its beginning: they would keep its greeting waiting."""
-        agent = AgentSpec()
-        for name, text in (("fallback", agent.fallback), ("repeat", agent.repeat), ("filler", agent.filler)):
-            with contextlib.suppress(ProviderError):  # whoever asks for it will be told
-                async for _ in self._sounds(TtsJob.fixed(agent, "", name, text)):
-                    pass
-
     async def _speak(self, work: Work) -> None:
-        """Append the clip of one sentence. Stops between parts once the job is void."""
         job = work.job
         assert isinstance(job, TtsJob)
+        if job.phrase is None:
+            await self._append(work, job)
+            return
+        async with self._phrases:  # of sessions that begin together the first has it made, for all
+            await self._append(work, job)
+
+    async def _append(self, work: Work, job: TtsJob) -> None:
+        """Append the clip of one sentence. Stops between parts once the job is void."""
         part, delivered = await self._delivered(work)
         self._begun.add(work)
         common = job.phrase is not None or self._repeats.get(_key(job)) is not None

@@ -204,6 +204,22 @@ def test_how_long_an_answer_took_is_told_before_its_end() -> None:
     assert told[0] == MetricsMessage(turn=1, end_of_turn=0.4, tts=0.06, first_sound=0.65)
 
 
+@pytest.mark.parametrize("first", ["answer", "inbox"])
+def test_the_answer_to_a_publication_and_the_inbox_may_come_in_any_order(first: str) -> None:
+    """What was published bears no time of the log's yet: nothing is reckoned from it."""
+    narrator = Narrator()
+    commit = TurnCommitted(turn=1, why="text", at=Micros(1_795_767_500_000_000))
+    heard = PlaybackStarted(turn=1, index=0, at=Micros(1_795_767_501_500_000))
+    events: list[Event] = [ClipReady.model_construct(turn=1, index=0, part=0, took=0.06)]
+    for event in (commit, heard):
+        untimed = event.model_copy(update={"at": Micros(0)})
+        events += [untimed, event] if first == "answer" else [event, untimed]
+    for event in events:
+        (narrator.remember if event.at == 0 else narrator.messages)(event)
+    told = narrator.messages(TurnEnded(turn=1, how="played", heard="Paris."))
+    assert told[0] == MetricsMessage(turn=1, end_of_turn=0.0, tts=0.06, first_sound=1.5)
+
+
 def test_a_filler_takes_nothing_from_the_answer_it_bridges() -> None:
     """It is told as one, ends first, and the answer's sentence and figures are told after it all the same."""
     narrator = Narrator()

@@ -28,7 +28,6 @@ from gateway.turn_taking import (
     Stop,
     Tell,
     Tick,
-    opening_jobs,
     resume,
     rewound,
     start,
@@ -131,8 +130,6 @@ class Call:
         self._order = count()
         self.state: State = start("s1", self.agent, self.now, seq=1)
         self.append(SessionStarted(room="r", transport="memory", agent=self.agent, gateway="g1"), feed=False)
-        for job in opening_jobs("s1", self.agent):
-            self.enqueue(job)
         for name in people:
             self.feed(Joined(name))
         if attach:

@@ -123,7 +123,7 @@ def test_one_of_several_who_was_not_heard_leaves_the_others_to_be_answered() -> 
 
 
 def test_failing_llm_becomes_the_fallback_sentence() -> None:
-    """From the clips made at the session's start: no TTS job is needed."""
+    """From the clips made ahead: no TTS job is needed."""
     call = asked(Call(stages=Stages(llm_fails=True))).run(10.0)
     assert call.ended() == [(1, "failed", "llm"), (2, "played", "finished")]
     assert (call.of(TurnCommitted)[-1].why, last_words(call)) == ("fallback", APOLOGY)

@@ -1,5 +1,6 @@
 """The tts stage on the log: what it appends, and that a clip is never begun twice."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 import numpy as np
@@ -245,6 +246,21 @@ async def test_a_fixed_phrase_is_spoken_once(bench: Bench) -> None:
     assert np.array_equal(await other.sound(), WHOLE)
     assert await other.words() == words
     assert [v.end for v in clip.visemes] == [0.3, 1.0, 2.5]
+
+
+async def test_a_phrase_of_sessions_that_begin_together_is_made_once(bench: Bench) -> None:
+    """Two jobs in hand at once: the second waits for the sound of the first."""
+    provider = CutTts(300, 700, 1500)
+    handler = stage(provider)
+    other = Bench()
+    await bench.open(PHRASE)
+    await other.open(PHRASE)
+
+    await asyncio.gather(handler.run([await bench.take("a")]), handler.run([await other.take("a")]))
+
+    assert len(provider.asked) == 1
+    for one in (bench, other):
+        assert np.array_equal(await one.sound(), WHOLE)
 
 
 async def test_a_greeting_is_remembered_the_second_time(bench: Bench) -> None:

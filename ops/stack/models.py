@@ -1,0 +1,46 @@
+"""The larger models that `make models` has fetched, or somebody put there: `up` and `demo` use what is there.
+
+Below the data folder: `models/llm/*.gguf` for the embedded LLM server; `models/stt/NAME/model.bin` for faster-whisper."""
+
+import os
+from collections.abc import Iterable, MutableMapping
+from pathlib import Path
+
+from ops.stack.here import data_folder
+from schemas.config.settings import Settings, load
+
+LLM_FILE = "LLM_FILE"
+"""The GGUF file that `antiphon llm-server` serves."""
+
+
+def use_models_here(environment: MutableMapping[str, str] = os.environ) -> list[str]:
+    """Have this process, and those it starts, use what is there, where no setting names others. A sentence for each."""
+    settings, said, packaged = load(), [], Settings.model_fields
+    llm, stt = _newest((_models() / "llm").glob("*.gguf")), _newest((_models() / "stt").glob("*/model.bin"))
+    if llm is not None and _embeds_llm(settings) and not environment.get(LLM_FILE):
+        environment.update({LLM_FILE: str(llm), "LLM_MODEL": llm.stem})
+        said.append(
+            f"{llm.stem} of {llm.parent} answers; LLM_MODEL={packaged['llm_model'].default} would take the packaged one"
+        )
+    if stt is not None and _embeds_stt(settings):
+        environment["STT_MODEL"] = str(folder := stt.parent)
+        said.append(
+            f"{folder.name} of {folder.parent} listens; STT_MODEL={packaged['stt_model'].default} would take the packaged one"
+        )
+    return said
+
+
+def _embeds_llm(settings: Settings) -> bool:
+    return settings.llm_provider == "openai" and not {"llm_base_url", "llm_model"} & settings.model_fields_set
+
+
+def _embeds_stt(settings: Settings) -> bool:
+    return settings.stt_provider == "faster-whisper" and "stt_model" not in settings.model_fields_set
+
+
+def _models() -> Path:
+    return data_folder().absolute() / "models"
+
+
+def _newest(found: Iterable[Path]) -> Path | None:
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)

@@ -1,0 +1,247 @@
+"""`antiphon talk`: what is heard, said and shown; by real PortAudio where there is a sound server."""
+
+import asyncio
+import ctypes.util
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+
+from ops import console
+from ops.people.said import Said, meter
+from ops.people.sound_card import Buffer, NoSound, SoundCard, sound_card
+from ops.people.talk import Options, Speaker, talk, typed_lines
+from schemas.client import (
+    MetricsMessage,
+    ReadyMessage,
+    SentenceMessage,
+    ToClient,
+    TranscriptMessage,
+    TurnMessage,
+    WordsMessage,
+)
+
+ROOT = Path(__file__).parents[2]
+SPOKEN = Options("127.0.0.1:1", "", "", None, text=False, half_duplex=False)
+
+
+# ── buffers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_samples_come_out_as_they_went_in_and_silence_where_there_are_none() -> None:
+    """In whatever pieces; the position counts what has sounded."""
+    buffer = Buffer()
+    buffer.put(np.arange(1, 6, dtype=np.int16))
+    buffer.put(np.arange(6, 9, dtype=np.int16))
+    assert buffer.take(3).tolist() == [1, 2, 3]
+    assert (buffer.position, buffer.waiting) == (3, 5)
+    assert buffer.take(7).tolist() == [4, 5, 6, 7, 8, 0, 0]
+    assert (buffer.position, buffer.waiting) == (8, 0)
+
+
+def test_what_is_dropped_is_passed_over() -> None:
+    """After a barge-in the position stands behind what nobody heard, as the gateway counts."""
+    buffer = Buffer()
+    buffer.put(np.ones(10, np.int16))
+    buffer.take(4)
+    buffer.clear()
+    assert (buffer.position, buffer.waiting) == (10, 0)
+    assert not buffer.take(2).any()
+
+
+def test_a_microphone_that_runs_ahead_loses_its_oldest_sound() -> None:
+    """Delay does not pile up."""
+    buffer = Buffer(limit=4)
+    buffer.put(np.arange(1, 7, dtype=np.int16))
+    assert buffer.take(4).tolist() == [3, 4, 5, 6]
+
+
+def test_the_microphone_is_closed_while_the_agent_speaks_if_so_wished() -> None:
+    """--half-duplex: a loudspeaker beside it would be taken for the caller."""
+    for half_duplex, hears in ((True, False), (False, True)):
+        card = SoundCard(24_000)
+        caller = Speaker(card, half_duplex, "ws://127.0.0.1:1/ws", "", "")
+        card.heard(np.full(320, 500, np.int16))
+        caller._hear(np.ones(480, np.int16), 0.0)
+        assert caller._next_frame()[0].any() == hears
+        caller._forget_unplayed(0.0)
+        card.heard(np.full(320, 500, np.int16))
+        assert caller._next_frame()[0].all()
+
+
+# ── what is shown ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def told(said: Said, *messages: ToClient) -> list[tuple[str, str]]:
+    return [(who, text) for message in messages for who, text, _ in said.message(message)]
+
+
+def heard(utterance: str, text: str, *, final: bool, replaces: str | None = None) -> TranscriptMessage:
+    return TranscriptMessage(participant="me", turn=1, utterance=utterance, text=text, final=final, replaces=replaces)
+
+
+def test_words_stand_there_as_they_are_said() -> None:
+    """Mine while they are recognized, the agent's as they sound; then a line for each, and how long the answer took."""
+    said = Said()
+    told(said, ReadyMessage(session="ws-1", ticket="t", rate=1000, resumed=False))
+    told(said, heard("u1", "What is", final=False), heard("u1", "What is the", final=False))
+    assert said.now(0) == ("you", "What is the")
+    assert told(said, heard("u2", "What is the capital?", final=True, replaces="u1")) == []
+    assert said.now(0) == ("you", "What is the capital?")
+
+    sentence = SentenceMessage(turn=1, index=0, text="It is Paris.", spoken=True)
+    assert told(said, sentence) == [("you", "What is the capital?")]
+    words = (("It", 0.0, 0.2), ("is", 0.2, 0.4), ("Paris.", 0.5, 1.0))
+    told(said, WordsMessage(turn=1, index=0, part=0, offset=2000, words=words))
+    assert [said.now(position)[1] for position in (1999, 2000, 2300, 2600)] == ["", "It", "It is", "It is Paris."]
+
+    assert told(said, MetricsMessage(turn=1, stt=0.3, end_of_turn=0.42, first_sound=0.731)) == [
+        ("", "answered after 0.73 s (words 0.30, end of turn 0.42)")
+    ]
+    over = TurnMessage(turn=1, how="played", reason="finished", why="end_of_turn", heard="It is Paris.")
+    assert told(said, over) == [("agent", "It is Paris.")]
+    assert said.now(9000) == ("", "")
+
+
+def test_of_an_interrupted_answer_stands_there_what_was_heard() -> None:
+    """And that it was interrupted."""
+    said = Said()
+    told(said, SentenceMessage(turn=1, index=0, text="Once upon a time", spoken=True))
+    over = TurnMessage(turn=1, how="interrupted", reason="barge_in", why="end_of_turn", heard="Once upon")
+    assert told(said, over) == [("agent", "Once upon …"), ("", "interrupted")]
+
+
+def test_the_meter_goes_from_silence_to_full_scale() -> None:
+    """Twelve cells for 60 dB."""
+    lit = [meter(level).count("▮") for level in (0.0, 0.001, 0.01, 0.1, 1.0, 2.0)]
+    assert lit == [0, 0, 4, 8, 12, 12]
+
+
+async def test_lines_come_from_pipes_and_files_alike(tmp_path: Path) -> None:
+    """As they are written, to the end; the last one needs no line end."""
+    (tmp_path / "lines").write_text("one\ntwo")
+    with (tmp_path / "lines").open() as file:
+        async with typed_lines(file.fileno()) as lines:
+            assert [line async for line in lines] == ["one", "two"]
+    reading, writing = os.pipe()
+    os.write(writing, "grü".encode()[:3])
+    async with typed_lines(reading) as lines:
+        first = asyncio.ensure_future(anext(lines))
+        await asyncio.sleep(0)
+        os.write(writing, "grü".encode()[3:] + b"\n")
+        assert await first == "grü"
+        os.close(writing)
+        assert [line async for line in lines] == []
+    os.close(reading)
+
+
+# ── without sound ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ANTIPHON_DATA", raising=False)
+
+
+async def test_without_sound_there_is_one_sentence_and_another_way(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Nobody is called; the address of the web app that runs here is named, and --text."""
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(typer.Exit) as ended:
+        await talk(SPOKEN)
+    assert ended.value.exit_code == console.UNREACHABLE
+    said = capsys.readouterr().err
+    assert "sounddevice is not installed: pip install 'antiphon[talk]'; talk in a browser (antiphon up" in said
+    assert "talk --text" in said
+
+    state = tmp_path / ".antiphon" / "up" / "stack.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(f'{{"pid": {os.getpid()}, "started": 1, "api_url": "http://127.0.0.1:8000"}}')
+    with pytest.raises(typer.Exit):
+        await talk(SPOKEN)
+    assert "talk in a browser: http://127.0.0.1:8000, or type" in capsys.readouterr().err
+
+
+def test_a_machine_without_portaudio_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """sounddevice looks for the library as it is imported."""
+    (tmp_path / "sounddevice.py").write_text('raise OSError("PortAudio library not found")\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    with pytest.raises(NoSound, match="apt-get install libportaudio2"), sound_card(24_000):
+        pass
+
+
+# ── with sound ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LOOP = """
+import sys
+import numpy as np
+from ops.people.sound_card import sound_card
+seconds = np.arange(24_000) / 24_000
+tone = (12_000 * np.sin(2 * np.pi * 440 * seconds)).astype(np.int16)
+with sound_card(24_000) as card:
+    while card.level < 0.05:
+        if not card.loudspeaker.waiting:
+            card.loudspeaker.put(tone)
+    heard = np.zeros(0, np.int16)
+    while len(heard) < 3200:
+        if card.microphone.waiting >= 320:
+            heard = np.append(heard, card.microphone.take(320))
+    print(int(np.argmax(np.abs(np.fft.rfft(heard)))) * 5, card.loudspeaker.position > 0)
+"""
+
+
+@pytest.fixture
+def sound_server(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """PulseAudio with a sink that goes nowhere, and the microphone at its end. Gives the environment of who uses it."""
+    lacks = {
+        "pulseaudio": shutil.which("pulseaudio") is None,
+        "sounddevice": importlib.util.find_spec("sounddevice") is None,
+        "libportaudio2": ctypes.util.find_library("portaudio") is None,
+        "libasound2-plugins": not list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")),
+    }
+    missing = [name for name, lacking in lacks.items() if lacking]
+    if missing:
+        if os.environ.get("CI"):
+            pytest.fail(f"not here: {missing}")
+        pytest.skip(f"not here: {missing}")
+    (tmp_path / "run").mkdir(mode=0o700)
+    conf = tmp_path / "asound.conf"
+    conf.write_text("</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n")
+    here: dict[str, Any] = {
+        "XDG_RUNTIME_DIR": str(tmp_path / "run"),
+        "HOME": str(tmp_path),
+        "ALSA_CONFIG_PATH": str(conf),
+    }
+    command = ["pulseaudio", "-n", "--exit-idle-time=-1", "-L", "module-native-protocol-unix", "-L", "module-null-sink"]
+    server = subprocess.Popen(command, env=os.environ | here, stderr=subprocess.DEVNULL)
+    try:
+        while not (tmp_path / "run" / "pulse" / "native").exists():
+            assert server.poll() is None, "pulseaudio ended"
+            time.sleep(0.02)  # it tells nobody when it listens
+        yield os.environ | here
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_what_sounds_is_heard_by_the_microphone(sound_server: dict[str, str]) -> None:
+    """Through PortAudio and a sound server: a tone of 440 Hz, at 24 kHz out and 16 kHz in."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOOP], env=sound_server | {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    frequency, moves = done.stdout.split()
+    assert abs(int(frequency) - 440) <= 10
+    assert moves == "True"
