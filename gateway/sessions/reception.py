@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -91,10 +91,11 @@ class Reception:
     # ── open ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def open(
-        self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None
-    ) -> Session:
-        """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over.
-        Refused: draining, it exists already, or the log did not answer within `timeout` s."""
+        self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] = {},
+    ) -> Session:  # fmt: skip
+        """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over;
+        `metadata`: of whoever began it. Refused: draining, it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         house = self.house
@@ -109,6 +110,7 @@ class Reception:
             clock=house.clock.now(),
             inputs=inputs,
             warnings=warnings,
+            metadata=dict(metadata),
         )
         jobs = turn_taking.opening_jobs(name, agent)
         request = secrets.token_hex(8)

@@ -1,13 +1,13 @@
 """What one session tells its client, besides sound."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from gateway.room import Room
 from gateway.sessions.messages import Narrator
 from gateway.turn_taking import Play
 from schemas.client import EndedMessage, ErrorMessage, ToClient
-from schemas.events import Event, Stage, StageFailed, TranscriptFinal
+from schemas.events import Event, SessionEnded, Stage, StageFailed
 
 log = logging.getLogger("antiphon.gateway")
 
@@ -32,22 +32,24 @@ class Teller:
             self._send([ErrorMessage(code=f"{event.stage}_{event.code}", message=message, fatal=False)])
         self._send(self._narrator.messages(event))
 
-    def past(self, event: Event, again: Collection[int]) -> None:
-        """One from before we had the session, to which later messages refer. `again`: turns whose words are told once more, for
-        whoever had them may have died before the client was told."""
-        messages = self._narrator.messages(event)
-        if isinstance(event, TranscriptFinal) and event.turn in again:
-            self._send(messages)
+    def past(self, event: Event) -> None:
+        """One from before we had the session, to which later messages refer."""
+        self._narrator.messages(event)
 
-    def published(self, events: Iterable[Event]) -> None:
-        """What these name may sound before the inbox brings them."""
+    def again(self, turns: Collection[int]) -> None:
+        """What was said in these is told once more: whoever had the session may have died before the client was told."""
+        self._send(self._narrator.again(turns))
+
+    def published(self, events: Sequence[Event]) -> None:
+        """What these name may sound before the inbox brings them; and behind a session's end it brings nothing."""
+        over = any(isinstance(event, SessionEnded) for event in events)
         for event in events:
-            self._narrator.remember(event)
+            self._send(self._narrator.messages(event)) if over else self._narrator.remember(event)
 
     def sounds(self, play: Play) -> None:
         """A sentence begins now."""
         if play.phrase is None or play.index == 0:
-            self._room.send(self._narrator.sentence(play.turn, play.generation, play.index))
+            self._send(self._narrator.sentence(play.turn, play.generation, play.index))
 
     def complaint(self, complaint: ErrorMessage) -> None:
         """Something is wrong with what the client sends."""

@@ -10,6 +10,7 @@ from schemas.session import words
 from schemas.session.cache import folded
 from schemas.session.fold import SessionState
 from schemas.session.history import list_sessions, whole
+from schemas.text.clean import json_line
 
 
 async def state(
@@ -31,6 +32,8 @@ def _print(found: SessionState, out: Console) -> None:
     ended = f", ended ({found.ended})" if found.ended is not None else ""
     console.hang("", Text(f"After event {found.seq}, {since:.2f} s after the beginning{ended}", style="bold"), out)
     _fact(out, "agent", f'"{found.agent.name}", by {found.gateway}, epoch {found.epoch}')
+    if found.metadata:
+        _fact(out, "metadata", json_line(dict(found.metadata)))
     _fact(out, "people", words.people(found) or "nobody")
     _fact(out, "floor", words.floor(found))
     _fact(out, "generation", str(found.generation))
