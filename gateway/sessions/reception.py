@@ -109,7 +109,7 @@ class Reception:
             by=house.by,
             clock=house.clock.now(),
             inputs=inputs,
-            warnings=warnings,
+            warnings=[one.sentence for one in warnings],
             metadata=dict(metadata),
         )
         jobs = turn_taking.opening_jobs(name, agent)
@@ -124,7 +124,12 @@ class Reception:
             receipt = claimed.receipt
             state = turn_taking.start(name, agent, room.clock.now(), seq=receipt.seq)
             own = Ownership(
-                claimed.epoch, sent, Seen(receipt.seq, receipt.at), ticket=ticket, warnings=warnings, asked=jobs
+                claimed.epoch,
+                sent,
+                Seen(receipt.seq, receipt.at),
+                ticket=ticket,
+                warnings=[one.told for one in warnings],
+                asked=jobs,
             )
             session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
@@ -178,7 +183,7 @@ class Reception:
                 events = await insist("read", lambda: self.house.bus.read(name), self.house.metrics)
             except EventError as error:
                 await self._give_up(name, claimed.epoch, error)
-                raise Refused(f"session {name} can't be gone on with ({error}); begin a new one", "over") from None
+                raise Refused(f"session {name} can't be gone on with; begin a new one", "over") from None
             room = make_room(_beginning(events), _present(events))
             session = self._continue(name, claimed, events, room, sent, "ticket", ticket)
         finally:

@@ -245,7 +245,7 @@ class Session:
         self.broken = True
         self._house.metrics.broken.inc()
         log.error("%s: ended by an error of ours", self.name, exc_info=error)
-        self._telling.failed(error)
+        self._telling.failed()
         last = last_words(error, self._house.by, self.state.turns)
         self._end(turn_taking.End("error"))
         self._tasks.spawn(self._log.close(last))

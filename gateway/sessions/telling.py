@@ -17,6 +17,7 @@ _FAILED: dict[Stage, str] = {
     "tts": "The answer could not be spoken",
 }
 """What a caller is told of a stage's failure. Its own message, which may name settings and addresses, is the operator's."""
+_OURS = "The conversation can't go on, by a fault on this side; please call again."
 
 
 class Teller:
@@ -56,10 +57,9 @@ class Teller:
         log.warning("%s: %s", self._session, complaint.message)
         self._room.send(complaint)
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self) -> None:
         """An error of ours ends the session."""
-        message = f"The gateway failed while handling this session ({type(error).__name__}); please call again."
-        self._room.send(ErrorMessage(code="internal", message=message, fatal=True))
+        self._room.send(ErrorMessage(code="internal", message=_OURS, fatal=True))
 
     def ended(self, reason: str) -> None:
         self._room.send(EndedMessage(reason=reason))

@@ -54,7 +54,10 @@ class Agents:
                 return self._load(next(iter(files.values())))
             return AgentSpec()
         if name not in files:
-            raise AgentSpecError(f"no agent {name[:80]!r} here; there is {', '.join(self.names)} (setting: AGENTS)")
+            raise AgentSpecError(
+                f"no agent {name[:80]!r} here; there is {', '.join(self.names)} (setting: AGENTS)",
+                told="there is no such agent here",
+            )
         return self._load(files[name])
 
     def _files(self) -> dict[str, Path]:

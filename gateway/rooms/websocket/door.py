@@ -98,7 +98,7 @@ class WebSocketDoor:
             who = self._server.begins(request)
             session, connection = await self._begin(socket, start, grant, who)
         except TurnedAway as refusal:
-            self._server.refused(refusal.code)
+            self._server.turned_away(refusal)
             await refuse(socket, refusal)
             return socket
         except ConnectionError:
@@ -126,7 +126,7 @@ class WebSocketDoor:
                 refusal.code, str(refusal), WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION
             ) from None
         except AgentSpecError as error:
-            raise TurnedAway("agent", str(error)) from None
+            raise TurnedAway("agent", error.told, detail=str(error)) from None
         room = session.room
         assert isinstance(room, WebSocketRoom)
         warnings = () if resumed else tuple(session.warnings)

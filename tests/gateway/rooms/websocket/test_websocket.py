@@ -314,12 +314,12 @@ async def test_bad_message(message: dict[str, Any]) -> None:
         assert (await until(client, EndedMessage)).reason == "hang_up"
 
 
-async def test_unknown_agent() -> None:
-    """An agent that isn't there is refused in one sentence that names those that are."""
+async def test_unknown_agent(caplog: pytest.LogCaptureFixture) -> None:
+    """An agent that isn't there is refused in one sentence; which there are stands in the log."""
     async with door() as gateway:
         client, answer = await gateway.begin(agent="nobody")
-        assert answer.code == "agent"
-        assert "default" in answer.message
+        assert (answer.code, answer.message) == ("agent", "there is no such agent here")
+        assert "no agent 'nobody' here; there is default (setting: AGENTS)" in caplog.text
         assert (await closing(client))[1] == 1008
 
 
