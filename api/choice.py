@@ -26,7 +26,7 @@ def chosen(settings: Settings, agents: Agents, wanted: str) -> str:
         raise Problem(
             403,
             "agent",
-            f"no agent {wanted[:80]!r} can be chosen here; choose one of: {told} (settings: API_AGENTS, AGENTS)",
+            f"no agent {wanted[:80]!r} can be chosen here; choose one of: {told}",
         )
     return wanted
 

@@ -3,6 +3,7 @@
 In: by which name it was asked for, which page asks, how often, how much it brings. Out: headers, figures, the record.
 """
 
+import logging
 import time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +21,10 @@ from schemas.process.connections import proxies_of, spoken_for
 from schemas.process.hosts import host_names, is_ours
 from schemas.process.origins import Origins, pages_of
 
+log = logging.getLogger("antiphon.api")
+
+_NOTED = 50
+"""Refusals whose reason stands in the log."""
 _LOOKS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _UNCOUNTED = ("/health", "/ready")
 _LOGIN = "/v1/login"
@@ -37,6 +42,7 @@ class Guard:
         self._hosts = host_names(settings.api_allowed_hosts)
         self._origins = Origins.of(settings.api_allowed_origins, settings.api_public_url)
         self._headers = everywhere(settings)
+        self._noted: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,12 +81,11 @@ class Guard:
         if not gate.may_be_open() or is_ours(asked, self._hosts):
             return
         if await self._is_open():
-            raise Problem(
-                403,
-                "host",
+            self._note(
                 f"asked for as {', '.join(asked)[:200]!r}, which is not a name of this machine's loopback; add it to "
-                "API_ALLOWED_HOSTS, or make a key (antiphon key add) so that everybody needs one",
+                "API_ALLOWED_HOSTS, or make a key (antiphon key add) so that everybody needs one"
             )
+            raise Problem(403, "host", "nobody answers by this name")
 
     async def _is_open(self) -> bool:
         """As the log says now; while it says nothing, as it may be."""
@@ -95,9 +100,14 @@ class Guard:
             return
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
         if not self._origins.may(origin, site, request.headers.get("Host", "")):
-            raise Problem(
-                403, "origin", f"{pages_of(origin)} may change nothing here; add the origin to API_ALLOWED_ORIGINS"
-            )
+            self._note(f"{pages_of(origin)} may change nothing here; add the origin to API_ALLOWED_ORIGINS")
+            raise Problem(403, "origin", "pages of this origin may change nothing here")
+
+    def _note(self, why: str) -> None:
+        """In the log, what strangers are not told; each once, for a page may ask as often as it likes."""
+        if len(self._noted) < _NOTED and why not in self._noted:
+            self._noted.add(why)
+            log.warning("a request was refused: %s", why)
 
     async def _check_often(self, request: Request) -> None:
         path = request.scope["path"]

@@ -5,13 +5,14 @@ Sound travels beside them, in binary frames. Times are seconds (float); position
 Schema (client.schema.json), from which the web app's types are made.
 """
 
+import difflib
 import json
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
 
-from schemas.text.clean import one_line, plain, well_formed
+from schemas.text.clean import mended, one_line, plain, printable, well_formed
 
 START_WITHIN = 10.0
 """Seconds a client has for its first frame."""
@@ -23,6 +24,10 @@ LONGEST_TICKET = 200
 """Characters of what somebody types, of what somebody or something is called, and of a ticket."""
 MOST_DIGITS = 64
 """Keys pressed, in one message."""
+MOST_METADATA = 2048
+"""Bytes of `metadata`, as JSON without blanks."""
+DEEPEST_METADATA = 4
+"""Objects and lists within each other there."""
 KEYS = "0123456789*#ABCD"
 """Those of a phone."""
 
@@ -100,9 +105,10 @@ class SpeechMessage(_ToClient):
 
 
 class TranscriptMessage(_ToClient):
-    """What was heard. `turn`: where it is known; `replaces`: the utterance, of those the client was told of, whose place this one
-    takes. `final: false`: interim words, shown until the same utterance's final ones; an empty `text` withdraws them. `final`
-    without a `turn`: nobody spoke, it was written to the agent by the API (an operator's text), in the name of `participant`."""
+    """What was heard: a line of the screen, `utterance` its name for good, `text` all of it, whatever stood there before. `turn`:
+    where it is known. `final: false`: it may still be said otherwise; `final` comes once, before the answer sounds, or when the
+    turn is over. An empty `text` takes the line away. `final` without a `turn`: nobody spoke, it was written to the agent by the
+    API (an operator's text), in the name of `participant`."""
 
     type: Literal["transcript"] = "transcript"
     participant: str
@@ -110,7 +116,6 @@ class TranscriptMessage(_ToClient):
     utterance: str
     text: str
     final: bool
-    replaces: str | None
 
 
 class SentenceMessage(_ToClient):
@@ -233,11 +238,28 @@ class _FromClient(BaseModel):
     needs: ClassVar[str] = ""
 
 
+def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+    if _depth(metadata) > DEEPEST_METADATA:
+        raise ValueError(f"at most {DEEPEST_METADATA} objects and lists within each other are taken")
+    fit: dict[str, Any] = mended(metadata)
+    size = len(json.dumps(fit, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
+    if size > MOST_METADATA:
+        raise ValueError(f"at most {MOST_METADATA} bytes of JSON are taken, these are {size}")
+    return fit
+
+
+def _depth(value: Any) -> int:
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if within is None else 1 + max(map(_depth, within), default=0)
+
+
 class StartMessage(_FromClient):
     """The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
-    the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own. `session` and
-    `ticket`, of the `ready`: to come back; then the others but `rate` are not looked at."""
+    the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own; `metadata`: what the
+    session is to be found by, an object of your own, kept in its log and told to nobody else. `session` and `ticket`, of the
+    `ready`: to come back; then the others but `rate` are not looked at. A field that is none of these is refused."""
 
+    model_config = ConfigDict(extra="forbid")
     needs: ClassVar[str] = "the session has begun; `start` comes once, as the first frame"
     type: Literal["start"]
     version: Literal[1]
@@ -246,6 +268,7 @@ class StartMessage(_FromClient):
     participant: Name = ""
     name: Name = ""
     room: Name = ""
+    metadata: Annotated[dict[str, Any], AfterValidator(_bounded)] = {}
     session: Name = ""
     ticket: Annotated[Line, Field(max_length=LONGEST_TICKET)] = ""
 
@@ -340,6 +363,21 @@ def from_gateway(frame: str | bytes) -> ToClient | None:
         return TO_CLIENT.validate_json(frame)
     except ValidationError:
         return None
+
+
+def beginning(frame: str) -> StartMessage:
+    """The `start` in a client's first frame. BadMessage: it is none."""
+    try:
+        return StartMessage.model_validate_json(frame)
+    except ValidationError as error:
+        first = error.errors()[0]
+    where = printable(".".join(str(part) for part in first["loc"]))[:40]
+    if first["type"] != "extra_forbidden":
+        raise BadMessage(f"{where or 'it'}: {first['msg'].removeprefix('Value error, ')}")
+    fields = [name for name in StartMessage.model_fields if name != "type"]
+    near = difflib.get_close_matches(where, fields, n=1)
+    meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
+    raise BadMessage(f"there is no field {where!r}; {meant}")
 
 
 def from_client(fields: dict[str, Any]) -> FromClient:

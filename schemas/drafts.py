@@ -30,5 +30,6 @@ async def find_draft(bus: Drafting, name: str) -> AgentSpec:
     """AgentSpecError: there is none, or no more."""
     toml = await bus.draft(name)
     if toml is None:
-        raise AgentSpecError("this draft of an agent is no longer kept; make it anew")
+        gone = "this draft of an agent is no longer kept; make it anew"
+        raise AgentSpecError(gone, told=gone)
     return parse_agent(toml, "the draft", "draft")

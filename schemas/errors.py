@@ -26,7 +26,12 @@ class AntiphonError(Exception):
     """Base of all; `str(error)` is a sentence for a person: expected, found, which setting to change."""
 
 
-class AgentSpecError(AntiphonError): ...
+class AgentSpecError(AntiphonError):
+    """`told`: to strangers; the message names files, settings and other agents."""
+
+    def __init__(self, message: str, told: str = "this agent can't be had here now") -> None:
+        super().__init__(message)
+        self.told = told
 
 
 class SettingsError(AntiphonError): ...

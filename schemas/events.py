@@ -94,7 +94,7 @@ class GatewayEvent(_Event):
 
 class SessionStarted(GatewayEvent):
     """A conversation began: where, by what transport, with which agent (whole, so that the log stands alone). `warnings`: what is
-    not as the agent wants it, a sentence each."""
+    not as the agent wants it, a sentence each; `metadata`: what whoever began it wants it to be found by."""
 
     type: Literal["session.started"] = "session.started"
     room: str
@@ -102,6 +102,7 @@ class SessionStarted(GatewayEvent):
     agent: AgentSpec
     gateway: str
     warnings: list[str] = Field(default_factory=list)
+    metadata: dict[str, Any] = Field(default_factory=dict)
 
 
 class SessionResumed(GatewayEvent):
@@ -249,11 +250,12 @@ class TurnCommitted(GatewayEvent):
 class TurnEnded(GatewayEvent):
     """The one end of a turn.
 
-    `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound) · dropped (noise, empty, backchannel,
-    replaced, overload, unaddressed, lost: speech that died with its gateway) · failed (stt, llm, tts) · expired (stt, llm,
-    tts, session). `heard`: the reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound
-    never came, sent as text instead. `inputs`, where words or speech over the agent decided: the words looked at, whose
-    they were, over what, how long, and who was there.
+    `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound, session) · dropped (noise, empty, backchannel,
+    replaced, overload, unaddressed, lost: speech that died with its gateway, session) · failed (stt, llm, tts, gateway) ·
+    expired (stt, llm, tts). `session`: the session ended, in mid-reply or before it (in older logs: expired). `heard`: the
+    reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound never came, sent as text
+    instead. `inputs`, where words or speech over the agent decided: the words looked at, whose they were, over what, how long,
+    and who was there.
     """
 
     type: Literal["turn.ended"] = "turn.ended"

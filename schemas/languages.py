@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from schemas.config.agent import AgentSpec
 from schemas.events import Stage
 
-__all__ = ["Announced", "unspoken"]
+__all__ = ["Announced", "Unspoken", "unspoken"]
 
 _SHOWN = 5
 
@@ -25,8 +25,16 @@ class Announced:
     provider: str
 
 
-def unspoken(agent: AgentSpec, workers: Iterable[Announced]) -> list[str]:
-    """A sentence for each model that doesn't speak the agent's language."""
+@dataclass(frozen=True, slots=True, order=True)
+class Unspoken:
+    """A model that doesn't speak an agent's language. `sentence`: with what to change; `told`: to callers."""
+
+    sentence: str
+    told: str
+
+
+def unspoken(agent: AgentSpec, workers: Iterable[Announced]) -> list[Unspoken]:
+    """Each model that doesn't speak the agent's language."""
     wanted = _primary(agent.language)
     found = {
         _sentence(agent, wanted, worker)
@@ -43,16 +51,18 @@ def _asked(agent: AgentSpec, worker: Announced) -> bool:
     return worker.stage == "tts" and agent.tts.provider in ("", worker.provider) and not agent.voice.name
 
 
-def _sentence(agent: AgentSpec, wanted: str, worker: Announced) -> str:
+def _sentence(agent: AgentSpec, wanted: str, worker: Announced) -> Unspoken:
     known = ", ".join(worker.languages[:_SHOWN]) + (", …" if len(worker.languages) > _SHOWN else "")
     name = worker.setting.partition("=")[0]
     if worker.stage == "stt":
         does, other = "understands", f"set {name} to a multilingual model such as small"
     else:
         does, other = "speaks", f'set {name}, or `voice = {{name = "…"}}` of the agent, to a voice of that language'
-    return (
+    understood = "understood" if worker.stage == "stt" else "spoken"
+    return Unspoken(
         f'agent "{agent.name}" is to speak {wanted} (`language`), but {worker.setting} {does} {known} only: {other}, or change '
-        "the agent's `language`"
+        "the agent's `language`",
+        f"the agent is meant to speak {wanted}, but {known} only is {understood} here",
     )
 
 

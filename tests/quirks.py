@@ -256,6 +256,7 @@ QUIRKS: dict[str, Quirk] = {
     "no seed": _refuses("seed"),
     "no stream_options": _refuses("stream_options"),
     "no max_tokens": _refuses("max_tokens"),
+    "no user": _refuses("user"),
     # no chat endpoint at all
     "page": fixed(page()),
     "page not found": fixed(page(404)),

@@ -93,7 +93,8 @@ class Stt(Provider):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """`messages`: OpenAI chat messages; `prefill`: the reply's beginning, already said, to go on from ("" for a new one)."""
+    """`messages`: OpenAI chat messages; `prefill`: the reply's beginning, already said, to go on from ("" for a new one);
+    `session`: whose reply it is, for the endpoint's own logs and caches ("": nobody's)."""
 
     messages: list[dict[str, Any]]
     model: str = ""
@@ -103,6 +104,7 @@ class ChatRequest:
     prefill: str = ""
     tools: list[dict[str, Any]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,6 @@ class Limits:
         return Problem(
             429,
             "too_many",
-            f"more requests than one {kind} may make ({self._allowance.a_minute:g} a minute, API_REQUESTS_PER_MINUTE); "
-            f"try again in {seconds} s",
+            f"more requests than one {kind} may make ({self._allowance.a_minute:g} a minute); try again in {seconds} s",
             {"Retry-After": str(seconds)},
         )

@@ -129,7 +129,7 @@ _WITH_WHO = ("failed", "retry", "expired", "joined", "left")
 def _kind(event: Event) -> NoteKind | None:
     match event:
         case e.TurnEnded(how="interrupted"):
-            return "interruption"
+            return "interruption" if event.reason != "session" else None
         case e.TurnCommitted(why="filler"):
             return "filler"
         case e.StageFailed():

@@ -12,17 +12,18 @@ from schemas.process.origins import Origins, pages_of
 
 log = logging.getLogger("antiphon.gateway.admission")
 
+_NO_NAME = "nobody answers by this name"
 _TOLD_OF = 20  # strange hosts, in the log
 _ANYTHING = Grant(join=True)
 """Of clients on this machine, where nobody asks for a token."""
 
 
 class TurnedAway(Exception):
-    """`code`: of the error message; `close`: of the WebSocket."""
+    """`code`: of the error message; `close`: of the WebSocket; `detail`: for the log, what strangers are not told."""
 
-    def __init__(self, code: str, message: str, close: int = WSCloseCode.POLICY_VIOLATION) -> None:
+    def __init__(self, code: str, message: str, close: int = WSCloseCode.POLICY_VIOLATION, *, detail: str = "") -> None:
         super().__init__(message)
-        self.code, self.close = code, close
+        self.code, self.close, self.detail = code, close, detail
 
 
 class Admission:
@@ -56,7 +57,7 @@ class Admission:
             if len(self._told) < _TOLD_OF and message not in self._told:  # a page may ask as often as it likes
                 self._told.add(message)
                 log.warning("a request was refused: %s", message)
-            return web.json_response({"error": {"code": "host", "message": message}}, status=403)
+            return web.json_response({"error": {"code": "host", "message": _NO_NAME}}, status=403)
         return await handler(request)
 
     def let_in(self, request: web.Request) -> Grant:
@@ -80,8 +81,8 @@ class Admission:
     def _known(self, request: web.Request) -> Grant:
         origin = request.headers.get("Origin")
         if not self._origins.may(origin, request.headers.get("Sec-Fetch-Site"), request.host):
-            told = f"{pages_of(origin)} may not connect; add the origin to GATEWAY_ALLOWED_ORIGINS"
-            raise TurnedAway("origin", told)
+            detail = f"{pages_of(origin)} may not connect; add the origin to GATEWAY_ALLOWED_ORIGINS"
+            raise TurnedAway("origin", "pages of this origin may not connect", detail=detail)
         if not self._secret:
             return _ANYTHING
         token = self.token_of(request)

@@ -153,7 +153,7 @@ class ListenDoor:
             else:
                 await self._listen_elsewhere(socket, request, session)
         except TurnedAway as refusal:
-            self._server.refused(refusal.code)
+            self._server.turned_away(refusal)
             await refuse(socket, refusal)
         return socket
 

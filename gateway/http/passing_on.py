@@ -51,8 +51,9 @@ async def pass_on(near: web.WebSocketResponse, url: str, token: str, own: str) -
                 far = await http.ws_connect(url, headers=headers, max_msg_size=_LARGEST)
         except (aiohttp.ClientError, OSError, TimeoutError):
             raise TurnedAway(
-                "over", "this session goes on at another gateway, which this one can't reach: give each gateway an "
-                "address of its own in GATEWAY_PUBLIC_URL, or let them reach each other",
+                "over", "this session goes on at another gateway, which can't be reached from here",
+                detail=f"{url} can't be reached from here: give each gateway an address of its own in GATEWAY_PUBLIC_URL, or let "
+                "them reach each other",
             ) from None  # fmt: skip
         async with far:
             while (frame := await far.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):

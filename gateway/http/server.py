@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gateway.http.admission import Admission
+from gateway.bucket import Bucket
+from gateway.http.admission import Admission, TurnedAway
 from gateway.http.connections import LARGEST_BODY, Connections, DoorLimits, Visitor, caller_of
 from gateway.http.opens import Opens
 from gateway.sessions.house import House
 from schemas.config.settings import Settings
 from schemas.errors import SettingsError
+
+log = logging.getLogger("antiphon.gateway.admission")
+
+_NOTED = 0.1, 20.0
+"""Refusals whose reason stands in the log, a second and at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Server:
         self.admission = Admission(public.host, secret=public.secret, origins=public.origins, hosts=public.hosts)
         self.connections = Connections(public.limits, self.refused)
         self.opens = Opens(public.limits, house.clock, sessions)
+        self._noted = Bucket.full(_NOTED[0], house.clock.now(), _NOTED[1])
         self._routes: list[web.RouteDef] = []
         self._listener: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
@@ -68,6 +75,12 @@ class Server:
     def refused(self, why: str) -> None:
         """One more that was not let in."""
         self._house.metrics.refused.labels(why).inc()
+
+    def turned_away(self, refusal: TurnedAway) -> None:
+        """Likewise; what strangers are not told stands in the log, unless they ask too often."""
+        self.refused(refusal.code)
+        if refusal.detail and self._noted.take(self._house.clock.now()):
+            log.warning("a client was refused (%s): %s", refusal.code, refusal.detail)
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""

@@ -1,8 +1,9 @@
 """What a client is told of its session's log (docs/websocket.md): events in, messages out. Pure but for what it remembers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from typing import Literal
 
+from gateway.sessions.lines import Lines
 from schemas.client import (
     MetricsMessage,
     SentenceMessage,
@@ -33,35 +34,40 @@ from schemas.events import (
 )
 
 _KEPT = 500
-"""Utterances remembered."""
+"""Turns remembered whose end was told."""
 
 
 class Narrator:
-    """Remembers what later messages refer to: sentences until they sound, utterances, what they replaced and which of them the
-    client was shown."""
+    """Remembers what later messages refer to: sentences until they sound, what people say, how long a turn took."""
 
     def __init__(self) -> None:
         self._sentences: dict[tuple[int, int], dict[int, str]] = {}
-        self._utterances: dict[str, tuple[int | None, str | None]] = {}
-        self._told: dict[str, TranscriptFinal] = {}
-        """Final transcripts that stand on the client's screen, by utterance."""
-        self._interim: dict[str, TranscriptPartial] = {}
-        """Utterances of which the client has interim words only."""
-        self._past: dict[str, None] = {}
-        """Utterances whose place another one has taken on the client's screen."""
+        self._lines = Lines()
         self._figures: dict[int, dict[str, float]] = {}
         self._spoken: dict[int, float] = {}
         """When the last speech of each turn ended that is committed: seconds of the log."""
         self._why: dict[int, CommitReason] = {}
+        self._over: dict[int, None] = {}
+        """Turns whose end was told."""
 
     def remember(self, event: Event) -> None:
-        """Keep what later messages refer to."""
-        if isinstance(event, UtteranceCaptured):
-            self._utterances[event.utterance] = (event.turn, event.replaces)
-            for kept in (self._utterances, self._told, self._interim, self._past):
-                while len(kept) > _KEPT:
-                    del kept[next(iter(kept))]
-        elif isinstance(event, ReplySentence) and event.turn is not None:
+        """Keep what later messages refer to. An event may come twice."""
+        match event:
+            case UtteranceCaptured():
+                self._lines.captured(event)
+            case TranscriptPartial():
+                self._lines.guessed(event)
+            case TranscriptFinal():
+                self._lines.heard(event)
+            case PlaybackStarted(turn=int(turn)) | TurnEnded(turn=turn):
+                self._lines.settle(turn)
+            case SessionResumed() | SessionRewound():
+                self._lines.lose()
+            case SessionEnded():
+                self._lines.close()
+            case _:
+                pass
+        if isinstance(event, ReplySentence) and event.turn is not None:
             self._sentences.setdefault((event.turn, event.generation or 0), {})[event.index] = event.text
         elif event.turn is not None:
             self._measure(event, event.turn)
@@ -91,29 +97,35 @@ class Narrator:
     def messages(self, event: Event) -> list[ToClient]:
         """What the client is told because of `event`."""
         self.remember(event)
+        said: list[ToClient] = [*self._lines.news()]
         match event:
             case SpeechStarted() | SpeechResumed():
-                return [SpeechMessage(participant=event.participant, speaking=True)]
+                return [*said, SpeechMessage(participant=event.participant, speaking=True)]
             case SpeechPaused():
-                return [SpeechMessage(participant=event.participant, speaking=False)]
-            case TranscriptPartial():
-                return self._hint(event)
-            case TranscriptFinal():
-                return self._words(event)
+                return [*said, SpeechMessage(participant=event.participant, speaking=False)]
             case MessageReceived() if event.turn is None and event.text.strip():
-                return [_written(event)]
+                return [*said, _written(event)]
             case TurnEnded():
-                why: CommitReason | Literal[""] = self._why.get(event.turn, "")
-                told = [*self._withdrawn(self._of_turn(event.turn)), *self._metrics(event.turn)]
-                self._forget(event.turn, before=why != "filler")
-                return [
-                    *told, TurnMessage(turn=event.turn, how=event.how, reason=event.reason, why=why, heard=event.heard)
-                ]  # fmt: skip
-            case SessionResumed() | SessionRewound() | SessionEnded():
-                return self._withdrawn([name for name in self._interim if name not in self._utterances])
+                return [*said, *self._ended(event)]
             case _:
-                pass
-        return []
+                return said
+
+    def again(self, turns: Collection[int]) -> Sequence[ToClient]:
+        """What was said in these, once more: whoever had the session may have died before the client was told."""
+        self._lines.again(turns)
+        return self._lines.news()
+
+    def _ended(self, event: TurnEnded) -> list[ToClient]:
+        if event.turn in self._over:
+            return []  # told already
+        self._over[event.turn] = None
+        while len(self._over) > _KEPT:
+            del self._over[next(iter(self._over))]
+        why: CommitReason | Literal[""] = self._why.get(event.turn, "")
+        metrics = self._metrics(event.turn)
+        self._forget(event.turn, before=why != "filler")
+        ended = TurnMessage(turn=event.turn, how=event.how, reason=event.reason, why=why, heard=event.heard)
+        return [*metrics, ended]
 
     def _metrics(self, turn: int) -> list[ToClient]:
         figures = self._figures.get(turn, {})
@@ -122,9 +134,6 @@ class Narrator:
         return [
             MetricsMessage.model_validate({"turn": turn} | {name: round(value, 4) for name, value in figures.items()})
         ]
-
-    def _of_turn(self, turn: int) -> list[str]:
-        return [name for name in self._utterances if self._utterances[name][0] == turn]
 
     def _forget(self, turn: int, before: bool) -> None:
         """What was kept of a turn that is over; `before`: and of those before it. A filler's comes before the answer's end."""
@@ -137,59 +146,10 @@ class Narrator:
         self._spoken = {other: at for other, at in self._spoken.items() if not over(other)}
         self._why = {other: why for other, why in self._why.items() if not over(other)}
 
-    def sentence(self, turn: int, generation: int, index: int) -> SentenceMessage:
-        """The sentence that is about to sound."""
+    def sentence(self, turn: int, generation: int, index: int) -> list[ToClient]:
+        """The sentence that is about to sound, behind what it answers."""
         text = self._sentences.get((turn, generation), {}).get(index, "")
-        return SentenceMessage(turn=turn, index=index, text=text, spoken=True)
-
-    # ── transcripts: what is shown takes the place of what was shown ─────────────────────────────────────────────────
-
-    def _hint(self, event: TranscriptPartial) -> list[ToClient]:
-        """Of speech that goes on. Once that is captured its words are on their way, and a hint is out of date."""
-        late = event.utterance in self._utterances or event.utterance in self._past
-        if late or not (event.text.strip() or event.utterance in self._interim):
-            return []
-        self._interim[event.utterance] = event
-        return [self._transcript(event, None)]
-
-    def _words(self, event: TranscriptFinal) -> list[ToClient]:
-        """An utterance stands for all that it carries, of which the client may have been told any part, or nothing."""
-        if event.utterance in self._past:
-            return []  # it came too late: what carries it is there already
-        carried = self._carried_by(event.utterance)
-        withdrawn = self._withdrawn(carried)
-        shown = next((name for name in carried if name in self._told), None)
-        for name in carried:
-            self._told.pop(name, None)
-            self._past[name] = None
-        self._interim.pop(event.utterance, None)
-        self._told[event.utterance] = event
-        return [*withdrawn, self._transcript(event, shown)]
-
-    def _carried_by(self, utterance: str) -> list[str]:
-        """What an utterance replaced, what that replaced, and so on."""
-        carried: list[str] = []
-        _, earlier = self._utterances.get(utterance, (None, None))
-        while earlier is not None and earlier not in carried:
-            carried.append(earlier)
-            _, earlier = self._utterances.get(earlier, (None, None))
-        return carried
-
-    def _withdrawn(self, utterances: Iterable[str]) -> list[ToClient]:
-        """Interim words of these, whose final ones will never come: speech that was lost, or went with its gateway or session."""
-        lost = [self._interim.pop(name) for name in utterances if name in self._interim]
-        return [self._transcript(event.model_copy(update={"text": ""}), None) for event in lost]
-
-    def _transcript(self, event: TranscriptPartial | TranscriptFinal, replaces: str | None) -> TranscriptMessage:
-        turn, _ = self._utterances.get(event.utterance, (None, None))
-        return TranscriptMessage(
-            participant=event.participant,
-            turn=event.turn if event.turn is not None else turn,
-            utterance=event.utterance,
-            text=event.text,
-            final=isinstance(event, TranscriptFinal),
-            replaces=replaces,
-        )
+        return [*self._lines.news(), SentenceMessage(turn=turn, index=index, text=text, spoken=True)]
 
 
 def _written(event: MessageReceived) -> TranscriptMessage:
@@ -200,5 +160,4 @@ def _written(event: MessageReceived) -> TranscriptMessage:
         utterance=f"message-{event.seq}",
         text=event.text,
         final=True,
-        replaces=None,
     )

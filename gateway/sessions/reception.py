@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -100,19 +100,27 @@ class Reception:
     # ── open ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def open(
-        self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None
-    ) -> Session:
-        """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over.
-        Refused: draining, no workers where they are needed, it exists already, or the log did not answer within `timeout` s."""
+        self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None,
+        metadata: Mapping[str, Any] = {},
+    ) -> Session:  # fmt: skip
+        """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over;
+        `metadata`: of whoever began it. Refused: draining, no workers where they are needed, it exists already, or the log did
+        not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         if self.unmanned():
             raise Refused(f"{NOBODY_HERE}; try again in a while", "workers")
         with of_session(name):
-            return await self._open(name, room, agent, timeout, inputs)
+            return await self._open(name, room, agent, timeout, inputs, metadata)
 
     async def _open(
-        self, name: str, room: Room, agent: AgentSpec, timeout: float, inputs: dict[str, Any] | None
+        self,
+        name: str,
+        room: Room,
+        agent: AgentSpec,
+        timeout: float,
+        inputs: dict[str, Any] | None,
+        metadata: Mapping[str, Any],
     ) -> Session:
         house = self.house
         ticket = new_ticket()
@@ -125,7 +133,8 @@ class Reception:
             by=house.by,
             clock=house.clock.now(),
             inputs=inputs,
-            warnings=warnings,
+            warnings=[one.sentence for one in warnings],
+            metadata=dict(metadata),
         )
         request = secrets.token_hex(8)
         self._early[name] = []
@@ -137,7 +146,13 @@ class Reception:
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
             receipt = claimed.receipt
             state = turn_taking.start(name, agent, room.clock.now(), seq=receipt.seq)
-            own = Ownership(claimed.epoch, sent, Seen(receipt.seq, receipt.at), ticket=ticket, warnings=warnings)
+            own = Ownership(
+                claimed.epoch,
+                sent,
+                Seen(receipt.seq, receipt.at),
+                ticket=ticket,
+                warnings=[one.told for one in warnings],
+            )
             session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
             self._enter(session)
@@ -205,7 +220,7 @@ class Reception:
                 events = await insist("read", lambda: self.house.bus.read(name), self.house.metrics)
             except EventError as error:
                 await self._give_up(name, claimed.epoch, error)
-                raise Refused(f"session {name} can't be gone on with ({error}); begin a new one", "over") from None
+                raise Refused(f"session {name} can't be gone on with; begin a new one", "over") from None
             room = make_room(_beginning(events), _present(events))
             session = self._continue(name, claimed, events, room, sent, "ticket", ticket)
         finally:

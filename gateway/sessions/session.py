@@ -122,11 +122,13 @@ class Session:
         """Events from before we had the session: turn-taking has them, later messages and sounds refer to them. `again`: the
         client is told once more the words of turns that are still open."""
         for event in events:
-            self._telling.past(event, self.state.turns if again else ())
+            self._telling.past(event)
             self._tally.known(event)
             self._log.waiting.read(event)
             if isinstance(event, ClipReady) and (event.phrase is not None or event.turn in self.state.turns):
                 self.playback.prepare(event)
+        if again:
+            self._telling.again(self.state.turns)
 
     def _take(self, event: Event) -> None:
         """The next event of the log."""
@@ -252,7 +254,7 @@ class Session:
         self.broken = True
         self._house.metrics.broken.inc()
         log.error("ended by an error of ours", exc_info=error, extra={"session": self.name})
-        self._telling.failed(error)
+        self._telling.failed()
         last = last_words(error, self._house.by, self.state.turns)
         for event in last.events:
             self._tally.event(event)

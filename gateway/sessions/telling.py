@@ -7,7 +7,7 @@ from gateway.room import Room
 from gateway.sessions.messages import Narrator
 from gateway.turn_taking import Play
 from schemas.client import EndedMessage, ErrorMessage, ToClient
-from schemas.events import Event, Stage, StageFailed, TranscriptFinal
+from schemas.events import Event, SessionEnded, Stage, StageFailed
 
 log = logging.getLogger("antiphon.gateway")
 
@@ -17,6 +17,7 @@ _FAILED: dict[Stage, str] = {
     "tts": "The answer could not be spoken",
 }
 """What a caller is told of a stage's failure. Its own message, which may name settings and addresses, is the operator's."""
+_OURS = "The conversation can't go on, by a fault on this side; please call again."
 
 
 _RETRIED = 20
@@ -40,32 +41,33 @@ class Teller:
         self._send(told)
         return told
 
-    def past(self, event: Event, again: Collection[int]) -> None:
-        """One from before we had the session, to which later messages refer. `again`: turns whose words are told once more, for
-        whoever had them may have died before the client was told."""
-        messages = self._narrator.messages(event)
-        if isinstance(event, TranscriptFinal) and event.turn in again:
-            self._send(messages)
+    def past(self, event: Event) -> None:
+        """One from before we had the session, to which later messages refer."""
+        self._narrator.messages(event)
 
-    def published(self, events: Iterable[Event]) -> None:
-        """What these name may sound before the inbox brings them."""
+    def again(self, turns: Collection[int]) -> None:
+        """What was said in these is told once more: whoever had the session may have died before the client was told."""
+        self._send(self._narrator.again(turns))
+
+    def published(self, events: Sequence[Event]) -> None:
+        """What these name may sound before the inbox brings them; and behind a session's end it brings nothing."""
+        over = any(isinstance(event, SessionEnded) for event in events)
         for event in events:
-            self._narrator.remember(event)
+            self._send(self._narrator.messages(event)) if over else self._narrator.remember(event)
 
     def sounds(self, play: Play) -> None:
         """A sentence begins now."""
         if play.phrase is None or play.index == 0:
-            self._room.send(self._narrator.sentence(play.turn, play.generation, play.index))
+            self._send(self._narrator.sentence(play.turn, play.generation, play.index))
 
     def complaint(self, complaint: ErrorMessage) -> None:
         """Something is wrong with what the client sends."""
         log.warning("%s", complaint.message, extra={"session": self._session})
         self._room.send(complaint)
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self) -> None:
         """An error of ours ends the session."""
-        message = f"The gateway failed while handling this session ({type(error).__name__}); please call again."
-        self._room.send(ErrorMessage(code="internal", message=message, fatal=True))
+        self._room.send(ErrorMessage(code="internal", message=_OURS, fatal=True))
 
     def ended(self, reason: str) -> None:
         self._room.send(EndedMessage(reason=reason))

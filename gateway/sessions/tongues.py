@@ -7,7 +7,7 @@ from schemas.bus import Announcing
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusError
-from schemas.languages import Announced, unspoken
+from schemas.languages import Announced, Unspoken, unspoken
 
 log = logging.getLogger("antiphon.gateway")
 
@@ -22,8 +22,8 @@ class Tongues:
         self._asked_at: float | None = None
         self._said: set[str] = set()
 
-    async def warnings(self, agent: AgentSpec) -> list[str]:
-        """A sentence for each model that doesn't speak the agent's language; none where nobody has announced anything."""
+    async def warnings(self, agent: AgentSpec) -> list[Unspoken]:
+        """Each model that doesn't speak the agent's language; none where nobody has announced anything."""
         now = self._clock.now()
         if self._asked_at is None or now - self._asked_at > _FRESH:
             self._asked_at = now
@@ -33,8 +33,8 @@ class Tongues:
             except (BusError, TimeoutError):
                 pass  # whoever opens a session is told of the log's trouble by that
         found = unspoken(agent, self._known)
-        for sentence in found:
-            if sentence not in self._said:
-                self._said.add(sentence)
-                log.warning("%s", sentence)
+        for one in found:
+            if one.sentence not in self._said:
+                self._said.add(one.sentence)
+                log.warning("%s", one.sentence)
         return found

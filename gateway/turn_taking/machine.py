@@ -262,6 +262,8 @@ def _show(draft: Draft) -> None:
     shown: Activity
     if state.playback is not None and state.playback.mode in ("sounding", "hushed"):
         shown = "speaking"
+    elif state.shown == "speaking" and state.playing is not None and not state.somebody_speaks:
+        shown = "speaking"  # between two sentences of a reply
     elif state.somebody_speaks or all(isinstance(turn.phase, UsersFloor) for turn in state.turns.values()):
         shown = "listening"
     else:

@@ -7,7 +7,7 @@ from gateway.inputs import Digits, Joined, Left, PushToTalk
 from gateway.turn_taking import barge_in, replying
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.hearing import finish_speech
-from gateway.turn_taking.state import State
+from gateway.turn_taking.state import Playing, State
 from schemas.clock import Now
 from schemas.events import DtmfReceived, ParticipantChanged, ParticipantJoined, ParticipantLeft, SessionEnded
 
@@ -122,7 +122,8 @@ def close(draft: Draft, reason: str, detail: str = "") -> None:
     """The session's last publication: what is left of its turns ends with it."""
     state = draft.state
     while state.turns:
-        draft.end_turn(next(iter(state.turns.values())), "expired", "session")
+        turn = next(iter(state.turns.values()))
+        draft.end_turn(turn, "interrupted" if isinstance(turn.phase, Playing) else "dropped", "session")
     draft.fact(SessionEnded, reason=reason, detail=detail)
     draft.closes = reason
     state.wanted = ()

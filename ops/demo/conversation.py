@@ -150,7 +150,6 @@ class _Screen:
             console.hang(Text(f"{who:>6}  ", style=style), Text(text, style=style))
 
     def done(self) -> None:
-        self._dialogue.flush()
         if self._status:
             self._status.stop()
 

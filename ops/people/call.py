@@ -126,7 +126,6 @@ async def _one(options: Options, pcm: Pcm, number: int, hung_up: asyncio.Event) 
         "seconds": round(time.monotonic() - began, 2),
     }
     if dialogue:
-        dialogue.flush()
         _print_result(result, out, spoken=last_sample is not None)
     return result
 
@@ -188,8 +187,7 @@ async def _until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
 def summary(caller: Person) -> dict[str, Any]:
     """What was said on both sides, from the messages the gateway sent."""
     heard = [message for _, message in caller.messages if isinstance(message, TranscriptMessage)]
-    replaced = {message.replaces for message in heard}
-    transcripts = [message.text for message in heard if message.final and message.utterance not in replaced]
+    transcripts = [message.text for message in heard if message.final]
     turns = [message for _, message in caller.messages if isinstance(message, TurnMessage)]
     return {
         "session": caller.session,

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from schemas.client import (
-    EndedMessage,
     ErrorMessage,
     ReadyMessage,
     SentenceMessage,
@@ -14,12 +13,11 @@ from schemas.client import (
 
 
 class Dialogue:
-    """`say(who, text, style)` prints a line; `caller`: what the caller is called. What the caller said stands there once,
-    when it is answered: until then an utterance may still be replaced by a longer one."""
+    """`say(who, text, style)` prints a line; `caller`: what the caller is called. What the caller said stands there once it is
+    final: until then more may be heard of it."""
 
     def __init__(self, say: Callable[[str, str, str], None], caller: str):
         self._say, self._caller = say, caller
-        self._unanswered: dict[str, str] = {}
 
     def message(self, message: ToClient) -> None:
         match message:
@@ -27,24 +25,14 @@ class Dialogue:
                 self._say("", "the line was lost, and is there again" if resumed else f"session {session}", "dim")
                 for warning in message.warnings:
                     self._say("look", warning, "yellow")
-            case TranscriptMessage(final=True):
-                self._unanswered.pop(message.replaces or "", None)
-                self._unanswered[message.utterance] = message.text
+            case TranscriptMessage(final=True, text=text):
+                self._say(self._caller, text, "cyan")
             case SentenceMessage(text=text, spoken=spoken):
-                self.flush()
                 self._say("agent", text if spoken else f"{text} (as text: its sound could not be made)", "green")
             case TurnMessage(how="interrupted", heard=heard):
                 had = f"“{heard}”" if heard else "nothing yet"
                 self._say("", f"interrupted; heard so far: {had}", "yellow")
-            case TurnMessage() | EndedMessage():
-                self.flush()
             case ErrorMessage(message=text):
                 self._say("error", text, "red")
             case _:
                 pass
-
-    def flush(self) -> None:
-        """Print what the caller said so far."""
-        for text in filter(None, self._unanswered.values()):
-            self._say(self._caller, text, "cyan")
-        self._unanswered.clear()

@@ -254,7 +254,8 @@ class LiveKitCaller(Person):
                 for message in narrator.messages(event):
                     self._note(message)
                 if isinstance(event, PlaybackStarted) and event.turn is not None:
-                    self._note(narrator.sentence(event.turn, event.generation or 0, event.index))
+                    for message in narrator.sentence(event.turn, event.generation or 0, event.index):
+                        self._note(message)
                 if isinstance(event, SessionEnded):
                     self._note(EndedMessage(reason=event.reason))
                     self.ended.set()

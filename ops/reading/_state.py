@@ -11,6 +11,7 @@ from ops.reading._json import emit
 from schemas.bus import Reading
 from schemas.session import words
 from schemas.session.fold import SessionState
+from schemas.text.clean import json_line
 
 
 async def state(
@@ -40,6 +41,8 @@ def _print(found: SessionState, out: Console) -> None:
     ended = f", ended: {words.ended(found.ended)}" if found.ended is not None else ""
     console.hang("", Text(f"After event {found.seq}, {since:.2f} s after the beginning{ended}", style="bold"), out)
     _fact(out, "agent", f'"{found.agent.name}", by {found.gateway}, epoch {found.epoch}')
+    if found.metadata:
+        _fact(out, "metadata", json_line(dict(found.metadata)))
     _fact(out, "people", words.people(found) or "nobody")
     _fact(out, "floor", words.floor(found))
     _fact(out, "generation", str(found.generation))

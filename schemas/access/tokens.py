@@ -78,9 +78,7 @@ def verify(secret: str, token: str) -> Grant:
     return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)
 
 
-def claims_of(
-    secret: str, token: str, audience: str, signed_with: str = "this gateway's GATEWAY_TOKEN_SECRET"
-) -> dict[str, Any]:
+def claims_of(secret: str, token: str, audience: str, signed_with: str = "this gateway's secret") -> dict[str, Any]:
     """What a token says that is for `audience`, and good now. TokenRefused."""
     if len(token) > LARGEST:
         raise TokenRefused(f"the token has {len(token)} characters; {LARGEST} are allowed")

@@ -82,7 +82,10 @@ class Agents:
         if name == "default" and name not in files:
             return AgentSpec()
         if name not in files:
-            raise AgentSpecError(f"no agent {name[:80]!r} here; there is {', '.join(self.names)} (setting: AGENTS)")
+            raise AgentSpecError(
+                f"no agent {name[:80]!r} here; there is {', '.join(self.names)} (setting: AGENTS)",
+                told="there is no such agent here",
+            )
         return self._load(files[name])
 
     def _usual(self, files: dict[str, Path]) -> str:

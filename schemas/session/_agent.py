@@ -82,7 +82,7 @@ def _ended(state: SessionState, event: TurnEnded) -> Changes:
     changes["turns"] = forgotten(state, turns)
     if ended.say is not None and event.how == "dropped" and not event.heard:
         changes["says"] = (ended.say, *state.says)
-    if event.how == "interrupted":
+    if event.how == "interrupted" and event.reason != "session":
         totals = changes.get("totals", state.totals)
         changes["totals"] = altered(totals, interrupted=totals.interrupted + 1)
     return changes

@@ -47,7 +47,7 @@ from schemas.session.state import (
     Utterance,
 )
 
-FOLD_VERSION = 5
+FOLD_VERSION = 6
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 
@@ -87,6 +87,7 @@ def _started(state: SessionState, event: SessionStarted) -> Changes:
         "instructions": event.agent.instructions,
         "room": event.room,
         "transport": event.transport,
+        "metadata": event.metadata,
         "gateway": event.gateway,
         "started_at": event.at,
     }

@@ -256,6 +256,7 @@ class SessionState:
     instructions: str = ""
     room: str = ""
     transport: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     gateway: str = ""
     epoch: int = 1
     started_at: Micros = Micros(0)

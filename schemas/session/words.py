@@ -201,6 +201,7 @@ _REASON = {
     "lost": "its sound went with its gateway",
     "rewound": "the log lost its tail",
     "session": "the session ended",
+    "gateway": "a fault of the gateway",
     "stt": "hearing",
     "llm": "the LLM",
     "tts": "the voice",

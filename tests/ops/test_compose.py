@@ -31,13 +31,24 @@ ROOT = Path(__file__).parents[2]
 ANTIPHON = ("gateway", "api", "stt", "llm", "tts", "llm-server")
 POOLS = ("stt", "llm", "tts")
 NOT_HANDED_ON = {
-    "API_ALLOWED_HOSTS": "asked for where there is no secret",
-    "GATEWAY_ALLOWED_HOSTS": "asked for where there is no secret",
     "API_WEB": "the image has the app",
     "DRAIN": "stop_grace_period goes with it",
     "GATEWAY_ID": "several gateways would have one name",
+    "AGENTS": "a folder of the machine, mounted",
+    "SIP_TRUNKS": "a file of the machine, mounted",
+    "SIP_LISTEN": "its port is published: SIP_PORT",
 }
 """Settings that containers do not take from outside, and why."""
+MADE_OF = {"GATEWAY_ALLOWED_ORIGINS": "the API's own pages come first"}
+"""Settings that reach a container with something added, and what."""
+GIVEN = {
+    "GATEWAY_TOKEN_SECRET": {"gateway", "telephone", "api"},
+    "LIVEKIT_API_SECRET": {"gateway", "telephone", "api"},
+    "LLM_API_KEY": {"llm"},
+    "STT_API_KEY": {"stt"},
+    "TTS_API_KEY": {"tts"},
+}
+"""Secrets, and who is told them."""
 SECRET = "0123456789abcdef0123456789abcdef"
 
 PASSWORD = "f00d" * 12
@@ -173,15 +184,82 @@ def test_every_variable_is_one_we_read() -> None:
         assert set(services()[name]["environment"]) <= known, name
 
 
-def test_every_setting_is_handed_on() -> None:
-    """What `.env.example` documents reaches the containers that read it; what does not is named above, with the reason."""
-    handed_on = {variable for name in (*ANTIPHON, "telephone") for variable in services()[name]["environment"]}
-    assert {name.upper() for name in Settings.model_fields} - handed_on == set(NOT_HANDED_ON)
+def environment_of(name: str, dotenv: Mapping[str, str]) -> dict[str, str]:
+    """What a service's process sees where `.env` says so: Compose fills the file in from it, and hands it on by `env_file`."""
+    service = services(**dotenv)[name]
+    paths = [file["path"] for file in service["env_file"]]
+    return {**(dotenv if ".env" in paths else {}), **service["environment"]}
+
+
+EXAMPLE = re.findall(r"^#?([A-Z][A-Z_]*)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("variable", EXAMPLE)
+def test_every_variable_of_the_example_reaches_its_services(variable: str) -> None:
+    """Set in `.env` it is what every process of ours sees; secrets reach only those whose they are; what containers have of
+    their own is named above, with the reason."""
+    value = "wss://set-in-dotenv" if variable in ("LIVEKIT_URL", "LIVEKIT_PUBLIC_URL") else "set-in-dotenv"
+    seen = {name: environment_of(name, {variable: value}) for name in (*ANTIPHON, "telephone") if name != "llm-server"}
+    if variable in NOT_HANDED_ON:
+        assert all(value not in environment.get(variable, "") for environment in seen.values())
+        return
+    told = {name for name, environment in seen.items() if value in environment.get(variable, "")}
+    assert told == GIVEN.get(variable, set(seen) - _of_its_own(variable)), variable
+    exact = {environment[variable] for name, environment in seen.items() if name in told}
+    assert exact == {value} or variable in MADE_OF
+
+
+def _of_its_own(variable: str) -> set[str]:
+    """The second gateway has an address, and a port for sound, that the first has not."""
+    return {"telephone"} if variable == "GATEWAY_PUBLIC_URL" else set()
+
+
+def test_what_is_no_setting_of_ours_reaches_providers_of_others() -> None:
+    """A package's provider has its key from `.env`, too; the example LLM server, which needs nothing, sees nothing."""
+    for name in POOLS:
+        assert environment_of(name, {"ELSEWHERE_API_KEY": "k"})["ELSEWHERE_API_KEY"] == "k"
+    assert services()["llm-server"]["env_file"] == []
+    for name in ("redis", "livekit", "sip"):
+        assert "env_file" not in services()[name]
+
+
+def test_a_first_download_is_waited_for() -> None:
+    """Who fetches a model, or whose endpoint loads one, has twenty minutes before it counts as ill; whoever is ready counts."""
+    for name in POOLS:
+        assert services()[name]["healthcheck"]["start_period"] == "20m", name
+    assert "models:/home/antiphon/.cache" in services()["stt"]["volumes"]
+
+
+def test_memory_is_asked_for() -> None:
+    """Each process of ours says what it is seen to need, without a bound that a larger model would break."""
+    for name in ANTIPHON:
+        resources = services()[name]["deploy"]["resources"]
+        assert set(resources) == {"reservations"}, name
+        assert re.fullmatch(r"\d+m", resources["reservations"]["memory"])
+
+
+def test_the_overlay_gives_hearing_a_card() -> None:
+    """compose.gpu.yml is valid, changes only what compose.yml has, and its image brings what CTranslate2 loads."""
+    file = yaml.safe_load((ROOT / "compose.gpu.yml").read_text())
+    schema = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(interpolate(file, {}))
+    overlay = interpolate(file, {})["services"]
+    assert set(overlay) == {"stt"}
+    known = {name.upper() for name in Settings.model_fields}
+    assert set(overlay["stt"]["environment"]) <= known
+    assert overlay["stt"]["environment"]["STT_DEVICE"] == "cuda"
+    (device,) = overlay["stt"]["deploy"]["resources"]["reservations"]["devices"]
+    assert device["capabilities"] == ["gpu"]
+    text = (ROOT / "ops/deploy/docker/Dockerfile").read_text()
+    for argument in overlay["stt"]["build"]["args"]:
+        assert f"ARG {argument}\n" in text
+    assert overlay["stt"]["image"] != services()["stt"]["image"]  # else building one would give everybody the other
 
 
 def test_agents_that_are_saved_reach_calls() -> None:
-    """API and gateways read one folder: a volume, or the folder of the machine that AGENTS names; the image has it writable."""
-    for variables, source in (({}, "agents"), ({"AGENTS": "./mine"}, "./mine")):
+    """API and gateways read one folder of the machine, ./agents or the one that AGENTS names; the voice has ./voices likewise."""
+    assert services()["tts"]["volumes"] == ["./voices:/voices:ro"]
+    for variables, source in (({}, "./agents"), ({"AGENTS": "./mine"}, "./mine")):
         found = services(**variables)
         for name in ("api", "gateway", "telephone"):
             assert found[name]["environment"]["AGENTS"] == "/agents"

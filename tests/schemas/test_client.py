@@ -50,12 +50,12 @@ RECORDED: list[tuple[ToClient, str]] = [
     (StateMessage(state="listening"), '{"type":"state","state":"listening"}'),
     (SpeechMessage(participant="ann", speaking=True), '{"type":"speech","participant":"ann","speaking":true}'),
     (
-        TranscriptMessage(participant="ann", turn=1, utterance="u1", text="hello there.", final=True, replaces=None),
-        '{"type":"transcript","participant":"ann","turn":1,"utterance":"u1","text":"hello there.","final":true,"replaces":null}',
+        TranscriptMessage(participant="ann", turn=1, utterance="u1", text="hello there.", final=True),
+        '{"type":"transcript","participant":"ann","turn":1,"utterance":"u1","text":"hello there.","final":true}',
     ),
     (
-        TranscriptMessage(participant="änn", turn=None, utterance="u2", text="“so”", final=False, replaces="u1"),
-        '{"type":"transcript","participant":"änn","turn":null,"utterance":"u2","text":"“so”","final":false,"replaces":"u1"}',
+        TranscriptMessage(participant="änn", turn=None, utterance="u2", text="“so”", final=False),
+        '{"type":"transcript","participant":"änn","turn":null,"utterance":"u2","text":"“so”","final":false}',
     ),
     (
         SentenceMessage(turn=1, index=0, text="I hear you.", spoken=True),
@@ -216,5 +216,5 @@ def test_the_schema_is_fit_for_types() -> None:
         "ReadyMessage": {"warnings"},
         "WordsMessage": {"visemes"},
         "MetricsMessage": {"end_of_turn", "stt", "llm", "tts", "first_sound"},
-        "StartMessage": {"rate", "agent", "participant", "name", "room", "session", "ticket"},
+        "StartMessage": {"rate", "agent", "participant", "name", "room", "metadata", "session", "ticket"},
     }  # fmt: skip

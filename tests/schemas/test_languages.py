@@ -13,7 +13,12 @@ MANY = Announced("stt", ["en", "de", "fr", "pt", "es", "it"], "STT_MODEL=small",
 @pytest.mark.parametrize("language", ["de", "de-AT", "de_DE", "DE"])
 def test_each_model_that_does_not_fit_is_named(language: str) -> None:
     """One sentence for the ears and one for the voice: the agent, its language, what the model speaks, what to change."""
-    heard, spoken = unspoken(AgentSpec(name="desk", language=language), [EARS, EARS, VOICE])
+    found = unspoken(AgentSpec(name="desk", language=language), [EARS, EARS, VOICE])
+    heard, spoken = [one.sentence for one in found]
+    assert [one.told for one in found] == [
+        "the agent is meant to speak de, but en only is understood here",
+        "the agent is meant to speak de, but en only is spoken here",
+    ]
     assert heard.startswith(
         'agent "desk" is to speak de (`language`), but STT_MODEL=tiny.en understands en only: set STT_MODEL'
     )
@@ -48,5 +53,5 @@ def test_nobody_has_told() -> None:
 
 def test_of_many_languages_some_are_named() -> None:
     """A multilingual model's languages don't fill the screen."""
-    (sentence,) = unspoken(AgentSpec(language="xx"), [MANY])
-    assert "understands en, de, fr, pt, es, … only" in sentence
+    (found,) = unspoken(AgentSpec(language="xx"), [MANY])
+    assert "understands en, de, fr, pt, es, … only" in found.sentence

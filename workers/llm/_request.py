@@ -3,13 +3,14 @@
 import re
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from schemas.text.clean import well_formed
 from workers.providers import ChatRequest
 
-__all__ = ["Habits", "body_of"]
+__all__ = ["Habits", "body_of", "headers_of"]
 
-_DISPENSABLE = ("stream_options", "seed", "temperature", "max_tokens")
+_DISPENSABLE = ("stream_options", "seed", "temperature", "max_tokens", "user")
 """What can be left out, or called otherwise, for an endpoint that refuses it."""
 _SYSTEM = "system"
 _NO_SYSTEM = re.compile(
@@ -71,6 +72,8 @@ def body_of(request: ChatRequest, model: str, habits: Habits) -> dict[str, Any]:
     }
     if request.seed is not None:
         body["seed"] = request.seed
+    if request.session:
+        body["user"] = request.session
     if request.tools:
         body["tools"] = request.tools
     for name in habits.refused:
@@ -79,6 +82,10 @@ def body_of(request: ChatRequest, model: str, habits: Habits) -> dict[str, Any]:
             body["max_completion_tokens"] = left_out
     options = {**habits.continuing, **request.options}
     return body | {name: value for name, value in options.items() if request.prefill or name not in _CONTINUING}
+
+
+def headers_of(request: ChatRequest) -> dict[str, str]:
+    return {"X-Session-ID": quote(request.session)} if request.session else {}
 
 
 def _without_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from workers._refusals import Endpoint, error_event
 from workers.llm import _learning
 from workers.llm._chunks import Chunk, Finish, chunk
 from workers.llm._reasoning import Hidden, Shown
-from workers.llm._request import Habits, body_of
+from workers.llm._request import Habits, body_of, headers_of
 from workers.llm._sse import EventStream, NotAStream
 from workers.providers import ChatRequest, Delta, Llm
 
@@ -146,7 +146,13 @@ class OpenAiLlm(Llm):
             asked: Any = self._client.chat.completions.with_streaming_response
             try:
                 return await opened(
-                    asked.create(model=body["model"], messages=body["messages"], stream=True, extra_body=body)
+                    asked.create(
+                        model=body["model"],
+                        messages=body["messages"],
+                        stream=True,
+                        extra_body=body,
+                        extra_headers=headers_of(request),
+                    )
                 )
             except Permanent as error:
                 if error.code != "bad_request" or not habits.learn(body, str(error)):

@@ -140,6 +140,7 @@ class LlmStage:
             seed=spec.seed + 1 if again and spec.seed is not None else spec.seed,
             prefill=" ".join(reply.said) if provider.prefills else "",
             options=spec.options,
+            session=job.session,
         )
 
     def _said_nothing(self, work: Work, reply: ReplyUnderWay, end: AnswerEnd) -> Exception:

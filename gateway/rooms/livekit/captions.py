@@ -1,7 +1,7 @@
 """From the session's client messages (docs/websocket.md) to facts, at the time they hold. Pure.
 
-Two things need care. A transcript may be replaced as long as its turn can be reopened, so a text is final only when its turn
-is answered or over. And the agent's words are told as they sound, by the clips' timings and the position of the sound.
+What people say comes line by line already; the agent's words are told as they sound, by the clips' timings and the position of
+the sound.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,17 +47,6 @@ _ENOUGH = 0.5
 """Seconds of known timings from which this voice's pace is known, too."""
 _LOOK_AHEAD = 4  # tokens in which a timed word is looked for
 _KEPT = 200  # clips whose number is remembered
-
-
-@dataclass(slots=True)
-class _Segment:
-    """What one participant said, from the first interim to the final. `text`: of its transcript; `shown`: something was told."""
-
-    id: str
-    turn: int | None
-    participant: str
-    text: str = ""
-    shown: bool = False
 
 
 @dataclass(slots=True)
@@ -136,11 +125,7 @@ class Captions:
         self._prefix = prefix
         self._rate = rate
         self._wall = wall
-        self._segments: dict[str, _Segment] = {}  # by utterance
-        self._open: list[_Segment] = []
-        self._guessed: set[str] = set()
         self._reply: _ShownReply | None = None
-        self._state = self._shown = ""
         self._sentences = 0
         self._clips: dict[tuple[int, int, int], int] = {}
         self._next_clip = 0
@@ -149,25 +134,25 @@ class Captions:
         """What the session says."""
         match message:
             case StateMessage():
-                return self._changed(message.state)
+                return [StateChanged(message.state)]
             case SpeechMessage():
                 return [UserSpeech(message.participant, message.speaking)]
             case TranscriptMessage():
-                return list(self._transcript(message))
+                segment, text = f"{self._prefix}-{message.utterance}", message.text
+                return [UserText(message.participant, segment, text, message.final or not text, self._wall())]
             case SentenceMessage():
                 return list(self._sentence(message, pushed))
             case WordsAhead():
                 return list(self._words(message, pushed, played))
             case TurnMessage():
-                ended = [*self._end_reply(message), *self._settle(message.turn)]
-                return [*ended, *self._changed(self._state)]
+                return list(self._end_reply(message))
             case MetricsMessage():
                 segment = self._segment_of(message.turn)
                 return [Figures(segment, message.model_dump(exclude={"type", "turn"}))]
             case ErrorMessage():
                 return [Trouble(message.code, message.message, message.fatal)]
             case EndedMessage():
-                return [*self._abandon(), *self._settle(None), Over(message.reason)]
+                return [*self._abandon(), Over(message.reason)]
             case _:
                 return []
 
@@ -188,94 +173,10 @@ class Captions:
     def _segment_of(self, turn: int) -> str:
         return f"{self._prefix}-agent-{turn}"
 
-    def _changed(self, state: str) -> list[Fact]:
-        """Between two sentences of a reply the agent goes on speaking, as far as anybody who looks is concerned."""
-        self._state = state
-        between = state == "thinking" and self._reply is not None and self._shown == "speaking"
-        if between or state == self._shown:
-            return []
-        self._shown = state
-        return [StateChanged(state)]
-
-    # ── what people say ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _transcript(self, message: TranscriptMessage) -> Iterator[Fact]:
-        utterance, participant, text = message.utterance, message.participant, message.text.strip()
-        if message.final and message.turn is None:  # written by the API: nothing will replace it
-            yield UserText(participant, f"{self._prefix}-{utterance}", text, True, self._wall())
-            return
-        segment = self._segments.get(utterance)
-        if message.final and segment is not None and utterance in self._guessed and message.replaces is None:
-            if segment in self._open:
-                yield self._text(segment)  # it did not carry the earlier words after all
-            segment = None
-        if segment is not None and segment not in self._open and (message.turn or 0) > (segment.turn or 0):
-            segment = None  # it began in a turn that was answered meanwhile, and belongs to a later one
-        if segment is None:
-            segment = self._segment(message)
-            self._segments[utterance] = segment
-        if segment not in self._open:
-            return  # final already
-        segment.turn = message.turn if message.turn is not None else segment.turn
-        if message.final:
-            self._guessed.discard(utterance)
-            segment.text = text
-            if not text:
-                self._open.remove(segment)
-        elif not text:
-            yield from self._withdraw(utterance, segment)
-            return
-        if not text and not segment.shown:
-            return  # noise of which nobody was told
-        segment.shown = True
-        yield UserText(participant, segment.id, text, message.final and not text, self._wall())
-
-    def _withdraw(self, utterance: str, segment: _Segment) -> Iterator[Fact]:
-        """Interim words whose final ones will not come: what stood there before stands there again, or nothing."""
-        guessed = utterance in self._guessed
-        self._guessed.discard(utterance)
-        del self._segments[utterance]
-        if not guessed:
-            self._open.remove(segment)
-        if segment.shown:
-            yield self._text(segment, final=not guessed)
-
-    def _segment(self, message: TranscriptMessage) -> _Segment:
-        """The segment an utterance belongs to: that of the one it replaces; a new one's interim is taken to carry the last."""
-        utterance, participant, turn = message.utterance, message.participant, message.turn
-        replaced = self._segments.get(message.replaces or "")
-        if replaced is not None and replaced in self._open:
-            return replaced
-        if not message.final:
-            for segment in reversed(self._open):
-                if segment.participant == participant and segment.turn == turn and segment.text:
-                    self._guessed.add(utterance)
-                    return segment
-        segment = _Segment(f"{self._prefix}-{utterance}", turn, participant)
-        self._open.append(segment)
-        return segment
-
-    def _text(self, segment: _Segment, *, final: bool = False) -> UserText:
-        return UserText(segment.participant, segment.id, segment.text, final, self._wall())
-
-    def _settle(self, turn: int | None) -> Iterator[Fact]:
-        """Nothing of this turn, or of an earlier one, will be replaced any more (None: of any). What is still being said stays:
-        it has interim words only, and may belong to the next turn by its end."""
-        for segment in list(self._open):
-            said = bool(segment.text) and segment.turn is not None
-            if turn is None or (said and (segment.turn or 0) <= turn):
-                self._open.remove(segment)
-                if segment.text or segment.shown:
-                    yield self._text(segment, final=True)
-        if not self._open:
-            self._segments.clear()
-            self._guessed.clear()
-
     # ── what the agent says ──────────────────────────────────────────────────────────────────────────────────────────
 
     def _sentence(self, message: SentenceMessage, pushed: float) -> Iterator[Fact]:
         turn = message.turn
-        yield from self._settle(turn)
         if self._reply is not None and self._reply.turn != turn:
             yield from self._abandon()
         if self._reply is None:

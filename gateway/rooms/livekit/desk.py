@@ -2,6 +2,7 @@
 
 Every gateway answers, one without LiveKit with what it lacks: nothing here loads LiveKit's library."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -11,8 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from gateway.http.admission import TurnedAway
 from gateway.http.server import Server
 from schemas.client import Name
-from schemas.errors import AntiphonError
+from schemas.errors import AgentSpecError, AntiphonError
 from schemas.text.clean import plain
+
+log = logging.getLogger("antiphon.gateway.livekit")
 
 Join = Callable[[str, str], Awaitable[str]]
 """(room, agent) → session."""
@@ -52,7 +55,7 @@ class JoinDesk:
             wanted = JoinRoom.model_validate_json(await request.read())
             self._server.begins(request)
         except TurnedAway as refusal:
-            self._server.refused(refusal.code)
+            self._server.turned_away(refusal)
             return _sorry(429 if refusal.code == "too_many" else 401, refusal.code, str(refusal))
         except ValidationError as error:
             first = error.errors()[0]
@@ -65,6 +68,9 @@ class JoinDesk:
             )
         try:
             return web.json_response({"session": await self._join(wanted.room, wanted.agent)})
+        except AgentSpecError as error:
+            log.warning("room %s: the agent does not come: %s", wanted.room, error)
+            return _sorry(409, "refused", error.told)
         except AntiphonError as error:
             return _sorry(409, "refused", str(error))
 

@@ -139,7 +139,10 @@ class Calls:
             await self._open(call, agent)
         except offers.NoDeal as error:
             self._refuse(call, incoming, 488, f"Not Acceptable Here: {error}")
-        except (NoPorts, Refused, AgentSpecError) as error:
+        except (NoPorts, AgentSpecError) as error:
+            log.warning("a call can't be answered: %s", error)
+            self._refuse(call, incoming, 503, "Service Unavailable")
+        except Refused as error:
             self._refuse(call, incoming, 503, f"Service Unavailable: {error}")
         except Exception:
             self._refuse(call, incoming, 500, "Server Internal Error")

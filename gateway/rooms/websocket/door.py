@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
-from pydantic import ValidationError
 
 from gateway.http.admission import TurnedAway
 from gateway.http.connections import WEBSOCKET
@@ -20,7 +19,7 @@ from gateway.rooms.websocket.room import WebSocketRoom
 from gateway.sessions.reception import Reception, Refused, new_session
 from gateway.sessions.session import Session
 from schemas.access.tokens import Grant
-from schemas.client import LARGEST_FRAME, START_WITHIN, ReadyMessage, StartMessage
+from schemas.client import LARGEST_FRAME, START_WITHIN, BadMessage, ReadyMessage, StartMessage, beginning
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.drafts import is_draft
@@ -100,7 +99,7 @@ class WebSocketDoor:
             who = self._server.begins(request)
             session, connection = await self._begin(socket, start, grant, who)
         except TurnedAway as refusal:
-            self._server.refused(refusal.code)
+            self._server.turned_away(refusal)
             await refuse(socket, refusal)
             return socket
         except ConnectionError:
@@ -129,7 +128,7 @@ class WebSocketDoor:
                 refusal.code, str(refusal), WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION
             ) from None
         except AgentSpecError as error:
-            raise TurnedAway("agent", str(error)) from None
+            raise TurnedAway("agent", error.told, detail=str(error)) from None
         room = session.room
         assert isinstance(room, WebSocketRoom)
         warnings = () if resumed else tuple(session.warnings)
@@ -156,7 +155,7 @@ class WebSocketDoor:
         client = Client(participant, start.name, start.rate, grant.agent or start.agent)
         room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
         room.join(client.name)
-        return await self._reception.open(name, room, agent, inputs=client.inputs())
+        return await self._reception.open(name, room, agent, inputs=client.inputs(), metadata=start.metadata)
 
     async def _agent(self, grant: Grant, wanted: str) -> AgentSpec:
         """A draft is for whoever has a token that names it; where nobody needs one, for whoever knows its name."""
@@ -239,8 +238,6 @@ async def _first_frame(socket: web.WebSocketResponse) -> StartMessage:
     if frame.type is not WSMsgType.TEXT:
         raise TurnedAway("start", expected, WSCloseCode.UNSUPPORTED_DATA)
     try:
-        return StartMessage.model_validate_json(frame.data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
-        raise TurnedAway("start", f"{expected}; {where}: {first['msg']}", WSCloseCode.UNSUPPORTED_DATA) from None
+        return beginning(frame.data)
+    except BadMessage as error:
+        raise TurnedAway("start", f"{expected}; {error}", WSCloseCode.UNSUPPORTED_DATA) from None

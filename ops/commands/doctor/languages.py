@@ -16,7 +16,7 @@ def unspoken_here(settings: Settings) -> list[str]:
     models = [what for stage in _HEARD_AND_SPOKEN if (what := announcement(stage, settings)) is not None]
     agents = Agents(settings.agents)
     found = (unspoken(agents.find(name), models) for name in ["", *agents.names])
-    return sorted({sentence for sentences in found for sentence in sentences})
+    return sorted({one.sentence for each in found for one in each})
 
 
 def examine(settings: Settings) -> Finding:

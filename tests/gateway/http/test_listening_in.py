@@ -106,15 +106,17 @@ async def test_any_gateway_leads_to_the_one_that_has_it(secret: str) -> None:
         assert await _all(client) == ([{"type": "ended", "reason": "hang_up"}], 1000)
 
 
-async def test_a_gateway_that_cannot_be_reached_is_told_of() -> None:
-    """Where the gateway with the session can't be reached from the one that was asked, that one says which setting helps."""
+async def test_a_gateway_that_cannot_be_reached_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Where the gateway with the session can't be reached from the one that was asked, that one says so, and its log which
+    setting helps."""
     bus = MemoryBus()
     async with door(bus, "gateway-a") as one, door(bus, "gateway-b") as other:
         await begun(one)
         await present(one, port=1)
         messages, closed = await closing(await other.connect("/listen?session=s1"))
         assert closed == 1008
-        assert "GATEWAY_PUBLIC_URL" in getattr(messages[0], "message", "")
+        assert "can't be reached" in getattr(messages[0], "message", "")
+    assert "GATEWAY_PUBLIC_URL" in caplog.text
 
 
 async def test_it_is_passed_on_once() -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.sessions.messages import Narrator
-from schemas.client import MetricsMessage, ToClient, TranscriptMessage, TurnMessage
+from schemas.client import MetricsMessage, SentenceMessage, ToClient, TranscriptMessage, TurnMessage
 from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
 from schemas.events import (
@@ -33,26 +33,33 @@ from tests.gateway.turn_taking.test_anything import WHO, agents, happening, play
 
 
 class Screen:
-    """A client. `interim`: it shows words while they are being said."""
+    """A client: under each name the last that it was told. `loses`: of the messages, which never reach it; `interim`: it shows
+    words that are not final."""
 
-    def __init__(self, interim: bool) -> None:
-        self._interim = interim
+    def __init__(self, interim: bool = True, loses: Iterable[int] = ()) -> None:
+        self._interim, self._loses, self._told = interim, set(loses), 0
         self.lines: dict[str, str] = {}
+        self.final: set[str] = set()
 
     def take(self, message: ToClient) -> None:
-        if not isinstance(message, TranscriptMessage) or not (message.final or self._interim):
+        if not isinstance(message, TranscriptMessage):
             return
-        if message.replaces is not None:
-            self.lines.pop(message.replaces, None)
-        self.lines[message.utterance] = message.text.strip()
+        self._told += 1
+        assert message.utterance not in self.final, "final means final"
+        assert message.text or not message.final
+        if self._told in self._loses or not (message.final or self._interim):
+            return
+        if message.final:
+            self.final.add(message.utterance)
+        self.lines[message.utterance] = message.text
 
     @property
     def words(self) -> Counter[str]:
         return Counter(text for text in self.lines.values() if text)
 
 
-def shown(events: Iterable[Event], *, interim: bool = True, narrator: Narrator | None = None) -> list[str]:
-    screen, narrator = Screen(interim), narrator or Narrator()
+def shown(events: Iterable[Event], *, interim: bool = True, loses: Iterable[int] = ()) -> list[str]:
+    screen, narrator = Screen(interim, loses), Narrator()
     for event in events:
         for message in narrator.messages(event):
             screen.take(message)
@@ -73,6 +80,8 @@ def partial(name: str, text: str) -> TranscriptPartial:
 
 HALF, MORE, ALL = "I would like", "I would like to book", "I would like to book a table."
 CHAIN = [captured("u1"), final("u1", HALF), captured("u2", "u1"), captured("u3", "u2"), final("u3", ALL)]
+SOUNDS = PlaybackStarted(turn=1, index=0)
+OVER = TurnEnded(turn=1, how="played", reason="finished")
 
 
 @pytest.mark.parametrize("interim", [True, False])
@@ -87,6 +96,7 @@ CHAIN = [captured("u1"), final("u1", HALF), captured("u2", "u1"), captured("u3",
         [*CHAIN, partial("u3", MORE)],
         [*CHAIN, partial("u2", MORE)],
         [*CHAIN, final("u2", MORE)],
+        [*CHAIN, SOUNDS, final("u2", MORE)],
     ],
     ids=[
         "never told",
@@ -95,20 +105,86 @@ CHAIN = [captured("u1"), final("u1", HALF), captured("u2", "u1"), captured("u3",
         "interim twice",
         "nothing but interims",
         "late interim",
-        "interim of what was replaced",
+        "interim of what was carried",
         "late final",
+        "later than the answer",
     ],
 )
-def test_what_is_shown_replaces_what_was_shown(events: Sequence[Event], interim: bool) -> None:
-    """However many utterances in between nobody was told of, half of the sentence never stays beside the whole."""
-    assert shown(events, interim=interim) == [ALL]
+def test_what_is_said_in_one_go_is_one_line(events: Sequence[Event], interim: bool) -> None:
+    """However many utterances it is made of, and whichever nobody was told of: half of it never stays beside the whole."""
+    assert shown([*events, OVER], interim=interim) == [ALL]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_a_message_that_is_lost_leaves_nothing_behind(lost: int) -> None:
+    """Each message is the whole line: whoever missed one has the right words with the next."""
+    chain = [captured("u1"), final("u1", HALF), captured("u2", "u1"), final("u2", MORE), *CHAIN[3:], OVER]
+    assert shown(chain, loses=[lost]) == [ALL]
+
+
+def test_half_of_a_sentence_is_never_beside_the_whole() -> None:
+    """Not even while its second half is being said, or waits to be transcribed."""
+    screen, narrator = Screen(), Narrator()
+    for event in [captured("u1"), final("u1", HALF), partial("u2", MORE), *CHAIN[2:], OVER]:
+        for message in narrator.messages(event):
+            screen.take(message)
+            assert len(screen.words) <= 1
+    assert screen.final == {"u1"}
+
+
+def test_final_words_are_told_before_what_answers_them() -> None:
+    """Until the answer sounds the caller may go on, and the words change; then they are told once more, as final."""
+    narrator = Narrator()
+    assert [message.final for event in CHAIN for message in narrator.messages(event)] == [False, False]  # type: ignore[union-attr]
+    narrator.remember(SOUNDS)  # as published by ourselves, before the inbox brings it
+    assert narrator.sentence(1, 0, 0) == [
+        TranscriptMessage(participant="ann", turn=1, utterance="u1", text=ALL, final=True),
+        SentenceMessage(turn=1, index=0, text="", spoken=True),
+    ]
+    assert narrator.messages(SOUNDS) == []
+
+
+def test_what_bridges_the_wait_makes_nothing_final() -> None:
+    """The caller may still go on with what the filler's sound was made for."""
+    bridge = [TurnCommitted(turn=2, why="filler"), PlaybackStarted(turn=2, index=0), TurnEnded(turn=2, how="played")]
+    narrator = Narrator()
+    told = [message for event in [*CHAIN, *bridge] for message in narrator.messages(event)]
+    assert not any(message.final for message in told if isinstance(message, TranscriptMessage))
+
+
+def test_speech_taken_for_more_of_a_line_that_it_is_not_has_its_own() -> None:
+    """Too long to be carried again: the line before it gets its own words back."""
+    more = partial("u2", "and")
+    assert shown([*CHAIN[:2], more]) == ["and"]
+    assert shown([*CHAIN[:2], more, captured("u2")]) == [HALF, "and"]
+    assert shown([*CHAIN[:2], more, captured("u2"), final("u2", "And more."), OVER]) == ["And more.", HALF]
+    assert shown([*CHAIN[:2], more, SOUNDS]) == [HALF, "and"]  # the answer sounds: what is being said is another turn's
+
+
+def test_two_people_have_lines_of_their_own() -> None:
+    """Who speaks between is told apart."""
+    other = captured("u2").model_copy(update={"participant": "bob"})
+    his = final("u2", "Good day.").model_copy(update={"participant": "bob"})
+    again = partial("u3", "And")
+    assert shown([captured("u1"), final("u1", HALF), other, his, again]) == ["And", "Good day.", HALF]
 
 
 def test_interim_words_are_withdrawn_when_their_final_ones_never_come() -> None:
     """What the turn then rests on is what stands there."""
     lost = StageFailed(stage="stt", code="x", message="x", job="stt/u2", utterance="u2", turn=1)
-    events = [*CHAIN[:2], partial("u2", MORE), CHAIN[2], lost, TurnEnded(turn=1, how="played", reason="finished")]
-    assert shown(events) == [HALF]
+    assert shown([*CHAIN[:2], partial("u2", MORE), CHAIN[2], lost, OVER]) == [HALF]
+    assert shown([partial("u1", HALF), captured("u1"), lost, OVER]) == []
+
+
+def test_whoever_takes_over_tells_the_open_turns_again() -> None:
+    """By the same names, and final if they were."""
+    narrator = Narrator()
+    for event in [*CHAIN, OVER, captured("u4").model_copy(update={"turn": 2}), final("u4", "Well."), SOUNDS]:
+        narrator.messages(event)
+    told = narrator.again({2})
+    assert told == [TranscriptMessage(participant="ann", turn=2, utterance="u4", text="Well.", final=False)]
+    narrator.messages(PlaybackStarted(turn=2, index=0))
+    assert narrator.again({2}) == [told[0].model_copy(update={"final": True})]
 
 
 @pytest.mark.parametrize(
@@ -123,16 +199,26 @@ def test_interim_words_go_with_the_gateway_that_heard_them(end: Event) -> None:
 
 
 def words(log: Sequence[Event]) -> list[str]:
-    """What was said, by the log: each standing utterance's words, or those of what it carries while it has none; and what the API
-    wrote."""
-    replaced = {e.utterance: e.replaces for e in log if isinstance(e, UtteranceCaptured)}
-    texts = {e.utterance: e.text.strip() for e in log if isinstance(e, TranscriptFinal)}
+    """What was said, by the log: of each chain of utterances that carry one another the words of the latest that has any, as far
+    as they were there when the answer sounded or the turn ended; later ones where there were none. And what the API wrote."""
+    captures = {event.utterance: event for event in log if isinstance(event, UtteranceCaptured)}
+    settled = {event.turn: event.seq for event in reversed(log) if isinstance(event, PlaybackStarted | TurnEnded)}
+    texts = {event.utterance: event for event in log if isinstance(event, TranscriptFinal)}
     said = [event.text for event in log if isinstance(event, MessageReceived) and event.turn is None]
-    for name in replaced.keys() - set(replaced.values()):
-        found: str | None = name
-        while found is not None and found not in texts:
-            found = replaced[found]
-        said.append(texts.get(found or "", ""))
+    for last in captures.keys() - {event.replaces for event in captures.values()}:
+        until = settled.get(captures[last].turn, 1 << 40)
+        chain: list[TranscriptFinal] = []
+        name: str | None = last
+        while name is not None:
+            chain += [texts[name]] if name in texts else []
+            name = captures[name].replaces
+        in_time = [event.text.strip() for event in chain if event.seq < until]
+        late = [event for event in chain if event.seq > until]
+        said.append(in_time[0] if in_time else "")
+        if not said[-1]:
+            said[-1] = next(
+                (event.text.strip() for event in sorted(late, key=lambda e: e.seq) if event.text.strip()), ""
+            )
     return sorted(text for text in said if text)
 
 
@@ -167,9 +253,7 @@ def test_what_an_operator_writes_is_told_and_what_the_client_typed_is_not() -> N
     """The client has its own words on the screen; those of others it would never see."""
     by_the_api = MessageReceived(participant="operator", text="We close at five.", seq=7)
     assert Narrator().messages(by_the_api) == [
-        TranscriptMessage(
-            participant="operator", turn=None, utterance="message-7", text=by_the_api.text, final=True, replaces=None
-        )
+        TranscriptMessage(participant="operator", turn=None, utterance="message-7", text=by_the_api.text, final=True)
     ]
     assert Narrator().messages(MessageReceived(turn=1, participant="ann", text="Hello.", seq=8)) == []
 
@@ -231,7 +315,7 @@ def test_a_filler_takes_nothing_from_the_answer_it_bridges() -> None:
     ]
     told = [message for event in events for message in narrator.messages(event)]
     assert told == [TurnMessage(turn=2, how="played", reason="", why="filler", heard="One moment, please.")]
-    assert narrator.sentence(1, 0, 0).text == "Paris."
+    assert narrator.sentence(1, 0, 0) == [SentenceMessage(turn=1, index=0, text="Paris.", spoken=True)]
     events = [
         ClipReady.model_construct(turn=1, index=0, part=0, took=0.06),
         PlaybackStarted(turn=1, index=0, at=Micros(14_000_000)),

@@ -366,7 +366,7 @@ def test_a_client_gone_for_30_s_ends_the_session() -> None:
     call.gives(3.0, Detached())
     call.run(40.0)
     assert call.of(SessionEnded)[0].reason == "client_gone"
-    assert call.ended() == [(1, "expired", "session")]
+    assert call.ended() == [(1, "interrupted", "session")]
     assert [d.reason for _, d in call.did(End)] == ["client_gone"]
     assert not violations(call.log)
 
@@ -379,7 +379,18 @@ def test_hanging_up_ends_what_is_left_in_the_closing_publication() -> None:
     publish = call.did(Publish)[-1][1]
     assert publish.close
     assert [e.type for e in publish.events] == ["turn.ended", "session.ended"]
-    assert call.of(TurnEnded)[0].heard == "This is the first"
+    ended = call.of(TurnEnded)[0]
+    assert (ended.how, ended.reason, ended.heard) == ("interrupted", "session", "This is the first")
+
+
+def test_hanging_up_before_the_reply_sounds_drops_the_turn() -> None:
+    """Nobody heard of it, and nobody waited too long."""
+    call = asked(Call())
+    call.gives(2.2, HungUp())
+    call.run(5.0)
+    assert call.of(PlaybackStarted) == []
+    assert call.ended() == [(1, "dropped", "session")]
+    assert not violations(call.log)
 
 
 def test_limits_end_a_session() -> None:

@@ -1,8 +1,9 @@
 """The life of a turn: soft end, speculation, merged audio, commit, the turn taken back, several humans."""
 
 from gateway.inputs import PushToTalk, Typed
-from gateway.turn_taking import Play, Publish, Queues, step
+from gateway.turn_taking import Play, Publish, Queues, Tell, step
 from gateway.turn_taking.recovery import fold
+from schemas.client import StateMessage
 from schemas.config.agent import AgentSpec, TurnTaking, VoiceSpec
 from schemas.events import (
     MessageReceived,
@@ -38,6 +39,27 @@ def test_a_plain_turn_is_heard_answered_and_played() -> None:
     assert [index for _, _, index in call.ear] == [0, 1]
     assert call.played_at() - 2.2 < 0.45
     assert not violations(call.log)
+
+
+def test_the_state_stands_still_between_two_sentences() -> None:
+    """The agent speaks until its reply is over, however long the log and the next sentence take; who speaks meanwhile is listened
+    to."""
+    call = Call(stages=Stages(tts_each=3.0))
+    call.bus_delay = 0.05
+    call.says(1.0, 1.2, "What is the weather like today?")
+    call.run(12.0)
+    assert call.ended() == [(1, "played", "finished")]
+    assert states(call) == ["listening", "thinking", "speaking", "listening"]
+    over = Call()
+    over.says(1.0, 1.2, "What is the weather like today?")
+    over.says(3.2, 1.5, "No, tell me about the tides.")
+    over.run(12.0)
+    assert states(over) == ["listening", "thinking", "speaking", "listening", "thinking", "speaking", "listening"]
+
+
+def states(call: Call) -> list[str]:
+    """What the client is told that the agent does."""
+    return [tell.message.state for _, tell in call.did(Tell) if isinstance(tell.message, StateMessage)]
 
 
 def test_stt_runs_after_64_ms_of_silence_while_the_pools_are_idle_and_200_ms_else() -> None:

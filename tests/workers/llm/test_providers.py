@@ -1,6 +1,7 @@
 """The LLM providers: one contract for all, and what the OpenAI one makes of an endpoint's faults."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -143,6 +144,18 @@ async def test_request_carries_prefill_and_options(misbehaving: Misbehaving) -> 
     assert second["messages"] == HELLO
     assert "continue_final_message" not in second
     assert second["top_k"] == 5
+    await provider.aclose()
+
+
+async def test_the_request_says_whose_reply_it_is(misbehaving: Misbehaving) -> None:
+    """The session stands in `user` and in a header; an agent's options may say otherwise; asked for nobody, neither is sent."""
+    provider = OpenAiLlm(settings(llm_base_url=misbehaving.url, llm_model="m"))
+    await read(provider, ChatRequest(HELLO, session="ws-4f0c é"))
+    await read(provider, ChatRequest(HELLO, session="ws-4f0c", options={"user": "shop"}))
+    await read(provider, ChatRequest(HELLO))
+    assert [body.get("user") for body in misbehaving.bodies] == ["ws-4f0c é", "shop", None]
+    sent = [re.findall(r"(?im)^x-session-id: (.*?)\r?$", head) for head in misbehaving.heads]
+    assert sent == [["ws-4f0c%20%C3%A9"], ["ws-4f0c"], []]
     await provider.aclose()
 
 

@@ -143,7 +143,7 @@ async def _ask(bus: MemoryBus, agent: AgentSpec, past: int, deadline: float) -> 
         "thinking parts", "only reasoning", "usage null", "usage of nulls", "usage without", "usage odd", "usage absurd",
         "usage everywhere", "parts", "nulls", "messages", "breaks, starts anew", "breaks, goes on",
         "breaks, repeats the last", "breaks behind the last", "refuses prefill", "error behind a sentence",
-        "busy for ms", "no seed", "no stream_options", "no max_tokens",
+        "busy for ms", "no seed", "no stream_options", "no max_tokens", "no user",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("prefill", ["off", "on"])

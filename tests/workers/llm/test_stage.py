@@ -108,6 +108,7 @@ async def test_without_prefill_the_same_beginning_is_skipped() -> None:
         assert finished is not None
         assert finished.reason == "stop"
         assert [request.seed for request in provider.requests] == [7, 7]
+        assert [request.session for request in provider.requests] == ["a", "a"]
         assert not any(request.prefill for request in provider.requests)
 
 

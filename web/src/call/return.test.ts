@@ -24,7 +24,7 @@ describe("a call whose page was loaded anew", () => {
   });
 
   test("takes with it the words that are certain, in their order, and leaves the rest", () => {
-    const heard = { participant: "ann", turn: 1, replaces: null } as const;
+    const heard = { participant: "ann", turn: 1 } as const;
     const sentence = (index: number, text: string, at: number) =>
       ({ type: "sentence", turn: 1, index, text, spoken: true, at }) as const;
     let transcript: Transcript = EMPTY;

@@ -11,18 +11,18 @@ from gateway.rooms.livekit.facts import (
     ClipWords,
     Fact,
     Hushed,
+    Over,
     ReplyBegan,
     ReplyEnded,
     SentenceBegan,
     SentenceEnded,
     SentenceWords,
-    StateChanged,
     Trouble,
     TurnOver,
     UserText,
     WordsSounded,
 )
-from schemas.client import EndedMessage, ErrorMessage, SentenceMessage, StateMessage, TranscriptMessage, TurnMessage
+from schemas.client import EndedMessage, ErrorMessage, SentenceMessage, TranscriptMessage, TurnMessage
 
 RATE = 24_000
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -39,9 +39,8 @@ def transcript(
     turn: int | None = 1,
     final: bool = True,
     who: str = "ann",
-    replaces: str | None = None,
 ) -> TranscriptMessage:
-    return TranscriptMessage(participant=who, turn=turn, utterance=utterance, text=text, final=final, replaces=replaces)
+    return TranscriptMessage(participant=who, turn=turn, utterance=utterance, text=text, final=final)
 
 
 def sentence(index: int, text: str, *, turn: int = 1, spoken: bool = True) -> SentenceMessage:
@@ -70,85 +69,14 @@ def texts(facts: list[Fact]) -> list[tuple[str, str, bool]]:
     return [(fact.segment, fact.text, fact.final) for fact in facts if isinstance(fact, UserText)]
 
 
-def test_what_may_still_be_replaced_is_not_final() -> None:
-    """A transcript that a longer one replaces keeps its segment; the one final text comes when the turn is answered."""
+def test_what_people_say_is_told_as_it_comes() -> None:
+    """A line keeps its segment, with all of its words each time, until they are final; a line that is taken away is over."""
     one = captions()
-    assert texts(one.take(transcript("u1", "I would like"), 0, 0)) == [("x-u1", "I would like", False)]
-    longer = transcript("u2", "I would like a coffee.", replaces="u1")
-    assert texts(one.take(longer, 0, 0)) == [("x-u1", "I would like a coffee.", False)]
-    facts = one.take(sentence(0, "Here you are."), 0, 0)
-    assert texts(facts) == [("x-u1", "I would like a coffee.", True)]
-    assert isinstance(facts[1], ReplyBegan)
-    assert texts(one.take(ended(1), 0, 0)) == []
-
-
-def test_interim_words_that_are_withdrawn_give_way_to_what_stood_there() -> None:
-    """A line of their own goes; in the line of an earlier utterance its own words stand again."""
-    one = captions()
-    one.take(transcript("u1", "I would", final=False), 0, 0)
-    assert texts(one.take(transcript("u1", "", final=False), 0, 0)) == [("x-u1", "", True)]
-    one.take(transcript("u2", "I would like"), 0, 0)
-    one.take(transcript("u3", "I would like to", final=False), 0, 0)
-    assert texts(one.take(transcript("u3", "", final=False), 0, 0)) == [("x-u2", "I would like", False)]
-    longer = transcript("u4", "I would like to book.", replaces="u2")
-    assert texts(one.take(longer, 0, 0)) == [("x-u2", "I would like to book.", False)]
-
-
-def test_an_interim_carries_what_went_before() -> None:
-    """The interim of a further utterance, which carries the audio of the last, updates that one's segment."""
-    one = captions()
-    one.take(transcript("u1", "I would like"), 0, 0)
-    assert texts(one.take(transcript("u2", "I would like a", final=False), 0, 0)) == [("x-u1", "I would like a", False)]
-
-
-def test_an_interim_that_was_guessed_wrong_is_put_right() -> None:
-    """If the further utterance turns out to stand alone, both segments get their own words."""
-    one = captions()
-    one.take(transcript("u1", "Twenty seconds of talk."), 0, 0)
-    one.take(transcript("u2", "and", final=False), 0, 0)
-    facts = one.take(transcript("u2", "And more."), 0, 0)
-    assert texts(facts) == [("x-u1", "Twenty seconds of talk.", False), ("x-u2", "And more.", False)]
-    assert texts(one.take(ended(1), 0, 0)) == [("x-u1", "Twenty seconds of talk.", True), ("x-u2", "And more.", True)]
-
-
-def test_noise_is_not_told_unless_something_was_shown() -> None:
-    """An empty transcript is silent; after an interim it takes that back."""
-    one = captions()
-    assert one.take(transcript("u1", ""), 0, 0) == []
-    one.take(transcript("u2", "uh", turn=2, final=False), 0, 0)
-    assert texts(one.take(transcript("u2", "", turn=2), 0, 0)) == [("x-u2", "", True)]
-
-
-def test_words_that_end_in_a_later_turn_than_they_began_in_are_told() -> None:
-    """Whoever speaks on while an answer begins to sound is told of once, with all words, whoever else has the floor."""
-    one = captions()
-    one.take(transcript("b1", "Well", turn=2, final=False, who="bob"), 0, 0)
-    assert texts(one.take(transcript("a1", "What", turn=1, final=False), 0, 0)) == [("x-a1", "What", False)]
-    assert texts(one.take(sentence(0, "Paris.", turn=1), 0, 0)) == []
-    assert texts(one.take(ended(1, "interrupted"), 0, 0)) == []
-    whole = "What colour is the sky?"
-    assert texts(one.take(transcript("a1", whole, turn=2), 0, 0)) == [("x-a1", whole, False)]
-    assert ("x-a1", whole, True) in texts(one.take(sentence(0, "Blue.", turn=2), 0, 0))
-
-
-def test_a_guess_is_no_reason_to_lose_words() -> None:
-    """An interim taken for more of what was answered meanwhile has a line of its own by its end."""
-    one = captions()
-    one.take(transcript("b1", "Well", turn=3, final=False, who="bob"), 0, 0)
-    one.take(transcript("a1", "Hello."), 0, 0)
-    one.take(transcript("a2", "Hello. What", final=False), 0, 0)
-    assert texts(one.take(sentence(0, "Hi."), 0, 0)) == [("x-a1", "Hello.", True)]
-    whole = "What colour is the sky?"
-    assert texts(one.take(transcript("a2", whole, turn=2), 0, 0)) == [("x-a2", whole, False)]
-    assert texts(one.take(sentence(0, "Blue.", turn=2), 0, 0)) == [("x-a2", whole, True)]
-
-
-def test_two_people_have_segments_of_their_own() -> None:
-    """Who overlaps in one turn is told apart."""
-    one = captions()
-    one.take(transcript("u1", "Hello."), 0, 0)
-    one.take(transcript("u2", "Good day.", who="bob"), 0, 0)
-    assert texts(one.take(sentence(0, "Hi."), 0, 0)) == [("x-u1", "Hello.", True), ("x-u2", "Good day.", True)]
+    assert texts(one.take(transcript("u1", "I would like", final=False), 0, 0)) == [("x-u1", "I would like", False)]
+    whole = "I would like a coffee."
+    assert texts(one.take(transcript("u1", whole), 0, 0)) == [("x-u1", whole, True)]
+    assert texts(one.take(transcript("u2", "Uh", final=False, who="bob"), 0, 0)) == [("x-u2", "Uh", False)]
+    assert texts(one.take(transcript("u2", "", final=False, who="bob"), 0, 0)) == [("x-u2", "", True)]
 
 
 def test_words_are_told_as_they_sound() -> None:
@@ -281,35 +209,14 @@ def test_text_without_sound_is_told_at_once() -> None:
     assert kinds == [ReplyBegan, SentenceBegan, WordsSounded, SentenceEnded]
 
 
-def test_the_state_does_not_flicker() -> None:
-    """Between two sentences of a reply the agent goes on speaking; a pause or the end is told."""
-    one = captions()
-
-    def tell(state: str) -> list[str]:
-        return [fact.state for fact in one.take(StateMessage(state=state), 0, 0) if isinstance(fact, StateChanged)]
-
-    assert tell("thinking") == ["thinking"]
-    one.take(sentence(0, "One."), 0, 0)
-    assert tell("speaking") == ["speaking"]
-    assert tell("thinking") == []
-    assert tell("speaking") == []
-    assert tell("listening") == ["listening"]
-    assert tell("speaking") == ["speaking"]
-    assert tell("thinking") == []
-    facts = one.take(ended(1), 0, 0)
-    assert facts[-1] == StateChanged("thinking")  # of another turn, now that this one is over
-
-
 def test_the_end_leaves_nothing_open() -> None:
-    """What was said, and what was being said, is final when the session ends."""
+    """A reply in mid-sentence ends with the session."""
     one = captions()
     one.take(sentence(0, "one two", turn=1), 0.0, 0.0)
     one.take(words(0, [["one", 0, 1], ["two", 1, 2]]), 0.0, 0.0)
     one.advance(0.6)
-    one.take(transcript("u2", "Bye.", turn=2), 0, 0)
     facts = one.take(EndedMessage(reason="hang_up"), 1.0, 1.0)
-    assert ReplyEnded("x-agent-1", "one", "interrupted", NOON) in facts
-    assert texts(facts) == [("x-u2", "Bye.", True)]
+    assert facts == [ReplyEnded("x-agent-1", "one", "interrupted", NOON), Over("hang_up")]
 
 
 def test_a_hush_is_told_of_the_reply_it_cuts() -> None:

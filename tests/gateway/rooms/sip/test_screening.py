@@ -37,11 +37,12 @@ async def test_a_number_no_trunk_has(tmp_path: Path) -> None:
         assert status(await party.invite("4711")) == "404 Not Found: no agent answers 4711"
 
 
-async def test_an_agent_that_is_not_there(tmp_path: Path) -> None:
-    """A number whose agent has no file is refused with a reason, and its caller hears of it."""
+async def test_an_agent_that_is_not_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A number whose agent has no file is refused; which there are stands in the log."""
     async with office(tmp_path) as here, Party(here.phones.port) as party:
         answer = status(await party.invite("unknown"))
-        assert answer.startswith("503 Service Unavailable: no agent 'nobody' here")
+        assert answer == "503 Service Unavailable"
+        assert "no agent 'nobody' here" in caplog.text
 
 
 async def test_a_full_trunk_is_busy(tmp_path: Path) -> None:

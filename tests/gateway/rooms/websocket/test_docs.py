@@ -31,6 +31,7 @@ from schemas.client import (
 )
 from schemas.config.agent import Limits
 from schemas.events import CommitReason, Stage, TurnEnded
+from schemas.session.words import _ENDS, _REASON
 
 DOCS = (Path(gateway.__file__).parents[1] / "docs" / "websocket.md").read_text()
 GATEWAY = Path(gateway.__file__).parent
@@ -114,6 +115,24 @@ def test_the_codes_of_errors_are_those_the_gateway_gives() -> None:
     listed = CODE.findall(text.partition("Of many mistakes")[0])
     assert listed == [*get_args(ErrorCode), *(f"{stage}_…" for stage in get_args(Stage))]
     assert set(_given()) - OTHERS == set(get_args(ErrorCode))
+
+
+def test_the_reasons_are_those_there_are() -> None:
+    """Each `how` has its row with just the reasons that turn-taking gives; and those of the session's end are all listed."""
+    (_, *cells) = [line.split("|")[1:3] for line in DOCS.splitlines() if re.match(r"\| `\w+`.*\| `", line)]
+    listed = {how.strip().strip("`").partition("`")[0]: set(CODE.findall(reasons)) for how, reasons in cells}
+    given = _reasons()
+    assert {how: listed[how] for how in values(TurnMessage, "how")} == given
+    assert set().union(*given.values()) == set(_REASON)
+    _, _, ends = DOCS.partition("`reason` of `ended`: ")
+    assert set(CODE.findall(ends.partition("\n\n")[0])) == set(_ENDS)
+
+
+def _reasons() -> dict[str, set[str]]:
+    """How turns end, and why, as `turn.ended` documents it."""
+    text = " ".join((TurnEnded.__doc__ or "").split())
+    text = re.sub(r": [^,·)]*(?=[,)])", "", text.partition("`reason`: ")[2].partition(". `session`")[0])
+    return {how: set(why.split(", ")) for how, why in re.findall(r"(\w+) \(([^)]*)\)", text)}
 
 
 def _given() -> Iterator[str]:

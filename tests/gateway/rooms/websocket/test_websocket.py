@@ -12,8 +12,9 @@ import pytest
 from gateway.rooms.websocket.room import WebSocketRoom
 from schemas.client import EndedMessage, ErrorMessage, TranscriptMessage, TurnMessage, WordsMessage
 from schemas.clock import Now
-from schemas.events import MessageReceived, ParticipantJoined
+from schemas.events import MessageReceived, ParticipantJoined, SessionStarted, TurnEnded
 from schemas.log import MemoryBus
+from schemas.session.fold import dump, fold_all, load, view
 from tests.gateway.door import START, closing, door, frames, talk, told, until
 from tests.gateway.pools import Pools
 
@@ -184,6 +185,64 @@ async def test_bad_start(frame: str | bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"agnet": "greeter"}, "there is no field 'agnet'; did you mean 'agent'?"),
+        ({"meta-data": {}}, "there is no field 'meta-data'; did you mean 'metadata'?"),
+        ({"colour": "red"}, "there is no field 'colour'; there are version, rate, agent, participant, name, room,"),
+        ({"x" * 200: 1}, f"there is no field {'x' * 40!r}; there are version"),
+        ({"metadata": {"a": [[[[]]]]}}, "metadata: at most 4 objects and lists within each other are taken"),
+        ({"metadata": {"a": "é" * 1500}}, "metadata: at most 2048 bytes of JSON are taken, these are 3008"),
+        ({"metadata": {"a": float("nan")}}, "metadata: "),
+        ({"metadata": ["a"]}, "metadata: Input should be an object"),
+    ],
+)
+async def test_a_field_that_is_none_of_ours_is_refused(fields: dict[str, Any], told: str) -> None:
+    """A typo doesn't pass for a wish that was granted: the first frame is refused, with the nearest field there is."""
+    async with door() as gateway:
+        client = await gateway.connect()
+        await client.send_json(START | fields)
+        (refused,), code = await closing(client)
+        assert isinstance(refused, ErrorMessage)
+        assert (refused.code, refused.fatal, code) == ("start", True, 1003)
+        assert told in refused.message
+        assert not gateway.engine.sessions
+
+
+async def test_metadata_stands_in_the_log() -> None:
+    """What a client wants its session to be found by is in the log's first event, in its state, and stays when it comes back."""
+    metadata = {"order": 4711, "tags": ["trial", {"shop": "Köln"}], "big": 1 << 70}
+    kept = {"order": 4711, "tags": ["trial", {"shop": "Köln"}], "big": str(1 << 70)}
+    async with door() as gateway:
+        client, ready = await gateway.begin(metadata=metadata)
+        await client.close()
+        _, back = await gateway.begin(session=ready.session, ticket=ready.ticket, metadata={"order": 1})
+        assert back.resumed
+        log = await gateway.bus.read(ready.session)
+        assert isinstance(log[0], SessionStarted)
+        assert log[0].metadata == kept
+        assert view(load(dump(fold_all(log))))["metadata"] == kept
+        _, plain = await gateway.begin()
+        (begun, *_) = await gateway.bus.read(plain.session)
+        assert isinstance(begun, SessionStarted)
+        assert begun.metadata == {}
+
+
+async def test_hanging_up_in_mid_reply_is_no_delay() -> None:
+    """The turn was cut by the session's end, with what was heard of it; the client is told so before the end itself."""
+    async with door() as gateway, Pools(gateway.bus, seconds=3):
+        client, ready = await gateway.begin(agent="greeter")
+        await until(client, WordsMessage)
+        await client.send_json({"type": "hang_up"})
+        messages, _ = await closing(client)
+        *_, turn, ended = messages
+        assert isinstance(turn, TurnMessage)
+        assert (turn.how, turn.reason, turn.why) == ("interrupted", "session", "greeting")
+        assert ended == EndedMessage(reason="hang_up")
+        assert [e.how for e in await gateway.bus.read(ready.session) if isinstance(e, TurnEnded)] == ["interrupted"]
+
+
+@pytest.mark.parametrize(
     ("frame", "expected"), [(b"\0" * 641, 1003), ("garbage", 1003), ("[1]", 1003), ("{" * 5000, 1003)]
 )
 async def test_bad_frame(frame: str | bytes, expected: int) -> None:
@@ -255,12 +314,12 @@ async def test_bad_message(message: dict[str, Any]) -> None:
         assert (await until(client, EndedMessage)).reason == "hang_up"
 
 
-async def test_unknown_agent() -> None:
-    """An agent that isn't there is refused in one sentence that names those that are."""
+async def test_unknown_agent(caplog: pytest.LogCaptureFixture) -> None:
+    """An agent that isn't there is refused in one sentence; which there are stands in the log."""
     async with door() as gateway:
         client, answer = await gateway.begin(agent="nobody")
-        assert answer.code == "agent"
-        assert "default" in answer.message
+        assert (answer.code, answer.message) == ("agent", "there is no such agent here")
+        assert "no agent 'nobody' here; there is default (setting: AGENTS)" in caplog.text
         assert (await closing(client))[1] == 1008
 
 
@@ -301,9 +360,7 @@ async def test_never_reads() -> None:
         other, _ = await gateway.begin()
         for number in range(20_000):  # far more than a socket and our bound hold
             session.room.send(
-                TranscriptMessage(
-                    participant="ann", turn=1, utterance=f"u{number}", text="x" * 1000, final=True, replaces=None
-                )
+                TranscriptMessage(participant="ann", turn=1, utterance=f"u{number}", text="x" * 1000, final=True)
             )
             if number % 200 == 0:
                 await asyncio.sleep(0)

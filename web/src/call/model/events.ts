@@ -31,7 +31,7 @@ export type CallEvent =
   | { type: "session"; session: string; warnings: string[] }
   | { type: "agent"; state: AgentState }
   | { type: "speech"; participant: string; speaking: boolean }
-  /** Words of a person. `replaces`: the utterance whose place this one takes; an empty text withdraws it. */
+  /** Words of a person: all of a line, by its name; an empty text withdraws it. */
   | {
       type: "heard";
       participant: string;
@@ -39,7 +39,6 @@ export type CallEvent =
       utterance: string;
       text: string;
       final: boolean;
-      replaces: string | null;
     }
   | { type: "typed"; id: string; participant: string; text: string }
   | { type: "file"; id: string; participant: string; name: string; size: number; url: string }

@@ -4,7 +4,7 @@ import { missing, type Signs } from "@/call/model/missing";
 import { qualityOf } from "@/call/model/quality";
 import { readingOf } from "@/call/model/reading";
 import { begun, reduce } from "@/call/model/state";
-import { type AgentLine, EMPTY, MOST_LINES, shown, type Transcript, told } from "@/call/model/transcript";
+import { type AgentLine, EMPTY, MOST_LINES, type Transcript, told } from "@/call/model/transcript";
 
 type Step = [now: number, event: CallEvent];
 
@@ -18,7 +18,6 @@ const heard = (utterance: string, text: string, rest: Partial<CallEvent & { type
   utterance,
   text,
   final: true,
-  replaces: null,
   ...rest,
 });
 const speech = (speaking: boolean, participant = "ann"): CallEvent => ({ type: "speech", participant, speaking });
@@ -39,7 +38,7 @@ const timings = (index: number, part: number, ...words: [string, number, number]
 });
 
 const texts = (transcript: Transcript) =>
-  shown(transcript).map((line) =>
+  transcript.lines.map((line) =>
     line.kind === "agent" ? readingOf(line, 1e9).said : line.kind === "person" ? line.text : line.name,
   );
 const agentOf = (transcript: Transcript) => transcript.lines.find((line) => line.kind === "agent") as AgentLine;
@@ -100,7 +99,7 @@ describe("the transcript", () => {
     expect(new Set(transcript.lines.map(({ id }) => id)).size).toBe(2);
   });
 
-  test("an empty text withdraws what was shown, and only that", () => {
+  test("an empty text withdraws what was and only that", () => {
     const transcript = following(
       [0, heard("u1", "Hm", { final: false })],
       [1, heard("u2", "Yes.")],
@@ -109,19 +108,14 @@ describe("the transcript", () => {
     expect(texts(transcript)).toEqual(["Yes."]);
   });
 
-  test("an utterance that replaces another takes its place, also where both were shown", () => {
+  test("more that is said in one go takes the place of what stood there", () => {
     const transcript = following(
-      [0, heard("u1", "I want")],
+      [0, heard("u1", "I want", { final: false })],
       [100, sentence(0, "Yes?", 0)],
-      [200, heard("u2", "I want to", { final: false })],
-      [300, heard("u2", "I want to go.", { replaces: "u1" })],
+      [200, heard("u1", "I want to", { final: false })],
+      [300, heard("u1", "I want to go.")],
     );
     expect(texts(transcript)).toEqual(["I want to go.", "Yes?"]);
-  });
-
-  test("words that a newer interim of the same turn begins with are not shown twice meanwhile", () => {
-    const transcript = following([0, heard("u1", "I want,")], [200, heard("u2", "i want to g", { final: false })]);
-    expect(texts(transcript)).toEqual(["i want to g"]);
   });
 
   test("keeps the latest lines, however many a stranger types", () => {

@@ -142,10 +142,9 @@ function silenced(transcript: Transcript, participant: string): Transcript {
 }
 
 function heard(transcript: Transcript, event: CallEvent & { type: "heard" }, now: number): Transcript {
-  const { participant, utterance, replaces, text, final, turn } = event;
-  const lines = transcript.lines.filter((line) => replaces === null || line.id !== utterance || line.id === replaces);
-  const place = lines.findIndex((line) => line.id === (replaces ?? utterance));
-  const before = lines[place];
+  const { participant, utterance, text, final, turn } = event;
+  const { lines } = transcript;
+  const before = lines.find((line) => line.id === utterance);
   if (text.trim() === "") {
     if (before === undefined && !final) return transcript;
     const silent = silenced(transcript, participant);
@@ -155,7 +154,7 @@ function heard(transcript: Transcript, event: CallEvent & { type: "heard" }, now
   const at = before?.at ?? since ?? now;
   const line: PersonLine = { kind: "person", id: utterance, participant, at, turn, text, final, typed: false };
   const { speaking } = final ? silenced(transcript, participant) : transcript;
-  if (before === undefined) return put({ ...transcript, lines, speaking }, line);
+  if (before === undefined) return put({ ...transcript, speaking }, line);
   return { ...transcript, speaking, lines: lines.map((one) => (one === before ? line : one)) };
 }
 
@@ -185,26 +184,4 @@ function each(transcript: Transcript, change: (line: Line) => Line): Transcript 
 function put(transcript: Transcript, line: Line): Transcript {
   const place = transcript.lines.findLastIndex((other) => other.at <= line.at) + 1;
   return { ...transcript, lines: transcript.lines.toSpliced(place, 0, line).slice(-MOST_LINES) };
-}
-
-/** The lines to show: words that a newer interim of the same turn begins with again are not shown twice. */
-export function shown(transcript: Transcript): Line[] {
-  return transcript.lines.filter((line, place) => {
-    if (line.kind !== "person" || line.typed || !line.final) return true;
-    const begun = plain(line.text);
-    return !transcript.lines
-      .slice(place + 1)
-      .some(
-        (later) =>
-          later.kind === "person" &&
-          !later.final &&
-          later.participant === line.participant &&
-          later.turn === line.turn &&
-          plain(later.text).startsWith(begun),
-      );
-  });
-}
-
-function plain(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 }

@@ -1,5 +1,4 @@
 import type { Snapshot } from "@/call/call";
-import { shown } from "@/call/model/transcript";
 import { stateInWords } from "@/call/ui/status";
 
 /** For screen readers, what can't be heard: the connection, what is missing, why there is no microphone, and, where there is none and
@@ -8,7 +7,7 @@ export function Announcer({ snapshot }: { snapshot: Snapshot }) {
   const { call, mine, missing } = snapshot;
   const connection = call.link.phase === "connected" ? "Connected" : stateInWords(snapshot);
   const reads = mine.microphone === "off" || mine.microphone === "refused";
-  const last = shown(call.transcript).findLast((line) => line.kind === "agent" && line.over !== null);
+  const last = call.transcript.lines.findLast((line) => line.kind === "agent" && line.over !== null);
   const answer = reads && last?.kind === "agent" ? last.over?.heard : "";
   return (
     <div className="sr-only">

@@ -3,7 +3,6 @@ import { type ReactNode, useEffect, useState } from "react";
 import { createPortal } from "react-dom";
 import type { Call, Snapshot } from "@/call/call";
 import { readingOf } from "@/call/model/reading";
-import { shown } from "@/call/model/transcript";
 import { Ring } from "@/call/ui/ring";
 import { stateInWords } from "@/call/ui/status";
 import { IconButton } from "@/ui/button";
@@ -65,7 +64,7 @@ function dress(target: Document): void {
 }
 
 function Small({ call, snapshot }: { call: Call; snapshot: Snapshot }) {
-  const last = shown(snapshot.call.transcript).findLast((line) => line.kind !== "file");
+  const last = snapshot.call.transcript.lines.findLast((line) => line.kind !== "file");
   const words = last?.kind === "agent" ? readingOf(last, call.transport.voice.position()).said : last?.text;
   const { muted, pushToTalk } = snapshot.mine;
   return (

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import { may, useMe } from "@/access/me";
 import type { TurnTimes } from "@/call/api";
 import type { Call, Snapshot } from "@/call/call";
-import { type AgentLine, type Line, shown } from "@/call/model/transcript";
+import type { AgentLine, Line } from "@/call/model/transcript";
 import { AgentWords, PersonWords, SharedFile } from "@/call/ui/lines";
 import { Took, TurnTime } from "@/call/ui/turn-time";
 import { useTurnTimes } from "@/call/ui/turns";
@@ -12,7 +12,7 @@ export function TranscriptView({ call, snapshot }: { call: Call; snapshot: Snaps
   const { session, turns, transcript } = snapshot.call;
   const me = useMe();
   const times = useTurnTimes(session, turns, may(me, "operator"));
-  const lines = shown(transcript);
+  const { lines } = transcript;
   const scroller = useFollowing(lines);
   return (
     <section
@@ -58,7 +58,7 @@ function Words({ line, call, snapshot }: { line: Line; call: Call; snapshot: Sna
   return <PersonWords line={line} name={name} />;
 }
 
-function useFollowing(lines: Line[]) {
+function useFollowing(lines: readonly Line[]) {
   const scroller = useRef<HTMLElement>(null);
   const atEnd = useRef(true);
   useEffect(() => {

@@ -48,7 +48,6 @@ export class LiveKitWords {
       utterance: `${participant} ${segment}`,
       text,
       final,
-      replaces: null,
     });
   }
 

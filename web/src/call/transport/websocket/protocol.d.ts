@@ -146,8 +146,9 @@ export interface components {
         /**
          * StartMessage
          * @description The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
-         *     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own. `session` and
-         *     `ticket`, of the `ready`: to come back; then the others but `rate` are not looked at.
+         *     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own; `metadata`: what the
+         *     session is to be found by, an object of your own, kept in its log and told to nobody else. `session` and `ticket`, of the
+         *     `ready`: to come back; then the others but `rate` are not looked at. A field that is none of these is refused.
          */
         StartMessage: {
             /**
@@ -170,6 +171,10 @@ export interface components {
             name: string;
             /** @default  */
             room: string;
+            /** @default {} */
+            metadata: {
+                [key: string]: unknown;
+            };
             /** @default  */
             session: string;
             /** @default  */
@@ -202,9 +207,10 @@ export interface components {
         };
         /**
          * TranscriptMessage
-         * @description What was heard. `turn`: where it is known; `replaces`: the utterance, of those the client was told of, whose place this one
-         *     takes. `final: false`: interim words, shown until the same utterance's final ones; an empty `text` withdraws them. `final`
-         *     without a `turn`: nobody spoke, it was written to the agent by the API (an operator's text), in the name of `participant`.
+         * @description What was heard: a line of the screen, `utterance` its name for good, `text` all of it, whatever stood there before. `turn`:
+         *     where it is known. `final: false`: it may still be said otherwise; `final` comes once, before the answer sounds, or when the
+         *     turn is over. An empty `text` takes the line away. `final` without a `turn`: nobody spoke, it was written to the agent by the
+         *     API (an operator's text), in the name of `participant`.
          */
         TranscriptMessage: {
             /**
@@ -217,7 +223,6 @@ export interface components {
             utterance: string;
             text: string;
             final: boolean;
-            replaces: string | null;
         };
         /**
          * TurnMessage
