@@ -13,13 +13,15 @@ afterEach(() => {
 });
 
 function microphone() {
-  const track = { addEventListener: () => {}, getSettings: () => ({}) };
+  const track = { addEventListener: () => {}, getSettings: () => ({}), readyState: "live" };
   return Object.assign(Object.create(Microphone.prototype) as Microphone, {
     level: 0,
     since: 0,
     stream: { getAudioTracks: () => [track] },
     muted: false,
-    close: vi.fn(),
+    close: vi.fn(() => {
+      track.readyState = "ended";
+    }),
   });
 }
 
@@ -63,20 +65,40 @@ test("A microphone that is allowed after the call ended is closed.", async () =>
   expect(late.close).toHaveBeenCalled();
 });
 
-test("A microphone that can't be sent is not shown as on, and neither it nor the one before stays open.", async () => {
+test("Where a microphone can't be sent, the one before is heard still, and it is told; of the two that one alone is open.", async () => {
+  const [first, second] = [microphone(), microphone()];
+  vi.spyOn(Microphone, "open").mockResolvedValueOnce(first).mockResolvedValueOnce(second);
+  const heard: unknown[] = [];
+  const { call } = await connected(async (one) => {
+    if (one === second) throw new Error("no room for it");
+    heard.push(one);
+  });
+  await call.openMicrophone("");
+  await call.openMicrophone("other");
+  expect(call.getSnapshot().mine).toMatchObject({
+    microphone: "on",
+    problem: "The microphone could not be sent (no room for it). The one before is heard still.",
+  });
+  expect([first, second].map(({ track }) => track.readyState)).toEqual(["live", "ended"]);
+  expect(heard).toEqual([first, first]);
+  await call.leave();
+  expect(first.track.readyState).toBe("ended");
+});
+
+test("A microphone that can't be sent is not shown as on, and does not stay open, where there is none to go back to.", async () => {
   const [first, second] = [microphone(), microphone()];
   vi.spyOn(Microphone, "open").mockResolvedValueOnce(first).mockResolvedValueOnce(second);
   const { call, transport } = await connected(async (heard) => {
     if (heard === second) throw new Error("no room for it");
   });
   await call.openMicrophone("");
-  expect(call.getSnapshot().mine.microphone).toBe("on");
+  first.close(); // it was unplugged
   await call.openMicrophone("other");
   expect(call.getSnapshot().mine).toMatchObject({
     microphone: "refused",
     problem: "The microphone could not be sent (no room for it).",
   });
-  expect([first.close, second.close].map((close) => close.mock.calls.length)).toEqual([1, 1]);
+  expect(second.track.readyState).toBe("ended");
   expect(transport.setMuted).toHaveBeenLastCalledWith(true);
   await call.leave();
 });

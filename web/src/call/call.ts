@@ -222,21 +222,27 @@ export class Call {
     this.hush();
     try {
       await this.transport.listenTo(microphone);
-    } catch (error) {
-      this.unsent(microphone, error);
-    } finally {
       before?.close();
+    } catch (error) {
+      this.unsent(microphone, before, error);
     }
   }
 
-  /** Nobody hears it, so it is open no longer. A connection that breaks takes the microphone with it once it is back. */
-  private unsent(microphone: Microphone, error: unknown): void {
-    if (this.microphone !== microphone || this.snapshot.call.link.phase !== "connected") return;
+  /** Nobody hears it, so it is open no longer: one goes back to the one before. A connection that breaks takes the microphone with it
+   * once it is back. */
+  private unsent(microphone: Microphone, before: Microphone | null, error: unknown): void {
+    if (this.microphone !== microphone || this.snapshot.call.link.phase !== "connected") {
+      before?.close();
+      return;
+    }
     microphone.close();
-    this.microphone = null;
-    this.transport.setMuted(true);
-    void this.transport.listenTo(null).catch(() => {});
-    this.mine({ microphone: "refused", problem: `The microphone could not be sent (${messageOf(error)}).` });
+    this.microphone = before?.track.readyState === "live" ? before : null;
+    const problem = `The microphone could not be sent (${messageOf(error)}).`;
+    if (this.microphone === null) {
+      this.transport.setMuted(true);
+      this.mine({ microphone: "refused", problem });
+    } else this.mine({ problem: `${problem} The one before is heard still.` });
+    void this.transport.listenTo(this.microphone).catch(() => {});
   }
 
   /** A share that is ended in the browser's own bar, or a camera that went with a connection, is told by its tile alone. */
