@@ -3,6 +3,7 @@ import type { CallEvent } from "@/call/model/events";
 import { missing } from "@/call/model/missing";
 import { begun, type CallState, reduce } from "@/call/model/state";
 import { keepCall, type Left, portable } from "@/call/return";
+import { giveBack } from "@/call/shared-files";
 import type { Resolution, Tile, Transport, Wish } from "@/call/transport/transport";
 import { messageOf } from "@/format";
 import { Microphone, MicrophoneError } from "@/sound/microphone";
@@ -198,6 +199,11 @@ export class Call {
     await this.transport.leave().catch(() => {});
   }
 
+  /** Nobody sees it any more, nor the files that were shared in it: they can be saved until then, when it is over, too. */
+  letGo(): void {
+    giveBack(this.snapshot.call.transcript.lines, []);
+  }
+
   private finish(): void {
     window.removeEventListener("pagehide", this.keep);
     window.clearInterval(this.watch);
@@ -276,7 +282,9 @@ export class Call {
       if (event.link.phase === "over") this.finish();
     }
     if (event.type === "speech" && event.participant === this.transport.identity) this.unheardSince = 0;
+    const { lines } = this.snapshot.call.transcript;
     this.show({ call: reduce(this.snapshot.call, event, now) });
+    giveBack(lines, this.snapshot.call.transcript.lines);
     for (const hearer of this.hearers) hearer(event);
     this.look();
   }

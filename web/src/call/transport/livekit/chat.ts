@@ -15,7 +15,7 @@ const NO_MESSAGE = ["ignoreLegacy", "editTimestamp", "deleted", "generated"];
 const KEPT = 200;
 const FILES = "antiphon.files";
 const LARGEST_FILE = 5_000_000;
-/** Bytes of all that others have sent: the page holds them for as long as it is open. What comes after that is not taken. */
+/** Bytes of all that others have sent in a call, which the page holds. What comes after that is not taken. */
 const MOST_HELD = 100_000_000;
 const LONGEST = 4000;
 const LONGEST_NAME = 200;
