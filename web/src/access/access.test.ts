@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { doneInWords } from "@/access/deeds";
 import { isSignedIn, type Me, may } from "@/access/me";
 import { keepRenewing, keepSigned, renewalIn, signOut } from "@/access/ticket";
-import { ApiError, api, onRefused, ticket, unlessRefused } from "@/api/client";
+import { ApiError, api, onRefused, ticket, unlessRefused, wantsKey } from "@/api/client";
 import { loadable } from "@/console/session/data/read";
 import openapi from "../../../api/openapi.json";
 
@@ -122,6 +122,25 @@ test("a wrong key is no reason to ask for another sign-in; any other 401 is", as
   expect(tell).not.toHaveBeenCalled();
   await expect(api.GET("/v1/me")).rejects.toMatchObject({ status: 401 });
   expect(tell).toHaveBeenCalledOnce();
+  forget();
+});
+
+test("a 401 that comes after the sign-out, or after another sign-in, is no reason to ask for a key", async () => {
+  const tell = vi.fn();
+  const forget = onRefused(tell);
+  const refusedAfter = async (deed: () => void) => {
+    vi.stubGlobal("fetch", async () => {
+      deed(); // while it is on its way
+      return new Response("{}", { status: 401 });
+    });
+    tell.mockClear();
+    keepSigned({ ticket: "first", sound: "s1", expires_in: 60 });
+    expect(await api.GET("/v1/me").catch(wantsKey)).toBe(true);
+    return tell.mock.calls.length;
+  };
+  expect(await refusedAfter(() => {})).toBe(1);
+  expect(await refusedAfter(signOut)).toBe(0);
+  expect(await refusedAfter(() => keepSigned({ ticket: "second", sound: "s2", expires_in: 60 }))).toBe(0);
   forget();
 });
 

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { keepTicket, onRefused } from "@/api/client";
 import { GatewayLink } from "@/call/transport/websocket/link";
 
 const TICKET = { url: "ws://gateway.example/ws", token: "", expires_in: 60, agent: "", gateway: "g" };
 const BACK = { session: "ws-1", ticket: "secret" };
 
 let sockets: Line[];
+const links: GatewayLink[] = [];
 
 /** A connection on which the gateway says what the test lets it. */
 class Line {
@@ -39,6 +41,8 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  for (const link of links.splice(0)) link.close();
+  keepTicket("");
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
@@ -54,6 +58,7 @@ function begun(...answers: (number | null)[]) {
   vi.stubGlobal("fetch", asked);
   const ends = { heed: vi.fn(), hear: vi.fn(), lost: vi.fn(), over: vi.fn() };
   const link = new GatewayLink({ agent: "", name: "", room: "", rate: 24_000 }, ends, BACK);
+  links.push(link);
   void link.connect();
   return { link, ends, asked };
 }
@@ -121,11 +126,34 @@ test("A browser that is on line again tries at once.", async () => {
   expect(asked.mock.calls.length).toBe(before + 1);
 });
 
-test("A call whose ticket is refused for now, or until one signs in again, waits.", async () => {
-  const { ends } = begun(401, 429, 200);
+test("A call whose ticket is refused for now waits.", async () => {
+  const { ends } = begun(503, 429, 200);
   await pass(1_000);
   expect(ends.over).not.toHaveBeenCalled();
   expect(sockets.length).toBe(1);
+});
+
+test("A call whose ticket is refused for want of a key has the page ask for one once, and goes on when somebody signs in.", async () => {
+  const { ends, asked } = begun(401, 200);
+  const refused = vi.fn();
+  const forget = onRefused(refused);
+  await pass(20_000);
+  window.dispatchEvent(new Event("online"));
+  await pass(5_000);
+  expect([refused.mock.calls.length, asked.mock.calls.length]).toEqual([1, 1]);
+  keepTicket("t");
+  await pass(0);
+  expect([ends.over.mock.calls.length, sockets.length]).toEqual([0, 1]);
+  forget();
+});
+
+test("Where nobody signs in, the call ends when it waits no longer, and no key is asked for once more.", async () => {
+  const { ends, asked } = begun(401);
+  await pass(31_000);
+  expect(ends.over).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("did not come back in time"), true);
+  keepTicket("t");
+  await pass(5_000);
+  expect(asked).toHaveBeenCalledOnce();
 });
 
 test("A call that may not go on ends, with why.", async () => {

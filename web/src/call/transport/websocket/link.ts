@@ -1,8 +1,8 @@
-import { ApiError, onTicket } from "@/api/client";
+import { ApiError, onSignIn, wantsKey } from "@/api/client";
 import { webSocketTicket } from "@/call/api";
-import type { WayBack } from "@/call/transport/transport";
+import { WAITS_MS, type WayBack } from "@/call/transport/transport";
 import type { components } from "@/call/transport/websocket/protocol";
-import { afterClose } from "@/call/transport/websocket/reconnect";
+import { afterClose, NOT_BACK } from "@/call/transport/websocket/reconnect";
 
 type Messages = components["schemas"];
 export type ToClient = Messages["ToClient"];
@@ -156,7 +156,7 @@ export class GatewayLink {
     const problem = error instanceof ApiError ? error : null;
     const { status } = problem ?? { status: 0 };
     const later = status === 0 || status >= 500 || FOR_NOW.includes(status);
-    if (this.session !== null && later) this.closed(1006);
+    if (this.session !== null && later) this.closed(1006, wantsKey(error));
     else this.end(problem?.message ?? "The API does not answer.", true);
   }
 
@@ -172,7 +172,8 @@ export class GatewayLink {
     socket?.close();
   }
 
-  private closed(code: number): void {
+  /** `signedOut`: the API wants a key, and the page asks for one. */
+  private closed(code: number, signedOut = false): void {
     this.socket = null;
     window.clearTimeout(this.patience);
     if (this.done) return;
@@ -193,7 +194,8 @@ export class GatewayLink {
     }
     this.tries++;
     this.ends.lost(this.lostAt);
-    this.again(next.inMs);
+    if (signedOut) this.onceSignedIn(this.lostAt + WAITS_MS - now);
+    else this.again(next.inMs);
   }
 
   /** After that while, or as soon as something happens that makes a try worth it. */
@@ -205,8 +207,21 @@ export class GatewayLink {
       if (!this.done) void this.connect();
     };
     const timer = window.setTimeout(go, inMs);
-    const forget = onTicket(go);
+    const forget = onSignIn(go);
     window.addEventListener("online", go);
+  }
+
+  /** Any other try would have the page ask for a key once more, however often that was waved away. */
+  private onceSignedIn(withinMs: number): void {
+    const forget = onSignIn(() => {
+      window.clearTimeout(timer);
+      forget();
+      if (!this.done) void this.connect();
+    });
+    const timer = window.setTimeout(() => {
+      forget();
+      if (!this.done) this.end(NOT_BACK, true);
+    }, withinMs);
   }
 
   private end(why: string, failed: boolean): void {
