@@ -1,8 +1,7 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { Call } from "@/call/call";
 import { setCurrent } from "@/call/current";
 import { MOST_LINES } from "@/call/model/transcript";
-import type { Listener, Transport } from "@/call/transport/transport";
+import { running } from "@/call/running";
 
 afterEach(() => {
   setCurrent(null);
@@ -12,17 +11,7 @@ afterEach(() => {
 /** A call of this page into which somebody shares a file at each of these addresses, how to type into it, and what was given back. */
 async function sharing(...urls: string[]) {
   const revoke = vi.spyOn(URL, "revokeObjectURL").mockImplementation(() => {});
-  let tell: Listener = () => {};
-  const transport = {
-    kind: "livekit",
-    video: null,
-    start: async (listener: Listener) => {
-      tell = listener;
-    },
-    leave: async () => tell({ type: "link", link: { phase: "over", why: "You left the call.", failed: false } }),
-  } as unknown as Transport;
-  const call = new Call({ kind: "livekit", name: "", room: "", agent: "" }, transport);
-  await call.start(null);
+  const { call, tell } = await running({ kind: "livekit" });
   setCurrent(call);
   for (const url of urls) tell({ type: "file", id: url, participant: "ann", name: "plan", size: 1, url });
   const type = (id: string) => tell({ type: "typed", id, participant: "ann", text: "x" });
