@@ -27,6 +27,15 @@ class Line {
     this.sent.push(what);
   }
 
+  /** What it was sent, by their types. */
+  get types(): string[] {
+    return this.sent.map((what) => (typeof what === "string" ? JSON.parse(what).type : "sound"));
+  }
+
+  tell(message: object): void {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+
   ready(): void {
     this.readyState = 1;
     this.onopen();
@@ -97,6 +106,65 @@ test("A line that is thin, and now and then takes something, is kept.", async ()
   line.ready();
   for (let round = 0; round < 5; round++) speak(link, line, [20_000, 40_000, 60_000, 50_000, 90_000, 96_000]);
   expect(ends.lost).not.toHaveBeenCalled();
+});
+
+/** A call that is typed: nothing goes over its line, and nothing waits. */
+async function typed() {
+  const { link, ends } = begun(200);
+  await pass(0);
+  const [line] = sockets as [Line];
+  line.ready();
+  ends.heed.mockClear();
+  const look = (seconds: number, answer: () => void = () => {}) => {
+    for (let second = 0; second < seconds; second++) {
+      link.look();
+      answer();
+    }
+  };
+  return { line, ends, look };
+}
+
+test("A line over which only typed words go is left for another, within the same seconds, once nothing is answered on it.", async () => {
+  const { line, ends, look } = await typed();
+  look(60, () => line.tell({ type: "pong" }));
+  look(5);
+  expect(ends.lost).not.toHaveBeenCalled();
+  look(1);
+  expect(ends.lost).toHaveBeenCalledOnce();
+  expect(line.close).toHaveBeenCalled();
+  expect(ends.heed).not.toHaveBeenCalled();
+  await pass(0);
+  sockets[1]?.ready();
+  look(1);
+  expect(sockets[1]?.types).toEqual(["start", "ping"]);
+});
+
+test("A line that dies before anything was answered on it is left, too.", async () => {
+  const { ends, look } = await typed();
+  look(7);
+  expect(ends.lost).toHaveBeenCalledOnce();
+});
+
+test("Whatever comes shows that the line lives.", async () => {
+  const { line, ends, look } = await typed();
+  line.tell({ type: "pong" });
+  for (let round = 0; round < 5; round++) {
+    look(5);
+    line.tell({ type: "state", state: "thinking" });
+  }
+  expect(ends.lost).not.toHaveBeenCalled();
+});
+
+test("A gateway that knows no pings is asked once, what it says of that is told to nobody, and its silence means nothing.", async () => {
+  const { line, ends, look } = await typed();
+  look(1);
+  line.tell({ type: "error", code: "bad_message", message: "there is no message of type 'ping'", fatal: false });
+  look(60);
+  expect(line.types).toEqual(["start", "ping"]);
+  expect(ends.lost).not.toHaveBeenCalled();
+  expect(ends.heed).not.toHaveBeenCalled();
+  line.tell({ type: "error", code: "bad_message", message: "`message` needs a `text`", fatal: false });
+  expect(ends.heed).toHaveBeenCalledOnce();
 });
 
 test("On the way back each try has its time, whether the API or the gateway says nothing, until the session waits no longer.", async () => {

@@ -11,7 +11,7 @@ export type Rate = Messages["StartMessage"]["rate"];
 
 /** How long a try to come back may take, ms: a gateway gives its log 5 s. */
 const TRY_MS = 6000;
-/** Looks, one a second, between which nothing of what waits goes out: then the line is dead, though nobody has said so. */
+/** Looks, one a second, in which nothing comes, nor anything of what waits goes out: then the line is dead, though nobody has said so. */
 const STILL_LOOKS = 5;
 /** What an API that lives may answer on the way back: come later, or sign in again, which the page asks for. */
 const FOR_NOW = [401, 408, 425, 429];
@@ -43,6 +43,9 @@ export class GatewayLink {
   private patience = 0;
   private waited = 0;
   private still = 0;
+  /** Whether the gateway answers pings; "unknown" until it is asked. One from before there were pings complains of the first, and is sent no
+   * other: from then on its line is looked at by what waits alone. */
+  private answers: "unknown" | "asked" | "yes" | "no" = "unknown";
 
   constructor(
     private readonly beginning: Beginning,
@@ -81,7 +84,15 @@ export class GatewayLink {
   look(): void {
     this.feel();
     this.still++;
-    if (this.open && this.still > STILL_LOOKS) this.abandon();
+    if (!this.open) return;
+    if (this.still > STILL_LOOKS) this.abandon();
+    else if (this.answers === "unknown" || this.answers === "yes") this.ping();
+  }
+
+  /** What little goes over the line of a call that is typed waits in no buffer of ours: only an answer says that the line lives. */
+  private ping(): void {
+    if (this.answers === "unknown") this.answers = "asked";
+    this.put(JSON.stringify({ type: "ping" } satisfies FromClient));
   }
 
   private put(what: string | ArrayBuffer): void {
@@ -91,9 +102,10 @@ export class GatewayLink {
     this.waited = this.waiting;
   }
 
-  /** Whether anything went out since the last time. */
+  /** Whether anything went out since the last time, as far as one can tell. */
   private feel(): void {
-    if (this.waiting === 0 || this.waiting < this.waited) this.still = 0;
+    const gone = this.waiting === 0 && (this.answers === "unknown" || this.answers === "no");
+    if (gone || this.waiting < this.waited) this.still = 0;
     this.waited = this.waiting;
   }
 
@@ -127,10 +139,12 @@ export class GatewayLink {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.error = null;
+    this.answers = "unknown";
     const start = { type: "start", version: 1, ...this.beginning, agent: ticket.agent, ...this.session };
     socket.onopen = () => socket.send(JSON.stringify(start));
     socket.onmessage = ({ data }) => {
       if (this.socket !== socket) return;
+      this.still = 0;
       if (typeof data === "string") this.take(JSON.parse(data));
       else this.ends.hear(data);
     };
@@ -140,9 +154,17 @@ export class GatewayLink {
   }
 
   private take(message: ToClient): void {
+    if (message.type === "pong") {
+      this.answers = "yes";
+      return;
+    }
+    if (this.answers === "asked" && message.type === "error" && message.code === "bad_message") {
+      this.answers = "no";
+      return;
+    }
     if (message.type === "ready") {
       this.session = { session: message.session, ticket: message.ticket };
-      this.lostAt = this.tries = this.still = 0;
+      this.lostAt = this.tries = 0;
       window.clearTimeout(this.patience);
     }
     if (message.type === "error" && message.fatal) this.error = message;
