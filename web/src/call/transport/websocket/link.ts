@@ -1,5 +1,5 @@
 import { ApiError, onSignIn, wantsKey } from "@/api/client";
-import { webSocketTicket } from "@/call/api";
+import { gatewayEntry } from "@/call/api";
 import { WAITS_MS, type WayBack } from "@/call/transport/transport";
 import type { components } from "@/call/transport/websocket/protocol";
 import { afterClose, NOT_BACK } from "@/call/transport/websocket/reconnect";
@@ -31,7 +31,7 @@ export interface Beginning {
   rate: Rate;
 }
 
-/** One session's connection to the gateways: it begins with a ticket of the API, and comes back with the gateway's. */
+/** One session's connection to the gateways: the API names a gateway and lets it in there; with the ticket of that it comes back. */
 export class GatewayLink {
   private socket: WebSocket | null = null;
   private session: { session: string; ticket: string } | null;
@@ -119,16 +119,16 @@ export class GatewayLink {
     const { agent, room } = this.beginning;
     const asking = new AbortController();
     if (this.session !== null) this.patience = window.setTimeout(() => this.giveUp(asking), TRY_MS);
-    let ticket: Awaited<ReturnType<typeof webSocketTicket>>;
+    let entry: Awaited<ReturnType<typeof gatewayEntry>>;
     try {
-      ticket = await webSocketTicket(agent, room, asking.signal);
+      entry = await gatewayEntry(agent, room, asking.signal);
     } catch (error) {
       this.refused(error);
       return;
     }
     if (this.done) return;
-    const url = new URL(ticket.url, window.location.href);
-    if (ticket.token) url.searchParams.set("token", ticket.token);
+    const url = new URL(entry.url, window.location.href);
+    if (entry.token) url.searchParams.set("token", entry.token);
     let socket: WebSocket;
     try {
       socket = new WebSocket(url);
@@ -140,7 +140,7 @@ export class GatewayLink {
     this.socket = socket;
     this.error = null;
     this.answers = "unknown";
-    const start = { type: "start", version: 1, ...this.beginning, agent: ticket.agent, ...this.session };
+    const start = { type: "start", version: 1, ...this.beginning, agent: entry.agent, ...this.session };
     socket.onopen = () => socket.send(JSON.stringify(start));
     socket.onmessage = ({ data }) => {
       if (this.socket !== socket) return;
@@ -172,7 +172,7 @@ export class GatewayLink {
     this.ends.heed(message);
   }
 
-  /** The API gave no ticket: on the way back that is one more try. */
+  /** The API let nobody in: on the way back that is one more try. */
   private refused(error: unknown): void {
     if (this.done) return;
     const problem = error instanceof ApiError ? error : null;
@@ -182,7 +182,7 @@ export class GatewayLink {
     else this.end(problem?.message ?? "The API does not answer.", true);
   }
 
-  /** A try takes too long: for a ticket that is asked for (it is refused then), or for the gateway's word. */
+  /** A try takes too long: for the API, which is asked no longer, or for the gateway's word. */
   private giveUp(asking: AbortController): void {
     if (this.socket === null) asking.abort();
     else this.abandon();

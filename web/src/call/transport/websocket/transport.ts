@@ -27,7 +27,7 @@ export class WebSocketTransport implements Transport, Ends {
   private there = false;
   /** Samples that came since `ready`. */
   private received = 0;
-  private told = { samples: 0, at: 0 };
+  private lastPlayed = { samples: 0, at: 0 };
   private gaps: number[] = [];
   private gapsSeen = 0;
   private blocked = false;
@@ -173,7 +173,7 @@ export class WebSocketTransport implements Transport, Ends {
   private ready(session: string, warnings: string[], resumed: boolean): void {
     this.there = true;
     this.received = 0;
-    this.told = { samples: 0, at: performance.now() };
+    this.lastPlayed = { samples: 0, at: performance.now() };
     this.speaker.restart();
     this.tell({ type: "session", session, warnings });
     this.tell({ type: "link", link: { phase: "connected" } });
@@ -188,9 +188,9 @@ export class WebSocketTransport implements Transport, Ends {
   private progressed(): void {
     const now = performance.now();
     const samples = Math.round(this.speaker.sounded());
-    const due = now - this.told.at >= TELL_PLAYED_MS;
-    if (samples === this.told.samples || !due || samples > this.received) return;
-    this.told = { samples, at: now };
+    const due = now - this.lastPlayed.at >= TELL_PLAYED_MS;
+    if (samples === this.lastPlayed.samples || !due || samples > this.received) return;
+    this.lastPlayed = { samples, at: now };
     this.link.send({ type: "played", samples });
   }
 
