@@ -43,6 +43,22 @@ test("Where a microphone can't be sent, the one before is heard still, and it is
   expect(first.track.readyState).toBe("ended");
 });
 
+test("Who mutes while another microphone is being sent, and is back at the one before, is muted there.", async () => {
+  const [first, second] = [openMicrophone(), openMicrophone()];
+  vi.spyOn(Microphone, "open").mockResolvedValueOnce(first).mockResolvedValueOnce(second);
+  const { call } = await running({
+    listenTo: async (one) => {
+      if (one !== second) return;
+      call.setMuted(true);
+      throw new Error("no room for it");
+    },
+  });
+  await call.openMicrophone("");
+  await call.openMicrophone("other");
+  expect(first.track.enabled).toBe(false);
+  await call.leave();
+});
+
 test("A microphone that can't be sent is not shown as on, and does not stay open, where there is none to go back to.", async () => {
   const [first, second] = [openMicrophone(), openMicrophone()];
   vi.spyOn(Microphone, "open").mockResolvedValueOnce(first).mockResolvedValueOnce(second);
