@@ -198,6 +198,12 @@ class EndedMessage(_ToClient):
     reason: str
 
 
+class PongMessage(_ToClient):
+    """The answer to a `ping`."""
+
+    type: Literal["pong"] = "pong"
+
+
 class ListeningMessage(_ToClient):
     """The head of what is heard at `/listen`: binary frames follow, one after the other without a gap, of int16 little-endian
     samples at `rate` Hz, those of the `channels` in turn. `at`: seconds from the session's beginning to the first of them, null
@@ -223,7 +229,8 @@ ToClient = Annotated[
     | TurnMessage
     | MetricsMessage
     | ErrorMessage
-    | EndedMessage,
+    | EndedMessage
+    | PongMessage,
     Field(discriminator="type"),
 ]
 
@@ -332,8 +339,14 @@ class HangUpMessage(_FromClient):
     type: Literal["hang_up"]
 
 
+class PingMessage(_FromClient):
+    """Asks whether the line lives: it is answered at once. A page can't send a WebSocket's own pings."""
+
+    type: Literal["ping"]
+
+
 FromClient = Annotated[
-    StartMessage | TypedMessage | TalkMessage | DtmfMessage | PlayedMessage | HangUpMessage,
+    StartMessage | TypedMessage | TalkMessage | DtmfMessage | PlayedMessage | HangUpMessage | PingMessage,
     Field(discriminator="type"),
 ]
 

@@ -43,6 +43,7 @@ _TYPES = [
     "dtmf",
     "played",
     "hang_up",
+    "ping",
     "start",
     "ready",
     "state",

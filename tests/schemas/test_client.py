@@ -18,7 +18,9 @@ from schemas.client import (
     FromClient,
     HangUpMessage,
     MetricsMessage,
+    PingMessage,
     PlayedMessage,
+    PongMessage,
     ReadyMessage,
     SentenceMessage,
     SpeechMessage,
@@ -83,6 +85,7 @@ RECORDED: list[tuple[ToClient, str]] = [
         '{"type":"error","code":"stt_bad_status","message":"STT_BASE_URL answered 500","fatal":false}',
     ),
     (EndedMessage(reason="hang_up"), '{"type":"ended","reason":"hang_up"}'),
+    (PongMessage(), '{"type":"pong"}'),
 ]
 """As the gateway sent them when they were dicts, some from a recorded conversation."""
 
@@ -103,6 +106,7 @@ SENT: list[tuple[dict[str, Any], FromClient]] = [
     ({"type": "dtmf", "digits": "0" * 64}, DtmfMessage(type="dtmf", digits="0" * 64)),
     ({"type": "played", "samples": 0}, PlayedMessage(type="played", samples=0)),
     ({"type": "hang_up"}, HangUpMessage(type="hang_up")),
+    ({"type": "ping"}, PingMessage(type="ping")),
 ]
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -122,9 +126,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         ({"type": "played"} | fields, "`played` needs `samples`: how many of those sent since `ready` have sounded")
         for fields in ({}, {"samples": -1}, {"samples": True}, {"samples": 1.0}, {"samples": "1"})
     ),
-    ({"type": "dance"}, "there is no message of type 'dance': message, talk, dtmf, played, hang_up"),
-    ({"type": ["message"]}, "there is no message of type \"['message']\": message, talk, dtmf, played, hang_up"),
-    ({}, "there is no message of type 'None': message, talk, dtmf, played, hang_up"),
+    ({"type": "dance"}, "there is no message of type 'dance': message, talk, dtmf, played, hang_up, ping"),
+    ({"type": ["message"]}, "there is no message of type \"['message']\": message, talk, dtmf, played, hang_up, ping"),
+    ({}, "there is no message of type 'None': message, talk, dtmf, played, hang_up, ping"),
 ]
 
 

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, inject, test } from "vitest";
 import { inBrowser, PHONE } from "./browser";
 import { answersOf, ask, begin, hasLiveKit, roomPath, sessionOf, state } from "./call";
 import { apart } from "./ear";
+import { gatewayOf, processOf } from "./gateways";
 import { speak } from "./microphone";
 import { SHOTS } from "./paths";
 import { roomWordsOf, WITNESSED_IN_A_ROOM } from "./room-ear";
@@ -108,6 +109,19 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
     await bob.getByText("You were removed from the room.").waitFor();
     await ann.getByRole("dialog", { name: "People" }).getByText("Bob").waitFor({ state: "detached" });
     await ann.getByRole("dialog", { name: "People" }).getByRole("button", { name: "Close" }).click();
+  });
+
+  test("An agent from which nothing comes is said to be missed, though the room lists it still, and listens once it is back.", async () => {
+    const gateway = processOf(await gatewayOf(session));
+    process.kill(gateway, "SIGSTOP"); // its connections stay open
+    try {
+      await ann.locator("[data-agent-state]").filter({ hasText: "Waiting for the agent" }).waitFor();
+      await ann.getByRole("button", { name: "People (2)" }).waitFor();
+    } finally {
+      process.kill(gateway, "SIGCONT");
+    }
+    await state(ann, "listening");
+    expect(await sessionOf(ann)).toBe(session);
   });
 
   test("A LiveKit server that is killed in mid-call comes back with the call: the page says so, and the session goes on, by push-to-talk.", async () => {

@@ -18,7 +18,9 @@ from schemas.client import (
     DtmfMessage,
     ErrorMessage,
     HangUpMessage,
+    PingMessage,
     PlayedMessage,
+    PongMessage,
     StartMessage,
     TalkMessage,
     TypedMessage,
@@ -100,7 +102,7 @@ def _heed(
         _complain(connection, "bad_frame", "a text frame that is no JSON object with a `type`")
         return False
     if allowance.may(kind, fields):
-        code, error = "bad_message", _obey(room, fields)
+        code, error = "bad_message", _obey(connection, room, fields)
     else:
         house.metrics.unheeded.inc()
         code, error = "too_many", f"this `{str(kind)[:40]}` was not taken: there are too many a second"
@@ -112,7 +114,7 @@ def _heed(
     return True
 
 
-def _obey(room: WebSocketRoom, fields: dict[str, Any]) -> str | None:
+def _obey(connection: ClientConnection, room: WebSocketRoom, fields: dict[str, Any]) -> str | None:
     """Do what a client's message says; answers what is wrong with it, in a sentence."""
     try:
         message = from_client(fields)
@@ -129,6 +131,8 @@ def _obey(room: WebSocketRoom, fields: dict[str, Any]) -> str | None:
             return None if room.played(message.samples) else message.needs
         case HangUpMessage():
             room.hang_up()
+        case PingMessage():
+            connection.send_text(PongMessage())
         case StartMessage():
             return message.needs
     return None

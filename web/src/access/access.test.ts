@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { doneInWords } from "@/access/deeds";
 import { isSignedIn, type Me, may } from "@/access/me";
-import { keepRenewing, keepSigned, renewalIn, signOut } from "@/access/ticket";
-import { ApiError, api, onRefused, ticket, unlessRefused } from "@/api/client";
+import { keepRenewing, keepSignIn, renewalIn, signOut } from "@/access/ticket";
+import { ApiError, api, onRefused, ticket, unlessRefused, wantsKey } from "@/api/client";
 import { loadable } from "@/console/session/data/read";
 import openapi from "../../../api/openapi.json";
 
@@ -65,7 +65,7 @@ function renewals(answer?: object): string[] {
 test("a page that stays open keeps a ticket that is good", async () => {
   vi.useFakeTimers();
   const asked = renewals({ ticket: "second", sound: "s2", name: "ann", role: "operator", expires_in: 3_600 });
-  keepSigned({ ticket: "first", sound: "s1", expires_in: 3_600 });
+  keepSignIn({ ticket: "first", sound: "s1", expires_in: 3_600 });
   const stop = keepRenewing();
   await vi.advanceTimersByTimeAsync(1_799_000);
   expect(asked).toEqual([]);
@@ -79,7 +79,7 @@ test("a page that stays open keeps a ticket that is good", async () => {
 test("while the API is away it is tried again; who signs out has nothing renewed", async () => {
   vi.useFakeTimers();
   const asked = renewals();
-  keepSigned({ ticket: "first", sound: "s1", expires_in: 60 });
+  keepSignIn({ ticket: "first", sound: "s1", expires_in: 60 });
   const stop = keepRenewing();
   await vi.advanceTimersByTimeAsync(30_000 + 60_000 + 1_000);
   expect(asked.length).toBe(2);
@@ -99,13 +99,13 @@ function refusals(): () => number {
 test("a ticket that is refused is not shown again; the next one is renewed in its time", async () => {
   vi.useFakeTimers();
   const asked = refusals();
-  keepSigned({ ticket: "first", sound: "s1", expires_in: 60 });
+  keepSignIn({ ticket: "first", sound: "s1", expires_in: 60 });
   const stop = keepRenewing();
   await vi.advanceTimersByTimeAsync(3_600_000);
   document.dispatchEvent(new Event("visibilitychange"));
   await vi.advanceTimersByTimeAsync(3_600_000);
   expect(asked()).toBe(1);
-  keepSigned({ ticket: "second", sound: "s2", expires_in: 60 });
+  keepSignIn({ ticket: "second", sound: "s2", expires_in: 60 });
   await vi.advanceTimersByTimeAsync(31_000);
   expect(asked()).toBe(2);
   stop();
@@ -125,6 +125,25 @@ test("a wrong key is no reason to ask for another sign-in; any other 401 is", as
   forget();
 });
 
+test("a 401 that comes after the sign-out, or after another sign-in, is no reason to ask for a key", async () => {
+  const tell = vi.fn();
+  const forget = onRefused(tell);
+  const refusedAfter = async (deed: () => void) => {
+    vi.stubGlobal("fetch", async () => {
+      deed(); // while it is on its way
+      return new Response("{}", { status: 401 });
+    });
+    tell.mockClear();
+    keepSignIn({ ticket: "first", sound: "s1", expires_in: 60 });
+    expect(await api.GET("/v1/me").catch(wantsKey)).toBe(true);
+    return tell.mock.calls.length;
+  };
+  expect(await refusedAfter(() => {})).toBe(1);
+  expect(await refusedAfter(signOut)).toBe(0);
+  expect(await refusedAfter(() => keepSignIn({ ticket: "second", sound: "s2", expires_in: 60 }))).toBe(0);
+  forget();
+});
+
 test("what is asked again and again is asked no more while the API wants a key", () => {
   const after = (error: Error | null) => unlessRefused(3_000)({ state: { error } });
   expect([after(null), after(new ApiError(503, "away", "")), after(new ApiError(401, "key", ""))]).toEqual([
@@ -135,7 +154,7 @@ test("what is asked again and again is asked no more while the API wants a key",
 });
 
 test("in addresses stands the ticket that opens nothing but sound", () => {
-  keepSigned({ ticket: "first", sound: "s1", expires_in: 3_600 });
+  keepSignIn({ ticket: "first", sound: "s1", expires_in: 3_600 });
   expect(loadable("/v1/sessions/a/audio.wav?version=2")).toMatch(/audio\.wav\?version=2&ticket=s1$/);
   signOut();
   expect(loadable("/v1/sessions/a/audio.wav")).toMatch(/audio\.wav$/);

@@ -31,9 +31,8 @@ export function Gate({ children }: { children: ReactNode }) {
   useEffect(
     () =>
       onTicket(() => {
-        if (!ticket()) return;
-        done(); // signed in elsewhere: by another tab, or with the first key
-        void queries.invalidateQueries();
+        done(); // signed in elsewhere, by another tab or with the first key; or signed out: it was the ticket before that was refused
+        if (ticket()) void queries.invalidateQueries();
       }),
     [queries, done],
   );

@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Check, Copy } from "lucide-react";
 import { useState } from "react";
 import { type Role, useMe } from "@/access/me";
-import { keepSigned } from "@/access/ticket";
+import { keepSignIn } from "@/access/ticket";
 import { answered, api } from "@/api/client";
 import { Button } from "@/ui/button";
 import { copied } from "@/ui/clipboard";
@@ -61,7 +61,7 @@ function Form({ first, replaces, onMade }: { first: boolean; replaces?: Old; onM
       onMade(shown);
       if (development) {
         // from now on everybody needs a key; who made the first one has it
-        keepSigned(await answered(api.POST("/v1/login", { body: { key: shown } })));
+        keepSignIn(await answered(api.POST("/v1/login", { body: { key: shown } })));
       }
     },
     onSettled: () => queries.invalidateQueries(),

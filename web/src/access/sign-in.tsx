@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { keepSigned } from "@/access/ticket";
+import { keepSignIn } from "@/access/ticket";
 import { ApiError, api } from "@/api/client";
 import { Button } from "@/ui/button";
 import { TextField } from "@/ui/field";
@@ -15,7 +15,7 @@ export function SignInForm({ onDone }: { onDone: () => void }) {
     setProblem("");
     try {
       const { data } = await api.POST("/v1/login", { body: { key: key.trim() } });
-      if (data) keepSigned(data);
+      if (data) keepSignIn(data);
       onDone();
     } catch (error) {
       setProblem(error instanceof ApiError ? error.message : String(error));

@@ -4,14 +4,14 @@ const KEY = "antiphon.ticket.until";
 const RETRY = 60_000;
 const SOONEST = 5_000;
 
-interface Signed {
+/** The answer to a sign-in, or to a renewal. */
+interface SignedIn {
   ticket: string;
   sound: string;
   expires_in: number;
 }
 
-/** Keeps what a sign-in or a renewal has answered. */
-export function keepSigned({ ticket: value, sound, expires_in }: Signed): void {
+export function keepSignIn({ ticket: value, sound, expires_in }: SignedIn): void {
   localStorage.setItem(KEY, JSON.stringify({ until: Date.now() + expires_in * 1_000, life: expires_in * 1_000 }));
   keepTicket(value, sound);
 }
@@ -45,7 +45,7 @@ export function keepRenewing(): () => void {
     const before = ticket();
     try {
       const { data } = await api.POST("/v1/login/renew");
-      if (data && ticket() === before) keepSigned(data); // signed out meanwhile, or another tab was faster
+      if (data && ticket() === before) keepSignIn(data); // signed out meanwhile, or another tab was faster
     } catch (error) {
       if (wantsKey(error)) refused = before;
       if (ticket() === before) plan(RETRY);

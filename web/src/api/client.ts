@@ -82,6 +82,13 @@ export function onTicket(tell: () => void): () => void {
   };
 }
 
+/** `tell` when somebody signed in, here or in another tab. Answers how to stop that. */
+export function onSignIn(tell: () => void): () => void {
+  return onTicket(() => {
+    if (ticket()) tell();
+  });
+}
+
 /** `tell` when the API asks who we are (401). Answers how to stop that. */
 export function onRefused(tell: () => void): () => void {
   listeners.refused.add(tell);
@@ -101,11 +108,12 @@ const middleware: Middleware = {
     for (const [name, value] of Object.entries(authorization())) request.headers.set(name, value);
     return request;
   },
-  async onResponse({ response, schemaPath }) {
+  async onResponse({ request, response, schemaPath }) {
     const date = Date.parse(response.headers.get("Date") ?? "");
     if (!Number.isNaN(date)) ahead = date + 500 - Date.now();
     if (response.ok) return;
-    throw await (schemaPath === SIGN_IN ? readProblem(response) : problemOf(response));
+    const shown = request.headers.get("Authorization");
+    throw await (schemaPath === SIGN_IN ? readProblem(response) : problemOf(response, shown));
   },
   onError() {
     return new ApiError(0, "unreachable", silence(BASE, window.location.origin));
@@ -125,9 +133,11 @@ export function apiNow(): number {
   return Date.now() + (Math.abs(ahead) > 2_000 ? ahead : 0);
 }
 
-/** Why it said no. Everything that asks the API but the sign-in comes through here: a 401 is heard of by that. */
-export async function problemOf(response: Response): Promise<ApiError> {
-  if (response.status === 401) for (const tell of listeners.refused) tell();
+/** Why it said no. Everything that asks the API but the sign-in comes through here: a 401 is heard of by that, unless another ticket is there
+ * by now, or none. `shown`: the Authorization that it was asked with. */
+export async function problemOf(response: Response, shown: string | null): Promise<ApiError> {
+  const still = (authorization().Authorization ?? null) === shown;
+  if (response.status === 401 && still) for (const tell of listeners.refused) tell();
   return readProblem(response);
 }
 

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { type ApiError, authorization, BASE, onTicket, problemOf } from "@/api/client";
+import { type ApiError, authorization, BASE, onSignIn, problemOf } from "@/api/client";
 import { EventParser } from "@/api/sse";
 
 /** One event, its data read as JSON. */
@@ -42,7 +42,7 @@ export function delayOf(failures: number, first = FIRST_DELAY, dice = Math.rando
 }
 
 /** Follows a stream of server-sent events until the answered function is called: comes back after the last event it saw, waits
- * longer each time in vain, and at once when the machine is online again or another ticket is there. */
+ * longer each time in vain, and at once when the machine is online again or somebody signed in. */
 export function follow({ path, onEvents, onPhase, after = "" }: Wishes): () => void {
   const over = new AbortController();
   const say = (phase: Phase) => {
@@ -114,7 +114,10 @@ async function once(
     if (response.status === 204) return "ended";
     if (!response.ok || response.body === null) {
       const seconds = Number(response.headers.get("Retry-After") || Number.NaN);
-      throw new Refusal(await problemOf(response), Number.isFinite(seconds) ? seconds * 1_000 : null);
+      throw new Refusal(
+        await problemOf(response, headers.Authorization ?? null),
+        Number.isFinite(seconds) ? seconds * 1_000 : null,
+      );
     }
     onOpen();
     const parser = new EventParser(kept.lastId);
@@ -167,7 +170,7 @@ class Watchdog {
 function change(over: AbortSignal, pause?: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = pause === undefined ? 0 : window.setTimeout(done, pause);
-    const forget = onTicket(done);
+    const forget = onSignIn(done);
     function done() {
       window.clearTimeout(timer);
       forget();

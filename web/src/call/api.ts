@@ -6,7 +6,7 @@ export type TurnTimes = components["schemas"]["TurnView"];
 export type Bar = components["schemas"]["BarView"];
 
 /** `agent`: what the token is for, to be said in `start`. */
-export async function webSocketTicket(agent: string, room: string, signal: AbortSignal) {
+export async function gatewayEntry(agent: string, room: string, signal: AbortSignal) {
   return answered(api.POST("/v1/ws/ticket", { body: { agent, participant: "", room }, signal }));
 }
 

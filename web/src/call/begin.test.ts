@@ -1,8 +1,14 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { begin } from "@/call/begin";
+import { leaveCurrent } from "@/call/current";
+import { openMicrophone, running } from "@/call/running";
 import { GatewayLink } from "@/call/transport/websocket/link";
+import { WebSocketTransport } from "@/call/transport/websocket/transport";
 
-afterEach(() => void vi.unstubAllGlobals());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
 
 /** A browser's sound, of which a worklet can't be loaded. */
 function withoutWorklet(name: RegExp): void {
@@ -38,6 +44,27 @@ test("A call that can't begin leaves no microphone open.", async () => {
   const wish = { kind: "websocket", name: "", room: "", agent: "" } as const;
   await expect(begin(wish, { device: "" })).rejects.toThrow("no such worklet");
   await vi.waitFor(() => expect(track.stop).toHaveBeenCalled());
+});
+
+test("Who presses twice while a call is being opened begins one, and a second microphone is closed.", async () => {
+  localStorage.setItem("antiphon.avatar", '{"shown":false}');
+  let open: (transport: WebSocketTransport) => void = () => {};
+  const opening = vi.spyOn(WebSocketTransport, "open").mockReturnValue(new Promise((resolve) => (open = resolve)));
+  const { transport } = await running();
+  const start = vi.spyOn(transport, "start");
+  const second = openMicrophone();
+  const wish = { kind: "websocket", name: "", room: "", agent: "" } as const;
+  const calls = [begin(wish, "none"), begin(wish, second)];
+  await vi.waitFor(() => expect(opening).toHaveBeenCalled());
+  open(transport as WebSocketTransport);
+  const [one, other] = await Promise.all(calls);
+  expect(other).toBe(one);
+  expect([opening.mock.calls.length, start.mock.calls.length]).toEqual([1, 1]);
+  expect(second.close).toHaveBeenCalledOnce();
+  await one?.leave();
+  opening.mockResolvedValue(transport as WebSocketTransport);
+  expect(await begin(wish, "none")).not.toBe(one); // another one can begin
+  leaveCurrent();
 });
 
 test("A gateway that the browser will not let the page connect to ends the call, with the setting that names it.", async () => {

@@ -1,28 +1,14 @@
 import { keepAwake } from "@/call/awake";
+import type { Mine } from "@/call/mine";
 import type { CallEvent } from "@/call/model/events";
 import { missing } from "@/call/model/missing";
 import { begun, type CallState, reduce } from "@/call/model/state";
+import { OwnMicrophone } from "@/call/own-microphone";
 import { keepCall, type Left, portable } from "@/call/return";
+import { giveBack } from "@/call/shared-files";
 import type { Resolution, Tile, Transport, Wish } from "@/call/transport/transport";
 import { messageOf } from "@/format";
-import { Microphone, MicrophoneError } from "@/sound/microphone";
-
-/** What the person at this browser has chosen, and what came of it. */
-export interface Mine {
-  /** "off": none is asked for; "refused": `problem` says why; "on". */
-  microphone: "off" | "opening" | "refused" | "on";
-  problem: string;
-  muted: boolean;
-  /** Push-to-talk: muted but while the button is pressed. */
-  pushToTalk: boolean;
-  pressed: boolean;
-  camera: Resolution | null;
-  screen: boolean;
-  cameraDevice: string;
-  /** Of the camera, as it is or will be when it is turned on. */
-  resolution: Resolution;
-  speakerDevice: string;
-}
+import type { Microphone, MicrophoneError } from "@/sound/microphone";
 
 export interface Snapshot {
   call: CallState;
@@ -42,7 +28,7 @@ export class Call {
   private snapshot: Snapshot;
   private readonly listeners = new Set<() => void>();
   private readonly hearers = new Set<(event: CallEvent) => void>();
-  private microphone: Microphone | null = null;
+  private readonly microphone: OwnMicrophone;
   private readonly beganAt = performance.now();
   private linkSince = this.beganAt;
   private unheardSince = 0;
@@ -70,6 +56,11 @@ export class Call {
     const call = begun(performance.now());
     const transcript = { ...call.transcript, lines: left?.lines ?? [] };
     this.snapshot = { call: { ...call, transcript }, mine, tiles: [], missing: null };
+    this.microphone = new OwnMicrophone(transport, {
+      mine: () => this.snapshot.mine,
+      phase: () => this.snapshot.call.link.phase,
+      change: (change) => this.mine(change),
+    });
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -90,17 +81,9 @@ export class Call {
     this.watch = window.setInterval(() => this.look(), LOOK_MS);
     window.addEventListener("pagehide", this.keep);
     this.transport.video?.onTiles(() => this.seen());
-    if (hearing !== null) void this.hear(hearing);
+    if (hearing !== null) void this.microphone.hear(hearing);
     if (this.wish.speaker) void this.soundBy(this.wish.speaker);
     await this.transport.start((event) => this.happened(event));
-  }
-
-  private async hear(hearing: Promise<Microphone | MicrophoneError>): Promise<void> {
-    this.mine({ microphone: "opening" });
-    const heard = await hearing;
-    if (heard instanceof Microphone) await this.take(heard);
-    else if (this.snapshot.call.link.phase !== "over")
-      this.mine({ microphone: "refused", problem: `${heard.message} Until then you can type.` });
   }
 
   /** The loudspeaker that was chosen before the call; where it was unplugged since, the browser's choice stands. */
@@ -113,11 +96,11 @@ export class Call {
 
   /** How loud the person is, 0 to 1. */
   level(): number {
-    return this.microphone?.level ?? 0;
+    return this.microphone.level;
   }
 
   get device(): string {
-    return this.microphone?.device ?? "";
+    return this.microphone.device;
   }
 
   async say(text: string): Promise<void> {
@@ -129,31 +112,25 @@ export class Call {
 
   /** `device`: its id, "" for the browser's choice. What goes wrong is told in the state. */
   async openMicrophone(device: string): Promise<void> {
-    this.mine({ microphone: this.microphone === null ? "opening" : "on", problem: "" });
-    try {
-      await this.take(await Microphone.open(device));
-    } catch (error) {
-      const problem = error instanceof MicrophoneError ? error.message : "The microphone could not be opened.";
-      this.mine({ microphone: this.microphone === null ? "refused" : "on", problem });
-    }
+    await this.microphone.open(device);
   }
 
   setMuted(muted: boolean): void {
     this.mine({ muted });
-    this.hush();
+    this.microphone.hush();
   }
 
   setPushToTalk(pushToTalk: boolean): void {
     if (!pushToTalk && this.snapshot.mine.pressed) this.press(false);
     this.mine({ pushToTalk, muted: false });
-    this.hush();
+    this.microphone.hush();
   }
 
   /** The button of push-to-talk. */
   press(pressed: boolean): void {
     if (pressed === this.snapshot.mine.pressed) return;
     this.mine({ pressed });
-    this.hush();
+    this.microphone.hush();
     this.transport.talk(pressed);
   }
 
@@ -189,7 +166,7 @@ export class Call {
     const lines = portable(call.transcript, this.transport.voice.position());
     const { muted, pushToTalk, resolution } = mine;
     const wish = { ...this.wish, speaker: mine.speakerDevice, camera: mine.cameraDevice, resolution };
-    const microphone = this.microphone === null ? null : this.device;
+    const microphone = this.microphone.is === "off" ? null : this.device;
     keepCall({ wish, back, microphone, muted, pushToTalk, lines, at: Date.now() });
   };
 
@@ -198,45 +175,17 @@ export class Call {
     await this.transport.leave().catch(() => {});
   }
 
+  /** Nobody sees it any more, nor the files that were shared in it: they can be saved until then, when it is over, too. */
+  letGo(): void {
+    giveBack(this.snapshot.call.transcript.lines, []);
+  }
+
   private finish(): void {
     window.removeEventListener("pagehide", this.keep);
     window.clearInterval(this.watch);
-    this.microphone?.close();
-    this.microphone = null;
+    this.microphone.close();
     this.letSleep?.();
     this.letSleep = null;
-  }
-
-  /** One that was allowed after the call ended is closed at once. */
-  private async take(microphone: Microphone): Promise<void> {
-    if (this.snapshot.call.link.phase === "over") {
-      microphone.close();
-      return;
-    }
-    const before = this.microphone;
-    this.microphone = microphone;
-    microphone.track.addEventListener("ended", () => {
-      if (this.microphone === microphone) void this.openMicrophone("");
-    });
-    this.mine({ microphone: "on", problem: "" });
-    this.hush();
-    try {
-      await this.transport.listenTo(microphone);
-    } catch (error) {
-      this.unsent(microphone, error);
-    } finally {
-      before?.close();
-    }
-  }
-
-  /** Nobody hears it, so it is open no longer. A connection that breaks takes the microphone with it once it is back. */
-  private unsent(microphone: Microphone, error: unknown): void {
-    if (this.microphone !== microphone || this.snapshot.call.link.phase !== "connected") return;
-    microphone.close();
-    this.microphone = null;
-    this.transport.setMuted(true);
-    void this.transport.listenTo(null).catch(() => {});
-    this.mine({ microphone: "refused", problem: `The microphone could not be sent (${messageOf(error)}).` });
   }
 
   /** A share that is ended in the browser's own bar, or a camera that went with a connection, is told by its tile alone. */
@@ -245,13 +194,6 @@ export class Call {
     this.show({ tiles });
     const shows = (source: Tile["source"]) => tiles.some((tile) => tile.mine && tile.source === source);
     this.mine({ screen: shows("screen"), ...(shows("camera") ? {} : { camera: null }) });
-  }
-
-  private hush(): void {
-    const { muted, pushToTalk, pressed } = this.snapshot.mine;
-    const silent = pushToTalk ? !pressed : muted;
-    if (this.microphone !== null) this.microphone.muted = silent;
-    this.transport.setMuted(silent);
   }
 
   private async attempt(deed: () => Promise<unknown>): Promise<void> {
@@ -270,26 +212,26 @@ export class Call {
       if (event.link.phase === "over") this.finish();
     }
     if (event.type === "speech" && event.participant === this.transport.identity) this.unheardSince = 0;
+    const { lines } = this.snapshot.call.transcript;
     this.show({ call: reduce(this.snapshot.call, event, now) });
+    giveBack(lines, this.snapshot.call.transcript.lines);
     for (const hearer of this.hearers) hearer(event);
     this.look();
   }
 
   private look(): void {
     const now = performance.now();
-    const { call, mine } = this.snapshot;
+    const { call } = this.snapshot;
     const loud = this.level() > UNHEARD_LEVEL && call.agent === "listening";
     if (!loud || call.people.some((person) => person.kind === "me" && person.speaking)) this.unheardSince = now;
-    const silent = mine.pushToTalk ? !mine.pressed : mine.muted;
-    const open = silent ? "muted" : this.microphone?.alive ? "on" : "dead";
     const sentence = missing({
       link: call.link.phase,
       linkFor: now - this.linkSince,
       agent: call.agent,
       agentFor: now - call.agentSince,
       met: call.session !== "",
-      microphone: this.microphone === null ? "off" : open,
-      microphoneFor: now - (this.microphone?.since ?? now),
+      microphone: this.microphone.is,
+      microphoneFor: this.microphone.openFor(now),
       unheardFor: this.unheardSince === 0 ? 0 : now - this.unheardSince,
       blocked: call.blocked,
     });

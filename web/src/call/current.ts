@@ -6,6 +6,7 @@ let current: Call | null = null;
 const listeners = new Set<() => void>();
 
 export function setCurrent(call: Call | null): void {
+  if (current !== call) current?.letGo();
   current = call;
   for (const listener of listeners) listener();
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { EMPTY, type Transcript, told } from "@/call/model/transcript";
+import { EMPTY, reduceTranscript, type Transcript } from "@/call/model/transcript";
 import { forgetCall, keepCall, type Left, leftCall, portable } from "@/call/return";
 import { WAITS_MS } from "@/call/transport/transport";
 
@@ -28,10 +28,18 @@ describe("a call whose page was loaded anew", () => {
     const sentence = (index: number, text: string, at: number) =>
       ({ type: "sentence", turn: 1, index, text, spoken: true, at }) as const;
     let transcript: Transcript = EMPTY;
-    transcript = told(transcript, { type: "heard", utterance: "u1", text: "Where to?", final: true, ...heard }, 100);
-    transcript = told(transcript, sentence(0, "To Paris.", 1), 200);
-    transcript = told(transcript, sentence(1, "It is a long way from here.", 3), 300);
-    transcript = told(transcript, { type: "heard", utterance: "u2", text: "And", final: false, ...heard }, 400);
+    transcript = reduceTranscript(
+      transcript,
+      { type: "heard", utterance: "u1", text: "Where to?", final: true, ...heard },
+      100,
+    );
+    transcript = reduceTranscript(transcript, sentence(0, "To Paris.", 1), 200);
+    transcript = reduceTranscript(transcript, sentence(1, "It is a long way from here.", 3), 300);
+    transcript = reduceTranscript(
+      transcript,
+      { type: "heard", utterance: "u2", text: "And", final: false, ...heard },
+      400,
+    );
     const lines = JSON.parse(JSON.stringify(portable(transcript, 3))) as ReturnType<typeof portable>;
     expect(lines.map(({ kind, at }) => [kind, at])).toEqual([
       ["person", -2],

@@ -13,7 +13,7 @@ export type FromPlayout = Report & { level: number; playing: boolean; gaps: numb
 class Playout extends AudioWorkletProcessor {
   private readonly buffer = new SoundBuffer(sampleRate);
   private blocks = 0;
-  private told = "";
+  private reported = "";
 
   constructor() {
     super();
@@ -35,8 +35,8 @@ class Playout extends AudioWorkletProcessor {
   private report(out: Float32Array): void {
     const { position, playing, queued, silent, gaps } = this.buffer;
     const now = `${position} ${playing} ${gaps}`;
-    if (now === this.told) return;
-    this.told = now;
+    if (now === this.reported) return;
+    this.reported = now;
     const at = currentTime + out.length / sampleRate;
     const ready = playing ? queued : 0;
     const level = playing ? loudness(out) : 0;

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gateway.rooms.websocket.room import WebSocketRoom
-from schemas.client import EndedMessage, ErrorMessage, TranscriptMessage, TurnMessage, WordsMessage
+from schemas.client import EndedMessage, ErrorMessage, PongMessage, TranscriptMessage, TurnMessage, WordsMessage
 from schemas.clock import Now
 from schemas.events import MessageReceived, ParticipantJoined, SessionStarted, TurnEnded
 from schemas.log import MemoryBus
@@ -310,6 +310,17 @@ async def test_bad_message(message: dict[str, Any]) -> None:
         await client.send_json(message)
         error = await until(client, ErrorMessage)
         assert not error.fatal
+        await client.send_json({"type": "hang_up"})
+        assert (await until(client, EndedMessage)).reason == "hang_up"
+
+
+async def test_ping() -> None:
+    """A client that asks whether its line lives is answered each time, and the conversation goes on."""
+    async with door() as gateway:
+        client, _ = await gateway.begin()
+        for _ in range(2):
+            await client.send_json({"type": "ping"})
+            await until(client, PongMessage)
         await client.send_json({"type": "hang_up"})
         assert (await until(client, EndedMessage)).reason == "hang_up"
 

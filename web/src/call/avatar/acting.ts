@@ -39,8 +39,8 @@ export class Acting {
   frame(): void {
     const { voice } = this.call.transport;
     const at = voice.position();
-    const told = this.mouth.knows(at) || this.state !== "speaking";
-    this.head.setMouth(told ? this.lips(at) : poseOf(voice.level()));
+    const known = this.mouth.knows(at) || this.state !== "speaking";
+    this.head.setMouth(known ? this.lips(at) : poseOf(voice.level()));
     this.stress(at);
     this.listen();
   }

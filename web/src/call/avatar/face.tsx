@@ -35,8 +35,8 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
   const head = useRef<Head | null>(null);
   const insisted = useRef(anyway);
   const [shown, setShown] = useState(false);
-  const told = useRef({ onShown, onFailed });
-  told.current = { onShown, onFailed };
+  const callbacks = useRef({ onShown, onFailed });
+  callbacks.current = { onShown, onFailed };
   insisted.current = anyway;
   const { look, url } = choice;
   const firstLook = useRef(look);
@@ -84,12 +84,12 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       head.current = made;
       acting = new Acting(call, made);
       setShown(true);
-      told.current.onShown(true);
+      callbacks.current.onShown(true);
     };
     show().catch((error: unknown) => {
       if (gone) return;
       const why = messageOf(error);
-      told.current.onFailed(error instanceof AvatarError ? why : `The avatar can't be shown (${why}).`);
+      callbacks.current.onFailed(error instanceof AvatarError ? why : `The avatar can't be shown (${why}).`);
     });
     return () => {
       gone = true;
@@ -98,7 +98,7 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       head.current?.close();
       head.current = null;
       setShown(false);
-      told.current.onShown(false);
+      callbacks.current.onShown(false);
     };
   }, [call, url]);
 

@@ -4,12 +4,12 @@ import { missing, type Signs } from "@/call/model/missing";
 import { qualityOf } from "@/call/model/quality";
 import { readingOf } from "@/call/model/reading";
 import { begun, reduce } from "@/call/model/state";
-import { type AgentLine, EMPTY, MOST_LINES, type Transcript, told } from "@/call/model/transcript";
+import { type AgentLine, EMPTY, MOST_LINES, reduceTranscript, type Transcript } from "@/call/model/transcript";
 
 type Step = [now: number, event: CallEvent];
 
 const following = (...steps: Step[]): Transcript =>
-  steps.reduce((transcript, [now, event]) => told(transcript, event, now), EMPTY);
+  steps.reduce((transcript, [now, event]) => reduceTranscript(transcript, event, now), EMPTY);
 
 const heard = (utterance: string, text: string, rest: Partial<CallEvent & { type: "heard" }> = {}): CallEvent => ({
   type: "heard",
@@ -75,13 +75,13 @@ describe("the transcript", () => {
       [10, heard("u1", "", { final: false })],
     );
     expect([nothing.speaking, withdrawn.speaking]).toEqual([{}, {}]);
-    expect(told(nothing, heard("u2", ""), 20)).toBe(nothing);
+    expect(reduceTranscript(nothing, heard("u2", ""), 20)).toBe(nothing);
   });
 
   test("an interim stands until its final words, which take its place", () => {
     const interim = following([0, heard("u1", "I wou", { final: false })]);
     expect(interim.lines).toMatchObject([{ text: "I wou", final: false }]);
-    const final = told(interim, heard("u1", "I would like tea."), 500);
+    const final = reduceTranscript(interim, heard("u1", "I would like tea."), 500);
     expect(final.lines).toMatchObject([{ text: "I would like tea.", final: true, at: 0 }]);
   });
 
@@ -171,7 +171,7 @@ describe("the agent's words", () => {
       [1, { type: "hushed", at: 0.4 }],
     );
     expect(readingOf(agentOf(hushed), 5).said).toBe("One");
-    const again = told(hushed, timings(0, 0, ["One", 4.6, 4.9], ["two", 5.1, 5.4], ["three", 5.6, 5.9]), 2);
+    const again = reduceTranscript(hushed, timings(0, 0, ["One", 4.6, 4.9], ["two", 5.1, 5.4], ["three", 5.6, 5.9]), 2);
     expect(readingOf(agentOf(again), 5.2).said).toBe("One two");
   });
 
@@ -182,7 +182,7 @@ describe("the agent's words", () => {
       [1, { type: "hushed", at: 7.6 }],
     );
     expect(readingOf(agentOf(lost), 0).said).toBe("One two");
-    const back = told(lost, timings(0, 0, ["One", -0.6, -0.3], ["two", -0.1, 0.2], ["three", 0.4, 0.7]), 2);
+    const back = reduceTranscript(lost, timings(0, 0, ["One", -0.6, -0.3], ["two", -0.1, 0.2], ["three", 0.4, 0.7]), 2);
     expect([0.1, 0.5].map((position) => readingOf(agentOf(back), position).said)).toEqual([
       "One two",
       "One two three.",

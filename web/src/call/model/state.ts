@@ -1,5 +1,5 @@
 import type { AgentState, CallEvent, Link, Person, Quality } from "@/call/model/events";
-import { EMPTY, type Transcript, told } from "@/call/model/transcript";
+import { EMPTY, reduceTranscript, type Transcript } from "@/call/model/transcript";
 
 /** All that is known of a call, as a value. Times are ms by performance.now(). */
 export interface CallState {
@@ -36,7 +36,7 @@ export function begun(now: number): CallState {
 
 /** What an event makes of the call. */
 export function reduce(state: CallState, event: CallEvent, now: number): CallState {
-  const transcript = told(state.transcript, event, now);
+  const transcript = reduceTranscript(state.transcript, event, now);
   const next: CallState = { ...state, transcript };
   switch (event.type) {
     case "link":

@@ -52,7 +52,7 @@ export const MOST_LINES = 1000;
 const BYGONE = -1;
 
 /** What an event makes of it. `now`: ms. The same object where nothing changes. */
-export function told(transcript: Transcript, event: CallEvent, now: number): Transcript {
+export function reduceTranscript(transcript: Transcript, event: CallEvent, now: number): Transcript {
   switch (event.type) {
     case "session":
       return begun(transcript, event.session);

@@ -68,7 +68,7 @@ export interface Transport {
   readonly video: Video | null;
   /** Begins. Fails by a link that is over, never by rejecting. */
   start(listener: Listener): Promise<void>;
-  /** What the agent hears from now on; null: nothing. */
+  /** What the agent hears from now on; null: nothing. Rejects where it can't be sent: what was heard before still is. */
   listenTo(microphone: Microphone | null): Promise<void>;
   setMuted(muted: boolean): void;
   /** Push-to-talk: the turn is the user's while `pressed`. */

@@ -5,7 +5,7 @@ import { setCurrent } from "@/call/current";
 import { Button } from "@/ui/button";
 
 /** The end: why, another call, and the whole of this one. */
-export function Ended({ call, snapshot, mayLook }: { call: Call; snapshot: Snapshot; mayLook: boolean }) {
+export function Ended({ call, snapshot, mayOpen }: { call: Call; snapshot: Snapshot; mayOpen: boolean }) {
   const { link, session } = snapshot.call;
   if (link.phase !== "over") return null;
   return (
@@ -17,7 +17,7 @@ export function Ended({ call, snapshot, mayLook }: { call: Call; snapshot: Snaps
         <Button tone="primary" icon={<RotateCcw aria-hidden className="size-4" />} onClick={() => setCurrent(null)}>
           {session === "" ? "Try again" : call.transport.kind === "livekit" ? "Join again" : "Talk again"}
         </Button>
-        {session && mayLook ? (
+        {session && mayOpen ? (
           <Link
             href={`/sessions/${encodeURIComponent(session)}`}
             className="inline-flex h-10 items-center rounded-md border border-line bg-surface px-4 text-sm font-medium hover:border-strong-line"

@@ -19,7 +19,7 @@ export function InCall({ call }: { call: Call }) {
   const snapshot = useSyncExternalStore(call.subscribe, call.getSnapshot);
   const [open, setOpen] = useState<"people" | "settings" | null>(null);
   const picture = usePicture(call, snapshot);
-  const looks = may(useMe(), "operator");
+  const operator = may(useMe(), "operator");
   const over = snapshot.call.link.phase === "over";
   const close = () => setOpen(null);
   useHeadingOf(over ? "over" : "call");
@@ -30,11 +30,15 @@ export function InCall({ call }: { call: Call }) {
     >
       <h1 className="sr-only">Call</h1>
       <div className="flex min-h-0 flex-col">
-        <CallHead call={call} snapshot={snapshot} mayLook={looks} />
+        <CallHead call={call} snapshot={snapshot} mayOpen={operator} />
         <div className="px-3 empty:hidden">
           <Notices snapshot={snapshot} onUnblock={() => void call.transport.unblock()} />
         </div>
-        {over ? <Ended call={call} snapshot={snapshot} mayLook={looks} /> : <Stage call={call} snapshot={snapshot} />}
+        {over ? (
+          <Ended call={call} snapshot={snapshot} mayOpen={operator} />
+        ) : (
+          <Stage call={call} snapshot={snapshot} />
+        )}
       </div>
       <aside
         aria-label="Conversation"
@@ -57,7 +61,7 @@ export function InCall({ call }: { call: Call }) {
       <Announcer snapshot={snapshot} />
       {picture.portal}
       <Dialog open={open === "people"} title="People" onClose={close}>
-        <People call={call} snapshot={snapshot} mayRemove={looks} />
+        <People call={call} snapshot={snapshot} mayRemove={operator} />
       </Dialog>
       <Dialog open={open === "settings"} title="Devices" onClose={close}>
         <Settings call={call} snapshot={snapshot} />

@@ -56,7 +56,7 @@ export function QualityBars({ quality }: { quality: Quality }) {
 }
 
 /** Which call this is, how good the line, and the way to the whole of it. */
-export function CallHead({ call, snapshot, mayLook }: { call: Call; snapshot: Snapshot; mayLook: boolean }) {
+export function CallHead({ call, snapshot, mayOpen }: { call: Call; snapshot: Snapshot; mayOpen: boolean }) {
   const { link, session, quality } = snapshot.call;
   const { agent, room, kind } = call.wish;
   return (
@@ -67,7 +67,7 @@ export function CallHead({ call, snapshot, mayLook }: { call: Call; snapshot: Sn
         {kind === "livekit" ? "LiveKit" : "WebSocket"}
       </p>
       {link.phase === "over" ? null : <QualityBars quality={quality} />}
-      {session && mayLook && link.phase !== "over" ? (
+      {session && mayOpen && link.phase !== "over" ? (
         <Link
           href={`/sessions/${encodeURIComponent(session)}`}
           className="shrink-0 font-medium text-accent hover:underline"

@@ -13,8 +13,8 @@ export function useLive(clock: Clock, duration: number, events: readonly LogEven
   const last = events.at(-1);
   const edge = useRef({ seconds: 0, seen: 0 });
   useEffect(() => {
-    const told = Math.max(duration, last ? toldAt(last) : 0);
-    if (told > edge.current.seconds) edge.current = { seconds: told, seen: performance.now() };
+    const known = Math.max(duration, last ? toldAt(last) : 0);
+    if (known > edge.current.seconds) edge.current = { seconds: known, seen: performance.now() };
     if (!live) clock.ended(edge.current.seconds);
   }, [clock, duration, last, live]);
   useEffect(() => {

@@ -23,7 +23,7 @@ interface Props {
 /** Whose call it is, how it goes or went, and what an operator can do about it. */
 export function Head({ session, row, live, clock, phase, onEvent }: Props) {
   const me = useMe();
-  const [receipt, setReceipt] = useState<{ told: string; seq: number } | null>(null);
+  const [receipt, setReceipt] = useState<{ words: string; seq: number } | null>(null);
   const people = row.participants.filter((one) => one.kind !== "agent");
   const names = callers(row);
   const started = new Date(row.started_at);
@@ -57,7 +57,7 @@ export function Head({ session, row, live, clock, phase, onEvent }: Props) {
           <Actions
             session={session}
             senders={people.filter((one) => one.present)}
-            onReceipt={(told, seq) => setReceipt({ told, seq })}
+            onReceipt={(words, seq) => setReceipt({ words, seq })}
           />
         ) : null}
       </PageHead>
@@ -71,7 +71,7 @@ export function Head({ session, row, live, clock, phase, onEvent }: Props) {
       <div aria-live="polite">
         {receipt ? (
           <p className="mx-4 mb-2 flex flex-wrap items-center gap-2 rounded-sm bg-accent-wash px-3 py-2 text-sm md:mx-8">
-            {receipt.told}: it stands in the log as event {receipt.seq}.
+            {receipt.words}: it stands in the log as event {receipt.seq}.
             <button type="button" className="font-medium text-accent underline" onClick={() => onEvent(receipt.seq)}>
               Show it
             </button>

@@ -6,7 +6,7 @@ import { Head } from "@/console/session/head";
 import { useHeight, useToTheEnd, useWide } from "@/console/session/layout";
 import { at } from "@/console/session/model/buffer";
 import { indexAt, tellingTimes, writeMoment } from "@/console/session/model/moments";
-import type { Told } from "@/console/session/model/shapes";
+import type { SessionView } from "@/console/session/model/shapes";
 import { beginning } from "@/console/session/model/turns";
 import { voicesOf } from "@/console/session/model/voices";
 import { workOf } from "@/console/session/model/work";
@@ -24,8 +24,8 @@ const TURNS = { name: "turns", title: "Turns" } as const;
 const MOMENT = { name: "moment", title: "This moment" } as const;
 
 /** The call: its player above; its turns; and beside them, or in their place where it is narrow, this moment and the events. */
-export function OpenCall({ session, told, log }: { session: string; told: Told; log: Log }) {
-  const { row, turns } = told;
+export function OpenCall({ session, view, log }: { session: string; view: SessionView; log: Log }) {
+  const { row, turns } = view;
   const { events, epoch } = log.buffer;
   const [clock] = useState(() => new Clock());
   const [chosen, setChosen] = useState<number | null>(null);
@@ -35,8 +35,8 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
   const voices = useMemo(() => voicesOf(events), [events]);
   const beginnings = useMemo(() => turns.map(beginning), [turns]);
   const notes = useMemo(
-    () => [...told.notes.filter((note) => !QUIET.has(note.kind)), ...turns.flatMap((turn) => turn.notes)],
-    [told.notes, turns],
+    () => [...view.notes.filter((note) => !QUIET.has(note.kind)), ...turns.flatMap((turn) => turn.notes)],
+    [view.notes, turns],
   );
   useLive(clock, row.duration_s, events, live);
   useOpening(clock, log, live, setChosen);
@@ -69,7 +69,7 @@ export function OpenCall({ session, told, log }: { session: string; told: Told; 
   const turnsShown = (
     <div className="flex flex-col gap-3 p-4 md:px-8">
       <Shortcuts turns={turns} clock={clock} />
-      <Around notes={told.notes} clock={clock} />
+      <Around notes={view.notes} clock={clock} />
       <TurnList {...{ clock, turns, works, voices, current, covered, live }} agent={row.agent} />
     </div>
   );

@@ -14,10 +14,10 @@ export default function SessionPage() {
 
 function Opened({ session }: { session: string }) {
   const log = useLog(session);
-  const told = useSession(session, log.buffer);
-  if (told.data !== undefined) return <OpenCall session={session} told={told.data} log={log} />;
-  if (told.isError) {
-    const gone = told.error instanceof ApiError && told.error.status === 404;
+  const read = useSession(session, log.buffer);
+  if (read.data !== undefined) return <OpenCall session={session} view={read.data} log={log} />;
+  if (read.isError) {
+    const gone = read.error instanceof ApiError && read.error.status === 404;
     if (gone)
       return (
         <Empty title="There is no such call">
@@ -25,8 +25,8 @@ function Opened({ session }: { session: string }) {
         </Empty>
       );
     return (
-      <Failed title="The call can’t be read" retry={() => void told.refetch()}>
-        {told.error.message}
+      <Failed title="The call can’t be read" retry={() => void read.refetch()}>
+        {read.error.message}
       </Failed>
     );
   }

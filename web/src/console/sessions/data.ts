@@ -2,9 +2,9 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { answered, api } from "@/api/client";
 import { useStream } from "@/api/stream";
+import { Feed } from "@/console/sessions/feed";
 import { type Filters, matches, queryOf, searchOf } from "@/console/sessions/filters";
 import { Rows } from "@/console/sessions/rows";
-import { Told } from "@/console/sessions/told";
 import type { Row } from "@/console/shared/row";
 
 const PAGE = 50;
@@ -35,8 +35,8 @@ export function useSessions(filters: Filters) {
   useEffect(() => {
     readAnew.current = async () => (await stored.refetch()).data?.pages ?? [];
   });
-  const [told] = useState(() => new Told(() => readAnew.current()));
-  const stream = useStream("/v1/sessions/stream", (events) => told.take(rows, events));
+  const [feed] = useState(() => new Feed(() => readAnew.current()));
+  const stream = useStream("/v1/sessions/stream", (events) => feed.take(rows, events));
   const ids = useSyncExternalStore(rows.onList, rows.list);
   return { rows, ids, stored, stream };
 }

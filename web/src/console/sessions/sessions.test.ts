@@ -1,8 +1,8 @@
 import { expect, test, vi } from "vitest";
 import type { StreamEvent } from "@/api/stream";
+import { Feed } from "@/console/sessions/feed";
 import { filtersOf, matches, NO_FILTERS, queryOf, searchOf } from "@/console/sessions/filters";
 import { Rows } from "@/console/sessions/rows";
-import { Told } from "@/console/sessions/told";
 import { step } from "@/console/shared/keys";
 import { callers, endOf, lasted, type Row } from "@/console/shared/row";
 
@@ -110,18 +110,18 @@ function message(changed: Row[], whole = false, more = false): StreamEvent {
 test("when the stream begins, live sessions that it does not name are live no more", () => {
   const rows = new Rows(() => true);
   rows.merge([row("a"), row("b"), row("c", { state: "closed" })]);
-  new Told(async () => []).take(rows, [message([row("b")], true)]);
+  new Feed(async () => []).take(rows, [message([row("b")], true)]);
   expect(rows.list()).toEqual(["c", "b"]);
 });
 
 test("after a gap in the stream what ended meanwhile is shown as ended, also what began meanwhile", async () => {
   const rows = new Rows(() => true);
   const stored = { sessions: [row("a", { state: "closed" }), row("new", { state: "closed" })] };
-  const told = new Told(async () => [stored]);
-  told.take(rows, [message([row("a"), row("b"), row("lost")], true)]);
+  const feed = new Feed(async () => [stored]);
+  feed.take(rows, [message([row("a"), row("b"), row("lost")], true)]);
   const list = vi.fn();
   rows.onList(list);
-  told.take(rows, [message([row("b")], true)]);
+  feed.take(rows, [message([row("b")], true)]);
   expect([rows.list(), list.mock.calls.length]).toEqual([["lost", "b", "a"], 0]);
   await vi.waitFor(() => expect(rows.list()).toEqual(["new", "b", "a"]));
   expect(rows.row("a")?.state).toBe("closed");
@@ -132,9 +132,9 @@ test("live sessions that come in parts all stay where they are", () => {
   rows.merge([row("a"), row("b"), row("c")]);
   const list = vi.fn();
   rows.onList(list);
-  const told = new Told(async () => []);
-  told.take(rows, [message([row("a")], true, true)]);
-  told.take(rows, [message([row("b")], false, true), message([row("c")])]);
+  const feed = new Feed(async () => []);
+  feed.take(rows, [message([row("a")], true, true)]);
+  feed.take(rows, [message([row("b")], false, true), message([row("c")])]);
   expect([rows.list(), list.mock.calls.length]).toEqual([["c", "b", "a"], 0]);
 });
 

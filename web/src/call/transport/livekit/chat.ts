@@ -15,7 +15,7 @@ const NO_MESSAGE = ["ignoreLegacy", "editTimestamp", "deleted", "generated"];
 const KEPT = 200;
 const FILES = "antiphon.files";
 const LARGEST_FILE = 5_000_000;
-/** Bytes of all that others have sent: the page holds them for as long as it is open. What comes after that is not taken. */
+/** Bytes of all that others have sent in a call, which the page holds. What comes after that is not taken. */
 const MOST_HELD = 100_000_000;
 const LONGEST = 4000;
 const LONGEST_NAME = 200;
@@ -33,7 +33,7 @@ export class Chat {
   ) {
     room.registerTextStreamHandler(CHAT, (reader, { identity }) => void this.typed(reader, identity));
     room.on(RoomEvent.DataReceived, (data, participant, _, topic) => {
-      if (topic === OLD_CHAT) this.told(data, participant?.identity ?? NOBODY);
+      if (topic === OLD_CHAT) this.packet(data, participant?.identity ?? NOBODY);
     });
     room.registerByteStreamHandler(FILES, (reader, { identity }) => void this.received(reader, identity));
   }
@@ -57,7 +57,7 @@ export class Chat {
     if (text && this.first(participant, id)) this.type(`${participant} ${id}`, participant, text);
   }
 
-  private told(data: Uint8Array, participant: string): void {
+  private packet(data: Uint8Array, participant: string): void {
     if (data.byteLength > LARGEST_PACKET) return;
     const found = fieldsOf(data);
     const { id, message } = found;

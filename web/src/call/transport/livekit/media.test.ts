@@ -42,6 +42,43 @@ test("Who is let into the room as their microphone opens has one track there, an
   expect(published.map(({ live }) => live)).toEqual([true]);
 });
 
+test("Where the room does not take another microphone, the copy it has stays the only one open, until none is to be heard.", async () => {
+  const copies: { readyState: string }[] = [];
+  const device = () => {
+    const clone = () => {
+      const track = { enabled: true, readyState: "live", stop: () => {} };
+      track.stop = () => {
+        track.readyState = "ended";
+      };
+      copies.push(track);
+      return track;
+    };
+    return { track: { clone } } as unknown as Microphone;
+  };
+  const audioTrack = {
+    mediaStreamTrack: {},
+    replaceTrack: async () => {
+      throw new Error("the sender is gone");
+    },
+  };
+  let publication: object | undefined;
+  const publishTrack = async (track: object) => {
+    audioTrack.mediaStreamTrack = track;
+    publication = { audioTrack, mute: () => {}, unmute: () => {} };
+  };
+  const localParticipant = { publishTrack, getTrackPublication: () => publication };
+  const mine = new Published({ state: "connected", on: () => {}, localParticipant } as unknown as Room);
+  const states = () => copies.map(({ readyState }) => readyState);
+  const first = device();
+  await mine.listenTo(first);
+  await expect(mine.listenTo(device())).rejects.toThrow("the sender is gone");
+  expect(states()).toEqual(["live", "ended"]);
+  await mine.listenTo(first); // nothing is to be done for it
+  expect(states()).toEqual(["live", "ended"]);
+  await mine.listenTo(null);
+  expect(states()).toEqual(["ended", "ended"]);
+});
+
 test("A button that is pressed while the room takes its tracks anew counts.", () => {
   let publication: object | undefined;
   const heard = new Map<string, (publication: object) => void>();

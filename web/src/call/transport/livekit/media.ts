@@ -7,7 +7,8 @@ const PRESETS = { "360p": VideoPresets.h360, "720p": VideoPresets.h720, "1080p":
 /** What we show and say in a room: microphone, camera, screen. */
 export class Published {
   private microphone: Microphone | null = null;
-  private sent: MediaStreamTrack | null = null;
+  /** The copy that the room has, and whose it is. */
+  private sent: { track: MediaStreamTrack; of: Microphone } | null = null;
   private muted = false;
   private taken = "";
   private publishing: Promise<void> = Promise.resolve();
@@ -28,9 +29,10 @@ export class Published {
     return this.sent !== null && !this.muted && this.taken !== published?.trackSid;
   }
 
+  /** Where the room does not take it, whatever it had before goes on being sent. */
   async listenTo(microphone: Microphone | null): Promise<void> {
     this.microphone = microphone;
-    if (this.room.state === "connected") await this.publish();
+    if (microphone === null || this.room.state === "connected") await this.publish();
   }
 
   /** One after the other: who is let into the room as their microphone opens would have two tracks there, the first of them dead. */
@@ -42,20 +44,24 @@ export class Published {
 
   /** The room is given a copy: whatever becomes of that in a connection that breaks, the microphone itself stays open. */
   private async give(): Promise<void> {
-    if (this.microphone === null) return;
+    const { microphone, sent: before } = this;
+    if (microphone === null) return this.close();
     const { localParticipant } = this.room;
-    const before = this.sent;
-    this.sent = this.microphone.track.clone();
-    this.sent.enabled = true;
     const published = localParticipant.getTrackPublication(Track.Source.Microphone)?.audioTrack;
+    if (before?.of === microphone && published?.mediaStreamTrack === before.track) return; // it has it
+    const track = microphone.track.clone();
+    track.enabled = true;
+    this.sent = { track, of: microphone };
     try {
-      if (published !== undefined) await published.replaceTrack(this.sent, true);
-      else await localParticipant.publishTrack(this.sent, { source: Track.Source.Microphone });
+      if (published !== undefined) await published.replaceTrack(track, true);
+      else await localParticipant.publishTrack(track, { source: Track.Source.Microphone });
     } catch (error) {
-      this.close();
+      track.stop();
+      if (this.sent?.track === track) this.sent = before;
+      else before?.track.stop(); // the call ended meanwhile
       throw error;
     }
-    before?.stop();
+    before?.track.stop();
     this.setMuted(this.muted);
   }
 
@@ -89,7 +95,7 @@ export class Published {
   }
 
   close(): void {
-    this.sent?.stop();
+    this.sent?.track.stop();
     this.sent = null;
   }
 }

@@ -1,5 +1,5 @@
 import type { DisconnectReason, Room } from "livekit-client";
-import { ApiError } from "@/api/client";
+import { ApiError, onSignIn, wantsKey } from "@/api/client";
 import { liveKitToken } from "@/call/api";
 import { AGAIN_MS, endingOf, wished } from "@/call/transport/livekit/endings";
 import { WAITS_MS, type WayBack, type Wish } from "@/call/transport/transport";
@@ -40,7 +40,7 @@ export class WayIn {
       if (this.done) return;
       await this.room.connect(token.server_url, token.participant_token);
     } catch (error) {
-      if (this.lostAt > 0) return this.again();
+      if (this.lostAt > 0) return this.again(wantsKey(error));
       const why =
         error instanceof ApiError ? error.message : `The LiveKit server can't be reached (${messageOf(error)}).`;
       return this.over(why, true);
@@ -66,19 +66,24 @@ export class WayIn {
     this.guest.over(why, failed);
   }
 
-  /** The room was lost, its server with it perhaps: it is asked for again. */
-  private again(): void {
+  /** The room was lost, its server with it perhaps: it is asked for again. `signedOut`: the API wants a key, and would have the page ask for
+   * it each time: not before there is one. */
+  private again(signedOut = false): void {
     const now = performance.now();
     if (this.lostAt === 0) {
       this.lostAt = now;
       this.guest.broken();
     }
-    if (now - this.lostAt > WAITS_MS) {
-      this.over("The connection to the room was lost, and did not come back in time.", true);
-      return;
-    }
-    window.setTimeout(() => {
-      if (!this.done) void this.join();
-    }, AGAIN_MS);
+    const left = this.lostAt + WAITS_MS - now;
+    const go = () => {
+      window.clearTimeout(timer);
+      forget();
+      if (this.done) return;
+      if (performance.now() - this.lostAt > WAITS_MS)
+        this.over("The connection to the room was lost, and did not come back in time.", true);
+      else void this.join();
+    };
+    const timer = window.setTimeout(go, signedOut ? left + 1 : AGAIN_MS);
+    const forget = onSignIn(go);
   }
 }

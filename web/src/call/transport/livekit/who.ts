@@ -43,9 +43,9 @@ export class Who {
   }
 
   /** One that says it listens, and does not have our microphone yet, is still coming. */
-  private does(told: AgentState): void {
+  private does(said: AgentState): void {
     const coming = this.agent === "absent" || this.agent === "joining";
-    const state = told === "listening" && coming && this.published.underway ? "joining" : told;
+    const state = said === "listening" && coming && this.published.underway ? "joining" : said;
     if (state !== this.agent) this.tell({ type: "agent", state });
     this.agent = state;
   }

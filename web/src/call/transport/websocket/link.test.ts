@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { keepTicket, onRefused } from "@/api/client";
 import { GatewayLink } from "@/call/transport/websocket/link";
 
 const TICKET = { url: "ws://gateway.example/ws", token: "", expires_in: 60, agent: "", gateway: "g" };
 const BACK = { session: "ws-1", ticket: "secret" };
 
 let sockets: Line[];
+const links: GatewayLink[] = [];
 
 /** A connection on which the gateway says what the test lets it. */
 class Line {
@@ -25,6 +27,15 @@ class Line {
     this.sent.push(what);
   }
 
+  /** What it was sent, by their types. */
+  get types(): string[] {
+    return this.sent.map((what) => (typeof what === "string" ? JSON.parse(what).type : "sound"));
+  }
+
+  tell(message: object): void {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+
   ready(): void {
     this.readyState = 1;
     this.onopen();
@@ -39,6 +50,8 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  for (const link of links.splice(0)) link.close();
+  keepTicket("");
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
@@ -54,6 +67,7 @@ function begun(...answers: (number | null)[]) {
   vi.stubGlobal("fetch", asked);
   const ends = { heed: vi.fn(), hear: vi.fn(), lost: vi.fn(), over: vi.fn() };
   const link = new GatewayLink({ agent: "", name: "", room: "", rate: 24_000 }, ends, BACK);
+  links.push(link);
   void link.connect();
   return { link, ends, asked };
 }
@@ -94,6 +108,65 @@ test("A line that is thin, and now and then takes something, is kept.", async ()
   expect(ends.lost).not.toHaveBeenCalled();
 });
 
+/** A call that is typed: nothing goes over its line, and nothing waits. */
+async function typed() {
+  const { link, ends } = begun(200);
+  await pass(0);
+  const [line] = sockets as [Line];
+  line.ready();
+  ends.heed.mockClear();
+  const look = (seconds: number, answer: () => void = () => {}) => {
+    for (let second = 0; second < seconds; second++) {
+      link.look();
+      answer();
+    }
+  };
+  return { line, ends, look };
+}
+
+test("A line over which only typed words go is left for another, within the same seconds, once nothing is answered on it.", async () => {
+  const { line, ends, look } = await typed();
+  look(60, () => line.tell({ type: "pong" }));
+  look(5);
+  expect(ends.lost).not.toHaveBeenCalled();
+  look(1);
+  expect(ends.lost).toHaveBeenCalledOnce();
+  expect(line.close).toHaveBeenCalled();
+  expect(ends.heed).not.toHaveBeenCalled();
+  await pass(0);
+  sockets[1]?.ready();
+  look(1);
+  expect(sockets[1]?.types).toEqual(["start", "ping"]);
+});
+
+test("A line that dies before anything was answered on it is left, too.", async () => {
+  const { ends, look } = await typed();
+  look(7);
+  expect(ends.lost).toHaveBeenCalledOnce();
+});
+
+test("Whatever comes shows that the line lives.", async () => {
+  const { line, ends, look } = await typed();
+  line.tell({ type: "pong" });
+  for (let round = 0; round < 5; round++) {
+    look(5);
+    line.tell({ type: "state", state: "thinking" });
+  }
+  expect(ends.lost).not.toHaveBeenCalled();
+});
+
+test("A gateway that knows no pings is asked once, what it says of that is told to nobody, and its silence means nothing.", async () => {
+  const { line, ends, look } = await typed();
+  look(1);
+  line.tell({ type: "error", code: "bad_message", message: "there is no message of type 'ping'", fatal: false });
+  look(60);
+  expect(line.types).toEqual(["start", "ping"]);
+  expect(ends.lost).not.toHaveBeenCalled();
+  expect(ends.heed).not.toHaveBeenCalled();
+  line.tell({ type: "error", code: "bad_message", message: "`message` needs a `text`", fatal: false });
+  expect(ends.heed).toHaveBeenCalledOnce();
+});
+
 test("On the way back each try has its time, whether the API or the gateway says nothing, until the session waits no longer.", async () => {
   const { ends, asked } = begun(null, 200);
   await pass(6_100);
@@ -121,11 +194,34 @@ test("A browser that is on line again tries at once.", async () => {
   expect(asked.mock.calls.length).toBe(before + 1);
 });
 
-test("A call whose ticket is refused for now, or until one signs in again, waits.", async () => {
-  const { ends } = begun(401, 429, 200);
+test("A call whose ticket is refused for now waits.", async () => {
+  const { ends } = begun(503, 429, 200);
   await pass(1_000);
   expect(ends.over).not.toHaveBeenCalled();
   expect(sockets.length).toBe(1);
+});
+
+test("A call whose ticket is refused for want of a key has the page ask for one once, and goes on when somebody signs in.", async () => {
+  const { ends, asked } = begun(401, 200);
+  const refused = vi.fn();
+  const forget = onRefused(refused);
+  await pass(20_000);
+  window.dispatchEvent(new Event("online"));
+  await pass(5_000);
+  expect([refused.mock.calls.length, asked.mock.calls.length]).toEqual([1, 1]);
+  keepTicket("t");
+  await pass(0);
+  expect([ends.over.mock.calls.length, sockets.length]).toEqual([0, 1]);
+  forget();
+});
+
+test("Where nobody signs in, the call ends when it waits no longer, and no key is asked for once more.", async () => {
+  const { ends, asked } = begun(401);
+  await pass(31_000);
+  expect(ends.over).toHaveBeenCalledExactlyOnceWith(expect.stringContaining("did not come back in time"), true);
+  keepTicket("t");
+  await pass(5_000);
+  expect(asked).toHaveBeenCalledOnce();
 });
 
 test("A call that may not go on ends, with why.", async () => {

@@ -1,8 +1,8 @@
-import { ApiError, onTicket } from "@/api/client";
-import { webSocketTicket } from "@/call/api";
-import type { WayBack } from "@/call/transport/transport";
+import { ApiError, onSignIn, wantsKey } from "@/api/client";
+import { gatewayEntry } from "@/call/api";
+import { WAITS_MS, type WayBack } from "@/call/transport/transport";
 import type { components } from "@/call/transport/websocket/protocol";
-import { afterClose } from "@/call/transport/websocket/reconnect";
+import { afterClose, NOT_BACK } from "@/call/transport/websocket/reconnect";
 
 type Messages = components["schemas"];
 export type ToClient = Messages["ToClient"];
@@ -11,7 +11,7 @@ export type Rate = Messages["StartMessage"]["rate"];
 
 /** How long a try to come back may take, ms: a gateway gives its log 5 s. */
 const TRY_MS = 6000;
-/** Looks, one a second, between which nothing of what waits goes out: then the line is dead, though nobody has said so. */
+/** Looks, one a second, in which nothing comes, nor anything of what waits goes out: then the line is dead, though nobody has said so. */
 const STILL_LOOKS = 5;
 /** What an API that lives may answer on the way back: come later, or sign in again, which the page asks for. */
 const FOR_NOW = [401, 408, 425, 429];
@@ -31,7 +31,7 @@ export interface Beginning {
   rate: Rate;
 }
 
-/** One session's connection to the gateways: it begins with a ticket of the API, and comes back with the gateway's. */
+/** One session's connection to the gateways: the API names a gateway and lets it in there; with the ticket of that it comes back. */
 export class GatewayLink {
   private socket: WebSocket | null = null;
   private session: { session: string; ticket: string } | null;
@@ -43,6 +43,9 @@ export class GatewayLink {
   private patience = 0;
   private waited = 0;
   private still = 0;
+  /** Whether the gateway answers pings; "unknown" until it is asked. One from before there were pings complains of the first, and is sent no
+   * other: from then on its line is looked at by what waits alone. */
+  private answers: "unknown" | "asked" | "yes" | "no" = "unknown";
 
   constructor(
     private readonly beginning: Beginning,
@@ -81,7 +84,15 @@ export class GatewayLink {
   look(): void {
     this.feel();
     this.still++;
-    if (this.open && this.still > STILL_LOOKS) this.abandon();
+    if (!this.open) return;
+    if (this.still > STILL_LOOKS) this.abandon();
+    else if (this.answers === "unknown" || this.answers === "yes") this.ping();
+  }
+
+  /** What little goes over the line of a call that is typed waits in no buffer of ours: only an answer says that the line lives. */
+  private ping(): void {
+    if (this.answers === "unknown") this.answers = "asked";
+    this.put(JSON.stringify({ type: "ping" } satisfies FromClient));
   }
 
   private put(what: string | ArrayBuffer): void {
@@ -91,9 +102,10 @@ export class GatewayLink {
     this.waited = this.waiting;
   }
 
-  /** Whether anything went out since the last time. */
+  /** Whether anything went out since the last time, as far as one can tell. */
   private feel(): void {
-    if (this.waiting === 0 || this.waiting < this.waited) this.still = 0;
+    const gone = this.waiting === 0 && (this.answers === "unknown" || this.answers === "no");
+    if (gone || this.waiting < this.waited) this.still = 0;
     this.waited = this.waiting;
   }
 
@@ -107,16 +119,16 @@ export class GatewayLink {
     const { agent, room } = this.beginning;
     const asking = new AbortController();
     if (this.session !== null) this.patience = window.setTimeout(() => this.giveUp(asking), TRY_MS);
-    let ticket: Awaited<ReturnType<typeof webSocketTicket>>;
+    let entry: Awaited<ReturnType<typeof gatewayEntry>>;
     try {
-      ticket = await webSocketTicket(agent, room, asking.signal);
+      entry = await gatewayEntry(agent, room, asking.signal);
     } catch (error) {
       this.refused(error);
       return;
     }
     if (this.done) return;
-    const url = new URL(ticket.url, window.location.href);
-    if (ticket.token) url.searchParams.set("token", ticket.token);
+    const url = new URL(entry.url, window.location.href);
+    if (entry.token) url.searchParams.set("token", entry.token);
     let socket: WebSocket;
     try {
       socket = new WebSocket(url);
@@ -127,10 +139,12 @@ export class GatewayLink {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.error = null;
-    const start = { type: "start", version: 1, ...this.beginning, agent: ticket.agent, ...this.session };
+    this.answers = "unknown";
+    const start = { type: "start", version: 1, ...this.beginning, agent: entry.agent, ...this.session };
     socket.onopen = () => socket.send(JSON.stringify(start));
     socket.onmessage = ({ data }) => {
       if (this.socket !== socket) return;
+      this.still = 0;
       if (typeof data === "string") this.take(JSON.parse(data));
       else this.ends.hear(data);
     };
@@ -140,9 +154,17 @@ export class GatewayLink {
   }
 
   private take(message: ToClient): void {
+    if (message.type === "pong") {
+      this.answers = "yes";
+      return;
+    }
+    if (this.answers === "asked" && message.type === "error" && message.code === "bad_message") {
+      this.answers = "no";
+      return;
+    }
     if (message.type === "ready") {
       this.session = { session: message.session, ticket: message.ticket };
-      this.lostAt = this.tries = this.still = 0;
+      this.lostAt = this.tries = 0;
       window.clearTimeout(this.patience);
     }
     if (message.type === "error" && message.fatal) this.error = message;
@@ -150,17 +172,17 @@ export class GatewayLink {
     this.ends.heed(message);
   }
 
-  /** The API gave no ticket: on the way back that is one more try. */
+  /** The API let nobody in: on the way back that is one more try. */
   private refused(error: unknown): void {
     if (this.done) return;
     const problem = error instanceof ApiError ? error : null;
     const { status } = problem ?? { status: 0 };
     const later = status === 0 || status >= 500 || FOR_NOW.includes(status);
-    if (this.session !== null && later) this.closed(1006);
+    if (this.session !== null && later) this.closed(1006, wantsKey(error));
     else this.end(problem?.message ?? "The API does not answer.", true);
   }
 
-  /** A try takes too long: for a ticket that is asked for (it is refused then), or for the gateway's word. */
+  /** A try takes too long: for the API, which is asked no longer, or for the gateway's word. */
   private giveUp(asking: AbortController): void {
     if (this.socket === null) asking.abort();
     else this.abandon();
@@ -172,7 +194,8 @@ export class GatewayLink {
     socket?.close();
   }
 
-  private closed(code: number): void {
+  /** `signedOut`: the API wants a key, and the page asks for one. */
+  private closed(code: number, signedOut = false): void {
     this.socket = null;
     window.clearTimeout(this.patience);
     if (this.done) return;
@@ -193,7 +216,8 @@ export class GatewayLink {
     }
     this.tries++;
     this.ends.lost(this.lostAt);
-    this.again(next.inMs);
+    if (signedOut) this.onceSignedIn(this.lostAt + WAITS_MS - now);
+    else this.again(next.inMs);
   }
 
   /** After that while, or as soon as something happens that makes a try worth it. */
@@ -205,8 +229,21 @@ export class GatewayLink {
       if (!this.done) void this.connect();
     };
     const timer = window.setTimeout(go, inMs);
-    const forget = onTicket(go);
+    const forget = onSignIn(go);
     window.addEventListener("online", go);
+  }
+
+  /** Any other try would have the page ask for a key once more, however often that was waved away. */
+  private onceSignedIn(withinMs: number): void {
+    const forget = onSignIn(() => {
+      window.clearTimeout(timer);
+      forget();
+      if (!this.done) void this.connect();
+    });
+    const timer = window.setTimeout(() => {
+      forget();
+      if (!this.done) this.end(NOT_BACK, true);
+    }, withinMs);
   }
 
   private end(why: string, failed: boolean): void {

@@ -83,6 +83,17 @@ export interface components {
             first_sound?: number;
         };
         /**
+         * PingMessage
+         * @description Asks whether the line lives: it is answered at once. A page can't send a WebSocket's own pings.
+         */
+        PingMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "ping";
+        };
+        /**
          * PlayedMessage
          * @description How many samples have sounded since `ready`: the gateway reckons for itself, but a client knows better.
          */
@@ -93,6 +104,17 @@ export interface components {
              */
             type: "played";
             samples: number;
+        };
+        /**
+         * PongMessage
+         * @description The answer to a `ping`.
+         */
+        PongMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "pong";
         };
         /**
          * ReadyMessage
@@ -283,9 +305,9 @@ export interface components {
             ][];
         };
         /** ToClient */
-        ToClient: components["schemas"]["ReadyMessage"] | components["schemas"]["StateMessage"] | components["schemas"]["SpeechMessage"] | components["schemas"]["TranscriptMessage"] | components["schemas"]["SentenceMessage"] | components["schemas"]["WordsMessage"] | components["schemas"]["ClearMessage"] | components["schemas"]["TurnMessage"] | components["schemas"]["MetricsMessage"] | components["schemas"]["ErrorMessage"] | components["schemas"]["EndedMessage"];
+        ToClient: components["schemas"]["ReadyMessage"] | components["schemas"]["StateMessage"] | components["schemas"]["SpeechMessage"] | components["schemas"]["TranscriptMessage"] | components["schemas"]["SentenceMessage"] | components["schemas"]["WordsMessage"] | components["schemas"]["ClearMessage"] | components["schemas"]["TurnMessage"] | components["schemas"]["MetricsMessage"] | components["schemas"]["ErrorMessage"] | components["schemas"]["EndedMessage"] | components["schemas"]["PongMessage"];
         /** FromClient */
-        FromClient: components["schemas"]["StartMessage"] | components["schemas"]["TypedMessage"] | components["schemas"]["TalkMessage"] | components["schemas"]["DtmfMessage"] | components["schemas"]["PlayedMessage"] | components["schemas"]["HangUpMessage"];
+        FromClient: components["schemas"]["StartMessage"] | components["schemas"]["TypedMessage"] | components["schemas"]["TalkMessage"] | components["schemas"]["DtmfMessage"] | components["schemas"]["PlayedMessage"] | components["schemas"]["HangUpMessage"] | components["schemas"]["PingMessage"];
     };
     responses: never;
     parameters: never;

@@ -26,6 +26,8 @@ const ENDINGS: Record<string, string> = {
   error: "The call ended because of an error in the gateway.",
 };
 
+export const NOT_BACK = "The connection was lost, and did not come back in time.";
+
 export function afterClose(closed: Closed): Next {
   if (closed.ended) {
     const why = ENDINGS[closed.ended] ?? `The call ended (${closed.ended.replaceAll("_", " ")}).`;
@@ -47,7 +49,7 @@ export function afterClose(closed: Closed): Next {
     };
   }
   if (closed.lostFor > WAITS_MS) {
-    return { do: "over", why: "The connection was lost, and did not come back in time.", failed: true };
+    return { do: "over", why: NOT_BACK, failed: true };
   }
   return { do: "return", inMs: closed.tries === 0 ? 0 : Math.min(4000, 250 * 2 ** (closed.tries - 1)) };
 }

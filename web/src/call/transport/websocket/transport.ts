@@ -1,7 +1,7 @@
-import type { CallEvent, Person, Quality } from "@/call/model/events";
+import type { Person, Quality } from "@/call/model/events";
 import { qualityOf } from "@/call/model/quality";
-import { timedShapes } from "@/call/model/shapes";
 import type { Listener, Transport, Voice, WayBack, Wish } from "@/call/transport/transport";
+import { eventOf, ME } from "@/call/transport/websocket/events";
 import { type Ends, GatewayLink, type Rate, type ToClient } from "@/call/transport/websocket/link";
 import type { Microphone } from "@/sound/microphone";
 import { Speaker } from "@/sound/speaker";
@@ -11,7 +11,6 @@ const MOST_WAITING = 96_000;
 const TELL_PLAYED_MS = 250;
 const LOOK_MS = 1000;
 const RECENT_MS = 10_000;
-const ME = "caller";
 
 /** A call in the WebSocket room (docs/websocket.md): one person and the agent. */
 export class WebSocketTransport implements Transport, Ends {
@@ -27,7 +26,7 @@ export class WebSocketTransport implements Transport, Ends {
   private there = false;
   /** Samples that came since `ready`. */
   private received = 0;
-  private told = { samples: 0, at: 0 };
+  private lastPlayed = { samples: 0, at: 0 };
   private gaps: number[] = [];
   private gapsSeen = 0;
   private blocked = false;
@@ -173,7 +172,7 @@ export class WebSocketTransport implements Transport, Ends {
   private ready(session: string, warnings: string[], resumed: boolean): void {
     this.there = true;
     this.received = 0;
-    this.told = { samples: 0, at: performance.now() };
+    this.lastPlayed = { samples: 0, at: performance.now() };
     this.speaker.restart();
     this.tell({ type: "session", session, warnings });
     this.tell({ type: "link", link: { phase: "connected" } });
@@ -188,9 +187,9 @@ export class WebSocketTransport implements Transport, Ends {
   private progressed(): void {
     const now = performance.now();
     const samples = Math.round(this.speaker.sounded());
-    const due = now - this.told.at >= TELL_PLAYED_MS;
-    if (samples === this.told.samples || !due || samples > this.received) return;
-    this.told = { samples, at: now };
+    const due = now - this.lastPlayed.at >= TELL_PLAYED_MS;
+    if (samples === this.lastPlayed.samples || !due || samples > this.received) return;
+    this.lastPlayed = { samples, at: now };
     this.link.send({ type: "played", samples });
   }
 
@@ -219,35 +218,6 @@ export class WebSocketTransport implements Transport, Ends {
 }
 
 const NOBODY = { muted: false, speaking: false, quality: "unknown" as const };
-
-/** A gateway's message as what happens in a call; null for what is told in another way. `received`: samples so far. */
-export function eventOf(message: ToClient, received: number, rate: number): CallEvent | null {
-  switch (message.type) {
-    case "transcript": {
-      const { turn, final, utterance, participant, text } = message;
-      if (final && turn === null) return { type: "typed", id: utterance, participant, text }; // by an operator
-      return { ...message, type: "heard", participant: ME };
-    }
-    case "sentence":
-      return { ...message, at: received / rate };
-    case "words": {
-      const begin = message.offset / rate;
-      const words = message.words.map(([text, start, end]) => [text, begin + start, begin + end] as const);
-      const { turn, index, part } = message;
-      return { type: "timings", turn, index, part, words, shapes: timedShapes(message.visemes, begin) };
-    }
-    case "turn":
-      return { type: "turn", turn: message.turn, how: message.how, heard: message.heard };
-    case "metrics":
-      return typeof message.first_sound !== "number"
-        ? null
-        : { type: "took", turn: message.turn, seconds: message.first_sound };
-    case "error":
-      return message.fatal ? null : { type: "trouble", code: message.code, message: message.message };
-    default:
-      return null; // ends come with the connection's
-  }
-}
 
 /** Where the line is thin, sound of 16 kHz: it is the largest thing that comes. */
 function rateFor(where: Navigator): Rate {

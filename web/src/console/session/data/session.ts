@@ -7,7 +7,7 @@ import type { SessionState } from "@/console/session/model/shapes";
 /** The session as it is told: its row, its turns, what went wrong. While it lives it is read again as its log grows, at most
  * once in `APART` milliseconds, and again where that failed. */
 export function useSession(session: string, buffer: EventBuffer) {
-  const told = useQuery({
+  const read = useQuery({
     queryKey: ["session", session],
     queryFn: ({ signal }) => answered(api.GET("/v1/sessions/{session}", { params: { path: { session } }, signal })),
   });
@@ -20,21 +20,21 @@ export function useSession(session: string, buffer: EventBuffer) {
   const count = changes.current;
   const epoch = buffer.epoch;
   useEffect(() => {
-    const row = told.data?.row;
+    const row = read.data?.row;
     if (row === undefined || pending.current !== 0) return;
-    if (row.events >= count && readIn.current === epoch && !told.isError) return;
-    if (told.error instanceof ApiError && told.error.forGood) return;
+    if (row.events >= count && readIn.current === epoch && !read.isError) return;
+    if (read.error instanceof ApiError && read.error.forGood) return;
     pending.current = window.setTimeout(
       () => {
         pending.current = 0;
         readIn.current = epoch;
         void queries.invalidateQueries({ queryKey: ["session", session] });
       },
-      told.isError ? LONG : APART,
+      read.isError ? LONG : APART,
     );
-  }, [count, epoch, told.data, told.isError, told.error, session, queries]);
+  }, [count, epoch, read.data, read.isError, read.error, session, queries]);
   useEffect(() => () => window.clearTimeout(pending.current), []);
-  return told;
+  return read;
 }
 
 const APART = 1_000;

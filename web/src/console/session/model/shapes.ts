@@ -3,7 +3,7 @@ import type { components } from "@/api/schema";
 /** A session as the API tells it (api/sessions/shapes.py). Seconds are counted from the session's beginning. */
 type Shapes = components["schemas"];
 
-export type Told = Shapes["SessionView"];
+export type SessionView = Shapes["SessionView"];
 export type SessionRow = Shapes["SessionRow"];
 /** `at_s` is when it happened: not in order of `seq`, for a fact may be told later. */
 export type LogEvent = Shapes["EventView"];
@@ -12,7 +12,7 @@ export type Turn = Shapes["TurnView"];
 export type Bar = Shapes["BarView"];
 export type Word = Shapes["WordView"];
 export type Utterance = Shapes["UtteranceView"];
-export type Letter = Shapes["LetterView"];
+export type TypedText = Shapes["LetterView"];
 export type Sentence = Shapes["SentenceView"];
 export type Tool = Shapes["ToolView"];
 export type Note = Shapes["NoteView"];

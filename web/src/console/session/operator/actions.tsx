@@ -17,16 +17,16 @@ type Act = keyof typeof ACTS;
 interface Props {
   session: string;
   senders: Sender[];
-  onReceipt: (told: string, seq: number) => void;
+  onReceipt: (words: string, seq: number) => void;
 }
 
 /** What an operator can ask of a live session. Each is an event of its log, which the gateway obeys. */
 export function Actions({ session, senders, onReceipt }: Props) {
   const [open, setOpen] = useState<Act | null>(null);
   const close = () => setOpen(null);
-  const done = (told: string) => (receipt: Receipt) => {
+  const done = (words: string) => (receipt: Receipt) => {
     close();
-    onReceipt(told, receipt.seq);
+    onReceipt(words, receipt.seq);
   };
   return (
     <>

@@ -66,7 +66,7 @@ export function Timeline({ clock, score, view, onView, onMove }: Props) {
     clock.seek(secondsAt(view, x, width));
   };
   const at = xOf(view, seconds, width);
-  const told = toldSecond(seconds, moving);
+  const second = toldSecond(seconds, moving);
   return (
     <div
       ref={frame}
@@ -75,8 +75,8 @@ export function Timeline({ clock, score, view, onView, onMove }: Props) {
       aria-label="Where the call is looked at"
       aria-valuemin={0}
       aria-valuemax={Math.round(duration)}
-      aria-valuenow={told}
-      aria-valuetext={`${clockTime(told, 0)} of ${clockTime(duration, 0)}`}
+      aria-valuenow={second}
+      aria-valuetext={`${clockTime(second, 0)} of ${clockTime(duration, 0)}`}
       onPointerDown={drag}
       onPointerMove={drag}
       className="relative cursor-col-resize touch-pan-y select-none overflow-hidden"

@@ -1,11 +1,11 @@
-import type { Letter, Sentence, Tool, Turn, Utterance } from "@/console/session/model/shapes";
+import type { Sentence, Tool, Turn, TypedText, Utterance } from "@/console/session/model/shapes";
 import type { Clock } from "@/console/session/player/clock";
 import { Speech } from "@/console/session/turns/speech";
 import { latency } from "@/format";
 
 type Said =
   | { at: number; utterance: Utterance }
-  | { at: number; letter: Letter }
+  | { at: number; typed: TypedText }
   | { at: number; sentence: Sentence }
   | { at: number; tool: Tool };
 
@@ -14,7 +14,7 @@ export function inOrder(turn: Turn): Said[] {
   const never = Number.POSITIVE_INFINITY;
   const said: Said[] = [
     ...turn.utterances.map((utterance) => ({ at: utterance.start_s, utterance })),
-    ...turn.letters.map((letter) => ({ at: letter.at_s, letter })),
+    ...turn.letters.map((typed) => ({ at: typed.at_s, typed })),
     ...turn.tools.map((tool) => ({ at: tool.at_s, tool })),
     ...turn.sentences.map((sentence) => ({ at: sentence.start_s ?? never, sentence })),
   ];
@@ -40,11 +40,11 @@ function line(said: Said, clock: Clock, agent: string) {
       />
     );
   }
-  if ("letter" in said) {
-    const { at_s, name, participant, text } = said.letter;
+  if ("typed" in said) {
+    const { at_s, name, participant, text } = said.typed;
     return (
       <Speech
-        key={`letter ${at_s}`}
+        key={`typed ${at_s}`}
         clock={clock}
         who={`${name || participant} types`}
         whose="caller"

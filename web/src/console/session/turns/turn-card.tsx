@@ -73,7 +73,7 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
         {turn.bars.length ? <Waterfall turn={turn} clock={clock} /> : null}
         <Transcript turn={turn} clock={clock} agent={agent} />
         <Cut turn={turn} />
-        <Notes notes={turn.notes.map((note) => told(note, how))} clock={clock} />
+        <Notes notes={turn.notes.map((note) => shortened(note, how))} clock={clock} />
         <Pending pending={turn.pending} clock={clock} />
         {works.length ? (
           <details onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -93,7 +93,7 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
 });
 
 /** What was heard of it stands above already. */
-function told(note: Note, how: string): Note {
+function shortened(note: Note, how: string): Note {
   return note.kind === "interruption" && how ? { ...note, text: `${how}.` } : note;
 }
 

@@ -13,7 +13,7 @@ interface Change {
 type Page = { sessions: readonly Row[] };
 
 /** What the stream of rows tells. It begins anew with all live sessions, in parts; what ended before that, it doesn't tell. */
-export class Told {
+export class Feed {
   private parts: Row[] | null = null;
   private begun = false;
 
