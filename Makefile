@@ -43,6 +43,7 @@ bench: setup
 test: setup
 	@ops/locks/phones.sh
 	@ops/locks/browsers.sh
+	@ops/locks/prometheus.sh
 	@ops/locks/web.sh || [ -z "$$CI" ]
 	@ops/livekit/build.sh >/dev/null || command -v livekit-server || [ -n "$$LIVEKIT_URL" ] || [ -z "$$CI" ]
 	$(if $(strip $(ARGS)),.venv/bin/pytest $(ARGS),.venv/bin/python -m tests.lanes)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from starlette.types import Scope
+
+from schemas.process.figures import Backlog, new_registry
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -13,7 +15,8 @@ class Figures:
     """Of requests: by the route they are for, never by what they name."""
 
     def __init__(self) -> None:
-        self.registry = own = CollectorRegistry()
+        self.registry = own = new_registry("api")
+        self.backlog = Backlog(own)
         self.requests = Counter(
             "antiphon_api_requests",
             "Requests answered, by route and status",

@@ -26,6 +26,8 @@ from schemas.errors import BusError
 
 Hearer = tuple[str, str, str]
 """An operator's name and key, and the session they hear."""
+_PATIENCE = 2.0
+"""Seconds that whoever reads the figures waits for the queues."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,21 @@ class House:
         """Whoever reads a stream is let go, and comes back to whoever serves then."""
         for streams in (self.sessions.streams, self.queue_streams):
             streams.dismiss()
+
+
+async def look_at_queues(house: House) -> None:
+    """For whoever reads the figures: how much waits, as it is or was a second ago. Unknown while the log does not answer."""
+    try:
+        if house.waits_for:
+            raise BusError(house.waits_for)
+        async with asyncio.timeout(_PATIENCE):
+            looked = await house.queues.latest(house.bus)
+    except (BusError, TimeoutError):
+        house.figures.backlog.unknown()
+        return
+    house.figures.backlog.told(
+        (seen.stage, seen.queued, seen.running, seen.oldest, len(seen.workers)) for seen in looked.stages
+    )
 
 
 async def _missing(house: House) -> list[str]:

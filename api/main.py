@@ -15,7 +15,7 @@ from api.access.door import Door, visitors
 from api.access.gate import KeyGate
 from api.access.limits import Limits
 from api.app import create_app
-from api.house import House
+from api.house import House, look_at_queues
 from api.sessions.watch import Sessions
 from schemas.access.livekit import access
 from schemas.bus import Bus
@@ -103,7 +103,13 @@ async def run_api(settings: Settings) -> None:
         connecting = tasks.spawn(_connect(house), "log")
         serving = asyncio.ensure_future(server.serve([door]))
         stopped = asyncio.ensure_future(stop.wait())
-        health = Health(settings.health_host, settings.health_port, house.figures.text, lambda: _obstacles(house))
+        health = Health(
+            settings.health_host,
+            settings.health_port,
+            house.figures.text,
+            lambda: _obstacles(house),
+            refresh=lambda: look_at_queues(house),
+        )
         await health.start()
         collect_seldom()
         log.info("health on http://%s:%d", settings.health_host, health.port)

@@ -98,7 +98,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         bus, clock or MonotonicClock(), Vad(), settings.gateway_id or default_id(), queue_limit=settings.queue_limit
     )
     engine = Engine(house)
-    reception = Reception(house, engine, agents)
+    reception = Reception(house, engine, agents, needs_workers=settings.gateway_needs_workers)
     livekit = _livekit(settings, reception)
     reception.transports = {one.name: one for one in transports(house.clock, livekit)}
     server = Server(PublicPort.of(settings), house, engine.sessions)
@@ -106,7 +106,11 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     server.add(ListenDoor(server, house, engine.sessions).routes())
     server.add(JoinDesk(server, livekit.join if livekit else None).routes())
     health = Health(
-        settings.health_host, settings.health_port, house.metrics.text, lambda: _obstacles(reception, livekit)
+        settings.health_host,
+        settings.health_port,
+        house.metrics.text,
+        lambda: _obstacles(reception, livekit),
+        missing=reception.pools.told,
     )
     await engine.start()
     reception.start()

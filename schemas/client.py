@@ -50,6 +50,7 @@ ErrorCode = Literal[
     "over",
     "draining",
     "log",
+    "workers",
     "too_many",
     "bad_message",
     "odd_frame",

@@ -19,7 +19,8 @@ class Work(Protocol):
     `cancelled` is set when the job is void (barge-in), closed or lost: stop, commit nothing.
     `queued`: seconds it waited from being enqueued to being taken; `elapsed()`: seconds since it was taken;
     `remaining()`: seconds to its deadline. `seen`: the last event the stage read of this session's log, if it reads it: then
-    each commit checks that the log still has it. The commits fill in `by`, `cause`, `turn`, `generation` and `trace` of an
+    each commit checks that the log still has it. `provider`: by which the job is done where that is not the worker's own: for the
+    figures. The commits fill in `by`, `cause`, `turn`, `generation` and `trace` of an
     event where the stage left them open.
     """
 
@@ -28,6 +29,7 @@ class Work(Protocol):
     queued: float
     bus: StageBus
     seen: Seen | None
+    provider: str
 
     @property
     def job(self) -> Job: ...

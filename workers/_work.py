@@ -9,7 +9,7 @@ from schemas.bus import Delivery, Ending, Outcome, Seen, Working
 from schemas.clock import Clock, Micros
 from schemas.errors import BusError
 from schemas.events import Cause, Event, StageExpired, StageFailed
-from schemas.jobs import Job, SttJob, TtsJob
+from schemas.jobs import Job, LlmJob, SttJob, TtsJob
 from schemas.process.backoff import A_POOL, Backoff
 from workers._metrics import WorkerMetrics
 from workers._stage import StageBus
@@ -37,6 +37,7 @@ class TakenJob:
         self.cancelled = asyncio.Event()
         self.queued = max(0.0, (time - delivery.enqueued) / 1e6)
         self.seen: Seen | None = None
+        self.provider = "" if isinstance(delivery.job, LlmJob) else delivery.job.provider
         self.left = ""
         self._allowed = (delivery.deadline - time) / 1e6
         self._clock = clock
@@ -123,13 +124,18 @@ class TakenJob:
                     )
                 except BusError as error:
                     self._metrics.log_failed("commit")
-                    log.debug("commit unanswered, asked again: %s", error, extra={"job": self.job.id})
+                    log.debug(
+                        "commit unanswered, asked again: %s",
+                        error,
+                        extra={"job": self.job.id, "session": self.job.session},
+                    )
                     await asyncio.sleep(next(delays))
                     continue
                 if reply.outcome not in (Outcome.OK, Outcome.DUP):
                     self._taken_away(reply.outcome, "commit refused")
                     return reply.outcome
                 self._next_step += 1
+                self._metrics.committed(events, self.provider)
                 if reply.outcome is Outcome.OK and self.seen is not None:
                     self.seen = Seen(reply.seq, reply.at)
                 if ending != "step":

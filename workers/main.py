@@ -73,7 +73,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     set_up_logging(settings.log_level, settings.log_format, options.consumer)
     bus = bus or connect(settings, holds=True)
     handler = stage_handler(stage, settings)
-    metrics = WorkerMetrics(stage)
+    metrics = WorkerMetrics(stage, registry.own_name(stage, settings))
     worker = Worker(bus, handler, options, metrics=metrics)
     health = Health(settings.health_host, settings.health_port, metrics.text, worker.obstacles, worker.starting)
     loop = asyncio.get_running_loop()

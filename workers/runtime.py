@@ -12,7 +12,8 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Coroutine, Sequence
+from collections import Counter
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from schemas.errors import AntiphonError, BusError, BusUnavailable, Permanent, P
 from schemas.log import until_it_answers
 from schemas.process.backoff import A_POOL, Backoff
 from schemas.process.clock import MonotonicClock
+from schemas.process.logging import SESSION
 from schemas.process.tasks import Tasks
 from workers._metrics import WorkerMetrics
 from workers._obstacles import Obstacles
@@ -307,6 +309,8 @@ class Worker:
 
     async def _serve(self, works: list[TakenJob]) -> None:
         """Run a batch; whoever stands out (too old, delivered too often, spoiling the batch) is dealt with alone."""
+        if len(works) == 1:
+            SESSION.set(works[0].job.session)  # of this task, and of what it begins
         fresh = [work for work in works if not await self._refused(work)]
         if not fresh:
             return
@@ -354,6 +358,7 @@ class Worker:
 
     async def _alone(self, work: TakenJob) -> None:
         """One job of a batch that failed: which of them is to blame shows when each is run by itself."""
+        SESSION.set(work.job.session)  # of this task
         error = await self._attempt([work])
         if error is not None:
             await self._persist(work, error)
@@ -362,16 +367,19 @@ class Worker:
         """Try again until it is done, or the error won't pass, or patience or the deadline runs out."""
         since = self._clock.now()
         delays = Backoff(0.1, 2.0, A_POOL)
+        seen: Counter[str] = Counter()
         while error is not None and not work.left and not work.cancelled.is_set():
             asked = error.retry_after if isinstance(error, Transient) else None
             delay = max(next(delays), asked or 0.0)
             patient = bool(asked) or self._clock.now() - since + delay <= self.options.patience
             passing = isinstance(error, BusUnavailable) or (isinstance(error, Transient) and patient)
             if not passing or delay >= work.remaining() or work.is_hint:
-                await self._give_up(work, error)
+                await self._give_up(work, error, seen)
                 return
             code, message = _explain(error)
-            log.info("trying again: %s", message, extra={"job": work.job.id, "code": code})
+            seen[message] += 1
+            if seen[message] == 1:
+                log.info("trying again: %s", message, extra={"code": code} | _of(work))
             self.metrics.retried(code)
             if not isinstance(error, BusError):
                 await work.will_retry(code, message)
@@ -379,15 +387,20 @@ class Worker:
                 async with asyncio.timeout(delay):
                     await work.cancelled.wait()
             error = None if work.cancelled.is_set() else await self._attempt([work])
+        if error is None and work.left == "done" and seen:
+            log.info("went through after ×%d", seen.total(), extra=_of(work))
 
-    async def _give_up(self, work: TakenJob, error: Exception) -> None:
+    async def _give_up(self, work: TakenJob, error: Exception, seen: Mapping[str, int]) -> None:
+        """`seen`: errors that it was tried again after, and how often."""
         code, message = _explain(error)
+        times = seen.get(message, 0) + 1
         unforeseen = not isinstance(error, AntiphonError)
         log.warning(
-            "job failed: %s",
+            "job failed: %s%s",
             message,
+            f" ×{times}" if times > 1 else "",
             exc_info=error if unforeseen else None,
-            extra={"job": work.job.id, "session": work.job.session, "code": code},
+            extra={"code": code} | _of(work),
         )
         await work.fail(code, message)
 
@@ -456,6 +469,11 @@ class Worker:
         except (BusError, TimeoutError):
             log.warning("the log is away: what was in hand is taken over when its lease runs out")
         log.info("drained", extra={"stage": self._stage, "released": sum(work.left == "released" for work in left)})
+
+
+def _of(work: TakenJob) -> dict[str, str]:
+    """Whose a line of the log is."""
+    return {"job": work.job.id, "session": work.job.session}
 
 
 def _explain(error: Exception) -> tuple[str, str]:

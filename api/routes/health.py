@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from api.access.who import Operator
-from api.house import house_of
+from api.house import house_of, look_at_queues
 from schemas.errors import BusError
 
 router = APIRouter(tags=["health"])
@@ -48,4 +48,6 @@ async def ready(request: Request, response: Response) -> Ready:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(request: Request, _: Operator) -> Response:
     """In Prometheus' exposition format, for operators' keys; HEALTH_PORT has them for whoever reaches that."""
-    return Response(house_of(request).figures.text(), media_type=CONTENT_TYPE_LATEST)
+    house = house_of(request)
+    await look_at_queues(house)
+    return Response(house.figures.text(), media_type=CONTENT_TYPE_LATEST)

@@ -114,7 +114,7 @@ class Channels:
             else:
                 self._break_off(session, channel)
         except Exception:
-            log.exception("session %s can't be followed", session)
+            log.exception("the session can't be followed", extra={"session": session})
             self._break_off(session, channel)
 
     def _break_off(self, session: str, channel: Channel) -> None:

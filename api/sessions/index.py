@@ -236,7 +236,7 @@ class Index:
             except BusUnavailable:
                 raise
             except Exception as error:  # whoever asks for it is told
-                log.info("session %s is not read ahead: %r", session, error)
+                log.info("the session is not read ahead: %r", error, extra={"session": session})
             await asyncio.sleep(_PAUSES * (clock() - began))
 
     def _is_open(self, name: str) -> bool:
@@ -267,7 +267,7 @@ class Index:
             log.warning("%s", error)
             self._leave_out(session)
         except Exception:
-            log.exception("session %s can't be listed", session)
+            log.exception("the session can't be listed", extra={"session": session})
             self._leave_out(session)
 
     def _leave_out(self, session: str) -> None:

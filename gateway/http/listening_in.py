@@ -161,7 +161,7 @@ class ListenDoor:
         listener = Listener(socket)
         age = await self._age(session)
         overheard = self._join(session, listener)
-        log.info("%s: somebody listens", session.name)
+        log.info("somebody listens", extra={"session": session.name})
         try:
             await self._until_over(listener, listener.send(self._head(session, overheard.tap, age)))
         finally:

@@ -15,10 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from gateway.sessions.house import House
+from gateway.sessions.lateness import Lateness
 from gateway.sessions.session import Session
 from gateway.sound.detector import FRAME
 from gateway.sound.ring import Stream
 from schemas.audio import HEARING_RATE, Pcm
+from schemas.process.logging import SESSION
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.engine")
@@ -31,7 +33,6 @@ _FEW = 8
 of them share a batch, and their frames are whole at all times."""
 _ROUNDS = 4
 """Frames of one participant taken in one tick: a burst is worked off at four times real time."""
-_COMPLAIN_EVERY = 10.0  # seconds
 _MUTED = 16
 """Amplitude (of 32768) of a frame that can't be speech."""
 _LATE = 4 * TICK
@@ -48,7 +49,7 @@ class Engine:
         self.late: deque[float] = deque(maxlen=4096)
         self.broken: set[str] = set()
         """Sessions an error of ours ended: to take them over would only repeat it."""
-        self._complained = 0.0
+        self._lateness = Lateness(TICK)
         self._frames = np.zeros((64, FRAME), np.int16)
         self._thread = ThreadPoolExecutor(1, "vad") if threaded else None
         self._tasks = Tasks()
@@ -74,7 +75,6 @@ class Engine:
 
     def add(self, session: Session) -> None:
         self.sessions[session.name] = session
-        self.house.metrics.sessions.set(len(self.sessions))
         self._waken(session)
 
     def _ended(self, session: Session) -> None:
@@ -82,7 +82,6 @@ class Engine:
             self.broken.add(session.name)
         if self.sessions.get(session.name) is session:
             del self.sessions[session.name]
-            self.house.metrics.sessions.set(len(self.sessions))
 
     # ── the loop ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -99,21 +98,18 @@ class Engine:
             late = max(0.0, began - due)
             self.late.append(late)
             self.house.metrics.lateness.observe(late)
+            self._lateness.begins(began)
             if late > _LATE:
-                self._complain(began, late)
+                if told := self._lateness.told(began, late, len(self.sessions)):
+                    log.warning("%s", told)
                 due = began
             try:
                 await self.tick()
             except Exception:
                 log.exception("a tick failed")
-            self.house.metrics.tick.observe(now() - began)
-
-    def _complain(self, now: float, late: float) -> None:
-        if now - self._complained > _COMPLAIN_EVERY:
-            self._complained = now
-            log.warning(
-                "the tick is %.0f ms late: %d sessions are too much for this machine", late * 1e3, len(self.sessions)
-            )
+            ended = now()
+            self._lateness.ended(ended)
+            self.house.metrics.tick.observe(ended - began)
 
     async def tick(self) -> None:
         """One tick of all sessions."""
@@ -231,7 +227,10 @@ def _quiet(frames: Pcm) -> list[bool]:
 
 
 def _guard(session: Session, work: Callable[[], None]) -> None:
+    before = SESSION.set(session.name)
     try:
         work()
     except Exception as error:
         session.fail(error)
+    finally:
+        SESSION.reset(before)

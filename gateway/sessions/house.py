@@ -9,7 +9,7 @@ from gateway.load import Delays
 from gateway.metrics import GatewayMetrics
 from gateway.sound.vad import VoiceActivity
 from gateway.turn_taking import Decision, Input, State
-from schemas.bus import Advertising, Announcing, Drafting, Gatekeeping, Listing, Reading, Storing
+from schemas.bus import Advertising, Announcing, Drafting, Gatekeeping, Listing, Overseeing, Reading, Storing
 from schemas.clock import Clock, Now
 from schemas.config.lease import Lease
 from schemas.events import Event
@@ -26,7 +26,7 @@ class Machine(Protocol):
     def rewound(self, state: State, events: Sequence[Event], now: Now) -> tuple[State, list[Decision]]: ...
 
 
-class GatewayBus(Gatekeeping, Reading, Listing, Storing, Announcing, Advertising, Drafting, Protocol):
+class GatewayBus(Gatekeeping, Reading, Listing, Storing, Announcing, Advertising, Drafting, Overseeing, Protocol):
     """The log as a gateway knows it: it takes no jobs, and asks nothing of sessions by post."""
 
 

@@ -12,6 +12,7 @@ from schemas.bus import Gatekeeping
 from schemas.clock import Clock
 from schemas.config.lease import Lease
 from schemas.errors import BusError
+from schemas.process.logging import SESSION, of_session
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway.leases")
@@ -78,10 +79,11 @@ class Leases:
         for number, (session, receipt) in enumerate(zip(sessions, held.receipts, strict=True)):
             if number % _IN_A_ROW == _IN_A_ROW - 1:
                 await asyncio.sleep(0)  # the tick comes first
-            try:
-                session.held(receipt, held, sent)
-            except Exception as error:
-                session.fail(error)
+            with of_session(session.name):
+                try:
+                    session.held(receipt, held, sent)
+                except Exception as error:
+                    session.fail(error)
 
     async def watch(self) -> None:
         """Claim sessions whose gateway is gone; each gateway in an order of its own, so that they share them."""
@@ -100,12 +102,13 @@ class Leases:
                 await asyncio.wait(self._coming.values(), timeout=_UNHURRIED)  # a room may take a while to rejoin
 
     async def _take_over(self, name: str) -> None:
+        SESSION.set(name)  # of this task
         try:
             await self._adopt(name)
         except BusError as error:
             self._failed("adopt", error)
         except Exception:
-            log.exception("%s: taking it over failed", name)
+            log.exception("taking it over failed")
         finally:
             self._coming.pop(name, None)
 

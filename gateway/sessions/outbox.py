@@ -78,14 +78,14 @@ class Outbox:
         self._metrics.publish_seconds.observe(self._clock.now() - began)
         self._metrics.publishes.labels(receipt.outcome).inc()
         if gone(receipt.outcome):
-            log.info("%s: publish refused: %s", self._session, receipt.outcome)
+            log.info("publish refused: %s", receipt.outcome, extra={"session": self._session})
         return Published(publish.operation, receipt.outcome, receipt.seq, audio)
 
     def _can_be_written(self, item: Event | Job) -> bool:
         try:
             encode_job(item) if isinstance(item, SttJob | LlmJob | TtsJob) else encode_event(item)
         except EventError as error:
-            log.error("%s: left out of the log: %s", self._session, error)
+            log.error("left out of the log: %s", error, extra={"session": self._session})
             self._metrics.unwritable.inc()
             return False
         return True

@@ -18,6 +18,7 @@ from gateway.sessions.house import House
 from gateway.sessions.inbox import Inbox
 from gateway.sessions.leases import Leases
 from gateway.sessions.log_away import insist
+from gateway.sessions.pools import Pools
 from gateway.sessions.session import Session
 from gateway.sessions.session_log import Ownership
 from gateway.sessions.tongues import Tongues
@@ -38,6 +39,7 @@ from schemas.events import (
     SessionStarted,
     TransportName,
 )
+from schemas.process.logging import of_session
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway")
@@ -47,7 +49,7 @@ T = TypeVar("T")
 
 
 class Refused(AntiphonError):
-    """No session for this client. `code`: draining, exists, log, over, ticket; of the doors: anew, token."""
+    """No session for this client. `code`: draining, exists, log, over, ticket, workers; of the doors: anew, token."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -60,13 +62,16 @@ def new_session(prefix: str) -> str:
 
 @dataclass(slots=True)
 class Reception:
-    """Opens and takes over sessions of one gateway. `transports`: those that there are, by name."""
+    """Opens and takes over sessions of one gateway. `transports`: those that there are, by name; `needs_workers`: none is opened
+    while a stage has no worker."""
 
     house: House
     engine: Engine
     agents: Agents
     transports: dict[TransportName, Transport] = field(default_factory=dict)
     draining: bool = False
+    needs_workers: bool = False
+    pools: Pools = field(init=False)
     leases: Leases = field(init=False)
     inbox: Inbox = field(init=False)
     tongues: Tongues = field(init=False)
@@ -76,6 +81,7 @@ class Reception:
     def __post_init__(self) -> None:
         house = self.house
         self.tongues = Tongues(house.bus, house.clock)
+        self.pools = Pools(house.bus, house.clock, house.metrics)
         self.inbox = Inbox(house.bus, house.by, self._deliver, self._catch_up, house.metrics)
         self.leases = Leases(
             house.bus, house.clock, house.by, self.engine.sessions, self.adopt, self.engine.broken, house.metrics
@@ -84,6 +90,7 @@ class Reception:
     def start(self) -> None:
         self._tasks.spawn(self.inbox.run(), "inbox")
         self._tasks.spawn(self.leases.run(), "leases")
+        self._tasks.spawn(self.pools.run(), "pools")
 
     async def aclose(self) -> None:
         await self._tasks.aclose()
@@ -94,9 +101,17 @@ class Reception:
         self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None
     ) -> Session:
         """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over.
-        Refused: draining, it exists already, or the log did not answer within `timeout` s."""
+        Refused: draining, no workers where they are needed, it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
+        if self.unmanned():
+            raise Refused("nobody is here to answer just now; try again in a while", "workers")
+        with of_session(name):
+            return await self._open(name, room, agent, timeout, inputs)
+
+    async def _open(
+        self, name: str, room: Room, agent: AgentSpec, timeout: float, inputs: dict[str, Any] | None
+    ) -> Session:
         house = self.house
         ticket = new_ticket()
         warnings = await self.tongues.warnings(agent)
@@ -131,6 +146,10 @@ class Reception:
             self._early.pop(name, None)
         return session
 
+    def unmanned(self) -> list[str]:
+        """Why no session is begun for want of workers, a phrase a stage; nothing where that is no reason."""
+        return self.pools.told() if self.needs_workers else []
+
     async def draft(self, name: str, *, timeout: float = 5.0) -> AgentSpec:
         """An agent that is tried before it is saved. AgentSpecError: it is not kept any more; Refused: the log did not answer."""
         _, agent = await self._ask("draft", lambda: find_draft(self.house.bus, name), timeout)
@@ -157,6 +176,17 @@ class Reception:
         unreadable, or no log."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no sessions; try again", "draining")
+        with of_session(name):
+            return await self._resume(name, ticket, may, make_room, timeout)
+
+    async def _resume(
+        self,
+        name: str,
+        ticket: str,
+        may: Callable[[SessionStarted], None],
+        make_room: Callable[[SessionStarted, Collection[str]], Room],
+        timeout: float,
+    ) -> Session:
         with contextlib.suppress(EventError):  # found out below, by whoever has the ticket
             beginning = await self._ask("read", lambda: self.house.bus.read(name, 0, 1), timeout)
             if beginning[1] and isinstance(beginning[1][0], SessionStarted):
@@ -213,7 +243,7 @@ class Reception:
             return False
         if not (why := self._transport(first[0].transport).left_to_others):
             return False
-        log.warning("%s: %s", name, why)
+        log.warning("%s", why, extra={"session": name})
         self.engine.broken.add(name)
         return True
 
@@ -230,10 +260,10 @@ class Reception:
             try:
                 room = await rejoin(name, beginning, claimed.positions, _present(events)) if rejoin else None
             except RoomOver as error:
-                log.info("%s: %s", name, error)
+                log.info("%s", error, extra={"session": name})
                 reason = error.reason
             except AntiphonError as error:
-                log.warning("%s: its room can't be rejoined: %s", name, error)
+                log.warning("its room can't be rejoined: %s", error, extra={"session": name})
         if room is not None:
             events = [*events, *await self.house.bus.read(name, events[-1].seq)]  # what happened while we joined
         if (other := self.engine.sessions.get(name)) is not None and other.epoch > claimed.epoch:
@@ -272,7 +302,7 @@ class Reception:
     async def _give_up(self, name: str, epoch: int, error: Exception) -> None:
         """Nobody can go on with this log: it ends here, and says so."""
         self.engine.broken.add(name)
-        log.error("%s: its log can't be gone on with: %s", name, error, exc_info=error)
+        log.error("its log can't be gone on with: %s", error, exc_info=error, extra={"session": name})
         self.house.metrics.broken.inc()
         await self.house.bus.close(name, epoch, last_words(error, self.house.by))
 
@@ -287,7 +317,7 @@ class Reception:
         own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), events, ticket)
         session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
-        log.info("%s: taken over (%s) at seq %d, epoch %d", name, why, last.seq, claimed.epoch)
+        log.info("taken over (%s) at seq %d, epoch %d", why, last.seq, claimed.epoch, extra={"session": name})
         session.remember(events, again=not self._transport(room.transport).remembers)
         self._enter(session)
         session.carry_out(decisions, now)
@@ -330,14 +360,16 @@ class Reception:
         if entry.session in self._early:
             self._early[entry.session].append(entry.event)
         elif session is not None:
-            try:
-                session.tail.receive(entry.event)
-            except Exception as error:
-                session.fail(error)
+            with of_session(entry.session):
+                try:
+                    session.tail.receive(entry.event)
+                except Exception as error:
+                    session.fail(error)
 
     def _catch_up(self) -> None:
         for session in list(self.engine.sessions.values()):
-            session.tail.catch_up()
+            with of_session(session.name):
+                session.tail.catch_up()
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

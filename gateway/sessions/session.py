@@ -13,13 +13,14 @@ from gateway.sessions.house import House
 from gateway.sessions.listening import Listening
 from gateway.sessions.outbox import gone
 from gateway.sessions.session_log import Ownership, SessionLog
+from gateway.sessions.tally import Tally
 from gateway.sessions.telling import Teller
 from gateway.sound.playback import Playback
 from schemas.audio import HEARING_RATE
 from schemas.bus import Held, Hold, Outcome, Receipt
 from schemas.clock import Now
 from schemas.errors import in_words
-from schemas.events import ClipReady, Event, TurnEnded
+from schemas.events import ClipReady, Event, SessionEnded, TurnEnded
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway")
@@ -42,6 +43,7 @@ class Session:
         self.tail = self._log.tail
         self.playback = Playback(room, self._log.fetch, self._woken)
         self._telling = Teller(self.name, room)
+        self._tally = Tally(house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known))
         self._queues: turn_taking.Queues | None = None
         self._stopped_at: Now | None = None
 
@@ -121,6 +123,7 @@ class Session:
         client is told once more the words of turns that are still open."""
         for event in events:
             self._telling.past(event, self.state.turns if again else ())
+            self._tally.known(event)
             self._log.waiting.read(event)
             if isinstance(event, ClipReady) and (event.phrase is not None or event.turn in self.state.turns):
                 self.playback.prepare(event)
@@ -132,7 +135,9 @@ class Session:
             self.playback.prepare(event)
         elif isinstance(event, TurnEnded):
             self.playback.forget(event.turn)
-        self._telling.event(event)
+            self._tally.spoken(self.playback.given)
+        self._tally.event(event)
+        self._tally.told(self._telling.event(event))
         self.feed(turn_taking.LogEvent(event))
 
     async def _refold(self) -> None:
@@ -140,7 +145,7 @@ class Session:
         events = await self._log.read()
         if self.over.is_set():
             return
-        log.warning("%s: the log lost its tail; it has %d events now", self.name, len(events))
+        log.warning("the log lost its tail; it has %d events now", len(events), extra={"session": self.name})
         self.tail.begin_anew(events)
         now = self.now()
         self.state, decisions = self._house.machine.rewound(self.state, events, now)
@@ -202,13 +207,16 @@ class Session:
     def _play(self, play: turn_taking.Play, now: Now) -> None:
         self._telling.sounds(play)
         if self._stopped_at is not None:
-            self._house.metrics.voice_to_voice.observe(max(0.0, now - self._stopped_at))
+            self._tally.answered(now - self._stopped_at)
             self._stopped_at = None
         self.playback.play(play.turn, play.generation, play.index, play.clips, play.last, play.phrase)
 
     def _published(self, publish: turn_taking.Publish, published: turn_taking.Published) -> None:
         if published.outcome in (Outcome.OK, Outcome.DUP):
             self._telling.published(publish.events)
+            if any(isinstance(event, SessionEnded) for event in publish.events):
+                for event in publish.events:  # nothing is read behind the end
+                    self._tally.event(event)
         self.feed(published)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,7 +232,8 @@ class Session:
         self._tasks.cancel()
         if not end.lost:
             self._telling.ended(end.reason)
-        self._house.metrics.ended.labels(reason).inc()
+        self._tally.spoken(self.playback.given)
+        self._tally.ended(reason, self.now(), lost=end.lost)
         self._house.ended(self)
         self._tasks.spawn(self.room.aclose(reason))
 
@@ -238,12 +247,14 @@ class Session:
     def fail(self, error: BaseException) -> None:
         """An error of ours: this session ends, and says so; no other one is harmed."""
         if self.over.is_set():
-            log.warning("%s: after its end: %s", self.name, in_words(error))
+            log.warning("after its end: %s", in_words(error), extra={"session": self.name})
             return
         self.broken = True
         self._house.metrics.broken.inc()
-        log.error("%s: ended by an error of ours", self.name, exc_info=error)
+        log.error("ended by an error of ours", exc_info=error, extra={"session": self.name})
         self._telling.failed(error)
         last = last_words(error, self._house.by, self.state.turns)
+        for event in last.events:
+            self._tally.event(event)
         self._end(turn_taking.End("error"))
         self._tasks.spawn(self._log.close(last))

@@ -1,7 +1,7 @@
 """What one session tells its client, besides sound."""
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from gateway.room import Room
 from gateway.sessions.messages import Narrator
@@ -19,18 +19,26 @@ _FAILED: dict[Stage, str] = {
 """What a caller is told of a stage's failure. Its own message, which may name settings and addresses, is the operator's."""
 
 
+_RETRIED = 20
+"""Jobs of one session whose errors are counted."""
+
+
 class Teller:
     def __init__(self, session: str, room: Room):
         self._session, self._room = session, room
         self._narrator = Narrator()
+        self._retried: dict[tuple[str, str], int] = {}
+        """Errors of jobs that are tried again, by job and code: how often each has come."""
 
-    def event(self, event: Event) -> None:
-        """The next one of the log."""
+    def event(self, event: Event) -> Sequence[ToClient]:
+        """The next one of the log; answers what the client is told because of it."""
         if isinstance(event, StageFailed):
-            log.warning("%s: turn %s: %s: %s", self._session, event.turn, event.stage, event.message)
+            self._warn(event)
             message = _FAILED[event.stage] + ("; it is tried again." if event.will_retry else ".")
             self._send([ErrorMessage(code=f"{event.stage}_{event.code}", message=message, fatal=False)])
-        self._send(self._narrator.messages(event))
+        told = self._narrator.messages(event)
+        self._send(told)
+        return told
 
     def past(self, event: Event, again: Collection[int]) -> None:
         """One from before we had the session, to which later messages refer. `again`: turns whose words are told once more, for
@@ -51,7 +59,7 @@ class Teller:
 
     def complaint(self, complaint: ErrorMessage) -> None:
         """Something is wrong with what the client sends."""
-        log.warning("%s: %s", self._session, complaint.message)
+        log.warning("%s", complaint.message, extra={"session": self._session})
         self._room.send(complaint)
 
     def failed(self, error: BaseException) -> None:
@@ -61,6 +69,28 @@ class Teller:
 
     def ended(self, reason: str) -> None:
         self._room.send(EndedMessage(reason=reason))
+
+    def _warn(self, failed: StageFailed) -> None:
+        """Of a job that is tried again the first error, and the last with how often it came: those between say nothing new."""
+        key = (failed.job, failed.code)
+        times = self._retried.pop(key, 0) + 1
+        if failed.will_retry:
+            self._retried[key] = times
+            while len(self._retried) > _RETRIED:
+                del self._retried[next(iter(self._retried))]
+            if times > 1:
+                return
+        more = f" ×{times}" if times > 1 else ""
+        again = "; it is tried again" if failed.will_retry else ""
+        log.warning(
+            "turn %s: %s: %s%s%s",
+            failed.turn,
+            failed.stage,
+            failed.message,
+            more,
+            again,
+            extra={"session": self._session},
+        )
 
     def _send(self, messages: Iterable[ToClient]) -> None:
         for message in messages:

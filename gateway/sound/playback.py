@@ -137,6 +137,7 @@ class Playback:
         self._phrases: dict[str, Sound] = {}
         self._now: _Now | None = None
         self._hushed = False
+        self._given = 0
         self.tap: Tap | None = None
         """Of who listens in; None while nobody does."""
 
@@ -230,6 +231,11 @@ class Playback:
             sound.forget()
 
     @property
+    def given(self) -> float:
+        """Seconds of sound that the room was given and did not give back."""
+        return max(0, self._given) / self._room.rate
+
+    @property
     def hushed(self) -> bool:
         return self._hushed
 
@@ -254,6 +260,7 @@ class Playback:
                 if self.tap is not None:
                     self.tap.pushed(chunk, self._room.queued())
                 self._room.push(chunk)
+                self._given += len(chunk)
                 now.pushed += len(chunk)
                 wanted -= len(chunk)
             begin = end
@@ -275,7 +282,9 @@ class Playback:
     def _clear(self) -> float:
         if self.tap is not None:
             self.tap.cleared()
-        return self._room.clear()
+        taken_back = self._room.clear()
+        self._given -= round(taken_back * self._room.rate)
+        return taken_back
 
     def _heard(self, now: _Now) -> int:
         """Samples of the sentence that have sounded."""

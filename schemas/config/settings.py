@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     """WebSocket sessions at once."""
     gateway_opens_per_minute: int = Field(120, ge=1)
     """WebSocket sessions that one address, or one token, may begin within a minute, failed tries included."""
+    gateway_needs_workers: bool = False
+    """Whether new sessions are refused while a stage has no worker; else they wait."""
     agents: Path | None = None
     """A folder of agent files (<name>.toml) or one file; none serves the built-in default agent."""
     queue_limit: int = Field(1000, ge=1)

@@ -14,8 +14,9 @@ class Health:
     """`/healthz` answers as long as the event loop turns, whatever became of the log; `/readyz` 503 with the reasons; `/metrics`.
 
     `figures`: in Prometheus' exposition format; `obstacles`: what keeps the process from its work now, one phrase each; none
-    means ready. `starting`: whether that is no trouble yet, only models that load. On loopback they are told to nobody
-    who came by another name (see `schemas/process/hosts`).
+    means ready. `starting`: whether that is no trouble yet, only models that load. `missing`: what calls lack while the process
+    itself is ready: it stays so, for it is not the process that an orchestrator should take away. `refresh`: awaited before the
+    figures are told. On loopback they are told to nobody who came by another name (see `schemas/process/hosts`).
     """
 
     def __init__(
@@ -25,12 +26,17 @@ class Health:
         figures: Callable[[], bytes],
         obstacles: Callable[[], list[str]],
         starting: Callable[[], bool] = lambda: False,
+        *,
+        missing: Callable[[], list[str]] = list,
+        refresh: Callable[[], Awaitable[None]] | None = None,
     ):
         self.host = host
         self.port = port
         self._figures = figures
         self._obstacles = obstacles
         self._starting = starting
+        self._missing = missing
+        self._refresh = refresh
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -71,7 +77,11 @@ class Health:
         told: dict[str, object] = {"ready": not obstacles, "because": obstacles}
         if obstacles and self._starting():
             told["starting"] = True
+        if not obstacles and (missing := self._missing()):
+            told["missing"] = missing
         return web.json_response(told, status=503 if obstacles else 200)
 
     async def _metrics(self, _: web.Request) -> web.Response:
+        if self._refresh is not None:
+            await self._refresh()
         return web.Response(body=self._figures(), headers={"Content-Type": CONTENT_TYPE_LATEST})

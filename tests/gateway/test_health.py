@@ -10,6 +10,7 @@ from gateway.main import run_gateway, start_gateway
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port
 from schemas.config.settings import Settings
+from schemas.events import STAGES
 from schemas.log import MemoryBus
 
 
@@ -33,6 +34,29 @@ async def test_health_has_a_port_of_its_own() -> None:
         gateway.reception.draining = True
         assert await page(health, "/readyz") == (503, '{"ready": false, "because": ["shutting down"]}')
         assert (await page(health, "/healthz"))[0] == 200
+    await gateway.aclose()
+
+
+async def test_a_gateway_without_workers_stays_ready_and_says_what_is_missing() -> None:
+    """An orchestrator that took it away would hang up the calls it has, and help nobody."""
+    bus = MemoryBus()
+    gateway = await start_gateway(Settings(gateway_port=0, _env_file=None), bus)  # type: ignore[call-arg]
+    await gateway.reception.pools.look()
+    async with aiohttp.ClientSession() as http:
+
+        async def ready() -> tuple[int, dict[str, Any]]:
+            async with http.get(f"http://127.0.0.1:{gateway.health.port}/readyz") as answer:
+                return answer.status, await answer.json()
+
+        status, told = await ready()
+        assert (status, told["ready"], told["because"]) == (200, True, [])
+        assert [missing.partition(" for ")[0] for missing in told["missing"]] == [
+            "no stt worker", "no llm worker", "no tts worker",
+        ]  # fmt: skip
+        for stage in STAGES:
+            await bus.take(stage, 0, f"{stage}-1", 1)
+        await gateway.reception.pools.look()
+        assert await ready() == (200, {"ready": True, "because": []})
     await gateway.aclose()
 
 

@@ -22,10 +22,14 @@ from typer.testing import CliRunner
 from ops import cli, commands, console
 from ops.commands.doctor.log import examine as examine_log
 from ops.commands.doctor.machine import access
+from ops.commands.doctor.stages import examine as examine_stages
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port
 from schemas.access.tokens import Grant, verify
+from schemas.config.agent import AgentSpec
 from schemas.config.settings import Settings, load
+from schemas.jobs import TtsJob
+from schemas.log import connected
 
 ROWS = (
     cli.COMMANDS
@@ -278,6 +282,30 @@ async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: 
     }  # fmt: skip
     assert "noeviction" in findings["memory"].advice
     await raw.aclose()
+
+
+async def test_doctor_says_which_stage_has_no_worker(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
+    """In a deployment that runs that is bad, and what waits stands beside it; in a log where nothing runs, or that is none of
+    ours, there is nothing to say, and nothing is left behind."""
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+
+    async def told() -> dict[str, tuple[str, str]]:
+        return {finding.check: (finding.result, finding.found) async for finding in examine_stages(load(), None)}
+
+    raw = redis.asyncio.Redis.from_url(valkey.url)
+    assert await told() == {}
+    assert await raw.keys() == []
+    async with connected(load()) as log:
+        assert [result for result, _ in (await told()).values()] == ["ok"]
+        await log.take("stt", 0, "stt-1", 1)
+        await log.open("s1", "g", "r", [], [TtsJob.fixed(AgentSpec(), "s1", "greeting", "Hello.")])
+        findings = await told()
+    await raw.aclose()
+    assert {check: result for check, (result, _) in findings.items()} == {
+        "stt workers": "ok", "llm workers": "bad", "tts workers": "bad",
+    }  # fmt: skip
+    assert findings["stt workers"][1] == "1 worker, 0 busy; nothing waits"
+    assert findings["tts workers"][1].startswith("no worker; 1 job waits")
 
 
 async def test_the_first_key_shuts_nobody_out_unsaid(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:

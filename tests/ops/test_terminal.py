@@ -113,7 +113,7 @@ def test_logs_hold_no_controls(form: str, capsys: pytest.CaptureFixture[str], mo
     assert said.count("owned") == 3
     if form == "text":
         head, *further = said.splitlines()
-        assert head[2] == ":"
+        assert head[4] == "-"  # the year
         assert all(line.startswith("    ") for line in further)
     else:
         assert json.loads(said)["who"] == EVIL

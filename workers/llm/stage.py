@@ -61,7 +61,8 @@ class LlmStage:
         self._folds = self._folds or Folds(work.bus)
         state = await self._folds.folded(job.session, job.answers, job.id)
         work.seen = Seen(state.seq, state.at)
-        provider = self._providers.named(state.agent.llm.provider)
+        work.provider = state.agent.llm.provider
+        provider = self._providers.named(work.provider)
         said = [sentence.text for sentence in chat.said(state, job.turn or 0, job.generation)]
         reply = ReplyUnderWay(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
         try:

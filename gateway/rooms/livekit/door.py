@@ -34,6 +34,7 @@ from schemas.config.agent import AgentSpec
 from schemas.drafts import is_draft
 from schemas.errors import AgentSpecError, AntiphonError, in_words
 from schemas.events import SessionStarted
+from schemas.process.logging import SESSION, of_session
 from schemas.process.tasks import Tasks
 from schemas.text.clean import identity as called
 
@@ -144,6 +145,9 @@ class Dispatch:
         if loads.full(readings):
             log.info("job %s is left to others: %s", job.id, readings)
             return pb.AvailabilityResponse(job_id=job.id, available=False)
+        if unmanned := self._reception.unmanned():
+            log.info("job %s is left to others: %s", job.id, ", ".join(unmanned))
+            return pb.AvailabilityResponse(job_id=job.id, available=False)
         try:
             agent, draft = self._agent_for(job.metadata)
         except AgentSpecError as error:
@@ -190,6 +194,7 @@ class Dispatch:
         self.worker.changed()
 
     async def _serve(self, seat: Seat, url: str, token: str, job: str) -> None:
+        SESSION.set(seat.session)  # of this task
         try:
             session = await self._begin(seat, url, token, job)
         except AntiphonError as error:
@@ -242,7 +247,7 @@ class Dispatch:
         except LiveKitError:
             session.hang_up("error")
             raise
-        log.info("%s: in room %s as %s", seat.session, seat.room, seat.identity)
+        log.info("in room %s as %s", seat.room, seat.identity)
         return session
 
     async def _report(self, job: str, status: "pb.JobStatus", error: str = "") -> None:
@@ -308,7 +313,8 @@ class Dispatch:
         if known is not None:
             name = f"{name}-{new_identity()[-6:]}"
         seat = Seat(room, found.sid, name, new_identity(), spec)
-        return (await self._begin(seat, self._access.url, self._renew(seat)())).name
+        with of_session(name):
+            return (await self._begin(seat, self._access.url, self._renew(seat)())).name
 
     async def _session_of(self, session: str) -> SessionInfo | None:
         return await self._reception.house.bus.info(session)
@@ -317,6 +323,7 @@ class Dispatch:
         """Join a room that has people and no agent, if there is a place here."""
         if (
             loads.full(self.readings())
+            or self._reception.unmanned()
             or lonely.session in self._entering
             or self._is_here(lonely.room, lonely.session)
         ):
@@ -355,7 +362,7 @@ class Dispatch:
             except LiveKitError as error:
                 if clock.now() - began >= beginning.agent.limits.client_gone:
                     raise
-                log.warning("%s: %s; trying again", session, error)
+                log.warning("%s; trying again", error)
             await asyncio.sleep(0.5)
 
     async def _is_anybody_there(self, room: str, people: Collection[str]) -> bool:

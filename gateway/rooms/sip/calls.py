@@ -192,8 +192,8 @@ class Calls:
         )  # fmt: skip
         call.session = await self._reception.open(new_session("sip"), call.room, agent)
         log.info(
-            "%s: %s call, %s → %s by %s", call.session.name, party.attributes["sip.direction"], shortened(party.number),
-            shortened(call.guest.called), trunk.name,
+            "%s call, %s → %s by %s", party.attributes["sip.direction"], shortened(party.number),
+            shortened(call.guest.called), trunk.name, extra={"session": call.session.name},
         )  # fmt: skip
 
     def _refuse(self, call: Call, incoming: IncomingCall, status: int, reason: str) -> None:
@@ -218,7 +218,8 @@ class Calls:
             try:
                 self.offered(call, sdp)
             except offers.NoDeal as error:
-                log.info("%s is hung up: %s", shortened(call.guest.party.number), one_line(str(error), 200))
+                who, of = shortened(call.guest.party.number), call.session.name if call.session else ""
+                log.info("%s is hung up: %s", who, one_line(str(error), 200), extra={"session": of})
                 call.room.leave("error")
                 return
         call.room.attach()

@@ -26,6 +26,7 @@ from schemas.config.agent import AgentSpec
 from schemas.drafts import is_draft
 from schemas.errors import AgentSpecError
 from schemas.events import SessionStarted
+from schemas.process.logging import of_session
 from schemas.process.tasks import Tasks
 from schemas.text.clean import identity
 
@@ -107,7 +108,8 @@ class WebSocketDoor:
         room = session.room
         assert isinstance(room, WebSocketRoom)
         try:
-            await self._converse(socket, connection, room)
+            with of_session(session.name):
+                await self._converse(socket, connection, room)
         finally:
             room.detach(connection)
         return socket
@@ -122,7 +124,7 @@ class WebSocketDoor:
             else:
                 session, resumed = await self._open_counted(start, grant, who), False
         except Refused as refusal:
-            later = refusal.code in ("draining", "log")
+            later = refusal.code in ("draining", "log", "workers")
             raise TurnedAway(
                 refusal.code, str(refusal), WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION
             ) from None
@@ -203,7 +205,7 @@ class WebSocketDoor:
             await tasks.aclose()
         failed = None if reading.cancelled() else reading.exception()
         if failed is not None and not isinstance(failed, ConnectionError):
-            log.error("%s: reading its client failed", room.name, exc_info=failed)
+            log.error("reading its client failed", exc_info=failed)
         code, reason = connection.ended or (WSCloseCode.OK, "")
         with contextlib.suppress(TimeoutError, ConnectionError, RuntimeError):
             async with asyncio.timeout(_GRACE):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from ops.commands.doctor import endpoints, languages, log, machine, phones
+from ops.commands.doctor import endpoints, languages, log, machine, phones, stages
 from ops.commands.doctor.findings import Finding
 from ops.stack.here import data_folder, running
 from schemas.config.settings import load
@@ -22,6 +22,8 @@ async def examine() -> AsyncIterator[Finding]:
         yield Finding("stack", "ok", f"antiphon up runs here (pid {stack['pid']})")
     yield await asyncio.to_thread(machine.disk, data_folder())
     async for finding in log.examine(settings, stack["redis_url"] if stack else None):
+        yield finding
+    async for finding in stages.examine(settings, stack["redis_url"] if stack else None):
         yield finding
     yield await endpoints.llm(settings, stack["llm_base_url"] if stack else None)
     for finding in await asyncio.to_thread(machine.models, settings):

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from gateway.inputs import HungUp, Typed
+from gateway.rooms.memory.room import MemoryRoom
 from gateway.sessions.engine import TICK
 from gateway.sessions.reception import Refused
+from gateway.sessions.telling import Teller
 from schemas.access.tickets import hash_of
 from schemas.bus import Claimed, Outcome, Receipt
 from schemas.client import EndedMessage, ErrorMessage, SentenceMessage
@@ -19,6 +21,7 @@ from schemas.events import (
     PlaybackStarted,
     SayRequested,
     SessionEnded,
+    StageFailed,
     TurnEnded,
     UtteranceCaptured,
 )
@@ -26,7 +29,7 @@ from schemas.log import MemoryBus
 from schemas.session.fold import FOLD_VERSION, fold_all, load
 from tests.gateway.pools import Pools
 from tests.gateway.rig import FRAME, Rig, rig, silence, speak
-from workers.testing import LoopClock, virtually
+from workers.testing import LoopClock, ManualClock, virtually
 
 
 def bus() -> MemoryBus:
@@ -330,7 +333,24 @@ async def test_a_stage_that_fails_is_told_in_plain_words(caplog: pytest.LogCaptu
     assert [(one.code, one.message, one.fatal) for one in told] == [
         ("llm_down", "The answer could not be found.", False)
     ]
-    assert f"{session.name}: turn 1: llm: llm is down" in caplog.text
+    [line] = [record for record in caplog.records if "llm is down" in record.getMessage()]
+    assert (line.getMessage(), vars(line)["session"]) == ("turn 1: llm: llm is down", session.name)
+
+
+async def test_an_error_that_comes_again_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """In the gateway's log as in the worker's; the caller is told each time."""
+    room = MemoryRoom(ManualClock())
+    teller = Teller("s1", room)
+    for job, times in (("llm/1.0", 7), ("llm/2.0", 1)):
+        for number in range(1, times + 1):
+            again = number < times
+            teller.event(StageFailed(stage="llm", code="busy", message="x: busy", will_retry=again, turn=1, job=job))
+    assert [record.getMessage() for record in caplog.records] == [
+        "turn 1: llm: x: busy; it is tried again",
+        "turn 1: llm: x: busy ×7",
+        "turn 1: llm: x: busy",
+    ]
+    assert len(room.told(ErrorMessage)) == 8
 
 
 @virtually

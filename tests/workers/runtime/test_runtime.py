@@ -1,6 +1,7 @@
 """What the stage runtime promises, in virtual time on the in-memory log."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import pytest
@@ -263,6 +264,32 @@ async def test_passing_error_is_retried() -> None:
             ("bad_status", True),
         ]
         assert len(await pool.events("a", "transcript.final")) == 1
+
+
+@virtually
+@pytest.mark.parametrize("patience", [3.0, 60.0])
+async def test_an_error_that_comes_again_is_said_once(patience: float, caplog: pytest.LogCaptureFixture) -> None:
+    """At its first time, and at the end with how often it came: whether the job failed or went through."""
+    caplog.set_level(logging.INFO, "antiphon.worker")
+    async with Pool() as pool:
+
+        async def seventh_time(works: Sequence[Work]) -> None:
+            if len(stage.runs) < 7:
+                raise Transient("LLM_BASE_URL=x: busy", "bad_status")
+            await works[0].finish([fact()])
+
+        stage = ScriptedStage(seventh_time)
+        pool.start(stage, patience=patience)
+        await pool.session("a", llm_job("a"))
+        await asyncio.sleep(15)
+        lines = [record for record in caplog.records if "busy" in record.getMessage() or "×" in record.getMessage()]
+        assert [vars(line)["session"] for line in lines] == ["a", "a"]
+        first, last = (line.getMessage() for line in lines)
+        assert first == "trying again: LLM_BASE_URL=x: busy"
+        if patience > 10:
+            assert last == "went through after ×6"
+        else:
+            assert last == f"job failed: LLM_BASE_URL=x: busy ×{len(stage.runs)}"
 
 
 @virtually

@@ -48,7 +48,7 @@ export interface components {
              * @enum {string}
              */
             type: "error";
-            code: ("start" | "token" | "origin" | "agent" | "ticket" | "over" | "draining" | "log" | "too_many" | "bad_message" | "odd_frame" | "bad_frame" | "sample_rate" | "internal") | string;
+            code: ("start" | "token" | "origin" | "agent" | "ticket" | "over" | "draining" | "log" | "workers" | "too_many" | "bad_message" | "odd_frame" | "bad_frame" | "sample_rate" | "internal") | string;
             message: string;
             fatal: boolean;
         };

@@ -1,0 +1,92 @@
+"""Whether each stage has workers: looked at while the gateway lives, told on its health page and in its log."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from gateway.metrics import GatewayMetrics
+from schemas.bus import Overseeing, StageSeen
+from schemas.clock import Clock
+from schemas.errors import BusError
+from schemas.events import STAGES, Stage
+
+log = logging.getLogger("antiphon.gateway.pools")
+
+EVERY = 2.0
+"""Seconds between two looks."""
+GRACE = 5.0
+"""Seconds without a worker that are no trouble: one is replaced by another. (One that was killed is told of for 10 s more.)"""
+_STARTING = 30.0
+"""Seconds that workers may take to load their models before the log says that there are none."""
+
+
+class Pools:
+    """The three pools of workers, seen from a gateway."""
+
+    def __init__(self, bus: Overseeing, clock: Clock, metrics: GatewayMetrics):
+        self._bus, self._clock, self._backlog = bus, clock, metrics.backlog
+        self._began = clock.now()
+        self._looked = False
+        self._manned: dict[Stage, float] = {}
+        """When a worker of each stage was seen last, by our clock."""
+        self._said: set[Stage] = set()
+
+    def missing(self) -> Mapping[Stage, float]:
+        """Stages without workers, in the order of a turn, and for how many seconds, as far as we saw. Nothing while the log has
+        not told."""
+        if not self._looked:
+            return {}
+        now = self._clock.now()
+        without = {stage: now - self._manned.get(stage, self._began) for stage in STAGES}
+        return {
+            stage: seconds
+            for stage, seconds in without.items()
+            if stage not in self._manned or seconds > GRACE + EVERY  # seen last up to a look ago
+        }
+
+    def told(self) -> list[str]:
+        """The same in words."""
+        return [f"no {stage} worker for {seconds:.0f} s" for stage, seconds in self.missing().items()]
+
+    async def run(self) -> None:
+        """Look, for ever."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Once. A log that is away is told of by whoever holds the leases."""
+        try:
+            stages = await self._bus.stages()
+        except BusError:
+            self._looked = False
+            self._backlog.unknown()
+            return
+        except Exception:
+            log.exception("the queues can't be looked at")
+            self._backlog.unknown()
+            return
+        now = self._clock.now()
+        if not self._looked:  # while nobody looked there may have been workers
+            self._manned = dict.fromkeys(self._manned, now)
+        self._looked = True
+        self._backlog.told((seen.stage, seen.queued, seen.running, seen.oldest, len(seen.workers)) for seen in stages)
+        self._manned |= {seen.stage: now for seen in stages if seen.workers}
+        for seen in stages:
+            self._say(seen, now)
+
+    def _say(self, seen: StageSeen, now: float) -> None:
+        """Once when they are gone, once when they are back."""
+        if seen.workers:
+            if seen.stage in self._said:
+                self._said.discard(seen.stage)
+                log.info("there are %s workers again", seen.stage, extra={"stage": seen.stage})
+            return
+        seconds = self.missing().get(seen.stage, 0.0)
+        if seen.stage in self._said or seconds < (GRACE if seen.stage in self._manned else _STARTING):
+            return
+        self._said.add(seen.stage)
+        log.warning(
+            "no %s worker for %.0f s: whatever callers say waits (%d jobs now); start one: antiphon worker %s",
+            seen.stage, seconds, seen.queued, seen.stage, extra={"stage": seen.stage},
+        )  # fmt: skip

@@ -1,0 +1,133 @@
+"""What one session adds to the figures, and the two lines that the process' log has of it: its beginning and its end."""
+
+import logging
+from collections.abc import Iterable
+
+from gateway.metrics import GatewayMetrics
+from gateway.room import Room
+from schemas.client import MetricsMessage, ToClient
+from schemas.clock import Micros, Now
+from schemas.drafts import is_draft
+from schemas.events import (
+    Event,
+    ParticipantJoined,
+    SessionStarted,
+    StageExpired,
+    StageFailed,
+    TurnEnded,
+    UtteranceCaptured,
+)
+from schemas.process.numbers import numbers_shortened, shortened
+
+log = logging.getLogger("antiphon.gateway")
+
+_PHONE = "sip.phoneNumber"
+_PARTS = ("end_of_turn", "stt", "llm", "tts", "first_sound")
+_LONGEST = 40
+"""Characters of a caller's name in a line of the log."""
+
+
+class Tally:
+    """`session`: its id; `agent`: its agent's name; `began`: when we have it since, in the session's own time;
+    `goes_on`: it began elsewhere."""
+
+    def __init__(self, metrics: GatewayMetrics, session: str, room: Room, agent: str, began: Now, *, goes_on: bool):
+        self._metrics, self._room, self._name, self._began = metrics, room, agent, began
+        self._session = session
+        self._said = goes_on
+        self._caller = ""
+        self._turns: set[int] = set()
+        self._started_at: Micros | None = None
+        self._before = 0.0
+        self._worst = 0.0
+        self._spoken = 0.0
+        self._agent = agent = metrics.agent("draft" if is_draft(agent) else agent or "default")
+        self._here = metrics.sessions.labels(agent, room.transport)
+        self._parts = {part: metrics.parts.labels(agent, part) for part in _PARTS}
+        self._voice_to_voice = metrics.voice_to_voice.labels(agent)
+        self._here.inc()
+
+    def event(self, event: Event) -> None:
+        """One of the log; the last ones may come again."""
+        match event:
+            case UtteranceCaptured():
+                self._metrics.captured.labels(self._agent).inc(max(0.0, event.duration))
+            case TurnEnded() if event.turn not in self._turns:
+                self._turns.add(event.turn)
+                self._metrics.turns.labels(self._agent, event.how, self._metrics.reason(event.reason)).inc()
+            case StageFailed():
+                recoverable = "yes" if event.will_retry else "no"
+                code = self._metrics.code(event.code)
+                self._metrics.stage_errors.labels(self._agent, event.stage, code, recoverable).inc()
+            case StageExpired():
+                self._metrics.stage_errors.labels(self._agent, event.stage, "expired", "no").inc()
+            case ParticipantJoined() if event.kind != "agent":
+                self._joined(event)
+            case _:
+                pass
+
+    def known(self, event: Event) -> None:
+        """One from before we had the session: it was counted where it happened."""
+        if isinstance(event, ParticipantJoined) and event.kind != "agent" and not self._caller:
+            self._caller = _short(event)
+        elif isinstance(event, TurnEnded):
+            self._turns.add(event.turn)
+        elif isinstance(event, SessionStarted):
+            self._started_at = event.at
+        if self._started_at is not None:
+            self._before = (event.at - self._started_at) / 1e6
+
+    def told(self, messages: Iterable[ToClient]) -> None:
+        """What the client is told: of an answered turn how long its parts took."""
+        for message in messages:
+            if isinstance(message, MetricsMessage):
+                for part, figure in self._parts.items():
+                    if (seconds := getattr(message, part)) is not None:
+                        figure.observe(seconds)
+                self._worst = max(self._worst, message.first_sound or 0.0)
+
+    def answered(self, seconds: float) -> None:
+        """The reply sounds, so long after the speech."""
+        self._voice_to_voice.observe(max(0.0, seconds))
+
+    def spoken(self, seconds: float) -> None:
+        """How much the agent has spoken here so far."""
+        if seconds > self._spoken:
+            self._metrics.spoken.labels(self._agent).inc(seconds - self._spoken)
+            self._spoken = seconds
+
+    def ended(self, reason: str, now: Now, *, lost: bool) -> None:
+        """It is over here; `lost`: another gateway may go on with it."""
+        length = self._before + max(0.0, now - self._began)
+        self._here.dec()
+        self._metrics.ended.labels(self._metrics.reason(reason)).inc()
+        if not lost:
+            self._metrics.duration.labels(self._agent).observe(length)
+        log.info(
+            "session let go" if lost else "session ended",
+            extra=self._who() | {
+                "reason": reason, "seconds": round(length, 1), "turns": len(self._turns), "worst_s": round(self._worst, 3)
+            },
+        )  # fmt: skip
+
+    def _joined(self, event: ParticipantJoined) -> None:
+        if self._caller:
+            return
+        self._caller = _short(event)
+        if not self._said:
+            self._said = True
+            log.info("session began", extra=self._who())
+
+    def _who(self) -> dict[str, object]:
+        return {
+            "session": self._session,
+            "agent": self._name or "default",
+            "caller": self._caller,
+            "transport": self._room.transport,
+        }
+
+
+def _short(event: ParticipantJoined) -> str:
+    """Enough to know a caller again: of a phone number its ends."""
+    named = event.attributes.get(_PHONE) or event.participant
+    return numbers_shortened(shortened(named), bare=True)[:_LONGEST]
