@@ -1,4 +1,4 @@
-"""docs/operating/*.md says to type what there is: each command and its options, each setting, each page it leads to."""
+"""docs/operating/*.md says to type what there is: each command and its options, each setting, each page and file it leads to."""
 
 import re
 import shlex
@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from gateway.http.connections import WEBSOCKET
+from gateway.http.listening_in import LISTEN
 from ops.cli import app
 from schemas.config.settings import Settings
 
@@ -79,6 +81,27 @@ def test_what_it_leads_to_is_there(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).is_file()] == []
     assert [path for path in paths if not (ROOT / path).exists()] == []
     assert [name for name in re.findall(r"`(Antiphon[A-Z]\w+)`", text) if f"alert: {name}\n" not in rules] == []
+
+
+@pytest.mark.parametrize("unit", sorted((ROOT / "ops/deploy/systemd").glob("*.service")), ids=lambda unit: unit.stem)
+def test_units_start_what_is_there(unit: Path) -> None:
+    """A unit runs a command of ours with arguments it takes, and leaves it the time to finish that DRAIN gives it."""
+    text = unit.read_text("utf-8")
+    [line] = re.findall(r"^ExecStart=\S+/antiphon (.+)$", text, re.MULTILINE)
+    command, words = command_of(line.replace("%j", "stt").split())
+    with command.make_context("antiphon", words):
+        pass
+    [seconds] = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
+    assert int(seconds) > Settings.model_fields["drain"].default
+
+
+@pytest.mark.parametrize("proxy", sorted((ROOT / "ops/deploy/proxy").iterdir()), ids=lambda proxy: proxy.name)
+def test_proxies_lead_where_we_listen(proxy: Path) -> None:
+    """Calls go to the gateway's port, all else to the API's."""
+    fields, text = Settings.model_fields, proxy.read_text("utf-8")
+    ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
+    assert ports == {fields["gateway_port"].default, fields["api_port"].default}
+    assert {WEBSOCKET, LISTEN} <= set(re.findall(r"/\w+", text))
 
 
 def test_readme_leads_to_all_of_them() -> None:

@@ -61,16 +61,26 @@ async def tracker() -> AsyncIterator[tuple[str, list[bytes]]]:
     await runner.cleanup()
 
 
-async def sent_by_a_process(dsn: str, bodies: list[bytes]) -> list[dict[str, Any]]:
-    """The events of `PROCESS`, once it has ended."""
+async def run(*arguments: str, **variables: str) -> tuple[int | None, bytes]:
+    """Python with these arguments, until it ends: its exit code, and what it said."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), "NO_PROXY": "127.0.0.1"}
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROCESS, env=environment | {"SENTRY_DSN": dsn}, stderr=asyncio.subprocess.PIPE
+        sys.executable, *arguments, env=environment | variables, stderr=asyncio.subprocess.PIPE
     )
     _, said = await child.communicate()
-    assert child.returncode == 1
-    assert b"my pin is 4711" in said  # its own log has it
+    return child.returncode, said
+
+
+def events_in(bodies: list[bytes]) -> list[dict[str, Any]]:
     return [json.loads(line) for body in bodies for line in body.splitlines() if b'"level"' in line]
+
+
+async def sent_by_a_process(dsn: str, bodies: list[bytes]) -> list[dict[str, Any]]:
+    """The events of `PROCESS`, once it has ended."""
+    code, said = await run("-c", PROCESS, SENTRY_DSN=dsn)
+    assert code == 1
+    assert b"my pin is 4711" in said  # its own log has it
+    return events_in(bodies)
 
 
 async def test_errors_are_told_and_nothing_that_was_said(tracker: tuple[str, list[bytes]]) -> None:
@@ -96,6 +106,17 @@ async def test_a_storm_is_bounded_and_an_end_is_told(tracker: tuple[str, list[by
     assert len(events) == 31
     assert "logentry" not in events[-1]
     assert events[-1]["exception"]["values"][0]["type"] == "ValueError"
+
+
+async def test_a_worker_tells_where_the_setting_says(tracker: tuple[str, list[bytes]]) -> None:
+    """What a process of ours can't go on with is told to SENTRY_DSN before it ends; the path in its sentence is not."""
+    dsn, bodies = tracker
+    code, said = await run("-m", "ops.cli", "worker", "stt", SENTRY_DSN=dsn, STT_MODEL="/nowhere/model")
+    assert (code, b"/nowhere/model" in said) == (2, True)
+    [event] = events_in(bodies)
+    assert event["logger"] == "antiphon.worker"
+    assert event["logentry"]["message"].startswith("%s (main.run_worker:")
+    assert not any(b"/nowhere/model" in body for body in bodies)
 
 
 def test_a_dsn_that_is_none_is_named() -> None:
