@@ -89,7 +89,7 @@ def server_of(house: House, app: FastAPI | None = None) -> uvicorn.Server:
 
 async def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    set_up_logging(settings.log_level, settings.log_format, "api")
+    set_up_logging(settings.log_level, settings.log_format, "api", sentry_dsn=settings.sentry_dsn.get_secret_value())
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -198,7 +198,12 @@ async def run_gateway(
 ) -> None:  # fmt: skip
     """Serve until SIGTERM or SIGINT (or `stop`), then drain. `bus`: instead of the settings', not yet started, closed at the end;
     `ready` is told the gateway once it serves."""
-    set_up_logging(settings.log_level, settings.log_format, settings.gateway_id or "gateway")
+    set_up_logging(
+        settings.log_level,
+        settings.log_format,
+        settings.gateway_id or "gateway",
+        sentry_dsn=settings.sentry_dsn.get_secret_value(),
+    )
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -10,7 +10,7 @@ TOPS = ("schemas", "gateway", "workers", "api", "ops", "tests")
 TEXT = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PATH = re.compile(r"`((?:schemas|gateway|workers|api|ops|web|tests|docs)/[\w/.-]+)`(?: \(`([\w.]+)`\))?")
 FILE = re.compile(r"`([\w/-]+\.py)`")
-DOCS = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
+DOCS = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
 TREE = re.compile(r"^ {4}(\w+)/ .*\n((?: {8,}.*\n)*)", re.MULTILINE)
 
 

@@ -40,8 +40,7 @@ class Said:
                 yield from (("look", warning, "yellow") for warning in message.warnings)
             case StateMessage(state=state):
                 self.state = state
-            case TranscriptMessage(utterance=utterance, text=text, final=final, replaces=replaces):
-                self._withdraw(replaces or "")
+            case TranscriptMessage(utterance=utterance, text=text, final=final):
                 self._users[utterance], self._final[utterance] = text, final
             case SentenceMessage(turn=turn, index=index, text=text, spoken=spoken):
                 yield from self._users_are_done()

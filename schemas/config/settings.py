@@ -172,6 +172,8 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+    sentry_dsn: SecretStr = SecretStr("")
+    """Where errors are told to, https://KEY@HOST/NUMBER; "" tells nobody (docs/operating/logs.md)."""
 
     @field_validator("llm_prefill", mode="before")
     @classmethod

@@ -83,12 +83,19 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
     return {name: numbers_shortened(value) if isinstance(value, str) else value for name, value in given.items()}
 
 
-def set_up_logging(level: str, form: Literal["text", "json"], process: str) -> None:
-    """Send this process's records to stderr. Libraries that print requests (and with them keys) stay at warnings."""
+def set_up_logging(level: str, form: Literal["text", "json"], process: str, *, sentry_dsn: str = "") -> None:
+    """Send this process's records to stderr. Libraries that print requests (and with them keys) stay at warnings.
+
+    `sentry_dsn`: the error tracker that is told of errors, too; SettingsError as of `tracking`.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(process) if form == "json" else _Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    if sentry_dsn:
+        from schemas.process.tracker import tracking
+
+        root.handlers.append(tracking(sentry_dsn, process, _session))
     root.setLevel(level.upper())
     logging.captureWarnings(True)  # else they are lines of another form
     for name in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "aiohttp.access", "faster_whisper", "asyncio"):
