@@ -47,7 +47,11 @@ def up(
     us = Up(json, ready)
     us.listen()
     us.say("Starting the log, the models, the gateway and the web app …")
+    from ops.stack.models import use_models_here
     from ops.stack.stack import Plan
+
+    for sentence in use_models_here():
+        us.say(sentence)
 
     plan = Plan(
         folder, gateways, stt, llm, tts, free_ports, livekit, api=True,

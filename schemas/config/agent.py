@@ -139,8 +139,8 @@ class AgentSpec(_Section):
 
     name: str = "default"
     """Of an agent from a file that gives none: the file's, without `.toml`."""
-    default: bool = False
-    """Whoever names no agent gets this one: one file of a folder may say so."""
+    default: bool = Field(False, exclude=True)
+    """Whoever names no agent gets this one: one file of a folder may say so. Of the file, not of the agent: no log holds it."""
     instructions: str = (
         "You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. "
         "No lists, no markdown, no emoji."

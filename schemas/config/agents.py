@@ -86,7 +86,7 @@ class Agents:
                 f"no agent {name[:80]!r} here; there is {', '.join(self.names)} (setting: AGENTS)",
                 told="there is no such agent here",
             )
-        return self._load(files[name])
+        return self._load(files[name]).model_copy(update={"default": False})
 
     def _usual(self, files: dict[str, Path]) -> str:
         """The name of the file that those get who ask for none; "": the built-in agent."""

@@ -85,8 +85,8 @@ def told(said: Said, *messages: ToClient) -> list[tuple[str, str]]:
     return [(who, text) for message in messages for who, text, _ in said.message(message)]
 
 
-def heard(utterance: str, text: str, *, final: bool, replaces: str | None = None) -> TranscriptMessage:
-    return TranscriptMessage(participant="me", turn=1, utterance=utterance, text=text, final=final, replaces=replaces)
+def heard(utterance: str, text: str, *, final: bool) -> TranscriptMessage:
+    return TranscriptMessage(participant="me", turn=1, utterance=utterance, text=text, final=final)
 
 
 def test_words_stand_there_as_they_are_said() -> None:
@@ -95,7 +95,7 @@ def test_words_stand_there_as_they_are_said() -> None:
     told(said, ReadyMessage(session="ws-1", ticket="t", rate=1000, resumed=False))
     told(said, heard("u1", "What is", final=False), heard("u1", "What is the", final=False))
     assert said.now(0) == ("you", "What is the")
-    assert told(said, heard("u2", "What is the capital?", final=True, replaces="u1")) == []
+    assert told(said, heard("u1", "What is the capital?", final=True)) == []
     assert said.now(0) == ("you", "What is the capital?")
 
     sentence = SentenceMessage(turn=1, index=0, text="It is Paris.", spoken=True)
