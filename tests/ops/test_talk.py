@@ -20,6 +20,7 @@ from ops import console
 from ops.people.said import Said, meter
 from ops.people.sound_card import Buffer, NoSound, SoundCard, sound_card
 from ops.people.talk import Options, Speaker, talk, typed_lines
+from ops.stack.here import Told
 from schemas.client import (
     MetricsMessage,
     ReadyMessage,
@@ -165,9 +166,9 @@ async def test_without_sound_there_is_one_sentence_and_another_way(
     assert "sounddevice is not installed: pip install 'antiphon[talk]'; talk in a browser (antiphon up" in said
     assert "talk --text" in said
 
-    state = tmp_path / ".antiphon" / "up" / "stack.json"
-    state.parent.mkdir(parents=True)
-    state.write_text(f'{{"pid": {os.getpid()}, "started": 1, "api_url": "http://127.0.0.1:8000"}}')
+    folder = tmp_path / ".antiphon" / "up"
+    folder.mkdir(parents=True)
+    Told(folder).tell({"state": "running", "api_url": "http://127.0.0.1:8000"})
     with pytest.raises(typer.Exit):
         await talk(SPOKEN)
     assert "talk in a browser: http://127.0.0.1:8000, or type" in capsys.readouterr().err
