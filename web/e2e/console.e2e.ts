@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { latency } from "@/format";
 import { inBrowser } from "./browser";
-import { command, finishedCall } from "./call";
+import { command, commandLines, finishedCall } from "./call";
 
 const { open } = inBrowser();
 let session: string;
@@ -11,11 +11,12 @@ beforeAll(async () => {
 });
 
 interface Shown {
-  waterfalls: { turn: number; total: number; parts: Record<string, number> }[];
+  waterfall?: { turn: number; total: number; parts: Record<string, number> };
 }
 
 test("The console shows the waterfall that `antiphon show` prints.", async () => {
-  const { waterfalls } = await command<Shown>("show", session);
+  const events = await commandLines<Shown>("show", session);
+  const waterfalls = events.flatMap(({ waterfall }) => waterfall ?? []);
   expect(waterfalls.length).toBeGreaterThan(0);
   const page = await open(`/sessions/${encodeURIComponent(session)}`);
   for (const { turn, total, parts } of waterfalls) {
