@@ -5,7 +5,7 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -57,9 +57,13 @@ out = terminal()
 err = terminal(stderr=True)
 
 
-def emit(value: Any) -> None:
-    """One JSON object on one line: the last line of a command's `--json` output."""
-    sys.stdout.write(json_line(value) + "\n")
+VERSION = 1
+"""Of the shape of what `--json` prints. Raised when a field goes or means something else; a new one raises nothing."""
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """One JSON object on one line, with the version of its shape: the last line of a command's `--json` output."""
+    sys.stdout.write(json_line({"version": VERSION, **value}) + "\n")
     sys.stdout.flush()
 
 

@@ -33,7 +33,7 @@ def bench(
     """
     if name == "list":
         if json:
-            console.emit({known: what for known, (_, what) in BENCHES.items()})
+            console.emit({"benchmarks": {known: what for known, (_, what) in BENCHES.items()}})
             return
         for known, (_, what) in BENCHES.items():
             console.hang(f"{known:<11}", what)

@@ -31,11 +31,11 @@ from schemas.config.settings import Settings, load
 from schemas.jobs import TtsJob
 from schemas.log import connected
 
-ROWS = (
-    cli.COMMANDS
-    | {f"sip {name}": row for name, row in cli.SIP.items()}
-    | {f"key {name}": row for name, row in cli.KEY.items()}
-)
+NAMED = {name: row for names in cli.GROUPS.values() for name, row in names.items()}
+FAMILIES = {name: row for name, row in NAMED.items() if isinstance(row, cli.Family)}
+ROWS = {name: row for name, row in NAMED.items() if not isinstance(row, cli.Family)} | {
+    f"{family} {name}": row for family, found in FAMILIES.items() for name, row in found.rows.items()
+}
 _APP: Any = typer.main.get_command(cli.app)
 GROUPS = {name: command.commands for name, command in _APP.commands.items() if hasattr(command, "commands")}
 COMMANDS = sorted(_APP.commands)
@@ -67,10 +67,10 @@ def invoke(*arguments: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("command", DOING)
 def test_every_command_has_an_example_and_json(command: str) -> None:
-    """`--help` ends in an example that is this command, and says what `--json` gives."""
+    """`--help` has an example that is this command, and says what `--json` gives."""
     code, text, _ = invoke(*command.split(), "--help")
     assert code == console.DONE
-    assert re.search(rf"Example: (\w+=\S+ )*antiphon {command}\b", text)
+    assert re.search(rf"Examples?:\s+(\w+=\S+ )*antiphon {command}\b", text)
     assert "--json" in text
 
 
@@ -135,7 +135,10 @@ def test_help_loads_nothing_of_the_work() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "No such command"),
+        (["frobnicate"], "antiphon: no such command 'frobnicate'"),
+        (["sesions"], "Did you mean 'sessions'? ("),
+        (["show"], "antiphon: missing argument 'SESSION' ("),
+        (["sip", "frobnicate"], "antiphon: no such command"),
         (["worker", "ears"], "'stt', 'llm', 'tts'"),
         (["worker", "stt", "--device", "tpu"], "'auto', 'cpu', 'cuda'"),
         (["call", "nowhere.wav"], "does not exist"),
@@ -153,10 +156,17 @@ def test_wrong_usage_is_exit_code_2_and_says_what_is_right(arguments: list[str],
     assert code == console.USAGE
     assert says in " ".join(error.split())
     assert "Traceback" not in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "arguments", [["call", "question.wav"], ["join", "lobby"], ["dial", "sip:a@127.0.0.1"], ["hangup", "x"]]
+    "arguments",
+    [
+        ["call", "question.wav"],
+        ["room", "join", "lobby"],
+        ["phone", "dial", "sip:a@127.0.0.1"],
+        ["phone", "hangup", "x"],
+    ],
 )
 def test_no_gateway_is_exit_code_3(arguments: list[str], recording: Path) -> None:
     """Whatever asks a gateway that isn't there ends with 3, and says in a few words what it found."""
@@ -201,7 +211,7 @@ def test_the_benchmarks_are_listed() -> None:
     """`bench list` names each, with --json as one object."""
     code, out, _ = invoke("bench", "list", "--json")
     assert code == console.DONE
-    assert set(json.loads(out)) == {
+    assert set(json.loads(out)["benchmarks"]) == {
         "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
         "scale-stt", "reading",
     }  # fmt: skip
