@@ -12,7 +12,10 @@ from typer.core import TyperCommand, TyperGroup
 from ops.cli._commands import Family, Row
 
 _PLAIN: dict[str, Any] = {"pretty_exceptions_enable": False, "rich_markup_mode": None}
-_SETTINGS = {"help_option_names": ["-h", "--help"], "default_map": {"help": False}}
+_SETTINGS = {
+    "help_option_names": ["-h", "--help"],
+    "default_map": dict.fromkeys(("help", "version", "install_completion", "show_completion"), False),
+}
 """Without the second Typer loads pydantic for each mistyped command, to learn that None is no `--help`."""
 
 

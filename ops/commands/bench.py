@@ -29,7 +29,11 @@ def bench(
 ) -> None:
     """Run one benchmark.
 
-    Example: antiphon bench log --sessions 50 --json
+    \b
+    Examples:
+      antiphon bench list
+      antiphon bench log --sessions 50 --json
+      antiphon bench latency --wav my-recordings --turns 20
     """
     if name == "list":
         if json:

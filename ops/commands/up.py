@@ -37,7 +37,11 @@ def up(
     --detach it goes on until `antiphon down`; `antiphon status` and `antiphon logs` tell of it. Ends with 0 when it was stopped,
     with 130 when a second Ctrl-C killed it.
 
-    Example: antiphon up --stt 2
+    \b
+    Examples:
+      antiphon up
+      antiphon up --stt 2 --detach
+      AGENTS=my-agents antiphon up --livekit
     """
     from ops.stack.background import in_background
     from ops.stack.here import data_folder
