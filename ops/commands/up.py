@@ -102,10 +102,12 @@ class Up:
                     "everything runs: %s",
                     ", ".join(f"{row['name']} ({row['pid']})" for row in stack.supervisor.table()),
                 )
+                unmanned = await _up_page.unmanned_by(stack)
                 if self._json:
-                    console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
+                    stages = [seen.stage for seen in unmanned]
+                    console.emit(stack.endpoints() | {"processes": stack.supervisor.table(), "unmanned": stages})
                 else:
-                    _up_page.show(stack, detached=self._ready is not None)
+                    _up_page.show(stack, unmanned, detached=self._ready is not None)
                 if self._ready is not None:
                     self._nobody_reads = True
                     self._ready()
