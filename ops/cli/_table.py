@@ -68,6 +68,15 @@ class Table(TyperGroup):
             sys.exit(130)
 
 
+class Command(TyperCommand):
+    """One whose options are completed without being understood: pydantic, which does that, would take longer than all else."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for parameter in self.get_params(ctx) if ctx.resilient_parsing else ():
+            parameter.process_value = lambda ctx, value: value  # type: ignore[method-assign]
+        return super().parse_args(ctx, args)
+
+
 def tell_moved(old: str, now: str) -> None:
     """A line on stderr; the command itself does what it did."""
     typer.secho(f"antiphon: `{old}` is now `{now}`", fg="yellow", err=True)
@@ -110,7 +119,7 @@ def _loader(name: str, place: str) -> Callable[[], Any]:
         """The command itself, with its options and its whole help."""
         module, _, function = place.partition(":")
         alone = typer.Typer(add_completion=False, **_PLAIN)
-        alone.command(name)(getattr(importlib.import_module(module), function))
+        alone.command(name, cls=Command)(getattr(importlib.import_module(module), function))
         return typer.main.get_command(alone)
 
     return load

@@ -91,8 +91,8 @@ def _show(told: dict[str, Any], rows: list[dict[str, Any]], unmanned: "list[Stag
         )  # fmt: skip
     console.out.print()
     console.out.print(table, soft_wrap=True)
-    for seen in unmanned:
-        console.hang("\n", Text(unmanned_line(seen), style="red"))
+    for number, seen in enumerate(unmanned):
+        console.hang("" if number else "\n", Text(unmanned_line(seen), style="red"))
     for row in rows:
         if row["because"]:
             console.hang(f"\n{row['name']}: ", row["because"])

@@ -70,9 +70,14 @@ async def test_a_stack_in_the_background(tmp_path: Path) -> None:
     assert any(line.startswith("  Open  http://") for line in lines)
     assert "who names no agent gets the built-in one: AGENTS is not set" in out
 
+    lacking = [f"no {stage} worker (nothing waits): start one: " for stage in ("stt", "llm", "tts")]
+    assert [line for line in lacking if line not in out] == []
+
     code, told = await status()
     rows = {row["name"]: row for row in told["processes"]}
-    assert code == console.DONE
+    assert (code, told["unmanned"]) == (console.FAILED, ["stt", "llm", "tts"])  # whatever callers say waits
+    seen = (await asyncio.to_thread(invoke, "status"))[1]
+    assert [line for line in lacking if line not in seen] == []
     assert {name: row["state"] for name, row in rows.items()} == {
         "valkey": "running",
         "api": "ready",
