@@ -5,7 +5,8 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -77,8 +78,15 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's coroutine; our own errors become their sentence and an exit code."""
     import uvloop
 
-    try:
+    with telling():
         return uvloop.run(main())
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Our own errors become their sentence and an exit code, Ctrl-C its own."""
+    try:
+        yield
     except KeyboardInterrupt:
         raise typer.Exit(STOPPED) from None
     except (SettingsError, AgentSpecError, PartitionMismatch, LeaseMismatch) as error:

@@ -30,7 +30,9 @@ def demo(
     from ops.demo.conversation import converse
     from ops.stack.models import use_models_here
 
-    for sentence in use_models_here():
+    with console.telling():
+        found = use_models_here()
+    for sentence in found:
         if not json:
             console.hang("", sentence)
     if not console.run(lambda: converse(wav, out, livekit, json)):

@@ -54,7 +54,9 @@ def up(
     from ops.stack.models import use_models_here
     from ops.stack.stack import Plan
 
-    for sentence in use_models_here():
+    with console.telling():
+        found = use_models_here()
+    for sentence in found:
         us.say(sentence)
 
     plan = Plan(
