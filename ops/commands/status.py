@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ops import console
+from ops.commands._looking import lightly
 from ops.commands._options import Json
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def status(json: Json = False) -> None:
 
     Example: antiphon status
     """
+    lightly()
     from ops.stack.here import data_folder, stack_in
 
     told = stack_in(data_folder())
@@ -65,9 +67,14 @@ def _unmanned(told: dict[str, Any]) -> "list[StageSeen]":
     from ops.stack.here import log_of
     from ops.stack.pools import unmanned
     from schemas.config.settings import load
+    from schemas.errors import SettingsError
 
     url = log_of(told) if told["state"] == "running" else None
-    return console.run(lambda: unmanned(load(), url)) if url else []
+    try:
+        settings = load()
+    except SettingsError:  # of what is to be started next; what runs has its own
+        return []
+    return console.run(lambda: unmanned(settings, url)) if url else []
 
 
 def _show(told: dict[str, Any], rows: list[dict[str, Any]], unmanned: "list[StageSeen]") -> None:
