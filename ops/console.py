@@ -5,7 +5,8 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -57,9 +58,13 @@ out = terminal()
 err = terminal(stderr=True)
 
 
-def emit(value: Any) -> None:
-    """One JSON object on one line: the last line of a command's `--json` output."""
-    sys.stdout.write(json_line(value) + "\n")
+VERSION = 1
+"""Of the shape of what `--json` prints. Raised when a field goes or means something else; a new one raises nothing."""
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """One JSON object on one line, with the version of its shape: the last line of a command's `--json` output."""
+    sys.stdout.write(json_line({"version": VERSION, **value}) + "\n")
     sys.stdout.flush()
 
 
@@ -73,8 +78,15 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's coroutine; our own errors become their sentence and an exit code."""
     import uvloop
 
-    try:
+    with telling():
         return uvloop.run(main())
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Our own errors become their sentence and an exit code, Ctrl-C its own."""
+    try:
+        yield
     except KeyboardInterrupt:
         raise typer.Exit(STOPPED) from None
     except (SettingsError, AgentSpecError, PartitionMismatch, LeaseMismatch) as error:

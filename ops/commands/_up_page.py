@@ -8,15 +8,25 @@ from rich.text import Text
 from api.built import HOW, built_app
 from ops import console
 from ops.commands.doctor import languages, phones
+from ops.stack.pools import unmanned, unmanned_line
 from schemas.config.agents import Agents
 from schemas.config.settings import load
 
 if TYPE_CHECKING:
     from ops.stack.stack import Stack
+    from schemas.bus import StageSeen
     from schemas.config.settings import Settings
 
 
-def show(stack: "Stack", detached: bool) -> None:
+async def unmanned_by(stack: "Stack") -> "list[StageSeen]":
+    """Stages for which no worker was to be started, and that have none from elsewhere."""
+    mine = {"stt": stack.plan.stt, "llm": stack.plan.llm, "tts": stack.plan.tts}
+    return (
+        [seen for seen in await unmanned(load(), stack.redis_url) if not mine[seen.stage]] if 0 in mine.values() else []
+    )
+
+
+def show(stack: "Stack", lacking: "list[StageSeen]", detached: bool) -> None:
     assert stack.api is not None
     settings = load()
     console.out.print(f"\n  Open  {stack.api.url}\n", style="bold", soft_wrap=True)
@@ -29,6 +39,8 @@ def show(stack: "Stack", detached: bool) -> None:
         )
     for sentence in languages.unspoken_here(settings):
         console.hang("", Text(sentence, style="yellow"))
+    for seen in lacking:
+        console.hang("", Text(unmanned_line(seen), style="red"))
     _show_parts(stack, settings)
     more = [f"{me} call FILE.wav", f"{me} sessions", f"{me} status", f"{me} logs -f"]
     lead = "or here  " if detached else "or, in another terminal  "

@@ -29,11 +29,15 @@ def bench(
 ) -> None:
     """Run one benchmark.
 
-    Example: antiphon bench log --sessions 50 --json
+    \b
+    Examples:
+      antiphon bench list
+      antiphon bench log --sessions 50 --json
+      antiphon bench latency --wav my-recordings --turns 20
     """
     if name == "list":
         if json:
-            console.emit({known: what for known, (_, what) in BENCHES.items()})
+            console.emit({"benchmarks": {known: what for known, (_, what) in BENCHES.items()}})
             return
         for known, (_, what) in BENCHES.items():
             console.hang(f"{known:<11}", what)

@@ -16,7 +16,9 @@ Sound = Annotated[
 def call(
     wav: Sound,
     url: GatewayUrl = None,
-    out: Annotated[Path | None, typer.Option(help="Write a stereo WAV: caller left, agent right.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write a stereo WAV: caller left, agent right.")
+    ] = None,
     agent: Annotated[str, typer.Option(help="Agent to speak with.")] = "",
     token: Annotated[
         str, typer.Option(envvar="ANTIPHON_TOKEN", help="Client token, where the gateway asks for one.")
@@ -31,7 +33,11 @@ def call(
     The greeting is heard out first. A line that is lost is picked up again; Ctrl-C hangs up. Exit code 1 when a session got no
     answer, 3 when no gateway is there.
 
-    Example: antiphon call question.wav --out conversation.wav
+    \b
+    Examples:
+      antiphon call question.wav -o conversation.wav
+      antiphon call question.wav --agent receptionist --url wss://voice.example.com/ws
+      antiphon call question.wav --sessions 8 --json
     """
     from ops.people.call import Options, hold
 

@@ -13,7 +13,7 @@ def demo(
     wav: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Converse with a recording of your own instead.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Where the stereo recording goes.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the stereo recording goes.")] = None,
     livekit: Annotated[bool, typer.Option("--livekit", help="Through a room of a real LiveKit server.")] = False,
     json: Json = False,
 ) -> None:
@@ -21,12 +21,18 @@ def demo(
 
     It goes through the whole stack in real time; afterwards it is shown how long every part of every turn took.
 
-    Example: antiphon demo --wav my-question.wav
+    \b
+    Examples:
+      antiphon demo
+      antiphon demo --wav my-question.wav -o conversation.wav
+      antiphon demo --livekit
     """
     from ops.demo.conversation import converse
     from ops.stack.models import use_models_here
 
-    for sentence in use_models_here():
+    with console.telling():
+        found = use_models_here()
+    for sentence in found:
         if not json:
             console.hang("", sentence)
     if not console.run(lambda: converse(wav, out, livekit, json)):

@@ -27,7 +27,11 @@ def logs(
     In order of time, as far as lines tell theirs; also when nothing runs any more. Of each process five files of 5 MB are kept,
     the older ones as NAME.log.1 and so on. With --json an object a line.
 
-    Example: antiphon logs -f gateway-1
+    \b
+    Examples:
+      antiphon logs -f
+      antiphon logs stt -n 200
+      antiphon logs gateway-1 -n all --json
     """
     from ops.stack.here import data_folder, told_in
     from ops.stack.log_lines import Followed, last_lines, names_in

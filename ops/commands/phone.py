@@ -1,4 +1,4 @@
-"""`antiphon dial | transfer | keys | hangup`: ask the running gateway that answers phones."""
+"""`antiphon phone dial | transfer | keys | hangup`: ask the running gateway that answers phones."""
 
 import os
 from typing import Annotated, Any
@@ -28,7 +28,11 @@ def dial(
 ) -> None:
     """Have a running gateway call somebody.
 
-    Example: antiphon dial sip:alice@192.0.2.10 --agent receptionist
+    \b
+    Examples:
+      antiphon phone dial sip:alice@192.0.2.10 --agent receptionist
+      antiphon phone dial +4940123456 --trunk provider
+      antiphon phone dial +4940123456 --digits w1 --wait 30
     """
     console.run(lambda: ring(to, agent, trunk, digits, wait, url, json))
 
@@ -41,7 +45,7 @@ def transfer(
 ) -> None:
     """Hand a caller on to somebody else.
 
-    Example: antiphon transfer SESSION sip:bob@192.0.2.10
+    Example: antiphon phone transfer SESSION sip:bob@192.0.2.10
     """
     console.run(lambda: hand_on(session, to, url, json))
 
@@ -54,7 +58,7 @@ def keys(
 ) -> None:
     """Press keys in a phone call, as the agent's phone.
 
-    Example: antiphon keys SESSION 1w42#
+    Example: antiphon phone keys SESSION 1w42#
     """
     console.run(lambda: press(session, digits, url, json))
 
@@ -66,7 +70,7 @@ def hangup(
 ) -> None:
     """Hang up a phone call.
 
-    Example: antiphon hangup SESSION
+    Example: antiphon phone hangup SESSION
     """
     console.run(lambda: hang_up(session, url, json))
 

@@ -28,7 +28,11 @@ def sessions(
     The open ones first, then those that ended, as long as their log is kept: who called whom, how long, how fast the agent
     answered (p50, and the worst), and how it ended.
 
-    Example: antiphon sessions --since 1h --slow 1s
+    \b
+    Examples:
+      antiphon sessions
+      antiphon sessions --since 1h --slow 1s
+      antiphon sessions --open --watch
     """
     lightly()
     from ops import reading
@@ -51,8 +55,11 @@ def show(
     In order of time. Under each answered turn stands why it took as long as it did: who waited for what, in parts that sum.
     With --json a line is an event, as the log has it.
 
-    Example: antiphon show last
-    Example: antiphon show SESSION -f -n 20
+    \b
+    Examples:
+      antiphon show last
+      antiphon show SESSION -f -n 20
+      antiphon show last --json | grep transcript.final
     """
     lightly()
     from ops import reading
@@ -83,7 +90,7 @@ def state(
 def export(
     session: Meant,
     file: Annotated[Path | None, typer.Argument(help="The zip to write; SESSION.zip here when not given.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The same.")] = None,
+    output: Annotated[Path | None, typer.Option("--out", "--output", "-o", help="The same.")] = None,
     json: Json = False,
 ) -> None:
     """Write a session into one file.

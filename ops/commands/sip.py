@@ -116,7 +116,7 @@ def rule(
 
 
 def list_all(json: Json = False) -> None:
-    """Trunks and rules.
+    """List trunks and rules.
 
     Example: antiphon sip list
     """
@@ -124,7 +124,7 @@ def list_all(json: Json = False) -> None:
 
 
 def remove(identifier: Annotated[str, typer.Argument(help="ST_… or SDR_…")], json: Json = False) -> None:
-    """Delete a trunk or a rule.
+    """Remove a trunk or a rule.
 
     Example: antiphon sip remove ST_abc
     """
@@ -132,7 +132,7 @@ def remove(identifier: Annotated[str, typer.Argument(help="ST_… or SDR_…")],
     _done(json)
 
 
-def call(
+def dial(
     trunk: Annotated[str, typer.Argument(help="An outbound trunk's id.")],
     number: Annotated[str, typer.Argument(help="Whom to call.")],
     room: Annotated[str, typer.Option(help="The room to bring them into; a new one when empty.")] = "",
@@ -143,7 +143,7 @@ def call(
 ) -> None:
     """Call somebody into a room where the agent is.
 
-    Example: antiphon sip call ST_abc +15105550123
+    Example: antiphon sip dial ST_abc +15105550123
     """
     import secrets
 
@@ -156,17 +156,17 @@ def call(
 
 
 def calls(json: Json = False) -> None:
-    """The phones that are in rooms now.
+    """List the phones that are in rooms now.
 
     Example: antiphon sip calls --json
     """
     _table(_ask(lambda phones: phones.calls()), json, "no phone is in any room")
 
 
-def hang_up(room: Room, identity: Identity, json: Json = False) -> None:
-    """End one call.
+def hangup(room: Room, identity: Identity, json: Json = False) -> None:
+    """Hang up one phone.
 
-    Example: antiphon sip hang-up call-1f2e phone-15105550123
+    Example: antiphon sip hangup call-1f2e phone-15105550123
     """
     _ask(lambda phones: phones.hang_up(room, identity))
     _done(json)
@@ -178,7 +178,7 @@ def transfer(
     to: Annotated[str, typer.Argument(help="+1…, tel:+1… or sip:…")],
     json: Json = False,
 ) -> None:
-    """Hand a call to another number.
+    """Hand a caller on to another number.
 
     Example: antiphon sip transfer call-1f2e phone-15105550123 +15105550199
     """

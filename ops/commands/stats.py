@@ -21,7 +21,11 @@ def stats(
     p50 and p95 of every part of the way from the caller's last word to the agent's first sound, and how many turns were
     interrupted, failed or were cut off. Of the latest 1,000 open and 1,000 ended calls.
 
-    Example: antiphon stats --since 1h --by agent
+    \b
+    Examples:
+      antiphon stats
+      antiphon stats --since 1h --by agent
+      antiphon stats --agent receptionist --json
     """
     lightly()
     from ops import reading

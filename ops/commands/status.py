@@ -2,12 +2,16 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ops import console
+from ops.commands._looking import lightly
 from ops.commands._options import Json
+
+if TYPE_CHECKING:
+    from schemas.bus import StageSeen
 
 _STARTS = 60.0
 """Seconds within which a process that doesn't answer is taken for one that is being loaded, as after its restart."""
@@ -16,11 +20,12 @@ _STARTS = 60.0
 def status(json: Json = False) -> None:
     """Show what runs on this machine, process by process.
 
-    Each is asked whether it can work; where its figures are stands beside it. Ends with 0 when all can work, 1 when one can't
-    (yet), 3 when nothing runs.
+    Each is asked whether it can work; where its figures are stands beside it. A stage that has no worker, here or on another
+    machine, is told in red. Ends with 0 when all can work, 1 when something can't (yet), 3 when nothing runs.
 
     Example: antiphon status
     """
+    lightly()
     from ops.stack.here import data_folder, stack_in
 
     told = stack_in(data_folder())
@@ -32,11 +37,13 @@ def status(json: Json = False) -> None:
         raise typer.Exit(console.UNREACHABLE)
     with ThreadPoolExecutor(16) as asking:
         rows = list(asking.map(_looked_at, told["processes"]))
+    unmanned = _unmanned(told)
     if json:
-        console.emit(told | {"uptime": time.time() - told["started"], "processes": rows})
+        stages = [seen.stage for seen in unmanned]
+        console.emit(told | {"uptime": time.time() - told["started"], "processes": rows, "unmanned": stages})
     else:
-        _show(told, rows)
-    if told["state"] != "running" or any(row["state"] not in ("ready", "running") for row in rows):
+        _show(told, rows, unmanned)
+    if told["state"] != "running" or unmanned or any(row["state"] not in ("ready", "running") for row in rows):
         raise typer.Exit(console.FAILED)
 
 
@@ -55,8 +62,26 @@ def _looked_at(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"state": state, "because": because, "uptime": uptime}
 
 
-def _show(told: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+def _unmanned(told: dict[str, Any]) -> "list[StageSeen]":
+    """Stages without workers; nothing while the stack starts or stops."""
+    from ops.stack.here import log_of
+    from ops.stack.pools import unmanned
+    from schemas.config.settings import load
+    from schemas.errors import SettingsError
+
+    url = log_of(told) if told["state"] == "running" else None
+    try:
+        settings = load()
+    except SettingsError:  # of what is to be started next; what runs has its own
+        return []
+    return console.run(lambda: unmanned(settings, url)) if url else []
+
+
+def _show(told: dict[str, Any], rows: list[dict[str, Any]], unmanned: "list[StageSeen]") -> None:
     from rich.table import Table
+    from rich.text import Text
+
+    from ops.stack.pools import unmanned_line
 
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(told["started"]))
     console.out.print(f"{told['state']} since {since}, pid {told['pid']}, in {told['folder']}", soft_wrap=True)
@@ -73,6 +98,8 @@ def _show(told: dict[str, Any], rows: list[dict[str, Any]]) -> None:
         )  # fmt: skip
     console.out.print()
     console.out.print(table, soft_wrap=True)
+    for number, seen in enumerate(unmanned):
+        console.hang("" if number else "\n", Text(unmanned_line(seen), style="red"))
     for row in rows:
         if row["because"]:
             console.hang(f"\n{row['name']}: ", row["because"])

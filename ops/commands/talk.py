@@ -15,7 +15,9 @@ def talk(
     token: Annotated[
         str, typer.Option(envvar="ANTIPHON_TOKEN", help="Client token, where the gateway asks for one.")
     ] = "",
-    out: Annotated[Path | None, typer.Option(help="Write a stereo WAV: you left, the agent right.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write a stereo WAV: you left, the agent right.")
+    ] = None,
     text: Annotated[bool, typer.Option("--text", help="Type; nothing is heard, no sound device is needed.")] = False,
     half_duplex: Annotated[
         bool, typer.Option("--half-duplex", help="Close the microphone while the agent speaks: for loudspeakers.")
@@ -27,7 +29,11 @@ def talk(
     Words stand there as they are said, and under each answer how long it took. Ctrl-C hangs up. Lines from a pipe are said one
     after another. Exit code 3 when there is no microphone or loudspeaker, or no gateway.
 
-    Example: antiphon talk --agent receptionist
+    \b
+    Examples:
+      antiphon talk
+      antiphon talk --agent receptionist --half-duplex
+      antiphon talk --text
     """
     from ops.people.talk import Options, talk
 

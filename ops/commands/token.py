@@ -1,13 +1,11 @@
-"""`antiphon token`: what lets a client into a gateway that can be reached from outside, or a person into a LiveKit room."""
+"""`antiphon token`: what lets a client into a gateway that can be reached from outside."""
 
-import secrets
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from ops import console
-from ops.commands._options import Json
+from ops.commands._options import Hours, Json
 from schemas.errors import SettingsError
 
 
@@ -15,20 +13,25 @@ def token(
     agent: Annotated[str, typer.Option(help="The only agent it is for; left to the client when not given.")] = "",
     room: Annotated[str, typer.Option(help="The only room it is for.")] = "",
     participant: Annotated[str, typer.Option(help="Who its bearer is.")] = "",
-    livekit: Annotated[
-        bool, typer.Option("--livekit", help="For a room of the LiveKit server; prints its address too.")
-    ] = False,
-    hours: Annotated[float, typer.Option(min=0.001, help="How long it is good for.")] = 1.0,
+    livekit: Annotated[bool, typer.Option("--livekit", hidden=True, help="Now `antiphon room token`.")] = False,
+    hours: Hours = 1.0,
     json: Json = False,
 ) -> None:
-    """Make a client's token, with --livekit for a LiveKit room.
+    """Make a client's token for the gateways.
 
-    The gateway's is signed with GATEWAY_TOKEN_SECRET, which must be its own; a gateway on loopback asks for none. A room's is
-    signed with LIVEKIT_API_SECRET, or the key of `antiphon up --livekit`; any LiveKit client takes it.
+    Whoever calls by WebSocket has it with them. It is signed with GATEWAY_TOKEN_SECRET, which must be the gateways' own; a
+    gateway on loopback asks for none. Persons who go into a LiveKit room need another: `antiphon room token`.
 
-    Example: antiphon token --livekit --room lobby --participant ann
+    Example: antiphon token --agent receptionist --participant ann
     """
-    (_room_token if livekit else _client_token)(agent, room, participant, hours, json)
+    if livekit:
+        from ops.cli import tell_moved
+        from ops.commands.room import room_token
+
+        tell_moved("antiphon token --livekit --room ROOM", "antiphon room token ROOM")
+        room_token(room, agent, participant, hours, json)
+    else:
+        _client_token(agent, room, participant, hours, json)
 
 
 def _client_token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
@@ -46,27 +49,3 @@ def _client_token(agent: str, room: str, participant: str, hours: float, json: b
         console.emit({"token": made, "seconds": hours * 3600})
     else:
         print(made)
-
-
-def _room_token(agent: str, room: str, participant: str, hours: float, json: bool) -> None:
-    """The address for browsers on one line, the token on the next. Where the room is made by coming in with it, `agent` (else
-    the gateways' LIVEKIT_AGENT_NAME, if they have one) comes along."""
-    from ops.stack.here import livekit_access
-    from schemas.access.livekit import dispatches
-    from schemas.config.settings import load
-
-    try:
-        if not room:
-            raise SettingsError("which room? give --room NAME; it is made when somebody comes in")
-        settings = load()
-        livekit = livekit_access(settings)
-    except SettingsError as error:
-        console.fail(str(error), console.USAGE)
-    identity = participant or f"guest-{secrets.token_hex(3)}"
-    agents = dispatches(settings.livekit_agent_name, agent)
-    made = livekit.person_token(room, identity, timedelta(hours=hours), agents)
-    url = settings.livekit_public_url or livekit.url
-    if json:
-        console.emit({"url": url, "token": made, "room": room, "participant": identity, "seconds": hours * 3600})
-    else:
-        print(url, made, sep="\n")

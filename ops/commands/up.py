@@ -37,7 +37,11 @@ def up(
     --detach it goes on until `antiphon down`; `antiphon status` and `antiphon logs` tell of it. Ends with 0 when it was stopped,
     with 130 when a second Ctrl-C killed it.
 
-    Example: antiphon up --stt 2
+    \b
+    Examples:
+      antiphon up
+      antiphon up --stt 2 --detach
+      AGENTS=my-agents antiphon up --livekit
     """
     from ops.stack.background import in_background
     from ops.stack.here import data_folder
@@ -97,10 +101,12 @@ class Up:
                     "everything runs: %s",
                     ", ".join(f"{row['name']} ({row['pid']})" for row in stack.supervisor.table()),
                 )
+                unmanned = await _up_page.unmanned_by(stack)
                 if self._json:
-                    console.emit(stack.endpoints() | {"processes": stack.supervisor.table()})
+                    stages = [seen.stage for seen in unmanned]
+                    console.emit(stack.endpoints() | {"processes": stack.supervisor.table(), "unmanned": stages})
                 else:
-                    _up_page.show(stack, detached=self._ready is not None)
+                    _up_page.show(stack, unmanned, detached=self._ready is not None)
                 if self._ready is not None:
                     self._nobody_reads = True
                     self._ready()

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from ops import console
-from ops.reading._json import emit
 from schemas.bus import Reading
 
 
@@ -20,7 +19,7 @@ async def export(log: Reading, session: str, file: Path, *, json: bool = False) 
 def _print(manifest: dict[str, Any], file: Path, *, json: bool) -> None:
     size = file.stat().st_size / 2**20
     if json:
-        emit(manifest | {"file": str(file), "mib": round(size, 2)})
+        console.emit(manifest | {"file": str(file), "mib": round(size, 2)})
         return
     gone = f"; {len(manifest['missing'])} sounds were gone already" if manifest["missing"] else ""
     said = f"{file}: {manifest['events']} events, {manifest['sounds']} sounds, {size:.1f} MiB{gone}"

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from ops import console
 from ops.reading import _table
-from ops.reading._json import emit
 from schemas.clock import Micros
 from schemas.session import words
 from schemas.session.listing import Kept, Row, Rows
@@ -44,7 +43,7 @@ async def sessions(
     while True:
         found, more = await rows.latest(count, wanted)
         if json:
-            emit({"sessions": [row.view() for row in found], "more": more, "unreadable": rows.unreadable})
+            console.emit({"sessions": [row.view() for row in found], "more": more, "unreadable": rows.unreadable})
         if not watch:
             break
         await asyncio.sleep(_EVERY)

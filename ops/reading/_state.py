@@ -7,7 +7,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import console
-from ops.reading._json import emit
 from schemas.bus import Reading
 from schemas.session import words
 from schemas.session.fold import SessionState
@@ -25,7 +24,7 @@ async def state(
     if at is not None and found.seq != at:
         console.fail(f"{session} has events 1 to {found.seq}; there is no event {at}", console.USAGE)
     if json:
-        emit(_whole(found))
+        console.emit(_whole(found))
         return
     _print(found, out)
 

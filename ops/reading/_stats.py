@@ -8,7 +8,6 @@ from rich.text import Text
 
 from ops import console
 from ops.reading import _table
-from ops.reading._json import emit
 from schemas.clock import iso
 from schemas.session.figures import Figures, figures, over_time
 from schemas.session.listing import LOOKED_AT, Kept, Row, Rows
@@ -32,7 +31,7 @@ async def stats(
         groups.setdefault(getattr(row.told, by) if by else "", []).append(row)
     if json:
         told = [{by: name} | figures(group).view() for name, group in sorted(groups.items())] if by else None
-        emit({"since": _since(found), "looked_at": LOOKED_AT, "all": figures(found).view(), "by": told})
+        console.emit({"since": _since(found), "looked_at": LOOKED_AT, "all": figures(found).view(), "by": told})
         return
     if not found:
         out.print("No calls in that time." if wanted is not None else f"No calls yet. Hold one: {console.me()} demo")

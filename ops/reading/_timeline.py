@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.text import Text
 
 from ops import console
-from ops.reading._json import emit
 from schemas.bus import Reading
 from schemas.codec import event_to_json
 from schemas.session.fold import SessionState
@@ -66,7 +65,7 @@ async def _show_json(log: Reading, session: str, *, follow: bool, last: int | No
     async for step in steps_of(log, session, follow=follow):
         line = event_to_json(step.event) | ({"waterfall": step.waterfall.view()} if step.waterfall else {})
         if held is None:
-            emit(line)
+            console.emit(line)
             continue
         held.append(line)
         if there is not None and step.event.seq >= there.seq:
@@ -77,7 +76,7 @@ async def _show_json(log: Reading, session: str, *, follow: bool, last: int | No
 
 def _emit_all(lines: Iterable[dict[str, Any]]) -> None:
     for line in lines:
-        emit(line)
+        console.emit(line)
 
 
 class _Told:

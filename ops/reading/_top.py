@@ -12,7 +12,6 @@ from rich.text import Text
 
 from ops import console
 from ops.reading import _table
-from ops.reading._json import emit
 from ops.reading._logs import Sessions
 from ops.reading._sessions import sessions_table
 from schemas.bus import GatewaySeen, StageSeen
@@ -38,7 +37,7 @@ async def top(
         while True:
             seen = await _look(log, rows, count)
             if json:
-                emit(seen.view())
+                console.emit(seen.view())
             else:
                 _table.show(seen.shown(_table.width(out)), out)
             if once:

@@ -70,6 +70,11 @@ def stack_in(data: Path) -> dict[str, Any] | None:
     return max(found, key=lambda told: (told["folder"].endswith("/up"), told["started"]), default=None)
 
 
+def log_of(told: dict[str, Any]) -> str | None:
+    """The URL of a stack's log, with its password: not to be shown. None: it has none (yet)."""
+    return (told | _secrets(Path(told["folder"]))).get("redis_url")
+
+
 def running(folder: Path | None = None) -> dict[str, Any] | None:
     """The endpoints of a stack that runs on this machine from our data folder, the latest started first; None if none. Its URLs
     with their passwords: not to be shown."""

@@ -70,9 +70,14 @@ async def test_a_stack_in_the_background(tmp_path: Path) -> None:
     assert any(line.startswith("  Open  http://") for line in lines)
     assert "who names no agent gets the built-in one: AGENTS is not set" in out
 
+    lacking = [f"no {stage} worker (nothing waits): start one: " for stage in ("stt", "llm", "tts")]
+    assert [line for line in lacking if line not in out] == []
+
     code, told = await status()
     rows = {row["name"]: row for row in told["processes"]}
-    assert code == console.DONE
+    assert (code, told["unmanned"]) == (console.FAILED, ["stt", "llm", "tts"])  # whatever callers say waits
+    seen = (await asyncio.to_thread(invoke, "status"))[1]
+    assert [line for line in lacking if line not in seen] == []
     assert {name: row["state"] for name, row in rows.items()} == {
         "valkey": "running",
         "api": "ready",
@@ -144,9 +149,9 @@ async def test_who_is_told_twice_kills(at_once: bool, tmp_path: Path, capsys: py
 def test_nothing_runs(tmp_path: Path) -> None:
     """Where nothing runs: `status` says so and ends with 3, `down` with 0, `logs` has none to show."""
     assert invoke("status")[0] == console.UNREACHABLE
-    assert json.loads(invoke("status", "--json")[1]) == {"state": "stopped", "processes": []}
+    assert json.loads(invoke("status", "--json")[1]) == {"version": 1, "state": "stopped", "processes": []}
     assert invoke("down")[:2] == (console.DONE, f"Nothing runs in {tmp_path / 'data' / 'up'}.\n")
-    assert json.loads(invoke("down", "--json")[1]) == {"stopped": False, "pid": None}
+    assert json.loads(invoke("down", "--json")[1]) == {"version": 1, "stopped": False, "pid": None}
     code, _, error = invoke("logs")
     assert (code, "no logs in" in error) == (console.FAILED, True)
 
@@ -162,7 +167,7 @@ def test_logs_are_asked_for_by_process(tmp_path: Path) -> None:
     assert invoke("logs", "stt-1", "-n", "1")[1] == "\\x1b[2Jtwo\n"
     assert [line.split(" | ")[1] for line in invoke("logs", "stt")[1].splitlines()] == ["one", "\\x1b[2Jtwo", "three"]
     assert [json.loads(line) for line in invoke("logs", "api", "--json")[1].splitlines()] == [
-        {"process": "api", "line": "four"}
+        {"version": 1, "process": "api", "line": "four"}
     ]
     for words, says in (
         (["llm"], "no process 'llm' here; there is api, stt-1, stt-2"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import importlib.metadata
 import inspect
 import json
 import os
@@ -31,11 +32,11 @@ from schemas.config.settings import Settings, load
 from schemas.jobs import TtsJob
 from schemas.log import connected
 
-ROWS = (
-    cli.COMMANDS
-    | {f"sip {name}": row for name, row in cli.SIP.items()}
-    | {f"key {name}": row for name, row in cli.KEY.items()}
-)
+NAMED = {name: row for names in cli.GROUPS.values() for name, row in names.items()}
+FAMILIES = {name: row for name, row in NAMED.items() if isinstance(row, cli.Family)}
+ROWS = {name: row for name, row in NAMED.items() if not isinstance(row, cli.Family)} | {
+    f"{family} {name}": row for family, found in FAMILIES.items() for name, row in found.rows.items()
+}
 _APP: Any = typer.main.get_command(cli.app)
 GROUPS = {name: command.commands for name, command in _APP.commands.items() if hasattr(command, "commands")}
 COMMANDS = sorted(_APP.commands)
@@ -67,10 +68,10 @@ def invoke(*arguments: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("command", DOING)
 def test_every_command_has_an_example_and_json(command: str) -> None:
-    """`--help` ends in an example that is this command, and says what `--json` gives."""
+    """`--help` has an example that is this command, and says what `--json` gives."""
     code, text, _ = invoke(*command.split(), "--help")
     assert code == console.DONE
-    assert re.search(rf"Example: (\w+=\S+ )*antiphon {command}\b", text)
+    assert re.search(rf"Examples?:\s+(\w+=\S+ )*antiphon {command}\b", text)
     assert "--json" in text
 
 
@@ -115,6 +116,79 @@ def test_an_overview_loads_no_command(arguments: list[str]) -> None:
     ]
 
 
+def test_the_overview_is_in_groups() -> None:
+    """Every command stands in one group of `antiphon --help`, and names that have moved in none."""
+    text = invoke("--help")[1]
+    assert re.findall(r"^(\w+):$", text, re.MULTILINE) == [
+        "Options",
+        "Try",
+        "Run",
+        "Look",
+        "Phones",
+        "Rooms",
+        "Measure",
+    ]
+    names = re.findall(r"^  ([a-z][\w-]*)  ", text, re.MULTILINE)
+    assert sorted(names) == COMMANDS
+    assert not {*names} & {*cli.MOVED}
+
+
+@pytest.mark.parametrize(
+    ("old", "now"),
+    [(old, now) for old, now in cli.MOVED.items()]
+    + [(f"{name} {old}", f"{name} {now}") for name, found in FAMILIES.items() for old, now in found.moved.items()],
+)
+def test_an_old_name_does_what_it_did_and_tells_the_new_one(old: str, now: str) -> None:
+    """Scripts go on working; whoever reads stderr learns the new name, and stdout is as it was."""
+    code, out, error = invoke(*old.split(), "--help")
+    _, expected, silence = invoke(*now.split(), "--help")
+    assert (code, out, silence) == (console.DONE, expected, "")
+    assert re.fullmatch(rf"antiphon: `\w+ {old}` is now `\w+ {now}`\n", error)
+
+
+def test_the_version_is_the_packages_and_the_protocols() -> None:
+    """`--version` is one line for a bug report."""
+    code, out, _ = invoke("--version")
+    version = importlib.metadata.version("antiphon")
+    assert (code, out) == (console.DONE, f"antiphon {version} (WebSocket protocol 1)\n")
+
+
+def completed(words: str) -> tuple[set[str], set[str]]:
+    """What bash is offered for the last of `words`, and the modules that were loaded for it."""
+    ask = "from ops import cli\ntry: cli.main()\nexcept SystemExit: print(*sys.modules, file=sys.stderr)"
+    environment = {
+        **os.environ,
+        "_ANTIPHON_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {ask}"], check=True, capture_output=True, text=True, env=environment
+    )
+    return {*done.stdout.split()}, {*done.stderr.split()}
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("antiphon sh", {"show"}),
+        ("antiphon di", set()),
+        ("antiphon phone ", {"dial", "transfer", "keys", "hangup"}),
+        ("antiphon sip h", {"hangup"}),
+        ("antiphon show --fo", {"--follow"}),
+        ("antiphon room token --ho", {"--hours"}),
+        ("antiphon worker s", {"stt"}),
+    ],
+)
+def test_bash_completes_commands_and_options(words: str, offered: set[str]) -> None:
+    """Names, options and choices are offered as they are now, by loading no more than the command that is typed."""
+    found, modules = completed(words)
+    assert found == offered
+    work = r"(gateway|workers|api|numpy|aiohttp|redis|livekit|pydantic|ops\.(people|reading|stack\.stack)|schemas\.config)\b"
+    assert "ops.cli" in modules
+    assert not [name for name in modules if re.match(work, name)]
+
+
 def test_a_command_is_loaded_alone() -> None:
     """Who calls one command waits for no other."""
     assert {name for name in loaded("token", "--help") if re.match(r"ops\.commands\.[a-z]", name)} == {
@@ -135,7 +209,10 @@ def test_help_loads_nothing_of_the_work() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "No such command"),
+        (["frobnicate"], "antiphon: no such command 'frobnicate'"),
+        (["sesions"], "Did you mean 'sessions'? ("),
+        (["show"], "antiphon: missing argument 'SESSION' ("),
+        (["sip", "frobnicate"], "antiphon: no such command"),
         (["worker", "ears"], "'stt', 'llm', 'tts'"),
         (["worker", "stt", "--device", "tpu"], "'auto', 'cpu', 'cuda'"),
         (["call", "nowhere.wav"], "does not exist"),
@@ -153,10 +230,17 @@ def test_wrong_usage_is_exit_code_2_and_says_what_is_right(arguments: list[str],
     assert code == console.USAGE
     assert says in " ".join(error.split())
     assert "Traceback" not in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "arguments", [["call", "question.wav"], ["join", "lobby"], ["dial", "sip:a@127.0.0.1"], ["hangup", "x"]]
+    "arguments",
+    [
+        ["call", "question.wav"],
+        ["room", "join", "lobby"],
+        ["phone", "dial", "sip:a@127.0.0.1"],
+        ["phone", "hangup", "x"],
+    ],
 )
 def test_no_gateway_is_exit_code_3(arguments: list[str], recording: Path) -> None:
     """Whatever asks a gateway that isn't there ends with 3, and says in a few words what it found."""
@@ -201,10 +285,34 @@ def test_the_benchmarks_are_listed() -> None:
     """`bench list` names each, with --json as one object."""
     code, out, _ = invoke("bench", "list", "--json")
     assert code == console.DONE
-    assert set(json.loads(out)) == {
+    assert set(json.loads(out)["benchmarks"]) == {
         "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
         "scale-stt", "reading",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [["bench", "list"], ["doctor"], ["status"], ["down"], ["token"], ["sessions"]])
+async def test_json_tells_its_version(arguments: list[str], monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
+    """Every object that `--json` prints says which version of its shape it is."""
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+    monkeypatch.setenv("GATEWAY_TOKEN_SECRET", "x" * 32)
+    _, out, _ = await asyncio.to_thread(invoke, *arguments, "--json")
+    assert json.loads(out)["version"] == console.VERSION
+
+
+async def test_doctor_tells_a_wrong_password_from_a_server_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, valkey: Valkey
+) -> None:
+    """A server that refuses us is to be given another password, not to be started."""
+    raw = redis.asyncio.Redis.from_url(valkey.url)
+    await raw.config_set("requirepass", "sesame")
+    for url in (valkey.url, valkey.url.replace("://", "://:wrong@")):
+        [finding] = [finding async for finding in examine_log(load(redis_url=url), None)]
+        assert finding.result == "bad"
+        assert finding.advice.startswith("correct the password in REDIS_URL")
+        assert "wrong" not in finding.found
+    await raw.config_set("requirepass", "")
+    await raw.aclose()
 
 
 def test_doctor_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

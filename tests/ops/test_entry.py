@@ -8,8 +8,8 @@ import pytest
 import typer
 from aiohttp import web
 
-from ops.commands.join import send_agent
 from ops.commands.phone import NotDone, hang_up
+from ops.commands.room import send_agent
 from ops.people.call import Options, hold
 from ops.people.dialogue import Dialogue
 from ops.people.entry import client_token, gateway_url

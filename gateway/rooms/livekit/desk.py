@@ -1,4 +1,4 @@
-"""What programs ask of LiveKit's door, by HTTP: `POST /join` sends the agent into a room. `antiphon join` asks here.
+"""What programs ask of LiveKit's door, by HTTP: `POST /join` sends the agent into a room. `antiphon room join` asks here.
 
 Every gateway answers, one without LiveKit with what it lacks: nothing here loads LiveKit's library."""
 

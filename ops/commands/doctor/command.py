@@ -16,7 +16,11 @@ def doctor(json: Json = False) -> None:
 
     One line each, and what to do about it. Exit code 1 when something is bad.
 
-    Example: antiphon doctor
+    \b
+    Examples:
+      antiphon doctor
+      REDIS_URL=redis://log.example.com antiphon doctor
+      antiphon doctor --json
     """
     if not console.run(lambda: _tell(json)):
         raise typer.Exit(console.FAILED)

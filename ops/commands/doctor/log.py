@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from ops.commands.doctor.findings import Finding
 from schemas.config.settings import Settings, without_password
@@ -29,12 +29,7 @@ async def examine(settings: Settings, embedded: str | None) -> AsyncIterator[Fin
         config = await client.config_get("append*")
         stored = None if settings.redis_cluster else await client.get(PARTITIONS)
     except (RedisError, OSError) as error:
-        yield Finding(
-            "log",
-            "bad",
-            f"REDIS_URL={without_password(url)}: {in_words(error)}",
-            "start Redis ≥ 7.0 or Valkey ≥ 8 there, or unset REDIS_URL",
-        )
+        yield Finding("log", "bad", f"REDIS_URL={without_password(url)}: {in_words(error)}", _advice(error))
         return
     finally:
         await client.aclose()
@@ -59,6 +54,15 @@ async def examine(settings: Settings, embedded: str | None) -> AsyncIterator[Fin
         )
     else:
         yield Finding("clock", "ok", f"{offset * 1e3:.0f} ms apart from the log's")
+
+
+def _advice(error: Exception) -> str:
+    """A server that is there and refuses us needs no other server."""
+    if isinstance(error, AuthenticationError):
+        return "correct the password in REDIS_URL (redis://:PASSWORD@HOST:6379/0, or redis://USER:PASSWORD@HOST:6379/0)"
+    if isinstance(error, NoPermissionError):
+        return "let the user of REDIS_URL do what the log needs (ACL SETUSER), or name another in REDIS_URL"
+    return "start Redis ≥ 7.0 or Valkey ≥ 8 there, or unset REDIS_URL"
 
 
 def _persistence(config: dict[str, str], info: dict[str, Any]) -> Finding:

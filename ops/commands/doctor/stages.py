@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ops.commands.doctor.findings import Finding
+from ops.stack.pools import how_to_man, waiting
 from schemas.bus import StageSeen
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError, in_words
@@ -41,13 +42,10 @@ async def examine(settings: Settings, embedded: str | None) -> AsyncIterator[Fin
 
 def _stage(seen: StageSeen) -> Finding:
     check = f"{seen.stage} workers"
-    jobs = "1 job waits" if seen.queued == 1 else f"{seen.queued} jobs wait"
-    waiting = f"{jobs}, the first for {seen.oldest:.1f} s" if seen.queued else "nothing waits"
     if not seen.workers:
-        advice = f"start one: antiphon worker {seen.stage}; until then whatever callers say waits"
-        return Finding(check, "bad", f"no worker; {waiting}", advice)
+        return Finding(check, "bad", f"no worker; {waiting(seen)}", how_to_man(seen))
     busy = sum(1 for worker in seen.workers if worker.jobs)
-    found = f"{len(seen.workers)} {'worker' if len(seen.workers) == 1 else 'workers'}, {busy} busy; {waiting}"
+    found = f"{len(seen.workers)} {'worker' if len(seen.workers) == 1 else 'workers'}, {busy} busy; {waiting(seen)}"
     if seen.queued and seen.oldest > _LONG:
         return Finding(check, "warn", found, f"start more: antiphon worker {seen.stage}")
     return Finding(check, "ok", found)

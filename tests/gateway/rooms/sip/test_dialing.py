@@ -350,7 +350,7 @@ async def test_with_a_secret_an_operators_token_is_needed(tmp_path: Path) -> Non
 
 
 async def test_the_command_says_what_went_wrong(tmp_path: Path) -> None:
-    """`antiphon dial` hands on the gateway's sentence."""
+    """`antiphon phone dial` hands on the gateway's sentence."""
     async with office(tmp_path) as here:
         with pytest.raises(commands.NotDone, match="is in no trunk's addresses"):
             await commands.ring(

@@ -1,4 +1,4 @@
-"""`antiphon token --livekit`: how a person comes into a room."""
+"""`antiphon room token`: how a person comes into a room."""
 
 import json
 
@@ -19,7 +19,7 @@ async def test_a_person_comes_in(site: Site, monkeypatch: pytest.MonkeyPatch) ->
     await site.gateway(livekit_agent_name="desk", agents=str(folder))
     for name, value in (site.livekit.environment | {"LIVEKIT_AGENT_NAME": "desk"}).items():
         monkeypatch.setenv(name, value)
-    printed = CliRunner().invoke(app, ["token", "--livekit", "--room", "lobby", "--agent", "helper"]).stdout
+    printed = CliRunner().invoke(app, ["room", "token", "lobby", "--agent", "helper"]).stdout
     url, token = printed.split()
     ann = rtc.Room()
     await ann.connect(url, token)
@@ -36,7 +36,7 @@ def test_browsers_get_their_own_address(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("LIVEKIT_PUBLIC_URL", "wss://rooms.example.com")
     monkeypatch.setenv("LIVEKIT_API_KEY", "key")
     monkeypatch.setenv("LIVEKIT_API_SECRET", "x" * 40)
-    output = CliRunner().invoke(app, ["token", "--livekit", "--room", "lobby", "--participant", "ann", "--json"]).stdout
+    output = CliRunner().invoke(app, ["room", "token", "lobby", "--participant", "ann", "--json"]).stdout
     found = json.loads(output)
     assert (found["url"], found["room"], found["participant"]) == ("wss://rooms.example.com", "lobby", "ann")
     assert "x" * 40 not in output
@@ -46,6 +46,6 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: obje
     """Without a room or a server the command exits with 2 and says which."""
     monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path))
     monkeypatch.setenv("LIVEKIT_URL", "")
-    for arguments, said in (([], "--room NAME"), (["--room", "lobby"], "LIVEKIT_URL is not set")):
-        result = CliRunner().invoke(app, ["token", "--livekit", *arguments])
+    for arguments, said in (([], "missing argument"), (["lobby"], "LIVEKIT_URL is not set")):
+        result = CliRunner().invoke(app, ["room", "token", *arguments])
         assert (result.exit_code, said in result.output) == (2, True)

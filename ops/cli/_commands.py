@@ -1,0 +1,100 @@
+"""Which commands there are, a line each, in the groups in which `antiphon --help` shows them. A name means one thing, and a verb
+the same wherever it stands."""
+
+from typing import NamedTuple
+
+Row = tuple[str, str]
+"""Where the function is, and the first line of its help."""
+
+
+class Family(NamedTuple):
+    """Commands under one name. `moved`: names they had, and the one each has now."""
+
+    line: str
+    rows: dict[str, Row]
+    moved: dict[str, str] = {}  # noqa: RUF012 (never written)
+
+
+GROUPS: dict[str, dict[str, Row | Family]] = {
+    "Try": {
+        "demo": ("ops.commands.demo:demo", "Hold a spoken conversation, and explain it."),
+        "talk": ("ops.commands.talk:talk", "Talk with an agent, in the terminal."),
+        "call": ("ops.commands.call:call", "Call a gateway with a recording."),
+    },
+    "Run": {
+        "up": ("ops.commands.up:up", "Start everything on this machine, until Ctrl-C."),
+        "status": ("ops.commands.status:status", "Show what runs on this machine, process by process."),
+        "logs": ("ops.commands.logs:logs", "Print what the processes of `antiphon up` said."),
+        "down": ("ops.commands.down:down", "Stop what `antiphon up` runs here, and wait for it."),
+        "gateway": ("ops.commands.gateway:gateway", "Run one gateway."),
+        "api": ("ops.commands.api:api", "Run the HTTP API, and the web app with it."),
+        "worker": ("ops.commands.worker:worker", "Run one worker of a stage."),
+        "llm-server": ("ops.commands.llm_server:llm_server", "Run the embedded OpenAI-compatible LLM server."),
+        "token": ("ops.commands.token:token", "Make a client's token for the gateways."),
+        "key": Family(
+            "Keys of the HTTP API: add, list, remove.",
+            {
+                "add": ("ops.commands.key:add", "Make a key for the HTTP API."),
+                "list": ("ops.commands.key:list_all", "List the keys."),
+                "remove": ("ops.commands.key:remove", "Remove a key."),
+            },
+        ),
+    },
+    "Look": {
+        "sessions": ("ops.commands.reading:sessions", "List the sessions."),
+        "show": ("ops.commands.reading:show", "Tell a session event by event, with each turn's timing."),
+        "open": ("ops.commands.open:open_session", "Open a session in the web app."),
+        "state": ("ops.commands.reading:state", "Show a session as it was after any event."),
+        "export": ("ops.commands.reading:export", "Write a session into one file."),
+        "stats": ("ops.commands.stats:stats", "Tell how fast answers came over many calls, part by part."),
+        "top": ("ops.commands.top:top", "Watch queues, workers, gateways and open sessions."),
+        "doctor": ("ops.commands.doctor:doctor", "Check everything a conversation needs."),
+    },
+    "Phones": {
+        "phone": Family(
+            "Calls of our own SIP door: dial, transfer, keys, hangup.",
+            {
+                "dial": ("ops.commands.phone:dial", "Have a running gateway call somebody."),
+                "transfer": ("ops.commands.phone:transfer", "Hand a caller on to somebody else."),
+                "keys": ("ops.commands.phone:keys", "Press keys in a phone call, as the agent's phone."),
+                "hangup": ("ops.commands.phone:hangup", "Hang up a phone call."),
+            },
+        ),
+        "sip": Family(
+            "Phones in LiveKit rooms: trunks, rules, calls.",
+            {
+                "inbound": ("ops.commands.sip:inbound", "Let calls in."),
+                "outbound": ("ops.commands.sip:outbound", "Let calls out."),
+                "rule": ("ops.commands.sip:rule", "Send calls to rooms, with the agent."),
+                "list": ("ops.commands.sip:list_all", "List trunks and rules."),
+                "remove": ("ops.commands.sip:remove", "Remove a trunk or a rule."),
+                "dial": ("ops.commands.sip:dial", "Call somebody into a room where the agent is."),
+                "calls": ("ops.commands.sip:calls", "List the phones that are in rooms now."),
+                "transfer": ("ops.commands.sip:transfer", "Hand a caller on to another number."),
+                "hangup": ("ops.commands.sip:hangup", "Hang up one phone."),
+            },
+            {"call": "dial", "hang-up": "hangup"},
+        ),
+    },
+    "Rooms": {
+        "room": Family(
+            "LiveKit rooms: join, token.",
+            {
+                "join": ("ops.commands.room:join", "Send the agent into a LiveKit room, without a dispatch."),
+                "token": ("ops.commands.room:token", "Make a person's token for a LiveKit room."),
+            },
+        )
+    },
+    "Measure": {
+        "bench": ("ops.commands.bench:bench", "Run one benchmark."),
+        "chaos": ("ops.commands.chaos:chaos", "Kill everything all the time, then check every log."),
+    },
+}
+MOVED = {
+    "dial": "phone dial",
+    "transfer": "phone transfer",
+    "keys": "phone keys",
+    "hangup": "phone hangup",
+    "join": "room join",
+}
+"""Names commands had, and the ones they have now: the old ones go on working, and tell the new one on stderr."""
