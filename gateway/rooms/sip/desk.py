@@ -1,4 +1,4 @@
-"""What operators ask of the phones, by HTTP: ring somebody, hand a caller on, press keys, hang up. `antiphon phone dial` asks here."""
+"""What operators ask of the phones, by HTTP: ring somebody, hand a caller on, press keys, hang up. `antiphon phone` asks here."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
