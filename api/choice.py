@@ -27,6 +27,7 @@ def chosen(settings: Settings, agents: Agents, wanted: str) -> str:
             403,
             "agent",
             f"no agent {wanted[:80]!r} can be chosen here; choose one of: {told}",
+            told=f"no agent {wanted[:80]!r} can be chosen here",
         )
     return wanted
 

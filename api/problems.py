@@ -27,11 +27,14 @@ _LOG_AWAY = 2
 
 
 class Problem(AntiphonError):
-    """`code`: for programs; `detail`: for people: what was expected, what was found, what to do."""
+    """`code`: for programs; `detail`: for people: what was expected, what was found, what to do; `told`: instead of it, for
+    whoever is no operator, where it names settings, addresses or agents."""
 
-    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, *, told: str = ""
+    ) -> None:
         super().__init__(detail)
-        self.status, self.code, self.headers = status, code, headers
+        self.status, self.code, self.headers, self.told = status, code, headers, told
 
 
 class FieldError(BaseModel):
@@ -71,8 +74,12 @@ def log_away(error: BusError | None = None) -> Problem:
 def handle_problems(app: FastAPI) -> None:
     """Have every error of `app` answered in this form."""
 
-    async def ours(_: Request, error: Exception) -> JSONResponse:
+    async def ours(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
+        who = getattr(request.state, "who", None)
+        if error.told and (who is None or not who.may("operator")):
+            log.info("%s %s: %s", request.method, request.url.path, error)
+            return _answer(error.status, error.code, error.told, headers=error.headers)
         return answer(error)
 
     async def form(_: Request, error: Exception) -> JSONResponse:

@@ -29,7 +29,7 @@ async def asking(access: Access) -> AsyncIterator[api.LiveKitAPI]:
 
 def away(error: LiveKitError) -> Problem:
     """LiveKit can't be used now."""
-    return Problem(503, "livekit_away", str(error), _AGAIN)
+    return Problem(503, "livekit_away", str(error), _AGAIN, told="LiveKit can't be used now")
 
 
 def _refusal(error: api.TwirpError, url: str) -> Problem:

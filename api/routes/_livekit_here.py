@@ -17,7 +17,7 @@ OFF = (
 async def _livekit(request: Request) -> Access:
     livekit = house_of(request).livekit
     if livekit is None:
-        raise Problem(503, "livekit_off", OFF)
+        raise Problem(503, "livekit_off", OFF, told="this server has no LiveKit rooms")
     return livekit
 
 

@@ -71,8 +71,8 @@ async def hold(options: Options) -> bool:
 
 
 def _was_answered(result: dict[str, Any]) -> bool:
-    """By more than the greeting."""
-    return any(turn["heard"] and turn["why"] != "greeting" for turn in result["turns"])
+    """By more than the greeting, or what only bridges the wait for an answer."""
+    return any(turn["heard"] and turn["why"] not in ("greeting", "filler") for turn in result["turns"])
 
 
 def refuse(error: CallError) -> NoReturn:

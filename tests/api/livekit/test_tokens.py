@@ -7,7 +7,7 @@ import pytest
 
 from api.house import House
 from schemas.drafts import keep_draft
-from tests.api.livekit.conftest import SECRET, agent_in, claims
+from tests.api.livekit.conftest import SECRET, a_caller, agent_in, claims
 
 LONG = "/v1/livekit/token"
 
@@ -236,12 +236,17 @@ async def test_tokens_are_kept_by_nobody_and_secrets_never_shown(client: httpx2.
 
 
 async def test_without_livekit_it_says_what_to_set(client: httpx2.AsyncClient, house: House) -> None:
-    """One clear problem, 503 livekit_off, names the settings."""
+    """One clear problem, 503 livekit_off, names the settings to who can set them, and nothing to a caller."""
     house.livekit = None
     for path in (LONG, "/token", "/api/token"):
-        answer = await client.post(path)
+        answer = await client.post(path)  # on loopback, while there are no keys, everybody may do everything
         assert (answer.status_code, answer.json()["code"]) == (503, "livekit_off")
         assert "LIVEKIT_URL" in answer.json()["detail"]
+    caller = await a_caller(house)
+    for path in (LONG, "/token", "/api/token"):
+        answer = await client.post(path, headers=caller)
+        assert (answer.status_code, answer.json()["code"]) == (503, "livekit_off")
+        assert answer.json()["detail"] == "this server has no LiveKit rooms"
 
 
 async def test_a_draft_is_tried_in_a_room_too(client: httpx2.AsyncClient, house: House) -> None:
