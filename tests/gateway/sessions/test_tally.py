@@ -66,7 +66,8 @@ async def test_a_call_is_counted_for_its_agent(caplog: pytest.LogCaptureFixture)
 
 @virtually
 async def test_a_turn_that_the_end_cuts_off_is_counted_once() -> None:
-    """What the last publication of a session holds is never read back: it counts all the same, and only once."""
+    """What the last publication of a session holds is never read back: it counts all the same, how long its parts took, too,
+    and only once."""
     log = MemoryBus()
     async with rig(log) as gateway, Pools(log, says=["A long story."], seconds=20.0):
         session, room = await gateway.open(AgentSpec(name="desk"))
@@ -75,9 +76,11 @@ async def test_a_turn_that_the_end_cuts_off_is_counted_once() -> None:
         session.hang_up("hang_up")
         await silence(room, 0.5)
         ends = [event for event in await gateway.log() if isinstance(event, TurnEnded)]
-    turns = {name: value for name, value in figures(gateway.house.metrics).items() if "gateway_turns_total" in name}
+    told = figures(gateway.house.metrics)
     assert len(ends) == 1
-    assert list(turns.values()) == [1.0]
+    assert [value for name, value in told.items() if "gateway_turns_total" in name] == [1.0]
+    for part in ("end_of_turn", "tts", "first_sound"):
+        assert told[f"antiphon_gateway_turn_part_seconds_count agent=desk part={part}"] == 1
 
 
 @virtually
