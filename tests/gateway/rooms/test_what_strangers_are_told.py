@@ -136,6 +136,13 @@ async def too_many(folder: Path) -> list[ErrorMessage]:
         return [await refused(one)]
 
 
+async def without_workers(folder: Path) -> list[ErrorMessage]:
+    async with house(folder) as one:
+        one.reception.needs_workers = True
+        await one.reception.pools.look()
+        return [await refused(one)]
+
+
 async def while_it_goes_on(folder: Path) -> list[ErrorMessage]:
     """What a client does wrong, and what goes wrong here, in a session."""
     async with house(folder) as one:
@@ -163,7 +170,7 @@ def complaint() -> ErrorMessage:
 async def test_every_code_comes_with_a_neutral_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Each is provoked on a real server: what is told names none of what is here, and the log has what was kept back."""
     found: list[ErrorMessage] = []
-    for number, part in enumerate((at_the_door, with_tokens, too_many, while_it_goes_on)):
+    for number, part in enumerate((at_the_door, with_tokens, too_many, without_workers, while_it_goes_on)):
         folder = tmp_path / f"agents{number}"
         folder.mkdir()
         found += await part(folder)
