@@ -43,7 +43,9 @@ class Session:
         self.tail = self._log.tail
         self.playback = Playback(room, self._log.fetch, self._woken)
         self._telling = Teller(self.name, room)
-        self._tally = Tally(house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known))
+        self._tally = Tally(
+            house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known), draft=own.draft
+        )
         self._queues: turn_taking.Queues | None = None
         self._stopped_at: Now | None = None
 
@@ -60,6 +62,10 @@ class Session:
         """When (its own time) something is due next: a timer of turn-taking, or the end of a sentence."""
         ends = self.playback.ends_in()
         return self.state.wake_at if ends is None else min(self.state.wake_at, Now(self.now() + ends))
+
+    def entered(self) -> None:
+        """The engine has it."""
+        self._tally.entered()
 
     # ── inputs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

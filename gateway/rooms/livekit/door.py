@@ -237,7 +237,9 @@ class Dispatch:
             "agent_name": self._name,
         }
         try:
-            session = await self._reception.open(seat.session, room, seat.agent, inputs={FACTS: facts})
+            session = await self._reception.open(
+                seat.session, room, seat.agent, inputs={FACTS: facts}, draft=bool(seat.draft)
+            )
         except BaseException:
             job = ""  # whoever called reports it
             await room.aclose("lost")

@@ -155,7 +155,9 @@ class WebSocketDoor:
         client = Client(participant, start.name, start.rate, grant.agent or start.agent)
         room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
         room.join(client.name)
-        return await self._reception.open(name, room, agent, inputs=client.inputs(), metadata=start.metadata)
+        return await self._reception.open(
+            name, room, agent, inputs=client.inputs(), metadata=start.metadata, draft=is_draft(client.agent)
+        )
 
     async def _agent(self, grant: Grant, wanted: str) -> AgentSpec:
         """A draft is for whoever has a token that names it; where nobody needs one, for whoever knows its name."""
