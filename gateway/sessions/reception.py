@@ -53,11 +53,16 @@ NOBODY_HERE = "nobody is here to answer just now"
 
 
 class Refused(AntiphonError):
-    """No session for this client. `code`: draining, exists, log, over, ticket, workers; of the doors: anew, token."""
+    """No session for this client. `code`: draining, exists, log, over, ticket, workers; of the doors: anew, room, token."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same may be granted in a while."""
+        return self.code in ("draining", "log", "workers")
 
 
 def new_session(prefix: str) -> str:

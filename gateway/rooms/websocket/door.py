@@ -123,10 +123,8 @@ class WebSocketDoor:
             else:
                 session, resumed = await self._open_counted(start, grant, who), False
         except Refused as refusal:
-            later = refusal.code in ("draining", "log", "workers")
-            raise TurnedAway(
-                refusal.code, str(refusal), WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION
-            ) from None
+            code = WSCloseCode.TRY_AGAIN_LATER if refusal.passes else WSCloseCode.POLICY_VIOLATION
+            raise TurnedAway(refusal.code, str(refusal), code) from None
         except AgentSpecError as error:
             raise TurnedAway("agent", error.told, detail=str(error)) from None
         room = session.room
