@@ -75,6 +75,7 @@ class Engine:
 
     def add(self, session: Session) -> None:
         self.sessions[session.name] = session
+        session.entered()
         self._waken(session)
 
     def _ended(self, session: Session) -> None:

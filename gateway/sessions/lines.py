@@ -110,6 +110,13 @@ class Lines:
             if line.hint is not None and line.hint[0] not in self._captured:
                 line.hint = None
 
+    def rewind(self) -> None:
+        """The log lost its tail: what is heard anew counts, whatever was heard before."""
+        self.lose()
+        for line in self._lines.values():
+            if not line.final:
+                line.place = -1
+
     def close(self) -> None:
         """The session is over."""
         for line in self._lines.values():

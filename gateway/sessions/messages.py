@@ -61,8 +61,10 @@ class Narrator:
                 self._lines.heard(event)
             case PlaybackStarted(turn=int(turn)) | TurnEnded(turn=turn):
                 self._lines.settle(turn)
-            case SessionResumed() | SessionRewound():
+            case SessionResumed():
                 self._lines.lose()
+            case SessionRewound():
+                self._lines.rewind()
             case SessionEnded():
                 self._lines.close()
             case _:
@@ -83,12 +85,12 @@ class Narrator:
                 self._figures.setdefault(turn, {})["llm"] = event.time_to_first_token
             case ClipReady(index=0, part=0):
                 self._figures.setdefault(turn, {})["tts"] = event.took
-            case TurnCommitted() if event.at:  # one of ours that the log has not yet timed comes again
+            case TurnCommitted():
                 self._figures.setdefault(turn, {})["end_of_turn"] = event.delay
                 self._figures[turn].pop("first_sound", None)
                 self._why[turn] = event.why
                 self._spoken[turn] = event.happened - event.delay
-            case PlaybackStarted() if event.at and turn in self._spoken:
+            case PlaybackStarted() if turn in self._spoken:
                 took = max(0.0, event.happened - self._spoken[turn])
                 self._figures.setdefault(turn, {}).setdefault("first_sound", took)
             case _:

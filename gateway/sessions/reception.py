@@ -46,16 +46,23 @@ log = logging.getLogger("antiphon.gateway")
 
 Why = Literal["expired", "ticket", "restart"]
 T = TypeVar("T")
+_DRAFT = "draft"
+"""Of a beginning's inputs: the agent is tried before it is saved. What it is called is up to its text."""
 NOBODY_HERE = "nobody is here to answer just now"
 """What whoever calls is told while a stage has no worker: which, is ours to know."""
 
 
 class Refused(AntiphonError):
-    """No session for this client. `code`: draining, exists, log, over, ticket, workers; of the doors: anew, token."""
+    """No session for this client. `code`: draining, exists, log, over, ticket, workers; of the doors: anew, room, token."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same may be granted in a while."""
+        return self.code in ("draining", "log", "workers")
 
 
 def new_session(prefix: str) -> str:
@@ -101,15 +108,17 @@ class Reception:
 
     async def open(
         self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None,
-        metadata: Mapping[str, Any] = {},
+        metadata: Mapping[str, Any] = {}, draft: bool = False,
     ) -> Session:  # fmt: skip
         """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over;
-        `metadata`: of whoever began it. Refused: draining, no workers where they are needed, it exists already, or the log did
-        not answer within `timeout` s."""
+        `metadata`: of whoever began it; `draft`: the agent came by `draft`. Refused: draining, no workers where they are needed,
+        it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         if self.unmanned():
             raise Refused(f"{NOBODY_HERE}; try again in a while", "workers")
+        if draft:
+            inputs = {**(inputs or {}), _DRAFT: True}
         with of_session(name):
             return await self._open(name, room, agent, timeout, inputs, metadata)
 
@@ -152,6 +161,7 @@ class Reception:
                 Seen(receipt.seq, receipt.at),
                 ticket=ticket,
                 warnings=[one.told for one in warnings],
+                draft=_of_draft(started),
             )
             session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
@@ -328,7 +338,9 @@ class Reception:
             name, events, claimed.positions, now, gateway=house.by, epoch=claimed.epoch, reason=why
         )
         last = events[-1]
-        own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), events, ticket)
+        own = Ownership(
+            claimed.epoch, sent, Seen(last.seq, last.at), events, ticket, draft=_of_draft(_beginning(events))
+        )
         session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
         log.info("taken over (%s) at seq %d, epoch %d", why, last.seq, claimed.epoch, extra={"session": name})
@@ -443,6 +455,10 @@ def _beginning(events: Sequence[Event]) -> SessionStarted:
     if isinstance(events[-1], SessionEnded):
         raise Refused("the session is over; begin a new one", "over")
     return events[0]
+
+
+def _of_draft(beginning: SessionStarted) -> bool:
+    return bool((beginning.inputs or {}).get(_DRAFT))
 
 
 def _present(events: Sequence[Event]) -> set[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway import turn_taking
@@ -43,7 +43,9 @@ class Session:
         self.tail = self._log.tail
         self.playback = Playback(room, self._log.fetch, self._woken)
         self._telling = Teller(self.name, room)
-        self._tally = Tally(house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known))
+        self._tally = Tally(
+            house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known), draft=own.draft
+        )
         self._queues: turn_taking.Queues | None = None
         self._stopped_at: Now | None = None
 
@@ -60,6 +62,10 @@ class Session:
         """When (its own time) something is due next: a timer of turn-taking, or the end of a sentence."""
         ends = self.playback.ends_in()
         return self.state.wake_at if ends is None else min(self.state.wake_at, Now(self.now() + ends))
+
+    def entered(self) -> None:
+        """The engine has it."""
+        self._tally.entered()
 
     # ── inputs ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -215,11 +221,17 @@ class Session:
 
     def _published(self, publish: turn_taking.Publish, published: turn_taking.Published) -> None:
         if published.outcome in (Outcome.OK, Outcome.DUP):
-            self._telling.published(publish.events)
             if any(isinstance(event, SessionEnded) for event in publish.events):
-                for event in publish.events:  # nothing is read behind the end
-                    self._tally.event(event)
+                self._close(publish.events)
+            else:
+                self._telling.published(publish.events)
         self.feed(published)
+
+    def _close(self, events: Sequence[Event]) -> None:
+        """The last ones of the log: they are told and counted now, as nothing is read behind the end."""
+        self._tally.told(self._telling.closing(events))
+        for event in events:
+            self._tally.event(event)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -254,9 +266,11 @@ class Session:
         self.broken = True
         self._house.metrics.broken.inc()
         log.error("ended by an error of ours", exc_info=error, extra={"session": self.name})
-        self._telling.failed()
         last = last_words(error, self._house.by, self.state.turns)
-        for event in last.events:
-            self._tally.event(event)
+        try:
+            self._close(last.events)
+        except Exception as another:  # it may be the same fault: the session ends all the same
+            log.warning("its last turns are not told: %s", in_words(another), extra={"session": self.name})
+        self._telling.failed()
         self._end(turn_taking.End("error"))
         self._tasks.spawn(self._log.close(last))

@@ -21,7 +21,7 @@ from schemas.process.tasks import Tasks
 class Ownership:
     """How a session came to be ours. `epoch`: our fence; `held_at`: when (our clock) the call was sent that gave it to us;
     `seen`: the last event of its log then; `known`: its log, none of one just opened; `ticket`: what its client comes back with,
-    "" where we don't know it; `warnings`: what the client is told at the beginning."""
+    "" where we don't know it; `warnings`: what the client is told at the beginning; `draft`: its agent is tried, not saved."""
 
     epoch: int
     held_at: Now
@@ -29,6 +29,7 @@ class Ownership:
     known: Sequence[Event] = ()
     ticket: str = field(default="", repr=False)
     warnings: Sequence[str] = ()
+    draft: bool = False
 
 
 class SessionLog:

@@ -7,7 +7,6 @@ from gateway.metrics import GatewayMetrics
 from gateway.room import Room
 from schemas.client import MetricsMessage, ToClient
 from schemas.clock import Micros, Now
-from schemas.drafts import is_draft
 from schemas.events import (
     Event,
     ParticipantJoined,
@@ -29,9 +28,11 @@ _LONGEST = 40
 
 class Tally:
     """`session`: its id; `agent`: its agent's name; `began`: when we have it since, in the session's own time;
-    `goes_on`: it began elsewhere."""
+    `goes_on`: it began elsewhere; `draft`: its agent is tried, not saved."""
 
-    def __init__(self, metrics: GatewayMetrics, session: str, room: Room, agent: str, began: Now, *, goes_on: bool):
+    def __init__(
+        self, metrics: GatewayMetrics, session: str, room: Room, agent: str, began: Now, *, goes_on: bool, draft: bool
+    ):
         self._metrics, self._room, self._name, self._began = metrics, room, agent, began
         self._session = session
         self._said = goes_on
@@ -41,10 +42,13 @@ class Tally:
         self._before = 0.0
         self._worst = 0.0
         self._spoken = 0.0
-        self._agent = agent = metrics.agent("draft" if is_draft(agent) else agent or "default")
+        self._agent = agent = metrics.agent("draft" if draft else agent or "default")
         self._here = metrics.sessions.labels(agent, room.transport)
         self._parts = {part: metrics.parts.labels(agent, part) for part in _PARTS}
         self._voice_to_voice = metrics.voice_to_voice.labels(agent)
+
+    def entered(self) -> None:
+        """It is one of this gateway's, until it has `ended`."""
         self._here.inc()
 
     def event(self, event: Event) -> None:

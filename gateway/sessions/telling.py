@@ -7,7 +7,7 @@ from gateway.room import Room
 from gateway.sessions.messages import Narrator
 from gateway.turn_taking import Play
 from schemas.client import EndedMessage, ErrorMessage, ToClient
-from schemas.events import Event, SessionEnded, Stage, StageFailed
+from schemas.events import Event, Stage, StageFailed
 
 log = logging.getLogger("antiphon.gateway")
 
@@ -50,10 +50,15 @@ class Teller:
         self._send(self._narrator.again(turns))
 
     def published(self, events: Sequence[Event]) -> None:
-        """What these name may sound before the inbox brings them; and behind a session's end it brings nothing."""
-        over = any(isinstance(event, SessionEnded) for event in events)
+        """What these name may sound before the inbox brings them."""
         for event in events:
-            self._send(self._narrator.messages(event)) if over else self._narrator.remember(event)
+            self._narrator.remember(event)
+
+    def closing(self, events: Sequence[Event]) -> Sequence[ToClient]:
+        """Those that end the session: the inbox brings nothing behind them. Answers what the client is told because of them."""
+        told = [message for event in events for message in self._narrator.messages(event)]
+        self._send(told)
+        return told
 
     def sounds(self, play: Play) -> None:
         """A sentence begins now."""

@@ -213,7 +213,8 @@ async def test_log_that_takes_nothing(trouble: str, valkey: Valkey, log: Bus, ht
 
 
 async def test_a_session_of_the_future(valkey: Valkey, log: Bus, http: aiohttp.ClientSession) -> None:
-    """Who comes back to a session that a newer version has written in is told so, the log says it, and others go on."""
+    """Who comes back to a session that a newer version has written in is told that it is over, the gateway's lines what to do,
+    and others go on."""
     raw = redis.asyncio.Redis.from_url(valkey.url)
     async with Pools(log, seconds=0.3), two_gateways(valkey) as (one, two):
         client, ready = await begin(http, two.url)
@@ -226,12 +227,13 @@ async def test_a_session_of_the_future(valkey: Valkey, log: Bus, http: aiohttp.C
         await two.end(signal.SIGKILL)
         _, refusal = await begin(http, one.url, session=name, ticket=ready.ticket)
         assert isinstance(refusal, ErrorMessage)
-        assert "update this program" in refusal.message
+        assert (refusal.code, refusal.message) == ("over", f"session {name} can't be gone on with; begin a new one")
         ((_, last),) = await raw.xrevrange(f"{{p00}}:ev:{name}", count=1)
         assert last[b"t"] == b"session.ended"
         other, _ = await begin(http, one.url)
         await other.send_json({"type": "message", "text": "hello"})
         assert (await until(other, TurnMessage, 15)).how == "played"
+    assert "update this program" in "".join(one.lines)
     await raw.aclose()
 
 

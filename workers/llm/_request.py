@@ -12,6 +12,13 @@ __all__ = ["Habits", "body_of", "headers_of"]
 
 _DISPENSABLE = ("stream_options", "seed", "temperature", "max_tokens", "user")
 """What can be left out, or called otherwise, for an endpoint that refuses it."""
+_PARAMETER = r"(?:parameter|field|argument|property|extra|unexpected)"
+_USER = re.compile(
+    rf"""["'`]user["'`]|{_PARAMETER}s?\W+(?:\w+\W+){{0,3}}?user\b|\buser\W+(?:\w+\W+){{0,3}}?{_PARAMETER}""",
+    re.IGNORECASE,
+)
+_LOCATED_USER = re.compile(r"\bloc\b[^\])]*\buser\b")
+_OF_ROLES = re.compile(r"\broles?\b", re.IGNORECASE)
 _SYSTEM = "system"
 _NO_SYSTEM = re.compile(
     r"system role|developer instruction|roles are supported|system messages? (?:is|are) not", re.IGNORECASE
@@ -40,7 +47,7 @@ class Habits:
             self.refused.add(_SYSTEM)
             return True
         for name in _DISPENSABLE:
-            if name in body and name not in self.refused and re.search(rf"\b{name}\b", said):
+            if name in body and name not in self.refused and _names(said, name):
                 self.refused.add(name)
                 return True
         return False
@@ -53,6 +60,13 @@ class Habits:
         less = [number for number in allowed if _LEAST <= number < asked]
         self.most = max(less, default=self.most)
         return bool(less)
+
+
+def _names(said: str, name: str) -> bool:
+    """Whether a complaint names a parameter. `user` is a word of many others: of a chat's roles, of who asks."""
+    if name != "user":
+        return re.search(rf"\b{name}\b", said) is not None
+    return bool(_LOCATED_USER.search(said) or (_USER.search(said) and not _OF_ROLES.search(said)))
 
 
 def body_of(request: ChatRequest, model: str, habits: Habits) -> dict[str, Any]:

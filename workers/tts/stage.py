@@ -7,7 +7,7 @@ the sound is there, synthesizes again and appends what follows.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from schemas.audio import AudioRef
 from schemas.bus import Outcome
@@ -23,6 +23,8 @@ from workers.tts._clips import Repeats, after, joined
 
 __all__ = ["TtsStage"]
 
+_Key = tuple[str, str, float, str, str]
+"""What a sound depends on: provider, voice, speed, language, text."""
 DEFAULT_SLOTS = 2
 """Sentences at once: the next is under way while the first still computes; more would delay each other's first sound."""
 
@@ -39,7 +41,8 @@ class TtsStage:
         self._providers = Opened(provider, settings.tts_provider, opening)
         self._repeats = Repeats()
         self._begun: WeakSet[Work] = WeakSet()
-        self._phrases = asyncio.Lock()
+        self._making: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
+        """Held by whoever has a phrase's sound made; kept while somebody holds it or waits for it."""
 
     async def warm_up(self) -> None:
         await self._providers.own.warm_up()
@@ -54,10 +57,11 @@ class TtsStage:
     async def _speak(self, work: Work) -> None:
         job = work.job
         assert isinstance(job, TtsJob)
-        if job.phrase is None:
+        if job.phrase is None or self._repeats.get(_key(job)) is not None:
             await self._append(work, job)
             return
-        async with self._phrases:  # of sessions that begin together the first has it made, for all
+        making = self._making.setdefault(_key(job), asyncio.Lock())
+        async with making:  # of sessions that begin together the first has it made, for all
             await self._append(work, job)
 
     async def _append(self, work: Work, job: TtsJob) -> None:
@@ -131,5 +135,5 @@ class TtsStage:
                 yield sound
 
 
-def _key(job: TtsJob) -> tuple[str, str, float, str, str]:
+def _key(job: TtsJob) -> _Key:
     return job.provider, job.voice, job.speed, job.language, job.text

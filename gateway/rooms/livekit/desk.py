@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gateway.http.admission import TurnedAway
 from gateway.http.server import Server
+from gateway.sessions.reception import Refused
 from schemas.client import Name
 from schemas.errors import AgentSpecError, AntiphonError
 from schemas.text.clean import plain
@@ -63,16 +64,18 @@ class JoinDesk:
         if grant.room not in ("", wanted.room) or grant.agent not in ("", wanted.agent):
             return _sorry(403, "token", "the token is for another room or agent")
         if self._join is None:
-            return _sorry(
-                409, "livekit", "this gateway has no LiveKit: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
-            )
+            log.warning("asked into a room without LiveKit: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET")
+            return _sorry(409, "livekit", "nobody here goes into LiveKit rooms; the gateway's log says what it lacks")
         try:
             return web.json_response({"session": await self._join(wanted.room, wanted.agent)})
         except AgentSpecError as error:
             log.warning("room %s: the agent does not come: %s", wanted.room, error)
             return _sorry(409, "refused", error.told)
+        except Refused as refusal:
+            return _sorry(503 if refusal.passes else 409, "refused", str(refusal))
         except AntiphonError as error:
-            return _sorry(409, "refused", str(error))
+            log.warning("room %s: the agent does not come: %s", wanted.room, error)
+            return _sorry(503, "refused", "the agent can't come there now; the gateway's log says why")
 
 
 def _sorry(status: int, code: str, message: str) -> web.Response:

@@ -237,7 +237,9 @@ class Dispatch:
             "agent_name": self._name,
         }
         try:
-            session = await self._reception.open(seat.session, room, seat.agent, inputs={FACTS: facts})
+            session = await self._reception.open(
+                seat.session, room, seat.agent, inputs={FACTS: facts}, draft=bool(seat.draft)
+            )
         except BaseException:
             job = ""  # whoever called reports it
             await room.aclose("lost")
@@ -303,9 +305,7 @@ class Dispatch:
         spec = self._reception.agents.find(agent)
         found = await self._look_up(room)
         if found is None:
-            raise LiveKitError(
-                f"there is no room {room[:80]!r} on {self._access.url} now; people make it by joining it"
-            )
+            raise Refused(f"there is no room {room[:80]!r} now; people make it by joining it", "room")
         name = session_name(found.sid)
         known = await self._reception.house.bus.info(name)
         if known is not None and known.state == "open":

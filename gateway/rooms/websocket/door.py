@@ -123,10 +123,8 @@ class WebSocketDoor:
             else:
                 session, resumed = await self._open_counted(start, grant, who), False
         except Refused as refusal:
-            later = refusal.code in ("draining", "log", "workers")
-            raise TurnedAway(
-                refusal.code, str(refusal), WSCloseCode.TRY_AGAIN_LATER if later else WSCloseCode.POLICY_VIOLATION
-            ) from None
+            code = WSCloseCode.TRY_AGAIN_LATER if refusal.passes else WSCloseCode.POLICY_VIOLATION
+            raise TurnedAway(refusal.code, str(refusal), code) from None
         except AgentSpecError as error:
             raise TurnedAway("agent", error.told, detail=str(error)) from None
         room = session.room
@@ -155,7 +153,9 @@ class WebSocketDoor:
         client = Client(participant, start.name, start.rate, grant.agent or start.agent)
         room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
         room.join(client.name)
-        return await self._reception.open(name, room, agent, inputs=client.inputs(), metadata=start.metadata)
+        return await self._reception.open(
+            name, room, agent, inputs=client.inputs(), metadata=start.metadata, draft=is_draft(client.agent)
+        )
 
     async def _agent(self, grant: Grant, wanted: str) -> AgentSpec:
         """A draft is for whoever has a token that names it; where nobody needs one, for whoever knows its name."""

@@ -9,6 +9,7 @@ from schemas.errors import AgentSpecError
 from schemas.events import SessionStarted
 from schemas.log import MemoryBus
 from tests.gateway.door import SECRET, START, door, told
+from tests.gateway.sessions.test_tally import figures
 
 
 async def test_on_this_machine_whoever_knows_its_name_calls_it() -> None:
@@ -41,6 +42,19 @@ async def test_elsewhere_a_token_names_it() -> None:
         [beginning] = await one.bus.read(other.session, 0, 1)
         assert isinstance(beginning, SessionStarted)
         assert beginning.agent.name != "tried"
+
+
+async def test_drafts_are_counted_as_one_agent() -> None:
+    """Whatever their texts call them, and whichever gateway has them."""
+    bus = MemoryBus()
+    counted = "antiphon_gateway_sessions agent=draft transport=websocket"
+    async with door(bus) as one, door(bus, "gateway-b") as two:
+        name = await keep_draft(bus, 'name = "tried"')
+        _, ready = await one.begin(agent=name)
+        assert figures(one.reception.house.metrics)[counted] == 1
+        _, again = await two.begin(agent=name, session=ready.session, ticket=ready.ticket)
+        assert again.resumed
+        assert figures(two.reception.house.metrics)[counted] == 1
 
 
 async def test_a_draft_that_is_gone_is_said_to_be() -> None:

@@ -12,8 +12,10 @@ import pytest
 import api
 import gateway
 from gateway.http.connections import DoorLimits
+from gateway.sessions.reception import Refused
 from gateway.sound.sample_rate import SampleRate
 from schemas import errors
+from schemas.access.livekit_errors import LiveKitError
 from schemas.access.tokens import Grant, mint
 from schemas.client import ErrorCode, ErrorMessage
 from schemas.config.agents import Agents
@@ -24,7 +26,15 @@ from schemas.log import MemoryBus
 from tests.gateway.door import SECRET, START, Door, closing, door
 
 SETTINGS = re.compile(rf"\b({'|'.join(name.upper() for name in Settings.model_fields if '_' in name)}|AGENTS)\b")
-TELLING = {"TurnedAway": (1,), "Refused": (0,), "_complain": (2,), "CallRefused": (1,), "_refuse": (3,), "NoDeal": (0,)}
+TELLING = {
+    "TurnedAway": (1,),
+    "Refused": (0,),
+    "CallRefused": (1,),
+    "NoDeal": (0,),
+    "_complain": (2,),
+    "_refuse": (3,),
+    "_sorry": (2,),
+}
 """Calls whose argument in these places a stranger reads."""
 KEYWORDS = {"ErrorMessage": "message", "AgentSpecError": "told"}
 PLACES = (Path(gateway.__file__).parent, Path(errors.__file__).parent)
@@ -136,6 +146,13 @@ async def too_many(folder: Path) -> list[ErrorMessage]:
         return [await refused(one)]
 
 
+async def without_workers(folder: Path) -> list[ErrorMessage]:
+    async with house(folder) as one:
+        one.reception.needs_workers = True
+        await one.reception.pools.look()
+        return [await refused(one)]
+
+
 async def while_it_goes_on(folder: Path) -> list[ErrorMessage]:
     """What a client does wrong, and what goes wrong here, in a session."""
     async with house(folder) as one:
@@ -160,10 +177,41 @@ def complaint() -> ErrorMessage:
     return found
 
 
+@pytest.mark.parametrize(
+    ("why", "status", "told"),
+    [
+        (LiveKitError("LiveKit at ws://10.9.8.7:7880 refuses the token; check LIVEKIT_API_KEY"), 503, "can't come"),
+        (Refused("nobody is here to answer just now; try again in a while", "workers"), 503, "nobody is here"),
+        (Refused("there is no room 'lobby' now", "room"), 409, "no room 'lobby'"),
+        (None, 409, "nobody here goes into LiveKit rooms"),
+    ],
+    ids=["unreachable", "workers", "room", "no livekit"],
+)
+async def test_who_sends_the_agent_into_a_room_learns_nothing_of_livekit(
+    why: Exception | None, status: int, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its address and the settings stand in the log; what passes is told apart from what does not."""
+
+    async def join(_room: str, _agent: str) -> str:
+        assert why is not None
+        raise why
+
+    async with (
+        door(join=join if why else None) as one,
+        one.http.post(one.url + "/join", json={"room": "lobby"}) as answer,
+    ):
+        message = (await answer.json())["error"]["message"]
+    assert answer.status == status
+    assert told in message
+    assert not SETTINGS.search(message)
+    assert "10.9.8.7" not in message
+    assert SETTINGS.search(caplog.text) or isinstance(why, Refused)
+
+
 async def test_every_code_comes_with_a_neutral_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Each is provoked on a real server: what is told names none of what is here, and the log has what was kept back."""
     found: list[ErrorMessage] = []
-    for number, part in enumerate((at_the_door, with_tokens, too_many, while_it_goes_on)):
+    for number, part in enumerate((at_the_door, with_tokens, too_many, without_workers, while_it_goes_on)):
         folder = tmp_path / f"agents{number}"
         folder.mkdir()
         found += await part(folder)

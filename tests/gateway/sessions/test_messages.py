@@ -198,6 +198,14 @@ def test_interim_words_go_with_the_gateway_that_heard_them(end: Event) -> None:
     assert shown([partial("u1", "I"), captured("u1"), end, final("u1", HALF)]) == [HALF]
 
 
+def test_words_heard_anew_take_the_place_of_those_that_the_log_lost() -> None:
+    """An utterance is transcribed once more when the log lost its tail: the answer is to those words, and they are the line."""
+    anew = [SessionRewound(after=1), final("u1", MORE)]
+    assert shown([captured("u1"), final("u1", HALF), *anew, OVER]) == [MORE]
+    assert shown([*CHAIN, SessionRewound(after=1), captured("u3", "u2"), final("u3", MORE), OVER]) == [MORE]
+    assert shown([captured("u1"), final("u1", HALF), SOUNDS, *anew, OVER]) == [HALF]  # told as final
+
+
 def words(log: Sequence[Event]) -> list[str]:
     """What was said, by the log: of each chain of utterances that carry one another the words of the latest that has any, as far
     as they were there when the answer sounded or the turn ended; later ones where there were none. And what the API wrote."""

@@ -12,7 +12,7 @@ from gateway.sessions.reception import Refused
 from gateway.sessions.telling import Teller
 from schemas.access.tickets import hash_of
 from schemas.bus import Claimed, Outcome, Receipt
-from schemas.client import EndedMessage, ErrorMessage, SentenceMessage
+from schemas.client import EndedMessage, ErrorMessage, SentenceMessage, TranscriptMessage, TurnMessage
 from schemas.config.agent import AgentSpec
 from schemas.errors import BusError, BusFull, BusReadOnly, BusUnavailable
 from schemas.events import (
@@ -420,6 +420,23 @@ async def test_error_harms_one() -> None:
         assert room.messages[-2].fatal
         assert (await gateway.types("broken"))[-1] == "session.ended"
         assert len(other.sound) == 2 * 16_000
+
+
+@virtually
+async def test_an_error_of_ours_leaves_no_line_and_no_turn_open() -> None:
+    """The client is told the last words as final, and how the open turns ended, before the fault and the end."""
+    log = bus()
+    async with rig(log) as gateway, Pools(log, says=["A long story."], seconds=20.0):
+        session, room = await gateway.open()
+        await speak(room, 0.5)
+        await silence(room, 0.3)
+        session.fail(RuntimeError("boom"))
+    line = room.told(TranscriptMessage)[-1]
+    (turn,) = room.told(TurnMessage)
+    assert line.final
+    assert (turn.turn, turn.how, turn.reason) == (line.turn, "failed", "gateway")
+    ours = next(message for message in room.told(ErrorMessage) if message.fatal)
+    assert room.messages[-3:] == [turn, ours, EndedMessage(reason="error")]
 
 
 @virtually

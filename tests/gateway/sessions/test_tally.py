@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import GatewayMetrics
 from gateway.rooms.memory.room import MemoryRoom
+from gateway.sessions.session import Session
 from gateway.sessions.tally import Tally
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
@@ -16,7 +17,7 @@ from schemas.log import MemoryBus
 from schemas.process.figures import OTHER
 from tests.gateway.pools import Pools
 from tests.gateway.rig import rig, silence, speak
-from workers.testing import ManualClock, virtually
+from workers.testing import LoopClock, ManualClock, virtually
 
 
 def figures(metrics: GatewayMetrics) -> dict[str, float]:
@@ -66,7 +67,8 @@ async def test_a_call_is_counted_for_its_agent(caplog: pytest.LogCaptureFixture)
 
 @virtually
 async def test_a_turn_that_the_end_cuts_off_is_counted_once() -> None:
-    """What the last publication of a session holds is never read back: it counts all the same, and only once."""
+    """What the last publication of a session holds is never read back: it counts all the same, how long its parts took, too,
+    and only once."""
     log = MemoryBus()
     async with rig(log) as gateway, Pools(log, says=["A long story."], seconds=20.0):
         session, room = await gateway.open(AgentSpec(name="desk"))
@@ -75,9 +77,11 @@ async def test_a_turn_that_the_end_cuts_off_is_counted_once() -> None:
         session.hang_up("hang_up")
         await silence(room, 0.5)
         ends = [event for event in await gateway.log() if isinstance(event, TurnEnded)]
-    turns = {name: value for name, value in figures(gateway.house.metrics).items() if "gateway_turns_total" in name}
+    told = figures(gateway.house.metrics)
     assert len(ends) == 1
-    assert list(turns.values()) == [1.0]
+    assert [value for name, value in told.items() if "gateway_turns_total" in name] == [1.0]
+    for part in ("end_of_turn", "tts", "first_sound"):
+        assert told[f"antiphon_gateway_turn_part_seconds_count agent=desk part={part}"] == 1
 
 
 @virtually
@@ -92,13 +96,31 @@ async def test_an_error_is_counted_by_stage_and_code() -> None:
     assert told["antiphon_gateway_stage_errors_total agent=desk code=down recoverable=no stage=llm"] == 1
 
 
+@virtually
+async def test_one_that_could_not_be_gone_on_with_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session that an error of ours keeps a gateway from taking over is none of its sessions."""
+
+    def explode(*_: object, **__: object) -> None:
+        raise RuntimeError("boom")
+
+    log = MemoryBus(clock=LoopClock(), lease=1.0)
+    async with rig(log) as one, rig(log, "gateway-b") as two:
+        _, room = await one.open(AgentSpec(name="desk"))
+        await silence(room, 0.5)
+        monkeypatch.setattr(Session, "remember", explode)
+        await one.die()
+        await silence(room, 5.0)
+        assert (await two.types())[-1] == "session.ended"
+        assert figures(two.house.metrics)["antiphon_gateway_sessions agent=desk transport=memory"] == 0
+
+
 def test_labels_stay_few() -> None:
     """However many agents come by, and whatever drafts are called, Prometheus keeps few series of them."""
     metrics = GatewayMetrics()
     room = MemoryRoom(ManualClock())
     for number in range(300):
-        Tally(metrics, "s1", room, f"agent-{number}", Now(0.0), goes_on=False)
-        Tally(metrics, "s1", room, f"draft-{number}", Now(0.0), goes_on=False)
+        Tally(metrics, "s1", room, f"agent-{number}", Now(0.0), goes_on=False, draft=False).entered()
+        Tally(metrics, "s1", room, f"tried-{number}", Now(0.0), goes_on=False, draft=True).entered()
     held = {name: value for name, value in figures(metrics).items() if name.startswith("antiphon_gateway_sessions ")}
     assert len(held) == 101
     assert held["antiphon_gateway_sessions agent=draft transport=memory"] == 300
@@ -119,7 +141,7 @@ def test_a_caller_is_shortened(
 ) -> None:
     """A line of the log is enough to know a call again, and too little to call back."""
     caplog.set_level(logging.INFO, "antiphon.gateway")
-    tally = Tally(GatewayMetrics(), "s1", MemoryRoom(ManualClock()), "", Now(0.0), goes_on=False)
+    tally = Tally(GatewayMetrics(), "s1", MemoryRoom(ManualClock()), "", Now(0.0), goes_on=False, draft=False)
     tally.event(ParticipantJoined(participant=participant, attributes=attributes))
     [began] = said(caplog, "session began")
     assert (began["caller"], began["agent"]) == (caller, "default")
@@ -128,7 +150,7 @@ def test_a_caller_is_shortened(
 def test_one_that_was_taken_over_is_told_whole(caplog: pytest.LogCaptureFixture) -> None:
     """Its length and turns are those of the whole call; its beginning was told by the gateway that had it."""
     caplog.set_level(logging.INFO, "antiphon.gateway")
-    tally = Tally(GatewayMetrics(), "s1", MemoryRoom(ManualClock()), "desk", Now(100.0), goes_on=True)
+    tally = Tally(GatewayMetrics(), "s1", MemoryRoom(ManualClock()), "desk", Now(100.0), goes_on=True, draft=False)
     started = SessionStarted(room="r", transport="memory", agent=AgentSpec(), gateway="a", seq=1, at=Micros(50_000_000))
     tally.known(started)
     tally.known(ParticipantJoined(participant="ann", seq=2, at=Micros(51_000_000)))

@@ -178,6 +178,28 @@ async def test_longer_replies_than_it_gives(
 
 
 @pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("Unrecognized request argument supplied: user", True),
+        ("property 'user' is unsupported", True),
+        ("user: Extra inputs are not permitted", True),
+        ("[{'type': 'extra_forbidden', 'loc': ('body', 'user'), 'msg': 'Extra inputs are not permitted'}]", True),
+        ("Conversation roles must alternate user/assistant/user/assistant/...", False),
+        ("Input should be 'user' or 'assistant' in messages.0.role", False),
+        ("this user may not use the model", False),
+    ],
+)
+async def test_only_the_parameter_user_is_left_out(
+    misbehaving: Misbehaving, words: str, meant: bool, with_quirk: Callable[[str, Quirk], None]
+) -> None:
+    """An endpoint that does not take it is asked without; other complaints with that word cost nobody the session's name."""
+    with_quirk("user", lambda body, _: refused(400, words) if "user" in body else whole())
+    misbehaving.fault = "user"
+    assert bool((await heard(misbehaving)).text) is meant
+    assert ("user" not in misbehaving.bodies[-1]) is meant
+
+
+@pytest.mark.parametrize(
     ("words", "code"),
     [
         (

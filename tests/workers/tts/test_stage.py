@@ -263,6 +263,37 @@ async def test_a_phrase_of_sessions_that_begin_together_is_made_once(bench: Benc
         assert np.array_equal(await one.sound(), WHOLE)
 
 
+async def test_a_phrase_waits_for_no_other(bench: Bench) -> None:
+    """While the sound of one is being made, another is, too, and one that is there already is given at once."""
+
+    class SlowForOne(CutTts):
+        asked_for, may_go_on = asyncio.Event(), asyncio.Event()
+
+        async def synthesize(self, request: Speaking) -> AsyncGenerator[Sound, None]:
+            if request.text == "One moment.":
+                self.asked_for.set()
+                await self.may_go_on.wait()
+            async for sound in super().synthesize(request):
+                yield sound
+
+    provider = SlowForOne(2500)
+    handler = stage(provider)
+    filler = PHRASE.model_copy(update={"id": "tts/filler", "text": "One moment.", "phrase": "filler"})
+    await bench.open(filler)
+    slow = asyncio.create_task(handler.run([await bench.take("a")]))
+    await provider.asked_for.wait()
+    for _ in range(2):  # made, then known
+        other = Bench()
+        await other.open(PHRASE)
+        await handler.run([await other.take("a")])
+        assert len(await other.clips()) == 1
+    assert not slow.done()
+    provider.may_go_on.set()
+    await slow
+    assert [asked.text for asked in provider.asked] == ["Sorry.", "One moment."]
+    assert len(await bench.clips()) == 1
+
+
 async def test_a_greeting_is_remembered_the_second_time(bench: Bench) -> None:
     """An ordinary text is kept when it is asked for twice: greetings are, answers are not."""
     provider = CutTts(2500)

@@ -1,6 +1,7 @@
 """POST /join: sending the agent into a room that somebody names."""
 
 import aiohttp
+import pytest
 
 from schemas.access.tokens import Grant, mint
 from tests.gateway.rooms.livekit.site.conftest import Site, session_of, until
@@ -45,9 +46,10 @@ async def test_a_clients_token_is_not_enough(site: Site) -> None:
                 assert answer.status == status
 
 
-async def test_a_gateway_without_livekit_says_so(site: Site) -> None:
-    """The setting is named."""
+async def test_a_gateway_without_livekit_says_so(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Its log names the settings; who asks is told no more than that."""
     gateway = await site.gateway(livekit_url="")
     door = f"http://127.0.0.1:{gateway.server.port}/join"
     async with aiohttp.ClientSession() as http, http.post(door, json={"room": "lobby"}) as answer:
-        assert "LIVEKIT_URL" in (await answer.json())["error"]["message"]
+        assert (await answer.json())["error"]["message"].startswith("nobody here goes into LiveKit rooms")
+    assert "LIVEKIT_URL" in caplog.text
