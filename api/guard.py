@@ -14,8 +14,10 @@ from api.access import body
 from api.access.headers import everywhere, of_kind
 from api.access.limits import WRONG
 from api.access.record import record
+from api.access.who import LOOKS
 from api.house import House
 from api.problems import Problem, answer
+from schemas.access.allowance import Allowance, Ledger
 from schemas.errors import BusError
 from schemas.process.connections import proxies_of, spoken_for
 from schemas.process.hosts import host_names, is_ours
@@ -23,9 +25,8 @@ from schemas.process.origins import Origins, pages_of
 
 log = logging.getLogger("antiphon.api")
 
-_NOTED = 50
+_NOTED = Allowance(a_minute=6, at_once=20)
 """Refusals whose reason stands in the log."""
-_LOOKS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _UNCOUNTED = ("/health", "/ready")
 _LOGIN = "/v1/login"
 _TOGETHER = ("/v1/", "/token", "/api/token")
@@ -42,7 +43,7 @@ class Guard:
         self._hosts = host_names(settings.api_allowed_hosts)
         self._origins = Origins.of(settings.api_allowed_origins, settings.api_public_url)
         self._headers = everywhere(settings)
-        self._noted: set[str] = set()
+        self._noted = Ledger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -96,7 +97,7 @@ class Guard:
 
     def _check_page(self, request: Request) -> None:
         """A page of somebody else's changes nothing here, whoever's browser shows it."""
-        if request.method in _LOOKS:
+        if request.method in LOOKS:
             return
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
         if not self._origins.may(origin, site, request.headers.get("Host", "")):
@@ -104,9 +105,8 @@ class Guard:
             raise Problem(403, "origin", "pages of this origin may change nothing here")
 
     def _note(self, why: str) -> None:
-        """In the log, what strangers are not told; each once, for a page may ask as often as it likes."""
-        if len(self._noted) < _NOTED and why not in self._noted:
-            self._noted.add(why)
+        """In the log, what strangers are not told, unless they ask too often: a page may, as often as it likes."""
+        if not self._noted.spend("", time.monotonic_ns() // 1000, _NOTED):
             log.warning("a request was refused: %s", why)
 
     async def _check_often(self, request: Request) -> None:

@@ -388,7 +388,8 @@ class Worker:
                     await work.cancelled.wait()
             error = None if work.cancelled.is_set() else await self._attempt([work])
         if error is None and work.left == "done" and seen:
-            log.info("went through after ×%d", seen.total(), extra=_of(work))
+            errors = "1 error" if seen.total() == 1 else f"{seen.total()} errors"
+            log.info("went through after %s", errors, extra=_of(work))
 
     async def _give_up(self, work: TakenJob, error: Exception, seen: Mapping[str, int]) -> None:
         """`seen`: errors that it was tried again after, and how often."""

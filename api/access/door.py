@@ -141,6 +141,7 @@ class Visitor(H11Protocol):
             self.transport.abort()
 
     def on_response_complete(self) -> None:
+        self._follows = False
         self.door.idle(self)
         self._expect_head()
         super().on_response_complete()

@@ -9,12 +9,13 @@ from fastapi.security import HTTPBearer
 from api.problems import Problem, log_away
 from schemas.access.keys import Role
 
-__all__ = ["Admin", "Caller", "Gate", "Operator", "Role", "Who", "acts"]
+__all__ = ["LOOKS", "Admin", "Caller", "Gate", "Operator", "Role", "Who", "acts"]
 
 _ORDER = get_args(Role)
 DEED = 10
 """Requests that it costs to do more than look: who may act can't make the record forget, within minutes, what they did."""
-_LOOKS = ("GET", "HEAD", "OPTIONS")
+LOOKS = ("GET", "HEAD", "OPTIONS", "TRACE")
+"""Methods by which nothing is done (RFC 9110: the safe ones)."""
 _CHECKS = ("/v1/agents/validate",)
 """Nothing is done there: the editor asks with each pause in the typing."""
 _BEARER = HTTPBearer(
@@ -56,7 +57,7 @@ class Gate(Protocol):
 def acts(request: Request, who: Who, requires: Role) -> bool:
     """More than a look, at a route that is not for callers, by somebody who is more than that."""
     path = getattr(request.scope.get("route"), "path", "")
-    return "caller" not in (requires, who.role) and request.method not in _LOOKS and path not in _CHECKS
+    return "caller" not in (requires, who.role) and request.method not in LOOKS and path not in _CHECKS
 
 
 async def _who(request: Request, _: Annotated[object, Depends(_BEARER)]) -> Who:

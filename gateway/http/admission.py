@@ -1,6 +1,7 @@
 """Who gets in by HTTP: by the host it was asked for, the page it comes from, and its token."""
 
 import logging
+from collections.abc import Callable
 
 from aiohttp import WSCloseCode, web
 from aiohttp.typedefs import Handler
@@ -13,7 +14,6 @@ from schemas.process.origins import Origins, pages_of
 log = logging.getLogger("antiphon.gateway.admission")
 
 _NO_NAME = "nobody answers by this name"
-_TOLD_OF = 20  # strange hosts, in the log
 _ANYTHING = Grant(join=True)
 """Of clients on this machine, where nobody asks for a token."""
 
@@ -28,11 +28,20 @@ class TurnedAway(Exception):
 
 class Admission:
     """`host`: what the server listens on; `secret`: GATEWAY_TOKEN_SECRET, asked for of everybody where it is set; `origins`: of
-    pages let in beside the gateway's own host ("*": all); `hosts`: names that, without a secret, count as this machine's.
+    pages let in beside the gateway's own host ("*": all); `hosts`: names that, without a secret, count as this machine's;
+    `notes`: whether one more refusal may stand in the log.
 
     SettingsError: a secret too short, or none though strangers can reach us."""
 
-    def __init__(self, host: str, *, secret: str = "", origins: str = "", hosts: str = ""):
+    def __init__(
+        self,
+        host: str,
+        *,
+        secret: str = "",
+        origins: str = "",
+        hosts: str = "",
+        notes: Callable[[], bool] = lambda: True,
+    ):
         if secret:
             check_secret(secret)
         elif not is_loopback(host):
@@ -43,20 +52,19 @@ class Admission:
         self._secret = secret
         self._origins = Origins.of(origins)
         self._hosts = host_names(hosts)
-        self._told: set[str] = set()
+        self._notes = notes
 
     @web.middleware
     async def check_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Of every route: where nobody asks for a token, nobody comes by a name that is not ours."""
         asked = request.headers.getall("Host", [])
         if not self._secret and not is_ours(asked, self._hosts):
-            message = (
-                f"asked for as {', '.join(asked)[:200]!r}, which is not a name of this machine's loopback; add it to "
-                "GATEWAY_ALLOWED_HOSTS, or set GATEWAY_TOKEN_SECRET so that clients need tokens"
-            )
-            if len(self._told) < _TOLD_OF and message not in self._told:  # a page may ask as often as it likes
-                self._told.add(message)
-                log.warning("a request was refused: %s", message)
+            if self._notes():  # a page may ask as often as it likes
+                log.warning(
+                    "a request was refused: asked for as %r, which is not a name of this machine's loopback; add it to "
+                    "GATEWAY_ALLOWED_HOSTS, or set GATEWAY_TOKEN_SECRET so that clients need tokens",
+                    ", ".join(asked)[:200],
+                )
             return web.json_response({"error": {"code": "host", "message": _NO_NAME}}, status=403)
         return await handler(request)
 

@@ -47,7 +47,9 @@ class Server:
     def __init__(self, public: PublicPort, house: House, sessions: Collection[str]):
         self._public, self._house = public, house
         self.port = public.port
-        self.admission = Admission(public.host, secret=public.secret, origins=public.origins, hosts=public.hosts)
+        self.admission = Admission(
+            public.host, secret=public.secret, origins=public.origins, hosts=public.hosts, notes=self._notes
+        )
         self.connections = Connections(public.limits, self.refused)
         self.opens = Opens(public.limits, house.clock, sessions)
         self._noted = Bucket.full(_NOTED[0], house.clock.now(), _NOTED[1])
@@ -79,8 +81,11 @@ class Server:
     def turned_away(self, refusal: TurnedAway) -> None:
         """Likewise; what strangers are not told stands in the log, unless they ask too often."""
         self.refused(refusal.code)
-        if refusal.detail and self._noted.take(self._house.clock.now()):
+        if refusal.detail and self._notes():
             log.warning("a client was refused (%s): %s", refusal.code, refusal.detail)
+
+    def _notes(self) -> bool:
+        return self._noted.take(self._house.clock.now())
 
     async def start(self) -> None:
         """Listen; afterwards `port` is the real one. SettingsError when the port is taken."""

@@ -1,6 +1,7 @@
 """A conversation of one's own, in the terminal: spoken, or typed. What `antiphon talk` does."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -29,6 +30,7 @@ from schemas.text.clean import printable
 
 _RATE: Rate = 24_000
 _TELL_EVERY = 0.25  # seconds: how far the loudspeaker is
+_LOOK_EVERY = 0.1  # seconds: whether a lost line is there again
 _ANSWER_WITHIN = 60.0  # seconds a line of a script waits for its answer
 
 
@@ -72,8 +74,9 @@ class Speaker(Caller):
         told = 0
         while not self.ended.is_set():
             if self.connected and (position := self.card.loudspeaker.position) != told:
-                told = position
-                await self.send(PlayedMessage(type="played", samples=told))
+                with contextlib.suppress(ConnectionError):  # the line was lost just now
+                    await self.send(PlayedMessage(type="played", samples=position))
+                    told = position
             await asyncio.sleep(_TELL_EVERY)
 
 
@@ -190,9 +193,19 @@ async def _type(caller: Caller, shown: Callable[[str, str, str], None] | None) -
             if not by_hand and shown is not None:
                 shown("you", line.strip(), "cyan")
             sent = time.monotonic()
-            await caller.send(TypedMessage(type="message", text=line.strip()))
+            await _say(caller, line.strip())
             if not by_hand:
                 await caller.wait_for(TurnMessage, _ANSWER_WITHIN, sent, lambda turn: turn.why == "text")
+
+
+async def _say(caller: Caller, text: str) -> None:
+    """At once, or as soon as a line that was lost is there again."""
+    while True:
+        if caller.connected:
+            with contextlib.suppress(ConnectionError):  # it was lost just now
+                await caller.send(TypedMessage(type="message", text=text))
+                return
+        await asyncio.sleep(_LOOK_EVERY)
 
 
 @asynccontextmanager

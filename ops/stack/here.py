@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _STATE = "stack.json"
 _SECRET = "secrets.json"
 _URLS = ("redis_url", "llm_base_url")
+_BEGAN = 22 - 4
+"""Where the start is among the fields of /proc/PID/stat (proc(5): the 22nd) that come after the state, the third."""
 
 
 def data_folder() -> Path:
@@ -95,7 +97,19 @@ def _secrets(folder: Path) -> dict[str, str]:
 
 
 def _born(pid: int) -> float | None:
-    """When the process began, by which one is told from another that has its number later; None: there is none."""
+    """When the process began, by which one is told from another that has its number later; None: there is none. In ticks since
+    the machine's start where the system tells them, which no step of the clock changes; else in seconds since 1970."""
+    if not Path("/proc/self/stat").exists():
+        return _created(pid)
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    state, *more = status.rpartition(")")[2].split()  # the name before it may hold anything
+    return None if state in "ZX" else float(more[_BEGAN])
+
+
+def _created(pid: int) -> float | None:
     import psutil
 
     try:

@@ -118,9 +118,12 @@ class Supervised:
         self._on_change()
 
     async def _last_words_heard(self) -> None:
-        """What a process said before it ended is in its file. A child of its own, which goes on, isn't waited for."""
+        """What a process said before it ended is in its file. A child of its own, which goes on, isn't waited for, nor heard any
+        more."""
         if self._hearing is not None:
             await asyncio.wait([self._hearing], timeout=_LAST_WORDS)
+            self._hearing.cancel()
+            await asyncio.gather(self._hearing, return_exceptions=True)
 
     async def _keep(self) -> None:
         pauses = Backoff(*_AGAIN)
@@ -214,9 +217,6 @@ class Supervised:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         await self._last_words_heard()
-        if self._hearing:
-            self._hearing.cancel()
-            await asyncio.gather(self._hearing, return_exceptions=True)
         self._output.close()
 
     def end_at_once(self) -> None:

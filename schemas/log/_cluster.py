@@ -10,7 +10,7 @@ from redis.exceptions import AuthenticationError, RedisClusterException, RedisEr
 
 from schemas.clock import Micros
 from schemas.log._server import BROKEN, FOR_NOW, Argument, Common, Rows, rows_of, xread
-from schemas.log._wire import Blocking, Refused, Unconnected, Wire, WrongCredentials
+from schemas.log._wire import Blocking, ServerError, Unconnected, Wire, WrongCredentials
 
 
 class ClusterServer(Common):
@@ -85,8 +85,8 @@ class ClusterServer(Common):
         cluster = await self._fresh_map()
         try:
             return await ask(self._url_of(cluster.get_node_from_key(key)))
-        except (Refused, RedisClusterException, *BROKEN) as error:
-            if isinstance(error, Refused) and not str(error).startswith(("MOVED", "ASK", *FOR_NOW)):
+        except (ServerError, RedisClusterException, *BROKEN) as error:
+            if isinstance(error, ServerError) and not str(error).startswith(("MOVED", "ASK", *FOR_NOW)):
                 raise
             self._stale = True
             raise Unconnected(str(error)) from None  # _try tries again

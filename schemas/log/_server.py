@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from schemas.clock import Micros
 from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
 from schemas.log import keys
-from schemas.log._wire import Blocking, Refused, Unconnected, Wire, WrongCredentials
+from schemas.log._wire import Blocking, ServerError, Unconnected, Wire, WrongCredentials
 from schemas.log.library import name_of, source
 from schemas.process.backoff import Backoff
 
@@ -72,7 +72,7 @@ class Common(ABC):
                 raise BusUnavailable(f"REDIS_URL: {_place(self._url)} refuses our credentials ({error})") from None
             except BROKEN as error:
                 problem = str(error) or type(error).__name__
-            except Refused as error:
+            except ServerError as error:
                 if not str(error).startswith(FOR_NOW):
                     raise explained(error, self._url) from None
                 problem = str(error)
@@ -202,7 +202,7 @@ def rows_of(answer: Any) -> Rows:
     return [(name.decode(), entries) for name, entries in answer or ()]
 
 
-def explained(error: Refused, url: str) -> BusError:
+def explained(error: ServerError, url: str) -> BusError:
     """The error as the caller knows it."""
     text, place = str(error), _place(url)
     if text.startswith("OOM"):

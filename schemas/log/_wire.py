@@ -22,7 +22,7 @@ Command = tuple[str | bytes | int | float, ...]
 OnConnect = Callable[[Mapping[str, str]], None]
 
 
-class Refused(Exception):
+class ServerError(Exception):
     """The server answered with an error, whose text this is."""
 
 
@@ -41,7 +41,7 @@ class Link(asyncio.Protocol):
         self.broken = False
         self._timeout = timeout
         self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader(replyError=Refused)
+        self._reader = hiredis.Reader(replyError=ServerError)
         self._waiting: deque[tuple[asyncio.Future[Answer], float]] = deque()
         self._out: list[bytes] = []
         self._watch: asyncio.TimerHandle | None = None
@@ -49,7 +49,7 @@ class Link(asyncio.Protocol):
         self._closed = self._loop.create_future()
 
     def send(self, command: Command, block: float = 0.0) -> "asyncio.Future[Answer]":
-        """Ask; the answer comes as the future's result, or Unconnected or Refused as its exception. `block`:
+        """Ask; the answer comes as the future's result, or Unconnected or ServerError as its exception. `block`:
         seconds the command itself may wait, beside the timeout."""
         answer: asyncio.Future[Answer] = self._loop.create_future()
         if self.broken or self._transport is None:
@@ -173,7 +173,7 @@ async def _log_in(link: Link, address: Address) -> None:
         user = [address.username] if address.username else []
         try:
             await link.send(("AUTH", *user, address.password))
-        except Refused as error:
+        except ServerError as error:
             raise WrongCredentials(str(error)) from None
     if address.database:
         await link.send(("SELECT", address.database))
@@ -190,7 +190,7 @@ class Wire:
         self._connecting = asyncio.Lock()
 
     async def call(self, *command: str | bytes | int | float) -> Answer:
-        """The answer, bytes for strings. Raises Refused, WrongCredentials, Unconnected, OSError, TimeoutError."""
+        """The answer, bytes for strings. Raises ServerError, WrongCredentials, Unconnected, OSError, TimeoutError."""
         link = self._link
         if link is None or link.broken:
             link = await self._connect()
@@ -249,7 +249,7 @@ class Blocking:
         link = self._free.pop() if self._free else await connect(self._url, self._margin)
         try:
             yield link
-        except Refused:
+        except ServerError:
             self._free.append(link)
             raise
         except BaseException:

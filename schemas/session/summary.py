@@ -104,6 +104,7 @@ class Summary:
             "ended": self.ended,
             "interrupted": self.interrupted,
             "failed": self.failed,
+            "cut_off": self.cut_off,
             "troubles": self.troubles,
             "events": self.seq,
         }

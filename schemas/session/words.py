@@ -76,27 +76,24 @@ def _sentence(state: SessionState, event: e.Event, index: int) -> str:
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _ENDS = {
-    "hang_up": "they hung up",
-    "client_gone": "the client was gone for too long",
-    "end_requested": "somebody asked for the end",
-    "limit": "a limit was reached",
-    "gateway_lost": "its gateway was lost",
-    "room_closed": "the room was closed",
-    "error": "an error",
+    "hang_up": ("they hung up", "hung up"),
+    "client_gone": ("the client was gone for too long", "client gone"),
+    "end_requested": ("somebody asked for the end", "asked to end"),
+    "limit": ("a limit was reached", "limit reached"),
+    "gateway_lost": ("its gateway was lost", "gateway lost"),
+    "room_closed": ("the room was closed", "room closed"),
+    "error": ("an error", "error"),
 }
-_ENDED = {
-    "hang_up": "hung up",
-    "client_gone": "client gone",
-    "end_requested": "asked to end",
-    "limit": "limit reached",
-    "gateway_lost": "gateway lost",
-    "room_closed": "room closed",
-}
+"""In a sentence, and in two or three words."""
 _TAKEN = {
     "expired": "the last gateway's lease had run out",
     "ticket": "the client came back with its ticket",
     "restart": "the gateway was restarted",
 }
+
+
+def _end(reason: str) -> tuple[str, str]:
+    return _ENDS.get(reason, (reason, reason))
 
 
 def _started(event: e.SessionStarted, state: SessionState) -> Line:
@@ -118,7 +115,7 @@ def _rewound(event: e.SessionRewound, state: SessionState) -> Line:
 
 
 def _ended(event: e.SessionEnded, state: SessionState) -> Line:
-    return Line("gateway", f"session ends: {_ENDS.get(event.reason, event.reason)}", event.detail)
+    return Line("gateway", f"session ends: {_end(event.reason)[0]}", event.detail)
 
 
 def _joined(event: e.ParticipantJoined, state: SessionState) -> Line:
@@ -362,7 +359,7 @@ def floor(state: SessionState) -> str:
 
 def ended(reason: str) -> str:
     """Why a session ended, in two or three words."""
-    return _ENDED.get(reason, reason)
+    return _end(reason)[1]
 
 
 def people(state: SessionState) -> str:

@@ -342,3 +342,35 @@ async def test_a_stream_ends_with_what_its_reader_sends(house: House) -> None:
         await line.ended()
         while len(house.streams):
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("settings", settled())
+async def test_after_a_stream_who_has_said_all_is_answered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the connection of a stream that was dismissed, as on any other."""
+    going_on = asyncio.Event()
+    heard_all = asyncio.Event()
+
+    class Watched(door.Visitor):
+        def eof_received(self) -> bool:
+            heard_all.set()
+            return super().eof_received()
+
+    async def slow(*_: object, **__: object) -> None:
+        await going_on.wait()
+
+    monkeypatch.setattr(door, "Visitor", Watched)
+    house.waits_for = ""
+    async with served(house) as port:
+        line = await port.line(HEAD.replace(b"/health", b"/v1/queues/stream") + b"\r\n")
+        async with asyncio.timeout(10):
+            await line.reader.readuntil(b"event: queues")
+            house.streams.dismiss()
+            await line.reader.readuntil(b"\r\n0\r\n\r\n")
+        monkeypatch.setattr(house.limits, "spend", slow)
+        await line.say(ASKED)
+        line.writer.write_eof()
+        async with asyncio.timeout(10):
+            await heard_all.wait()
+        going_on.set()
+        told = await line.ended()
+        assert told.count(b"HTTP/1.1 ") == 1

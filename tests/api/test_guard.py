@@ -39,6 +39,19 @@ async def test_in_development_it_is_asked_for_by_its_own_names(
     assert "API_ALLOWED_HOSTS" in caplog.text
 
 
+async def test_made_up_names_silence_the_log_for_a_moment_only(
+    client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks by many names fills no disk; who is refused minutes later is told of again."""
+    for number in range(200):
+        await client.get("/v1/me", headers={"Host": f"{number}.example"})
+    assert caplog.text.count("a request was refused") <= 30
+    later = time.monotonic_ns() + 60 * 10**9
+    monkeypatch.setattr(time, "monotonic_ns", lambda: later)
+    await client.get("/v1/me", headers={"Host": "voice.lan"})
+    assert "'voice.lan'" in caplog.text
+
+
 @pytest.mark.parametrize("settings", settled(api_allowed_hosts="box.lan"))
 async def test_other_names_can_be_allowed(client: httpx2.AsyncClient) -> None:
     """API_ALLOWED_HOSTS; and loopback's own in every writing."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 import redis.asyncio
 import soundfile
@@ -142,6 +143,15 @@ def test_what_is_told_of_a_stack_has_no_password(tmp_path: Path) -> None:
     assert told_in(folder) is running() is None
     told.take_back()
     assert list(folder.iterdir()) == []
+
+
+def test_a_clock_that_is_set_right_hides_no_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NTP, or a virtual machine that goes on after a pause, moves the moment at which the machine seems to have begun."""
+    Told(tmp_path).tell({"state": "running"})
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: 1.0)
+    found = told_in(tmp_path)
+    assert found is not None
+    assert found["pid"] == os.getpid()
 
 
 # ── one at a time ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -66,6 +66,25 @@ async def test_who_is_told_again_waits_for_nobody(tmp_path: Path) -> None:
     assert (keeper["deaf"].pid, restarted) == (None, [])
 
 
+async def test_a_child_of_who_died_is_not_heard_on(tmp_path: Path) -> None:
+    """It holds the pipe of the process before; once that is started again, only the new one writes into its file."""
+    parent = "import subprocess, time; subprocess.Popen(['sleep', '600']); print('up', flush=True); time.sleep(600)"
+    keeper = supervisor(tmp_path)
+    await keeper.start([Command("parent", [sys.executable, "-c", parent])])
+    groups: list[int] = []
+    try:
+        await until(lambda: keeper["parent"].log_file.read_text() == "up\n")
+        groups += [keeper["parent"].pid or 0]
+        keeper["parent"].kill()
+        await until(lambda: keeper["parent"].log_file.read_text() == "up\nup\n")
+        groups += [keeper["parent"].pid or 0]
+        assert len([task for task in asyncio.all_tasks() if task.get_name() == "hear parent"]) == 1
+    finally:
+        await keeper.stop()
+        for group in groups:
+            os.killpg(group, signal.SIGKILL)
+
+
 async def test_what_becomes_of_processes_is_told(tmp_path: Path) -> None:
     """Whoever tells others of the processes hears of each change: started, ready, died, started again."""
     seen: list[tuple[str, int]] = []

@@ -9,17 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import typer
+from aiohttp import WSMsgType, web
 
 from ops import console
+from ops.people.caller import Caller
 from ops.people.said import Said, meter
 from ops.people.sound_card import Buffer, NoSound, SoundCard, sound_card
-from ops.people.talk import Options, Speaker, talk, typed_lines
+from ops.people.talk import Options, Speaker, _type, talk, typed_lines
 from ops.stack.here import Told
 from schemas.client import (
     MetricsMessage,
@@ -30,6 +33,8 @@ from schemas.client import (
     TurnMessage,
     WordsMessage,
 )
+from tests.ops.test_caller import READY
+from tests.ops.test_entry import serving
 
 ROOT = Path(__file__).parents[2]
 SPOKEN = Options("127.0.0.1:1", "", "", None, text=False, half_duplex=False)
@@ -143,6 +148,73 @@ async def test_lines_come_from_pipes_and_files_alike(tmp_path: Path) -> None:
         os.close(writing)
         assert [line async for line in lines] == []
     os.close(reading)
+
+
+# ── a line that is lost ──────────────────────────────────────────────────────────────────────────────────────────────
+
+OVER = {"type": "turn", "turn": 1, "how": "played", "reason": "finished", "heard": ""}
+
+
+async def test_what_is_typed_while_the_line_is_down_is_said_once_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so are the lines of a pipe that follow."""
+    lines_seen: list[str] = []
+
+    async def gateway(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        back = bool((await socket.receive_json())["session"])
+        await socket.send_json(READY | {"resumed": back})
+        if not back:
+            await socket.send_json({"type": "state", "state": "speaking"})
+            await socket.send_json(OVER | {"why": "greeting"})
+            await socket.close()
+        async for frame in socket:
+            if frame.type is WSMsgType.TEXT:
+                lines_seen.append(frame.json()["text"])
+                await socket.send_json(OVER | {"why": "text"})
+        return socket
+
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo\n")
+    os.close(writing)
+    wants_to_say = asyncio.Event()
+    async with serving(gateway) as url, aclosing(Caller(url)) as caller:
+        with os.fdopen(reading) as typed:
+            monkeypatch.setattr(sys, "stdin", typed)
+            await caller.connect()
+            typing = asyncio.ensure_future(_type(caller, lambda *_: wants_to_say.set()))
+            await wants_to_say.wait()
+            assert not caller.connected
+            await caller.drop()
+            await caller.connect()
+            await typing
+    assert lines_seen == ["one", "two"]
+
+
+async def test_a_line_lost_this_moment_does_not_end_the_telling_of_the_position() -> None:
+    """Who speaks goes on when the line is back."""
+
+    async def gateway(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json(READY)
+        async for _ in socket:
+            pass
+        return socket
+
+    card = SoundCard(24_000)
+    async with serving(gateway) as url, aclosing(Speaker(card, False, url, "", "")) as caller:
+        await caller.connect()
+        card.loudspeaker.put(np.ones(480, np.int16))
+        card.loudspeaker.take(480)
+        assert caller._socket is not None
+        caller._socket._response.connection.transport.abort()  # type: ignore[union-attr]
+        assert caller.connected, "not noticed yet"
+        telling = asyncio.ensure_future(caller.tell_position())
+        await asyncio.sleep(0)
+        assert not telling.done()
+        caller.ended.set()
+        await telling
 
 
 # ── without sound ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 import pytest
 
@@ -9,6 +10,7 @@ from gateway.http.server import PublicPort, Server
 from gateway.sessions.house import House
 from schemas.access.tokens import Grant, mint
 from schemas.client import ErrorMessage, ReadyMessage
+from schemas.clock import Now
 from schemas.errors import SettingsError
 from schemas.events import ParticipantJoined, SessionStarted
 from schemas.log import MemoryBus
@@ -127,6 +129,19 @@ async def test_rebound(caplog: pytest.LogCaptureFixture) -> None:
                     assert (await answer.json())["error"]["message"] == "nobody answers by this name"
         assert not gateway.engine.sessions
     assert "GATEWAY_ALLOWED_HOSTS" in caplog.text
+
+
+async def test_made_up_names_silence_the_log_for_a_moment_only(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks by many names fills no disk; who is refused minutes later is told of again."""
+    async with door() as gateway:
+        for number in range(100):
+            await gateway.http.get(gateway.url + "/ws", headers={"Host": f"{number}.example"})
+        assert caplog.text.count("a request was refused") <= 30
+        monkeypatch.setattr(MonotonicClock, "now", lambda _: Now(time.monotonic() + 60))
+        await gateway.http.get(gateway.url + "/ws", headers={"Host": "voice.lan"})
+    assert "'voice.lan'" in caplog.text
 
 
 async def test_own_names() -> None:

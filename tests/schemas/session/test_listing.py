@@ -108,6 +108,7 @@ def test_a_turn_that_the_end_of_the_call_cut_off_is_counted() -> None:
         telling.add(cut if event is ended else event)
     told = telling.summary()
     assert (told.cut_off, told.failed) == (1, 0)
+    assert (told.view()["cut_off"], told.view()["failed"]) == (1, 0)
 
 
 async def test_over_time() -> None:

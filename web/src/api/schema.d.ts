@@ -2941,7 +2941,7 @@ export interface components {
          * SessionRow
          * @description A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
          *     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
-         *     `troubles`: times a stage gave up; `events`: how many.
+         *     `cut_off`: turns the session's end cut off; `troubles`: times a stage gave up; `events`: how many.
          */
         SessionRow: {
             /**
@@ -2951,6 +2951,8 @@ export interface components {
             activity: "waiting" | "listening" | "thinking" | "speaking" | "ended";
             /** Agent */
             agent: string;
+            /** Cut Off */
+            cut_off: number;
             /** Duration S */
             duration_s: number;
             /** Ended */

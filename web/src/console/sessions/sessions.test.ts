@@ -28,6 +28,7 @@ function row(session: string, change: Partial<Row> = {}): Row {
     ended: null,
     interrupted: 0,
     failed: 0,
+    cut_off: 0,
     troubles: 0,
     ...change,
   };

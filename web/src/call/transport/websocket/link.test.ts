@@ -167,6 +167,20 @@ test("A gateway that knows no pings is asked once, what it says of that is told 
   expect(ends.heed).toHaveBeenCalledOnce();
 });
 
+test("What is wrong with another message says nothing of pings, and is told.", async () => {
+  const { line, ends, look } = await typed();
+  look(1);
+  line.tell({
+    type: "error",
+    code: "bad_message",
+    message: "there is no message of type 'pin': message, ping",
+    fatal: false,
+  });
+  expect(ends.heed).toHaveBeenCalledOnce();
+  look(7);
+  expect(ends.lost).toHaveBeenCalledOnce();
+});
+
 test("On the way back each try has its time, whether the API or the gateway says nothing, until the session waits no longer.", async () => {
   const { ends, asked } = begun(null, 200);
   await pass(6_100);
