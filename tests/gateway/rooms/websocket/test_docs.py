@@ -37,8 +37,8 @@ DOCS = (Path(gateway.__file__).parents[1] / "docs" / "websocket.md").read_text()
 GATEWAY = Path(gateway.__file__).parent
 CODE = re.compile(r"`([^`]+)`")
 
-OTHERS = {"anew", "exists"}
-"""Codes of refusals that no WebSocket client meets: of LiveKit rooms, which have an agent already."""
+OTHERS = {"anew", "exists", "room"}
+"""Codes of refusals that no WebSocket client meets: of LiveKit rooms, which have an agent already, or are not there."""
 
 
 def rows(section: str) -> dict[str, tuple[str, str]]:
