@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import { inBrowser } from "./browser";
 import { answersOf, begin, sessionOf, state } from "./call";
 import { apart, WITNESSED, witnessed, wordsOf } from "./ear";
+import { followLines, oneLine } from "./interim";
 import { speak } from "./microphone";
 
 const { open } = inBrowser();
 
-test("Three spoken turns by WebSocket, the first by push-to-talk, the second cut short by the third, are heard, answered and timed.", async () => {
+test("Three spoken turns by WebSocket, the first by push-to-talk, the second cut short by the third, are heard, answered and timed; words stand in grey until they are sure, and in ink in the same place.", async () => {
   const page = await open("/", WITNESSED);
   await begin(page);
   const words = page.getByRole("region", { name: "Transcript" });
@@ -30,8 +31,10 @@ test("Three spoken turns by WebSocket, the first by push-to-talk, the second cut
   expect(first.map(({ text }) => text).join(" ")).toBe(await words.locator("[data-said]").textContent());
   expect(apart(first)).toEqual([]);
 
+  const spoken = await followLines(page);
   await speak(page, "story");
   await state(page, "speaking");
+  expect(await oneLine(spoken)).toMatch(/story/i);
   await words.locator("[data-said]").last().filter({ hasText: /\w \w/ }).waitFor();
   await speak(page, "stop");
   await words.getByText(/cut off/).waitFor();
