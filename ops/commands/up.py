@@ -47,11 +47,7 @@ def up(
     us = Up(json, ready)
     us.listen()
     us.say("Starting the log, the models, the gateway and the web app …")
-    from ops.stack.models import use_models_here
     from ops.stack.stack import Plan
-
-    for sentence in use_models_here():
-        us.say(sentence)
 
     plan = Plan(
         folder, gateways, stt, llm, tts, free_ports, livekit, api=True,
@@ -79,9 +75,12 @@ class Up:
             signal.signal(sent, self.told_to_end)
 
     async def run(self, plan: "Plan") -> None:
+        from ops.stack.models import use_models_here
         from ops.stack.stack import Stack
         from schemas.config.settings import load
 
+        for sentence in use_models_here():
+            self.say(sentence)
         self._stack = Stack(plan, load())
         self._loop = asyncio.get_running_loop()
         self._running = asyncio.ensure_future(self._until_told(self._stack))

@@ -100,10 +100,19 @@ export async function sessionOf(page: Page): Promise<string> {
 
 /** One of `antiphon`'s commands beside the stack; its last line, as JSON. */
 export async function command<T>(...words: string[]): Promise<T> {
+  return JSON.parse((await linesOf(words)).at(-1) ?? "null") as T;
+}
+
+/** The same, of one that tells many things, a line each. */
+export async function commandLines<T>(...words: string[]): Promise<T[]> {
+  return (await linesOf(words)).map((line) => JSON.parse(line) as T);
+}
+
+async function linesOf(words: string[]): Promise<string[]> {
   const { data } = inject("stack");
   const options = { cwd: data, env: { ...process.env, ANTIPHON_DATA: data }, maxBuffer: 1 << 26 };
   const { stdout } = await promisify(execFile)(antiphon(), [...words, "--json"], options);
-  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "null") as T;
+  return stdout.trim().split("\n");
 }
 
 /** A finished call with one question and its answer; its id. */

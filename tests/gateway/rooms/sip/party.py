@@ -105,7 +105,11 @@ class Party:
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self._protocol, local_addr=(self.host, 0))
         self.port = self._transport.get_extra_info("sockname")[1]
-        await self.sound.open(self.host)
+        try:
+            await self.sound.open(self.host)
+        except BaseException:  # whoever is cancelled here never gets to the other end of it
+            self._transport.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -14,7 +14,8 @@ from schemas.client import EndedMessage, ErrorMessage, PongMessage, TranscriptMe
 from schemas.clock import Now
 from schemas.events import MessageReceived, ParticipantJoined, SessionStarted, TurnEnded
 from schemas.log import MemoryBus
-from schemas.session.fold import dump, fold_all, load, view
+from schemas.session.fold import fold_all
+from schemas.session.snapshot import dump, load, view
 from tests.gateway.door import START, closing, door, frames, talk, told, until
 from tests.gateway.pools import Pools
 
