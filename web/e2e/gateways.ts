@@ -8,6 +8,12 @@ export async function gatewayOf(session: string): Promise<string> {
   return sessions.find((row) => row.session === session)?.gateway ?? "";
 }
 
+/** The processes of all that there are. */
+export async function everyGateway(): Promise<number[]> {
+  const { gateways } = await read<{ gateways: { name: string }[] }>("/v1/gateways");
+  return gateways.map(({ name }) => processOf(name));
+}
+
 /** Its process: one that has died is started again, as another. */
 export function processOf(gateway: string): number {
   const found = readdirSync("/proc").filter((name) => {
