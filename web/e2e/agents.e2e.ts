@@ -1,10 +1,12 @@
-import { expect, test } from "vitest";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
 import { ask, type } from "./call";
 
 const { open } = inBrowser();
 
-test("An agent is read and written: mistakes stand at their lines, of two editors neither loses a word, and drafts are tried in calls, one after the other; its job that fails is seen, retried and put away.", async () => {
+test("An agent is read and written: mistakes stand at their lines, of two editors neither loses a word, and what is changed on disk is there at once; drafts are tried in calls, one after the other; its job that fails is seen, retried and put away.", async () => {
   const page = await open("/agents", { expected: /status of 412/ }); // of two editors one is refused
   await page.getByRole("link", { name: /clerk/ }).click();
   const text = page.getByRole("textbox", { name: "The file of clerk" });
@@ -18,16 +20,23 @@ test("An agent is read and written: mistakes stand at their lines, of two editor
   await other.getByRole("textbox", { name: "The file of clerk" }).fill('greeting = "Theirs."\n');
   await other.getByRole("button", { name: "Save" }).click();
   await other.getByText("Not saved", { exact: true }).waitFor({ state: "detached" });
+  const conflict = page.getByText("This file was changed on disk since you began");
+  await conflict.waitFor(); // without a key
+  expect(await text.inputValue()).toBe('greeting = "Mine."\n');
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("This file was changed on disk since you began").waitFor();
+  await conflict.waitFor();
   await page.getByText("What stands there now").click();
   await page.getByText('greeting = "Theirs."').waitFor();
   await page.getByRole("button", { name: "Go on with mine" }).click();
   await page.getByRole("button", { name: "Save" }).click();
   await unsaved.waitFor({ state: "detached" });
+  const shown = () => other.getByRole("textbox", { name: "The file of clerk" }).inputValue();
+  await expect.poll(shown).toBe('greeting = "Mine."\n'); // where nothing was written
+  writeFileSync(join(inject("stack").data, "agents", "clerk.toml"), 'greeting = "By hand."\n');
+  for (const one of [page, other])
+    await expect.poll(() => one.getByRole("textbox").inputValue()).toBe('greeting = "By hand."\n');
   await other.getByRole("button", { name: "Reload" }).click();
   await other.getByText("All files were read again.").waitFor();
-  await other.getByRole("textbox").and(other.locator(":text('Mine.')")).waitFor();
 
   await text.fill('greeting = "This is a draft."\nllm.provider = "nowhere"\n');
   await page.getByRole("button", { name: "Try in a call" }).click();

@@ -7,7 +7,7 @@ import { inBrowser, PHONE } from "./browser";
 import { begin, hasLiveKit, roomPath, state } from "./call";
 import { witnessed } from "./ear";
 import { by, GOOD, Line, SLOW_3G } from "./line";
-import { astray, framesOf, framesUntil, LIPS_READ, leads, sinceJoined } from "./lips";
+import { astray, framesOf, framesUntil, LIPS_READ, leads, moodsOf, sinceJoined } from "./lips";
 import { speak } from "./microphone";
 import { ROOT } from "./paths";
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => line.close());
 
-test("The face is there within 5 s of joining; its lips go with the sound, by a line with jitter too, and rest when somebody cuts in; where it is slow it is off until it is asked for.", async () => {
+test("The face is there within 5 s of joining; its lips go with the sound, by a line with jitter too, and rest when somebody cuts in, and its face goes with what the agent does; where it is slow it is off until it is asked for.", async () => {
   const page = await open("/", {
     ...LIPS_READ,
     avatar: true,
@@ -56,6 +56,7 @@ test("The face is there within 5 s of joining; its lips go with the sound, by a 
   expect(measured).toBeGreaterThan(0);
   expect(Math.max(ahead, behind)).toBeLessThanOrEqual(200);
   expect(astray(seen, frames)).toEqual([]);
+  expect(moodsOf(frames).join(", ")).toMatch(/^listening\b.*\bthinking\b.*\bspeaking\b.*\blistening\b/);
   await page.getByRole("button", { name: "Turn the avatar off" }).click();
   expect(await page.locator("[data-avatar]").count()).toBe(0);
 });
@@ -81,7 +82,7 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
   });
 });
 
-test("Another head comes by its address or from a file; what is none, or may not be loaded, is refused in a sentence, and ours is shown.", async () => {
+test("Another head comes by its address or from a file; what is none, or may not be loaded, is refused in a sentence, and ours is shown; which of ours, and before what, is kept for the next time.", async () => {
   const here = inject("stack").api_url;
   const page = await open("/", {
     size: PHONE,
@@ -117,6 +118,14 @@ test("Another head comes by its address or from a file; what is none, or may not
   expect(await ours.isChecked()).toBe(false);
   await loaded(page, () => file.setInputFiles({ name: "head.glb", mimeType: "model/gltf-binary", buffer: HEAD }));
   expect(await ours.isChecked()).toBe(false);
+
+  await loaded(page, () => dialog.getByText("Zola", { exact: true }).click());
+  await dialog.getByText("Dawn", { exact: true }).click();
+  await page.reload();
+  await page.getByRole("button", { name: "Return to the call" }).click();
+  await page.getByRole("button", { name: "Choose an avatar" }).click();
+  expect(await dialog.getByRole("radio", { name: "Zola" }).isChecked()).toBe(true);
+  expect(await dialog.getByRole("radio", { name: "Dawn" }).isChecked()).toBe(true);
 });
 
 const HEAD = readFileSync(join(ROOT, "web/src/call/avatar/avatar.glb"));

@@ -32,14 +32,33 @@ interface Told {
   heard?: string;
 }
 
+interface Events {
+  events: (Told & { body: Told })[];
+  next: number | null;
+}
+
+/** What the API answers to that: it is as was wished. */
+export async function post<T>(path: string, body: object): Promise<T> {
+  const headers = { "content-type": "application/json" };
+  const answer = await fetch(inject("stack").api_url + path, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Error(`POST ${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
+/** What the API tells of that. */
+export async function read<T>(path: string): Promise<T> {
+  const answer = await fetch(inject("stack").api_url + path);
+  if (!answer.ok) throw new Error(`GET ${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
 /** A session's events. By the API: a command takes the processor for seconds, and a call beside it needs that. */
 export async function eventsOf(session: string): Promise<Told[]> {
   const all: Told[] = [];
   for (let after: number | null = 0; after !== null; ) {
-    const answer = await fetch(`${inject("stack").api_url}/v1/sessions/${session}/events?limit=500&after=${after}`);
-    const { events, next } = (await answer.json()) as { events: (Told & { body: Told })[]; next: number | null };
-    all.push(...events.map(({ type, turn, body }) => ({ ...body, type, turn })));
-    after = next;
+    const page: Events = await read(`/v1/sessions/${session}/events?limit=500&after=${after}`);
+    all.push(...page.events.map(({ type, turn, body }) => ({ ...body, type, turn })));
+    after = page.next;
   }
   return all;
 }

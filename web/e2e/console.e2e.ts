@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, inject, test } from "vitest";
+import { PART_NAMES, PARTS } from "@/console/latency/model";
 import { latency } from "@/format";
 import { inBrowser } from "./browser";
-import { command, commandLines, finishedCall } from "./call";
+import { ask, command, commandLines, finishedCall, post, read, type } from "./call";
+import { gatewayOf } from "./gateways";
 
 const { open } = inBrowser();
 let session: string;
@@ -85,6 +87,104 @@ test("A bar, a word and a drag along the clock move sound and state; a link to a
   await page.getByRole("button", { name: /^Download these/ }).click();
   const saved = JSON.parse(readFileSync(await (await loading).path(), "utf8")) as { type: string }[];
   expect(new Set(saved.map(({ type }) => type.split(".")[0]))).toEqual(new Set(["turn"]));
+});
+
+test("The list is filtered by agent, state and slowest turn, a call leaves it as it ends, and its pages are all of them.", async () => {
+  const caller = await open("/?agent=clerk&name=Cleo");
+  const cleos = await type(caller);
+  const page = await open("/sessions");
+  const line = (one: string) => page.locator(`a[data-session="${one}"]`);
+  const none = page.getByText("No session is like that");
+  await line(session).waitFor();
+  await line(cleos).waitFor();
+  await page.getByLabel("Agent", { exact: true }).selectOption("clerk");
+  await line(session).waitFor({ state: "detached" });
+  await line(cleos).waitFor();
+  await page.getByLabel("State", { exact: true }).selectOption("Live");
+  await line(cleos).waitFor();
+  await caller.getByRole("button", { name: "Leave" }).click();
+  await none.waitFor();
+  await page.getByLabel("State", { exact: true }).selectOption("Ended");
+  await line(cleos).waitFor();
+
+  const found = await read<{ sessions: { session: string; worst_ms: number }[] }>(`/v1/sessions?q=${session}`);
+  const worst = found.sessions[0]?.worst_ms ?? 0;
+  expect(worst).toBeGreaterThan(0);
+  await page.goto(`/sessions?q=${session}&slow=${Math.floor(worst)}`);
+  await line(session).waitFor();
+  await page.goto(`/sessions?q=${session}&slow=${Math.ceil(worst + 1)}`);
+  await none.waitFor();
+
+  const { sessions } = await read<{ sessions: { session: string }[] }>("/v1/sessions?limit=200");
+  const cursors: (string | null)[] = [];
+  await page.route("**/v1/sessions?*", (route) => {
+    const url = new URL(route.request().url());
+    cursors.push(url.searchParams.get("cursor"));
+    url.searchParams.set("limit", "2"); // of fifty there are no two pages here
+    return route.continue({ url: url.href });
+  });
+  await page.goto("/sessions");
+  await page.getByText(`${sessions.length} sessions`, { exact: true }).waitFor();
+  expect(cursors.length).toBe(Math.ceil(sessions.length / 2));
+  expect(new Set(cursors).size).toBe(cursors.length);
+  const first = await page.locator("a[data-session]").evaluateAll((all) => all.map((one) => one.dataset.session));
+  expect(first).toEqual(sessions.slice(0, first.length).map((one) => one.session));
+});
+
+interface Figures {
+  p50_ms: number;
+  p95_ms: number;
+}
+
+test("The latency page shows median and 95th percentile, of answers and of each of their parts, as the API tells them, and others as the next answer comes.", async () => {
+  const page = await open("/latency");
+  const answers = page.getByText(/^\d+ answers?$/);
+  const before = Number.parseInt((await answers.textContent()) ?? "", 10);
+  expect(before).toBeGreaterThan(0);
+  const caller = await open("/");
+  await type(caller);
+  await ask(caller, "What is the capital of France?");
+  await page.getByText(new RegExp(`^${before + 1} answers$`)).waitFor();
+
+  const hour = new Date(Date.now() - 3_600_000).toISOString();
+  const { total } = await read<{ total: Figures & { parts: Record<string, Figures> } }>(`/v1/latency?since=${hour}`);
+  const figures = page.getByRole("main").locator("p");
+  await figures.filter({ hasText: `Median${latency(total.p50_ms)}` }).waitFor();
+  await figures.filter({ hasText: `95th percentile${latency(total.p95_ms)}` }).waitFor();
+  for (const part of PART_NAMES) {
+    const told = total.parts[part];
+    const row = page.getByRole("listitem").filter({ hasText: PARTS[part].meaning });
+    expect(await row.textContent()).toContain(`median ${latency(told?.p50_ms)}p95 ${latency(told?.p95_ms)}`);
+  }
+});
+
+test("The queues page lists the gateways, with their calls; dead letters come and go while one looks, whoever puts them away; their call is found among those with failures.", async () => {
+  const { agent } = await post<{ agent: string }>("/v1/agents/drafts", { toml: 'llm.provider = "nowhere"\n' });
+  const page = await open("/queues");
+  const caller = await open(`/?agent=${agent}&name=Faye`);
+  const faye = await type(caller);
+  const gateway = await gatewayOf(faye);
+  const gateways = page.locator("section").filter({ has: page.getByRole("heading", { name: "Gateways" }) });
+  await expect.poll(() => gateways.getByRole("listitem").count()).toBe(inject("stack").gateways.length);
+  const calls = gateways.getByRole("listitem").filter({ hasText: gateway });
+  await calls.getByText(/^[1-9]\d* sessions?, room for/).waitFor();
+
+  await ask(caller, "Are you there?");
+  const letter = page.getByRole("listitem").filter({ hasText: faye });
+  await letter.waitFor();
+  const { letters } = await read<{ letters: { id: string; session: string }[] }>("/v1/dead-letters?stage=llm");
+  const own = letters.filter((one) => one.session === faye);
+  expect(own).toHaveLength(1);
+  const away = `${inject("stack").api_url}/v1/dead-letters/${encodeURIComponent(own[0]?.id ?? "")}`;
+  expect((await fetch(away, { method: "DELETE" })).ok).toBe(true);
+  await letter.waitFor({ state: "detached" });
+
+  await caller.getByRole("button", { name: "Leave" }).click();
+  await page.goto(`/sessions?q=${faye}`);
+  await page.getByLabel("With failures").check();
+  await page.getByRole("row").filter({ hasText: "1 turn failed" }).waitFor();
+  await page.goto(`/sessions?q=${session}&failed=1`);
+  await page.getByText("No session is like that").waitFor();
 });
 
 test("A page that is gone to while the API does not answer says so, and is there once it does.", async () => {

@@ -1,11 +1,17 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { inject } from "vitest";
+import { read } from "./call";
 
 /** The GATEWAY_ID of the one that has the session. */
 export async function gatewayOf(session: string): Promise<string> {
-  const answer = await fetch(`${inject("stack").api_url}/v1/sessions`);
-  const { sessions } = (await answer.json()) as { sessions: { session: string; gateway: string }[] };
+  const { sessions } = await read<{ sessions: { session: string; gateway: string }[] }>("/v1/sessions");
   return sessions.find((row) => row.session === session)?.gateway ?? "";
+}
+
+/** The processes of all that there are. */
+export async function everyGateway(): Promise<number[]> {
+  const { gateways } = await read<{ gateways: { name: string }[] }>("/v1/gateways");
+  return gateways.map(({ name }) => processOf(name));
 }
 
 /** Its process: one that has died is started again, as another. */

@@ -1,12 +1,9 @@
-import type { Page } from "playwright-core";
-import { expect, inject, test } from "vitest";
+import { test } from "vitest";
 import { inBrowser } from "./browser";
-import { begin, sessionOf } from "./call";
+import { begin, post, sessionOf } from "./call";
+import { MARKUP, unharmed } from "./markup";
 
 const { open } = inBrowser();
-
-/** Each part would set `window.hit`, were it taken for more than text. */
-const MARKUP = `<img src=x onerror="hit=1"><script>hit=1</script><svg onload="hit=1"></svg>[x](javascript:hit=1)`;
 
 test("What people are called, what they type and what the agent answers is text, in the call and in the console.", async () => {
   const page = await open("/");
@@ -49,16 +46,4 @@ async function called(name: string): Promise<string> {
       resolve(told.session);
     };
   });
-}
-
-async function post(path: string, body: object): Promise<void> {
-  const headers = { "content-type": "application/json" };
-  const answer = await fetch(inject("stack").api_url + path, { method: "POST", headers, body: JSON.stringify(body) });
-  expect(answer.status, await answer.text()).toBe(202);
-}
-
-/** Nothing of it has run, and nothing of it has become an element. */
-async function unharmed(page: Page): Promise<void> {
-  expect(await page.evaluate(() => "hit" in window)).toBe(false);
-  expect(await page.locator("img[src=x], svg[onload], a[href^='javascript']").count()).toBe(0);
 }

@@ -8,6 +8,8 @@ export interface Frame {
   drawing: number;
   /** How far its mouth was from rest. */
   open: number;
+  /** How its face felt: by what the agent did. */
+  mood: string;
   /** The second of the voice that its mouth is of, and when that was asked for, ms. */
   position: number;
   heard: number;
@@ -54,6 +56,11 @@ export function sinceJoined(page: Page): Promise<number> {
 /** The avatar's frames, from the `from`th on. */
 export function framesOf(page: Page, from = 0): Promise<Frame[]> {
   return page.evaluate((begin) => (window as unknown as { drawn: Frame[] }).drawn.slice(begin), from);
+}
+
+/** How its face felt, one after the other. */
+export function moodsOf(frames: Frame[]): string[] {
+  return frames.map(({ mood }) => mood).filter((mood, at, all) => mood !== all[at - 1]);
 }
 
 /** Resolves once `count` frames from the `from`th on are that far from rest; open ones each of another moment of the voice. */

@@ -1,11 +1,11 @@
 import type { Page } from "playwright-core";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { inBrowser } from "./browser";
-import { type } from "./call";
+import { ask, type } from "./call";
 
 const { open } = inBrowser();
 
-test("A live call is opened from the list, followed and listened to; what an operator asks of it is done, and seen by the caller, in the session and in the record.", async () => {
+test("A live call is opened from the list, followed and listened to, with what it waits for; what an operator asks of it is done, and seen by the caller, in the session and in the record.", async () => {
   const desk = await open("/sessions", { before: (context) => context.addInitScript(hearPage) });
   const caller = await open("/?name=Ann");
   const session = await type(caller);
@@ -30,6 +30,19 @@ test("A live call is opened from the list, followed and listened to; what an ope
     .filter({ hasText: /^Operator.*How late is it\?/ })
     .waitFor();
   await desk.locator("[id^=turn-]").getByText("How late is it?").waitFor();
+  const card = desk.getByRole("article").filter({ hasText: "Which river flows through Paris?" });
+  const waits = card.getByRole("list", { name: "Still to come" });
+  const work = card.getByRole("list", { name: "All the work of this turn" }).getByRole("listitem");
+  const llm = work.filter({ hasText: "LLM" });
+  await withoutLlm(async () => {
+    await ask(caller, "Which river flows through Paris?");
+    await waits.getByText("Waiting for LLM: the first sentence").waitFor();
+    await card.getByText(/^All the work of this turn/).click();
+    await expect.poll(async () => (await card.allInnerTexts()).join()).toMatch(/LLM[^]*the reply[^]*still to come/);
+  });
+  await work.filter({ hasText: /^TTS/ }).first().waitFor();
+  await waits.waitFor({ state: "detached" });
+  expect(await llm.getByText("still to come").count()).toBe(0);
   await demand(desk, "Instructions", "You are a pirate.", "Change them", "Show it");
   await desk
     .getByRole("region", { name: /^Event/ })
@@ -49,6 +62,18 @@ test("A live call is opened from the list, followed and listened to; what an ope
   const done = (await deeds.allTextContents()).map((text) => DEEDS.find((deed) => text.includes(deed)) ?? text);
   expect(done).toEqual(DEEDS);
 });
+
+/** While `act` goes on no worker of the LLM does anything. */
+async function withoutLlm(act: () => Promise<void>): Promise<void> {
+  const workers = inject("stack").processes.filter(({ name }) => name.startsWith("llm-") && name !== "llm-server");
+  expect(workers.length).toBeGreaterThan(0);
+  for (const { pid } of workers) process.kill(pid, "SIGSTOP");
+  try {
+    await act();
+  } finally {
+    for (const { pid } of workers) process.kill(pid, "SIGCONT");
+  }
+}
 
 /** The latest first. */
 const DEEDS = [

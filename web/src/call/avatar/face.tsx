@@ -5,6 +5,7 @@ import ours from "@/call/avatar/avatar.glb?url";
 import { type AvatarChoice, choose } from "@/call/avatar/choice";
 import { Head } from "@/call/avatar/head";
 import { backgroundOf, lookOf } from "@/call/avatar/looks";
+import type { Mood } from "@/call/avatar/moods";
 import { LEAST_FRAMES, Pace } from "@/call/avatar/pace";
 import { AvatarError, loadAvatar, unfit } from "@/call/avatar/source";
 import type { Call } from "@/call/call";
@@ -21,11 +22,12 @@ interface Props {
 }
 
 /** What is told of each frame, as the event `avatarframe` on the avatar's element: for tests, and whoever records.
- * `position`: second of the voice it was drawn for, heard at `heard` (ms, by performance.now()); `open`: how far the mouth is from rest, 0 to 1; `frames`: a second. */
+ * `position`: second of the voice it was drawn for, heard at `heard` (ms, by performance.now()); `open`: how far the mouth is from rest, 0 to 1; `mood`: how the face feels; `frames`: a second. */
 export interface AvatarFrame {
   position: number;
   heard: number;
   open: number;
+  mood: Mood;
   frames: number;
 }
 
@@ -64,7 +66,9 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       head.current?.coarser();
     };
     const tell = (position: number, heard: number) => {
-      const detail = { position, heard, open: head.current?.open ?? 0, frames: pace.rate };
+      if (head.current === null) return;
+      const { open, mood } = head.current;
+      const detail = { position, heard, open, mood, frames: pace.rate };
       element.dispatchEvent(new CustomEvent<AvatarFrame>("avatarframe", { detail }));
     };
     const away = () => pace.away();

@@ -75,6 +75,10 @@ export class Head {
     if (!speaks) this.talking.stopGesture();
   }
 
+  get mood(): Mood {
+    return this.talking.moodName as Mood; // it is given no other
+  }
+
   /** A stressed word. `strong`: with the hands. */
   stress(strong: boolean): void {
     if (this.calm) return;

@@ -26,6 +26,8 @@ declare module "@met4citizen/talkinghead" {
     animMoods: Record<string, { baseline: Record<string, number>; speech: unknown; anims: Animation[] }>;
     animQueue: unknown[];
     stateName: "idle" | "speaking";
+    /** Of `animMoods`: the one it has. */
+    moodName: string;
     audioCtx: AudioContext;
     scene: { environmentIntensity: number };
     renderer: { setPixelRatio(ratio: number): void };

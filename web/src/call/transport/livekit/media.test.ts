@@ -95,3 +95,20 @@ test("A button that is pressed while the room takes its tracks anew counts.", ()
   heard.get(RoomEvent.LocalTrackPublished)?.(publication);
   expect(unmute).toHaveBeenCalledOnce();
 });
+
+test("Somebody who has the camera does not have the microphone yet, and who has the microphone keeps it as a camera comes.", async () => {
+  const heard = new Map<string, (publication: object) => void>();
+  const audioTrack = { mediaStreamTrack: {}, replaceTrack: async () => {} };
+  const publication = { trackSid: "TR_voice", audioTrack, mute: () => {}, unmute: () => {} };
+  const localParticipant = { getTrackPublication: () => publication };
+  const on = (event: string, handler: (publication: object) => void) => heard.set(event, handler);
+  const mine = new Published({ state: "connected", on, localParticipant } as unknown as Room);
+  const taken = (trackSid: string, source: Track.Source) =>
+    heard.get(RoomEvent.LocalTrackSubscribed)?.({ trackSid, source });
+  await mine.listenTo(microphone());
+  taken("TR_picture", Track.Source.Camera);
+  expect(mine.underway).toBe(true);
+  taken("TR_voice", Track.Source.Microphone);
+  taken("TR_picture", Track.Source.Camera);
+  expect(mine.underway).toBe(false);
+});

@@ -10,12 +10,13 @@ export class Published {
   /** The copy that the room has, and whose it is. */
   private sent: { track: MediaStreamTrack; of: Microphone } | null = null;
   private muted = false;
+  /** The microphone's track that somebody in the room had last. */
   private taken = "";
   private publishing: Promise<void> = Promise.resolve();
 
   constructor(private readonly room: Room) {
-    room.on(RoomEvent.LocalTrackSubscribed, ({ trackSid }) => {
-      this.taken = trackSid;
+    room.on(RoomEvent.LocalTrackSubscribed, ({ trackSid, source }) => {
+      if (source === Track.Source.Microphone) this.taken = trackSid;
     });
     // A room that comes back takes its tracks anew: what was pressed meanwhile met none.
     room.on(RoomEvent.LocalTrackPublished, ({ source }) => {
