@@ -38,7 +38,7 @@ test("A live call is opened from the list, followed and listened to, with what i
     await ask(caller, "Which river flows through Paris?");
     await waits.getByText("Waiting for LLM: the first sentence").waitFor();
     await card.getByText(/^All the work of this turn/).click();
-    await expect.poll(async () => (await card.allInnerTexts()).join()).toMatch(/LLM[^]*the reply[^]*still to come/);
+    await llm.getByText("still to come").waitFor();
   });
   await work.filter({ hasText: /^TTS/ }).first().waitFor();
   await waits.waitFor({ state: "detached" });

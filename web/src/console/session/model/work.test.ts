@@ -72,3 +72,14 @@ test("What was made before the caller spoke on is void when the generation is ra
   ]);
   expect(works.map(brief).sort()).toEqual(["llm 1 stale", "stt 1 pending", "tts 1 stale"]);
 });
+
+test("An answer that is asked for anew, as more was said before any of it came, is owed again.", () => {
+  const first = event(1, "turn.committed", 1, { why: "silence", generation: 0 });
+  const apart = [
+    event(2, "message.received", 2, { raises: 1 }),
+    event(3, "turn.committed", 2, { why: "silence", generation: 1 }),
+  ];
+  const atOnce = [event(2, "turn.committed", 2, { why: "silence", generation: 1, raises: 1 })];
+  for (const then of [apart, atOnce])
+    expect(workOf([first, ...then]).map(brief)).toEqual(["llm 1 stale", "llm 1 pending"]);
+});

@@ -142,8 +142,17 @@ class Desk {
   /** An answer is owed from here on, unless one is being made already or the agent speaks of its own accord. */
   private committed(event: LogEvent): void {
     if (OWN.has(String(event.body.why))) return;
+    if (typeof event.body.raises === "number") this.raise(event, event.body.raises); // what was asked for before is asked anew
     const standing = this.replies.get(event.turn)?.some(({ outcome }) => outcome === "pending" || outcome === "done");
-    if (!standing) this.open(event, `llm/${event.turn}.?`, "llm", "the reply").seqs.push(event.seq);
+    if (standing) return;
+    const key = `llm/${event.turn}.?`;
+    const before = this.drafts.get(key);
+    if (before !== undefined) {
+      this.drafts.delete(key);
+      before.key = `${key}${before.seqs[0]}`;
+      this.drafts.set(before.key, before);
+    }
+    this.open(event, key, "llm", "the reply").seqs.push(event.seq);
   }
 
   private sentence(event: LogEvent): void {
