@@ -275,6 +275,32 @@ async def test_a_websocket_is_told_where_it_belongs(house: House, caplog: pytest
     assert "upgrade" not in caplog.text.lower()
 
 
+class Watched:
+    """Visitors of which it is seen that they heard the end of what a client sends; answers wait for that, by `slow`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._heard_all = heard_all = asyncio.Event()
+        self._going_on = asyncio.Event()
+
+        class Visitor(door.Visitor):
+            def eof_received(self) -> bool:
+                heard_all.set()
+                return super().eof_received()
+
+        monkeypatch.setattr(door, "Visitor", Visitor)
+
+    async def slow(self, *_: object, **__: object) -> None:
+        await self._going_on.wait()
+
+    async def end_of(self, line: "Line") -> bytes:
+        """Shut the sending half while the answer is on its way; what comes until the end."""
+        line.writer.write_eof()
+        async with asyncio.timeout(10):
+            await self._heard_all.wait()
+        self._going_on.set()
+        return await line.ended()
+
+
 ASKED = b"GET /v1/me HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
@@ -282,25 +308,11 @@ ASKED = b"GET /v1/me HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 @pytest.mark.parametrize("said", [ASKED, POST + b"Content-Length: 2\r\n\r\n{}"])
 async def test_who_has_said_all_is_answered(house: House, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client may shut its sending half after the request, as `nc -N` does: it has the answer whole, then the end."""
-    heard_all, going_on = asyncio.Event(), asyncio.Event()
-
-    class Watched(door.Visitor):
-        def eof_received(self) -> bool:
-            heard_all.set()
-            return super().eof_received()
-
-    async def slow(*_: object, **__: object) -> None:
-        await going_on.wait()
-
-    monkeypatch.setattr(door, "Visitor", Watched)
-    monkeypatch.setattr(house.limits, "spend", slow)
+    watched = Watched(monkeypatch)
+    monkeypatch.setattr(house.limits, "spend", watched.slow)
     async with served(house) as port:
         line = await port.line(said)
-        line.writer.write_eof()
-        async with asyncio.timeout(10):
-            await heard_all.wait()
-        going_on.set()
-        told = await line.ended()
+        told = await watched.end_of(line)
         assert told.count(b"HTTP/1.1 ") == 1
         assert told.endswith(b"}")
 
@@ -347,18 +359,7 @@ async def test_a_stream_ends_with_what_its_reader_sends(house: House) -> None:
 @pytest.mark.parametrize("settings", settled())
 async def test_after_a_stream_who_has_said_all_is_answered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the connection of a stream that was dismissed, as on any other."""
-    going_on = asyncio.Event()
-    heard_all = asyncio.Event()
-
-    class Watched(door.Visitor):
-        def eof_received(self) -> bool:
-            heard_all.set()
-            return super().eof_received()
-
-    async def slow(*_: object, **__: object) -> None:
-        await going_on.wait()
-
-    monkeypatch.setattr(door, "Visitor", Watched)
+    watched = Watched(monkeypatch)
     house.waits_for = ""
     async with served(house) as port:
         line = await port.line(HEAD.replace(b"/health", b"/v1/queues/stream") + b"\r\n")
@@ -366,11 +367,7 @@ async def test_after_a_stream_who_has_said_all_is_answered(house: House, monkeyp
             await line.reader.readuntil(b"event: queues")
             house.streams.dismiss()
             await line.reader.readuntil(b"\r\n0\r\n\r\n")
-        monkeypatch.setattr(house.limits, "spend", slow)
+        monkeypatch.setattr(house.limits, "spend", watched.slow)
         await line.say(ASKED)
-        line.writer.write_eof()
-        async with asyncio.timeout(10):
-            await heard_all.wait()
-        going_on.set()
-        told = await line.ended()
+        told = await watched.end_of(line)
         assert told.count(b"HTTP/1.1 ") == 1

@@ -258,7 +258,7 @@ def test_a_machine_without_portaudio_is_told_what_to_install(monkeypatch: pytest
 # ── with sound ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 LOOP = """
-import sys
+import time
 import numpy as np
 from ops.people.sound_card import sound_card
 seconds = np.arange(24_000) / 24_000
@@ -267,10 +267,12 @@ with sound_card(24_000) as card:
     while card.level < 0.05:
         if not card.loudspeaker.waiting:
             card.loudspeaker.put(tone)
+        time.sleep(0.005)
     heard = np.zeros(0, np.int16)
     while len(heard) < 3200:
         if card.microphone.waiting >= 320:
             heard = np.append(heard, card.microphone.take(320))
+        time.sleep(0.005)
     print(int(np.argmax(np.abs(np.fft.rfft(heard)))) * 5, card.loudspeaker.position > 0)
 """
 
