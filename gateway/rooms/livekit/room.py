@@ -53,7 +53,8 @@ _OLD = 3
 _GOODBYE = 1.0  # seconds to send what is still to be sent, and then to leave
 _KNOWN_WITHIN = 6.0
 """Seconds within which a participant is known: the server tells of who publishes nothing every 3 s only."""
-_CHANGES_EVERY = 1.0  # seconds
+CHANGES_EVERY = 1.0
+"""Seconds between two looks at what participants changed of themselves."""
 _IMITATIONS = 20  # times the agent comes back from those who came in under its identity
 _PUBLISHES = 3  # connections in a row that may fail to take the voice
 _EARLY = 20  # things that wait for their sender
@@ -325,7 +326,7 @@ class LiveKitRoom(Room):
     def _look_who_changed(self) -> None:
         """At most once a second: what people set, they may set as fast as they like."""
         if self._changed and self.clock.now() >= self._changes_at:
-            self._changes_at = self.clock.now() + _CHANGES_EVERY
+            self._changes_at = self.clock.now() + CHANGES_EVERY
             changed, self._changed = self._changed, {}
             self._inputs.extend(
                 _people.joined(participant, self._spec.prompt_attributes)

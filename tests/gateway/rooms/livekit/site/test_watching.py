@@ -220,12 +220,16 @@ async def test_a_zombie_is_put_out(site: Site, start_process: StartProcess) -> N
     ann = await site.person("lobby")
     await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
+    (before,) = agents(ann)
     second = await site.gateway()
     first.signal(signal.SIGSTOP)
     await until(lambda: session in second.engine.sessions, "the take-over")
     first.signal(signal.SIGCONT)
     await eventually(lambda: _has_lost(first), "it has noticed")
-    assert len(agents(ann)) == 1
+    # the session is taken first, its place in the room then
+    await until(lambda: [one.sid != before.sid for one in agents(ann)] == [True], "the other's agent, alone")
+    there = await site.api.room.list_participants(api.ListParticipantsRequest(room="lobby"))
+    assert sorted(one.identity for one in there.participants) == sorted(["ann", before.identity])
     assert session in second.engine.sessions
     assert not any(isinstance(event, SessionEnded) for event in await site.events(session))
 
