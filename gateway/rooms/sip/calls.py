@@ -9,7 +9,7 @@ from aiosipua.dialog import DialogState, dialog_matches
 from aiosipua.incoming_call import IncomingCall
 from aiosipua.message import SipRequest
 from aiosipua.outgoing_call import OutgoingCall
-from aiosipua.sdp import SdpMessage, parse_sdp
+from aiosipua.sdp import SdpMessage
 from aiosipua.uac import SipUAC
 from aiosipua.uas import SipUAS
 
@@ -176,7 +176,7 @@ class Calls:
         if ack is None:
             return None
         if terms is None:
-            self._terms(call, offers.read(_sdp(ack), call.codecs))
+            self._terms(call, offers.read(offers.carried(ack), call.codecs))
         return call.terms
 
     def _hang_up_unacknowledged(self, call: Call) -> None:
@@ -218,14 +218,14 @@ class Calls:
             return
         if self.unacknowledged.came(call_id, ack) or call.room is None:
             return
-        if (sdp := _sdp(ack)) is not None:
-            try:
+        try:
+            if (sdp := offers.carried(ack)) is not None:
                 self.offered(call, sdp)
-            except offers.NoDeal as error:
-                who, of = shortened(call.guest.party.number), call.session.name if call.session else ""
-                log.info("%s is hung up: %s", who, one_line(str(error), 200), extra={"session": of})
-                call.room.leave("error")
-                return
+        except offers.NoDeal as error:
+            who, of = shortened(call.guest.party.number), call.session.name if call.session else ""
+            log.info("%s is hung up: %s", who, one_line(str(error), 200), extra={"session": of})
+            call.room.leave("error")
+            return
         call.room.attach()
 
     # ── going out ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -290,7 +290,7 @@ class Calls:
         host = facing(to, 5060, self._advertised)
         if not request.body:
             return offers.offer([call.line.deal.form.name], host, call.line.port, call.version)
-        sdp = parse_sdp(request.text)
+        sdp = offers.parsed(request)
         return offers.answer(sdp, self.offered(call, sdp), host, call.line.port, call.version)
 
     # ── handing on ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -368,7 +368,3 @@ def _failed(error: BaseException) -> None:
         log.warning("a call could not be answered: %s", error)
     else:
         log.error("a call could not be answered", exc_info=error)
-
-
-def _sdp(request: SipRequest) -> SdpMessage | None:
-    return parse_sdp(request.text) if request.body and request.content_type == "application/sdp" else None

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aiosipua.sdp import Codec, ConnectionData, MediaDescription, Origin, SdpMessage, TimingField
+from aiosipua.message import SipRequest
+from aiosipua.sdp import Codec, ConnectionData, MediaDescription, Origin, SdpMessage, TimingField, parse_sdp
 
 from gateway.rooms.sip.codecs import FORMATS, Format
 from gateway.rooms.sip.line import Deal
@@ -41,6 +42,19 @@ class Terms:
     @property
     def held(self) -> bool:
         return self.direction in ("sendonly", "inactive")
+
+
+def carried(request: SipRequest) -> SdpMessage | None:
+    """The SDP of a request, None where it has none. NoDeal where nobody could read it."""
+    return parsed(request) if request.body and request.content_type == "application/sdp" else None
+
+
+def parsed(request: SipRequest) -> SdpMessage:
+    """A request's body as SDP. NoDeal where nobody could read it: the parser raises whatever it stumbles over."""
+    try:
+        return parse_sdp(request.text)
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+        raise NoDeal(f"their SDP can't be read: {error}") from error
 
 
 def read(sdp: SdpMessage | None, codecs: Sequence[CodecName]) -> Terms:

@@ -1,6 +1,7 @@
 """A call from its first INVITE to its end, also where the wire loses, repeats and lies. Real sockets."""
 
 import asyncio
+import logging
 import re
 import time
 from pathlib import Path
@@ -313,6 +314,8 @@ async def test_a_phone_that_is_asked_for_an_offer(tmp_path: Path) -> None:
         empty = await party.invite(body="")
         assert "m=audio" in empty
         assert status(await party.invite(body=sdp(party.sound.port, types="8"))).startswith("488")
+        broken = await party.invite(body=sdp(party.sound.port).replace("m=audio ", "m=audio 0x"))
+        assert status(broken).split()[0] in ("400", "488")
         assert len(here.phones.calls.by_id) == 1
 
 
@@ -334,9 +337,20 @@ async def test_a_call_without_an_offer(tmp_path: Path) -> None:
         assert await ended(here, session) == "hang_up"
 
 
-@pytest.mark.parametrize("body", ["", sdp(4000, types="18")])
-async def test_an_offer_of_ours_that_is_not_answered(tmp_path: Path, body: str) -> None:
-    """An ACK without SDP, or with no codec of ours, is followed by a BYE; no session is begun."""
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        sdp(4000, types="18"),
+        sdp(4000).replace("m=audio 4000", "m=audio 0x10"),
+        "m=audio 4000 RTP/AVP 0\r\nc=",
+        "b=:",
+    ],
+)
+async def test_an_offer_of_ours_that_is_not_answered(
+    tmp_path: Path, body: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An ACK without SDP, with SDP nobody can read or with no codec of ours is followed by a BYE; no session is begun."""
     async with office(tmp_path) as here, Party(here.phones.port) as party:
         party.send(party.message("INVITE"))
         party.learn(await party.response())
@@ -344,6 +358,7 @@ async def test_an_offer_of_ours_that_is_not_answered(tmp_path: Path, body: str) 
         party.reply(await party.request("BYE"))
         assert not here.phones.calls.by_id
         assert not here.gateway.engine.sessions
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_a_caller_without_an_offer_who_gives_up(tmp_path: Path) -> None:
