@@ -343,8 +343,7 @@ async def test_a_call_without_an_offer(tmp_path: Path) -> None:
         "",
         sdp(4000, types="18"),
         sdp(4000).replace("m=audio 4000", "m=audio 0x10"),
-        "m=audio 4000 RTP/AVP 0\r\nc=",
-        "b=:",
+        sdp(4000) + "b=AS:many\r\n",
     ],
 )
 async def test_an_offer_of_ours_that_is_not_answered(
