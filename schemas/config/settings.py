@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -187,6 +188,12 @@ class Settings(BaseSettings):
     def _is_redis(cls, url: str) -> str:
         if url and not re.match(r"(rediss?://.|unix:///)", url):
             raise ValueError("redis://host:port/0 (rediss:// with TLS, unix:///path for a socket)")
+        try:
+            _ = urlsplit(url).port
+        except ValueError:
+            raise ValueError(
+                "redis://:PASSWORD@host:port/0, with / ? # and @ of the password written as %2F %3F %23 and %40"
+            ) from None
         return url
 
     @field_validator("livekit_url", "livekit_public_url")
@@ -211,8 +218,8 @@ class Settings(BaseSettings):
 
 def without_password(url: str) -> str:
     """A URL as it may be shown: `redis://:…@host` instead of its password, `?password=…` likewise."""
-    shown = re.sub(r"(://[^/@:]*):[^/]*@", r"\1:…@", url)
-    return re.sub(r"([?&][^=&#]*(?:password|secret|token|key)[^=&#]*=)[^&#]+", r"\1…", shown, flags=re.IGNORECASE)
+    shown = re.sub(r"([?&][^=&#]*(?:password|secret|token|key)[^=&#]*=)[^&#]+", r"\1…", url, flags=re.IGNORECASE)
+    return re.sub(r"(://[^/@:]*):.*@", r"\1:…@", shown)  # whatever it is written in: none is found that ends early
 
 
 def load(**overrides: Any) -> Settings:

@@ -1,12 +1,14 @@
 """The server behind `RedisBus`: connecting, loading the library, trying again, and saying what is wrong in one sentence."""
 
 import asyncio
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from schemas.clock import Micros
+from schemas.config.settings import without_password
 from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
 from schemas.log import keys
 from schemas.log._wire import Blocking, ServerError, Unconnected, Wire, WrongCredentials
@@ -205,6 +207,11 @@ def rows_of(answer: Any) -> Rows:
 def explained(error: ServerError, url: str) -> BusError:
     """The error as the caller knows it."""
     text, place = str(error), _place(url)
+    if text.startswith("NOAUTH"):
+        return BusUnavailable(
+            f"REDIS_URL: {place} asks for a password, and REDIS_URL has none; expected redis://:PASSWORD@{place} "
+            "(redis://USER:PASSWORD@… with a user)"
+        )
     if text.startswith("OOM"):
         return BusFull(f"the log at {place} is out of memory ({text}); raise its maxmemory")
     if text.startswith("MISCONF"):
@@ -219,5 +226,5 @@ def explained(error: ServerError, url: str) -> BusError:
 
 
 def _place(url: str) -> str:
-    """Without the password."""
-    return url.rpartition("@")[2].removeprefix("redis://").removeprefix("rediss://")
+    """Without the password, wherever in it one stands."""
+    return re.sub(r"^\w+://", "", without_password(url).rpartition("@")[2]).partition("?")[0]

@@ -55,6 +55,11 @@ def test_a_copy_of_the_example_sets_nothing() -> None:
         ("LEASE", "61", "LEASE=61: expected a number from 1 to 30 (left out: 2.0)"),
         ("PARTITIONS", "0", "PARTITIONS=0: expected a whole number from 1 to 4096"),
         ("REDIS_URL", "localhost:6379", "REDIS_URL=localhost:6379: expected redis://host:port/0"),
+        (
+            "REDIS_URL",
+            "redis://:s3/cr@t@host:6379/0",
+            "REDIS_URL=redis://:…@host:6379/0: expected redis://:PASSWORD@host",
+        ),
         ("LLM_BASE_URL", "127.0.0.1:8081", "LLM_BASE_URL=127.0.0.1:8081: expected http://host:port/v1"),
     ],
 )

@@ -228,12 +228,20 @@ async def test_a_server_too_old() -> None:
 
 
 async def test_a_wrong_password(tmp_path: Path) -> None:
-    """Refused credentials are told apart from a server that is away."""
+    """Refused credentials, and missing ones, are told apart from a server that is away: the setting, and no password."""
     server = Valkey(tmp_path, appendfsync=None, password="right", binary=BINARY)
     await server.start()
-    url = server.url.replace(":right@", ":wrong@")
-    with pytest.raises(BusUnavailable, match="credentials"):
-        await RedisBus(url).start()
+    place = server.url.partition("@")[2]
+    for url, says in {
+        f"redis://:wrong@{place}": "refuses our credentials",
+        f"redis://{place}?password=wrong": "refuses our credentials",
+        f"redis://{place}": "asks for a password, and REDIS_URL has none",
+    }.items():
+        bus = RedisBus(url)
+        with pytest.raises(BusUnavailable, match=rf"^REDIS_URL: {place} {says}") as caught:
+            await bus.start()
+        assert "wrong" not in str(caught.value)
+        await bus.aclose()
     await server.stop()
 
 
