@@ -9,7 +9,16 @@ from typing import Any, Protocol
 
 from schemas.clock import Micros
 from schemas.config.settings import without_password
-from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
+from schemas.errors import (
+    BusError,
+    BusFull,
+    BusReadOnly,
+    BusTooOld,
+    BusUnavailable,
+    LeaseMismatch,
+    PartitionMismatch,
+    in_words,
+)
 from schemas.log import keys
 from schemas.log._wire import Blocking, ServerError, Unconnected, Wire, WrongCredentials
 from schemas.log.library import name_of, source
@@ -73,7 +82,7 @@ class Common(ABC):
             except WrongCredentials as error:
                 raise BusUnavailable(f"REDIS_URL: {_place(self._url)} refuses our credentials ({error})") from None
             except BROKEN as error:
-                problem = str(error) or type(error).__name__
+                problem = in_words(error)
             except ServerError as error:
                 if not str(error).startswith(FOR_NOW):
                     raise explained(error, self._url) from None
