@@ -142,8 +142,8 @@ async def _connect(house: House) -> None:
         await house.bus.start()
         await house.gate.check()
 
-    async def told(why: str) -> None:
-        log.warning("%s; trying again", why)
+    async def told(why: str, lasts: bool) -> None:
+        log.log(logging.WARNING if lasts else logging.INFO, "%s; trying again", why)
         house.waits_for = why
 
     await until_it_answers(start, told, repeat(_TRIED_AGAIN))

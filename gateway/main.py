@@ -236,9 +236,9 @@ async def _connect(bus: Connecting, stop: asyncio.Event, settings: Settings) -> 
     said = [""]
     waiting: Health | None = None
 
-    async def told(why: str) -> None:
+    async def told(why: str, lasts: bool) -> None:
         nonlocal waiting
-        log.warning("%s; trying again", why)
+        log.log(logging.WARNING if lasts else logging.INFO, "%s; trying again", why)
         said[0] = why
         if waiting is None:
             waiting = Health(settings.health_host, settings.health_port, bytes, said.copy)

@@ -55,7 +55,7 @@ def up(
 
     plan = Plan(
         folder, gateways, stt, llm, tts, free_ports, livekit, api=True,
-        on_restart=us.tell_restart, on_wait=us.tell_wait, on_ready=us.tell_ready,
+        on_restart=us.tell_restart, on_wait=us.tell_wait, on_warn=us.tell_trouble, on_ready=us.tell_ready,
     )  # fmt: skip
     console.run(lambda: us.run(plan))
     if us.told > 1:
@@ -142,7 +142,12 @@ class Up:
         self.say(f"  {one.command.name:<12} ready after {one.ready_after:.1f} s")
 
     def tell_wait(self, sentence: str) -> None:
-        """For what a long start waits, or that it is another port."""
+        """For what a long start waits."""
+        log.info("%s", sentence)
+        self.say(sentence)
+
+    def tell_trouble(self, sentence: str) -> None:
+        """For what it has waited long, or that it is another port."""
         self._warn(sentence)
 
     def tell_restart(self, name: str) -> None:

@@ -43,7 +43,8 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
     agents = _AGENTS / "demo.toml" if livekit else _AGENTS  # a room's agent is the only one there is
     plan = Plan(
         data_folder() / "demo", free_ports=True, livekit=livekit, phones=False, environment={"AGENTS": str(agents)},
-        on_wait=lambda sentence: screen.line("", sentence, "yellow"),
+        on_wait=lambda sentence: screen.line("", sentence, "dim"),
+        on_warn=lambda sentence: screen.line("", sentence, "yellow"),
     )  # fmt: skip
     screen.status("starting the log, the models and the gateway …")
     if livekit:

@@ -50,7 +50,8 @@ class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
     `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
     free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `on_wait` is
-    told, in a sentence, for what a long start waits, and which port isn't the usual one; `on_ready`, who can work."""
+    told, in a sentence, for what a long start waits; `on_warn`, when that lasts, and which port isn't the usual one; `on_ready`,
+    who can work."""
 
     folder: Path
     gateways: int = 1
@@ -65,6 +66,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
     on_wait: Callable[[str], None] = lambda _: None
+    on_warn: Callable[[str], None] = lambda _: None
     on_ready: Callable[[Supervised], None] = lambda _: None
 
 
@@ -87,10 +89,10 @@ class Stack:
         self.api: ApiProcess | None = None
         self.supervisor = Supervisor(
             plan.folder / "logs", self._environment(), plan.on_restart, plan.on_wait,
-            on_ready=plan.on_ready, on_change=self._tell,
+            on_ready=plan.on_ready, on_change=self._tell, on_warn=plan.on_warn,
         )  # fmt: skip
         self._occupied = Occupied(plan.folder)
-        self._ports = Ports(settings, plan.free_ports, plan.on_wait)
+        self._ports = Ports(settings, plan.free_ports, plan.on_warn)
         self._told = Told(plan.folder)
         self._state: Literal["starting", "running", "stopping"] = "starting"
 

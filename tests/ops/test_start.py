@@ -271,6 +271,24 @@ async def test_a_long_start_says_for_whom_it_waits(tmp_path: Path, monkeypatch: 
     assert told == [f"mute isn't ready yet: it doesn't say why yet; its log: {tmp_path / 'mute.log'}"]
 
 
+async def test_a_start_is_no_trouble_until_it_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom a start waits for is news; that it waits longer than a slow machine takes is a warning."""
+    for name, seconds in (("_FIRST_WORD", 0.05), ("_NEXT_WORD", 0.05), ("_LASTS", 0.3)):
+        monkeypatch.setattr(f"ops.stack.supervisor.{name}", seconds)
+    told: list[str] = []
+    warned: asyncio.Queue[str] = asyncio.Queue()
+    keeper = Supervisor(tmp_path, BARE, on_wait=told.append, on_warn=warned.put_nowait)
+    starting = asyncio.create_task(
+        keeper.start([Command("mute", ["sleep", "600"], ready=f"http://127.0.0.1:{free_port()}/readyz")])
+    )
+    try:
+        assert await warned.get() == told[0]
+    finally:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await keeper.stop()
+
+
 async def test_many_that_are_waited_for_are_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a slow machine everything is still being loaded at first: that is one line, not one for each process."""
     monkeypatch.setattr("ops.stack.supervisor._FIRST_WORD", 0.1)
