@@ -27,7 +27,7 @@ from gateway.transport import Transport
 from schemas.bus import Bus, Connecting
 from schemas.clock import Clock
 from schemas.config.agents import Agents
-from schemas.config.settings import Settings
+from schemas.config.settings import Settings, strangers
 from schemas.errors import BusError
 from schemas.events import TransportName
 from schemas.log import connect, until_it_answers
@@ -204,6 +204,8 @@ async def run_gateway(
         settings.gateway_id or "gateway",
         sentry_dsn=settings.sentry_dsn.get_secret_value(),
     )
+    if told := strangers():
+        log.warning("%s", told)
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -94,8 +94,11 @@ class Up:
     async def _until_told(self, stack: "Stack") -> None:
         from ops.commands import _up_page
         from ops.stack.log_files import own_words_kept
+        from schemas.config.settings import strangers
 
         with own_words_kept(stack.plan.folder / "logs" / "up.log"):
+            if told := strangers():
+                self._warn(told)
             async with stack:
                 log.info(
                     "everything runs: %s",

@@ -58,11 +58,14 @@ async def status() -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.timeout(120)
-async def test_a_stack_in_the_background(tmp_path: Path) -> None:
+async def test_a_stack_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`up --detach` returns once everything is ready; `status` tells each process, also one that was killed and came back;
-    `logs -f` goes on until `down`, which waits until nothing is left."""
+    `logs -f` goes on until `down`, which waits until nothing is left. A typo in the environment is told by all."""
+    typo = "environment: there is no setting GATEWAY_PROT; did you mean GATEWAY_PORT?"
+    monkeypatch.setenv("GATEWAY_PROT", "hunter2")
     code, out, error = await antiphon("up", "--detach", *FEW)
     assert code == console.DONE, error
+    assert error.splitlines() == [typo]
     lines = out.splitlines()
     ready = [line.split()[0] for line in lines if "ready after" in line]
     assert ready[0] == "valkey"
@@ -110,6 +113,8 @@ async def test_a_stack_in_the_background(tmp_path: Path) -> None:
     assert told_by == {"valkey", "api", "gateway-1", "up"}
     assert out.count("Valkey is starting") == 2  # before it was killed, and after
     assert "valkey died and was started again" in out
+    assert {line.partition(" | ")[0].strip() for line in out.splitlines() if typo in line} >= {"api", "gateway-1"}
+    assert "hunter2" not in out
     code, out, _ = await asyncio.to_thread(invoke, "logs", "gateway", "-n", "1")  # they stay
     assert (code, len(out.splitlines())) == (console.DONE, 1)
 
