@@ -23,6 +23,7 @@ from ops.people.person import Person
 from ops.reading import print_waterfalls, waterfalls
 from ops.reading.page import page_of, until_told
 from ops.stack.here import data_folder
+from ops.stack.models import served_llm
 from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant
 from schemas.client import StateMessage, ToClient, TranscriptMessage, TurnMessage
@@ -72,7 +73,7 @@ def _answered_by(stack: Stack, settings: Settings) -> str:
     if not stack.embeds_llm:
         return f"{settings.llm_model} at {without_password(settings.llm_base_url)}"
     return (
-        f"{settings.llm_model}, a stand-in that fits on this machine. Your own: "
+        f"{served_llm()}, a stand-in that fits on this machine. Your own: "
         f"LLM_BASE_URL=… LLM_MODEL=… LLM_API_KEY=… {console.me()} demo"
     )
 

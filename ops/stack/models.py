@@ -3,11 +3,13 @@
 Below the data folder: `models/llm/*.gguf` for the embedded LLM server; `models/stt/NAME/model.bin` for faster-whisper."""
 
 import os
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 
+from ops.stack.embedded.llm_server import MODEL_NAME, packaged_model
 from ops.stack.here import data_folder
 from schemas.config.settings import Settings, load
+from schemas.errors import SettingsError
 
 LLM_FILE = "LLM_FILE"
 """The GGUF file that `antiphon llm-server` serves."""
@@ -28,6 +30,17 @@ def use_models_here(environment: MutableMapping[str, str] = os.environ) -> list[
             f"{folder.name} of {folder.parent} listens; STT_MODEL={packaged['stt_model'].default} would take the packaged one"
         )
     return said
+
+
+def served_llm(environment: Mapping[str, str] = os.environ) -> str:
+    """What the model of the embedded LLM server is called. SettingsError: it isn't there."""
+    file = environment.get(LLM_FILE, "")
+    if not file:
+        packaged_model()
+        return MODEL_NAME
+    if not Path(file).is_file():
+        raise SettingsError(f"{LLM_FILE}={file}: no such file; give a .gguf, or unset it for the packaged {MODEL_NAME}")
+    return Path(file).stem
 
 
 def _embeds_llm(settings: Settings) -> bool:

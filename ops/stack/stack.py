@@ -20,6 +20,7 @@ from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.livekit import Ports as LiveKitPorts
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.here import Told
+from ops.stack.models import served_llm
 from ops.stack.occupied import Occupied
 from ops.stack.ports import Ports
 from ops.stack.private import private_folder
@@ -176,6 +177,8 @@ class Stack:
         if plan.gateways:
             agents = plan.environment.get("AGENTS") or settings.agents
             look_at_the_edge(settings, Path(agents) if agents else None, plan.api)
+        if self.embeds_llm:
+            self._look_at_own_llm()
         if {*plan.environment} <= {"AGENTS"}:  # else its workers' settings are others
             look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)])
         self._ports.check(plan.gateways > 0, plan.api, plan.phones)
@@ -192,6 +195,15 @@ class Stack:
             ) from None
         finally:
             await bus.aclose()
+
+    def _look_at_own_llm(self) -> None:
+        """SettingsError: its model isn't there. It answers whoever asks, by whichever name: another is told of."""
+        served, asked = served_llm(self._environment()), self._settings.llm_model
+        if "llm_model" in self._settings.model_fields_set and asked != served:
+            self.plan.on_warn(
+                f"LLM_MODEL={asked}, but no LLM_BASE_URL says where that is: {served} answers, on this machine; set "
+                "LLM_BASE_URL, or LLM_FILE to a .gguf"
+            )
 
     async def _look_at_keys(self) -> None:
         """SettingsError: strangers could reach the API, and the log, which runs by now, holds no key."""
