@@ -95,10 +95,14 @@ def _show(told: dict[str, Any], rows: list[dict[str, Any]], pools: list[_Pool]) 
     from rich.table import Table
     from rich.text import Text
 
+    from ops.stack.models import models_line
+
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(told["started"]))
     console.out.print(f"{told['state']} since {since}, pid {told['pid']}, in {told['folder']}", soft_wrap=True)
     if "api_url" in told and told["state"] == "running":
         console.out.print(f"open {told['api_url']}", soft_wrap=True)
+    if told.get("models"):
+        console.out.print(models_line(told["models"]), soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("process", "state", "pid", "up", "restarts", "metrics"):
         table.add_column(column, no_wrap=True)
