@@ -94,6 +94,7 @@ class Gateway:
 async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None) -> Gateway:
     """A gateway over a started `bus`. SettingsError, AgentSpecError: what is to be changed, in a sentence."""
     agents = Agents(settings.agents)
+    log.info("%s", agents.explain_usual())
     house = House(
         bus, clock or MonotonicClock(), Vad(), settings.gateway_id or default_id(), queue_limit=settings.queue_limit
     )

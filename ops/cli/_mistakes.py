@@ -19,7 +19,8 @@ def told(error: Any) -> str:
     if parameter is None or type(error).__name__ != "BadParameter":
         return said[:1].lower() + said[1:] if said[:2].istitle() else said
     name = _as_typed(parameter)
-    if found := getattr(error.__cause__, "errors", list)():
+    found: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    if found:
         from schemas.text.clean import printable  # a command is loaded by now, with all that it needs
 
         return f"{name} {printable(str(found[0]['input']))}: {_expected(found[0])}"

@@ -62,9 +62,8 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
         screen.done()
         await _explain(stack, caller, path, json, answered)
     if not json:
-        console.hang("Answered by ", _answered_by(stack, settings))
         console.out.print(f"\n{time.monotonic() - began:.0f} s in all.", style="dim")
-        await _show_page(caller.session)
+        await _show_page(caller.session, last=_answered_by(stack, settings))
     return all(answered)
 
 
@@ -78,17 +77,23 @@ def _answered_by(stack: Stack, settings: Settings) -> str:
     )
 
 
-async def _show_page(session: str) -> None:
-    """The session's page in the web app: served while it is looked at, else the command for it. No demo waits for a build."""
+async def _show_page(session: str, last: str) -> None:
+    """The session's page in the web app: served while it is looked at, else the command for it. No demo waits for a build.
+    `last`: the line that stands under it."""
     if built_app() is None:
-        console.hang("See it     ", f"make open ARGS={session}  (it builds the web app first: a minute, once)")
+        _end(f"make open ARGS={session}  (it builds the web app first: a minute, once)", last)
     elif not console.out.is_terminal:
-        console.hang("See it     ", f"{console.me()} open {session}")
+        _end(f"{console.me()} open {session}", last)
     else:
         async with page_of(session) as page:
-            console.hang("See it     ", f"{page.url}  (until Ctrl-C)" if page.ours else page.url)
+            _end(f"{page.url}  (until Ctrl-C)" if page.ours else page.url, last)
             if page.ours:
                 await until_told()
+
+
+def _end(page: str, last: str) -> None:
+    console.hang("See it       ", page)
+    console.hang("Answered by  ", last)
 
 
 @asynccontextmanager
@@ -184,9 +189,9 @@ async def _explain(stack: Stack, caller: Person, wav: Path, json: bool, answered
         await print_waterfalls(log, caller.session)
     me = console.me()
     console.out.print()
-    console.hang("Listen     ", f"{wav} (left the caller, right the agent)")
-    console.hang("Look in    ", f"{me} show {caller.session}")
-    console.hang("           ", f"{me} state {caller.session} --at 20")
-    console.hang("           ", f"{me} export {caller.session} demo.zip")
-    console.hang("Your turn  ", f"{me} demo --wav YOUR.wav")
-    console.hang("           ", f"{me} up")
+    console.hang("Listen       ", f"{wav} (left the caller, right the agent)")
+    console.hang("Look in      ", f"{me} show {caller.session}")
+    console.hang("             ", f"{me} state {caller.session} --at 20")
+    console.hang("             ", f"{me} export {caller.session} demo.zip")
+    console.hang("Your turn    ", f"{me} demo --wav YOUR.wav")
+    console.hang("             ", f"{me} up")
