@@ -34,7 +34,7 @@ def status(json: Json = False) -> None:
             console.out.print(f"Nothing runs in {data_folder()}; start it with: {console.me()} up", soft_wrap=True)
         raise typer.Exit(console.UNREACHABLE)
     with ThreadPoolExecutor(16) as asking:
-        rows = list(asking.map(_looked_at, told["processes"]))
+        rows = list(asking.map(looked_at, told["processes"]))
     pools = _pools(told)
     unmanned = [line.stage for line in pools if line.bad]
     if json:
@@ -45,7 +45,7 @@ def status(json: Json = False) -> None:
         raise typer.Exit(console.FAILED)
 
 
-def _looked_at(row: dict[str, Any]) -> dict[str, Any]:
+def looked_at(row: dict[str, Any]) -> dict[str, Any]:
     """`state` as it is now: ready, running (it has no health page), not ready, starting, ended; `because`: why it isn't."""
     from ops.stack.condition import ask
 
@@ -54,7 +54,7 @@ def _looked_at(row: dict[str, Any]) -> dict[str, Any]:
         because = f"ended with {row['exit']}; it is being started again"
     elif row["health"]:
         seen = ask(row["health"])
-        starts = state == "starting" or (not seen.answered and uptime < _STARTS)
+        starts = state == "starting" or (seen.starting and not seen.answered and uptime < _STARTS)
         state = "ready" if seen.ready else "starting" if starts else "not ready"
         because = "" if starts and not seen.answered else seen.because
     return row | {"state": state, "because": because, "uptime": uptime}

@@ -44,7 +44,8 @@ def ask(url: str) -> Look:
         answer = line.getresponse()
         return heard(answer.status, answer.read())
     except TimeoutError:
-        return Look(False, f"it gave no answer within {_WITHIN:g} s: it hangs, or gets no processor", answered=False)
+        why = f"it gave no answer within {_WITHIN:g} s: it hangs, or gets no processor"
+        return Look(False, why, starting=False, answered=False)
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or in_words(error)
         return Look(False, f"it doesn't answer ({why})", answered=False)

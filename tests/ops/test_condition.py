@@ -2,11 +2,13 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from ops.commands.status import looked_at
 from ops.stack import condition
 
 
@@ -41,6 +43,7 @@ def test_why_nobody_answers_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> No
         place = door.getsockname()[1]
     said["nobody"] = condition.ask(f"http://127.0.0.1:{place}/readyz")
     assert said["hangs"].because == "it gave no answer within 0.2 s: it hangs, or gets no processor"
+    assert [name for name, seen in said.items() if not seen.starting] == ["hangs"]
     assert said["nobody"].because == "it doesn't answer (Connection refused)"
     assert said["hangs up"].because.startswith("it doesn't answer (Remote end closed")
     for seen in said.values():
@@ -48,3 +51,16 @@ def test_why_nobody_answers_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> No
         assert seen.because.startswith("it ")
         assert "Error" not in seen.because
         assert "Status" not in seen.because
+
+
+def test_who_hangs_is_not_taken_for_one_that_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was started a moment ago and refuses the connection is loading; one that takes it and is silent is told."""
+    monkeypatch.setattr(condition, "_WITHIN", 0.2)
+    row = {"name": "stt-1", "state": "running", "pid": 1, "began": time.time(), "exit": None}
+    with answering(None) as url:
+        hangs = looked_at(row | {"health": url})
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        place = door.getsockname()[1]
+    loads = looked_at(row | {"health": f"http://127.0.0.1:{place}/readyz"})
+    assert (hangs["state"], "hangs" in hangs["because"]) == ("not ready", True)
+    assert (loads["state"], loads["because"]) == ("starting", "")
