@@ -247,7 +247,7 @@ async def test_a_server_too_old() -> None:
     await asyncio.sleep(0.01)
 
 
-async def test_a_wrong_password(tmp_path: Path) -> None:
+async def test_a_wrong_password(valkey: Valkey, tmp_path: Path) -> None:
     """Refused credentials, and missing ones, are told apart from a server that is away: the setting, and no password."""
     server = Valkey(tmp_path, appendfsync=None, password="right", binary=BINARY)
     await server.start()
@@ -262,6 +262,12 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
             await bus.start()
         assert "wrong" not in str(caught.value)
         await bus.aclose()
+    blobs = RedisBus(valkey.url, blob_url=f"redis://{place}")
+    await blobs.start()
+    await blobs.open("s", "g", "r", [])
+    with pytest.raises(BusUnavailable, match=rf"^BLOB_URL: {place} asks for a password, and BLOB_URL has none"):
+        await blobs.put_blob("s", "a", b"1")
+    await blobs.aclose()
     await server.stop()
 
 
