@@ -20,7 +20,7 @@ from api.sessions.watch import Sessions
 from schemas.access.livekit import access
 from schemas.bus import Bus
 from schemas.config.agents import Agents
-from schemas.config.settings import Settings
+from schemas.config.settings import Settings, strangers
 from schemas.errors import SettingsError
 from schemas.log import connect, until_it_answers
 from schemas.process.garbage import collect_seldom
@@ -90,6 +90,8 @@ def server_of(house: House, app: FastAPI | None = None) -> uvicorn.Server:
 async def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
     set_up_logging(settings.log_level, settings.log_format, "api", sentry_dsn=settings.sentry_dsn.get_secret_value())
+    if told := strangers():
+        log.warning("%s", told)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -142,8 +144,8 @@ async def _connect(house: House) -> None:
         await house.bus.start()
         await house.gate.check()
 
-    async def told(why: str) -> None:
-        log.warning("%s; trying again", why)
+    async def told(why: str, lasts: bool) -> None:
+        log.log(logging.WARNING if lasts else logging.INFO, "%s; trying again", why)
         house.waits_for = why
 
     await until_it_answers(start, told, repeat(_TRIED_AGAIN))

@@ -33,10 +33,22 @@ class WayIn:
             default=None,
         )
         if best is None:
-            raise Problem(503, "no_gateway", _why(found), {"Retry-After": "2"})
+            raise _nowhere(found)
         self._sent.append((now, best.name))
         self._coming[best.name] += 1
         return best
+
+
+def _nowhere(found: Sequence[GatewaySeen]) -> Problem:
+    again = {"Retry-After": "2"}
+    open_ones = [one for one in found if not one.draining]
+    if open_ones and all(one.unmanned for one in open_ones):
+        return Problem(
+            503, "workers",
+            "a stage has no worker, and no gateway takes a call without (GATEWAY_NEEDS_WORKERS); `antiphon doctor` says which, "
+            "`antiphon worker STAGE` starts one", again, told="nobody is here to answer just now; try again in a while",
+        )  # fmt: skip
+    return Problem(503, "no_gateway", _why(found), again)
 
 
 def _why(found: Sequence[GatewaySeen]) -> str:

@@ -27,7 +27,7 @@ from gateway.transport import Transport
 from schemas.bus import Bus, Connecting
 from schemas.clock import Clock
 from schemas.config.agents import Agents
-from schemas.config.settings import Settings
+from schemas.config.settings import Settings, strangers
 from schemas.errors import BusError
 from schemas.events import TransportName
 from schemas.log import connect, until_it_answers
@@ -94,6 +94,7 @@ class Gateway:
 async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None) -> Gateway:
     """A gateway over a started `bus`. SettingsError, AgentSpecError: what is to be changed, in a sentence."""
     agents = Agents(settings.agents)
+    log.info("%s", agents.explain_usual())
     house = House(
         bus, clock or MonotonicClock(), Vad(), settings.gateway_id or default_id(), queue_limit=settings.queue_limit
     )
@@ -204,6 +205,8 @@ async def run_gateway(
         settings.gateway_id or "gateway",
         sentry_dsn=settings.sentry_dsn.get_secret_value(),
     )
+    if told := strangers():
+        log.warning("%s", told)
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -236,9 +239,9 @@ async def _connect(bus: Connecting, stop: asyncio.Event, settings: Settings) -> 
     said = [""]
     waiting: Health | None = None
 
-    async def told(why: str) -> None:
+    async def told(why: str, lasts: bool) -> None:
         nonlocal waiting
-        log.warning("%s; trying again", why)
+        log.log(logging.WARNING if lasts else logging.INFO, "%s; trying again", why)
         said[0] = why
         if waiting is None:
             waiting = Health(settings.health_host, settings.health_port, bytes, said.copy)

@@ -64,8 +64,11 @@ VERSION = 1
 
 def emit(value: Mapping[str, Any]) -> None:
     """One JSON object on one line, with the version of its shape: the last line of a command's `--json` output."""
-    sys.stdout.write(json_line({"version": VERSION, **value}) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json_line({"version": VERSION, **value}) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        out.on_broken_pipe()
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:

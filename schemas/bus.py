@@ -237,7 +237,8 @@ class Buried:
 @dataclass(frozen=True, slots=True)
 class GatewaySeen:
     """A gateway, as it tells of itself. `url`: of its WebSocket, for clients; `own_url`: the same, for other processes of the
-    deployment; `places`: sessions it would still take; `transports`: the kinds of room it opens sessions in."""
+    deployment; `places`: sessions it would still take; `transports`: the kinds of room it opens sessions in; `unmanned`: it takes
+    none for want of workers."""
 
     name: str
     url: str
@@ -246,6 +247,7 @@ class GatewaySeen:
     sessions: int
     draining: bool
     transports: Sequence[TransportName]
+    unmanned: bool = False
 
 
 class Deployment(Protocol):

@@ -92,9 +92,15 @@ class Permanent(ProviderError): ...
 
 
 def in_words(error: BaseException) -> str:
-    """What an error of somebody else's says, on one line; its name where it says nothing, as time-outs do. Of a connection that
-    could not be made (aiohttp's own words repeat the address and name its TLS mode): why."""
+    """What an error of somebody else's says, on one line; what it means where it says nothing, as time-outs do. Of a connection
+    that could not be made (aiohttp's own words repeat the address and name its TLS mode): why."""
     beneath = getattr(error, "os_error", None)
     if isinstance(beneath, OSError) and beneath.errno and "Connect call failed" in str(beneath):
         return os.strerror(beneath.errno)
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return " ".join(str(error).split())[:200] or _meant(error)
+
+
+def _meant(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return "the connection broke" if isinstance(error, OSError | EOFError) else type(error).__name__

@@ -5,7 +5,7 @@ import logging
 import signal
 
 from schemas.bus import Announcing, Bus
-from schemas.config.settings import Settings, without_password
+from schemas.config.settings import Settings, strangers, without_password
 from schemas.errors import Permanent
 from schemas.events import Stage
 from schemas.process.health import Health
@@ -73,6 +73,8 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     set_up_logging(
         settings.log_level, settings.log_format, options.consumer, sentry_dsn=settings.sentry_dsn.get_secret_value()
     )
+    if told := strangers():
+        log.warning("%s", told)
     bus = bus or connect(settings, holds=True)
     handler = stage_handler(stage, settings)
     metrics = WorkerMetrics(stage, registry.own_name(stage, settings))

@@ -40,8 +40,8 @@ class Provider(ABC):
 
     @staticmethod
     def locate(settings: Settings) -> tuple[str, Callable[[], str]] | None:
-        """For `antiphon doctor`, where the model is a file: the setting that names it, and what answers where it is or raises
-        Permanent. Loads nothing."""
+        """For `antiphon doctor` and before `up` starts anything, where the model is a file: the setting that names it, and what
+        answers where it is (or will be fetched from) or raises Permanent. Loads nothing, fetches nothing."""
         return None
 
     @staticmethod

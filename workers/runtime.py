@@ -22,7 +22,7 @@ from schemas.clock import Clock, Micros
 from schemas.config.lease import Lease
 from schemas.errors import AntiphonError, BusError, BusUnavailable, Permanent, ProviderError, Transient
 from schemas.log import until_it_answers
-from schemas.process.backoff import A_POOL, Backoff
+from schemas.process.backoff import A_POOL, LASTS, Backoff
 from schemas.process.clock import MonotonicClock
 from schemas.process.logging import SESSION
 from schemas.process.tasks import Tasks
@@ -150,20 +150,26 @@ class Worker:
             both.create_task(self._connect())
 
     async def _warm_up(self) -> None:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+
+        def trouble(why: str) -> None:
+            self._obstacles.trouble("warm-up", why, lasts=clock() - began >= LASTS)
+
         for delay in Backoff(0.2, 2.0, A_POOL):
             try:
                 async with asyncio.timeout(self.options.warm_up_within):
                     await self.handler.warm_up()
                 break
             except Transient as error:
-                self._obstacles.trouble("warm-up", str(error))
+                trouble(str(error))
                 delay = max(delay, min(error.retry_after or 0.0, _WARM_UP_PAUSE))
             except TimeoutError:
                 limit = self.options.warm_up_within
                 said = f" within {limit:g} s" if limit else ""
-                self._obstacles.trouble("warm-up", f"{self.options.warming or self._stage}: no whole answer{said}")
+                trouble(f"{self.options.warming or self._stage}: no whole answer{said}")
             except OSError as error:
-                self._obstacles.trouble("warm-up", self._unforeseen(error))
+                trouble(self._unforeseen(error))
             except AntiphonError:
                 raise
             except Exception as error:
@@ -180,8 +186,8 @@ class Worker:
         )
 
     async def _connect(self) -> None:
-        async def told(why: str) -> None:
-            self._obstacles.trouble("log", why)
+        async def told(why: str, lasts: bool) -> None:
+            self._obstacles.trouble("log", why, lasts)
 
         await until_it_answers(self.bus.start, told, Backoff(0.1, 1.0, A_POOL))
         self._partitions = list(self.options.partitions or range(self.bus.partitions))

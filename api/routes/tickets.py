@@ -38,7 +38,7 @@ class Ticket(BaseModel):
 
 @router.post("/ticket")
 async def ticket(house: Here, _: Caller, asked: TicketAsked | None = None) -> Ticket:
-    """A short-lived ticket, and the gateway with the most room. 503: none is there, or none has a place."""
+    """A short-lived ticket, and the gateway with the most room. 503: none is there, none has a place, or they lack workers."""
     asked = asked or TicketAsked()
     agent = await chosen_or_draft(house.bus, house.settings, house.agents, asked.agent)
     gateway = await house.way_in.gateway(house.bus, "websocket")

@@ -41,14 +41,16 @@ class Presence:
             delay=house.delays.seconds(house.clock.now()),
             draining=self._reception.draining,
         )
+        unmanned = bool(self._reception.unmanned())
         return GatewaySeen(
             name=house.by,
             url=self._public_url or own_url,
             own_url=own_url,
-            places=0 if load.full(readings) else readings.capacity - readings.sessions,
+            places=0 if unmanned or load.full(readings) else readings.capacity - readings.sessions,
             sessions=len(engine.sessions),
             draining=readings.draining,
             transports=self._transports,
+            unmanned=unmanned,
         )
 
     async def run(self) -> None:

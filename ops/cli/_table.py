@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ops.cli._commands import Family, Row
+from ops.cli._mistakes import told
 
 _PLAIN: dict[str, Any] = {"pretty_exceptions_enable": False, "rich_markup_mode": None}
 _SETTINGS = {
@@ -87,11 +88,8 @@ def _tell(error: Any) -> None:
     if said.startswith("Usage:"):  # nothing was asked: here is what can be
         typer.echo(said, err=True)
         return
-    said = said.rstrip(".")
-    if said[:2].istitle():
-        said = said[0].lower() + said[1:]
     more = f" ({context.command_path} --help)" if context is not None else ""
-    typer.secho(f"antiphon: {said}{more}", fg="red", err=True)
+    typer.secho(f"antiphon: {told(error)}{more}", fg="red", err=True)
 
 
 def table(

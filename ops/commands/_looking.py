@@ -43,7 +43,7 @@ def seconds(text: str) -> float:
     """`90s`, `15m`, `1h`, `2d`, `800ms`; a number alone is seconds."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)?\s*", text)
     if not found:
-        raise typer.BadParameter(f"{text!r} is no length of time: expected one such as 30s, 15m, 1h or 2d")
+        raise typer.BadParameter(f"{text}: expected a length of time such as 30s, 15m, 1h or 2d")
     return float(found[1]) * _UNITS[found[2] or "s"]
 
 
@@ -54,7 +54,7 @@ def moment(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
-        raise typer.BadParameter(f"{text!r}: expected 15m, 1h, 2d, or a date such as 2026-03-01T12:00") from None
+        raise typer.BadParameter(f"{text}: expected 15m, 1h, 2d, or a date such as 2026-03-01T12:00") from None
 
 
 Since = Annotated[

@@ -8,7 +8,8 @@ from rich.text import Text
 from api.built import HOW, built_app
 from ops import console
 from ops.commands.doctor import languages, phones
-from ops.stack.pools import unmanned, unmanned_line
+from ops.stack.models import models_line
+from ops.stack.pools import has_none, stages, unmanned_line
 from schemas.config.agents import Agents
 from schemas.config.settings import load
 
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 async def unmanned_by(stack: "Stack") -> "list[StageSeen]":
     """Stages for which no worker was to be started, and that have none from elsewhere."""
     mine = {"stt": stack.plan.stt, "llm": stack.plan.llm, "tts": stack.plan.tts}
-    return (
-        [seen for seen in await unmanned(load(), stack.redis_url) if not mine[seen.stage]] if 0 in mine.values() else []
-    )
+    if 0 not in mine.values():
+        return []
+    settings = load()
+    there = await stages(settings, stack.redis_url)
+    return [seen for seen in there if not mine[seen.stage] and has_none(seen, settings.lease)]
 
 
 def show(stack: "Stack", lacking: "list[StageSeen]", detached: bool) -> None:
@@ -40,9 +43,9 @@ def show(stack: "Stack", lacking: "list[StageSeen]", detached: bool) -> None:
     for sentence in languages.unspoken_here(settings):
         console.hang("", Text(sentence, style="yellow"))
     for seen in lacking:
-        console.hang("", Text(unmanned_line(seen), style="red"))
+        console.hang("", Text(unmanned_line(seen, settings.lease), style="red"))
     _show_parts(stack, settings)
-    more = [f"{me} call FILE.wav", f"{me} sessions", f"{me} status", f"{me} logs -f"]
+    more = [f"{me} talk", f"{me} call FILE.wav", f"{me} sessions", f"{me} status", f"{me} logs -f"]
     lead = "or here  " if detached else "or, in another terminal  "
     console.hang(Text(lead, style="dim"), Text("\n".join(more), style="dim"))
     end = f"{me} down stops everything" if detached else "Ctrl-C stops everything"
@@ -59,6 +62,8 @@ def _show_parts(stack: "Stack", settings: "Settings") -> None:
     shown = stack.endpoints()
     lines = [f"log      {shown['redis_url']}", f"LLM      {shown['llm_base_url']}"]
     lines += [f"gateway  {url}" for url in stack.gateways]
+    if "models" in shown:
+        lines.append(f"models   {models_line(shown['models'])}")
     if "sip" in shown:
         who = "no SIP_TRUNKS, so nobody may call" if settings.sip_trunks is None else str(settings.sip_trunks)
         lines.append(f"phones   sip:NUMBER@{phones.address(settings)} (who may call: {who})")

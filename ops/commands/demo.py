@@ -29,7 +29,10 @@ def demo(
     """
     from ops.demo.conversation import converse
     from ops.stack.models import use_models_here
+    from schemas.config.settings import strangers
 
+    if told := strangers():
+        console.err.print(told, style="yellow", soft_wrap=True)
     with console.telling():
         found = use_models_here()
     for sentence in found:

@@ -21,5 +21,6 @@ def top(
     """
     lightly()
     from ops import reading
+    from schemas.config.settings import load
 
-    read(None, lambda log, _: reading.top(log, count=count, once=once, json=json))
+    read(None, lambda log, _: reading.top(log, count=count, once=once, json=json, lease=load().lease))

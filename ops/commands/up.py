@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -43,19 +44,20 @@ def up(
       antiphon up --stt 2 --detach
       AGENTS=my-agents antiphon up --livekit
     """
+    us = Up(json, detach)
+    us.listen()  # before what follows is loaded: whoever presses Ctrl-C meanwhile is answered, too
+    us.say("Starting the log, the models, the gateway and the web app …")
     from ops.stack.background import in_background
     from ops.stack.here import data_folder
 
     folder = data_folder() / "up"
-    ready = in_background(folder / "logs" / "up.log") if detach else None
-    us = Up(json, ready)
-    us.listen()
-    us.say("Starting the log, the models, the gateway and the web app …")
+    if detach:
+        us.ready = in_background(folder / "logs" / "up.log")
     from ops.stack.stack import Plan
 
     plan = Plan(
         folder, gateways, stt, llm, tts, free_ports, livekit, api=True,
-        on_restart=us.tell_restart, on_wait=us.tell_wait, on_ready=us.tell_ready,
+        on_restart=us.tell_restart, on_wait=us.tell_wait, on_warn=us.tell_trouble, on_ready=us.tell_ready,
     )  # fmt: skip
     console.run(lambda: us.run(plan))
     if us.told > 1:
@@ -63,11 +65,12 @@ def up(
 
 
 class Up:
-    """One stack from its start to its end, and what is said meanwhile: told to end, it stops; told again, it kills. `ready`: None
-    where it stays in the foreground."""
+    """One stack from its start to its end, and what is said meanwhile: told to end, it stops; told again, it kills. `ready` is
+    called once everything is."""
 
-    def __init__(self, json: bool, ready: Callable[[], None] | None) -> None:
-        self._json, self._ready = json, ready
+    def __init__(self, json: bool, detached: bool = False) -> None:
+        self._json, self._detached = json, detached
+        self.ready: Callable[[], None] = lambda: None
         self._nobody_reads = False
         self._running: asyncio.Future[None] | None = None
         self._stack: Stack | None = None
@@ -94,8 +97,11 @@ class Up:
     async def _until_told(self, stack: "Stack") -> None:
         from ops.commands import _up_page
         from ops.stack.log_files import own_words_kept
+        from schemas.config.settings import strangers
 
         with own_words_kept(stack.plan.folder / "logs" / "up.log"):
+            if told := strangers():
+                self._warn(told)
             async with stack:
                 log.info(
                     "everything runs: %s",
@@ -106,22 +112,21 @@ class Up:
                     stages = [seen.stage for seen in unmanned]
                     console.emit(stack.endpoints() | {"processes": stack.supervisor.table(), "unmanned": stages})
                 else:
-                    _up_page.show(stack, unmanned, detached=self._ready is not None)
-                if self._ready is not None:
-                    self._nobody_reads = True
-                    self._ready()
+                    _up_page.show(stack, unmanned, detached=self._detached)
+                self._nobody_reads = self._detached
+                self.ready()
                 await asyncio.Event().wait()
 
     def told_to_end(self, *_: object) -> None:
         self.told += 1
         if self.told == 1:
             log.info("stopping")
-            self.say("Stopping … (Ctrl-C again kills)" if self._ready is None else "Stopping …")
+            self.say("Stopping … (Ctrl-C again kills)" if not self._detached else "Stopping …")
         elif self.told == 2:
             log.info("killing")
             self.say("Killing what is left …")
-        if self._running is None:
-            raise typer.Exit(130)
+        if self._running is None:  # nothing is begun; an exception would end in whichever module is being loaded
+            os._exit(console.DONE)
         self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:
@@ -142,7 +147,12 @@ class Up:
         self.say(f"  {one.command.name:<12} ready after {one.ready_after:.1f} s")
 
     def tell_wait(self, sentence: str) -> None:
-        """For what a long start waits, or that it is another port."""
+        """For what a long start waits."""
+        log.info("%s", sentence)
+        self.say(sentence)
+
+    def tell_trouble(self, sentence: str) -> None:
+        """For what it has waited long, or that it is another port."""
         self._warn(sentence)
 
     def tell_restart(self, name: str) -> None:

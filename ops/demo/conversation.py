@@ -23,6 +23,7 @@ from ops.people.person import Person
 from ops.reading import print_waterfalls, waterfalls
 from ops.reading.page import page_of, until_told
 from ops.stack.here import data_folder
+from ops.stack.models import served_llm
 from ops.stack.stack import Plan, Stack
 from schemas.access.tokens import Grant
 from schemas.client import StateMessage, ToClient, TranscriptMessage, TurnMessage
@@ -43,7 +44,8 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
     agents = _AGENTS / "demo.toml" if livekit else _AGENTS  # a room's agent is the only one there is
     plan = Plan(
         data_folder() / "demo", free_ports=True, livekit=livekit, phones=False, environment={"AGENTS": str(agents)},
-        on_wait=lambda sentence: screen.line("", sentence, "yellow"),
+        on_wait=lambda sentence: screen.line("", sentence, "dim"),
+        on_warn=lambda sentence: screen.line("", sentence, "yellow"),
     )  # fmt: skip
     screen.status("starting the log, the models and the gateway …")
     if livekit:
@@ -60,9 +62,8 @@ async def converse(wav: Path | None, out: Path | None, livekit: bool, json: bool
         screen.done()
         await _explain(stack, caller, path, json, answered)
     if not json:
-        console.hang("Answered by ", _answered_by(stack, settings))
         console.out.print(f"\n{time.monotonic() - began:.0f} s in all.", style="dim")
-        await _show_page(caller.session)
+        await _show_page(caller.session, last=_answered_by(stack, settings))
     return all(answered)
 
 
@@ -71,22 +72,28 @@ def _answered_by(stack: Stack, settings: Settings) -> str:
     if not stack.embeds_llm:
         return f"{settings.llm_model} at {without_password(settings.llm_base_url)}"
     return (
-        f"{settings.llm_model}, a stand-in that fits on this machine. Your own: "
+        f"{served_llm()}, a stand-in that fits on this machine. Your own: "
         f"LLM_BASE_URL=… LLM_MODEL=… LLM_API_KEY=… {console.me()} demo"
     )
 
 
-async def _show_page(session: str) -> None:
-    """The session's page in the web app: served while it is looked at, else the command for it. No demo waits for a build."""
+async def _show_page(session: str, last: str) -> None:
+    """The session's page in the web app: served while it is looked at, else the command for it. No demo waits for a build.
+    `last`: the line that stands under it."""
     if built_app() is None:
-        console.hang("See it     ", f"make open ARGS={session}  (it builds the web app first: a minute, once)")
+        _end(f"make open ARGS={session}  (it builds the web app first: a minute, once)", last)
     elif not console.out.is_terminal:
-        console.hang("See it     ", f"{console.me()} open {session}")
+        _end(f"{console.me()} open {session}", last)
     else:
         async with page_of(session) as page:
-            console.hang("See it     ", f"{page.url}  (until Ctrl-C)" if page.ours else page.url)
+            _end(f"{page.url}  (until Ctrl-C)" if page.ours else page.url, last)
             if page.ours:
                 await until_told()
+
+
+def _end(page: str, last: str) -> None:
+    console.hang("See it       ", page)
+    console.hang("Answered by  ", last)
 
 
 @asynccontextmanager
@@ -182,9 +189,9 @@ async def _explain(stack: Stack, caller: Person, wav: Path, json: bool, answered
         await print_waterfalls(log, caller.session)
     me = console.me()
     console.out.print()
-    console.hang("Listen     ", f"{wav} (left the caller, right the agent)")
-    console.hang("Look in    ", f"{me} show {caller.session}")
-    console.hang("           ", f"{me} state {caller.session} --at 20")
-    console.hang("           ", f"{me} export {caller.session} demo.zip")
-    console.hang("Your turn  ", f"{me} demo --wav YOUR.wav")
-    console.hang("           ", f"{me} up")
+    console.hang("Listen       ", f"{wav} (left the caller, right the agent)")
+    console.hang("Look in      ", f"{me} show {caller.session}")
+    console.hang("             ", f"{me} state {caller.session} --at 20")
+    console.hang("             ", f"{me} export {caller.session} demo.zip")
+    console.hang("Your turn    ", f"{me} demo --wav YOUR.wav")
+    console.hang("             ", f"{me} up")

@@ -159,8 +159,8 @@ async def _converse(caller: Caller, pcm: Pcm, options: Options, hung_up: asyncio
 
 
 async def _talk(caller: Caller, pcm: Pcm, options: Options, spoken: list[float]) -> None:
-    if not options.at_once:
-        await caller.hear_greeting()
+    if not options.at_once and not await caller.hear_greeting() and options.sessions == 1 and not options.json:
+        print_line("", "the agent has no greeting: the recording begins", "dim")
     spoken.append(await caller.speak(pcm))
     await _until_quiet(caller, spoken[0], options.wait)
 

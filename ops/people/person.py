@@ -163,16 +163,17 @@ class Person(ABC):
                     async with asyncio.timeout(min(left, 0.5)):
                         await self._news.wait()
 
-    async def hear_greeting(self) -> None:
-        """Wait until the agent has said what it begins with, and that has sounded; not for one that begins with nothing."""
+    async def hear_greeting(self) -> bool:
+        """Wait until the agent has said what it begins with, and that has sounded. False: it begins with nothing."""
         if await self.wait_for(StateMessage, _BEGINS, fits=lambda message: message.state != "listening") is None:
-            return
+            return False
         until = time.monotonic() + _GREETS
         while not self.ended.is_set() and (left := until - time.monotonic()) > 0:
             if await self.wait_for(TurnMessage, left, fits=lambda turn: turn.why != "filler") is not None:
                 break
             await asyncio.sleep(0.1)  # the line is down for now
         await self.hear_out()
+        return True
 
     async def hear_out(self) -> None:
         """Until what has come has sounded, and a moment longer."""

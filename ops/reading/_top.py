@@ -14,6 +14,7 @@ from ops import console
 from ops.reading import _table
 from ops.reading._logs import Sessions
 from ops.reading._sessions import sessions_table
+from ops.stack.pools import has_none, workers_line
 from schemas.bus import GatewaySeen, StageSeen
 from schemas.clock import Micros
 from schemas.session.listing import Row, Rows
@@ -27,10 +28,11 @@ _LATE = 1.0
 
 
 async def top(
-    log: Sessions, *, count: int = 20, once: bool = False, json: bool = False, out: Console | None = None
-) -> None:
+    log: Sessions, *, count: int = 20, once: bool = False, json: bool = False, lease: float = 2.0,
+    out: Console | None = None,
+) -> None:  # fmt: skip
     """Show what runs, and go on with it each second until it is cancelled. `once`: only how it is now; `count`: open sessions at
-    most."""
+    most; `lease`: LEASE, seconds."""
     out = out or console.out
     rows = Rows(log)
     if once or json:
@@ -39,13 +41,13 @@ async def top(
             if json:
                 console.emit(seen.view())
             else:
-                _table.show(seen.shown(_table.width(out)), out)
+                _table.show(seen.shown(_table.width(out), lease), out)
             if once:
                 return
             await asyncio.sleep(_EVERY)
     with Live(console=out, auto_refresh=False, screen=out.is_terminal, vertical_overflow="crop") as live:
         while True:
-            live.update((await _look(log, rows, count)).shown(out.width), refresh=True)
+            live.update((await _look(log, rows, count)).shown(out.width, lease), refresh=True)
             await asyncio.sleep(_EVERY)
 
 
@@ -63,12 +65,12 @@ class _Seen:
             "more": self.more,
         }
 
-    def shown(self, width: int) -> Group:
+    def shown(self, width: int, lease: float) -> Group:
         sessions = (
             [sessions_table(self.rows, self.now, width)] if self.rows else [Text("No open session.", style="dim")]
         )
         more = [Text("There are more: -n 100", style="dim")] if self.more else []
-        return Group(_queues(self.stages), Text(), _gateways(self.gateways), Text(), *sessions, *more)
+        return Group(_queues(self.stages, lease), Text(), _gateways(self.gateways), Text(), *sessions, *more)
 
 
 async def _look(log: Sessions, rows: Rows, count: int) -> _Seen:
@@ -77,16 +79,22 @@ async def _look(log: Sessions, rows: Rows, count: int) -> _Seen:
     return _Seen(stages, gateways, found, more, await log.now())
 
 
-def _queues(stages: Sequence[StageSeen]) -> Table:
+def _queues(stages: Sequence[StageSeen], lease: float) -> Table:
     made = _table.table("stage", "waiting", "oldest", "in work", "workers", "done")
     for column in made.columns[1:]:
         column.justify = "right"
     for stage in stages:
         oldest = Text(f"{stage.oldest:.1f} s" if stage.queued else "–", style="red" if stage.oldest >= _LATE else "")
-        workers = Text(str(len(stage.workers))) if stage.workers else Text("none", style="bold red")
+        workers = Text(_manned(stage, lease), style="bold red" if has_none(stage, lease) else "")
         done = stage.added - stage.queued - stage.running
         made.add_row(stage.stage.upper(), str(stage.queued), oldest, str(stage.running), workers, f"{done:,}")
     return made
+
+
+def _manned(stage: StageSeen, lease: float) -> str:
+    """`2`, `2, 1 silent for 6 s`, `none`."""
+    count, _, silent = workers_line(stage, lease).partition(", ")
+    return "none" if not stage.workers else f"{count.split()[0]}{silent and f', {silent}'}"
 
 
 def _gateways(gateways: Sequence[GatewaySeen]) -> Table | Text:

@@ -4,9 +4,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import typer
+
+from ops import console
 
 _READY = b"+"
 _INTERRUPTED = 130
@@ -26,6 +29,8 @@ def in_background(log: Path) -> Callable[[], None]:
     os.close(end)
     os.setsid()
     _put(os.devnull, os.O_RDONLY, 0)
+    for shown, place in ((console.out, 1), (console.err, 2)):  # `up -d | head`: it goes on, though nobody reads it
+        shown.on_broken_pipe = partial(_put, os.devnull, os.O_WRONLY, place)  # type: ignore[method-assign]
 
     def ready() -> None:
         sys.stdout.flush()

@@ -5,6 +5,8 @@ import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from schemas.errors import in_words
+
 _SHOWN = 500
 """Characters of a reason that are passed on."""
 _WITHIN = 2.0  # seconds
@@ -41,9 +43,11 @@ def ask(url: str) -> Look:
         line.request("GET", where.path)
         answer = line.getresponse()
         return heard(answer.status, answer.read())
+    except TimeoutError:
+        why = f"it gave no answer within {_WITHIN:g} s: it hangs, or gets no processor"
+        return Look(False, why, starting=False, answered=False)
     except (OSError, http.client.HTTPException) as error:
-        return Look(
-            False, f"it doesn't answer ({getattr(error, 'strerror', None) or type(error).__name__})", answered=False
-        )
+        why = getattr(error, "strerror", None) or in_words(error)
+        return Look(False, f"it doesn't answer ({why})", answered=False)
     finally:
         line.close()

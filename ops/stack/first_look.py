@@ -32,15 +32,11 @@ def look_at_the_edge(settings: Settings, agents: Path | None, api: bool) -> None
 
 
 def look_at_workers(settings: Settings, stages: list[Stage]) -> None:
-    """Whether workers of these stages have a provider, and the model that lies in a file. Permanent: which setting names none."""
+    """Whether workers of these stages have a provider, and a model there can be. Permanent: which setting names none."""
     for stage in stages:
         found = registry.provider_class(stage, registry.own_name(stage, settings)).locate(settings)
         if found is not None:
-            setting, locate = found
-            if _is_path(
-                str(getattr(settings, setting.lower(), ""))
-            ):  # a name may be fetched from far away: the worker's work
-                locate()
+            found[1]()
 
 
 def _look_at_providers(agent: AgentSpec, path: Path) -> None:
@@ -52,7 +48,3 @@ def _look_at_providers(agent: AgentSpec, path: Path) -> None:
             raise AgentSpecError(
                 f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
             )
-
-
-def _is_path(name: str) -> bool:
-    return name.startswith(("/", ".", "~")) or Path(name).exists()

@@ -3,11 +3,14 @@
 Below the data folder: `models/llm/*.gguf` for the embedded LLM server; `models/stt/NAME/model.bin` for faster-whisper."""
 
 import os
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from pathlib import Path
 
+from ops.stack.embedded.llm_server import MODEL_NAME, packaged_model
 from ops.stack.here import data_folder
 from schemas.config.settings import Settings, load
+from schemas.errors import SettingsError
+from schemas.events import Stage
 
 LLM_FILE = "LLM_FILE"
 """The GGUF file that `antiphon llm-server` serves."""
@@ -28,6 +31,41 @@ def use_models_here(environment: MutableMapping[str, str] = os.environ) -> list[
             f"{folder.name} of {folder.parent} listens; STT_MODEL={packaged['stt_model'].default} would take the packaged one"
         )
     return said
+
+
+def served_llm(environment: Mapping[str, str] = os.environ) -> str:
+    """What the model of the embedded LLM server is called. SettingsError: it isn't there."""
+    file = environment.get(LLM_FILE, "")
+    if not file:
+        packaged_model()
+        return MODEL_NAME
+    if not Path(file).is_file():
+        raise SettingsError(f"{LLM_FILE}={file}: no such file; give a .gguf, or unset it for the packaged {MODEL_NAME}")
+    return Path(file).stem
+
+
+def in_use(settings: Settings, llm: str, stages: Collection[Stage]) -> dict[str, str]:
+    """What hears, answers and speaks in `stages`, in a few words each, by stage. `llm`: the model that answers."""
+    names = {
+        "stt": _named(
+            settings.stt_provider, settings.stt_model, "faster-whisper", Settings.model_fields["stt_model"].default
+        ),
+        "llm": _named(settings.llm_provider, llm, "openai", MODEL_NAME),
+        "tts": _named(settings.tts_provider, settings.tts_voice, "piper", Settings.model_fields["tts_voice"].default),
+    }
+    if settings.tts_provider == "openai":
+        names["tts"] = f"{settings.tts_model} (openai)"
+    return {stage: name for stage, name in names.items() if stage in stages}
+
+
+def models_line(names: Mapping[str, str]) -> str:
+    return " · ".join(f"{stage.upper()} {name}" for stage, name in names.items())
+
+
+def _named(provider: str, model: str, usual: str, packaged: str) -> str:
+    if provider not in (usual, "openai"):
+        return provider
+    return f"{model} ({provider})" if provider != usual else f"{model} (packaged)" if model == packaged else model
 
 
 def _embeds_llm(settings: Settings) -> bool:

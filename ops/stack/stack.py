@@ -20,6 +20,7 @@ from ops.stack.embedded.livekit import LiveKit, build_if_missing
 from ops.stack.embedded.livekit import Ports as LiveKitPorts
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.here import Told
+from ops.stack.models import in_use, served_llm
 from ops.stack.occupied import Occupied
 from ops.stack.ports import Ports
 from ops.stack.private import private_folder
@@ -50,7 +51,8 @@ class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
     `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
     free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `on_wait` is
-    told, in a sentence, for what a long start waits, and which port isn't the usual one; `on_ready`, who can work."""
+    told, in a sentence, for what a long start waits; `on_warn`, when that lasts, and which port isn't the usual one; `on_ready`,
+    who can work."""
 
     folder: Path
     gateways: int = 1
@@ -65,6 +67,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
     on_wait: Callable[[str], None] = lambda _: None
+    on_warn: Callable[[str], None] = lambda _: None
     on_ready: Callable[[Supervised], None] = lambda _: None
 
 
@@ -87,11 +90,12 @@ class Stack:
         self.api: ApiProcess | None = None
         self.supervisor = Supervisor(
             plan.folder / "logs", self._environment(), plan.on_restart, plan.on_wait,
-            on_ready=plan.on_ready, on_change=self._tell,
+            on_ready=plan.on_ready, on_change=self._tell, on_warn=plan.on_warn,
         )  # fmt: skip
         self._occupied = Occupied(plan.folder)
-        self._ports = Ports(settings, plan.free_ports, plan.on_wait)
+        self._ports = Ports(settings, plan.free_ports, plan.on_warn)
         self._told = Told(plan.folder)
+        self._models: dict[str, str] = {}
         self._state: Literal["starting", "running", "stopping"] = "starting"
 
     async def __aenter__(self) -> "Stack":
@@ -174,6 +178,8 @@ class Stack:
         if plan.gateways:
             agents = plan.environment.get("AGENTS") or settings.agents
             look_at_the_edge(settings, Path(agents) if agents else None, plan.api)
+        llm = self._look_at_own_llm() if self.embeds_llm else settings.llm_model
+        self._models = in_use(settings, llm, [stage for stage in STAGES if getattr(plan, stage)])
         if {*plan.environment} <= {"AGENTS"}:  # else its workers' settings are others
             look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)])
         self._ports.check(plan.gateways > 0, plan.api, plan.phones)
@@ -190,6 +196,16 @@ class Stack:
             ) from None
         finally:
             await bus.aclose()
+
+    def _look_at_own_llm(self) -> str:
+        """Its model. SettingsError: that isn't there. It answers whoever asks, by whichever name: another is told of."""
+        served, asked = served_llm(self._environment()), self._settings.llm_model
+        if "llm_model" in self._settings.model_fields_set and asked != served:
+            self.plan.on_warn(
+                f"LLM_MODEL={asked}, but no LLM_BASE_URL says where that is: {served} answers, on this machine; set "
+                "LLM_BASE_URL, or LLM_FILE to a .gguf"
+            )
+        return served
 
     async def _look_at_keys(self) -> None:
         """SettingsError: strangers could reach the API, and the log, which runs by now, holds no key."""
@@ -287,6 +303,8 @@ class Stack:
             "llm_base_url": without_password(self.llm_base_url),
             "gateways": self.gateways,
         }
+        if self._models:
+            found["models"] = self._models
         if self.api is not None:
             found["api_url"] = self.api.url
         if self._settings.sip_listen and self.plan.phones:

@@ -33,6 +33,8 @@ _LAST_WORDS = 1.0
 """Seconds for what an ended process has written to arrive."""
 _FIRST_WORD, _NEXT_WORD = 10.0, 20.0
 """Seconds after which it is said whom the start waits for, and said again."""
+_LASTS = 60.0
+"""Seconds of a start after which that is a warning."""
 _LOADING = 600.0
 """Seconds a process that says that it loads may take: its model may come from far away."""
 
@@ -253,13 +255,16 @@ class Supervisor:
         patience: float = PATIENCE,
         on_ready: Callable[[Supervised], None] = lambda _: None,
         on_change: Callable[[], None] = lambda: None,
+        on_warn: Callable[[str], None] | None = None,
     ):
-        """`on_restart` is told the name of who died; `on_wait`, in a sentence, for whom a long start waits, and why; `on_ready`,
-        who can work, the first time; `on_change`, that `table` is another."""
+        """`on_restart` is told the name of who died; `on_wait`, in a sentence, for whom a long start waits, and why; `on_warn`
+        (None: `on_wait`) the same of one that is longer than usual; `on_ready`, who can work, the first time; `on_change`, that
+        `table` is another."""
         self._patience = patience
         self._on_ready = on_ready
         self._on_change = on_change
         self._on_wait = on_wait
+        self._on_warn = on_warn or on_wait
         self._logs = logs
         self._environment = environment
         self._on_restart = on_restart
@@ -303,20 +308,20 @@ class Supervisor:
 
     async def _tell(self, group: Sequence[Supervised]) -> None:
         """Nobody looks at a start for long without being told what takes so long."""
+        began = time.monotonic()
         await asyncio.sleep(_FIRST_WORD)
         while True:
+            say = self._on_warn if time.monotonic() - began > _LASTS else self._on_wait
             waited_for = [one for one in group if not one.is_ready]
             silent = [one for one in waited_for if not one.keeps_waiting]
             for one in waited_for:
                 if one.keeps_waiting:
-                    self._on_wait(f"{one.command.name} isn't ready yet: {one.keeps_waiting}")
+                    say(f"{one.command.name} isn't ready yet: {one.keeps_waiting}")
             if len(silent) == 1:
-                self._on_wait(
-                    f"{silent[0].command.name} isn't ready yet: it doesn't say why yet; its log: {silent[0].log_file}"
-                )
+                say(f"{silent[0].command.name} isn't ready yet: it doesn't say why yet; its log: {silent[0].log_file}")
             elif silent:  # a slow machine: all of them are still being loaded
                 names = ", ".join(one.command.name for one in silent)
-                self._on_wait(f"not ready yet, and they don't say why yet: {names}; their logs: {self._logs}")
+                say(f"not ready yet, and they don't say why yet: {names}; their logs: {self._logs}")
             await asyncio.sleep(_NEXT_WORD)
 
     async def stop(self, grace: float = 5.0) -> None:

@@ -1,16 +1,18 @@
 """Every environment variable of every process, in one object. `.env.example` documents them; `load()` says which is wrong."""
 
-import difflib
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.config.explain import expected, when_left_out
 from schemas.config.lease import LONGEST, SHORTEST
+from schemas.config.names import misspelt, sentence, unknown
 from schemas.errors import SettingsError
 
 _Kind = TypeVar("_Kind", bound=BaseSettings)
@@ -187,6 +189,12 @@ class Settings(BaseSettings):
     def _is_redis(cls, url: str) -> str:
         if url and not re.match(r"(rediss?://.|unix:///)", url):
             raise ValueError("redis://host:port/0 (rediss:// with TLS, unix:///path for a socket)")
+        try:
+            _ = urlsplit(url).port
+        except ValueError:
+            raise ValueError(
+                "redis://:PASSWORD@host:port/0, with / ? # and @ of the password written as %2F %3F %23 and %40"
+            ) from None
         return url
 
     @field_validator("livekit_url", "livekit_public_url")
@@ -211,8 +219,8 @@ class Settings(BaseSettings):
 
 def without_password(url: str) -> str:
     """A URL as it may be shown: `redis://:…@host` instead of its password, `?password=…` likewise."""
-    shown = re.sub(r"(://[^/@:]*):[^/]*@", r"\1:…@", url)
-    return re.sub(r"([?&][^=&#]*(?:password|secret|token|key)[^=&#]*=)[^&#]+", r"\1…", shown, flags=re.IGNORECASE)
+    shown = re.sub(r"([?&][^=&#]*(?:password|secret|token|key)[^=&#]*=)[^&#]+", r"\1…", url, flags=re.IGNORECASE)
+    return re.sub(r"(://[^/@:]*):.*@", r"\1:…@", shown)  # whatever it is written in: none is found that ends early
 
 
 def load(**overrides: Any) -> Settings:
@@ -236,12 +244,20 @@ def read(kind: type[_Kind], **overrides: Any) -> _Kind:
 
 def _typos(file: Path) -> Iterator[str]:
     """Names in `.env` that are none of ours but look like one; what else stands there is somebody else's."""
-    known = [name.upper() for name in Settings.model_fields]
     text = file.read_text("utf-8") if file.is_file() else ""
-    for name in re.findall(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", text, re.MULTILINE):
-        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.88)
-        if near and name.upper() not in known:
-            yield f".env: there is no setting {name}; did you mean {near[0]}?"
+    names = re.findall(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", text, re.MULTILINE)
+    for name, near in misspelt(names, _names()):
+        yield f".env: {sentence(name, near)}"
+
+
+def strangers(environment: Mapping[str, str] = os.environ) -> str:
+    """What is to be warned of at a start: one line about variables of the environment that were meant for us and are no setting.
+    "": nothing. Those of `.env` are errors: that file is ours."""
+    return unknown(environment, _names())
+
+
+def _names() -> list[str]:
+    return [name.upper() for name in Settings.model_fields]
 
 
 def _explain(kind: type[BaseSettings], item: dict[str, Any]) -> str:
@@ -254,4 +270,13 @@ def _explain(kind: type[BaseSettings], item: dict[str, Any]) -> str:
         found = without_password(str(item["input"]))
     custom = item.get("ctx", {}).get("error")
     allowed = str(custom) if isinstance(custom, ValueError) else expected(field)
-    return f"{variable}={found}: expected {allowed}{when_left_out(field)}"
+    return f"{variable}={found}: expected {allowed}{when_left_out(field)}{_by_kubernetes(variable, found)}"
+
+
+def _by_kubernetes(variable: str, found: str) -> str:
+    if not (variable.endswith("_PORT") and found.startswith(("tcp://", "udp://"))):
+        return ""
+    service = variable.removesuffix("_PORT").lower()
+    return (
+        f"; Kubernetes sets it so for a service called {service}: enableServiceLinks: false, or another name for that"
+    )

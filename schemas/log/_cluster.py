@@ -9,6 +9,7 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.exceptions import AuthenticationError, RedisClusterException, RedisError
 
 from schemas.clock import Micros
+from schemas.errors import in_words
 from schemas.log._server import BROKEN, FOR_NOW, Argument, Common, Rows, rows_of, xread
 from schemas.log._wire import Blocking, ServerError, Unconnected, Wire, WrongCredentials
 
@@ -109,7 +110,7 @@ class ClusterServer(Common):
         except AuthenticationError as error:
             raise WrongCredentials(str(error)) from None
         except (RedisError, RedisClusterException) as error:
-            raise Unconnected(str(error) or type(error).__name__) from None
+            raise Unconnected(in_words(error)) from None
 
     def _url_of(self, node: ClusterNode | None) -> str:
         if node is None:

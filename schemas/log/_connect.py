@@ -8,6 +8,7 @@ from schemas.bus import Bus
 from schemas.config.settings import Settings
 from schemas.errors import BusFull, BusUnavailable
 from schemas.log._redis import RedisBus
+from schemas.process.backoff import LASTS
 
 
 def connect(settings: Settings, *, holds: bool = False) -> Bus:
@@ -24,18 +25,19 @@ def connect(settings: Settings, *, holds: bool = False) -> Bus:
 
 
 async def until_it_answers(
-    start: Callable[[], Awaitable[None]], told: Callable[[str], Awaitable[None]], pauses: Iterable[float]
+    start: Callable[[], Awaitable[None]], told: Callable[[str, bool], Awaitable[None]], pauses: Iterable[float]
 ) -> None:
-    """`start`, and again after each of `pauses` (seconds), while the log is not there yet or takes nothing. `told`: why not, when
-    that is another reason than before. Other errors are raised."""
-    said = ""
+    """`start`, and again after each of `pauses` (seconds), while the log is not there yet or takes nothing. `told`: why not, and
+    whether that lasts by now (it may be about to be started), when either is another than before. Other errors are raised."""
+    clock = asyncio.get_running_loop().time
+    said, began = ("", False), clock()
     for pause in pauses:
         try:
             await start()
         except (BusUnavailable, BusFull) as error:
-            if str(error) != said:
-                said = str(error)
-                await told(said)
+            if (now := (str(error), clock() - began >= LASTS)) != said:
+                said = now
+                await told(*said)
             await asyncio.sleep(pause)
         else:
             return

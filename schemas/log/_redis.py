@@ -93,7 +93,11 @@ class RedisBus(RedisAdmitting, RedisOutside, Bus):
             self._server = SingleServer(url, library=library, patience=patience, timeout=timeout)
         blobs_in_cluster = cluster and not blob_url
         self._blobs: Server = (
-            self._server if blobs_in_cluster else SingleServer(blob_url or url, patience=patience, timeout=timeout)
+            self._server
+            if blobs_in_cluster
+            else SingleServer(
+                blob_url or url, patience=patience, timeout=timeout, setting="BLOB_URL" if blob_url else "REDIS_URL"
+            )
         )
 
     async def start(self) -> None:

@@ -1,13 +1,24 @@
 """The server behind `RedisBus`: connecting, loading the library, trying again, and saying what is wrong in one sentence."""
 
 import asyncio
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from schemas.clock import Micros
-from schemas.errors import BusError, BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
+from schemas.config.settings import without_password
+from schemas.errors import (
+    BusError,
+    BusFull,
+    BusReadOnly,
+    BusTooOld,
+    BusUnavailable,
+    LeaseMismatch,
+    PartitionMismatch,
+    in_words,
+)
 from schemas.log import keys
 from schemas.log._wire import Blocking, ServerError, Unconnected, Wire, WrongCredentials
 from schemas.log.library import name_of, source
@@ -41,8 +52,11 @@ class Server(Protocol):
 class Common(ABC):
     """What both kinds of server share: patience, the library, P."""
 
-    def __init__(self, url: str, *, library: str | None = None, patience: float, timeout: float) -> None:
-        self._url = url
+    def __init__(
+        self, url: str, *, library: str | None = None, patience: float, timeout: float, setting: str = "REDIS_URL"
+    ) -> None:
+        """`setting`: that names it, for who is to change it."""
+        self._url, self._setting = url, setting
         self._library = library or source()
         self._name = name_of(self._library)
         self._patience = patience
@@ -69,16 +83,20 @@ class Common(ABC):
             try:
                 return await attempt()
             except WrongCredentials as error:
-                raise BusUnavailable(f"REDIS_URL: {_place(self._url)} refuses our credentials ({error})") from None
+                raise BusUnavailable(
+                    f"{self._setting}: {_place(self._url)} refuses our credentials ({error})"
+                ) from None
             except BROKEN as error:
-                problem = str(error) or type(error).__name__
+                problem = in_words(error)
             except ServerError as error:
                 if not str(error).startswith(FOR_NOW):
-                    raise explained(error, self._url) from None
+                    raise explained(error, self._url, self._setting) from None
                 problem = str(error)
             pause = next(pauses)
             if time.monotonic() + pause > end:
-                raise BusUnavailable(f"the log at {_place(self._url)} does not answer: {problem} (REDIS_URL)") from None
+                raise BusUnavailable(
+                    f"the log at {_place(self._url)} does not answer: {problem} ({self._setting})"
+                ) from None
             await asyncio.sleep(pause)
 
     @abstractmethod
@@ -140,15 +158,17 @@ class Common(ABC):
         version = info.get("redis_version", "0")
         if int(version.split(".")[0]) < 7:
             raise BusTooOld(
-                f"the server at {_place(self._url)} is Redis {version}; Redis 7.0 or Valkey 8 is needed (REDIS_URL)"
+                f"the server at {_place(self._url)} is Redis {version}; Redis 7.0 or Valkey 8 is needed ({self._setting})"
             )
 
 
 class SingleServer(Common):
     hands_over = True
 
-    def __init__(self, url: str, *, library: str | None = None, patience: float, timeout: float) -> None:
-        super().__init__(url, library=library, patience=patience, timeout=timeout)
+    def __init__(
+        self, url: str, *, library: str | None = None, patience: float, timeout: float, setting: str = "REDIS_URL"
+    ) -> None:
+        super().__init__(url, library=library, patience=patience, timeout=timeout, setting=setting)
         self._wire = Wire(url, timeout, self._heard)
         self._blocking = Blocking(url, timeout)
 
@@ -202,22 +222,27 @@ def rows_of(answer: Any) -> Rows:
     return [(name.decode(), entries) for name, entries in answer or ()]
 
 
-def explained(error: ServerError, url: str) -> BusError:
-    """The error as the caller knows it."""
+def explained(error: ServerError, url: str, setting: str) -> BusError:
+    """The error as the caller knows it. `setting`: that names the server."""
     text, place = str(error), _place(url)
+    if text.startswith("NOAUTH"):
+        return BusUnavailable(
+            f"{setting}: {place} asks for a password, and {setting} has none; expected redis://:PASSWORD@{place} "
+            "(redis://USER:PASSWORD@… with a user)"
+        )
     if text.startswith("OOM"):
         return BusFull(f"the log at {place} is out of memory ({text}); raise its maxmemory")
     if text.startswith("MISCONF"):
         return BusFull(f"the log at {place} can't write to its disk ({text}); free some space there, or mend the disk")
     if text.startswith("READONLY"):
         return BusReadOnly(
-            f"the log at {place} is read-only, a replica perhaps ({text}); REDIS_URL must name the primary"
+            f"the log at {place} is read-only, a replica perhaps ({text}); {setting} must name the primary"
         )
     if "unknown command" in text.lower() and "FUNCTION" in text:
-        return BusTooOld(f"the server at {place} has no functions; Redis 7.0 or Valkey 8 is needed (REDIS_URL)")
+        return BusTooOld(f"the server at {place} has no functions; Redis 7.0 or Valkey 8 is needed ({setting})")
     return BusError(f"the log at {place} refused a command: {text}")
 
 
 def _place(url: str) -> str:
-    """Without the password."""
-    return url.rpartition("@")[2].removeprefix("redis://").removeprefix("rediss://")
+    """Without the password, wherever in it one stands."""
+    return re.sub(r"^\w+://", "", without_password(url).rpartition("@")[2]).partition("?")[0]

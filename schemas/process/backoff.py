@@ -8,10 +8,12 @@ delays.reset()                         # it worked: the next trouble is a new st
 import random
 from collections.abc import Iterator
 
-__all__ = ["A_POOL", "Backoff"]
+__all__ = ["A_POOL", "LASTS", "Backoff"]
 
 A_POOL = (0.5, 1.0)
 """Spread for the many processes of a pool, which are not to march in step."""
+LASTS = 10.0
+"""Seconds after which what a process waits for at its start is worth a warning: until then that is being started, too."""
 
 
 class Backoff(Iterator[float]):

@@ -1,5 +1,7 @@
 """The way to a call by WebSocket."""
 
+from dataclasses import replace
+
 import httpx2
 import pytest
 
@@ -63,6 +65,29 @@ async def test_without_a_gateway_it_says_what_to_do(client: httpx2.AsyncClient) 
     assert (answer.status_code, answer.json()["code"]) == (503, "no_gateway")
     assert "start one" in answer.json()["detail"]
     assert answer.headers["retry-after"] == "2"
+
+
+@pytest.mark.parametrize("settings", [Settings(_env_file=None, gateway_token_secret=SECRET)])
+async def test_where_nobody_would_answer_there_is_no_ticket(client: httpx2.AsyncClient, house: House) -> None:
+    """While every gateway refuses calls for want of workers: 503 as they would; setting and remedy to operators only."""
+    keys = {}
+    for role in ("caller", "admin"):
+        key, keys[role] = new_key(role, role, await house.bus.now())  # type: ignore[arg-type]
+        await house.bus.add_key(key)
+
+    async def ask(role: str) -> httpx2.Response:
+        return await client.post("/v1/ws/ticket", headers={"Authorization": f"Bearer {keys[role]}"})
+
+    unmanned = replace(HERE, places=0, unmanned=True)
+    await house.bus.advertise(unmanned, 60)
+    await house.bus.advertise(replace(HERE, name="g2", places=0, draining=True), 60)
+    told = await ask("caller")
+    assert (told.status_code, told.json()["code"], told.headers["retry-after"]) == (503, "workers", "2")
+    assert told.headers["content-type"] == "application/problem+json"
+    assert told.json()["detail"] == "nobody is here to answer just now; try again in a while"
+    assert "GATEWAY_NEEDS_WORKERS" in (await ask("admin")).json()["detail"]
+    await house.bus.advertise(replace(HERE, name="g3"), 60)
+    assert (await ask("caller")).json()["gateway"] == "g3"
 
 
 @pytest.mark.parametrize("body", [{"agent": 5}, {"agent": "x" * 10_000}, {"who": "me"}, []])

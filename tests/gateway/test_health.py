@@ -1,10 +1,12 @@
 """A gateway's health pages: on a port of their own."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from gateway.main import run_gateway, start_gateway
 from ops.stack.embedded.valkey import Valkey
@@ -35,6 +37,18 @@ async def test_health_has_a_port_of_its_own() -> None:
         assert await page(health, "/readyz") == (503, '{"ready": false, "because": ["shutting down"]}')
         assert (await page(health, "/healthz"))[0] == 200
     await gateway.aclose()
+
+
+async def test_a_gateway_says_who_answers_those_that_name_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At its start, in its own log: it may run without `up`, which says it, too."""
+    caplog.set_level(logging.INFO, "antiphon.gateway")
+    (tmp_path / "desk.toml").write_text('greeting = "Hello."\n')
+    settings = Settings(gateway_port=0, agents=tmp_path, _env_file=None)  # type: ignore[call-arg]
+    await (await start_gateway(settings, MemoryBus())).aclose()
+    rule = f"who names no agent gets desk ({tmp_path / 'desk.toml'}: there is no other file)"
+    assert [record.levelname for record in caplog.records if record.getMessage() == rule] == ["INFO"]
 
 
 async def test_a_gateway_without_workers_stays_ready_and_says_what_is_missing() -> None:

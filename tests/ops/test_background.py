@@ -58,15 +58,19 @@ async def status() -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.timeout(120)
-async def test_a_stack_in_the_background(tmp_path: Path) -> None:
+async def test_a_stack_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`up --detach` returns once everything is ready; `status` tells each process, also one that was killed and came back;
-    `logs -f` goes on until `down`, which waits until nothing is left."""
+    `logs -f` goes on until `down`, which waits until nothing is left. A typo in the environment is told by all."""
+    typo = "environment: there is no setting GATEWAY_PROT; did you mean GATEWAY_PORT?"
+    monkeypatch.setenv("GATEWAY_PROT", "hunter2")
     code, out, error = await antiphon("up", "--detach", *FEW)
     assert code == console.DONE, error
+    assert error.splitlines() == [typo]
     lines = out.splitlines()
     ready = [line.split()[0] for line in lines if "ready after" in line]
     assert ready[0] == "valkey"
     assert {*ready} == {"valkey", "api", "gateway-1"}
+    assert " talk\n" in out
     assert any(line.startswith("  Open  http://") for line in lines)
     assert "who names no agent gets the built-in one: AGENTS is not set" in out
 
@@ -110,8 +114,36 @@ async def test_a_stack_in_the_background(tmp_path: Path) -> None:
     assert told_by == {"valkey", "api", "gateway-1", "up"}
     assert out.count("Valkey is starting") == 2  # before it was killed, and after
     assert "valkey died and was started again" in out
+    assert {line.partition(" | ")[0].strip() for line in out.splitlines() if typo in line} >= {"api", "gateway-1"}
+    assert "hunter2" not in out
     code, out, _ = await asyncio.to_thread(invoke, "logs", "gateway", "-n", "1")  # they stay
     assert (code, len(out.splitlines())) == (console.DONE, 1)
+
+
+async def test_nobody_need_read_a_start_in_the_background(tmp_path: Path) -> None:
+    """`up --detach | head -1`: the reader is gone after a line, and the stack comes up."""
+    read, write = os.pipe()
+    process = await asyncio.create_subprocess_exec(*ANTIPHON, "up", "--detach", *FEW, stdout=write, stderr=write)
+    os.close(write)
+    with os.fdopen(read, "rb") as said:
+        assert await asyncio.to_thread(said.readline) != b""
+    assert await process.wait() == console.DONE
+    told = told_in(tmp_path / "data" / "up")
+    assert told is not None
+    assert (told["state"], {row["name"] for row in told["processes"]}) == ("running", {"valkey", "api", "gateway-1"})
+    code, _, error = await antiphon("down")
+    assert code == console.DONE, error
+
+
+async def test_who_is_told_at_once_stops_at_once() -> None:
+    """Ctrl-C before anything is begun is answered as any other, and nothing is begun."""
+    process = await asyncio.create_subprocess_exec(*ANTIPHON, "up", *FEW, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).startswith(b"Starting")
+    process.send_signal(signal.SIGINT)
+    assert (await process.stdout.read()).decode() == "Stopping … (Ctrl-C again kills)\n"
+    assert await process.wait() == console.DONE
+    assert told_in(Path(os.environ["ANTIPHON_DATA"]) / "up") is None
 
 
 async def test_what_can_not_start_in_the_background_leaves_nothing(
@@ -130,7 +162,7 @@ async def test_what_can_not_start_in_the_background_leaves_nothing(
 async def test_who_is_told_twice_kills(at_once: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Told to end a second time, however soon after the first, a stack is killed: nothing of it is left."""
     plan = Plan(tmp_path / "data" / "up", gateways=0, stt=0, llm=0, tts=0, free_ports=True)
-    us = Up(json=True, ready=None)
+    us = Up(json=True)
     running = asyncio.create_task(us.run(plan))
     while not (said := capsys.readouterr().out):
         await asyncio.sleep(0.02)

@@ -101,12 +101,15 @@ async def test_at_once_speaks_into_it(tmp_path: Path) -> None:
     assert gateway.heard == ["caller", "greeting over"]
 
 
-async def test_an_agent_that_begins_with_nothing_is_spoken_to(tmp_path: Path) -> None:
-    """Nobody waits for a greeting that there is not."""
+async def test_an_agent_that_begins_with_nothing_is_spoken_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody waits for a greeting that there is not, nor wonders why nothing is heard at first."""
     gateway = Gateway("")
     async with calling(gateway, tmp_path) as options:
         assert await hold(options)
     assert gateway.heard == ["caller"]
+    assert "the agent has no greeting" in capsys.readouterr().out
 
 
 async def test_a_greeting_is_no_answer(tmp_path: Path) -> None:

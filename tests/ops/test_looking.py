@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 
 from ops import cli, console, reading
 from ops.bench._turns import Talk, talk
+from ops.commands.doctor.stages import finding_of
 from ops.stack.embedded.valkey import Valkey
-from schemas.bus import Bus, GatewaySeen
+from ops.stack.pools import has_none, unmanned_line, workers_line
+from schemas.bus import Bus, GatewaySeen, StageSeen, WorkerSeen
 from schemas.config.settings import Settings
 from schemas.log import MemoryBus, connected
 from schemas.session.summary import Wanted
@@ -206,6 +208,39 @@ async def test_what_runs_now(log: Bus, capsys: pytest.CaptureFixture[str]) -> No
     value = json.loads(capsys.readouterr().out)
     assert [stage["stage"] for stage in value["stages"]] == ["stt", "llm", "tts"]
     assert [row["session"] for row in value["sessions"]] == ["third"]
+
+
+async def test_who_went_silent_is_no_worker_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was killed is told of as silent, and for how long, by `top`, doctor and `status`; one that is busy may keep
+    silent for half a lease."""
+    seen = [WorkerSeen("a", 0, None, 0.2), WorkerSeen("b", 1, 0.1, 6.1), WorkerSeen("c", 0, None, 8.0)]
+    stages = [
+        StageSeen("stt", 1, 0, 0.5, 1, seen[:2]),
+        StageSeen("llm", 1, 0, 0.5, 1, seen[1:]),
+        StageSeen("tts", 0, 0, 0, 0, []),
+    ]
+    assert [workers_line(stage, 2.0) for stage in stages] == [
+        "2 workers, 1 silent for 6 s", "2 workers, all silent for 6 s", "no worker",
+    ]  # fmt: skip
+    assert workers_line(stages[0], 30.0) == "2 workers"
+    assert workers_line(StageSeen("stt", 0, 0, 0, 0, seen[1:2]), 2.0) == "1 worker, silent for 6 s"
+    assert [has_none(stage, 2.0) for stage in stages] == [False, True, True]
+    assert unmanned_line(stages[1], 2.0).startswith(
+        "llm: 2 workers, all silent for 6 s (1 job waits, the first for 0.5 s);"
+    )
+    assert [findings.result for findings in (finding_of(stage, 2.0) for stage in stages)] == ["warn", "bad", "bad"]
+
+    log, out = MemoryBus(), screen()
+
+    async def told() -> list[StageSeen]:
+        return stages
+
+    monkeypatch.setattr(log, "stages", told)
+    await reading.top(log, once=True, out=out)
+    said = text_of(out)
+    assert re.search(r"^STT .* 2, 1 silent for 6 s ", said, re.MULTILINE)
+    assert re.search(r"^LLM .* 2, all silent for 6 s ", said, re.MULTILINE)
+    assert re.search(r"^TTS .* none ", said, re.MULTILINE)
 
 
 async def test_where_nothing_runs() -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from ops.locks.models import MODELS, entries, join, main
-from ops.stack.models import use_models_here
+from ops.stack.models import in_use, models_line, use_models_here
+from schemas.config.settings import Settings
+from schemas.events import STAGES
 
 
 def wheel(path: Path, **members: bytes) -> Path:
@@ -107,3 +109,14 @@ def test_without_models_nothing_changes(tmp_path: Path, monkeypatch: pytest.Monk
     environment: dict[str, str] = {}
     assert use_models_here(environment) == []
     assert environment == {}
+
+
+def test_which_models_are_in_use_is_said() -> None:
+    """By stage, and whether it is the one that comes as a package; of another provider what tells it."""
+    settings = Settings(_env_file=None)
+    assert in_use(settings, "smollm2-135m-instruct", STAGES) == {
+        "stt": "tiny.en (packaged)", "llm": "smollm2-135m-instruct (packaged)", "tts": "en_US-joe-medium (packaged)",
+    }  # fmt: skip
+    other = settings.model_copy(update={"stt_provider": "simulated", "tts_provider": "openai", "llm_model": "gpt-4o"})
+    assert models_line(in_use(other, "gpt-4o", STAGES)) == "STT simulated · LLM gpt-4o · TTS tts-1 (openai)"
+    assert in_use(other, "gpt-4o", ["llm"]) == {"llm": "gpt-4o"}

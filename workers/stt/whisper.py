@@ -19,7 +19,7 @@ from workers.stt._decoder import Decoder, Spectrum
 from workers.stt._guards import Attempt, Doubt
 from workers.stt._mel import RATE
 from workers.stt._windows import FULL, LADDER, Window
-from workers.stt.models import find_model, load_model, spoken_by
+from workers.stt.models import load_model, spoken_by, where_is
 from workers.stt.turn_ends import TurnEnds
 
 __all__ = ["WhisperStt"]
@@ -47,7 +47,7 @@ class WhisperStt(Stt):
     @staticmethod
     def locate(settings: Settings) -> tuple[str, Callable[[], str]]:
         """For `antiphon doctor`: the setting, and what says where the model is."""
-        return "STT_MODEL", lambda: find_model(settings.stt_model)
+        return "STT_MODEL", lambda: where_is(settings.stt_model)
 
     @staticmethod
     def languages(settings: Settings) -> list[str]:

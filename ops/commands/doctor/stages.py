@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ops.commands.doctor.findings import Finding
-from ops.stack.pools import how_to_man, waiting
+from ops.stack.pools import has_none, how_to_man, silence, waiting, workers_line
 from schemas.bus import StageSeen
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError, in_words
@@ -37,15 +37,20 @@ async def examine(settings: Settings, embedded: str | None) -> AsyncIterator[Fin
         yield Finding("stages", "ok", "no gateway and no worker runs on this log now")
         return
     for seen in stages:
-        yield _stage(seen)
+        yield finding_of(seen, settings.lease)
 
 
-def _stage(seen: StageSeen) -> Finding:
-    check = f"{seen.stage} workers"
-    if not seen.workers:
-        return Finding(check, "bad", f"no worker; {waiting(seen)}", how_to_man(seen))
+def finding_of(seen: StageSeen, lease: float) -> Finding:
+    """`lease`: LEASE, seconds."""
+    check, line = f"{seen.stage} workers", workers_line(seen, lease)
+    if has_none(seen, lease):
+        return Finding(check, "bad", f"{line}; {waiting(seen)}", how_to_man(seen))
     busy = sum(1 for worker in seen.workers if worker.jobs)
-    found = f"{len(seen.workers)} {'worker' if len(seen.workers) == 1 else 'workers'}, {busy} busy; {waiting(seen)}"
+    found = f"{line}, {busy} busy; {waiting(seen)}"
+    if silence(seen, lease):
+        return Finding(
+            check, "warn", found, "who is silent was killed, hangs, or doesn't reach the log: see its own log"
+        )
     if seen.queued and seen.oldest > _LONG:
         return Finding(check, "warn", found, f"start more: antiphon worker {seen.stage}")
     return Finding(check, "ok", found)

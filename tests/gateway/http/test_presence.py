@@ -8,6 +8,7 @@ from gateway.http.presence import Presence, reachable
 from gateway.main import Gateway, start_gateway
 from schemas.bus import GatewaySeen
 from schemas.config.settings import Settings
+from schemas.events import STAGES
 from schemas.log import MemoryBus
 from tests.gateway.door import door
 
@@ -68,6 +69,20 @@ async def test_a_gateway_whose_ticks_are_late_has_no_place() -> None:
         one.engine.late.extend([0.2] * 64)
         assert before.places > 0
         assert presence.told().places == 0
+
+
+async def test_a_gateway_that_needs_workers_has_no_place_without() -> None:
+    """It says why, so that nobody is given a ticket to be refused with."""
+    async with door() as one:
+        presence = Presence(one.reception, one.server, ["websocket"])
+        await one.reception.pools.look()
+        assert (presence.told().unmanned, presence.told().places > 0) == (False, True)  # they are told to wait
+        one.reception.needs_workers = True
+        assert (presence.told().unmanned, presence.told().places) == (True, 0)
+        for stage in STAGES:
+            await one.reception.house.bus.take(stage, 0, f"{stage}-1", 1)
+        await one.reception.pools.look()
+        assert (presence.told().unmanned, presence.told().places > 0) == (False, True)
 
 
 @pytest.mark.parametrize(

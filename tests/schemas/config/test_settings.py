@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config.settings import Settings, load, without_password
+from schemas.config import names
+from schemas.config.settings import Settings, load, strangers, without_password
 from schemas.errors import SettingsError
 
 EXAMPLE = Path(__file__).parents[3] / ".env.example"
-OF_THE_TOOLS = {"ANTIPHON_DATA", "ANTIPHON_TOKEN"}
-"""Read by `antiphon` alone; no process of the deployment knows them."""
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +27,7 @@ def documented() -> dict[str, str]:
 
 def test_every_variable_is_documented() -> None:
     """.env.example holds the settings' names, all of them and no others."""
-    assert set(documented()) - OF_THE_TOOLS == {name.upper() for name in Settings.model_fields}
+    assert set(documented()) - names.OF_THE_TOOLS == {name.upper() for name in Settings.model_fields}
 
 
 def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
@@ -55,6 +54,11 @@ def test_a_copy_of_the_example_sets_nothing() -> None:
         ("LEASE", "61", "LEASE=61: expected a number from 1 to 30 (left out: 2.0)"),
         ("PARTITIONS", "0", "PARTITIONS=0: expected a whole number from 1 to 4096"),
         ("REDIS_URL", "localhost:6379", "REDIS_URL=localhost:6379: expected redis://host:port/0"),
+        (
+            "REDIS_URL",
+            "redis://:s3/cr@t@host:6379/0",
+            "REDIS_URL=redis://:…@host:6379/0: expected redis://:PASSWORD@host",
+        ),
         ("LLM_BASE_URL", "127.0.0.1:8081", "LLM_BASE_URL=127.0.0.1:8081: expected http://host:port/v1"),
     ],
 )
@@ -88,6 +92,66 @@ def test_a_typo_in_the_env_file_is_found() -> None:
     """A name that is nearly one of ours is refused; other programs' variables are none of our business."""
     Path(".env").write_text("COMPOSE_PROJECT_NAME=x\nSTT_MODLE=small.en\n")
     with pytest.raises(SettingsError, match=r"\.env: there is no setting STT_MODLE; did you mean STT_MODEL\?"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("GATEWAY_PROT", "GATEWAY_PORT"),
+        ("LLM_URL", "LLM_BASE_URL"),
+        ("STT_MODLE", "STT_MODEL"),
+        ("REDIS_URI", "REDIS_URL"),
+        ("API_HOSTS", "API_HOST"),
+        ("AGENT", "AGENTS"),
+        ("TTS_WHATEVER_ELSE", ""),
+    ],
+)
+def test_a_typo_in_the_environment_is_told(name: str, near: str) -> None:
+    """One line with the setting that may be meant, and without what the variable holds."""
+    told = strangers({name: "hunter2", "GATEWAY_PORT": "8765", "HOME": "/root"})
+    assert told == f"environment: there is no setting {name}" + (f"; did you mean {near}?" if near else "")
+
+
+def test_several_typos_are_one_line() -> None:
+    """A log is told of them once."""
+    told = strangers({"GATEWAY_PROT": "1", "LLM_URL": "http://x"})
+    assert told.count("there is no setting") == 2
+    assert "\n" not in told
+
+
+def test_what_others_set_is_no_typo() -> None:
+    """Kubernetes' and Docker's own variables, our compose files', our tools', other programs', and what is set to nothing."""
+    for service in ("REDIS", "GATEWAY", "API", "LLM_SERVER", "STT", "ANTIPHON_REDIS"):
+        kubernetes = {
+            f"{service}_SERVICE_HOST": "10.0.0.1", f"{service}_SERVICE_PORT": "1", f"{service}_SERVICE_PORT_HTTP": "1",
+            f"{service}_PORT": "tcp://10.0.0.1:1", f"{service}_PORT_1_TCP": "tcp://10.0.0.1:1",
+            f"{service}_PORT_1_TCP_PROTO": "tcp", f"{service}_PORT_1_TCP_PORT": "1", f"{service}_PORT_1_TCP_ADDR": "10.0.0.1",
+        }  # fmt: skip
+        assert strangers(kubernetes | {f"{service}_NAME": "/web/it", f"{service}_ENV_PATH": "/bin"}) == ""
+    compose = "".join(path.read_text("utf-8") for path in EXAMPLE.parent.glob("compose*.yml"))
+    read = set(re.findall(r"\$\{([A-Z_]+)", compose))
+    assert read >= names.OF_COMPOSE
+    assert strangers(dict.fromkeys(read | set(documented()) | names.OF_THE_TOOLS, "x")) == ""
+    others = (
+        "API_KEY",
+        "API_TOKEN",
+        "REDIS_HOST",
+        "REDIS_PORT",
+        "LIVEKIT_CONFIG",
+        "SIP_OFFICE",
+        "WORKER_CLASS",
+        "SENTRY_RELEASE",
+    )
+    assert strangers(dict.fromkeys(others, "x") | {"GATEWAY_PROT": ""}) == ""
+    Path(".env").write_text("SIP_PORT=5060\n")
+    assert load().sip_ports == Settings.model_fields["sip_ports"].default
+
+
+def test_a_port_that_kubernetes_sets_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service called `gateway` sets GATEWAY_PORT to an address: the error says where that comes from."""
+    monkeypatch.setenv("GATEWAY_PORT", "tcp://10.0.0.1:8765")
+    with pytest.raises(SettingsError, match="Kubernetes sets it so for a service called gateway: enableServiceLinks"):
         load()
 
 

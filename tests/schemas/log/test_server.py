@@ -1,6 +1,7 @@
 """What happens when the server dies, comes back, is full, too old, a replica, or of another deployment."""
 
 import asyncio
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from ops.stack.embedded.valkey import Valkey, free_port
 from schemas.bus import Outcome, Publication, Snapshot
 from schemas.config.settings import Settings
 from schemas.errors import BusFull, BusReadOnly, BusTooOld, BusUnavailable, LeaseMismatch, PartitionMismatch
-from schemas.log import RedisBus, connect
+from schemas.log import RedisBus, connect, until_it_answers
 from schemas.log.library import name_of, renamed, source
 from tests.schemas.log.proxy import proxied
 from tests.schemas.log.talk import SAY, SENTENCE, STARTED, Gateway, llm, take, take_one
 from tests.servers import BINARY
+from workers.testing import virtually
 
 
 async def test_a_lost_answer_is_asked_for_again(valkey: Valkey) -> None:
@@ -115,6 +117,24 @@ async def test_a_server_that_is_away() -> None:
         await bus.start()
     assert "secret" not in str(caught.value)
     await bus.aclose()
+
+
+@virtually
+async def test_a_log_that_comes_late_is_a_warning_only_when_it_lasts() -> None:
+    """Why the log is not there is told at once; again, as what lasts, after ten seconds; and a new reason always."""
+    clock = asyncio.get_running_loop().time
+    told: list[tuple[str, bool]] = []
+
+    async def start() -> None:
+        if clock() < began + 20:
+            raise BusUnavailable("away" if clock() < began + 15 else "loading")
+
+    async def tell(why: str, lasts: bool) -> None:
+        told.append((why, lasts))
+
+    began = clock()
+    await until_it_answers(start, tell, repeat(0.25))
+    assert told == [("away", False), ("away", True), ("loading", True)]
 
 
 async def test_another_number_of_partitions(valkey: Valkey) -> None:
@@ -227,13 +247,27 @@ async def test_a_server_too_old() -> None:
     await asyncio.sleep(0.01)
 
 
-async def test_a_wrong_password(tmp_path: Path) -> None:
-    """Refused credentials are told apart from a server that is away."""
+async def test_a_wrong_password(valkey: Valkey, tmp_path: Path) -> None:
+    """Refused credentials, and missing ones, are told apart from a server that is away: the setting, and no password."""
     server = Valkey(tmp_path, appendfsync=None, password="right", binary=BINARY)
     await server.start()
-    url = server.url.replace(":right@", ":wrong@")
-    with pytest.raises(BusUnavailable, match="credentials"):
-        await RedisBus(url).start()
+    place = server.url.partition("@")[2]
+    for url, says in {
+        f"redis://:wrong@{place}": "refuses our credentials",
+        f"redis://{place}?password=wrong": "refuses our credentials",
+        f"redis://{place}": "asks for a password, and REDIS_URL has none",
+    }.items():
+        bus = RedisBus(url)
+        with pytest.raises(BusUnavailable, match=rf"^REDIS_URL: {place} {says}") as caught:
+            await bus.start()
+        assert "wrong" not in str(caught.value)
+        await bus.aclose()
+    blobs = RedisBus(valkey.url, blob_url=f"redis://{place}")
+    await blobs.start()
+    await blobs.open("s", "g", "r", [])
+    with pytest.raises(BusUnavailable, match=rf"^BLOB_URL: {place} asks for a password, and BLOB_URL has none"):
+        await blobs.put_blob("s", "a", b"1")
+    await blobs.aclose()
     await server.stop()
 
 

@@ -514,6 +514,28 @@ async def test_not_ready_before_warm() -> None:
 
 
 @virtually
+async def test_what_a_start_waits_for_is_a_warning_only_when_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    """An endpoint that is being started beside the worker is told of at info; one that isn't there ten seconds later, by a
+    warning: both once."""
+    caplog.set_level(logging.INFO, "antiphon.worker")
+    for longest, levels in ((3, ["INFO"]), (40, ["INFO", "WARNING"])):
+        caplog.clear()
+        async with Pool() as pool:
+            stage = ScriptedStage(takes(0.1))
+            until = now() + longest
+
+            async def warm(until: float = until) -> None:
+                if now() < until:
+                    raise Transient("LLM_BASE_URL=x: cannot be reached")
+
+            stage.warm = warm
+            worker = pool.start(stage)
+            await asyncio.sleep(longest + 5)
+            assert not worker.obstacles()
+        assert [record.levelname for record in caplog.records if "LLM_BASE_URL=x" in record.getMessage()] == levels
+
+
+@virtually
 async def test_missing_model_ends_the_worker() -> None:
     """A model that isn't there ends the worker with its sentence, not with a group of exceptions."""
     async with Pool() as pool:

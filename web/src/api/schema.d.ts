@@ -1365,7 +1365,7 @@ export interface paths {
         put?: never;
         /**
          * Ticket
-         * @description A short-lived ticket, and the gateway with the most room. 503: none is there, or none has a place.
+         * @description A short-lived ticket, and the gateway with the most room. 503: none is there, none has a place, or they lack workers.
          */
         post: operations["ticket_v1_ws_ticket_post"];
         delete?: never;
