@@ -38,6 +38,8 @@ class LlmJob(_Job):
     """
 
     stage: Literal["llm"] = "llm"
+    turn: int
+    generation: int
     committed: bool = False
     resume: int = 0
 
