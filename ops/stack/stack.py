@@ -171,11 +171,12 @@ class Stack:
         from ops.stack.first_look import look_at_the_edge, look_at_workers
 
         plan, settings = self.plan, self._settings
+        named = plan.environment.get("AGENTS") or settings.agents
+        agents = Path(named) if named and plan.gateways else None
         if plan.gateways:
-            agents = plan.environment.get("AGENTS") or settings.agents
-            look_at_the_edge(settings, Path(agents) if agents else None, plan.api)
+            look_at_the_edge(settings, agents, plan.api)
         if {*plan.environment} <= {"AGENTS"}:  # else its workers' settings are others
-            look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)])
+            look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)], agents)
         self._ports.check(plan.gateways > 0, plan.api, plan.phones)
         if self.embeds_redis:
             return
