@@ -75,8 +75,9 @@ async def _who(request: Request, _: Annotated[object, Depends(_BEARER)]) -> Who:
 def _at_least(role: Role) -> Any:
     async def check(request: Request, who: Annotated[Who, Depends(_who)]) -> Who:
         request.state.requires = role
-        if who.key and acts(request, who, role):
-            await request.app.state.house.limits.spend(f"key {who.key}", DEED - 1)
+        if acts(request, who, role):
+            spender = f"key {who.key}" if who.key else f"address {request.state.address}"
+            await request.app.state.house.limits.spend(spender, DEED - 1)
         if not who.may(role):
             raise Problem(403, "role", f"this needs a key of the role {role}; {who.name} has {who.role}")
         return who
