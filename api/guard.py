@@ -5,8 +5,9 @@ In: by which name it was asked for, which page asks, how often, how much it brin
 
 import logging
 import time
+from collections.abc import Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,7 +43,7 @@ class Guard:
         self._proxies = proxies_of(settings.api_proxies, "API_PROXIES")
         self._hosts = host_names(settings.api_allowed_hosts)
         self._origins = Origins.of(settings.api_allowed_origins, settings.api_public_url)
-        self._headers = everywhere(settings)
+        self._headers = _raw(everywhere(settings))
         self._noted = Ledger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,10 +118,9 @@ class Guard:
 
     async def going_out(self, request: Request, message: Message, began: float) -> None:
         """The head of an answer."""
-        headers = MutableHeaders(raw=message["headers"])
-        kind, path = headers.get("Content-Type", ""), request.scope["path"]
-        for name, value in (*self._headers.items(), *of_kind(kind, path).items()):
-            headers.setdefault(name, value)
+        said = dict(message["headers"])
+        kind, path = said.get(b"content-type", b"").decode("latin-1"), request.scope["path"]
+        message["headers"] += [pair for pair in (*self._headers, *_raw(of_kind(kind, path))) if pair[0] not in said]
         status = message["status"]
         self._house.figures.answered(request.scope, status, time.monotonic() - began)
         if status == 401 and ("Authorization" in request.headers or "ticket" in request.query_params or path == _LOGIN):
@@ -129,6 +129,11 @@ class Guard:
             except Problem:
                 pass  # the next one is told
         await record(request, status, self._house.bus)
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """As ASGI has them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 class _Out:

@@ -38,6 +38,8 @@ class LlmJob(_Job):
     """
 
     stage: Literal["llm"] = "llm"
+    turn: int
+    generation: int
     committed: bool = False
     resume: int = 0
 
@@ -66,7 +68,8 @@ class SttJob(_Job):
 
     `audio`: blobs in order, 16 kHz int16; `replaces`: takes that utterance's place in the lane; `then`: the LLM job to
     enqueue in the commit of a transcript that is not empty; `partial`: a hint while somebody speaks on (no lane, no fence on
-    `hear`, no `then`); `language`: ISO 639-1, "" to detect; `end_of_turn`: ask the end-of-turn model too.
+    `hear`, no `then`); `language`: ISO 639-1, "" to detect; `end_of_turn`: ask the end-of-turn model too; `provider`, `model`,
+    `options`: the agent's, where it has its own.
     """
 
     stage: Literal["stt"] = "stt"
@@ -79,6 +82,8 @@ class SttJob(_Job):
     language: str = ""
     end_of_turn: bool = True
     provider: str = ""
+    model: str = ""
+    options: dict[str, Any] = {}
 
     @classmethod
     def of(
@@ -99,6 +104,8 @@ class SttJob(_Job):
             language=agent.language,
             end_of_turn=agent.stt.end_of_turn,
             provider=agent.stt.provider,
+            model=agent.stt.model,
+            options=agent.stt.options,
         )
 
     @classmethod
@@ -121,8 +128,8 @@ class SttJob(_Job):
 class TtsJob(_Job):
     """Speak sentence `index` of the reply of `turn`. Fence: `generation`; None for a fixed `phrase`. No lane.
 
-    `voice`, `speed`, `provider`: from the agent spec; "" is the worker's own default. `language`: the agent's, ISO 639-1, ""
-    where it detects it; a voice that has a language of its own speaks that.
+    `voice`, `speed`, `provider`, `model`, `options`: from the agent spec; "" is the worker's own default. `language`: the
+    agent's, ISO 639-1, "" where it detects it; a voice that has a language of its own speaks that.
     """
 
     stage: Literal["tts"] = "tts"
@@ -132,6 +139,8 @@ class TtsJob(_Job):
     speed: float = 1.0
     language: str = ""
     provider: str = ""
+    model: str = ""
+    options: dict[str, Any] = {}
     phrase: str | None = None
 
     @classmethod
@@ -163,6 +172,8 @@ class TtsJob(_Job):
             speed=agent.voice.speed,
             language=agent.language,
             provider=agent.tts.provider,
+            model=agent.tts.model,
+            options=agent.tts.options,
             **fields,
         )
 

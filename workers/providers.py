@@ -22,6 +22,9 @@ class Provider(ABC):
     """
 
     model: str
+    takes_options: bool = False
+    """Whether an `Stt` or `Tts` obeys an agent's `model` and `options`: one that doesn't refuses agents that have any. An `Llm`
+    is always handed them."""
 
     def __init__(self, settings: Settings) -> None:
         """Cheap: no model is loaded yet, and nobody asked. Permanent: the settings can't be right."""
@@ -62,12 +65,15 @@ class Provider(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """`pcm`: int16 mono at 16 kHz, shape (n,); `language`: ISO 639-1 or ""; `partial`: a quick hint is enough."""
+    """`pcm`: int16 mono at 16 kHz, shape (n,); `language`: ISO 639-1 or ""; `partial`: a quick hint is enough; `model`,
+    `options`: the agent's, nothing where `takes_options` is False."""
 
     pcm: Pcm
     language: str = ""
     partial: bool = False
     end_of_turn: bool = True
+    model: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +144,15 @@ class Llm(Provider):
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """`language`: of the text, ISO 639-1; "" where nobody knows. A voice with a language of its own speaks that."""
+    """`language`: of the text, ISO 639-1; "" where nobody knows. A voice with a language of its own speaks that. `model`,
+    `options`: the agent's, nothing where `takes_options` is False."""
 
     text: str
     voice: str = ""
     speed: float = 1.0
     language: str = ""
+    model: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

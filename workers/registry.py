@@ -4,7 +4,7 @@
 mine = "my_package:MyLlm"         # LLM_PROVIDER=mine; built as MyLlm(settings)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Generic, Literal, TypeVar, overload
 
@@ -13,7 +13,16 @@ from schemas.errors import Permanent
 from schemas.events import STAGES, Stage
 from workers.providers import Llm, Provider, Stt, Tts
 
-__all__ = ["Opened", "languages", "locate_models", "own_name", "provider", "provider_class", "provider_names"]
+__all__ = [
+    "Opened",
+    "languages",
+    "locate_models",
+    "own_name",
+    "provider",
+    "provider_class",
+    "provider_names",
+    "unheeded",
+]
 
 _KINDS: dict[Stage, type[Any]] = {"stt": Stt, "llm": Llm, "tts": Tts}
 
@@ -60,6 +69,19 @@ def provider(stage: Literal["tts"], name: str, settings: Settings) -> Tts: ...
 def provider(stage: Stage, name: str, settings: Settings) -> Any:
     """A provider of `stage`; "" is the one the settings name. Permanent says in one sentence what is missing."""
     return provider_class(stage, name or own_name(stage, settings))(settings)
+
+
+def unheeded(made: Provider | type[Provider], stage: Stage, name: str, model: str, options: Mapping[str, Any]) -> str:
+    """Why an agent's own `model` and `options` can't be had of the provider `made`, called `name`, in one sentence; "": they can,
+    or it has none."""
+    given = "model" if model else "options"
+    if made.takes_options or not (model or options):
+        return ""
+    found = f'"{model}"' if model else str(dict(options))[:80]
+    return (
+        f"{stage}.{given} = {found}: the provider {name} takes {given} from the worker's settings only, not from an agent; "
+        f'leave it out, or give an {stage}.provider that takes it, such as "openai"'
+    )
 
 
 class Opened(Generic[_Kind]):

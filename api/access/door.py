@@ -12,6 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from api.access.round_robin import RoundRobin, Waiting
 from api.figures import Figures
 from api.problems import MEDIA_TYPE, body_of
 from schemas.config.settings import Settings
@@ -22,8 +23,9 @@ FIRST_WITHIN = 10.0
 """Seconds for a request's head, from the connection's beginning or the last answer."""
 READ_WITHIN = 30.0
 """Seconds in which somebody takes something of what is sent to them."""
-_AT_ONCE = 4096
-"""Bytes that are parsed before anybody else has a turn: h11 makes an event of each part of a body, however small."""
+_AT_ONCE, _CRUMBS = 4096, 512
+"""Bytes that are parsed before anybody else has a turn: of a body of known length; and of a head, or a body in chunks, since h11
+makes an event of each chunk, however small."""
 
 
 class _Quiet(logging.Logger):
@@ -63,6 +65,8 @@ class Door(Crowd["Visitor"]):
             lambda why: figures.refused.labels(why).inc(),
         )
         self.proxies: Proxies = proxies_of(settings.api_proxies, "API_PROXIES")
+        self.chunked = RoundRobin()
+        """Those whose bodies come in chunks: however many they are, everybody else waits for one of them at most."""
         figures.connections.set_function(lambda: self.count)
 
 
@@ -84,7 +88,7 @@ class Visitor(H11Protocol):
         self.app_state = {**self.app_state, "visitor": self}
         self._admitted = False
         self._unread = b""
-        self._later: asyncio.Handle | None = None
+        self._later: asyncio.Handle | Waiting | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -103,9 +107,9 @@ class Visitor(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self._admitted:
             self._unread += data
-            if self._later is None:
+            if self._later is None and not self._in_chunks:
                 self._parse()
-            self._read_or_not()
+            self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._admitted:
@@ -174,7 +178,8 @@ class Visitor(H11Protocol):
         self._later = None
         if self.transport.is_closing() or self.flow.read_paused:
             return
-        piece, self._unread = self._unread[:_AT_ONCE], self._unread[_AT_ONCE:]
+        most = _AT_ONCE if self._under_way and not self._in_chunks else _CRUMBS
+        piece, self._unread = self._unread[:most], self._unread[most:]
         super().data_received(piece)
         if self._has_all():  # half a request, perhaps
             self.transport.close()
@@ -187,7 +192,7 @@ class Visitor(H11Protocol):
     def _go_on(self) -> None:
         """With what is left of what came, and then with more of it."""
         if self._unread and self._later is None and not self.flow.read_paused:
-            self._later = self.loop.call_soon(self._parse)
+            self._later = self.door.chunked.wait(self._parse) if self._in_chunks else self.loop.call_soon(self._parse)
         self._read_or_not()
 
     def _read_or_not(self) -> None:
@@ -197,6 +202,12 @@ class Visitor(H11Protocol):
             self.transport.pause_reading()
         elif not self._said_all:
             self.transport.resume_reading()
+
+    @property
+    def _in_chunks(self) -> bool:
+        """What comes now is a body in chunks."""
+        chunked = self._under_way and self.cycle.more_body
+        return chunked and any(name == b"transfer-encoding" for name, _ in self.headers)
 
     @property
     def _under_way(self) -> bool:

@@ -97,7 +97,7 @@ class Channels:
 
     async def catch_up(self, moved: Mapping[str, Micros]) -> None:
         """What the log has since, to all who read it. `moved`: the last event's moment of each session that is open."""
-        due = [(name, channel) for name, channel in self._open.items() if not channel.over]
+        due = [(name, channel) for name, channel in self._open.items() if not (channel.over or channel.broken)]
         await all_done(self._go_on(name, channel, moved.get(name)) for name, channel in due)
 
     async def _go_on(self, session: str, channel: Channel, at: Micros | None) -> None:
@@ -130,7 +130,7 @@ class Channels:
     async def follow(self, session: str, place: Place) -> AsyncGenerator[bytes, None]:
         """Messages from after `place` on, until the session has ended. Problem 404: there is no such session; 500: it can't be
         read."""
-        channel = self._open.get(session)
+        channel = self._whole(session)
         if channel is not None and channel.knows(place):
             await self._stories.exists(session)
         else:  # another process may have told them more than we have read
@@ -172,15 +172,20 @@ class Channels:
 
     async def _channel(self, session: str) -> Channel:
         """The one that is read already, or a new one. Another's reader is not told the story again."""
-        channel = self._open.get(session)
+        channel = self._whole(session)
         if channel is not None:
             return channel
         story = await self._stories.told(session)
-        channel = self._open.get(session)
+        channel = self._whole(session)
         if channel is None:
             channel = self._open[session] = Channel(story)
             self._stories.follow(session, channel)
         return channel
+
+    def _whole(self, session: str) -> Channel | None:
+        """The one that is open, unless it broke off, and its readers are about to leave."""
+        channel = self._open.get(session)
+        return None if channel is None or channel.broken else channel
 
     async def _older(self, session: str, channel: Channel, place: Place) -> list[tuple[int, bytes]]:
         """What the ring has forgotten, read from the log again."""

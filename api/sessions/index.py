@@ -20,7 +20,7 @@ from schemas.clock import Micros
 from schemas.errors import BusUnavailable, EventError
 from schemas.session.fold import FOLD_VERSION
 from schemas.session.snapshot import load
-from schemas.session.summary import Answer, Summary, Telling, Wanted
+from schemas.session.summary import Answer, Summary, Telling, Wanted, names_of
 
 log = logging.getLogger("antiphon.api")
 
@@ -45,10 +45,11 @@ class Followed(Reading, Watching, Protocol):
 
 @dataclass(slots=True)
 class _Entry:
-    """`telling`: None once it has ended; `shared`: it is that of a kept story; `read_at`: the loop's time; `answered`: how many
-    answers it had then."""
+    """`names`: all in it, to be searched; `telling`: None once it has ended; `shared`: it is that of a kept story; `read_at`: the
+    loop's time; `answered`: how many answers it had then."""
 
     told: Summary
+    names: str
     row: bytes
     answers: Sequence[Answer]
     answered: int
@@ -111,7 +112,7 @@ class Index:
         last = (0, "")
         for place in self._from(cursor):
             entry = self._entries[place[1]]
-            if wanted.finds(entry.told):
+            if wanted.finds(entry.told, entry.names):
                 if len(rows) == limit:
                     return rows, f"{last[0]}:{last[1]}"
                 rows.append(entry.row)
@@ -317,7 +318,7 @@ class Index:
         over = told.ended_at is not None
         answers: Sequence[Answer] = tuple(telling.answers) if over else telling.answers
         now = asyncio.get_running_loop().time()
-        entry = _Entry(told, row, answers, len(answers), None if over else telling, shared, now)
+        entry = _Entry(told, names_of(told), row, answers, len(answers), None if over else telling, shared, now)
         self._changes += entry.answered != (before.answered if before is not None else 0)
         if before is not None:
             self._uncount(before)

@@ -85,6 +85,9 @@ class Follower(Protocol):
     def end(self) -> None:
         """The log is gone."""
 
+    def break_off(self) -> None:
+        """The story broke in the middle of an event: it is told anew to whoever asks, and nothing more is added to this one."""
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -225,10 +228,12 @@ class Stories:
                 return
         except (BusError, Problem):
             raise  # the event after the last one was not read
-        except Exception:  # an event was added in part: who asks again begins anew
-            if kept.follower is None:
-                kept.story = Story(session)
-                self._drop_chunks(kept)
+        except Exception:  # an event was added in part: who asks again begins anew, whoever followed
+            kept.story = Story(session)
+            self._drop_chunks(kept)
+            if (follower := kept.follower) is not None:
+                kept.follower = None
+                follower.break_off()
             raise
         anew = Story(session)
         await self.reader.go_on(session, 0, 0, anew.add)

@@ -40,8 +40,6 @@ def _instant(delivery: Delivery) -> tuple[list[Event], list[Job]]:
     if isinstance(job, LlmJob):
         said = ReplySentence(turn=job.turn, generation=job.generation, index=0, text="Good morning.", cause=cause)
         done = ReplyFinished(turn=job.turn, generation=job.generation, sentences=1, cause=cause)
-        assert job.turn is not None
-        assert job.generation is not None
         speak = TtsJob.sentence(AgentSpec(), job.session, job.turn, job.generation, 0, said.text)
         return [said, done], [speak]
     clip = ClipReady(turn=job.turn, generation=job.generation, index=0, audio=_SILENCE, duration=1.0, cause=cause)

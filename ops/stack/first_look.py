@@ -31,12 +31,16 @@ def look_at_the_edge(settings: Settings, agents: Path | None, api: bool) -> None
             )
 
 
-def look_at_workers(settings: Settings, stages: list[Stage]) -> None:
-    """Whether workers of these stages have a provider, and a model there can be. Permanent: which setting names none."""
+def look_at_workers(settings: Settings, stages: list[Stage], agents: Path | None) -> None:
+    """Whether workers of these stages have a provider, and a model there can be, and obey what the agents ask of them. Permanent:
+    which setting names none; AgentSpecError names file and line."""
     for stage in stages:
         found = registry.provider_class(stage, registry.own_name(stage, settings)).locate(settings)
         if found is not None:
             found[1]()
+    asking = Agents(agents)
+    for path in asking.files.values():
+        _look_at_options(asking.find(path.stem), path, settings, stages)
 
 
 def _look_at_providers(agent: AgentSpec, path: Path) -> None:
@@ -48,3 +52,13 @@ def _look_at_providers(agent: AgentSpec, path: Path) -> None:
             raise AgentSpecError(
                 f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
             )
+
+
+def _look_at_options(agent: AgentSpec, path: Path, settings: Settings, stages: list[Stage]) -> None:
+    for stage in stages:
+        spec = getattr(agent, stage)
+        name = spec.provider or registry.own_name(stage, settings)
+        why = registry.unheeded(registry.provider_class(stage, name), stage, name, spec.model, spec.options)
+        if why and stage != "llm":
+            line = line_of(path.read_text("utf-8"), (stage, "model" if spec.model else "options"))
+            raise AgentSpecError(f"{path}, line {line}: {why}" if line else f"{path}: {why}")

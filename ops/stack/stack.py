@@ -175,13 +175,14 @@ class Stack:
         from ops.stack.first_look import look_at_the_edge, look_at_workers
 
         plan, settings = self.plan, self._settings
+        named = plan.environment.get("AGENTS") or settings.agents
+        agents = Path(named) if named and plan.gateways else None
         if plan.gateways:
-            agents = plan.environment.get("AGENTS") or settings.agents
-            look_at_the_edge(settings, Path(agents) if agents else None, plan.api)
+            look_at_the_edge(settings, agents, plan.api)
         llm = self._look_at_own_llm() if self.embeds_llm else settings.llm_model
         self._models = in_use(settings, llm, [stage for stage in STAGES if getattr(plan, stage)])
         if {*plan.environment} <= {"AGENTS"}:  # else its workers' settings are others
-            look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)])
+            look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)], agents)
         self._ports.check(plan.gateways > 0, plan.api, plan.phones)
         if self.embeds_redis:
             return

@@ -55,8 +55,8 @@ class TurnTaking(_Section):
 
 
 class ProviderSpec(_Section):
-    """`provider`: entry-point name, "" is the worker's own. `model`, `options`: handed to an LLM provider; the other stages' jobs
-    don't carry them yet."""
+    """`provider`: entry-point name, "" is the worker's own. `model` ("" is the worker's) and `options`: handed to a provider that
+    takes them from agents; one that doesn't refuses the agent, or its jobs."""
 
     provider: str = ""
     model: str = ""

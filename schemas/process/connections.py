@@ -7,6 +7,7 @@ half-open ones, however many, keep nobody out.
 import ipaddress
 import resource
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 from schemas.errors import SettingsError
@@ -54,6 +55,7 @@ def proxies_of(setting: str, name: str) -> Proxies:
     return tuple(found)
 
 
+@lru_cache(maxsize=4096)
 def neighbourhood(address: str) -> str:
     """Whom an address counts as: IPv4 as itself, IPv6 as its /64, which one household has all of."""
     try:

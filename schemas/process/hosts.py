@@ -4,12 +4,14 @@ what it finds there, so no browser keeps it from reading; but it can't hide the 
 import ipaddress
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/\\?#\[\],]+)(?::(\d{1,5}))?")
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether `host`, a name or an address without brackets, is this machine and nothing else."""
     if host.lower().removesuffix(".") == "localhost":
@@ -22,6 +24,8 @@ def is_loopback(host: str) -> bool:
 
 def within(host: str, networks: Sequence[Network]) -> bool:
     """Whether `host` is an address in one of `networks`; a name never is. IPv4 within IPv6 counts as itself."""
+    if not networks:
+        return False
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

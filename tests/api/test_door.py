@@ -206,6 +206,27 @@ async def test_a_body_in_crumbs_stops_nobody(house: House) -> None:
 
 
 @pytest.mark.parametrize("settings", settled())
+async def test_many_bodies_in_crumbs_stop_nobody(house: House) -> None:
+    """However many send such bodies at once: between two turns of the loop a little of one of them is read, not of each."""
+    crumbs, many = b"".join(b"1\r\n \r\n" for _ in range(10_000)), 8
+    async with served(house) as port:
+        lines = [await port.line(POST + b"Transfer-Encoding: chunked\r\n\r\n") for _ in range(many)]
+        turns = 0
+
+        async def turning() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        counting = asyncio.ensure_future(turning())
+        await asyncio.gather(*(line.say(crumbs + b"2\r\n{}\r\n0\r\n\r\n") for line in lines))
+        assert {await line.status() for line in lines} == {422}
+        counting.cancel()
+        assert turns > many * len(crumbs) / door._CRUMBS
+
+
+@pytest.mark.parametrize("settings", settled())
 @pytest.mark.parametrize(
     "sent",
     [

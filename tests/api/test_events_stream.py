@@ -3,15 +3,18 @@
 import asyncio
 import json
 
+import httpx2
 import pytest
 
 from api.event_streams import Bell
 from api.house import House
 from api.sessions.channels import Place
+from api.sessions.stories import Stories
 from api.sessions.watch import Sessions
 from schemas.errors import FutureEvent
-from schemas.events import ParticipantJoined
+from schemas.events import Event, ParticipantJoined
 from schemas.log import MemoryBus
+from schemas.session.sound import Score
 from tests.api.listening import Listening, listening
 from tests.api.sessions import XSS, golden, keep, open_session, troubled
 
@@ -192,6 +195,37 @@ async def test_one_feed_that_breaks_ends_no_other(house: House) -> None:
         await house.sessions.look()
         assert (await good.next("event")).data["seq"] == 2
         await _ended(bad)
+
+
+@pytest.mark.parametrize("asks", ["the follower", "somebody else"])
+async def test_a_story_that_breaks_in_the_middle_is_told_anew(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch, asks: str
+) -> None:
+    """An event that could be told in part only lets its readers go; who comes back has it, and the session is told as a house
+    tells it that had no trouble."""
+    session = await open_session(house, "s1")
+    async with listening(house, "/v1/sessions/s1/events/stream") as reader:
+        last = (await reader.next("event")).id
+        with monkeypatch.context() as trouble:
+            trouble.setattr(Score, "add", _broken)
+            await session.publish(ParticipantJoined(participant="bob"), ParticipantJoined(participant="cy"))
+            if asks == "the follower":
+                await house.sessions.look()
+            else:
+                assert (await client.get("/v1/sessions/s1")).status_code == 500
+        await _ended(reader)
+        assert b"event: end" not in reader.body
+    async with listening(house, "/v1/sessions/s1/events/stream", last_event_id=last) as reader:
+        assert [(await reader.next("event", "rewound")).data["seq"] for _ in range(2)] == [2, 3]
+        await session.publish(ParticipantJoined(participant="dee"))
+        await house.sessions.look()
+        assert (await reader.next("event", "rewound")).data["seq"] == 4
+    untroubled = await Stories(house.bus).told("s1")
+    assert (await client.get("/v1/sessions/s1")).content == untroubled.json()
+
+
+def _broken(_: Score, __: Event) -> None:
+    raise RuntimeError("no score")
 
 
 async def test_a_log_that_is_gone_is_an_end(house: House) -> None:

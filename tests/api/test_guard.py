@@ -306,6 +306,23 @@ async def test_an_operator_cannot_flood_the_record(client: httpx2.AsyncClient, h
     assert (await client.post("/v1/sessions/s/end", headers=bearer(other))).status_code == 404
 
 
+@pytest.mark.parametrize("settings", settled(api_requests_per_minute=120))
+async def test_in_development_an_address_cannot_flood_the_record(house: House) -> None:
+    """Where nobody shows a key a deed costs its address ten looks: a burst is refused, and not recorded; others may act."""
+    app = create_app(house)
+
+    def of(address: str) -> httpx2.AsyncClient:
+        transport = httpx2.ASGITransport(app, client=(address, 5), raise_app_exceptions=False)
+        return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
+
+    async with of("127.0.0.1") as flooding, of("127.0.0.2") as other:
+        answers = [(await flooding.post(f"/v1/sessions/s{number}/end")).status_code for number in range(6)]
+        refused = answers.count(429)
+        assert set(answers) == {404, 429}
+        assert len(await house.bus.deeds(1000)) == 6 - refused
+        assert (await other.post("/v1/sessions/s/end")).status_code == 404
+
+
 async def test_a_record_that_cant_be_kept_is_logged(
     client: httpx2.AsyncClient, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -171,6 +171,20 @@ async def test_agents_that_are_wrong_are_named_before_anything_starts(tmp_path: 
     assert stack.supervisor.processes == []
 
 
+async def test_an_agent_that_asks_more_of_a_provider_than_it_gives_is_named_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    """Piper has one model for all agents: an agent that names another is refused, with the file and the line."""
+    (tmp_path / "desk.toml").write_text('greeting = "Hello."\n[tts]\noptions = {instructions = "Slowly."}\n')
+    stack = Stack(Plan(tmp_path / "up"), load(agents=tmp_path / "desk.toml"))
+    with pytest.raises(
+        AgentSpecError, match=r"desk\.toml, line 3: tts\.options = .*: the provider piper takes options from"
+    ):
+        async with stack:
+            pass
+    assert stack.supervisor.processes == []
+
+
 async def test_an_agents_provider_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
     """An agent that names a provider nobody has installed is named by file and line, with those that are installed."""
     (tmp_path / "desk.toml").write_text('greeting = "Hello."\n[tts]\nprovider = "pipper"\n')

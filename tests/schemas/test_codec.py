@@ -148,9 +148,23 @@ def test_every_version_in_the_past_of_a_class_has_its_upcaster() -> None:
 def test_a_job_keeps_its_successor() -> None:
     """The LLM job that follows a transcript travels inside the STT job."""
     job = SttJob(
-        id="stt/u1", session="s", utterance="u1", participant="p", audio=[], then=LlmJob(id="llm/1", session="s")
+        id="stt/u1",
+        session="s",
+        utterance="u1",
+        participant="p",
+        audio=[],
+        then=LlmJob(id="llm/1", session="s", turn=1, generation=0),
     )
     assert decode_job(encode_job(job)) == job
+
+
+def test_an_llm_job_is_of_a_turn() -> None:
+    """One that older releases stored is read as it was; one without turn or generation is refused, which no release wrote."""
+    stored = {"id": "llm/4.2", "session": "s", "turn": 4, "generation": 2, "deadline": 20.0, "stage": "llm"}
+    assert decode_job(msgpack.packb(stored)) == LlmJob(id="llm/4.2", session="s", turn=4, generation=2, deadline=20.0)
+    for missing in ("turn", "generation"):
+        with pytest.raises(EventError, match=f"job llm/4.2 can't be read: {missing}"):
+            decode_job(msgpack.packb({name: value for name, value in stored.items() if name != missing}))
 
 
 def test_what_utf8_cannot_hold_is_mended() -> None:

@@ -100,9 +100,7 @@ class ReplyUnderWay:
         text = well_formed(text)
         self.said.append(text)
         sentence = ReplySentence(index=index, text=text, took=self.work.elapsed(), queued=self.work.queued)
-        return sentence, TtsJob.sentence(
-            self.agent, job.session, job.turn or 0, job.generation or 0, index, text, job.trace
-        )
+        return sentence, TtsJob.sentence(self.agent, job.session, job.turn, job.generation, index, text, job.trace)
 
     async def finish(self, reason: Literal["stop", "length", "tool", "cut"], rest: Sequence[str] = ()) -> None:
         """The last commit: what is left to say, and that this was all."""

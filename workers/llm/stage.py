@@ -63,7 +63,7 @@ class LlmStage:
         work.seen = Seen(state.seq, state.at)
         work.provider = state.agent.llm.provider
         provider = self._providers.named(work.provider)
-        said = [sentence.text for sentence in chat.said(state, job.turn or 0, job.generation)]
+        said = [sentence.text for sentence in chat.said(state, job.turn, job.generation)]
         reply = ReplyUnderWay(work, job, state.agent, provider.model, said, _sentences(state, job) - len(said))
         try:
             end = await self._ask(reply, provider, self._request(work, state, provider, reply))
@@ -133,7 +133,7 @@ class LlmStage:
         silent = self._silent.get(work)
         again = silent is not None and not reply.said  # the same seed would be silent again
         return ChatRequest(
-            messages=chat.messages(state, job.turn or 0, job.generation),
+            messages=chat.messages(state, job.turn, job.generation),
             model=spec.model,
             temperature=spec.temperature,
             max_tokens=spec.max_tokens * (_ROOM if again and silent else 1),
@@ -161,6 +161,6 @@ class LlmStage:
 
 def _sentences(state: SessionState, job: LlmJob) -> int:
     """How many sentences the reply has so far, those before a tool call among them."""
-    turn = state.turns.get(job.turn or 0)
+    turn = state.turns.get(job.turn)
     reply = turn.reply if turn else None
     return len(reply.sentences) if reply and reply.generation == job.generation else 0

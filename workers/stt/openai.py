@@ -31,7 +31,9 @@ _MOST = 4 << 20
 
 class OpenAiStt(Stt):
     """Provider `openai`: STT_BASE_URL, STT_MODEL, STT_API_KEY, STT_LANGUAGE, STT_TIMEOUT. One request an utterance, a
-    batch's side by side; the end of turn is judged here."""
+    batch's side by side; the end of turn is judged here. An agent's `stt.options` go into the form as they are."""
+
+    takes_options = True
 
     def __init__(self, settings: Settings) -> None:
         self.model = _MODEL if settings.stt_model == _PACKAGED else settings.stt_model
@@ -77,7 +79,8 @@ class OpenAiStt(Stt):
         """Transient also where the answer is empty, or breaks off; Permanent where it is no transcript."""
         if silent(hearing.pcm):
             return ""
-        asked: dict[str, Any] = {"model": self.model, "response_format": "json", "temperature": 0.0}
+        asked: dict[str, Any] = {"response_format": "json", "temperature": 0.0, "extra_body": hearing.options}
+        asked["model"] = hearing.model or self.model
         if language := hearing.language or self._language:
             asked["language"] = language
         try:

@@ -104,18 +104,23 @@ class SttStage:
             job.language,
             job.partial,
             job.end_of_turn and not job.partial,
+            job.model,
+            job.options,
         )
 
     async def _transcribe(self, name: str, group: Sequence[tuple[Work, Hearing]]) -> None:
-        provider = self._providers.named(name)
+        provider, called = self._providers.named(name), name or self._providers.own_name
+        group = [(work, hearing) for work, hearing in group if not await _refused(provider, called, work)]
+        if not group:
+            return
         transcripts = await provider.transcribe([hearing for _, hearing in group])
         if len(transcripts) != len(group):
             raise Permanent(
-                f"STT_PROVIDER={name or self._providers.own_name}: expected {len(group)} transcripts, got {len(transcripts)}",
+                f"STT_PROVIDER={called}: expected {len(group)} transcripts, got {len(transcripts)}",
                 "bad_answer",
             )
         await _all(
-            _finish(work, transcript, provider.model)
+            _finish(work, transcript, _job(work).model or provider.model)
             for (work, _), transcript in zip(group, transcripts, strict=True)
             if not work.cancelled.is_set()
         )
@@ -130,6 +135,14 @@ async def _all(doing: Iterable[Awaitable[_Item]]) -> list[_Item]:
             raise result
         results.append(result)
     return results
+
+
+async def _refused(provider: Stt, name: str, work: Work) -> bool:
+    """Whether the job failed because the provider doesn't obey what the agent asks of it."""
+    why = registry.unheeded(provider, "stt", name, _job(work).model, _job(work).options)
+    if why:
+        await work.fail("options", why)
+    return bool(why)
 
 
 async def _finish(work: Work, transcript: Transcript, model: str) -> None:

@@ -34,7 +34,10 @@ _TOLD = 64 << 10
 
 
 class OpenAiTts(Tts):
-    """Provider `openai`: TTS_BASE_URL, TTS_MODEL, TTS_API_KEY, TTS_VOICE, TTS_RATE, TTS_TIMEOUT."""
+    """Provider `openai`: TTS_BASE_URL, TTS_MODEL, TTS_API_KEY, TTS_VOICE, TTS_RATE, TTS_TIMEOUT. An agent's `tts.options` go
+    into the request as they are."""
+
+    takes_options = True
 
     def __init__(self, settings: Settings) -> None:
         if not settings.tts_base_url:
@@ -121,11 +124,12 @@ class OpenAiTts(Tts):
         """The body's type, and its bytes as they come, each within the timeout; cut where they would never end."""
         now = asyncio.get_running_loop().time
         asked = self._client.audio.speech.with_streaming_response.create(
-            model=self.model,
+            model=request.model or self.model,
             voice=request.voice or self._voice,
             input=text,
             speed=request.speed,
             response_format="pcm",
+            extra_body=request.options,
         )
         left = round((_ENDLESS + _A_LETTER * len(text) / request.speed) * max(self._rate, 48_000) * 2)
         async with asyncio.timeout(self._timeout):

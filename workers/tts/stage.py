@@ -5,6 +5,7 @@ the sound is there, synthesizes again and appends what follows.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from weakref import WeakSet, WeakValueDictionary
@@ -23,8 +24,8 @@ from workers.tts._clips import Repeats, after, joined
 
 __all__ = ["TtsStage"]
 
-_Key = tuple[str, str, float, str, str]
-"""What a sound depends on: provider, voice, speed, language, text."""
+_Key = tuple[str, str, str, str, float, str, str]
+"""What a sound depends on: provider, model, options (as JSON), voice, speed, language, text."""
 DEFAULT_SLOTS = 2
 """Sentences at once: the next is under way while the first still computes; more would delay each other's first sound."""
 
@@ -115,7 +116,7 @@ class TtsStage:
             phrase=job.phrase,
             took=work.elapsed(),
             queued=work.queued,
-            model=job.voice or self._providers.named(job.provider).model,
+            model=job.voice or job.model or self._providers.named(job.provider).model,
         )
 
     async def _sounds(self, job: TtsJob) -> AsyncGenerator[Sound, None]:
@@ -125,8 +126,10 @@ class TtsStage:
             yield known
             return
         parts: list[Sound] = []
-        provider = self._providers.named(job.provider)
-        request = Speaking(job.text, job.voice, job.speed, job.language)
+        provider, called = self._providers.named(job.provider), job.provider or self._providers.own_name
+        if why := registry.unheeded(provider, "tts", called, job.model, job.options):
+            raise Permanent(why, "options")
+        request = Speaking(job.text, job.voice, job.speed, job.language, job.model, job.options)
         async with aclosing(provider.synthesize(request)) as sounds:
             async for sound in sounds:
                 parts.append(sound)
@@ -136,4 +139,5 @@ class TtsStage:
 
 
 def _key(job: TtsJob) -> _Key:
-    return job.provider, job.voice, job.speed, job.language, job.text
+    options = json.dumps(job.options, sort_keys=True, default=str)
+    return job.provider, job.model, options, job.voice, job.speed, job.language, job.text

@@ -147,8 +147,8 @@ class LogMachine(RuleBasedStateMachine):
             replaces=replaces,
         )
 
-    def llm(self, session: str, generation: int | None) -> LlmJob:
-        return LlmJob(id=f"llm/{self.name()}", session=session, generation=generation)
+    def llm(self, session: str, generation: int) -> LlmJob:
+        return LlmJob(id=f"llm/{self.name()}", session=session, turn=1, generation=generation)
 
     def tts(self, session: str, generation: int | None) -> TtsJob:
         return TtsJob(id=f"tts/{self.name()}", session=session, generation=generation, index=0, text="x")
@@ -205,12 +205,12 @@ class LogMachine(RuleBasedStateMachine):
         self.publish(session, [SpeechStarted(participant="ann\nlee", by=self.name())], jobs)
 
     @precondition(lambda self: self.sessions)
-    @rule(data=st.data(), of=st.sampled_from(["this", "this", "old", "none"]))
+    @rule(data=st.data(), of=st.sampled_from(["this", "this", "old"]))
     def reply(self, data: st.DataObject, of: str) -> None:
         """The gateway asks for a reply; one of a voided generation is never enqueued."""
         session = self.any_session(data)
         now = self.sessions[session].generation
-        generations = {"this": now, "old": now - 1, "none": None}
+        generations = {"this": now, "old": now - 1}
         self.publish(session, jobs=[self.llm(session, generations[of])])
 
     @precondition(lambda self: self.sessions)

@@ -24,8 +24,8 @@ SAY = SayRequested(text="Hello.")
 FAILED = StageFailed(stage="llm", code="deliveries", message="gave up")
 
 
-def llm(name: str, session: str = "s", generation: int | None = 0, **more: Any) -> LlmJob:
-    return LlmJob(id=name, session=session, generation=generation, **more)
+def llm(name: str, session: str = "s", generation: int = 0, **more: Any) -> LlmJob:
+    return LlmJob(id=name, session=session, turn=1, generation=generation, **more)
 
 
 def stt(utterance: str, session: str = "s", participant: str = "ann", **more: Any) -> SttJob:

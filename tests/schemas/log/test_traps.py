@@ -259,7 +259,7 @@ async def test_a_lapsed_but_unclaimed_lease_is_its_owners(bus: RedisBus, raw: re
 
 async def test_take_says_when_a_lease_runs_out(bus: RedisBus, raw: redis.asyncio.Redis) -> None:
     """Whoever finds nothing is told when a dead worker's lease runs out, and nothing of the leases that are renewed."""
-    await (await Gateway(bus).open()).publish(llm("j"), llm("k", generation=None))
+    await (await Gateway(bus).open()).publish(llm("j"), llm("k"))
     held = await take_one(bus, "llm", "w1")
     assert (await bus.take("llm", 0, "w2", 1)).again == 0.25
     hour = 3_600_000

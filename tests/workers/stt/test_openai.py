@@ -125,6 +125,18 @@ async def test_language_falls_back_to_the_settings(server: ListeningServer, prov
     assert server.asked[1]["model"] == "whisper-1"
 
 
+async def test_an_agents_model_and_options_are_sent(server: ListeningServer, provider: OpenAiStt) -> None:
+    """An agent's own model takes the place of STT_MODEL, for its utterance alone, and its options are fields of the form."""
+    own = Hearing(speech(1.1, 2.9), model="small", options={"prompt": "Antiphon, fugue", "temperature": 0.2})
+    await provider.transcribe([own])
+    await provider.transcribe([Hearing(speech(1.1, 2.9))])
+
+    first, second = server.asked
+    assert (first["model"], first["prompt"], float(first["temperature"])) == ("small", "Antiphon, fugue", 0.2)
+    assert (second["model"], float(second["temperature"])) == ("large", 0)
+    assert "prompt" not in second
+
+
 async def test_silence_is_not_sent(server: ListeningServer, provider: OpenAiStt) -> None:
     """Nobody is asked, or paid, to hear digital silence."""
     assert (await provider.transcribe([Hearing(np.zeros(SECOND, np.int16))]))[0].text == ""

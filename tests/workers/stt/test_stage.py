@@ -208,6 +208,36 @@ async def test_one_provider_fails_the_others_finish(log: Log) -> None:
     await handler.aclose()
 
 
+async def test_an_agents_model_is_obeyed_or_refused(log: Log) -> None:
+    """A provider that takes them gets the agent's model and options, and the log names that model; of one that doesn't each such
+    job fails with a sentence, and the others of its batch are heard."""
+
+    class Obeying(CountingStt):
+        takes_options = True
+
+    asked = {"model": "large", "options": {"prompt": "Antiphon"}}
+    await log.hear("s1", range(20), **asked)
+    await log.hear("s2", range(20))
+    obeying = Obeying()
+    await stage(obeying).run(await log.take())
+    assert [(hearing.model, hearing.options) for (batch) in obeying.asked for hearing in batch] == [
+        ("large", {"prompt": "Antiphon"}),
+        ("", {}),
+    ]
+    assert [(await log.of(name))[0].model for name in ("s1", "s2")] == ["large", "counting"]  # type: ignore[union-attr]
+
+    await log.hear("s3", range(20), **asked)
+    await log.hear("s4", range(20))
+    deaf = CountingStt()
+    await stage(deaf).run(await log.take())
+    (failed,), (heard,) = await log.of("s3"), await log.of("s4")
+    assert isinstance(failed, StageFailed)
+    assert (failed.code, failed.will_retry) == ("options", False)
+    assert 'stt.model = "large": the provider faster-whisper takes model from' in failed.message
+    assert heard.type == "transcript.final"
+    assert [len(batch) for batch in deaf.asked] == [1]
+
+
 async def test_a_short_answer_is_an_error(log: Log) -> None:
     """A provider that loses an utterance is found out: no transcript is given to the wrong one."""
 

@@ -108,6 +108,19 @@ async def test_the_request_is_openais(server: SpeechServer) -> None:
     assert server.keys == ["Bearer k", "Bearer k"]
 
 
+async def test_an_agents_model_and_options_are_sent(server: SpeechServer, openai: OpenAiTts) -> None:
+    """An agent's own model takes the place of TTS_MODEL, and its options are fields of the request."""
+    own = Speaking("Hi.", model="gpt-4o-mini-tts", options={"instructions": "Whisper.", "lang_code": ["a"]})
+    async for _ in openai.synthesize(own):
+        pass
+    await spoken(openai, "Hi.")
+
+    first, second = server.asked
+    asked = {"model": "gpt-4o-mini-tts", "instructions": "Whisper.", "lang_code": ["a"]}
+    assert first == second | asked
+    assert "instructions" not in second
+
+
 async def test_only_english_is_written_out(server: SpeechServer, openai: OpenAiTts) -> None:
     """An endpoint gets English as it is said; of other languages, told or seen, it gets the text and reads it its own way."""
     for text, language in (

@@ -356,6 +356,31 @@ async def test_a_job_may_name_its_provider(bench: Bench) -> None:
     assert {clip.model for clip in await bench.clips()} == {"nova"}
 
 
+async def test_an_agents_model_is_obeyed_or_refused(bench: Bench) -> None:
+    """A provider that takes them gets the agent's model and options, and what it spoke with others is not played for them; one
+    that doesn't refuses the job in a sentence."""
+
+    class Obeying(CutTts):
+        takes_options = True
+
+    obeying = Obeying(2500)
+    handler = stage(obeying)
+    slowly = {"model": "large", "options": {"instructions": "Slowly."}}
+    phrases = [PHRASE, PHRASE.model_copy(update={"id": "tts/a"} | slowly)]
+    refused = JOB.model_copy(update={"model": "large"})
+    await bench.open(*phrases, refused)
+    for _ in phrases:
+        await handler.run([await bench.take("a")])
+    assert [(asked.model, asked.options) for asked in obeying.asked] == [("", {}), ("large", slowly["options"])]
+    assert [clip.model for clip in await bench.clips()] == ["cut", "large"]
+
+    with pytest.raises(
+        Permanent, match=r'tts.model = "large": the provider piper takes model from the worker'
+    ) as error:
+        await stage(CutTts(2500)).run([await bench.take("a")])
+    assert error.value.code == "options"
+
+
 async def test_a_provider_that_forgets_the_end_is_told(bench: Bench) -> None:
     """Sound that ends without a last part fails the job with a sentence naming the provider."""
     await bench.open(JOB)

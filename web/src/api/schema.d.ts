@@ -2697,8 +2697,8 @@ export interface components {
         };
         /**
          * ProviderSpec
-         * @description `provider`: entry-point name, "" is the worker's own. `model`, `options`: handed to an LLM provider; the other stages' jobs
-         *     don't carry them yet.
+         * @description `provider`: entry-point name, "" is the worker's own. `model` ("" is the worker's) and `options`: handed to a provider that
+         *     takes them from agents; one that doesn't refuses the agent, or its jobs.
          */
         ProviderSpec: {
             /**

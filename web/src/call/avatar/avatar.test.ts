@@ -65,7 +65,7 @@ test("Where only words are timed, a word's shapes fill its time by their lengths
   ]);
 });
 
-test("Exclaimed words are stressed with the hands, figures with the head, the others not; and not too often.", () => {
+test("Exclaimed words are stressed with the hands, numbers with the head, the others not; and not too often.", () => {
   const words = [
     ["It", 0, 0.1],
     ["costs", 0.1, 0.4],

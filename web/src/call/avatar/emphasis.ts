@@ -11,7 +11,7 @@ const APART = 1.2;
 /** A word is drawn out that takes this much longer for each of its letters than the others of its part do. */
 const DRAWN_OUT = 1.25;
 
-/** Which words of a part are stressed: exclaimed, in capitals, figures, and long ones that are drawn out. */
+/** Which words of a part are stressed: exclaimed, in capitals, numbers, and long ones that are drawn out. */
 export function emphases(words: readonly TimedWord[]): Emphasis[] {
   const paces = words.map(([text, start, end]) => (end - start) / Math.max(1, letters(text))).sort((a, b) => a - b);
   const usual = paces[Math.floor(paces.length / 2)] ?? 0;

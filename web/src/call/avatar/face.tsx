@@ -6,7 +6,7 @@ import { type AvatarChoice, choose } from "@/call/avatar/choice";
 import { Head } from "@/call/avatar/head";
 import { backgroundOf, lookOf } from "@/call/avatar/looks";
 import type { Mood } from "@/call/avatar/moods";
-import { LEAST_FRAMES, Pace } from "@/call/avatar/pace";
+import { Drawing } from "@/call/avatar/pace";
 import { AvatarError, loadAvatar, unfit } from "@/call/avatar/source";
 import type { Call } from "@/call/call";
 import { messageOf } from "@/format";
@@ -47,8 +47,7 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
-    let pace = new Pace();
-    let coarse = false;
+    const drawing = new Drawing();
     let acting: Acting | null = null;
     let gone = false;
     const frame = () => {
@@ -56,22 +55,17 @@ export default function Face({ call, choice, anyway, onShown, onFailed }: Props)
       const position = call.transport.voice.position();
       const heard = performance.now();
       queueMicrotask(() => tell(position, heard)); // once the morphs are what they are to be
-      if (!pace.frame(performance.now()) || insisted.current) return;
-      if (coarse || pace.rate < LEAST_FRAMES / 2) {
-        choose({ slow: Math.max(1, Math.round(pace.rate)) });
-        return;
-      }
-      coarse = true;
-      pace = new Pace();
-      head.current?.coarser();
+      const verdict = drawing.frame(performance.now(), insisted.current);
+      if (verdict === "give up") choose({ slow: Math.max(1, Math.round(drawing.rate)) });
+      if (verdict === "coarser") head.current?.coarser();
     };
     const tell = (position: number, heard: number) => {
       if (head.current === null) return;
       const { open, mood } = head.current;
-      const detail = { position, heard, open, mood, frames: pace.rate };
+      const detail = { position, heard, open, mood, frames: drawing.rate };
       element.dispatchEvent(new CustomEvent<AvatarFrame>("avatarframe", { detail }));
     };
-    const away = () => pace.away();
+    const away = () => drawing.away();
     document.addEventListener("visibilitychange", away);
     const show = async () => {
       const glb = url === "" ? ours : await loadAvatar(url);

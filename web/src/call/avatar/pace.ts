@@ -32,3 +32,28 @@ export class Pace {
     this.frames = 0;
   }
 }
+
+/** What becomes of a face that is drawn too slowly: fewer pixels first, and it is given up where they are too many yet, or could
+ * not help. */
+export class Drawing {
+  private pace = new Pace();
+  private coarse = false;
+
+  /** Frames a second, as `Pace` has them. */
+  get rate(): number {
+    return this.pace.rate;
+  }
+
+  /** A frame was drawn at `now` (ms). `insisted`: it is to be seen however slowly. */
+  frame(now: number, insisted: boolean): "go on" | "coarser" | "give up" {
+    if (!this.pace.frame(now) || insisted) return "go on";
+    if (this.coarse || this.pace.rate < LEAST_FRAMES / 2) return "give up";
+    this.coarse = true;
+    this.pace = new Pace();
+    return "coarser";
+  }
+
+  away(): void {
+    this.pace.away();
+  }
+}

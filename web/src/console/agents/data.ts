@@ -1,24 +1,9 @@
-import { keepPreviousData, skipToken, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { ApiError, answered, api, untilAnswered } from "@/api/client";
-import type { components } from "@/api/schema";
-import { useStream } from "@/api/stream";
 import type { AgentText } from "@/console/agents/editing";
 
-export type AgentRow = components["schemas"]["AgentRow"];
-type AgentRows = components["schemas"]["AgentRows"];
-
 const AGAIN = 3_000;
-
-/** Which agents there are, told whenever a file was changed, by whomever; undefined: not known yet. */
-export function useAgents() {
-  const queries = useQueryClient();
-  const rows = useQuery<AgentRows>({ queryKey: ["agents"], queryFn: skipToken }).data?.agents;
-  const stream = useStream("/v1/agents/all/stream", (events) => {
-    for (const { event, data } of events) if (event === "agents") queries.setQueryData(["agents"], data as AgentRows);
-  });
-  return { rows, stream };
-}
 
 export async function readAgent(name: string, signal?: AbortSignal): Promise<AgentText> {
   return answered(api.GET("/v1/agents/{name}", { params: { path: { name } }, signal }));
@@ -95,14 +80,5 @@ function goneOr(error: unknown): null {
 export function useDraft() {
   return useMutation({
     mutationFn: async (toml: string) => (await answered(api.POST("/v1/agents/drafts", { body: { toml } }))).agent,
-  });
-}
-
-/** Has all files read again. */
-export function useReload() {
-  const queries = useQueryClient();
-  return useMutation({
-    mutationFn: () => answered(api.POST("/v1/agents/reload")),
-    onSuccess: (data) => queries.setQueryData(["agents"], data),
   });
 }

@@ -1,6 +1,6 @@
 import clsx from "clsx";
 import { Link } from "wouter";
-import type { AgentRow } from "@/console/agents/data";
+import type { AgentRow } from "@/console/shared/agents";
 import { Chip } from "@/ui/surface";
 
 /** The agents there are; `chosen` is open beside it. */

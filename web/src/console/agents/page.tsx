@@ -1,11 +1,12 @@
 import { ChevronLeft, RotateCw } from "lucide-react";
 import { Link, useLocation, useParams } from "wouter";
 import { may, useMe } from "@/access/me";
-import { useAgent, useAgents, useReload } from "@/console/agents/data";
+import { useAgent } from "@/console/agents/data";
 import { kept } from "@/console/agents/editing";
 import { Editor } from "@/console/agents/editor";
 import { AgentList } from "@/console/agents/list";
 import { NewAgent } from "@/console/agents/new-agent";
+import { useAgents, useReload } from "@/console/shared/agents";
 import { LiveMark } from "@/console/shared/live-mark";
 import { decoded } from "@/format";
 import { Button } from "@/ui/button";

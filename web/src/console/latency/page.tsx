@@ -5,7 +5,8 @@ import { type Told, useLatency } from "@/console/latency/data";
 import { searchOf, type View, viewOf } from "@/console/latency/model";
 import { Parts } from "@/console/latency/parts";
 import { Slowest } from "@/console/latency/slowest";
-import { useAgentNames } from "@/console/shared/agent-names";
+import { useAgentNames } from "@/console/shared/agents";
+import { Figure } from "@/console/shared/figure";
 import { LiveMark } from "@/console/shared/live-mark";
 import { Segmented } from "@/console/shared/segmented";
 import { count, latency, moment } from "@/format";
@@ -87,8 +88,8 @@ function Shown({ told, away }: { told: Told; away: string }) {
       ) : null}
       <Card>
         <div className="flex flex-wrap items-baseline gap-x-8 gap-y-2 px-4 pt-4 pb-5">
-          <Figure name="Median" of={latency(shown.p50_ms)} />
-          <Figure name="95th percentile" of={latency(shown.p95_ms)} />
+          <Figure size="large" name="Median" of={latency(shown.p50_ms)} />
+          <Figure size="large" name="95th percentile" of={latency(shown.p95_ms)} />
           <p className="ml-auto text-sm text-muted tabular-nums">
             {count(shown.count, "answer")}
             {shown === total ? null : ` from ${moment(shown.from_at)} on`}
@@ -110,14 +111,5 @@ function Shown({ told, away }: { told: Told; away: string }) {
       </Card>
       {unread ? <p className="text-xs text-muted">{count(unread, "stored session")} are still being read.</p> : null}
     </>
-  );
-}
-
-function Figure({ name, of }: { name: string; of: string }) {
-  return (
-    <p>
-      <span className="block text-xs text-muted">{name}</span>
-      <span className="text-2xl font-semibold tracking-tight tabular-nums">{of}</span>
-    </p>
   );
 }

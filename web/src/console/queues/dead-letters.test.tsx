@@ -84,3 +84,24 @@ test("an answer that was on its way before a letter came does not stand for what
   await until(() => expect(shown()).toEqual(["job new"]));
   expect(asked).toBe(2);
 });
+
+test("in a storm of marks letters are read at once, then seldom, and the last mark is not forgotten", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  try {
+    const client = queries();
+    const begun = asked;
+    answers = Array.from({ length: 12 }, (_, number) => letters(`reading ${number}`));
+    show(client, 1, "before");
+    await vi.waitFor(() => expect(shown()).toEqual(["job reading 0"]));
+    for (let second = 1; second <= 12; second++) {
+      show(client, second, `mark ${second}`);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    const inStorm = asked - begun;
+    expect([inStorm, shown()]).toEqual([4, ["job reading 3"]]); // the first of all, and after 0, 5 and 10 s
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([asked - begun, shown()]).toEqual([5, ["job reading 4"]]); // for the last mark, and no more
+  } finally {
+    vi.useRealTimers();
+  }
+});

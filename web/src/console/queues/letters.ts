@@ -5,10 +5,13 @@ import type { components } from "@/api/schema";
 import type { Stage } from "@/console/queues/model";
 
 const AGAIN = 3_000;
+/** Between two readings for a mark, in milliseconds: in a storm of letters there is another mark each second. */
+const APART = 5_000;
 
 export type Letter = components["schemas"]["Letter"];
 
-/** The dead letters of a stage, "" of all, the latest first; read again whenever the stream tells another `mark`. */
+/** The dead letters of a stage, "" of all, the latest first; read again when the stream tells another `mark`, but not more often
+ * than one can read. */
 export function useLetters(stage: "" | Stage, mark: string) {
   const queries = useQueryClient();
   const found = useInfiniteQuery({
@@ -27,10 +30,19 @@ export function useLetters(stage: "" | Stage, mark: string) {
     await queries.invalidateQueries({ queryKey: ["dead-letters"] });
   }, [queries]);
   const readFor = useRef(mark);
+  const readAt = useRef(Number.NEGATIVE_INFINITY);
+  const pending = useRef(0);
   useEffect(() => {
     if (readFor.current === mark) return; // it was read since that was told
     readFor.current = mark;
-    void renew();
+    if (pending.current !== 0) return; // what is to be read then is what this one tells of
+    const wait = Math.max(0, readAt.current + APART - performance.now());
+    pending.current = window.setTimeout(() => {
+      pending.current = 0;
+      readAt.current = performance.now();
+      void renew();
+    }, wait);
   }, [mark, renew]);
+  useEffect(() => () => window.clearTimeout(pending.current), []);
   return { found, renew };
 }

@@ -13,23 +13,23 @@ export const STAGES: Record<Stage, string> = {
   tts: "Text to speech",
 };
 
-/** Looks that are kept: one a second. */
+/** Seconds that are kept. */
 export const KEPT = 300;
 /** Seconds without a word from a worker after which it counts as gone. */
 export const GONE = 30;
 /** Seconds that a job may wait before somebody should know. */
 const LONG = 1;
 
-/** A stage at one moment; null: nothing is known of that second. */
-export type Look = { queued: number; running: number; done: number | null } | null;
-export type History = Readonly<Record<string, readonly Look[]>>;
+/** A stage in one second; null: nothing is known of it. */
+export type Second = { queued: number; running: number; done: number | null } | null;
+export type History = Readonly<Record<string, readonly Second[]>>;
 
-/** The history with what is now; `missed`: seconds since the last look of which nothing is known. */
+/** The history with what is now; `missed`: seconds since the last one of which nothing is known. */
 export function remember(history: History, { stages }: Queues, missed = 0): History {
-  const next: Record<string, readonly Look[]> = {};
+  const next: Record<string, readonly Second[]> = {};
   for (const { stage, queued, running, done_per_s } of stages) {
     const before = history[stage] ?? [];
-    const gap: Look[] = before.length ? Array.from({ length: Math.min(missed, KEPT) }, () => null) : [];
+    const gap: Second[] = before.length ? Array.from({ length: Math.min(missed, KEPT) }, () => null) : [];
     next[stage] = [...before, ...gap, { queued, running, done: done_per_s }].slice(-KEPT);
   }
   return next;

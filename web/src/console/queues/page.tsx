@@ -32,7 +32,7 @@ export default function QueuesPage() {
           <>
             <div className="grid gap-4 @3xl:grid-cols-3">
               {now.stages.map((row) => (
-                <StageCard key={row.stage} row={row} looks={history[row.stage] ?? []} />
+                <StageCard key={row.stage} row={row} seconds={history[row.stage] ?? []} />
               ))}
             </div>
             <div className="grid items-start gap-4 @4xl:grid-cols-[1fr_2fr]">

@@ -1,15 +1,15 @@
 import clsx from "clsx";
-import type { ReactNode } from "react";
 import {
   KEPT,
-  type Look,
   present,
+  type Second,
   STAGES,
   type StageRow,
   type Verdict,
   verdictOf,
   type Worker,
 } from "@/console/queues/model";
+import { Figure } from "@/console/shared/figure";
 import { Spark } from "@/console/shared/spark";
 import { count, span } from "@/format";
 import { PART_TEXT } from "@/ui/part-colours";
@@ -20,7 +20,7 @@ const EDGES = { good: "", warn: "border-warn", bad: "border-bad" };
 const TOLD = { good: "", warn: "jobs wait long", bad: "no worker is running" };
 
 /** One stage: its queue, its workers, its last minutes. Red where nobody works for it. */
-export function StageCard({ row, looks }: { row: StageRow; looks: readonly Look[] }) {
+export function StageCard({ row, seconds }: { row: StageRow; seconds: readonly Second[] }) {
   const verdict = verdictOf(row);
   const name = STAGES[row.stage];
   return (
@@ -40,17 +40,17 @@ export function StageCard({ row, looks }: { row: StageRow; looks: readonly Look[
           className={PART_TEXT[row.stage] ?? ""}
           slots={KEPT}
           atLeast={4}
-          values={looks.map((look) => look?.queued ?? null)}
+          values={seconds.map((second) => second?.queued ?? null)}
           label={`${name}: jobs that waited, in the last five minutes`}
         />
         <Spark
           className="text-muted"
           slots={KEPT}
-          values={looks.map((look) => look?.done ?? null)}
+          values={seconds.map((second) => second?.done ?? null)}
           label={`${name}: jobs done a second, in the last five minutes`}
         />
-        <Figure small name="Running" of={row.running} />
-        <Figure small name="Oldest waits" of={row.queued ? span(row.oldest_s) : "–"} />
+        <Figure size="small" name="Running" of={row.running} />
+        <Figure size="small" name="Oldest waits" of={row.queued ? span(row.oldest_s) : "–"} />
       </div>
       <Workers workers={row.workers} />
     </Card>
@@ -62,15 +62,6 @@ function Advice({ verdict: { mood, words, command } }: { verdict: Verdict }) {
   return (
     <p className={clsx("px-4 py-3 text-sm", mood === "bad" ? "bg-bad-wash text-bad" : "bg-warn-wash text-warn")}>
       {words} {command ? <code className="whitespace-nowrap font-mono text-xs">{command}</code> : null}
-    </p>
-  );
-}
-
-function Figure({ name, of, small = false }: { name: string; of: ReactNode; small?: boolean }) {
-  return (
-    <p className={clsx("flex", small ? "items-baseline justify-between gap-2" : "flex-col")}>
-      <span className="text-xs text-muted">{name}</span>
-      <span className={clsx("tabular-nums", small ? "text-sm" : "text-xl font-semibold tracking-tight")}>{of}</span>
     </p>
   );
 }

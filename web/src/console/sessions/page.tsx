@@ -4,7 +4,7 @@ import { useSessions } from "@/console/sessions/data";
 import { FilterBar } from "@/console/sessions/filter-bar";
 import { type Filters, filtersOf, searchOf } from "@/console/sessions/filters";
 import { List } from "@/console/sessions/list";
-import { useAgentNames } from "@/console/shared/agent-names";
+import { useAgentNames } from "@/console/shared/agents";
 import { LiveMark } from "@/console/shared/live-mark";
 import { count } from "@/format";
 import { PageHead } from "@/ui/shell";

@@ -37,15 +37,15 @@ export class MediaDelay {
 export function countedIn(report: Iterable<[string, object]>): Counted | null {
   const counted: Counted = { buffered: 0, emitted: 0, played: 0, playedSamples: 0, packets: 0 };
   for (const [, entry] of report) {
-    const { type, ...figures } = entry as { type: string } & Record<string, unknown>;
-    const figure = (name: string) => (typeof figures[name] === "number" ? (figures[name] as number) : 0);
+    const { type, ...counts } = entry as { type: string } & Record<string, unknown>;
+    const count = (name: string) => (typeof counts[name] === "number" ? (counts[name] as number) : 0);
     if (type === "inbound-rtp") {
-      counted.buffered = figure("jitterBufferDelay");
-      counted.emitted = figure("jitterBufferEmittedCount");
-      counted.packets = figure("packetsReceived");
+      counted.buffered = count("jitterBufferDelay");
+      counted.emitted = count("jitterBufferEmittedCount");
+      counted.packets = count("packetsReceived");
     } else if (type === "media-playout") {
-      counted.played = figure("totalPlayoutDelay");
-      counted.playedSamples = figure("totalSamplesCount");
+      counted.played = count("totalPlayoutDelay");
+      counted.playedSamples = count("totalSamplesCount");
     }
   }
   return counted.emitted > 0 ? counted : null;

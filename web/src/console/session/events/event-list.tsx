@@ -2,7 +2,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import clsx from "clsx";
 import { type KeyboardEvent, useEffect, useMemo, useRef } from "react";
 import { place } from "@/console/session/model/buffer";
-import { clockTime } from "@/console/session/model/figures";
+import { clockTime } from "@/console/session/model/clock-time";
 import type { Line, LogEvent } from "@/console/session/model/shapes";
 import { step } from "@/console/shared/keys";
 

@@ -1,7 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { stateAt } from "@/console/session/data/session";
-import { clockTime } from "@/console/session/model/figures";
+import { clockTime } from "@/console/session/model/clock-time";
 import type { LogEvent, SessionState } from "@/console/session/model/shapes";
 import { Chat } from "@/console/session/moment/chat";
 import { type Clock, useClock } from "@/console/session/player/clock";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { toldSecond } from "@/console/session/model/figures";
+import { toldSecond } from "@/console/session/model/clock-time";
 import { Clock } from "@/console/session/player/clock";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["requestAnimationFrame", "cancelAnimationFrame", "performance"] }));

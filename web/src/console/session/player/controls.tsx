@@ -1,6 +1,6 @@
 import { ChevronFirst, ChevronLast, Maximize2, Pause, Play, Radio, ZoomIn, ZoomOut } from "lucide-react";
 import { CopyLink } from "@/console/session/copy-link";
-import { clockTime } from "@/console/session/model/figures";
+import { clockTime } from "@/console/session/model/clock-time";
 import { type Clock, useClock } from "@/console/session/player/clock";
 import { RATES } from "@/console/session/player/keys";
 import { Button, IconButton } from "@/ui/button";

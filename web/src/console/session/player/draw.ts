@@ -1,4 +1,4 @@
-import { clockTime } from "@/console/session/model/figures";
+import { clockTime } from "@/console/session/model/clock-time";
 import type { Note, Turn } from "@/console/session/model/shapes";
 import type { Voice } from "@/console/session/model/voices";
 import { ticks, type Window } from "@/console/session/player/window";

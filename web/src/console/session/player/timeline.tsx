@@ -1,5 +1,5 @@
 import { type PointerEvent, useEffect, useRef, useState } from "react";
-import { clockTime, toldSecond } from "@/console/session/model/figures";
+import { clockTime, toldSecond } from "@/console/session/model/clock-time";
 import { type Clock, useClock } from "@/console/session/player/clock";
 import { type Colour, draw, HEIGHT, type Score, secondsAt, xOf } from "@/console/session/player/draw";
 import { pan, type Window, zoom } from "@/console/session/player/window";

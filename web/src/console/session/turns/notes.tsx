@@ -1,5 +1,5 @@
 import { Diamond } from "lucide-react";
-import { clockTime } from "@/console/session/model/figures";
+import { clockTime } from "@/console/session/model/clock-time";
 import type { Note } from "@/console/session/model/shapes";
 import type { Clock } from "@/console/session/player/clock";
 import { markColour } from "@/console/session/player/draw";

@@ -1,6 +1,6 @@
 import clsx from "clsx";
 import { Fragment, type MouseEvent } from "react";
-import { clockTime } from "@/console/session/model/figures";
+import { clockTime } from "@/console/session/model/clock-time";
 import { unvoiced } from "@/console/session/model/heard";
 import type { Word } from "@/console/session/model/shapes";
 import { soundingAt } from "@/console/session/model/words";

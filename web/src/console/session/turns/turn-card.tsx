@@ -1,8 +1,8 @@
 import clsx from "clsx";
 import { Play } from "lucide-react";
 import { memo, useMemo, useState } from "react";
+import { clockTime } from "@/console/session/model/clock-time";
 import { ending, explain } from "@/console/session/model/explain";
-import { clockTime } from "@/console/session/model/figures";
 import type { Note, Turn } from "@/console/session/model/shapes";
 import { beginning } from "@/console/session/model/turns";
 import type { Voice } from "@/console/session/model/voices";
