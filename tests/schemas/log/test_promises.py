@@ -8,7 +8,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from schemas.log.library import without_ownership
 from tests.schemas.log.harness import Harness, MemoryHarness, RedisHarness, SharedServer
-from tests.schemas.log.machine import COMMITTED_TWICE, NOT_THE_OWNERS, LogMachine
+from tests.schemas.log.machine.model import COMMITTED_TWICE, NOT_THE_OWNERS
+from tests.schemas.log.machine.whole import LogMachine
 
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
