@@ -220,7 +220,9 @@ def _committed(event: e.TurnCommitted, state: SessionState) -> Line:
 
 
 def _turn_ended(event: e.TurnEnded, state: SessionState) -> Line:
-    text = f"turn {event.turn} {ended_turn(event.how, event.reason)}"
+    turn = state.turns.get(event.turn)
+    spoken = event.how == "played" and turn is not None and turn.own
+    text = f"turn {event.turn} {'was spoken' if spoken else ended_turn(event.how, event.reason)}"
     heard = f"the user heard {_quoted(event.heard)}" if event.heard and event.how != "played" else ""
     trouble = event.how in ("failed", "expired") and event.reason != "session"
     return Line("gateway", text, heard, "trouble" if trouble else "system")
