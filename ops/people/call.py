@@ -1,6 +1,7 @@
 """A recording's conversation with an agent, printed as it is held: what `antiphon call` does."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from ops.people.person import CallError, Person
 from schemas.access.tokens import Grant
 from schemas.audio import Pcm
 from schemas.client import SentenceMessage, TranscriptMessage, TurnMessage, WordsMessage
+from schemas.config.settings import load
+from schemas.errors import AntiphonError
 from schemas.session.state import OWN
 
 _CODES = {"unreachable": console.UNREACHABLE, "log": console.UNREACHABLE, "agent": console.USAGE}
@@ -60,7 +63,7 @@ async def hold(options: Options) -> bool:
         try:
             results = await asyncio.gather(*(_one(options, pcm, number, hung_up) for number in numbers))
         except CallError as error:
-            refuse(error)
+            refuse(error, options.agent)
     answered = sum(map(_was_answered, results))
     if options.json:
         console.emit(results[0] if options.sessions == 1 else {"sessions": results, "answered": answered})
@@ -76,10 +79,19 @@ def _was_answered(result: dict[str, Any]) -> bool:
     return any(turn["heard"] and turn["why"] not in OWN for turn in result["turns"])
 
 
-def refuse(error: CallError) -> NoReturn:
-    """Say why there was no call, and what to do about it; exit."""
-    advice = f"; {HOW_TO_GET_IN}" if error.code == "token" else ""
-    console.fail(f"{error}{advice}", _CODES.get(error.code, console.FAILED))
+def refuse(error: CallError, agent: str) -> NoReturn:
+    """Say why there was no call with `agent`, and what to do about it; exit."""
+    advice = HOW_TO_GET_IN if error.code == "token" else _agents_here(agent) if error.code == "agent" else ""
+    console.fail(f"{error}{advice and f'; {advice}'}", _CODES.get(error.code, console.FAILED))
+
+
+def _agents_here(wanted: str) -> str:
+    """Gateways tell strangers no names; who sits at this machine may read its agent files."""
+    from ops.stack.agents import where_agents_are
+
+    with contextlib.suppress(AntiphonError):
+        return where_agents_are(load(), wanted)
+    return ""
 
 
 @contextmanager

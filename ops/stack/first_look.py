@@ -1,5 +1,6 @@
 """What a start would fail of once everything has been loaded, found before anything is started: agents, models, doors."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from ops.stack.doors import look_at_doors
@@ -14,11 +15,11 @@ from workers import registry
 
 
 def look_at_the_edge(settings: Settings, agents: Path | None, api: bool) -> None:
-    """Whom gateways serve with which agents, and whom the `api` does. AgentSpecError names file, line and what is allowed;
-    SettingsError."""
-    found = Agents(agents)
-    for path in found.files.values():
-        _look_at_providers(found.find(path.stem), path)
+    """Whom gateways serve with which agents, and whom the `api` does. AgentSpecError names of every wrong file the line and what
+    is allowed; SettingsError."""
+    found = Agents(agents, strict=False)
+    if wrong := wrong_agents(found):
+        raise AgentSpecError("\n".join(wrong.values()))
     look_at_doors(settings)
     if not api:
         return
@@ -43,15 +44,23 @@ def look_at_workers(settings: Settings, stages: list[Stage]) -> None:
                 locate()
 
 
-def _look_at_providers(agent: AgentSpec, path: Path) -> None:
+def wrong_agents(agents: Agents) -> dict[str, str]:
+    """What is wrong with their files, by name: what can be no agent, and what no provider here is. A line for each complaint."""
+    found = agents.problems()
+    for name, path in agents.files.items():
+        lines = [] if name in found else list(_missing_providers(agents.find(name), path))
+        if lines:
+            found[name] = "\n".join(lines)
+    return found
+
+
+def _missing_providers(agent: AgentSpec, path: Path) -> Iterator[str]:
     for stage in STAGES:
         wanted, there = getattr(agent, stage).provider, registry.provider_names(stage)
         if wanted and wanted not in there:
             line = line_of(path.read_text("utf-8"), (stage, "provider"))
             where = f"{path}, line {line}" if line else str(path)
-            raise AgentSpecError(
-                f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
-            )
+            yield f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
 
 
 def _is_path(name: str) -> bool:
