@@ -14,8 +14,8 @@ from schemas.config.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """`name`: to ask for it; `file`: "" of the built-in agent; `default`: whoever names none gets it; `called`: what it is called in
-    sessions; `model`, `voice`: its own, else the settings', "" where only its provider knows; `problems`: why its file is no
+    """`name`: to ask for it; `file`: "" of the built-in agent; `default`: whoever names none gets it; `called`: in sessions;
+    `model`, `voice`: its own, else the settings', "" where only its provider knows; `problems`: why its file is no
     agent; then the rest is empty."""
 
     name: str
