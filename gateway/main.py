@@ -26,6 +26,7 @@ from gateway.sound.vad import Vad
 from gateway.transport import Transport
 from schemas.bus import Bus, Connecting
 from schemas.clock import Clock
+from schemas.codec import prepare
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import BusError
@@ -114,6 +115,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     )
     await engine.start()
     reception.start()
+    prepare()
     collect_seldom()
     phones = None
     try:

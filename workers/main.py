@@ -67,12 +67,14 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
 
     ProviderError, BusError or SettingsError: this process can't work, and why, in one sentence.
     """
+    from schemas.codec import prepare
     from schemas.log import connect
 
     options = _options(stage, settings)
     set_up_logging(
         settings.log_level, settings.log_format, options.consumer, sentry_dsn=settings.sentry_dsn.get_secret_value()
     )
+    prepare()
     bus = bus or connect(settings, holds=True)
     handler = stage_handler(stage, settings)
     metrics = WorkerMetrics(stage, registry.own_name(stage, settings))

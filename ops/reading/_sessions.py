@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -35,6 +34,8 @@ async def sessions(
     out = out or console.out
     rows = Rows(log)
     if watch and not json:
+        from rich.live import Live  # nobody else waits for it
+
         with Live(console=out, auto_refresh=False, vertical_overflow="crop") as live:
             while True:
                 found, more = await rows.latest(min(count, max(1, out.height - 3)), wanted)

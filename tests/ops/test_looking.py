@@ -284,3 +284,5 @@ async def test_a_command_that_reads_loads_little(arguments: str, valkey: Valkey,
     assert "schemas.events" in modules
     heavy = {"numpy", "aiohttp", "redis", "httpx2", "fastapi", "soxr", "livekit", "api", "gateway", "workers"}
     assert not heavy & {*modules}
+    assert "schemas.log._memory" not in modules
+    assert ("ops.reading._timeline" in modules) == arguments.startswith("show")
