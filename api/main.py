@@ -19,6 +19,7 @@ from api.house import House, look_at_queues
 from api.sessions.watch import Sessions
 from schemas.access.livekit import access
 from schemas.bus import Bus
+from schemas.codec import prepare
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings, strangers
 from schemas.errors import SettingsError
@@ -95,6 +96,7 @@ async def run_api(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    prepare()
     bus = connect(settings)
     house = house_of(settings, bus)
     with listen(settings) as door:

@@ -26,6 +26,7 @@ from gateway.sound.vad import Vad
 from gateway.transport import Transport
 from schemas.bus import Bus, Connecting
 from schemas.clock import Clock
+from schemas.codec import prepare
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings, strangers
 from schemas.errors import BusError
@@ -115,6 +116,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     )
     await engine.start()
     reception.start()
+    prepare()
     collect_seldom()
     phones = None
     try:

@@ -77,11 +77,16 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
-def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a command's coroutine; our own errors become their sentence and an exit code."""
-    import uvloop
-
+def run(main: Callable[[], Coroutine[Any, Any, T]], *, briefly: bool = False) -> T:
+    """Run a command's coroutine; our own errors become their sentence and an exit code. `briefly`: it is over before a faster
+    loop would be loaded."""
     with telling():
+        if briefly:
+            import asyncio
+
+            return asyncio.run(main())
+        import uvloop
+
         return uvloop.run(main())
 
 

@@ -28,6 +28,13 @@ _JOBS: dict[str, type[Job]] = {"stt": SttJob, "llm": LlmJob, "tts": TtsJob}
 _NOT_IN_BODY = {"seq", "at", "type"}
 
 
+def prepare() -> None:
+    """Make the validators of all events and jobs now, for who must answer in time; else each is made with the first of its kind,
+    for who only looks."""
+    for cls in (*EVENT_TYPES.values(), *_JOBS.values()):
+        cls.model_rebuild()
+
+
 def encode_event(event: Event) -> bytes:
     """The body of `event`: msgpack, without `seq`, `at` and `type`. EventError if a value can't be stored."""
     body = event.model_dump(exclude=_NOT_IN_BODY, exclude_defaults=True)

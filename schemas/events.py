@@ -58,7 +58,7 @@ class _Event(BaseModel):
     `by`: the process; `trace`: W3C traceparent.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     seq: int = 0
     at: Micros = Micros(0)

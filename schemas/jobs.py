@@ -20,7 +20,7 @@ class _Job(BaseModel):
     `answers`: seq of the log when it was enqueued (written by the log); `trace`: W3C traceparent.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     id: str
     session: str

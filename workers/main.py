@@ -67,6 +67,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
 
     ProviderError, BusError or SettingsError: this process can't work, and why, in one sentence.
     """
+    from schemas.codec import prepare
     from schemas.log import connect
 
     options = _options(stage, settings)
@@ -75,6 +76,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     )
     if told := strangers():
         log.warning("%s", told)
+    prepare()
     bus = bus or connect(settings, holds=True)
     handler = stage_handler(stage, settings)
     metrics = WorkerMetrics(stage, registry.own_name(stage, settings))

@@ -21,7 +21,8 @@ class PersonView(BaseModel):
 class SessionRow(BaseModel):
     """A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
-    `cut_off`: turns the session's end cut off; `troubles`: times a stage gave up; `events`: how many."""
+    `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
+    stage gave up; `events`: how many."""
 
     session: str
     state: Literal["open", "closed"]
@@ -43,6 +44,7 @@ class SessionRow(BaseModel):
     interrupted: int
     failed: int
     cut_off: int
+    unanswered: int
     troubles: int
     events: int
 

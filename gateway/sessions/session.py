@@ -214,8 +214,9 @@ class Session:
 
     def _play(self, play: turn_taking.Play, now: Now) -> None:
         self._telling.sounds(play)
-        if self._stopped_at is not None:
-            self._tally.answered(now - self._stopped_at)
+        if self._stopped_at is not None and play.phrase != "filler":
+            if play.phrase is None:
+                self._tally.answered(now - self._stopped_at)
             self._stopped_at = None
         self.playback.play(play.turn, play.generation, play.index, play.clips, play.last, play.phrase)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from gateway.metrics import GatewayMetrics
 from gateway.room import Room
-from schemas.client import MetricsMessage, ToClient
+from schemas.client import MetricsMessage, ToClient, TurnMessage
 from schemas.clock import Micros, Now
 from schemas.events import (
     Event,
@@ -17,6 +17,7 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.process.numbers import numbers_shortened, shortened
+from schemas.session.state import OWN
 
 log = logging.getLogger("antiphon.gateway")
 
@@ -40,7 +41,8 @@ class Tally:
         self._turns: set[int] = set()
         self._started_at: Micros | None = None
         self._before = 0.0
-        self._worst = 0.0
+        self._worst: float | None = None
+        self._in_vain = False
         self._spoken = 0.0
         self._agent = agent = metrics.agent("draft" if draft else agent or "default")
         self._here = metrics.sessions.labels(agent, room.transport)
@@ -82,13 +84,22 @@ class Tally:
             self._before = (event.at - self._started_at) / 1e6
 
     def told(self, messages: Iterable[ToClient]) -> None:
-        """What the client is told: of an answered turn how long its parts took."""
+        """What the client is told: of an answered turn how long its parts took, just before that it ended."""
+        took: float | None = None
         for message in messages:
             if isinstance(message, MetricsMessage):
                 for part, figure in self._parts.items():
                     if (seconds := getattr(message, part)) is not None:
                         figure.observe(seconds)
-                self._worst = max(self._worst, message.first_sound or 0.0)
+                took = message.first_sound
+            elif isinstance(message, TurnMessage) and message.why not in OWN:
+                self._answered_or_not(message, took)
+
+    def _answered_or_not(self, turn: TurnMessage, took: float | None) -> None:
+        if took is not None:
+            self._worst = max(self._worst or 0.0, took)
+        elif turn.how in ("failed", "expired") or turn.reason in ("session", "overload"):
+            self._in_vain = True
 
     def answered(self, seconds: float) -> None:
         """The reply sounds, so long after the speech."""
@@ -107,12 +118,12 @@ class Tally:
         self._metrics.ended.labels(self._metrics.reason(reason)).inc()
         if not lost:
             self._metrics.duration.labels(self._agent).observe(length)
-        log.info(
-            "session let go" if lost else "session ended",
-            extra=self._who() | {
-                "reason": reason, "seconds": round(length, 1), "turns": len(self._turns), "worst_s": round(self._worst, 3)
-            },
-        )  # fmt: skip
+        told = self._who() | {"reason": reason, "seconds": round(length, 1), "turns": len(self._turns)}
+        if self._worst is not None:
+            told["worst_s"] = round(self._worst, 3)
+        elif self._in_vain:
+            told["answered"] = "never"
+        log.info("session let go" if lost else "session ended", extra=told)
 
     def _joined(self, event: ParticipantJoined) -> None:
         if self._caller:

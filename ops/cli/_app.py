@@ -1,5 +1,6 @@
 """The command itself: all of the table, and which version it is."""
 
+import gc
 import os
 from typing import Annotated
 
@@ -34,4 +35,5 @@ app.callback()(_overview)
 
 def main() -> None:
     os.umask(MASK)
+    gc.disable()  # until the command begins (_table.py): of what is loaded next to nothing is ever garbage
     app(prog_name="antiphon")

@@ -1,9 +1,10 @@
 """A group of commands that are but names and lines until one of them is called."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, wraps
 from typing import Any, ClassVar
 
 import typer
@@ -112,12 +113,25 @@ def table(
     return made
 
 
+def _collected(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Garbage is collected from its first line on: `main` put it off. What was loaded until then stays, and is not looked at."""
+
+    @wraps(function)
+    def run(*arguments: Any, **options: Any) -> Any:
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
+        return function(*arguments, **options)
+
+    return run
+
+
 def _loader(name: str, place: str) -> Callable[[], Any]:
     def load() -> Any:
         """The command itself, with its options and its whole help."""
         module, _, function = place.partition(":")
         alone = typer.Typer(add_completion=False, **_PLAIN)
-        alone.command(name, cls=Command)(getattr(importlib.import_module(module), function))
+        alone.command(name, cls=Command)(_collected(getattr(importlib.import_module(module), function)))
         return typer.main.get_command(alone)
 
     return load

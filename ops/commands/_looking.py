@@ -36,7 +36,7 @@ def read(given: str | None, work: "Callable[[Sessions, str], Awaitable[T]]") -> 
         async with find_log(given) as found:
             return await work(found.log, found.session)
 
-    return console.run(main)
+    return console.run(main, briefly=True)
 
 
 def seconds(text: str) -> float:

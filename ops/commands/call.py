@@ -17,7 +17,7 @@ def call(
     wav: Sound,
     url: GatewayUrl = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write a stereo WAV: caller left, agent right.")
+        Path | None, typer.Option("--out", "-o", help="Write it in stereo, as .wav or .flac: caller left, agent right.")
     ] = None,
     agent: Annotated[str, typer.Option(help="Agent to speak with.")] = "",
     token: Annotated[

@@ -16,7 +16,8 @@ def talk(
         str, typer.Option(envvar="ANTIPHON_TOKEN", help="Client token, where the gateway asks for one.")
     ] = "",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write a stereo WAV: you left, the agent right.")
+        Path | None,
+        typer.Option("--out", "-o", help="Write it in stereo, as .wav or .flac: you left, the agent right."),
     ] = None,
     text: Annotated[bool, typer.Option("--text", help="Type; nothing is heard, no sound device is needed.")] = False,
     half_duplex: Annotated[

@@ -1,6 +1,7 @@
 """A recording's conversation with an agent, printed as it is held: what `antiphon call` does."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ from ops.people.person import CallError, Person
 from schemas.access.tokens import Grant
 from schemas.audio import Pcm
 from schemas.client import SentenceMessage, TranscriptMessage, TurnMessage, WordsMessage
+from schemas.config.settings import load
+from schemas.errors import AntiphonError
+from schemas.session.state import OWN
 
 _CODES = {"unreachable": console.UNREACHABLE, "log": console.UNREACHABLE, "agent": console.USAGE}
 _QUIET = 1.5  # seconds after the last sound and the last end of a turn in which nothing came
@@ -29,8 +33,8 @@ _QUIET = 1.5  # seconds after the last sound and the last end of a turn in which
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`wav`: what the caller says; `out`: where the stereo recording goes (of several: -1, -2, … before the suffix); `at_once`:
-    the caller speaks into the greeting."""
+    """`wav`: what the caller says; `out`: where the stereo recording goes, WAV or FLAC (of several: -1, -2, … before the suffix);
+    `at_once`: the caller speaks into the greeting."""
 
     wav: Path
     url: str | None
@@ -59,7 +63,7 @@ async def hold(options: Options) -> bool:
         try:
             results = await asyncio.gather(*(_one(options, pcm, number, hung_up) for number in numbers))
         except CallError as error:
-            refuse(error)
+            refuse(error, options.agent)
     answered = sum(map(_was_answered, results))
     if options.json:
         console.emit(results[0] if options.sessions == 1 else {"sessions": results, "answered": answered})
@@ -71,14 +75,23 @@ async def hold(options: Options) -> bool:
 
 
 def _was_answered(result: dict[str, Any]) -> bool:
-    """By more than the greeting, or what only bridges the wait for an answer."""
-    return any(turn["heard"] and turn["why"] not in ("greeting", "filler") for turn in result["turns"])
+    """By more than what the agent says of its own accord: the greeting, what bridges the wait, an apology."""
+    return any(turn["heard"] and turn["why"] not in OWN for turn in result["turns"])
 
 
-def refuse(error: CallError) -> NoReturn:
-    """Say why there was no call, and what to do about it; exit."""
-    advice = f"; {HOW_TO_GET_IN}" if error.code == "token" else ""
-    console.fail(f"{error}{advice}", _CODES.get(error.code, console.FAILED))
+def refuse(error: CallError, agent: str) -> NoReturn:
+    """Say why there was no call with `agent`, and what to do about it; exit."""
+    advice = HOW_TO_GET_IN if error.code == "token" else _agents_here(agent) if error.code == "agent" else ""
+    console.fail(f"{error}{advice and f'; {advice}'}", _CODES.get(error.code, console.FAILED))
+
+
+def _agents_here(wanted: str) -> str:
+    """Gateways tell strangers no names; who sits at this machine may read its agent files."""
+    from ops.stack.agents import where_agents_are
+
+    with contextlib.suppress(AntiphonError):
+        return where_agents_are(load(), wanted)
+    return ""
 
 
 @contextmanager
@@ -120,7 +133,7 @@ async def _one(options: Options, pcm: Pcm, number: int, hung_up: asyncio.Event) 
         await caller.aclose()
         if out is not None and caller.session:
             await asyncio.to_thread(write_stereo, out, *caller.recording(), caller.rate)
-    first = None if last_sample is None else caller.first_sound_after(last_sample)
+    first = None if last_sample is None else caller.answered_after(last_sample)
     result = summary(caller) | {
         "voice_to_voice_ms": None if first is None or last_sample is None else round((first - last_sample) * 1e3),
         "seconds": round(time.monotonic() - began, 2),
@@ -205,9 +218,9 @@ def print_line(who: str, text: str, style: str) -> None:
 def _print_result(result: dict[str, Any], out: Path | None, *, spoken: bool) -> None:
     latency = result["voice_to_voice_ms"]
     if latency is not None:
-        said = f"{latency} ms from your last sample to the first of the reply"
+        said = f"{latency} ms from your last sample to the first of the answer"
     else:
-        said = "no reply came" if spoken else "hung up"
+        said = "no answer came" if spoken else "hung up"
     console.out.print(f"\n{said}")
     if result["session"]:
         print_where_to_look(result["session"], out)

@@ -19,6 +19,7 @@ from schemas.client import (
     HangUpMessage,
     Rate,
     ReadyMessage,
+    SentenceMessage,
     StartMessage,
     ToClient,
     from_gateway,
@@ -45,6 +46,7 @@ class Caller(Person):
         super().__init__(participant, rate, on_message)
         self.url, self.agent, self.token = url, agent, token
         self.ticket = ""
+        self._saying: int | None = None
         self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
@@ -172,7 +174,7 @@ class Caller(Person):
 
     def _hear(self, pcm: Pcm, now: float) -> None:
         start = max(now, self._playout_end)
-        self.heard.append(Sounded(start, pcm))
+        self.heard.append(Sounded(start, pcm, self._saying))
         self._playout_end = start + len(pcm) / self.rate
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
@@ -187,6 +189,8 @@ class Caller(Person):
                     continue
                 if isinstance(message, ClearMessage):
                     self._forget_unplayed(time.monotonic())
+                if isinstance(message, SentenceMessage) and message.spoken:
+                    self._saying = message.turn  # its sound follows
                 if isinstance(message, ErrorMessage) and message.fatal:
                     self.error = message.message
                 self._note(message)

@@ -11,6 +11,12 @@ from schemas.client import (
     TurnMessage,
 )
 
+_NO_ANSWER = {
+    "filler": "that was no answer, but to bridge the wait for it",
+    "fallback": "that was no answer, but an apology for none",
+    "repeat": "that was no answer, but to have it said again",
+}
+
 
 class Dialogue:
     """`say(who, text, style)` prints a line; `caller`: what the caller is called. What the caller said stands there once it is
@@ -32,6 +38,8 @@ class Dialogue:
             case TurnMessage(how="interrupted", heard=heard):
                 had = f"“{heard}”" if heard else "nothing yet"
                 self._say("", f"interrupted; heard so far: {had}", "yellow")
+            case TurnMessage(why="filler" | "fallback" | "repeat" as why, heard=heard) if heard:
+                self._say("", _NO_ANSWER[why], "dim")
             case ErrorMessage(message=text):
                 self._say("error", text, "red")
             case _:

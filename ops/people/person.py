@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ import soxr
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.client import FromClient, Rate, StateMessage, ToClient, TurnMessage
 from schemas.errors import AntiphonError
+from schemas.session.state import OWN
 
 M = TypeVar("M")
 
@@ -38,10 +39,11 @@ class CallError(AntiphonError):
 
 @dataclass(frozen=True, slots=True)
 class Sounded:
-    """`pcm` sounded from `start` (monotonic seconds) on, at the caller's `rate`."""
+    """`pcm` sounded from `start` (monotonic seconds) on, at the caller's `rate`; `turn`: of which it was, where that is known."""
 
     start: float
     pcm: Pcm
+    turn: int | None = None
 
 
 class Person(ABC):
@@ -136,7 +138,7 @@ class Person(ABC):
         if self.heard:
             last = self.heard[-1]
             kept = min(len(last.pcm), max(0, int((now - last.start) * self.rate)))
-            self.heard[-1] = Sounded(last.start, last.pcm[:kept])
+            self.heard[-1] = replace(last, pcm=last.pcm[:kept])
         self._playout_end = min(self._playout_end, now)
 
     async def _tell(self) -> None:
@@ -182,6 +184,12 @@ class Person(ABC):
     def first_sound_after(self, moment: float) -> float | None:
         """When the first sample that came after `moment` sounded."""
         return next((sound.start for sound in self.heard if sound.start >= moment), None)
+
+    def answered_after(self, moment: float) -> float | None:
+        """When the first sample of an answer sounded that came after `moment`: not of what the agent says of its own accord (to
+        greet, to bridge the wait, to apologize), as far as the ends of turns have told."""
+        own = {turn.turn for _, turn in self.messages if isinstance(turn, TurnMessage) and turn.why in OWN}
+        return next((sound.start for sound in self.heard if sound.start >= moment and sound.turn not in own), None)
 
     @property
     def silent_at(self) -> float:

@@ -97,7 +97,7 @@ async def talk(options: Options) -> None:
         try:
             await _converse(caller, options)
         except CallError as error:
-            refuse(error)
+            refuse(error, options.agent)
         finally:
             await caller.aclose()
             if options.out is not None and caller.session:

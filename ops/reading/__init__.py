@@ -3,16 +3,37 @@
 The functions take whatever keeps sessions (`schemas.bus.Reading`, `Listing`): a started log, a test's memory, an archive;
 `find_log(given)` finds the log and the session a person means at the command line. `page.py` is apart: a session's page in the
 web app, which may have to start an API.
+
+Each is loaded when it is asked for: who lists sessions waits for no timeline.
 """
 
-from ops.reading._export import export
-from ops.reading._logs import Sessions, find_log
-from ops.reading._sessions import sessions
-from ops.reading._state import state
-from ops.reading._stats import By, stats
-from ops.reading._timeline import print_waterfall, print_waterfalls, show
-from ops.reading._top import top
-from schemas.session.history import waterfalls
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ops.reading._export import export
+    from ops.reading._logs import Sessions, find_log
+    from ops.reading._sessions import sessions
+    from ops.reading._state import state
+    from ops.reading._stats import By, stats
+    from ops.reading._timeline import print_waterfall, print_waterfalls, show
+    from ops.reading._top import top
+    from schemas.session.history import waterfalls
+
+_PLACES = {
+    "By": "ops.reading._stats",
+    "Sessions": "ops.reading._logs",
+    "export": "ops.reading._export",
+    "find_log": "ops.reading._logs",
+    "print_waterfall": "ops.reading._timeline",
+    "print_waterfalls": "ops.reading._timeline",
+    "sessions": "ops.reading._sessions",
+    "show": "ops.reading._timeline",
+    "state": "ops.reading._state",
+    "stats": "ops.reading._stats",
+    "top": "ops.reading._top",
+    "waterfalls": "schemas.session.history",
+}
 
 __all__ = [
     "By",
@@ -28,3 +49,11 @@ __all__ = [
     "top",
     "waterfalls",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found

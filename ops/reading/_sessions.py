@@ -1,10 +1,9 @@
 """`antiphon sessions`: which there are and were, a line each."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +17,7 @@ from schemas.session.summary import Wanted
 _EVERY = 1.0
 """Seconds between two looks."""
 _ROOMY = 100
-"""Columns from which a table has room for who called and for what kind of room."""
+"""Columns from which a table has room for seconds."""
 
 
 async def sessions(
@@ -35,6 +34,8 @@ async def sessions(
     out = out or console.out
     rows = Rows(log)
     if watch and not json:
+        from rich.live import Live  # nobody else waits for it
+
         with Live(console=out, auto_refresh=False, vertical_overflow="crop") as live:
             while True:
                 found, more = await rows.latest(min(count, max(1, out.height - 3)), wanted)
@@ -62,36 +63,55 @@ async def sessions(
 
 
 def sessions_table(rows: Sequence[Row], now: Micros, width: int) -> Table:
-    """A row each; where `width` (columns) is small, without the agent if it is the same for all."""
-    agents = {row.told.agent for row in rows}
-    with_agent = width >= _ROOMY or len(agents) > 1
-    made = _table.table(
-        "session",
-        *(["agent"] if with_agent else []),
-        "caller",
-        "started",
-        "length",
-        "turns",
-        "p50 ms",
-        "worst ms",
-        "ended",
-    )
-    made.columns[0].no_wrap = made.columns[2 + with_agent].no_wrap = True
-    for column in made.columns[3 + with_agent : 7 + with_agent]:
-        column.justify, column.no_wrap = "right", True
-    for row in rows:
-        made.add_row(
-            Text(row.told.session),
-            *([_table.cell(row.told.agent)] if with_agent else []),
-            _table.cell(", ".join(one.shown for one in row.told.people)),
-            _table.moment(row.told.started_at, now, briefly=width < _ROOMY),
-            _table.length(row.told.duration),
-            str(row.told.turns),
-            _ms(row.told.median),
-            _ms(row.told.worst),
-            _ended(row),
-        )
+    """A row each. Where `width` (columns) is small texts are cut, and what is told the least of a call is left out."""
+    columns = {
+        "session": [Text(row.told.session) for row in rows],
+        "agent": [_table.cell(row.told.agent) for row in rows],
+        "caller": [_table.cell(", ".join(one.shown for one in row.told.people)) for row in rows],
+        "started": [Text(_table.moment(row.told.started_at, now, briefly=width < _ROOMY)) for row in rows],
+        "length": [Text(_table.length(row.told.duration)) for row in rows],
+        "turns": [Text(str(row.told.turns)) for row in rows],
+        "p50 ms": [Text(_ms(row.told.median)) for row in rows],
+        "worst ms": [_worst(row) for row in rows],
+        "ended": [_ended(row) for row in rows],
+    }
+    for name in _SPARED:
+        if _needed(columns) <= width:
+            break
+        del columns[name]
+    made = _table.table(*columns)
+    for column in made.columns:
+        column.no_wrap = column.header not in _CUT
+        column.justify = "right" if column.header in _FIGURES else "left"
+    for cells in zip(*columns.values(), strict=True):
+        made.add_row(*cells)
     return made
+
+
+_SPARED = ("p50 ms", "length", "turns", "caller", "started", "agent")
+"""Columns that narrow terminals do without, the first of them first."""
+_CUT = {"agent": 12, "caller": 10, "ended": 10}
+"""Columns that may be cut, and to how much of them at least."""
+_FIGURES = ("length", "turns", "p50 ms", "worst ms")
+
+
+def _needed(columns: Mapping[str, Sequence[Text]]) -> int:
+    """Columns of a terminal for these at the least, with two between each and the next."""
+    widths = [
+        min(max(len(name), *(cell.cell_len for cell in cells)), _CUT.get(name, _UNCUT))
+        for name, cells in columns.items()
+    ]
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+_UNCUT = 1_000
+
+
+def _worst(row: Row) -> Text:
+    """Of calls in which nobody who asked was answered there is no worst answer, which is worse."""
+    told = row.told
+    never = told.worst is None and (told.failed or told.unanswered)
+    return Text("never", style="red") if never else Text(_ms(told.worst))
 
 
 def _ms(seconds: float | None) -> str:
@@ -102,6 +122,6 @@ def _ended(row: Row) -> Text:
     """How it ended, or what goes on in it; what went wrong is said, too."""
     told = row.told
     how = words.ended(told.ended) if told.ended is not None else "open, orphaned" if row.orphaned else told.activity
-    if told.failed:
-        how += f", {told.failed} unanswered"
+    if count := told.failed + told.unanswered:
+        how += f", {count} unanswered"
     return _table.cell(how, "red" if told.wrong or row.orphaned else "" if told.ended is not None else "green")

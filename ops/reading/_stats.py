@@ -60,6 +60,9 @@ def _print(found: Figures, rows: Sequence[Row], out: Console) -> None:
         f"{found.cut_off} cut off by the end of the call",
     ]
     console.hang("", " · ".join(counts), out)
+    if found.unanswered:
+        waited = f"{_many(found.unanswered, 'turn')} {'was' if found.unanswered == 1 else 'were'} waited for in vain"
+        console.hang("", Text(f"{waited}; antiphon sessions --failed", style="red"), out)
     if found.troubles:
         console.hang(
             "", Text(f"A stage gave up {_many(found.troubles, 'time')}; antiphon sessions --failed", style="red"), out

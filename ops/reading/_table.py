@@ -37,6 +37,11 @@ def moment(at: Micros, now: Micros, *, briefly: bool = False) -> str:
     return begun.strftime("%b %d %H:%M" if begun.date() != today.date() else "%H:%M" if briefly else "%H:%M:%S")
 
 
+def begun(at: Micros) -> str:
+    """The same to the second and whole: `2026-03-01 14:13:05 CET`."""
+    return datetime.fromtimestamp(at / 1e6).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
 def length(seconds: float) -> str:
     """`0:07`, `12:40`, `1:02:03`."""
     minutes, rest = divmod(round(seconds), 60)

@@ -8,19 +8,23 @@ from rich.console import Console
 from rich.text import Text
 
 from ops import console
+from ops.reading import _table
 from schemas.bus import Reading
+from schemas.clock import Micros, iso
 from schemas.codec import event_to_json
 from schemas.session.fold import SessionState
 from schemas.session.history import Step, answered_turns, steps_of
+from schemas.session.listing import Kept
+from schemas.session.unanswered import Unanswered, unanswered
 from schemas.session.waterfall import Waterfall
-from schemas.session.words import is_bookkeeping, totals
+from schemas.session.words import ended, is_bookkeeping, totals
 
 _BAR, _NARROW_BAR = 36, 18  # columns of a waterfall's bars; the second where the terminal has fewer than 105
 _STYLES = {"user": "cyan", "agent": "green", "stage": "", "system": "dim", "trouble": "red"}
 
 
 async def show(
-    log: Reading,
+    log: Kept,
     session: str,
     *,
     follow: bool = False,
@@ -29,7 +33,8 @@ async def show(
     json: bool = False,
     out: Console | None = None,
 ) -> None:
-    """Print a session in words, in order of time, and under each answered turn why it took as long as it did.
+    """Print a session in words, in order of time, and under each turn why its answer took as long as it did, or what it waited
+    for in vain.
 
     `follow`: go on with what is appended, as it comes, until the session ends; `last`: only so many lines of what there is;
     `everything`: also what is but bookkeeping; `json`: a line for each event, in the order of the log, instead.
@@ -56,6 +61,8 @@ async def show(
             held = None
     if held is not None:
         told.tell_all(held, last)
+        now = await log.now()
+        told.tell_waiting(state, now)
     told.sum(session, state)
 
 
@@ -63,7 +70,7 @@ async def _show_json(log: Reading, session: str, *, follow: bool, last: int | No
     there = await log.info(session) if follow else None
     held: deque[dict[str, Any]] | None = None if last is None else deque(maxlen=last)
     async for step in steps_of(log, session, follow=follow):
-        line = event_to_json(step.event) | ({"waterfall": step.waterfall.view()} if step.waterfall else {})
+        line = _as_json(step)
         if held is None:
             console.emit(line)
             continue
@@ -72,6 +79,23 @@ async def _show_json(log: Reading, session: str, *, follow: bool, last: int | No
             _emit_all(held)
             held = None
     _emit_all(held or ())
+
+
+def _as_json(step: Step) -> dict[str, Any]:
+    event, state = step.event, step.state
+    line = event_to_json(event) | {"time": iso(Micros(round(event.happened * 1e6)))}
+    if step.waterfall:
+        line["waterfall"] = step.waterfall.view()
+    if step.unanswered:
+        line["unanswered"] = step.unanswered.view()
+    if state.ended_at is not None:
+        line |= {"started_at": iso(state.started_at), "ended_at": iso(state.ended_at), "duration_s": _seconds(state)}
+    return line
+
+
+def _seconds(state: SessionState) -> float:
+    """How long it was, or is so far."""
+    return round(max(0, (state.ended_at or state.at) - state.started_at) / 1e6, 3)
 
 
 def _emit_all(lines: Iterable[dict[str, Any]]) -> None:
@@ -85,12 +109,34 @@ class _Told:
     def __init__(self, out: Console, *, everything: bool) -> None:
         self._out, self._everything = out, everything
         self._left_out = 0
+        self._waited_in_vain = False
 
     def tell_all(self, steps: Sequence[Step], last: int | None) -> None:
         """In order of time: the log has what took time behind what followed it."""
+        if steps:
+            self._head(steps[-1].state)
         shown = [step for step in sorted(steps, key=lambda step: step.since) if self._is_shown(step)]
         for step in shown if last is None else shown[-last:]:
             self._print(step)
+
+    def _head(self, state: SessionState) -> None:
+        how = f"ended: {ended(state.ended)}" if state.ended is not None else "open"
+        people = ", ".join(one.shown for one in state.participants.values() if one.kind != "agent")
+        facts = [
+            _table.begun(state.started_at),
+            f"{_table.length(_seconds(state))} long",
+            f'agent "{state.agent.name}"',
+            *([f"with {people}"] if people else []),
+            how,
+        ]
+        console.hang("", Text(" · ".join(facts), style="bold"), self._out)
+        self._out.print()
+
+    def tell_waiting(self, state: SessionState, now: Micros) -> None:
+        """What the turns that go on wait for."""
+        for turn in state.turns.values():
+            if turn.end is None and (waits := unanswered(turn, now)):
+                self._print_unanswered(waits)
 
     def tell(self, step: Step) -> None:
         if self._is_shown(step):
@@ -110,11 +156,20 @@ class _Told:
         _print_row(step, self._out)
         if step.waterfall is not None:
             print_waterfall(step.waterfall, self._out)
+        if step.unanswered is not None:
+            self._print_unanswered(step.unanswered)
+
+    def _print_unanswered(self, shape: Unanswered) -> None:
+        self._waited_in_vain = self._waited_in_vain or shape.jobs > 0
+        print_waterfall(shape, self._out)
 
     def sum(self, session: str, state: SessionState) -> None:
         out = self._out
         out.print()
         console.hang(f"{session}: ", totals(state), out)
+        if self._waited_in_vain:
+            top = Text(f"{console.me()} top --once", style="dim")
+            console.hang(Text("which workers there are now: ", style="dim"), top, out)
         if self._left_out:
             events = "1 event of bookkeeping" if self._left_out == 1 else f"{self._left_out} events of bookkeeping"
             console.hang(
@@ -138,7 +193,8 @@ async def print_waterfalls(log: Reading, session: str, out: Console | None = Non
 
 def print_waterfall(shape: Waterfall, out: Console) -> None:
     """A bar for each part, where it lies in time: light while it waited for a worker, full while something was done."""
-    console.hang("    ", Text(shape.headline, style="bold"), out)
+    style = "bold red" if isinstance(shape, Unanswered) else "bold"
+    console.hang("    ", Text(shape.headline, style=style), out)
     columns = _BAR if not out.is_terminal or out.width >= 105 else _NARROW_BAR
     scale = columns / shape.total if shape.total else 0.0
     for bar in shape.bars():
@@ -150,7 +206,7 @@ def _bar(before: float, queued: float, whole: float, columns: int) -> str:
     """`before`, `queued` and `whole` in columns; whatever took time shows at least a mark."""
     start = min(round(before), columns - 1)
     end = min(max(round(before + whole), start + 1), columns)
-    light = min(round(queued), end - start)
+    light = end - start if queued >= whole else min(round(queued), end - start)
     return " " * start + "░" * light + "█" * (end - start - light) + " " * (columns - end)
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -45,6 +44,8 @@ async def top(
             if once:
                 return
             await asyncio.sleep(_EVERY)
+    from rich.live import Live  # nobody else waits for it
+
     with Live(console=out, auto_refresh=False, screen=out.is_terminal, vertical_overflow="crop") as live:
         while True:
             live.update((await _look(log, rows, count)).shown(out.width, lease), refresh=True)

@@ -9,5 +9,6 @@ output      what children say, by a pipe, into                 log_files   bound
 occupied    one at a time in a data folder                     disk        whether a folder can still be written to
 private     files that are nobody else's                       system      free ports; nobody outlives who started them
 api         the HTTP API as one of its processes, and where people open it
+agents      those of this machine, in a table
 embedded/   Valkey, an LLM server, LiveKit
 """

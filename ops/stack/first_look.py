@@ -1,5 +1,6 @@
 """What a start would fail of once everything has been loaded, found before anything is started: agents, models, doors."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from ops.stack.doors import look_at_doors
@@ -14,11 +15,11 @@ from workers import registry
 
 
 def look_at_the_edge(settings: Settings, agents: Path | None, api: bool) -> None:
-    """Whom gateways serve with which agents, and whom the `api` does. AgentSpecError names file, line and what is allowed;
-    SettingsError."""
-    found = Agents(agents)
-    for path in found.files.values():
-        _look_at_providers(found.find(path.stem), path)
+    """Whom gateways serve with which agents, and whom the `api` does. AgentSpecError names of every wrong file the line and what
+    is allowed; SettingsError."""
+    found = Agents(agents, strict=False)
+    if wrong := wrong_agents(found):
+        raise AgentSpecError("\n".join(wrong.values()))
     look_at_doors(settings)
     if not api:
         return
@@ -39,26 +40,38 @@ def look_at_workers(settings: Settings, stages: list[Stage], agents: Path | None
         if found is not None:
             found[1]()
     asking = Agents(agents)
-    for path in asking.files.values():
-        _look_at_options(asking.find(path.stem), path, settings, stages)
+    if lines := [
+        line
+        for name, path in asking.files.items()
+        for line in _unheeded_options(asking.find(name), path, settings, stages)
+    ]:
+        raise AgentSpecError("\n".join(lines))
 
 
-def _look_at_providers(agent: AgentSpec, path: Path) -> None:
+def wrong_agents(agents: Agents) -> dict[str, str]:
+    """What is wrong with their files, by name: what can be no agent, and what no provider here is. A line for each complaint."""
+    found = agents.problems()
+    for name, path in agents.files.items():
+        lines = [] if name in found else list(_missing_providers(agents.find(name), path))
+        if lines:
+            found[name] = "\n".join(lines)
+    return found
+
+
+def _missing_providers(agent: AgentSpec, path: Path) -> Iterator[str]:
     for stage in STAGES:
         wanted, there = getattr(agent, stage).provider, registry.provider_names(stage)
         if wanted and wanted not in there:
             line = line_of(path.read_text("utf-8"), (stage, "provider"))
             where = f"{path}, line {line}" if line else str(path)
-            raise AgentSpecError(
-                f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
-            )
+            yield f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
 
 
-def _look_at_options(agent: AgentSpec, path: Path, settings: Settings, stages: list[Stage]) -> None:
+def _unheeded_options(agent: AgentSpec, path: Path, settings: Settings, stages: list[Stage]) -> Iterator[str]:
     for stage in stages:
         spec = getattr(agent, stage)
         name = spec.provider or registry.own_name(stage, settings)
         why = registry.unheeded(registry.provider_class(stage, name), stage, name, spec.model, spec.options)
         if why and stage != "llm":
             line = line_of(path.read_text("utf-8"), (stage, "model" if spec.model else "options"))
-            raise AgentSpecError(f"{path}, line {line}: {why}" if line else f"{path}: {why}")
+            yield f"{path}, line {line}: {why}" if line else f"{path}: {why}"

@@ -17,24 +17,18 @@ log = logging.getLogger("antiphon.gateway.agents")
 class Agents:
     """`source`: AGENTS. A file is read again when it has changed; one that has become wrong keeps its last good state.
 
-    AgentSpecError at once for a file that is wrong at the start, so that a typo is found before the first caller.
+    AgentSpecError at once, with all that is wrong, if there are such files at the start: a typo is found before the first caller.
+    Not so with `strict=False`, for who looks only: `problems` has it.
     """
 
-    def __init__(self, source: Path | None = None):
+    def __init__(self, source: Path | None = None, *, strict: bool = True):
         self._source = source
         self._read: dict[Path, tuple[int, AgentSpec]] = {}
         self._said: dict[Path, str] = {}
         if source is not None and not source.exists():
             raise AgentSpecError(f"AGENTS={source}: no such file or folder; give an agent file, or a folder of them")
-        for path in self._files().values():
-            self._load(path)
-        flagged = self._flagged(self._files())
-        if len(flagged) > 1:
-            where = [_place(self._files()[name]) for name in flagged]
-            raise AgentSpecError(
-                f"{where[0]}: default = true; expected in one file of the folder only, and it stands in "
-                f"{' and '.join(where[1:])}, too"
-            )
+        if strict and (found := self.problems()):
+            raise AgentSpecError("\n".join(found.values()))
 
     @property
     def source(self) -> Path | None:
@@ -74,6 +68,24 @@ class Agents:
     def names(self) -> list[str]:
         """Agents that can be asked for."""
         return sorted({"default", *self._files()})
+
+    def problems(self) -> dict[str, str]:
+        """What keeps files from being agents, by the name they would have: a line for each complaint, with file and line. None of
+        one that was right when it was read first."""
+        found, files = {}, self._files()
+        for name, path in files.items():
+            try:
+                self._load(path)
+            except AgentSpecError as error:
+                found[name] = str(error)
+        flagged = self._flagged(files)
+        if len(flagged) > 1:
+            where = [_place(files[name]) for name in flagged]
+            found[flagged[0]] = (
+                f"{where[0]}: default = true; expected in one file of the folder only, and it stands in "
+                f"{' and '.join(where[1:])}, too"
+            )
+        return found
 
     def find(self, name: str = "") -> AgentSpec:
         """The agent called `name` ("": the default one). AgentSpecError: there is none, or its file is wrong."""

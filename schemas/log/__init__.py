@@ -1,12 +1,25 @@
 """The log: one ordered stream of events per session, the job queues between stages, and the leases on both.
 
 `connect(settings)` gives the Redis implementation, `async with connected(settings)` a started one; `MemoryBus` keeps the same
-promises in one process, for tests and demos.
+promises in one process, for tests and demos: nobody else loads it.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from schemas.log._connect import connect, connected, until_it_answers
-from schemas.log._memory import MemoryBus
 from schemas.log._redis import RedisBus
 from schemas.log.keys import partition_of
 
+if TYPE_CHECKING:
+    from schemas.log._memory import MemoryBus
+
 __all__ = ["MemoryBus", "RedisBus", "connect", "connected", "partition_of", "until_it_answers"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "MemoryBus":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from schemas.log._memory import MemoryBus
+
+    globals()[name] = MemoryBus
+    return MemoryBus

@@ -34,13 +34,14 @@ class Figures:
     interrupted: int
     failed: int
     cut_off: int
+    unanswered: int
     troubles: int
     total: Spread | None
     parts: Mapping[str, Spread]
 
     def view(self) -> dict[str, Any]:
         """As JSON values."""
-        counts = ("calls", "wrong", "turns", "answered", "interrupted", "failed", "cut_off", "troubles")
+        counts = ("calls", "wrong", "turns", "answered", "interrupted", "failed", "cut_off", "unanswered", "troubles")
         return {name: getattr(self, name) for name in counts} | {
             "total": self.total.view() if self.total is not None else None,
             "parts": {part: spread.view() for part, spread in self.parts.items()},
@@ -78,6 +79,7 @@ def figures(rows: Iterable[Row]) -> Figures:
         interrupted=sum(row.told.interrupted for row in rows),
         failed=sum(row.told.failed for row in rows),
         cut_off=sum(row.told.cut_off for row in rows),
+        unanswered=sum(row.told.unanswered for row in rows),
         troubles=sum(row.told.troubles for row in rows),
         total=spread([answer.total for answer in answers]),
         parts={part: found for part, found in spreads.items() if found is not None},

@@ -9,6 +9,7 @@ from typing import Any
 from schemas.bus import Reading
 from schemas.events import Event
 from schemas.session.fold import SessionState, fold
+from schemas.session.unanswered import Unanswered, unanswered
 from schemas.session.waterfall import Waterfall, waterfall_of
 from schemas.session.words import Line, line
 
@@ -41,11 +42,12 @@ async def events_of(log: Reading, session: str, *, follow: bool = False) -> Asyn
 @dataclass(frozen=True, slots=True)
 class Step:
     """One event of a session that is told. `state`: the session after it; `waterfall`: of the turn that ended with it, where
-    anything of that was played."""
+    anything of that was played; `unanswered`: where it should have been."""
 
     event: Event
     state: SessionState
     waterfall: Waterfall | None
+    unanswered: Unanswered | None = None
 
     @property
     def since(self) -> float:
@@ -66,7 +68,10 @@ async def steps_of(log: Reading, session: str, *, follow: bool = False) -> Async
             state = SessionState()
         state = fold(state, event)
         turn = state.turns.get(event.turn or 0) if event.type == "turn.ended" else None
-        yield Step(event, state, waterfall_of(turn) if turn is not None else None)
+        if turn is None:
+            yield Step(event, state, None)
+        else:
+            yield Step(event, state, waterfall_of(turn), unanswered(turn, event.at))
 
 
 async def answered_turns(log: Reading, session: str) -> list[tuple[Waterfall, SessionState]]:

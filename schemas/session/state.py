@@ -108,6 +108,11 @@ class Sentence:
     heard: float = 0.0
     finished: bool = False
 
+    @property
+    def has_sound(self) -> bool:
+        """Whether any came, of which nothing may be left."""
+        return self.clip_at is not None or self.duration > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas.clock import Micros, iso
+from schemas.config.agent import AgentSpec
 from schemas.events import Event, TurnEnded
 from schemas.session.fold import fold
 from schemas.session.state import Participant, SessionState, Turn
+from schemas.session.unanswered import asked, unanswered
 from schemas.session.waterfall import PARTS, Kind, Waterfall, waterfall_of
 
 __all__ = ["Activity", "Answer", "Summary", "Telling", "Wanted", "activity", "answer_of"]
@@ -17,6 +19,10 @@ __all__ = ["Activity", "Answer", "Summary", "Telling", "Wanted", "activity", "an
 Activity = Literal["waiting", "listening", "thinking", "speaking", "ended"]
 """waiting: nobody speaks · listening: a user does, or what was said is not answered yet · thinking: the agent has the floor and
 nothing of it is heard · speaking: it is heard · ended."""
+_LET_WAIT = ("session", "overload")
+"""Reasons of turns that ended because nobody waits any more, or because nobody could be asked."""
+_PATIENCE = AgentSpec.model_fields["patience"].default
+"""Seconds, of who waits for an agent that has none set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,8 @@ class Answer:
 class Summary:
     """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `last`, `median`, `worst`: seconds from the user's last
     word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered; `cut_off`: turns the session's
-    end cut off; `troubles`: times a stage gave up."""
+    end cut off; `unanswered`: turns in which somebody was let wait for nothing: until the end longer than the agent's patience,
+    or at all where nothing was answered; `troubles`: times a stage gave up."""
 
     session: str
     seq: int
@@ -56,6 +63,7 @@ class Summary:
     interrupted: int
     failed: int
     cut_off: int
+    unanswered: int
     troubles: int
     activity: Activity
     ended: str | None
@@ -71,7 +79,8 @@ class Summary:
     @property
     def wrong(self) -> bool:
         """Something in it went wrong."""
-        return self.failed > 0 or self.troubles > 0 or self.ended in ("error", "gateway_lost")
+        bad = self.failed or self.unanswered or self.troubles
+        return bad > 0 or self.ended in ("error", "gateway_lost")
 
     def view(self) -> dict[str, Any]:
         """As JSON values, named as in the API's rows. `*_s`: seconds, `*_ms`: milliseconds, `*_at`: ISO 8601, UTC."""
@@ -105,6 +114,7 @@ class Summary:
             "interrupted": self.interrupted,
             "failed": self.failed,
             "cut_off": self.cut_off,
+            "unanswered": self.unanswered,
             "troubles": self.troubles,
             "events": self.seq,
         }
@@ -162,6 +172,7 @@ class Telling:
         self.answers: list[Answer] = []
         self._totals: list[float] = []
         self._failed = self._cut_off = 0
+        self._waited: list[float] = []
 
     @classmethod
     def resumed(cls, session: str, state: SessionState) -> "Telling | None":
@@ -179,7 +190,7 @@ class Telling:
         """The same up to here, to be gone on with apart from it."""
         twin = Telling(self.session)
         twin.state, twin._failed, twin._cut_off = self.state, self._failed, self._cut_off
-        twin.answers, twin._totals = [*self.answers], [*self._totals]
+        twin.answers, twin._totals, twin._waited = [*self.answers], [*self._totals], [*self._waited]
         return twin
 
     def add(self, event: Event) -> None:
@@ -193,6 +204,8 @@ class Telling:
         assert turn.end is not None
         self._cut_off += turn.end.reason == "session" and turn.end.how != "played"
         self._failed += turn.end.how in ("failed", "expired") and turn.end.reason != "session"
+        if turn.end.reason in _LET_WAIT and asked(turn) and (waits := unanswered(turn, turn.end.at)):
+            self._waited.append(waits.total)
         shape = waterfall_of(turn)
         if shape is None or shape.kind == "own":  # nobody waited for it
             return
@@ -202,6 +215,7 @@ class Telling:
     def summary(self) -> Summary:
         """The session as it is after the last event that was added."""
         state = self.state
+        patience = state.agent.patience or _PATIENCE
         return Summary(
             session=self.session,
             seq=state.seq,
@@ -217,6 +231,7 @@ class Telling:
             interrupted=state.totals.interrupted,
             failed=self._failed,
             cut_off=self._cut_off,
+            unanswered=sum(seconds >= patience or not self.answers for seconds in self._waited),
             troubles=state.totals.failures,
             activity=activity(state),
             ended=state.ended,

@@ -27,11 +27,12 @@ _TOLD = {
     "commit_wait": ("commit", "making sure that it was the end"),
     "playout": ("playout", "on its way out"),
 }
-_FROM: dict[Kind, str] = {
-    "voice": "from the user's last word to the agent's first sound",
-    "text": "from the typed message to the agent's first sound",
-    "own": "from the agent's decision to speak to its first sound",
+SINCE: dict[Kind, str] = {
+    "voice": "the user's last word",
+    "text": "the typed message",
+    "own": "the agent's decision to speak",
 }
+"""From what a turn is counted."""
 _WORTH_TELLING = 0.0045  # seconds a job waited for a worker
 _SAME_CALL = 10_000
 """µs: a job that seems to have been enqueued this shortly after its predecessor's commit was enqueued in that very call."""
@@ -71,20 +72,24 @@ class Waterfall:
     @property
     def headline(self) -> str:
         """How long the turn took, and from what to what, in a sentence."""
-        return f"turn {self.turn}: {self.total * 1e3:.0f} ms {_FROM[self.kind]}"
+        sound = "its first sound" if self.kind == "own" else "the agent's first sound"
+        return f"turn {self.turn}: {self.total * 1e3:.0f} ms from {SINCE[self.kind]} to {sound}"
 
     def bars(self) -> list[Bar]:
         """The parts that took time, in order. Each is rounded to where it ends, not by itself."""
         bars, passed = [], 0.0
         for part in PARTS:
             seconds, queued = self.parts[part], self.queued.get(part, 0.0)
-            name, meaning = _TOLD[part]
-            waited = f", {queued * 1e3:.0f} ms of it queued" if queued >= _WORTH_TELLING else ""
             took = round((passed + seconds) * 1e3) - round(passed * 1e3)
             if seconds:
-                bars.append(Bar(part, name, meaning + waited, passed, seconds, queued, took))
+                bars.append(Bar(part, name_of(part), self.meaning(part), passed, seconds, queued, took))
             passed += seconds
         return bars
+
+    def meaning(self, part: str) -> str:
+        """What was waited for in it."""
+        queued = self.queued.get(part, 0.0)
+        return _TOLD[part][1] + (f", {queued * 1e3:.0f} ms of it queued" if queued >= _WORTH_TELLING else "")
 
     def view(self) -> dict[str, Any]:
         """As JSON values."""
@@ -113,8 +118,9 @@ def waterfall_of(turn: Turn) -> Waterfall | None:
     first = _first_played(turn)
     if first is None or first.started_at is None or turn.commit is None:
         return None
-    moments = _Moments(turn, first, end=first.started_at)
-    return moments.waterfall()
+    moments = Moments(turn, first, end=first.started_at)
+    moments.until("playout", first.started_at)
+    return Waterfall(turn.id, moments.kind, moments.began, moments.total, moments.parts, moments.queued)
 
 
 def _first_played(turn: Turn) -> Sentence | None:
@@ -122,65 +128,69 @@ def _first_played(turn: Turn) -> Sentence | None:
     return min(played, key=lambda sentence: sentence.started_at or 0, default=None)
 
 
-class _Moments:
-    """The turn's moments on the critical path, each no earlier than the one before and no later than the first sound."""
+class Moments:
+    """The turn's moments on the critical path, each no earlier than the one before and no later than the `end`: up to the sound
+    of its `first` sentence, as far as there is any of that. `began`, `end`, `now` (how far it has been told): µs."""
 
-    def __init__(self, turn: Turn, first: Sentence, end: Micros):
-        self._turn, self._first, self._end = turn, first, end
+    def __init__(self, turn: Turn, first: Sentence | None, end: Micros):
+        self._turn, self.end = turn, end
         self._parts = dict.fromkeys(PARTS, 0)
-        self._queued: dict[str, float] = dict.fromkeys(STAGES, 0.0)
-
-    def waterfall(self) -> Waterfall:
-        turn, commit = self._turn, self._turn.commit
-        assert commit is not None
+        self.queued: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        committed = turn.commit.at if turn.commit is not None else None
         last = max(turn.utterances, key=lambda one: one.spoken_at, default=None)
         letter = max((one.at for one in turn.letters), default=None)
         if turn.own:
-            kind: Kind = "own"
-            self._begin(commit.at)
+            self.kind: Kind = "own"
+            self._begin(committed or turn.opened_at)
         elif last is not None and (letter is None or last.spoken_at > letter):
-            kind = "voice"
+            self.kind = "voice"
             self._begin(last.spoken_at)
             self._heard(last)
         else:
-            kind = "text"
+            self.kind = "text"
             self._begin(letter if letter is not None else turn.opened_at)
-        if not turn.own:
-            self._thought(commit.at)
-        self._spoken(commit.at)
-        parts = {name: micros / 1e6 for name, micros in self._parts.items()}
-        total = (self._end - self._began) / 1e6
-        return Waterfall(turn.id, kind, self._began, total, parts, self._queued)
+        if not turn.own and first is not None:
+            self._thought(first, committed)
+        if first is not None:
+            self.until("tts", first.clip_at, first.clip_queued)
+        if first is None or first.has_sound or first.started_at is not None:
+            self.until("commit_wait", committed)
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Seconds of each of PARTS."""
+        return {name: micros / 1e6 for name, micros in self._parts.items()}
+
+    @property
+    def total(self) -> float:
+        """Seconds."""
+        return (self.end - self.began) / 1e6
 
     def _begin(self, moment: Micros) -> None:
-        self._began = self._now = min(moment, self._end)
+        self.began = self.now = min(moment, self.end)
 
-    def _until(self, part: str, moment: Micros | None, queued: float = 0.0) -> None:
-        """What passes up to `moment` belongs to `part`."""
-        moment = self._now if moment is None else min(max(moment, self._now), self._end)
-        passed = moment - self._now
+    def until(self, part: str, moment: Micros | None, queued: float = 0.0) -> None:
+        """What passes up to `moment` belongs to `part`; None: it has not come."""
+        moment = self.now if moment is None else min(max(moment, self.now), self.end)
+        passed = moment - self.now
         self._parts[part] += passed
-        if part in self._queued:
-            self._queued[part] = round(min(queued, passed / 1e6), 6)
-        self._now = moment
+        if part in self.queued:
+            self.queued[part] = round(min(queued, passed / 1e6), 6)
+        self.now = moment
 
     def _heard(self, last: Utterance) -> None:
-        self._until("soft_end", last.captured_at)
+        self.until("soft_end", last.captured_at)
         transcribed = [one for one in self._turn.utterances if one.transcribed_at is not None]
         latest = max(transcribed, key=lambda one: one.transcribed_at or 0, default=None)
         if latest is not None:
-            self._until("stt", latest.transcribed_at, latest.queued)
+            self.until("stt", latest.transcribed_at, latest.queued)
 
-    def _thought(self, committed: Micros) -> None:
+    def _thought(self, first: Sentence, committed: Micros | None) -> None:
         """A job enqueued with the transcript waited for nothing; one enqueued at the commit waited for the commit."""
-        first = self._first
         asked = Micros(first.at - round((first.took + first.queued) * 1e6))
-        if asked > self._now + _SAME_CALL:
-            near_commit = abs(committed - asked) < abs(self._now - asked) and committed <= first.at
-            self._until("commit_wait", committed if near_commit else asked)
-        self._until("llm", first.at, first.queued)
-
-    def _spoken(self, committed: Micros) -> None:
-        self._until("tts", self._first.clip_at, self._first.clip_queued)
-        self._until("commit_wait", committed)
-        self._until("playout", self._end)
+        if asked > self.now + _SAME_CALL:
+            near_commit = (
+                committed is not None and abs(committed - asked) < abs(self.now - asked) and committed <= first.at
+            )
+            self.until("commit_wait", committed if near_commit else asked)
+        self.until("llm", first.at, first.queued)

@@ -26,7 +26,7 @@ def line(event: e.Event, state: SessionState) -> Line:
     made = _LINES[type(event)](event, state)
     detail = made.detail
     if event.raises is not None:
-        note = f"what was prepared so far is void (generation {event.raises})"
+        note = "what was prepared so far is dropped"
         detail = f"{detail} · {note}" if detail else note
     return Line(_on_one_line(made.who), _on_one_line(made.text), _on_one_line(detail), made.style)
 
@@ -148,9 +148,10 @@ def _speaks_on(event: e.SpeechResumed, state: SessionState) -> Line:
 
 
 def _captured(event: e.UtteranceCaptured, state: SessionState) -> Line:
-    again = f" (with what {event.replaces} held)" if event.replaces else ""
-    text = f"{event.duration:.1f} s of speech are stored as {event.utterance}{again} and go to STT"
-    return Line(_person(state, event.participant), text, "", "user")
+    who = _person(state, event.participant)
+    if event.replaces:
+        return Line(who, f"has said more: all {event.duration:.1f} s of it go to STT", "", "user")
+    return Line(who, f"has said something: {event.duration:.1f} s of it go to STT", "", "user")
 
 
 def _partial(event: e.TranscriptPartial, state: SessionState) -> Line:
@@ -219,7 +220,9 @@ def _committed(event: e.TurnCommitted, state: SessionState) -> Line:
 
 
 def _turn_ended(event: e.TurnEnded, state: SessionState) -> Line:
-    text = f"turn {event.turn} {ended_turn(event.how, event.reason)}"
+    turn = state.turns.get(event.turn)
+    spoken = event.how == "played" and turn is not None and turn.own
+    text = f"turn {event.turn} {'was spoken' if spoken else ended_turn(event.how, event.reason)}"
     heard = f"the user heard {_quoted(event.heard)}" if event.heard and event.how != "played" else ""
     trouble = event.how in ("failed", "expired") and event.reason != "session"
     return Line("gateway", text, heard, "trouble" if trouble else "system")

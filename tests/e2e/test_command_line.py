@@ -108,7 +108,7 @@ async def test_a_call_survives_its_gateway_and_can_be_read(tmp_path: Path, lines
             antiphon("call", "silence.wav", "--wait", "1", folder=tmp_path, code=1),
         )
         assert last_object(several)["answered"] == 2
-        assert "no reply came" in silent
+        assert "no answer came" in silent
     session = called["session"]
     with wave.open(str(tmp_path / "conversation.wav")) as sound:
         both = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 2)

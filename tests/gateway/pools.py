@@ -28,7 +28,7 @@ CLIP_RATE = 16_000
 
 class Pools:
     """`hears`: transcripts, in order, the last one for ever; `says`: the sentences of every reply; `seconds`: of sound for each;
-    `parts`: into how many a clip is cut; `failing`: stages that give up on every job."""
+    `parts`: into how many a clip is cut; `failing`: stages that give up on every job; `held`: those that take none for now."""
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Pools:
         self.bus = bus
         self.hears, self.says, self.seconds, self.parts = list(hears), list(says), seconds, parts
         self.failing = set(failing)
+        self.held = set[str]()
         self.end_of_turn = end_of_turn
         self.jobs: list[Job] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -59,7 +60,7 @@ class Pools:
 
     async def _serve(self, stage: str) -> None:
         while True:
-            for partition in range(self.bus.partitions):
+            for partition in range(self.bus.partitions) if stage not in self.held else ():
                 taken = await self.bus.take(stage, partition, f"pool-{stage}", 100)  # type: ignore[arg-type]
                 for delivery in taken.deliveries:
                     if not (isinstance(delivery.job, SttJob) and delivery.job.partial):

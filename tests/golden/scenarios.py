@@ -422,6 +422,24 @@ def tools() -> list[Event]:
     return log.hang_up(5000)
 
 
+def unanswered() -> list[Event]:
+    """The second question is asked when no TTS worker is left: three sentences wait for their sound until the caller hangs up."""
+    log = Log()
+    log.speak(1000, 1, "u1", 1.0, generation=0)
+    log.transcribe(2300, 1, "u1", "Are you there?")
+    log.reply(2430, 1, 0, ["I am."])
+    log.clip(2550, 1, 0, 0, "I am.", 0.7)
+    log.commit(2600, 1, delay=0.6)
+    done = log.play(2605, 1, 0, 0, 0.7)
+    log.end(done, 1, "played", "finished", "I am.", generation=0)
+    log.speak(5000, 2, "u2", 1.0, generation=0)  # spoken until 6000
+    log.transcribe(6300, 2, "u2", "When do you close?")
+    log.reply(6430, 2, 0, ["At seven.", "On Sundays at five.", "Anything else?"])
+    log.commit(6650, 2, delay=0.65)
+    log.end(37_430, 2, "dropped", "session", generation=0)
+    return log.hang_up(37_430)
+
+
 def broken() -> list[Event]:
     """What must never be: a reply of a voided generation, a sentence played twice, a turn without an end, a gap."""
     events = barge_in()
@@ -444,6 +462,7 @@ def broken() -> list[Event]:
 
 SOUND: list[Callable[[], list[Event]]] = [
     plain, barge_in, backchannel, early_answer, lost_piece, reopened, greeting, fallback, take_over, two_humans, tools,
+    unanswered,
 ]  # fmt: skip
 """Those that keep every promise; `broken` does not."""
 

@@ -1,4 +1,4 @@
-"""Conversations are written as stereo WAVs."""
+"""Conversations are written in stereo."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ops.people.audio import write_stereo
+from ops.people.audio import look_where_to_write, write_stereo
 from schemas.errors import AudioFileError
 
 
@@ -20,6 +20,26 @@ def test_stereo_keeps_the_sides_apart(tmp_path: Path) -> None:
     assert rate == 24_000
     assert both[:, 0].tolist() == [7] * 10 + [0] * 15
     assert both[:, 1].tolist() == [-9] * 25
+
+
+@pytest.mark.parametrize(("name", "kind"), [("x.flac", "FLAC"), ("x.FLAC", "FLAC"), ("x.wav", "WAV"), ("x", "WAV")])
+def test_what_is_written_is_what_the_name_says(name: str, kind: str, tmp_path: Path) -> None:
+    """And it holds the same sound."""
+    path = tmp_path / name
+    look_where_to_write(path)
+    write_stereo(path, np.arange(100, dtype=np.int16), np.full(50, -9, np.int16), 24_000)
+    assert soundfile.info(path).format == kind
+    both, _ = soundfile.read(path, dtype="int16")
+    assert both[:, 0].tolist() == list(range(100))
+
+
+def test_a_name_of_what_is_not_written_is_one_sentence(tmp_path: Path) -> None:
+    """Before there is any sound to lose, and nothing is left there."""
+    with pytest.raises(
+        AudioFileError, match=r"--out .*x\.mp3: WAV and FLAC are written; give a name that ends in \.wav or"
+    ):
+        look_where_to_write(tmp_path / "x.mp3")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

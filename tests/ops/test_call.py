@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,10 +28,11 @@ LOUD = np.full(RATE // 2, 8000, np.int16)
 
 
 class Gateway:
-    """One that greets (or not), counts what the caller says, and answers it. `heard`: events in order."""
+    """One that greets (or not), counts what the caller says, says something `first` of its own accord (why, and what), and
+    answers it. `heard`: events in order."""
 
-    def __init__(self, greeting: str, answer: str = "Paris.") -> None:
-        self.greeting, self.answer = greeting, answer
+    def __init__(self, greeting: str, answer: str = "Paris.", first: tuple[str, str] | None = None) -> None:
+        self.greeting, self.answer, self.first = greeting, answer, first
         self.heard: list[str] = []
         self.spoken_to = asyncio.Event()
         self.hung_up = False
@@ -64,8 +66,10 @@ class Gateway:
             return
         self.spoken_to.set()
         self.heard.append("caller")
+        await asyncio.sleep(0.6)  # the caller's half second of speech
+        if self.first:
+            await self._say(socket, 3, *self.first)
         if self.answer:
-            await asyncio.sleep(0.6)  # the caller's half second of speech
             await self._say(socket, 2, "end_of_turn", self.answer)
 
     async def _say(self, socket: web.WebSocketResponse, turn: int, why: str, text: str) -> None:
@@ -116,6 +120,35 @@ async def test_a_greeting_is_no_answer(tmp_path: Path) -> None:
     """Exit code 1 tells a script that nothing was said to the question."""
     async with calling(Gateway("Hello.", answer=""), tmp_path, wait=0.5) as options:
         assert not await hold(options)
+
+
+async def test_what_bridges_the_wait_is_no_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is shown as what it is, and the answer is timed from where the answer sounds."""
+    async with calling(Gateway("", first=("filler", "One moment, please.")), tmp_path) as options:
+        assert await hold(options)
+    said = capsys.readouterr().out
+    assert re.search(r"One moment, please\.\n.*that was no answer, but to bridge the wait for it\n.*Paris\.", said)
+    (latency,) = re.findall(r"(\d+) ms from your last sample to the first of the answer", said)
+    assert int(latency) >= 1e3 * len(LOUD) / RATE  # it began when the other had sounded
+
+
+@pytest.mark.parametrize("why", ["filler", "fallback", "repeat"])
+async def test_where_nothing_else_comes_there_was_no_answer(
+    why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An apology is none either: no latency, and exit code 1."""
+    async with calling(Gateway("", answer="", first=(why, "I'm sorry.")), tmp_path, wait=1.0) as options:
+        assert not await hold(options)
+    assert "no answer came" in capsys.readouterr().out
+
+
+async def test_a_name_that_says_what_is_not_written_calls_nobody(tmp_path: Path) -> None:
+    """What is written is said before the call."""
+    gateway = Gateway("Hello.")
+    async with calling(gateway, tmp_path, out=tmp_path / "x.mp3") as options:
+        with pytest.raises(AudioFileError, match="WAV and FLAC are written"):
+            await hold(options)
+    assert gateway.heard == []
 
 
 async def test_ctrl_c_hangs_up_and_keeps_the_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The command line: what a person or a script can rely on, command by command."""
 
 import asyncio
+import gc
 import importlib
 import importlib.metadata
 import inspect
@@ -194,6 +195,18 @@ def test_a_command_is_loaded_alone() -> None:
     assert {name for name in loaded("token", "--help") if re.match(r"ops\.commands\.[a-z]", name)} == {
         "ops.commands.token"
     }
+
+
+def test_a_command_that_runs_collects_its_garbage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is put off only while the command is loaded."""
+    monkeypatch.chdir(tmp_path)
+    gc.disable()
+    try:
+        assert CliRunner().invoke(cli.app, ["status", "--json"]).exit_code == 3
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_help_loads_nothing_of_the_work() -> None:

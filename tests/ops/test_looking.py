@@ -90,6 +90,34 @@ async def test_lines_fit_the_terminal_and_ids_stay_whole(width: int, log: Bus) -
     assert "Ann Caller" in text_of(pipe)
 
 
+async def test_a_call_that_nobody_answered_is_red_and_says_never() -> None:
+    """How many waited for nothing, and instead of the worst answer that there was none; in figures, too."""
+    asked = [event for event in scenarios.unanswered() if event.turn != 1]
+    log, out, figures = Archive(asked), console.terminal(file=io.StringIO(), width=120, force_terminal=True), screen()
+    await reading.sessions(log, wanted=Wanted(failed=True), out=out)
+    assert re.search(r"–\s+never\s+hung up, 1 unanswered", text_of(out))
+    assert isinstance(out.file, io.StringIO)
+    assert re.search(r"\x1b\[31m\s*never", out.file.getvalue())
+    await reading.stats(log, out=figures)
+    assert "1 turn was waited for in vain; antiphon sessions --failed" in text_of(figures)
+
+
+async def test_of_a_narrow_table_the_agent_stays(log: Bus) -> None:
+    """At 80 columns it is there, and every figure and id whole; what is told the least of a call is what goes."""
+    for name in ("ws-0123456789abcdef", "ws-0123456789abcdee"):
+        await talk(log, name, 1)
+    heads = {}
+    for width in (60, 80, 120):
+        out = screen(width)
+        await reading.sessions(log, out=out)
+        heads[width] = text_of(out).splitlines()[0].split()
+        assert "agent" in heads[width]
+        assert "default" in text_of(out)
+        assert not re.search(r"ws-\w*…", text_of(out))
+    assert {*heads[60]} < {*heads[80]} < {*heads[120]}
+    assert {"caller", "started", "worst", "ended"} <= {*heads[80]}
+
+
 async def test_sessions_that_are_wanted(log: Bus) -> None:
     """With filters only those; where there are none, that is said; where there are more, how to see them."""
     out = screen()
@@ -291,3 +319,5 @@ async def test_a_command_that_reads_loads_little(arguments: str, valkey: Valkey,
     assert "schemas.events" in modules
     heavy = {"numpy", "aiohttp", "redis", "httpx2", "fastapi", "soxr", "livekit", "api", "gateway", "workers"}
     assert not heavy & {*modules}
+    assert "schemas.log._memory" not in modules
+    assert ("ops.reading._timeline" in modules) == arguments.startswith("show")

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import time
 import wave
 import zipfile
 from pathlib import Path
@@ -59,10 +60,52 @@ async def test_a_session_is_told_in_words() -> None:
     said = text_of(out)
     assert "2.30 s  STT       Caller said “Tell me a story.”  has finished: 90%, took 80 ms, waited 10 ms" in said
     assert "3.80 s  Caller    begins to speak over the agent" in said
-    assert "the user heard “Once upon a time” · what was prepared so far is void (generation 1)" in said
+    assert "the user heard “Once upon a time” · what was prepared so far is dropped" in said
     assert "turn 1: 605 ms from the user's last word to the agent's first sound" in said
     assert "barge_in" not in said
     assert "s1: 2 turns, 1 interrupted" in said
+
+
+async def test_it_begins_with_when_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Date, time and zone of this machine, how long it was, who was there and how it ended."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        out = screen()
+        await reading.show(Archive(scenarios.plain()), "s1", out=out)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    head = text_of(out).splitlines()[0]
+    assert head == '2026-09-21 16:13:20 CEST · 0:06 long · agent "default" · with Caller · ended: hung up'
+
+
+async def test_a_turn_that_nobody_answered_says_what_it_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was done of it and what was not, drawn to its end; of a turn that still goes on, to now. The same as JSON."""
+    log, out = scenarios.unanswered(), screen()
+    await reading.show(Archive(log), "s1", out=out)
+    said = text_of(out)
+    assert "turn 2: nothing was heard of it, 31 s from the user's last word to the turn's end" in said
+    rows = said[said.index("turn 2: nothing was heard") :].splitlines()
+    assert [row.split()[0] for row in rows[1:5]] == ["pause", "STT", "LLM", "TTS"]
+    assert re.search(r"TTS +░+ 31000 ms  3 jobs waited 31 s; nothing came of them$", rows[4])
+    assert "top --once" in said
+    await reading.show(Archive(log), "s1", json=True)
+    (waited,) = [
+        line["unanswered"] for line in map(json.loads, capsys.readouterr().out.splitlines()) if "unanswered" in line
+    ]
+    assert (waited["waited_for"], waited["jobs"], waited["parts"]["tts"]) == ("tts", 3, 31.0)
+    still = screen()
+    await reading.show(Archive(log[:-3]), "s1", out=still)
+    assert re.search(r"turn 2: nothing is heard yet, 0\.\d s after the user's last word", text_of(still))
+
+
+async def test_who_spoke_on_is_told_in_plain_words() -> None:
+    """No names of utterances, no numbers of generations."""
+    out = screen()
+    await reading.show(Archive(scenarios.reopened()), "s1", out=out)
+    assert "Caller    has said more: all 1.5 s of it go to STT  what was prepared so far is dropped" in text_of(out)
+    assert not re.search(r"\bu2\b|generation", text_of(out))
 
 
 @pytest.mark.parametrize("scenario", scenarios.SOUND, ids=lambda scenario: scenario.__name__)
@@ -134,6 +177,10 @@ async def test_the_same_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line.pop("version") for line in lines} == {1}
     (shape,) = (line.pop("waterfall") for line in lines if "waterfall" in line)
+    times = [line.pop("time") for line in lines]
+    assert (times[0], times[-1]) == ("2026-09-21T14:13:20.000Z", "2026-09-21T14:13:26.000Z")
+    last = {name: lines[-1].pop(name) for name in ("started_at", "ended_at", "duration_s")}
+    assert last == {"started_at": times[0], "ended_at": times[-1], "duration_s": 6.0}
     assert [event_from_json(line) for line in lines] == log
     assert sum(shape["parts"].values()) == pytest.approx(shape["total"])
     assert await reading.waterfalls(Archive(log), "s1") == [

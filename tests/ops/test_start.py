@@ -185,6 +185,20 @@ async def test_an_agent_that_asks_more_of_a_provider_than_it_gives_is_named_befo
     assert stack.supervisor.processes == []
 
 
+async def test_all_agents_that_are_wrong_are_named_at_once(tmp_path: Path) -> None:
+    """What no agent is, and what asks for a provider that isn't there: nobody starts twice to find both."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "desk.toml").write_text('languag = "de"\n')
+    (tmp_path / "agents" / "sales.toml").write_text('[tts]\nprovider = "nobody"\n')
+    (tmp_path / "agents" / "well.toml").write_text("")
+    with pytest.raises(AgentSpecError) as caught:
+        async with Stack(Plan(tmp_path / "up"), load(agents=tmp_path / "agents")):
+            pass
+    first, second = str(caught.value).splitlines()
+    assert "desk.toml, line 1: unknown key" in first
+    assert 'sales.toml, line 2: tts.provider = "nobody"' in second
+
+
 async def test_an_agents_provider_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
     """An agent that names a provider nobody has installed is named by file and line, with those that are installed."""
     (tmp_path / "desk.toml").write_text('greeting = "Hello."\n[tts]\nprovider = "pipper"\n')

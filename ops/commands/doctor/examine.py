@@ -28,7 +28,8 @@ async def examine() -> AsyncIterator[Finding]:
     yield await endpoints.llm(settings, stack["llm_base_url"] if stack else None)
     for finding in await asyncio.to_thread(machine.models, settings):
         yield finding
-    yield await asyncio.to_thread(languages.examine, settings)
+    for finding in await asyncio.to_thread(languages.examine, settings):
+        yield finding
     yield machine.access(settings)
     yield await endpoints.livekit(settings, stack)
     for finding in phones.examine(settings, stack.get("sip", "") if stack else ""):

@@ -1,6 +1,7 @@
 """What `antiphon doctor` and `antiphon up` say about agents in languages that this machine's models don't speak."""
 
 from ops.commands.doctor.findings import Finding
+from ops.stack.first_look import wrong_agents
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import AntiphonError
@@ -19,12 +20,17 @@ def unspoken_here(settings: Settings) -> list[str]:
     return sorted({one.sentence for each in found for one in each})
 
 
-def examine(settings: Settings) -> Finding:
-    """One finding for all agents."""
+def examine(settings: Settings) -> list[Finding]:
+    """One finding for all agents, or one for each complaint about their files."""
     try:
-        sentences = unspoken_here(settings)
+        agents = Agents(settings.agents, strict=False)
+        wrong = [line for complaints in wrong_agents(agents).values() for line in complaints.splitlines()]
+        sentences = [] if wrong else unspoken_here(settings)
     except AntiphonError as error:
-        return Finding("agents", "bad", str(error), "correct it, or set AGENTS to another file or folder")
+        wrong = [str(error)]
+    if wrong:
+        advice = ["" for _ in wrong[1:]] + ["correct it, or set AGENTS to another file or folder"]
+        return [Finding("agents", "bad", line, last) for line, last in zip(wrong, advice, strict=True)]
     if sentences:
-        return Finding("language", "warn", "; ".join(sentences), "callers of such an agent are misunderstood")
-    return Finding("language", "ok", "every agent's language is spoken, as far as the models tell")
+        return [Finding("language", "warn", "; ".join(sentences), "callers of such an agent are misunderstood")]
+    return [Finding("language", "ok", "every agent's language is spoken, as far as the models tell")]

@@ -66,6 +66,46 @@ async def test_a_call_is_counted_for_its_agent(caplog: pytest.LogCaptureFixture)
 
 
 @virtually
+async def test_a_call_that_nobody_answered_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """What it waited for never came: neither the greeting nor the apology is an answer, and no worst one is made up."""
+    caplog.set_level(logging.INFO, "antiphon.gateway")
+    log = MemoryBus()
+    async with rig(log) as gateway, Pools(log, failing=["llm"], seconds=0.5):
+        session, room = await gateway.open(AgentSpec(name="desk", greeting="Hello."))
+        await silence(room, 2.0)
+        await speak(room, 0.5)
+        await silence(room, 4.0)
+        session.hang_up("hang_up")
+        await silence(room, 0.5)
+        assert any(event.type == "playback.started" for event in await gateway.log())
+    told = figures(gateway.house.metrics)
+    assert told.get("antiphon_gateway_voice_to_voice_seconds_count agent=desk", 0.0) == 0.0
+    [ended] = said(caplog, "session ended")
+    assert ended["answered"] == "never"
+    assert "worst_s" not in ended
+
+
+@virtually
+async def test_what_bridges_the_wait_is_not_how_fast_it_answers() -> None:
+    """The figure counts to the answer itself, past the filler."""
+    log = MemoryBus()
+    async with rig(log) as gateway, Pools(log, says=["I hear you."], seconds=0.5) as pools:
+        _, room = await gateway.open(AgentSpec(name="desk", patience=1.0))
+        await silence(room, 2.0)
+        pools.held.add("llm")
+        await speak(room, 0.5)
+        await silence(room, 4.0)
+        assert any(event.type == "turn.committed" and event.why == "filler" for event in await gateway.log())
+        told = figures(gateway.house.metrics)
+        assert told.get("antiphon_gateway_voice_to_voice_seconds_count agent=desk", 0.0) == 0.0
+        pools.held.clear()
+        await silence(room, 3.0)
+        told = figures(gateway.house.metrics)
+    assert told["antiphon_gateway_voice_to_voice_seconds_count agent=desk"] == 1
+    assert told["antiphon_gateway_voice_to_voice_seconds_sum agent=desk"] > 3.0
+
+
+@virtually
 async def test_a_turn_that_the_end_cuts_off_is_counted_once() -> None:
     """What the last publication of a session holds is never read back: it counts all the same, how long its parts took, too,
     and only once."""

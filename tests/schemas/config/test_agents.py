@@ -64,6 +64,26 @@ def test_two_that_say_so_are_named(tmp_path: Path) -> None:
         Agents(tmp_path)
 
 
+def test_all_files_that_are_wrong_are_named(tmp_path: Path) -> None:
+    """Not only the first; who looks only is told of them beside those that are right."""
+    (tmp_path / "aid.toml").write_text("greeting = 3\nlanguag = 'de'\n")
+    (tmp_path / "desk.toml").write_text("default = true")
+    (tmp_path / "sales.toml").write_text("= 3")
+    with pytest.raises(AgentSpecError) as caught:
+        Agents(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert [line.split(":")[0].rpartition("/")[2] for line in lines] == [
+        "aid.toml, line 1",
+        "aid.toml, line 2",
+        "sales.toml",
+    ]
+    agents = Agents(tmp_path, strict=False)
+    assert list(agents.problems()) == ["aid", "sales"]
+    assert agents.find().name == "desk"
+    with pytest.raises(AgentSpecError, match=r"sales\.toml: not TOML"):
+        agents.find("sales")
+
+
 def test_files_are_read_again_while_it_runs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What was changed or added counts for the next session; what has become wrong stays as it was, and is told of once; what is
     gone is gone."""

@@ -65,17 +65,17 @@ async def test_a_row_tells_what_the_whole_log_tells() -> None:
 
 async def test_only_those_that_are_wanted() -> None:
     """By agent, by what went wrong, by how slow the worst answer was, by when they began; and how many at most."""
-    log = Archive(scenarios.plain(), scenarios.barge_in(), scenarios.fallback())
+    log = Archive(scenarios.plain(), scenarios.barge_in(), scenarios.fallback(), scenarios.unanswered())
 
     async def found(wanted: Wanted | None = None) -> list[str]:
         return [row.told.session for row in await rows_of(log, wanted)]
 
-    assert await found() == ["s1", "s2", "s3"]
-    assert await found(Wanted(failed=True)) == ["s3"]
+    assert await found() == ["s1", "s2", "s3", "s4"]
+    assert await found(Wanted(failed=True)) == ["s3", "s4"]
     assert await found(Wanted(agent="nobody")) == []
     assert await found(Wanted(state="open")) == []
     worst = max((row for row in await rows_of(log) if row.told.worst), key=lambda row: row.told.worst or 0)
-    assert await found(Wanted(slow=worst.told.worst or 0)) == [worst.told.session]
+    assert await found(Wanted(slow=worst.told.worst or 0)) == ["s2", "s4"]
     assert await found(Wanted(since=worst.told.at + 10**9)) == []
     latest, more = await Rows(log).latest(2)
     assert ([row.told.session for row in latest], more) == (["s1", "s2"], True)
@@ -109,6 +109,36 @@ def test_a_turn_that_the_end_of_the_call_cut_off_is_counted() -> None:
     told = telling.summary()
     assert (told.cut_off, told.failed) == (1, 0)
     assert (told.view()["cut_off"], told.view()["failed"]) == (1, 0)
+
+
+def followed(log: list[Event]) -> Telling:
+    telling = Telling("s1")
+    for event in log:
+        telling.add(event)
+    return telling
+
+
+def test_who_was_let_wait_in_vain_was_not_answered() -> None:
+    """Longer than the agent's patience until the end, or at all where no turn was answered: something went wrong. Who hangs up
+    before an answer can be there, after others, is no such."""
+    log = scenarios.unanswered()
+    told = followed(log).summary()
+    assert (told.unanswered, told.failed, told.cut_off, told.wrong) == (1, 0, 1, True)
+    assert (told.view()["unanswered"], followed(log).apart().summary()) == (1, told)
+    sooner = [one.model_copy(update={"at": min(one.at, log[-3].at - 30_000_000)}) for one in log]
+    assert followed(sooner).summary().wrong is False
+    second = [one for one in sooner if one.turn != 1]
+    assert (followed(second).summary().unanswered, followed(second).summary().wrong) == (1, True)
+
+
+@pytest.mark.parametrize(("reason", "owed"), [("overload", 1), ("noise", 0), ("unaddressed", 0), ("replaced", 0)])
+def test_what_needs_no_answer_is_none_that_is_missing(reason: str, owed: int) -> None:
+    """A turn dropped because its queue was full was to be answered; noise was not."""
+    log = [
+        event.model_copy(update={"reason": reason}) if isinstance(event, TurnEnded) and event.turn == 2 else event
+        for event in scenarios.unanswered()
+    ]
+    assert followed(log).summary().unanswered == owed
 
 
 async def test_over_time() -> None:

@@ -2941,7 +2941,8 @@ export interface components {
          * SessionRow
          * @description A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
          *     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
-         *     `cut_off`: turns the session's end cut off; `troubles`: times a stage gave up; `events`: how many.
+         *     `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
+         *     stage gave up; `events`: how many.
          */
         SessionRow: {
             /**
@@ -2992,6 +2993,8 @@ export interface components {
             troubles: number;
             /** Turns */
             turns: number;
+            /** Unanswered */
+            unanswered: number;
             /** Worst Ms */
             worst_ms: number | null;
         };

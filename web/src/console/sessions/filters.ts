@@ -56,7 +56,7 @@ export function matches(row: Row, filters: Filters): boolean {
   if (filters.agent && row.agent !== filters.agent) return false;
   if (filters.transport && row.transport !== filters.transport) return false;
   if (filters.slow && (row.worst_ms ?? 0) < Number(filters.slow)) return false;
-  if (filters.failed && row.failed === 0 && row.troubles === 0 && !endedBadly(row)) return false;
+  if (filters.failed && row.failed + row.unanswered + row.troubles === 0 && !endedBadly(row)) return false;
   const wanted = filters.q.trim().toLowerCase();
   const people = row.participants.flatMap(({ identity, name }) => [identity, name]);
   return (

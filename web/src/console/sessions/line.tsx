@@ -53,6 +53,11 @@ export function Troubles({ row }: { row: Row }) {
           {count(row.failed, "turn")} failed
         </Chip>
       ) : null}
+      {row.unanswered > 0 ? (
+        <Chip mood="bad" title="They were waited for in vain until the call was over">
+          {count(row.unanswered, "turn")} unanswered
+        </Chip>
+      ) : null}
       {row.failed === 0 && row.troubles > 0 ? (
         <Chip mood="warn" title="A stage gave up on a job">
           {count(row.troubles, "trouble")}

@@ -29,6 +29,7 @@ function row(session: string, change: Partial<Row> = {}): Row {
     interrupted: 0,
     failed: 0,
     cut_off: 0,
+    unanswered: 0,
     troubles: 0,
     ...change,
   };
@@ -58,7 +59,8 @@ test("every filter lets pass what it names, and nothing else", () => {
     expect(matches(one, { ...NO_FILTERS, ...good })).toBe(true);
     expect(matches(one, { ...NO_FILTERS, ...bad })).toBe(false);
   }
-  expect([one, row("s")].map((each) => matches(each, { ...NO_FILTERS, failed: true }))).toEqual([true, false]);
+  const rows = [one, row("s"), row("s", { unanswered: 1 }), row("s", { cut_off: 1 })];
+  expect(rows.map((each) => matches(each, { ...NO_FILTERS, failed: true }))).toEqual([true, false, true, false]);
 });
 
 test("the newest session stands first, whatever order they came in", () => {

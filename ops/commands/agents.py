@@ -1,0 +1,28 @@
+"""`antiphon agents`: which there are to speak with."""
+
+import typer
+
+from ops import console
+from ops.commands._looking import lightly
+from ops.commands._options import Json
+
+
+def agents(json: Json = False) -> None:
+    """List the agents, and what is wrong with their files.
+
+    Those of AGENTS, as gateways that are started here have them: the name to ask for, what it thinks and speaks with, and who is
+    had by callers that name none. Exit code 1 when a file is wrong, with every complaint, by file and line.
+
+    \b
+    Examples:
+      antiphon agents
+      AGENTS=my-agents antiphon agents --json
+    """
+    lightly()
+    from ops.stack.agents import list_agents
+    from schemas.config.settings import load
+
+    with console.telling():
+        well = list_agents(load(), json=json)
+    if not well:
+        raise typer.Exit(console.FAILED)

@@ -1,0 +1,87 @@
+"""The agents of this machine in a table, as `antiphon agents` prints them, and for somebody who asks for one that isn't there."""
+
+from dataclasses import asdict, dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from ops import console
+from ops.stack.first_look import wrong_agents
+from schemas.config.agent import AgentSpec
+from schemas.config.agents import Agents
+from schemas.config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """`name`: to ask for it; `file`: "" of the built-in agent; `default`: whoever names none gets it; `called`: in sessions;
+    `model`, `voice`: its own, else the settings', "" where only its provider knows; `problems`: why its file is no
+    agent; then the rest is empty."""
+
+    name: str
+    file: str
+    default: bool
+    called: str = ""
+    language: str = ""
+    model: str = ""
+    voice: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def listed(settings: Settings) -> list[Listed]:
+    """By name. AgentSpecError: AGENTS names nothing that is there."""
+    agents = Agents(settings.agents, strict=False)
+    wrong, files, usual = wrong_agents(agents), agents.files, agents.usual
+    rows = []
+    for name in agents.names:
+        file, default = str(files.get(name, "")), name == usual
+        if name in wrong:
+            rows.append(Listed(name, file, default, problems=tuple(wrong[name].splitlines())))
+            continue
+        spec = agents.find(name)
+        model, voice = _model(spec, settings), _voice(spec, settings)
+        rows.append(Listed(name, file, default, spec.name, spec.language, model, voice))
+    return rows
+
+
+def _model(spec: AgentSpec, settings: Settings) -> str:
+    own = spec.llm.provider in ("", settings.llm_provider)
+    return spec.llm.model or (settings.llm_model if own else "")
+
+
+def _voice(spec: AgentSpec, settings: Settings) -> str:
+    own = spec.tts.provider in ("", settings.tts_provider)
+    return spec.voice.name or (settings.tts_voice if own else "")
+
+
+def list_agents(settings: Settings, *, json: bool) -> bool:
+    """Print them; False when a file is wrong."""
+    rows = listed(settings)
+    problems = [line for row in rows for line in row.problems]
+    if json:
+        console.emit({"source": str(settings.agents or ""), "agents": [asdict(row) for row in rows]})
+        return not problems
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
+    for column in ("agent", "language", "model", "voice", "file"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        called = f" ({row.called})" if row.called not in ("", row.name) else ""
+        cells = (row.name + called, row.language or "any", row.model or "–", row.voice or "–", row.file or "built in")
+        if row.problems:
+            cells = (row.name, "–", "–", "–", row.file)
+        table.add_row(*map(Text, cells), style="red" if row.problems else "")
+    console.out.print(table)
+    usual = Agents(settings.agents, strict=False).explain_usual()
+    console.hang("", Text(usual, style="dim"))
+    for number, line in enumerate(problems):
+        console.hang("" if number else "\n", Text(line, style="red"))
+    return not problems
+
+
+def where_agents_are(settings: Settings, wanted: str) -> str:
+    """What somebody can do whose gateway has no agent called `wanted`."""
+    names = [row.name for row in listed(settings) if not row.problems]
+    me = console.me()
+    if wanted in names:
+        return f"there is one here (`{me} agents`), and that gateway's log says why it has none: `{me} logs gateway`"
+    return f"those here are {', '.join(names)} (`{me} agents` lists them; what that gateway has, its log says)"

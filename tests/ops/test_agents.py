@@ -1,0 +1,94 @@
+"""`antiphon agents`: which there are, and what is wrong with their files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from ops import cli
+from ops.people.call import refuse
+from ops.people.person import CallError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    agents = tmp_path / "agents"
+    agents.mkdir()
+    (agents / "desk.toml").write_text('name = "front"\nlanguage = "de"\n[llm]\nmodel = "big"\n[voice]\nname = "anna"\n')
+    (agents / "sales.toml").write_text("default = true\n")
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"AGENTS": "agents", "LLM_MODEL": "small", "TTS_VOICE": "joe"}.items():
+        monkeypatch.setenv(name, value)
+    return agents
+
+
+def said(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, ["agents", *arguments])
+
+
+def test_each_with_what_it_speaks_and_thinks_with() -> None:
+    """Its own model and voice, else those of the settings; who is had by those that name none, and why."""
+    result = said()
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert re.match(r"default +en +small +joe +built in *$", lines[1])
+    assert re.match(r"desk \(front\) +de +big +anna +agents/desk\.toml *$", lines[2])
+    assert re.match(r"sales +en +small +joe +agents/sales\.toml *$", lines[3])
+    assert "who names no agent gets sales (agents/sales.toml: it says `default = true`)" in result.output
+    told = json.loads(said("--json").output)
+    assert (told["version"], told["source"]) == (1, "agents")
+    assert [(one["name"], one["called"], one["default"]) for one in told["agents"]] == [
+        ("default", "default", False),
+        ("desk", "front", False),
+        ("sales", "sales", True),
+    ]
+
+
+def test_every_complaint_by_file_and_line(folder: Path) -> None:
+    """Of all files that are wrong; the others are listed all the same; a script is told by the exit code. doctor says as much."""
+    (folder / "bad.toml").write_text("greeting = 3\nlanguag = 'de'\n")
+    (folder / "worse.toml").write_text('[stt]\nprovider = "nobody"\n')
+    result = said()
+    assert result.exit_code == 1
+    for complaint in (
+        "bad.toml, line 1: greeting = 3",
+        'bad.toml, line 2: unknown key "languag"',
+        "worse.toml, line 2: stt.",
+    ):
+        assert complaint in result.output
+    assert "agents/sales.toml" in result.output
+    rows = {one["name"]: one["problems"] for one in json.loads(said("--json").output)["agents"]}
+    assert {name: len(problems) for name, problems in rows.items()} == {
+        "bad": 2, "default": 0, "desk": 0, "sales": 0, "worse": 1
+    }  # fmt: skip
+    findings = json.loads(CliRunner().invoke(cli.app, ["doctor", "--json"]).output)["findings"]
+    found = [one["found"] for one in findings if one["check"] == "agents"]
+    assert found == [*rows["bad"], *rows["worse"]]
+
+
+def test_a_folder_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 2: a setting is wrong."""
+    monkeypatch.setenv("AGENTS", "nowhere")
+    result = said()
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "antiphon: AGENTS=nowhere: no such file or folder; give an agent file, or a folder of them\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [("nobody", "those here are default, desk, sales (antiphon agents lists them"), ("desk", "there is one here")],
+)
+def test_who_calls_an_agent_that_is_not_there_is_told_which_are(
+    wanted: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gateway tells strangers no names; who sits at the machine is told what its own files say."""
+    with pytest.raises(typer.Exit) as caught:
+        refuse(CallError("ws://h/ws: there is no such agent here", "agent"), wanted)
+    assert caught.value.exit_code == 2
+    told = capsys.readouterr().err.replace("`", "")
+    assert re.search(rf"there is no such agent here; {re.escape(says)}".replace("antiphon", r"\S*antiphon"), told)
