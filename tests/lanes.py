@@ -28,7 +28,7 @@ REAL_TIME = (
     "tests/fuzz/test_sip.py",
     "tests/workers/runtime/test_processes.py",
     "tests/workers/llm/test_providers.py",
-    "tests/ops/test_talk.py",
+    "tests/ops/commands/test_talk.py",
 )
 GATEWAY = ("tests/gateway", "tests/fuzz")
 BROWSERS = "tests/e2e/test_browser.py"

@@ -19,7 +19,7 @@ from schemas.client import ReadyMessage
 from schemas.errors import SettingsError
 
 SECRET = "0123456789abcdef" * 2
-QUESTION = Path(__file__).parents[2] / "ops" / "demo" / "capital.flac"
+QUESTION = Path(__file__).parents[3] / "ops" / "demo" / "capital.flac"
 
 
 @asynccontextmanager

@@ -33,10 +33,10 @@ from schemas.client import (
     TurnMessage,
     WordsMessage,
 )
-from tests.ops.test_caller import READY
-from tests.ops.test_entry import serving
+from tests.ops.commands.test_entry import serving
+from tests.ops.people.test_caller import READY
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SPOKEN = Options("127.0.0.1:1", "", "", None, text=False, half_duplex=False)
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from ops.people.caller import Caller
 from ops.people.person import CallError
 from schemas.client import ReadyMessage, StateMessage
-from tests.ops.test_entry import serving
+from tests.ops.commands.test_entry import serving
 
 READY: dict[str, Any] = {
     "type": "ready",

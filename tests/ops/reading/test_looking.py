@@ -24,7 +24,7 @@ from schemas.log import MemoryBus, connected
 from schemas.session.summary import Wanted
 from tests.archive import Archive
 from tests.golden import scenarios
-from tests.ops.test_terminal import EVIL, harmless, hostile
+from tests.ops.reading.test_terminal import EVIL, harmless, hostile
 
 
 def screen(width: int = 120, *, terminal: bool = True) -> Console:

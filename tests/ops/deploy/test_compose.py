@@ -27,7 +27,7 @@ from ops.stack.system import free_port, free_udp_port
 from schemas.access.livekit import Access
 from schemas.config.settings import Settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ANTIPHON = ("gateway", "api", "stt", "llm", "tts", "llm-server")
 POOLS = ("stt", "llm", "tts")
 NOT_HANDED_ON = {

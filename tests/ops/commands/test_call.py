@@ -20,8 +20,8 @@ from ops import console
 from ops.people.call import Options, hold
 from ops.people.entry import websocket_url
 from schemas.errors import AudioFileError, SettingsError
-from tests.ops.test_caller import READY
-from tests.ops.test_entry import serving
+from tests.ops.commands.test_entry import serving
+from tests.ops.people.test_caller import READY
 
 RATE = 24_000
 LOUD = np.full(RATE // 2, 8000, np.int16)

@@ -29,7 +29,7 @@ from ops.stack.stack import Plan, Stack, StackError
 from schemas.config.settings import load
 from schemas.log import connect
 
-CALLER = Path(__file__).parents[2] / "ops" / "demo" / "capital.flac"
+CALLER = Path(__file__).parents[3] / "ops" / "demo" / "capital.flac"
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from ops.locks import licences
 from ops.locks.pip_settings import pip_settings, uv_environment
 
-LOCKS = sorted((Path(__file__).parents[2] / "ops" / "locks").glob("*.lock"))
+LOCKS = sorted((Path(__file__).parents[3] / "ops" / "locks").glob("*.lock"))
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
