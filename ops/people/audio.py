@@ -39,6 +39,13 @@ def write_stereo(path: Path, left: Pcm, right: Pcm, rate: int) -> None:
         raise AudioFileError(f"{path}: cannot be written ({error.strerror})") from None
 
 
+def quiet_end(pcm: Pcm) -> int:
+    """Samples behind the last that is more than a fiftieth of the loudest: what is recorded after somebody has spoken."""
+    loud = np.abs(pcm.astype(np.int32))
+    heard = np.flatnonzero(loud * 50 > loud.max(initial=0))
+    return len(pcm) - int(heard[-1]) - 1 if len(heard) else 0
+
+
 def _kind(path: Path) -> str:
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:

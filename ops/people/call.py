@@ -15,13 +15,13 @@ from rich.text import Text
 
 from gateway.sound.audio_file import read_speech
 from ops import console
-from ops.people.audio import look_where_to_write, write_stereo
+from ops.people.audio import look_where_to_write, quiet_end, write_stereo
 from ops.people.caller import Caller
 from ops.people.dialogue import Dialogue
 from ops.people.entry import HOW_TO_GET_IN, client_token, gateway_url
 from ops.people.person import CallError, Person
 from schemas.access.tokens import Grant
-from schemas.audio import Pcm
+from schemas.audio import HEARING_RATE, Pcm
 from schemas.client import SentenceMessage, TranscriptMessage, TurnMessage, WordsMessage
 from schemas.config.settings import load
 from schemas.errors import AntiphonError
@@ -144,8 +144,8 @@ async def _one(options: Options, pcm: Pcm, number: int, hung_up: asyncio.Event) 
 
 
 async def _converse(caller: Caller, pcm: Pcm, options: Options, hung_up: asyncio.Event) -> float | None:
-    """Speak and hear the answer, through whatever befalls the line; answers when the last sample was spoken (None: the session
-    ended before, or somebody hung up). CallError when there is no getting in, or in again."""
+    """Speak and hear the answer, through whatever befalls the line; answers when the last audible sample was spoken (None: the
+    session ended before, or somebody hung up). CallError when there is no getting in, or in again."""
     hanging = asyncio.ensure_future(hung_up.wait())
     connecting = asyncio.ensure_future(caller.connect())
     tasks: list[asyncio.Future[Any]] = [hanging, connecting]
@@ -174,11 +174,11 @@ async def _converse(caller: Caller, pcm: Pcm, options: Options, hung_up: asyncio
 async def _talk(caller: Caller, pcm: Pcm, options: Options, spoken: list[float]) -> None:
     if not options.at_once and not await caller.hear_greeting() and options.sessions == 1 and not options.json:
         print_line("", "the agent has no greeting: the recording begins", "dim")
-    spoken.append(await caller.speak(pcm))
-    await _until_quiet(caller, spoken[0], options.wait)
+    spoken.append(await caller.speak(pcm) - quiet_end(pcm) / HEARING_RATE)
+    await until_quiet(caller, spoken[0], options.wait)
 
 
-async def _until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
+async def until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
     """Until the agent has answered and been quiet for a while, or `wait` seconds have brought nothing."""
     while not caller.ended.is_set():
         now = time.monotonic()
@@ -218,7 +218,7 @@ def print_line(who: str, text: str, style: str) -> None:
 def _print_result(result: dict[str, Any], out: Path | None, *, spoken: bool) -> None:
     latency = result["voice_to_voice_ms"]
     if latency is not None:
-        said = f"{latency} ms from your last sample to the first of the answer"
+        said = f"{latency} ms from the end of what you said to the first sound of the answer"
     else:
         said = "no answer came" if spoken else "hung up"
     console.out.print(f"\n{said}")

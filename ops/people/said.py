@@ -51,7 +51,7 @@ class Said:
                 due = [(text, offset + start * self._rate) for text, start, _ in words]
                 self._words.setdefault((turn, index), {})[part] = due
             case MetricsMessage():
-                yield from _latency(message)
+                yield from latency(message)
             case TurnMessage(turn=turn, how=how, heard=heard):
                 yield from self._turn_is_over(turn, how, heard)
             case ErrorMessage(message=text):
@@ -103,7 +103,8 @@ class Said:
 _STEPS = (("stt", "words"), ("end_of_turn", "end of turn"), ("llm", "first token"), ("tts", "first clip"))
 
 
-def _latency(metrics: MetricsMessage) -> Iterator[Line]:
+def latency(metrics: MetricsMessage) -> Iterator[Line]:
+    """How long an answer took; nothing of one that did not sound."""
     if metrics.first_sound is None:
         return
     steps = [f"{name} {value:.2f}" for field, name in _STEPS if (value := getattr(metrics, field)) is not None]

@@ -16,16 +16,17 @@ from rich.text import Text
 
 from ops import console
 from ops.people.audio import look_where_to_write, write_stereo
-from ops.people.call import hanging_up, print_line, print_where_to_look, refuse, summary
+from ops.people.call import hanging_up, print_line, print_where_to_look, refuse, summary, until_quiet
 from ops.people.caller import Caller
+from ops.people.dialogue import Dialogue
 from ops.people.entry import client_token, gateway_url
 from ops.people.person import FRAME, CallError
-from ops.people.said import Said, meter
+from ops.people.said import Said, latency, meter
 from ops.people.sound_card import NoSound, SoundCard, sound_card
 from ops.stack.here import running
 from schemas.access.tokens import Grant
 from schemas.audio import Pcm
-from schemas.client import PlayedMessage, Rate, ToClient, TurnMessage, TypedMessage
+from schemas.client import MetricsMessage, PlayedMessage, Rate, ToClient, TurnMessage, TypedMessage
 from schemas.text.clean import printable
 
 _RATE: Rate = 24_000
@@ -117,7 +118,9 @@ def _instead() -> str:
 
 async def _converse(caller: Caller, options: Options) -> None:
     said = Said()
-    if not options.json:
+    if options.text and not options.json:
+        caller.on_message = Written().message
+    elif not options.json:
         caller.on_message = lambda message: _print(said, message)
     with hanging_up() as hung_up:
         await caller.connect()
@@ -144,6 +147,23 @@ async def _converse(caller: Caller, options: Options) -> None:
 
 _HINT = "speak; Ctrl-C hangs up. Wear headphones, or give --half-duplex: a microphone beside a loudspeaker hears the agent, too"
 _HINT_TEXT = "type a line and press Enter; Ctrl-D or Ctrl-C hangs up"
+
+
+class Written:
+    """Of a conversation that is read: each sentence as it begins to sound, and how long it took once it is over."""
+
+    def __init__(self) -> None:
+        self._dialogue = Dialogue(print_line, "you")
+        self._latency: MetricsMessage | None = None
+
+    def message(self, message: ToClient) -> None:
+        self._dialogue.message(message)
+        if isinstance(message, MetricsMessage):
+            self._latency = message
+        elif isinstance(message, TurnMessage) and self._latency is not None:
+            for line in latency(self._latency):
+                print_line(*line)
+            self._latency = None
 
 
 def _print(said: Said, message: ToClient) -> None:
@@ -195,7 +215,9 @@ async def _type(caller: Caller, shown: Callable[[str, str, str], None] | None) -
             sent = time.monotonic()
             await _say(caller, line.strip())
             if not by_hand:
-                await caller.wait_for(TurnMessage, _ANSWER_WITHIN, sent, lambda turn: turn.why == "text")
+                over = await caller.wait_for(TurnMessage, _ANSWER_WITHIN, sent, lambda turn: turn.why == "text")
+                if over is not None and over.how not in ("played", "interrupted"):
+                    await until_quiet(caller, sent, _ANSWER_WITHIN)  # an apology follows
 
 
 async def _say(caller: Caller, text: str) -> None:

@@ -76,7 +76,9 @@ def _print(found: Figures, rows: Sequence[Row], out: Console) -> None:
         column.justify = "right"
     made.columns[3].no_wrap = True
     for part in PARTS:
-        spread = found.parts[part]
+        spread = found.parts.get(part)
+        if spread is None:  # nobody spoke
+            continue
         most = max(spread.p95, spread.p50)
         bar = "█" * round(spread.p50 * scale)
         made.add_row(name_of(part), _table.ms(spread.p50), _table.ms(spread.p95), bar.ljust(round(most * scale), "░"))

@@ -8,7 +8,7 @@ from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.explain import line_of
 from schemas.config.settings import Settings
-from schemas.errors import AgentSpecError, SettingsError
+from schemas.errors import AgentSpecError, Permanent, SettingsError
 from schemas.events import STAGES, Stage
 from schemas.process.connections import proxies_of
 from workers import registry
@@ -43,7 +43,10 @@ def look_at_workers(settings: Settings, stages: list[Stage], agents: Path | None
     if lines := [
         line
         for name, path in asking.files.items()
-        for line in _unheeded_options(asking.find(name), path, settings, stages)
+        for line in (
+            *_unheeded_options(asking.find(name), path, settings, stages),
+            *_missing_voice(asking.find(name), path, settings, stages),
+        )
     ]:
         raise AgentSpecError("\n".join(lines))
 
@@ -75,3 +78,17 @@ def _unheeded_options(agent: AgentSpec, path: Path, settings: Settings, stages: 
         if why and stage != "llm":
             line = line_of(path.read_text("utf-8"), (stage, "model" if spec.model else "options"))
             yield f"{path}, line {line}: {why}" if line else f"{path}: {why}"
+
+
+def _missing_voice(agent: AgentSpec, path: Path, settings: Settings, stages: list[Stage]) -> Iterator[str]:
+    own = settings.model_copy(update={"tts_voice": agent.voice.name})
+    name = agent.tts.provider or registry.own_name("tts", settings)
+    found = registry.provider_class("tts", name).locate(own) if agent.voice.name and "tts" in stages else None
+    if found is None or found[0] != "TTS_VOICE":  # its voices are known far away, or to nobody
+        return
+    try:
+        found[1]()
+    except Permanent as error:
+        line = line_of(path.read_text("utf-8"), ("voice", "name"))
+        where = f"{path}, line {line}" if line else str(path)
+        yield f"{where}: {str(error).replace('TTS_VOICE=', 'voice.name = ')}"

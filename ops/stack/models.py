@@ -50,7 +50,9 @@ def in_use(settings: Settings, llm: str, stages: Collection[Stage]) -> dict[str,
         "stt": _named(
             settings.stt_provider, settings.stt_model, "faster-whisper", Settings.model_fields["stt_model"].default
         ),
-        "llm": _named(settings.llm_provider, llm, "openai", MODEL_NAME),
+        "llm": _named(
+            settings.llm_provider, llm, "openai", "" if "llm_base_url" in settings.model_fields_set else MODEL_NAME
+        ),
         "tts": _named(settings.tts_provider, settings.tts_voice, "piper", Settings.model_fields["tts_voice"].default),
     }
     if settings.tts_provider == "openai":

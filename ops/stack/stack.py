@@ -179,7 +179,7 @@ class Stack:
         agents = Path(named) if named and plan.gateways else None
         if plan.gateways:
             look_at_the_edge(settings, agents, plan.api)
-        llm = self._look_at_own_llm() if self.embeds_llm else settings.llm_model
+        llm = self._look_at_own_llm() if self.embeds_llm else self._look_at_model_elsewhere()
         self._models = in_use(settings, llm, [stage for stage in STAGES if getattr(plan, stage)])
         if {*plan.environment} <= {"AGENTS"}:  # else its workers' settings are others
             look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)], agents)
@@ -197,6 +197,15 @@ class Stack:
             ) from None
         finally:
             await bus.aclose()
+
+    def _look_at_model_elsewhere(self) -> str:
+        """The one an endpoint is asked for. It seldom has the packaged one, which is asked for where none is named."""
+        settings = self._settings
+        if settings.llm_provider == "openai" and "llm_model" not in settings.model_fields_set:
+            self.plan.on_warn(
+                f"LLM_BASE_URL is set, but LLM_MODEL isn't: it is asked for {settings.llm_model}; set LLM_MODEL to a model it has"
+            )
+        return settings.llm_model
 
     def _look_at_own_llm(self) -> str:
         """Its model. SettingsError: that isn't there. It answers whoever asks, by whichever name: another is told of."""

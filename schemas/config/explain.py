@@ -168,10 +168,18 @@ def _find(spec: type[BaseModel], keys: Keys) -> tuple[type[BaseModel], FieldInfo
     return section, field
 
 
+_ELSEWHERE_CALLED = {
+    "prompt": "instructions", "system": "instructions", "system_prompt": "instructions", "first_message": "greeting",
+    "welcome_message": "greeting",
+}  # fmt: skip
+"""What other voice platforms call the same, and what it is called here."""
+
+
 def _unknown(spec: type[BaseModel], section: type[BaseModel], keys: Keys) -> str:
     table = f"[{'.'.join(keys[:-1])}]" if len(keys) > 1 else "the top of the file"
     key = keys[-1]
-    near = difflib.get_close_matches(key, section.model_fields, n=1)
+    meant = _ELSEWHERE_CALLED.get(key)
+    near = [meant] if meant in section.model_fields else difflib.get_close_matches(key, section.model_fields, n=1)
     elsewhere = [name for name, cls in _sections(spec) if key in cls.model_fields]
     if near:
         hint = f'did you mean "{near[0]}"? '

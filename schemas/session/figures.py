@@ -10,6 +10,9 @@ from schemas.session.listing import Row
 from schemas.session.summary import Answer
 from schemas.session.waterfall import PARTS
 
+_OF_SPEECH = ("soft_end", "stt", "commit_wait")
+"""Parts that only a turn has in which somebody spoke: typed ones would count as taking no time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -25,7 +28,7 @@ class Spread:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """`answered`: turns somebody waited for and heard; `wrong`: calls in which something went wrong; `total`, `parts`: of what
-    was answered, None and nothing where nothing was."""
+    was answered, None and nothing where nothing was; parts of speech only of what was spoken."""
 
     calls: int
     wrong: int
@@ -69,8 +72,10 @@ def spread(seconds: Sequence[float]) -> Spread | None:
 def figures(rows: Iterable[Row]) -> Figures:
     rows = list(rows)
     answers = [answer for row in rows for answer in row.answers]
-    parts = zip(*(answer.parts for answer in answers), strict=True)
-    spreads = {part: spread(seconds) for part, seconds in zip(PARTS, parts, strict=False)}
+    spreads = {
+        part: spread([answer.parts[place] for answer in answers if answer.kind == "voice" or part not in _OF_SPEECH])
+        for place, part in enumerate(PARTS)
+    }
     return Figures(
         calls=len(rows),
         wrong=sum(row.told.wrong for row in rows),

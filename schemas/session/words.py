@@ -28,6 +28,9 @@ def line(event: e.Event, state: SessionState) -> Line:
     if event.raises is not None:
         note = "what was prepared so far is dropped"
         detail = f"{detail} · {note}" if detail else note
+    if event.cause is not None and (attempt := event.cause.attempt) > 1:
+        note = f"attempt {attempt}: whoever had it before gave no answer"
+        detail = f"{detail} · {note}" if detail else note
     return Line(_on_one_line(made.who), _on_one_line(made.text), _on_one_line(detail), made.style)
 
 

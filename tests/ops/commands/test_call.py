@@ -128,8 +128,19 @@ async def test_what_bridges_the_wait_is_no_answer(tmp_path: Path, capsys: pytest
         assert await hold(options)
     said = capsys.readouterr().out
     assert re.search(r"One moment, please\.\n.*that was no answer, but to bridge the wait for it\n.*Paris\.", said)
-    (latency,) = re.findall(r"(\d+) ms from your last sample to the first of the answer", said)
+    (latency,) = re.findall(r"(\d+) ms from the end of what you said to the first sound of the answer", said)
     assert int(latency) >= 1e3 * len(LOUD) / RATE  # it began when the other had sounded
+
+
+async def test_a_recording_that_ends_in_silence_is_answered_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An answer that is over before the recording is, is one all the same: timed from the last sound, and not waited for."""
+    async with calling(Gateway(""), tmp_path, wait=60.0) as options:
+        said = np.concatenate((np.full(8000, 9000, np.int16), np.full(16_000 * 3, 20, np.int16)))
+        soundfile.write(options.wav, said, 16_000)
+        assert await hold(options)
+    assert "ms from the end of what you said" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("why", ["filler", "fallback", "repeat"])

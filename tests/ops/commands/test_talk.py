@@ -22,7 +22,7 @@ from ops import console
 from ops.people.caller import Caller
 from ops.people.said import Said, meter
 from ops.people.sound_card import Buffer, NoSound, SoundCard, sound_card
-from ops.people.talk import Options, Speaker, _type, talk, typed_lines
+from ops.people.talk import Options, Speaker, Written, _type, talk, typed_lines
 from ops.stack.here import Told
 from schemas.client import (
     MetricsMessage,
@@ -124,6 +124,16 @@ def test_of_an_interrupted_answer_stands_there_what_was_heard() -> None:
     told(said, SentenceMessage(turn=1, index=0, text="Once upon a time", spoken=True))
     over = TurnMessage(turn=1, how="interrupted", reason="barge_in", why="end_of_turn", heard="Once upon")
     assert told(said, over) == [("agent", "Once upon …"), ("", "interrupted")]
+
+
+def test_what_is_typed_is_answered_sentence_by_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who reads need not wait until it has sounded; how long it took stands below."""
+    written = Written()
+    written.message(MetricsMessage(turn=1, first_sound=0.731))
+    written.message(SentenceMessage(turn=1, index=0, text="It is Paris.", spoken=True))
+    assert capsys.readouterr().out.split() == ["agent", "It", "is", "Paris."]
+    written.message(TurnMessage(turn=1, how="played", reason="finished", why="text", heard="It is Paris."))
+    assert capsys.readouterr().out.strip() == "answered after 0.73 s"
 
 
 def test_the_meter_goes_from_silence_to_full_scale() -> None:

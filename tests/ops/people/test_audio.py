@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ops.people.audio import look_where_to_write, write_stereo
+from ops.people.audio import look_where_to_write, quiet_end, write_stereo
 from schemas.errors import AudioFileError
 
 
@@ -20,6 +20,15 @@ def test_stereo_keeps_the_sides_apart(tmp_path: Path) -> None:
     assert rate == 24_000
     assert both[:, 0].tolist() == [7] * 10 + [0] * 15
     assert both[:, 1].tolist() == [-9] * 25
+
+
+@pytest.mark.parametrize(
+    ("pcm", "silent"),
+    [([0, 9000, -9000], 0), ([9000, -32768, 100, -100], 2), ([3, -3, 1], 0), ([0, 0], 0), ([], 0)],
+)
+def test_what_follows_the_last_sound(pcm: list[int], silent: int) -> None:
+    """Noise far below the voice is silence; where there is nothing else, it is what there is."""
+    assert quiet_end(np.array(pcm, np.int16)) == silent
 
 
 @pytest.mark.parametrize(("name", "kind"), [("x.flac", "FLAC"), ("x.FLAC", "FLAC"), ("x.wav", "WAV"), ("x", "WAV")])

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from ops.stack.pools import has_none, unmanned_line, workers_line
 from schemas.bus import Bus, GatewaySeen, StageSeen, WorkerSeen
 from schemas.config.settings import Settings
 from schemas.log import MemoryBus, connected
+from schemas.session.figures import figures
+from schemas.session.listing import Rows
 from schemas.session.summary import Wanted
 from tests.archive import Archive
 from tests.golden import scenarios
@@ -193,6 +196,18 @@ async def test_figures_of_all_calls(log: Bus, capsys: pytest.CaptureFixture[str]
     value = json.loads(capsys.readouterr().out)
     assert (value["version"], value["all"]["calls"], value["by"]) == (1, 3, None)
     assert value["all"]["parts"]["soft_end"]["p50_ms"] == pytest.approx(200, abs=1)
+
+
+async def test_what_is_typed_has_no_part_of_speech() -> None:
+    """Nobody waited for words or for the end of a turn there: what was spoken is not halved by it."""
+    (row,) = [row async for row in Rows(Archive(scenarios.greeting())).each()]
+    (spoken,) = row.answers
+    typed = replace(spoken, kind="text", total=0.25, parts=(0.0, 0.0, 0.13, 0.12, 0.0, 0.0))
+    found = figures([replace(row, answers=(spoken, typed, typed))])
+    assert found.total is not None
+    assert found.total.p50 == 0.25
+    assert found.parts["soft_end"].p50 == spoken.parts[0] > 0
+    assert figures([replace(row, answers=(typed,))]).parts.keys() == {"llm", "tts", "playout"}
 
 
 async def test_figures_apart_by_agent(capsys: pytest.CaptureFixture[str]) -> None:

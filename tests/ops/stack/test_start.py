@@ -10,6 +10,7 @@ import pytest
 
 from ops.commands.doctor import endpoints
 from ops.commands.doctor.log import examine as examine_log
+from ops.stack.models import in_use
 from ops.stack.stack import Plan, Stack, StackError
 from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervisor
 from ops.stack.system import free_port
@@ -185,6 +186,16 @@ async def test_an_agent_that_asks_more_of_a_provider_than_it_gives_is_named_befo
     assert stack.supervisor.processes == []
 
 
+async def test_an_agents_voice_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
+    """Else the first caller would hear nothing."""
+    (tmp_path / "desk.toml").write_text('greeting = "Hello."\n[voice]\nname = "en_GB-nobody"\n')
+    stack = Stack(Plan(tmp_path / "up"), load(agents=tmp_path / "desk.toml"))
+    with pytest.raises(AgentSpecError, match=r"desk\.toml, line 3: .*en_GB-nobody.*; give en_US"):
+        async with stack:
+            pass
+    assert stack.supervisor.processes == []
+
+
 async def test_all_agents_that_are_wrong_are_named_at_once(tmp_path: Path) -> None:
     """What no agent is, and what asks for a provider that isn't there: nobody starts twice to find both."""
     (tmp_path / "agents").mkdir()
@@ -251,6 +262,15 @@ async def test_an_llm_file_that_is_not_there_is_named_before_anything_starts(
     with pytest.raises(Permanent):
         async with Stack(plan, load(llm_model="gpt-4o", tts_voice="nix")):
             pass
+    elsewhere = load(llm_base_url="http://127.0.0.1:9/v1", tts_voice="nix")
+    with pytest.raises(Permanent):
+        async with Stack(plan, elsewhere):
+            pass
+    asked = warned.pop()
+    assert asked == (
+        "LLM_BASE_URL is set, but LLM_MODEL isn't: it is asked for smollm2-135m-instruct; set LLM_MODEL to a model it has"
+    )
+    assert in_use(elsewhere, elsewhere.llm_model, ["llm"]) == {"llm": "smollm2-135m-instruct"}
     assert warned == [
         "LLM_MODEL=gpt-4o, but no LLM_BASE_URL says where that is: smollm2-135m-instruct answers, on this machine; set "
         "LLM_BASE_URL, or LLM_FILE to a .gguf"

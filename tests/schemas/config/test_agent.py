@@ -60,6 +60,7 @@ def test_a_typo_names_the_line_the_nearest_key_and_all_keys() -> None:
             "[turntaking]\ncommit_max = 2",
             'line 1: unknown key "turntaking" in the top of the file; did you mean "turn_taking"?',
         ),
+        ("prompt = 'Be brief.'", 'line 1: unknown key "prompt" in the top of the file; did you mean "instructions"?'),
         ("commit_max = 2", 'line 1: unknown key "commit_max" in the top of the file; it belongs in [turn_taking].'),
         ("[limits]\ngreeting = 'Hi'", 'line 2: unknown key "greeting" in [limits]; it belongs at the top of the file'),
         ("[voice]\ncolour = 'red'", 'line 2: unknown key "colour" in [voice]; Allowed: name, speed'),

@@ -50,3 +50,16 @@ async def test_a_session_in_words() -> None:
     )  # fmt: skip
     assert totals(last).startswith("2 turns, 1 interrupted · ")
     assert totals(last).endswith(" · ended")
+
+
+async def test_a_second_attempt_is_told() -> None:
+    """What somebody else began, and never finished, is no secret of the log's."""
+    events = scenarios.plain()
+    place = next(place for place, event in enumerate(events) if event.type == "transcript.final")
+    assert events[place].cause is not None
+    cause = events[place].cause.model_copy(update={"attempt": 2})  # type: ignore[union-attr]
+    events[place] = events[place].model_copy(update={"cause": cause})
+    steps = await told(Archive(events))
+    assert [place for place, step in enumerate(steps) if "attempt 2: whoever had it before" in step.line.detail] == [
+        place
+    ]
