@@ -14,8 +14,11 @@ FACES = sorted(path for top in OURS for path in (ROOT / top).rglob("__init__.py"
 def shown(path: Path) -> set[str]:
     """Public names that a package's `__init__` defines, or takes from our own modules. What it needs of others is not shown."""
     names: list[str] = []
-    for node in ast.parse(path.read_text("utf-8")).body:
+    module = ast.parse(path.read_text("utf-8"))
+    for node in module.body:
         match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=later) if _loads_later(module):
+                names += [alias.name for part in later if isinstance(part, ast.ImportFrom) for alias in part.names]
             case ast.ImportFrom(module=module, names=imported) if module and module.split(".")[0] in OURS:
                 names += [alias.asname or alias.name for alias in imported]
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
@@ -27,6 +30,10 @@ def shown(path: Path) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
+def _loads_later(module: ast.Module) -> bool:
+    return any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in module.body)
+
+
 @pytest.mark.parametrize("path", FACES, ids=lambda path: str(path.parent.relative_to(ROOT)))
 def test_a_face_is_complete(path: Path) -> None:
     """`__all__` names just what the package shows; and a package says what it is for."""
@@ -35,3 +42,4 @@ def test_a_face_is_complete(path: Path) -> None:
     assert set(getattr(package, "__all__", [])) == shown(path), (
         f"{path.relative_to(ROOT)}: __all__ is not what it shows"
     )
+    assert [name for name in getattr(package, "__all__", []) if not hasattr(package, name)] == []
