@@ -114,9 +114,9 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         lambda: _obstacles(reception, livekit),
         missing=reception.pools.told,
     )
+    prepare()
     await engine.start()
     reception.start()
-    prepare()
     collect_seldom()
     phones = None
     try:

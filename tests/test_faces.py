@@ -14,10 +14,10 @@ FACES = sorted(path for top in OURS for path in (ROOT / top).rglob("__init__.py"
 def shown(path: Path) -> set[str]:
     """Public names that a package's `__init__` defines, or takes from our own modules. What it needs of others is not shown."""
     names: list[str] = []
-    module = ast.parse(path.read_text("utf-8"))
-    for node in module.body:
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in tree.body:
         match node:
-            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=later) if _loads_later(module):
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=later) if _loads_later(tree):
                 names += [alias.name for part in later if isinstance(part, ast.ImportFrom) for alias in part.names]
             case ast.ImportFrom(module=module, names=imported) if module and module.split(".")[0] in OURS:
                 names += [alias.asname or alias.name for alias in imported]

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api.times import iso
 from schemas.clock import Micros
+from schemas.session.figures import by_part
 from schemas.session.summary import Answer
 from schemas.session.waterfall import PARTS
 
@@ -23,7 +24,8 @@ class Percentiles(BaseModel):
 
 
 class LatencyBucket(BaseModel):
-    """Answers to what was said from `from_at` on, for as long as a bucket is wide. `parts`: what each part of them took."""
+    """Answers to what was said from `from_at` on, for as long as a bucket is wide. `parts`: what each part took of those that
+    have it: what is typed has no pause and no words to find."""
 
     from_at: str
     count: int
@@ -78,23 +80,21 @@ def latency_of(told: Sequence[tuple[str, Sequence[Answer]]], since: Micros, now:
 
 
 def _bucket(begin: Micros, answers: Sequence[Answer]) -> LatencyBucket:
-    totals = np.array([answer.total for answer in answers])
-    parts = np.array([answer.parts for answer in answers])
-    middle, most = _percentiles(totals[:, None])[0]
-    by_part = dict(zip(PARTS, _percentiles(parts), strict=True))
+    middle, most = _percentiles([answer.total for answer in answers])
+    parts = {part: _percentiles(seconds) for part, seconds in by_part(answers).items() if seconds}
     return LatencyBucket(
         from_at=iso(begin),
         count=len(answers),
         p50_ms=middle,
         p95_ms=most,
-        parts={part: Percentiles(p50_ms=half, p95_ms=nearly) for part, (half, nearly) in by_part.items()},
+        parts={part: Percentiles(p50_ms=half, p95_ms=nearly) for part, (half, nearly) in parts.items()},
     )
 
 
-def _percentiles(columns: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[tuple[float, float]]:
-    """p50 and p95 of each column, seconds in, milliseconds out."""
-    found = np.round(np.percentile(columns, [50, 95], axis=0) * 1e3, 1)
-    return [(float(half), float(nearly)) for half, nearly in found.T]
+def _percentiles(seconds: Sequence[float]) -> tuple[float, float]:
+    """p50 and p95, in milliseconds."""
+    half, nearly = np.round(np.percentile(seconds, [50, 95]) * 1e3, 1)
+    return float(half), float(nearly)
 
 
 def _slow(answer: Answer, session: str) -> SlowTurn:

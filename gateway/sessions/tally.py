@@ -13,6 +13,7 @@ from schemas.events import (
     SessionStarted,
     StageExpired,
     StageFailed,
+    TranscriptFinal,
     TurnEnded,
     UtteranceCaptured,
 )
@@ -43,6 +44,8 @@ class Tally:
         self._before = 0.0
         self._worst: float | None = None
         self._in_vain = False
+        self._asked: dict[str, int | None] = {}
+        """Utterance → turn, of all that were more than noise, as far as is known."""
         self._spoken = 0.0
         self._agent = agent = metrics.agent("draft" if draft else agent or "default")
         self._here = metrics.sessions.labels(agent, room.transport)
@@ -57,7 +60,10 @@ class Tally:
         """One of the log; the last ones may come again."""
         match event:
             case UtteranceCaptured():
+                self._asked[event.utterance] = event.turn
                 self._metrics.captured.labels(self._agent).inc(max(0.0, event.duration))
+            case TranscriptFinal() if not event.text.strip():
+                self._asked.pop(event.utterance, None)
             case TurnEnded() if event.turn not in self._turns:
                 self._turns.add(event.turn)
                 self._metrics.turns.labels(self._agent, event.how, self._metrics.reason(event.reason)).inc()
@@ -98,8 +104,10 @@ class Tally:
     def _answered_or_not(self, turn: TurnMessage, took: float | None) -> None:
         if took is not None:
             self._worst = max(self._worst or 0.0, took)
-        elif turn.how in ("failed", "expired") or turn.reason in ("session", "overload"):
+        elif turn.how in ("failed", "expired") or turn.reason == "overload":
             self._in_vain = True
+        elif turn.reason == "session":
+            self._in_vain = self._in_vain or turn.why == "text" or turn.turn in self._asked.values()
 
     def answered(self, seconds: float) -> None:
         """The reply sounds, so long after the speech."""

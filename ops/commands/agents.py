@@ -20,9 +20,11 @@ def agents(json: Json = False) -> None:
     """
     lightly()
     from ops.stack.agents import list_agents
+    from ops.stack.models import use_models_here
     from schemas.config.settings import load
 
     with console.telling():
+        use_models_here()  # as `up` would
         well = list_agents(load(), json=json)
     if not well:
         raise typer.Exit(console.FAILED)

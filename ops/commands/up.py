@@ -126,7 +126,7 @@ class Up:
             log.info("killing")
             self.say("Killing what is left …")
         if self._running is None:  # nothing is begun; an exception would end in whichever module is being loaded
-            os._exit(console.DONE)
+            os._exit(console.STOPPED if self._detached else console.DONE)  # --detach: 0 once it runs, and never else
         self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:

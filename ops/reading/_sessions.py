@@ -19,6 +19,13 @@ _EVERY = 1.0
 _ROOMY = 100
 """Columns from which a table has room for seconds."""
 
+_SPARED = ("p50 ms", "length", "turns", "caller", "started", "agent")
+"""Columns that narrow terminals do without, the first of them first."""
+_CUT = {"agent": 12, "caller": 10, "ended": 10}
+"""Columns that may be cut, and to how much of them at least."""
+_FIGURES = ("length", "turns", "p50 ms", "worst ms")
+_WHOLE = 1_000
+
 
 async def sessions(
     log: Kept,
@@ -88,23 +95,13 @@ def sessions_table(rows: Sequence[Row], now: Micros, width: int) -> Table:
     return made
 
 
-_SPARED = ("p50 ms", "length", "turns", "caller", "started", "agent")
-"""Columns that narrow terminals do without, the first of them first."""
-_CUT = {"agent": 12, "caller": 10, "ended": 10}
-"""Columns that may be cut, and to how much of them at least."""
-_FIGURES = ("length", "turns", "p50 ms", "worst ms")
-
-
 def _needed(columns: Mapping[str, Sequence[Text]]) -> int:
     """Columns of a terminal for these at the least, with two between each and the next."""
     widths = [
-        min(max(len(name), *(cell.cell_len for cell in cells)), _CUT.get(name, _UNCUT))
+        min(max([len(name), *(cell.cell_len for cell in cells)]), _CUT.get(name, _WHOLE))
         for name, cells in columns.items()
     ]
     return sum(widths) + 2 * (len(widths) - 1)
-
-
-_UNCUT = 1_000
 
 
 def _worst(row: Row) -> Text:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from ops import console
 from ops.stack.first_look import wrong_agents
+from ops.stack.models import answering, speaking
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
@@ -31,7 +32,7 @@ class Listed:
 def listed(settings: Settings) -> list[Listed]:
     """By name. AgentSpecError: AGENTS names nothing that is there."""
     agents = Agents(settings.agents, strict=False)
-    wrong, files, usual = wrong_agents(agents), agents.files, agents.usual
+    wrong, files, usual = wrong_agents(agents, settings), agents.files, agents.usual
     rows = []
     for name in agents.names:
         file, default = str(files.get(name, "")), name == usual
@@ -46,12 +47,12 @@ def listed(settings: Settings) -> list[Listed]:
 
 def _model(spec: AgentSpec, settings: Settings) -> str:
     own = spec.llm.provider in ("", settings.llm_provider)
-    return spec.llm.model or (settings.llm_model if own else "")
+    return spec.llm.model or (answering(settings) if own else "")
 
 
 def _voice(spec: AgentSpec, settings: Settings) -> str:
     own = spec.tts.provider in ("", settings.tts_provider)
-    return spec.voice.name or (settings.tts_voice if own else "")
+    return spec.voice.name or (speaking(settings) if own else "")
 
 
 def list_agents(settings: Settings, *, json: bool) -> bool:

@@ -1,6 +1,6 @@
 """What a start would fail of once everything has been loaded, found before anything is started: agents, models, doors."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ops.stack.doors import look_at_doors
@@ -14,11 +14,11 @@ from schemas.process.connections import proxies_of
 from workers import registry
 
 
-def look_at_the_edge(settings: Settings, agents: Path | None, api: bool) -> None:
-    """Whom gateways serve with which agents, and whom the `api` does. AgentSpecError names of every wrong file the line and what
-    is allowed; SettingsError."""
+def look_at_the_edge(settings: Settings, agents: Path | None, stages: Collection[Stage], api: bool) -> None:
+    """Whom gateways serve with which agents, and whom the `api` does. `stages`: whose workers have these settings, too.
+    AgentSpecError names of every wrong file the line and what is allowed; SettingsError."""
     found = Agents(agents, strict=False)
-    if wrong := wrong_agents(found):
+    if wrong := wrong_agents(found, settings, stages):
         raise AgentSpecError("\n".join(wrong.values()))
     look_at_doors(settings)
     if not api:
@@ -32,33 +32,29 @@ def look_at_the_edge(settings: Settings, agents: Path | None, api: bool) -> None
             )
 
 
-def look_at_workers(settings: Settings, stages: list[Stage], agents: Path | None) -> None:
-    """Whether workers of these stages have a provider, and a model there can be, and obey what the agents ask of them. Permanent:
-    which setting names none; AgentSpecError names file and line."""
+def look_at_workers(settings: Settings, stages: Collection[Stage]) -> None:
+    """Whether workers of these stages have a provider, and a model there can be. Permanent: which setting names none."""
     for stage in stages:
         found = registry.provider_class(stage, registry.own_name(stage, settings)).locate(settings)
         if found is not None:
             found[1]()
-    asking = Agents(agents)
-    if lines := [
-        line
-        for name, path in asking.files.items()
-        for line in (
-            *_unheeded_options(asking.find(name), path, settings, stages),
-            *_missing_voice(asking.find(name), path, settings, stages),
-        )
-    ]:
-        raise AgentSpecError("\n".join(lines))
 
 
-def wrong_agents(agents: Agents) -> dict[str, str]:
-    """What is wrong with their files, by name: what can be no agent, and what no provider here is. A line for each complaint."""
+def wrong_agents(agents: Agents, settings: Settings, stages: Collection[Stage] = STAGES) -> dict[str, str]:
+    """What is wrong with their files, by name, a line for each complaint: what can be no agent, what no provider here is, and
+    what workers of `stages` with these settings don't do."""
     found = agents.problems()
     for name, path in agents.files.items():
-        lines = [] if name in found else list(_missing_providers(agents.find(name), path))
-        if lines:
+        if name not in found and (lines := _complaints(agents.find(name), path, settings, stages)):
             found[name] = "\n".join(lines)
     return found
+
+
+def _complaints(agent: AgentSpec, path: Path, settings: Settings, stages: Collection[Stage]) -> list[str]:
+    return list(_missing_providers(agent, path)) or [
+        *_unheeded_options(agent, path, settings, stages),
+        *_missing_voice(agent, path, settings, stages),
+    ]
 
 
 def _missing_providers(agent: AgentSpec, path: Path) -> Iterator[str]:
@@ -70,7 +66,7 @@ def _missing_providers(agent: AgentSpec, path: Path) -> Iterator[str]:
             yield f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
 
 
-def _unheeded_options(agent: AgentSpec, path: Path, settings: Settings, stages: list[Stage]) -> Iterator[str]:
+def _unheeded_options(agent: AgentSpec, path: Path, settings: Settings, stages: Collection[Stage]) -> Iterator[str]:
     for stage in stages:
         spec = getattr(agent, stage)
         name = spec.provider or registry.own_name(stage, settings)
@@ -80,7 +76,7 @@ def _unheeded_options(agent: AgentSpec, path: Path, settings: Settings, stages: 
             yield f"{path}, line {line}: {why}" if line else f"{path}: {why}"
 
 
-def _missing_voice(agent: AgentSpec, path: Path, settings: Settings, stages: list[Stage]) -> Iterator[str]:
+def _missing_voice(agent: AgentSpec, path: Path, settings: Settings, stages: Collection[Stage]) -> Iterator[str]:
     own = settings.model_copy(update={"tts_voice": agent.voice.name})
     name = agent.tts.provider or registry.own_name("tts", settings)
     found = registry.provider_class("tts", name).locate(own) if agent.voice.name and "tts" in stages else None

@@ -48,7 +48,7 @@ def in_use(settings: Settings, llm: str, stages: Collection[Stage]) -> dict[str,
     """What hears, answers and speaks in `stages`, in a few words each, by stage. `llm`: the model that answers."""
     names = {
         "stt": _named(
-            settings.stt_provider, settings.stt_model, "faster-whisper", Settings.model_fields["stt_model"].default
+            settings.stt_provider, _hearing(settings), "faster-whisper", Settings.model_fields["stt_model"].default
         ),
         "llm": _named(
             settings.llm_provider, llm, "openai", "" if "llm_base_url" in settings.model_fields_set else MODEL_NAME
@@ -58,6 +58,30 @@ def in_use(settings: Settings, llm: str, stages: Collection[Stage]) -> dict[str,
     if settings.tts_provider == "openai":
         names["tts"] = f"{settings.tts_model} (openai)"
     return {stage: name for stage, name in names.items() if stage in stages}
+
+
+def answering(settings: Settings) -> str:
+    """The model that answers where an agent has none of its own; "": only its provider knows. SettingsError: it isn't there."""
+    if settings.llm_provider != "openai":
+        return ""
+    return settings.llm_model if "llm_base_url" in settings.model_fields_set else served_llm()
+
+
+def speaking(settings: Settings) -> str:
+    """The voice that speaks where an agent has none of its own; "": only its provider knows."""
+    if settings.tts_provider == "openai":
+        from workers.tts.openai_speech import OpenAiTts
+
+        return OpenAiTts.asked_for(settings)
+    return settings.tts_voice if settings.tts_provider == "piper" else ""
+
+
+def _hearing(settings: Settings) -> str:
+    if settings.stt_provider != "openai":
+        return settings.stt_model
+    from workers.stt.openai import OpenAiStt
+
+    return OpenAiStt.asked_for(settings)
 
 
 def models_line(names: Mapping[str, str]) -> str:

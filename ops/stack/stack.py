@@ -177,12 +177,14 @@ class Stack:
         plan, settings = self.plan, self._settings
         named = plan.environment.get("AGENTS") or settings.agents
         agents = Path(named) if named and plan.gateways else None
+        stages = [stage for stage in STAGES if getattr(plan, stage)]
+        ours = {*plan.environment} <= {"AGENTS"}  # else its workers' settings are others
         if plan.gateways:
-            look_at_the_edge(settings, agents, plan.api)
+            look_at_the_edge(settings, agents, stages if ours else [], plan.api)
         llm = self._look_at_own_llm() if self.embeds_llm else self._look_at_model_elsewhere()
-        self._models = in_use(settings, llm, [stage for stage in STAGES if getattr(plan, stage)])
-        if {*plan.environment} <= {"AGENTS"}:  # else its workers' settings are others
-            look_at_workers(settings, [stage for stage in STAGES if getattr(plan, stage)], agents)
+        self._models = in_use(settings, llm, stages)
+        if ours:
+            look_at_workers(settings, stages)
         self._ports.check(plan.gateways > 0, plan.api, plan.phones)
         if self.embeds_redis:
             return

@@ -69,13 +69,18 @@ def spread(seconds: Sequence[float]) -> Spread | None:
     return Spread(cuts[9], cuts[18])
 
 
+def by_part(answers: Sequence[Answer]) -> dict[str, list[float]]:
+    """Seconds of each of PARTS, of the answers that have it."""
+    return {
+        part: [answer.parts[place] for answer in answers if answer.kind == "voice" or part not in _OF_SPEECH]
+        for place, part in enumerate(PARTS)
+    }
+
+
 def figures(rows: Iterable[Row]) -> Figures:
     rows = list(rows)
     answers = [answer for row in rows for answer in row.answers]
-    spreads = {
-        part: spread([answer.parts[place] for answer in answers if answer.kind == "voice" or part not in _OF_SPEECH])
-        for place, part in enumerate(PARTS)
-    }
+    spreads = {part: spread(seconds) for part, seconds in by_part(answers).items()}
     return Figures(
         calls=len(rows),
         wrong=sum(row.told.wrong for row in rows),

@@ -1,5 +1,6 @@
 """What one line says of a session: who, where, how it goes, how long its answers took. Told event by event, as the log grows."""
 
+import math
 import statistics
 from bisect import insort
 from collections.abc import Mapping
@@ -205,7 +206,7 @@ class Telling:
         self._cut_off += turn.end.reason == "session" and turn.end.how != "played"
         self._failed += turn.end.how in ("failed", "expired") and turn.end.reason != "session"
         if turn.end.reason in _LET_WAIT and asked(turn) and (waits := unanswered(turn, turn.end.at)):
-            self._waited.append(waits.total)
+            self._waited.append(math.inf if turn.end.reason == "overload" else waits.total)
         shape = waterfall_of(turn)
         if shape is None or shape.kind == "own":  # nobody waited for it
             return

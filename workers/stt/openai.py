@@ -36,7 +36,7 @@ class OpenAiStt(Stt):
     takes_options = True
 
     def __init__(self, settings: Settings) -> None:
-        self.model = _MODEL if settings.stt_model == _PACKAGED else settings.stt_model
+        self.model = self.asked_for(settings)
         self._language = settings.stt_language
         self._timeout = settings.stt_timeout
         base = Base(
@@ -44,6 +44,11 @@ class OpenAiStt(Stt):
         )
         self._endpoint, self._client = base.endpoint, base.client()
         self._turn_ends = TurnEnds()
+
+    @staticmethod
+    def asked_for(settings: Settings) -> str:
+        """The model that is asked for where no agent has its own."""
+        return _MODEL if settings.stt_model == _PACKAGED else settings.stt_model
 
     @staticmethod
     def named_by(settings: Settings) -> tuple[str, str]:

@@ -46,13 +46,18 @@ class OpenAiTts(Tts):
                 "url_missing",
             )
         self.model = settings.tts_model
-        self._voice = _DEFAULT_VOICE if settings.tts_voice == _PIPER_DEFAULT else settings.tts_voice
+        self._voice = self.asked_for(settings)
         self._rate = settings.tts_rate
         self._timeout = settings.tts_timeout
         base = Base(
             "TTS", settings.tts_base_url, settings.tts_api_key, model=self.model, example="http://127.0.0.1:8880/v1"
         )
         self._endpoint, self._client = base.endpoint, base.client()
+
+    @staticmethod
+    def asked_for(settings: Settings) -> str:
+        """The voice that is asked for where no agent has its own."""
+        return _DEFAULT_VOICE if settings.tts_voice == _PIPER_DEFAULT else settings.tts_voice
 
     @staticmethod
     def named_by(settings: Settings) -> tuple[str, str]:

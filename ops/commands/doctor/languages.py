@@ -24,7 +24,7 @@ def examine(settings: Settings) -> list[Finding]:
     """One finding for all agents, or one for each complaint about their files."""
     try:
         agents = Agents(settings.agents, strict=False)
-        wrong = [line for complaints in wrong_agents(agents).values() for line in complaints.splitlines()]
+        wrong = [line for complaints in wrong_agents(agents, settings).values() for line in complaints.splitlines()]
         sentences = [] if wrong else unspoken_here(settings)
     except AntiphonError as error:
         wrong = [str(error)]

@@ -1,7 +1,7 @@
 """A session's figures, and its two lines in the process' log."""
 
 import logging
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,9 +10,17 @@ from gateway.metrics import GatewayMetrics
 from gateway.rooms.memory.room import MemoryRoom
 from gateway.sessions.session import Session
 from gateway.sessions.tally import Tally
+from schemas.client import TurnMessage
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
-from schemas.events import ParticipantJoined, SayRequested, SessionStarted, TurnEnded
+from schemas.events import (
+    ParticipantJoined,
+    SayRequested,
+    SessionStarted,
+    TranscriptFinal,
+    TurnEnded,
+    UtteranceCaptured,
+)
 from schemas.log import MemoryBus
 from schemas.process.figures import OTHER
 from tests.gateway.pools import Pools
@@ -83,6 +91,40 @@ async def test_a_call_that_nobody_answered_says_so(caplog: pytest.LogCaptureFixt
     [ended] = said(caplog, "session ended")
     assert ended["answered"] == "never"
     assert "worst_s" not in ended
+
+
+@pytest.mark.parametrize(
+    ("words", "why", "never"), [(None, "", True), ("Hello?", "", True), ("", "", False), ("", "text", True)]
+)
+def test_who_asked_nothing_was_not_left_without_an_answer(
+    words: str | None, why: Literal["", "text"], never: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A cough, and the end of the call: nobody waited. Words, perhaps words, and what is typed are to be answered."""
+    caplog.set_level(logging.INFO, "antiphon.gateway")
+    tally = Tally(GatewayMetrics(), "s1", MemoryRoom(ManualClock()), "desk", Now(0.0), goes_on=False, draft=False)
+    tally.event(UtteranceCaptured(turn=1, utterance="u1", participant="ann", audio=[], duration=0.5))
+    if words is not None:
+        tally.event(TranscriptFinal(turn=1, utterance="u1", participant="ann", text=words))
+    tally.told([TurnMessage(turn=1, how="dropped", reason="session", why=why, heard="")])
+    tally.ended("hang_up", Now(5.0), lost=False)
+    [ended] = said(caplog, "session ended")
+    assert (ended.get("answered") == "never") is never
+
+
+@virtually
+async def test_whoever_hangs_up_unanswered_was_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing came of the words until the end of the call."""
+    caplog.set_level(logging.INFO, "antiphon.gateway")
+    log = MemoryBus()
+    async with rig(log) as gateway, Pools(log, seconds=0.5) as pools:
+        session, room = await gateway.open(AgentSpec(name="desk"))
+        pools.held.add("llm")
+        await speak(room, 0.5)
+        await silence(room, 3.0)
+        session.hang_up("hang_up")
+        await silence(room, 0.5)
+    [ended] = said(caplog, "session ended")
+    assert ended["answered"] == "never"
 
 
 @virtually

@@ -17,10 +17,12 @@ from ops.people.person import CallError
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     agents = tmp_path / "agents"
     agents.mkdir()
-    (agents / "desk.toml").write_text('name = "front"\nlanguage = "de"\n[llm]\nmodel = "big"\n[voice]\nname = "anna"\n')
+    (agents / "desk.toml").write_text(
+        'name = "front"\nlanguage = "de"\n[llm]\nmodel = "big"\n[voice]\nname = "en_US-joe-medium#1"\n'
+    )
     (agents / "sales.toml").write_text("default = true\n")
     monkeypatch.chdir(tmp_path)
-    for name, value in {"AGENTS": "agents", "LLM_MODEL": "small", "TTS_VOICE": "joe"}.items():
+    for name, value in {"AGENTS": "agents", "LLM_BASE_URL": "http://127.0.0.1:9/v1", "LLM_MODEL": "small"}.items():
         monkeypatch.setenv(name, value)
     return agents
 
@@ -34,9 +36,9 @@ def test_each_with_what_it_speaks_and_thinks_with() -> None:
     result = said()
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert re.match(r"default +en +small +joe +built in *$", lines[1])
-    assert re.match(r"desk \(front\) +de +big +anna +agents/desk\.toml *$", lines[2])
-    assert re.match(r"sales +en +small +joe +agents/sales\.toml *$", lines[3])
+    assert re.match(r"default +en +small +en_US-joe-medium +built in *$", lines[1])
+    assert re.match(r"desk \(front\) +de +big +en_US-joe-medium#1 +agents/desk\.toml *$", lines[2])
+    assert re.match(r"sales +en +small +en_US-joe-medium +agents/sales\.toml *$", lines[3])
     assert "who names no agent gets sales (agents/sales.toml: it says `default = true`)" in result.output
     told = json.loads(said("--json").output)
     assert (told["version"], told["source"]) == (1, "agents")
@@ -47,13 +49,30 @@ def test_each_with_what_it_speaks_and_thinks_with() -> None:
     ]
 
 
+def sales() -> tuple[str, str]:
+    (row,) = [one for one in json.loads(said("--json").output)["agents"] if one["name"] == "sales"]
+    return row["model"], row["voice"]
+
+
+def test_who_really_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `up` would have it: a model that no endpoint was named for doesn't; nor does the packaged voice at an endpoint."""
+    monkeypatch.delenv("LLM_BASE_URL")
+    monkeypatch.setenv("TTS_PROVIDER", "openai")
+    assert sales() == ("smollm2-135m-instruct", "alloy")
+    monkeypatch.setenv("LLM_PROVIDER", "simulated")
+    assert sales() == ("", "alloy")
+
+
 def test_every_complaint_by_file_and_line(folder: Path) -> None:
     """Of all files that are wrong; the others are listed all the same; a script is told by the exit code. doctor says as much."""
     (folder / "bad.toml").write_text("greeting = 3\nlanguag = 'de'\n")
     (folder / "worse.toml").write_text('[stt]\nprovider = "nobody"\n')
+    (folder / "worst.toml").write_text('[stt]\nmodel = "small.en"\n[voice]\nname = "nobody"\n')
     result = said()
     assert result.exit_code == 1
     for complaint in (
+        'worst.toml, line 2: stt.model = "small.en"',
+        "worst.toml, line 4: ",
         "bad.toml, line 1: greeting = 3",
         'bad.toml, line 2: unknown key "languag"',
         "worse.toml, line 2: stt.",
@@ -62,11 +81,11 @@ def test_every_complaint_by_file_and_line(folder: Path) -> None:
     assert "agents/sales.toml" in result.output
     rows = {one["name"]: one["problems"] for one in json.loads(said("--json").output)["agents"]}
     assert {name: len(problems) for name, problems in rows.items()} == {
-        "bad": 2, "default": 0, "desk": 0, "sales": 0, "worse": 1
+        "bad": 2, "default": 0, "desk": 0, "sales": 0, "worse": 1, "worst": 2
     }  # fmt: skip
     findings = json.loads(CliRunner().invoke(cli.app, ["doctor", "--json"]).output)["findings"]
     found = [one["found"] for one in findings if one["check"] == "agents"]
-    assert found == [*rows["bad"], *rows["worse"]]
+    assert found == [*rows["bad"], *rows["worse"], *rows["worst"]]
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

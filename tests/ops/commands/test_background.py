@@ -146,6 +146,17 @@ async def test_who_is_told_at_once_stops_at_once() -> None:
     assert told_in(Path(os.environ["ANTIPHON_DATA"]) / "up") is None
 
 
+async def test_a_background_that_never_was_is_no_success() -> None:
+    """`up --detach` and Ctrl-C before anything is begun: a script that goes on after it would find nothing running."""
+    process = await asyncio.create_subprocess_exec(*ANTIPHON, "up", "--detach", *FEW, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).startswith(b"Starting")
+    process.send_signal(signal.SIGINT)
+    await process.stdout.read()
+    assert await process.wait() == console.STOPPED
+    assert told_in(Path(os.environ["ANTIPHON_DATA"]) / "up") is None
+
+
 async def test_what_can_not_start_in_the_background_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,22 @@ def test_filters_at_the_command_line(valkey: Valkey, monkeypatch: pytest.MonkeyP
         assert "expected" in result.stderr
 
 
+async def test_watching_begins_with_nothing(valkey: Valkey) -> None:
+    """Nobody calls yet, or nobody who is looked for."""
+    out = screen()
+    async with connected(Settings(redis_url=valkey.url)) as log:
+        watching = asyncio.create_task(reading.sessions(log, watch=True, out=out))
+        async with asyncio.timeout(30):
+            while "session" not in text_of(out):
+                await asyncio.sleep(0.01)
+            await Talk(log, "first").open()
+            while "first" not in text_of(out):
+                await asyncio.sleep(0.01)
+        watching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await watching
+
+
 async def test_watching_shows_what_comes(log: Bus) -> None:
     """A session that begins while the list is watched appears in it."""
     out = screen()
