@@ -120,4 +120,6 @@ def test_which_models_are_in_use_is_said() -> None:
     other = settings.model_copy(update={"stt_provider": "simulated", "tts_provider": "openai", "llm_model": "gpt-4o"})
     assert models_line(in_use(other, "gpt-4o", STAGES)) == "STT simulated · LLM gpt-4o · TTS tts-1 (openai)"
     assert in_use(other, "gpt-4o", ["llm"]) == {"llm": "gpt-4o"}
-    assert in_use(load(stt_provider="openai"), "", ["stt"]) == {"stt": "whisper-1 (openai)"}  # as its worker asks
+    assert in_use(settings.model_copy(update={"stt_provider": "openai"}), "", ["stt"]) == {
+        "stt": "whisper-1 (openai)"
+    }  # as its worker asks
