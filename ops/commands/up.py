@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,10 +122,10 @@ class Up:
         self.told += 1
         if self.told == 1:
             log.info("stopping")
-            self.say("Stopping … (Ctrl-C again kills)" if not self._detached else "Stopping …")
+            self._say_at_once("Stopping … (Ctrl-C again kills)" if not self._detached else "Stopping …")
         elif self.told == 2:
             log.info("killing")
-            self.say("Killing what is left …")
+            self._say_at_once("Killing what is left …")
         if self._running is None:  # nothing is begun; an exception would end in whichever module is being loaded
             os._exit(console.STOPPED if self._detached else console.DONE)  # --detach: 0 once it runs, and never else
         self._loop.call_soon_threadsafe(self._end)
@@ -142,6 +143,12 @@ class Up:
     def say(self, sentence: str) -> None:
         if not self._json and not self._nobody_reads:
             console.out.print(sentence, style="dim", soft_wrap=True)
+
+    def _say_at_once(self, sentence: str) -> None:
+        """From a signal's handler, which may have come in the middle of another sentence: that would be said again."""
+        if not self._json and not self._nobody_reads:
+            with contextlib.suppress(OSError):  # nobody reads it
+                os.write(sys.stdout.fileno(), f"{sentence}\n".encode())
 
     def tell_ready(self, one: "Supervised") -> None:
         self.say(f"  {one.command.name:<12} ready after {one.ready_after:.1f} s")
