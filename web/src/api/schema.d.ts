@@ -1962,7 +1962,8 @@ export interface components {
         };
         /**
          * LatencyBucket
-         * @description Answers to what was said from `from_at` on, for as long as a bucket is wide. `parts`: what each part of them took.
+         * @description Answers to what was said from `from_at` on, for as long as a bucket is wide. `parts`: what each part took of those that
+         *     have it: what is typed has no pause and no words to find.
          */
         LatencyBucket: {
             /** Count */
