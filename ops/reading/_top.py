@@ -13,7 +13,7 @@ from ops import console
 from ops.reading import _table
 from ops.reading._logs import Sessions
 from ops.reading._sessions import sessions_table
-from ops.stack.pools import has_none, workers_line
+from ops.stack.pools import has_none, who_is_silent
 from schemas.bus import GatewaySeen, StageSeen
 from schemas.clock import Micros
 from schemas.session.listing import Row, Rows
@@ -86,16 +86,11 @@ def _queues(stages: Sequence[StageSeen], lease: float) -> Table:
         column.justify = "right"
     for stage in stages:
         oldest = Text(f"{stage.oldest:.1f} s" if stage.queued else "–", style="red" if stage.oldest >= _LATE else "")
-        workers = Text(_manned(stage, lease), style="bold red" if has_none(stage, lease) else "")
+        manned = f"{len(stage.workers) or 'none'}{who_is_silent(stage, lease)}"
+        workers = Text(manned, style="bold red" if has_none(stage, lease) else "")
         done = stage.added - stage.queued - stage.running
         made.add_row(stage.stage.upper(), str(stage.queued), oldest, str(stage.running), workers, f"{done:,}")
     return made
-
-
-def _manned(stage: StageSeen, lease: float) -> str:
-    """`2`, `2, 1 silent for 6 s`, `none`."""
-    count, _, silent = workers_line(stage, lease).partition(", ")
-    return "none" if not stage.workers else f"{count.split()[0]}{silent and f', {silent}'}"
 
 
 def _gateways(gateways: Sequence[GatewaySeen]) -> Table | Text:

@@ -29,9 +29,8 @@ class Listed:
     problems: tuple[str, ...] = ()
 
 
-def listed(settings: Settings) -> list[Listed]:
-    """By name. AgentSpecError: AGENTS names nothing that is there."""
-    agents = Agents(settings.agents, strict=False)
+def _listed(agents: Agents, settings: Settings) -> list[Listed]:
+    """By name."""
     wrong, files, usual = wrong_agents(agents, settings), agents.files, agents.usual
     rows = []
     for name in agents.names:
@@ -56,8 +55,9 @@ def _voice(spec: AgentSpec, settings: Settings) -> str:
 
 
 def list_agents(settings: Settings, *, json: bool) -> bool:
-    """Print them; False when a file is wrong."""
-    rows = listed(settings)
+    """Print them; False when a file is wrong. AgentSpecError: AGENTS names nothing that is there."""
+    agents = Agents(settings.agents, strict=False)
+    rows = _listed(agents, settings)
     problems = [line for row in rows for line in row.problems]
     if json:
         console.emit({"source": str(settings.agents or ""), "agents": [asdict(row) for row in rows]})
@@ -72,8 +72,7 @@ def list_agents(settings: Settings, *, json: bool) -> bool:
             cells = (row.name, "–", "–", "–", row.file)
         table.add_row(*map(Text, cells), style="red" if row.problems else "")
     console.out.print(table)
-    usual = Agents(settings.agents, strict=False).explain_usual()
-    console.hang("", Text(usual, style="dim"))
+    console.hang("", Text(agents.explain_usual(), style="dim"))
     for number, line in enumerate(problems):
         console.hang("" if number else "\n", Text(line, style="red"))
     return not problems
@@ -81,7 +80,7 @@ def list_agents(settings: Settings, *, json: bool) -> bool:
 
 def where_agents_are(settings: Settings, wanted: str) -> str:
     """What somebody can do whose gateway has no agent called `wanted`."""
-    names = [row.name for row in listed(settings) if not row.problems]
+    names = [row.name for row in _listed(Agents(settings.agents, strict=False), settings) if not row.problems]
     me = console.me()
     if wanted in names:
         return f"there is one here (`{me} agents`), and that gateway's log says why it has none: `{me} logs gateway`"

@@ -24,12 +24,18 @@ def silence(seen: StageSeen, lease: float) -> list[float]:
 
 def workers_line(seen: StageSeen, lease: float) -> str:
     """How many there are, and who of them is silent."""
-    count, silent = len(seen.workers), silence(seen, lease)
+    count = len(seen.workers)
     line = "no worker" if not count else "1 worker" if count == 1 else f"{count} workers"
+    return line + who_is_silent(seen, lease)
+
+
+def who_is_silent(seen: StageSeen, lease: float) -> str:
+    """`, 1 silent for 6 s`, to be said behind how many there are; "": nobody is."""
+    count, silent = len(seen.workers), silence(seen, lease)
     if not silent:
-        return line
+        return ""
     whose = "" if count == 1 else "all " if len(silent) == count else f"{len(silent)} "
-    return f"{line}, {whose}silent for {silent[0]:.0f} s"
+    return f", {whose}silent for {silent[0]:.0f} s"
 
 
 def has_none(seen: StageSeen, lease: float) -> bool:

@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
@@ -184,25 +184,34 @@ async def test_nonsense_is_answered_as_a_problem_and_leaves_no_log(
     ]
 
 
+@contextmanager
+def turns_of_the_loop() -> Iterator[Callable[[], int]]:
+    """How many others had meanwhile."""
+    turns = 0
+
+    async def turning() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.ensure_future(turning())
+    try:
+        yield lambda: turns
+    finally:
+        counting.cancel()
+
+
 @pytest.mark.parametrize("settings", settled())
 async def test_a_body_in_crumbs_stops_nobody(house: House) -> None:
     """A body in thousands of parts of a byte is read a little at a time: the loop turns between."""
     crumbs = b"".join(b"1\r\n \r\n" for _ in range(60_000))
     async with served(house) as port:
         line = await port.line(POST + b"Transfer-Encoding: chunked\r\n\r\n")
-        turns = 0
-
-        async def turning() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
-
-        counting = asyncio.ensure_future(turning())
-        await line.say(crumbs + b"2\r\n{}\r\n0\r\n\r\n")
-        assert await line.status() == 422
-        counting.cancel()
-        assert turns > len(crumbs) / door._AT_ONCE
+        with turns_of_the_loop() as turns:
+            await line.say(crumbs + b"2\r\n{}\r\n0\r\n\r\n")
+            assert await line.status() == 422
+        assert turns() > len(crumbs) / door._AT_ONCE
 
 
 @pytest.mark.parametrize("settings", settled())
@@ -211,19 +220,10 @@ async def test_many_bodies_in_crumbs_stop_nobody(house: House) -> None:
     crumbs, many = b"".join(b"1\r\n \r\n" for _ in range(10_000)), 8
     async with served(house) as port:
         lines = [await port.line(POST + b"Transfer-Encoding: chunked\r\n\r\n") for _ in range(many)]
-        turns = 0
-
-        async def turning() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
-
-        counting = asyncio.ensure_future(turning())
-        await asyncio.gather(*(line.say(crumbs + b"2\r\n{}\r\n0\r\n\r\n") for line in lines))
-        assert {await line.status() for line in lines} == {422}
-        counting.cancel()
-        assert turns > many * len(crumbs) / door._CRUMBS
+        with turns_of_the_loop() as turns:
+            await asyncio.gather(*(line.say(crumbs + b"2\r\n{}\r\n0\r\n\r\n") for line in lines))
+            assert {await line.status() for line in lines} == {422}
+        assert turns() > many * len(crumbs) / door._CRUMBS
 
 
 @pytest.mark.parametrize("settings", settled())

@@ -164,35 +164,30 @@ def test_filters_at_the_command_line(valkey: Valkey, monkeypatch: pytest.MonkeyP
         assert "expected" in result.stderr
 
 
-async def test_watching_begins_with_nothing(valkey: Valkey) -> None:
-    """Nobody calls yet, or nobody who is looked for."""
-    out = screen()
-    async with connected(Settings(redis_url=valkey.url)) as log:
-        watching = asyncio.create_task(reading.sessions(log, watch=True, out=out))
-        async with asyncio.timeout(30):
-            while "session" not in text_of(out):
-                await asyncio.sleep(0.01)
-            await Talk(log, "first").open()
-            while "first" not in text_of(out):
-                await asyncio.sleep(0.01)
-        watching.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await watching
-
-
-async def test_watching_shows_what_comes(log: Bus) -> None:
-    """A session that begins while the list is watched appears in it."""
+async def _watched(log: Bus, there: str, opens: str) -> None:
+    """Watch the list until it shows `there`, then let a session called `opens` begin, until that is there, too."""
     out = screen()
     watching = asyncio.create_task(reading.sessions(log, watch=True, out=out))
     async with asyncio.timeout(30):
-        while "third" not in text_of(out):
+        while there not in text_of(out):
             await asyncio.sleep(0.01)
-        await Talk(log, "fourth").open()
-        while "fourth" not in text_of(out):
+        await Talk(log, opens).open()
+        while opens not in text_of(out):
             await asyncio.sleep(0.01)
     watching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await watching
+
+
+async def test_watching_begins_with_nothing(valkey: Valkey) -> None:
+    """Nobody calls yet, or nobody who is looked for."""
+    async with connected(Settings(redis_url=valkey.url)) as log:
+        await _watched(log, "session", "first")
+
+
+async def test_watching_shows_what_comes(log: Bus) -> None:
+    """A session that begins while the list is watched appears in it."""
+    await _watched(log, "third", "fourth")
 
 
 # ── stats ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -172,30 +172,6 @@ async def test_agents_that_are_wrong_are_named_before_anything_starts(tmp_path: 
     assert stack.supervisor.processes == []
 
 
-async def test_an_agent_that_asks_more_of_a_provider_than_it_gives_is_named_before_anything_starts(
-    tmp_path: Path,
-) -> None:
-    """Piper has one model for all agents: an agent that names another is refused, with the file and the line."""
-    (tmp_path / "desk.toml").write_text('greeting = "Hello."\n[tts]\noptions = {instructions = "Slowly."}\n')
-    stack = Stack(Plan(tmp_path / "up"), load(agents=tmp_path / "desk.toml"))
-    with pytest.raises(
-        AgentSpecError, match=r"desk\.toml, line 3: tts\.options = .*: the provider piper takes options from"
-    ):
-        async with stack:
-            pass
-    assert stack.supervisor.processes == []
-
-
-async def test_an_agents_voice_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
-    """Else the first caller would hear nothing."""
-    (tmp_path / "desk.toml").write_text('greeting = "Hello."\n[voice]\nname = "en_GB-nobody"\n')
-    stack = Stack(Plan(tmp_path / "up"), load(agents=tmp_path / "desk.toml"))
-    with pytest.raises(AgentSpecError, match=r"desk\.toml, line 3: .*en_GB-nobody.*; give en_US"):
-        async with stack:
-            pass
-    assert stack.supervisor.processes == []
-
-
 async def test_all_agents_that_are_wrong_are_named_at_once(tmp_path: Path) -> None:
     """What no agent is, and what asks for a provider that isn't there: nobody starts twice to find both."""
     (tmp_path / "agents").mkdir()
@@ -210,11 +186,20 @@ async def test_all_agents_that_are_wrong_are_named_at_once(tmp_path: Path) -> No
     assert 'sales.toml, line 2: tts.provider = "nobody"' in second
 
 
-async def test_an_agents_provider_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
-    """An agent that names a provider nobody has installed is named by file and line, with those that are installed."""
-    (tmp_path / "desk.toml").write_text('greeting = "Hello."\n[tts]\nprovider = "pipper"\n')
+@pytest.mark.parametrize(
+    ("asks", "says"),
+    [
+        ('[tts]\nprovider = "pipper"', r'tts\.provider = "pipper"; expected .*openai, piper'),
+        ('[tts]\noptions = {instructions = "Slowly."}', r"tts\.options = .*: the provider piper takes options from"),
+        ('[voice]\nname = "en_GB-nobody"', r".*en_GB-nobody.*; give en_US"),
+    ],
+    ids=["a provider nobody has installed", "more of a provider than it gives", "a voice that is not there"],
+)
+async def test_what_an_agent_asks_in_vain_is_named_before_anything_starts(asks: str, says: str, tmp_path: Path) -> None:
+    """By file and line, with what there is: else the first caller would hear nothing."""
+    (tmp_path / "desk.toml").write_text(f'greeting = "Hello."\n{asks}\n')
     stack = Stack(Plan(tmp_path / "up"), load(agents=tmp_path / "desk.toml"))
-    with pytest.raises(AgentSpecError, match=r'desk\.toml, line 3: tts\.provider = "pipper"; expected .*openai, piper'):
+    with pytest.raises(AgentSpecError, match=rf"desk\.toml, line 3: {says}"):
         async with stack:
             pass
     assert stack.supervisor.processes == []
