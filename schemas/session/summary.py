@@ -45,10 +45,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `duration`: seconds, as the state has it; `last`, `median`,
-    `worst`: seconds from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered; `cut_off`: turns the session's
-    end cut off; `unanswered`: turns in which somebody was let wait for nothing: until the end longer than the agent's patience,
-    or at all where nothing was answered; `troubles`: times a stage gave up."""
+    """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `duration`: seconds, as the state has it; `last`,
+    `median`, `worst`: seconds from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not
+    be answered; `cut_off`: turns the session's end cut off; `unanswered`: turns in which somebody was let wait for nothing: until
+    the end longer than the agent's patience, or at all where nothing was answered; `troubles`: times a stage gave up."""
 
     session: str
     seq: int
