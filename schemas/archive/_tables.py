@@ -78,7 +78,7 @@ SESSIONS = Table(
     Index("sessions_by_agent", "state", "agent", "started_at", "session"),
     Index("sessions_wrong", "state", "wrong", "started_at", "session"),
     Index("sessions_named", "state", "started_at", "session", "names"),
-    Index("sessions_active", "state", "at"),
+    Index("sessions_active", "state", "at", "session"),
     Index("sessions_due", "state", "due_at"),
 )
 

@@ -60,7 +60,7 @@ def upgrade() -> None:
     op.create_index("sessions_by_agent", "sessions", ["state", "agent", "started_at", "session"])
     op.create_index("sessions_wrong", "sessions", ["state", "wrong", "started_at", "session"])
     op.create_index("sessions_named", "sessions", ["state", "started_at", "session", "names"])
-    op.create_index("sessions_active", "sessions", ["state", "at"])
+    op.create_index("sessions_active", "sessions", ["state", "at", "session"])
     op.create_index("sessions_due", "sessions", ["state", "due_at"])
     op.create_table(
         "chunks",
