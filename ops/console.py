@@ -18,6 +18,8 @@ from rich.text import Text
 from schemas.errors import (
     AgentSpecError,
     AntiphonError,
+    ArchiveLocked,
+    ArchiveUnavailable,
     BusUnavailable,
     LeaseMismatch,
     PartitionMismatch,
@@ -101,7 +103,7 @@ def telling() -> Iterator[None]:
         fail(str(error), USAGE)
     except Permanent as error:
         fail(str(error), USAGE if error.code in ("model_missing", "provider_missing") else FAILED)
-    except BusUnavailable as error:
+    except (BusUnavailable, ArchiveUnavailable, ArchiveLocked) as error:
         fail(str(error), UNREACHABLE)
     except AntiphonError as error:
         fail(str(error), getattr(error, "exit_code", FAILED))

@@ -37,14 +37,14 @@ async def sessions(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str, Query(max_length=300, description="`next` of the page before.")] = "",
 ) -> Response:
-    """Open sessions, and closed ones whose log is kept; those that began last come first. A second old at most."""
+    """Open sessions, and closed ones that the log or the archive keeps; those that began last come first. A second old at most."""
     wanted = Wanted(
         state=state, agent=agent, caller=caller.casefold(), transport=transport or "", since=micros(since),
         slow=slow_ms / 1e3, failed=failed, text=q.casefold(),
     )  # fmt: skip
-    index = house.sessions.index
-    rows, following = index.page(wanted, limit, cursor)
-    body = b'{"sessions":[%s],"next":%s,"unread":%d}' % (b",".join(rows), json.dumps(following).encode(), index.unread)
+    rows, following = await house.sessions.page(wanted, limit, cursor)
+    unread = house.sessions.index.unread
+    body = b'{"sessions":[%s],"next":%s,"unread":%d}' % (b",".join(rows), json.dumps(following).encode(), unread)
     return Response(body, media_type="application/json")
 
 

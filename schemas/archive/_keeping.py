@@ -142,6 +142,16 @@ class Keeps(Writes):
         async with self._database.reading() as connection:
             return [_erasure(row) for row in await connection.execute(query)]
 
+    async def erased(self, since: int | None) -> tuple[int, set[str]]:
+        """What was let go of since then (µs; None: since now): the moment to ask from next, and of each session the sha256 of its id."""
+        if since is None:
+            return await self.now(), set()
+        query = select(ERASURES.c.asked_at, ERASURES.c.removed).where(ERASURES.c.asked_at > since)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        gone = {one["session"] for row in rows for one in json.loads(row.removed)}
+        return max([since, *(row.asked_at for row in rows)]), gone
+
     async def of_person(self, person: str) -> list[str]:
         """Sessions in which somebody has this identity or this name, whichever case it is in."""
         line = f"\n{clean(person).casefold()}\n"

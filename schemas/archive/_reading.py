@@ -32,12 +32,8 @@ Order = Literal["began", "active"]
 """Those that began last first, or those whose last event came last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page ended: a row's moment in its order (µs), and its session."""
-
-    at: int
-    session: str
+Place = tuple[int, str]
+"""Where a page ended: a row's moment in its order (µs), and its session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +226,8 @@ def _page(wanted: Wanted, count: int, before: Place | None, order: Order) -> Sel
         found = found.where(SESSIONS.c.names.contains(wanted.text, autoescape=True))
     if before is not None:
         found = found.where(
-            or_(moment < before.at, and_(moment == before.at, SESSIONS.c.session < before.session)),
-            moment <= before.at,
+            or_(moment < before[0], and_(moment == before[0], SESSIONS.c.session < before[1])),
+            moment <= before[0],
         )
     found = found.order_by(moment.desc(), SESSIONS.c.session.desc()).limit(count)
     columns = [SESSIONS.c[name] for name in dict.fromkeys((*_SUMMARY, *_INFO, "people", "ended_at", "ended", "answers"))]

@@ -1,22 +1,45 @@
 """Sessions wherever they are kept: the log's, which are live or just over, before the archive's."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from schemas.archive.place import archive_of
 from schemas.bus import Milestones, Reading, SessionInfo, Snapshot, Touched, Watching
 from schemas.clock import Micros
+from schemas.config.settings import Settings
 from schemas.events import Event
 from schemas.session.listing import Kept, Row
 from schemas.session.summary import Wanted
 
 if TYPE_CHECKING:
-    from schemas.archive.store import Archive, Order, Place
+    from schemas.archive.store import Archive, Order
 
-__all__ = ["Both", "Live", "Nothing"]
+__all__ = ["Both", "Live", "Nothing", "Opening", "opening"]
 
 Opening = Callable[[], Awaitable["Archive | None"]]
-"""Makes the archive ready to be read; None: there is none."""
+"""Makes the archive ready to be read; None: there is none (yet), which is told at once."""
+
+
+def opening(settings: Settings) -> Opening:
+    """Of the archive that goes with the log of `settings`; nothing is loaded before there is one, and something of it is wanted."""
+
+    async def open_it() -> "Archive | None":
+        place = archive_of(settings)
+        if place is None:
+            return None
+        from schemas.archive.store import Archive
+
+        archive = Archive(place.url, place.blobs)
+        try:
+            await archive.check()
+        except BaseException:
+            await archive.aclose()
+            raise
+        return archive
+
+    return open_it
 
 
 class Live(Kept, Watching, Protocol):
@@ -24,23 +47,21 @@ class Live(Kept, Watching, Protocol):
 
 
 class Both(Reading, Milestones):
-    """`live`: the log; `opening`: is awaited once, when something is wanted that the log does not have. Whether a session is in the
-    one or the other is asked anew at each call: it may be archived in between, and is never in neither."""
+    """`live`: the log; `opening`: is awaited when something is wanted that the log does not have, until there is an archive. Whether
+    a session is in the one or the other is asked anew at each call: it may be archived in between, and is never in neither."""
 
     def __init__(self, live: Live, opening: Opening) -> None:
         self.live = live
         self._opening = opening
-        self._opened = False
         self._archive: Archive | None = None
         self._lock = asyncio.Lock()
 
     async def archive(self) -> "Archive | None":
         """ArchiveError: there is one, and it can't be used; asking again tries again."""
-        if not self._opened:
+        if self._archive is None:
             async with self._lock:
-                if not self._opened:
+                if self._archive is None:
                     self._archive = await self._opening()
-                    self._opened = True
         return self._archive
 
     async def aclose(self) -> None:
@@ -58,9 +79,9 @@ class Both(Reading, Milestones):
         return await archive.read(session, after, count) if archive is not None else []
 
     async def snapshot(self, session: str) -> Snapshot | None:
-        found = await self.live.snapshot(session)
-        if found is not None or await self.live.info(session) is not None:
-            return found
+        kept = await self.live.snapshot(session)
+        if kept is not None or await self.live.info(session) is not None:
+            return kept
         archive = await self.archive()
         return await archive.snapshot(session) if archive is not None else None
 
@@ -108,11 +129,19 @@ class Both(Reading, Milestones):
         return await self.live.now()
 
     async def recalled(
-        self, wanted: Wanted | None, count: int, before: "Place | None" = None, order: "Order" = "active"
+        self, wanted: Wanted | None, count: int, before: tuple[int, str] | None = None, order: "Order" = "active"
     ) -> Sequence[Row]:
-        """Those that the archive has, told as they were when they were put away."""
+        """Those that the archive has, told as they were when they were put away; `before`: a row's moment in that order, and its
+        session."""
         archive = await self.archive()
         return await archive.recalled(wanted, count, before, order) if archive is not None else []
+
+
+    async def erased(self, since: int | None) -> tuple[int, set[str]]:
+        """What the archive let go of since then (µs; None: since now): the moment to ask from next, and of each session the sha256 of
+        its id."""
+        archive = await self.archive()
+        return await archive.erased(since) if archive is not None else (since or 0, set())
 
 
 class Nothing:
@@ -140,6 +169,4 @@ class Nothing:
         return []
 
     async def now(self) -> Micros:
-        import time
-
         return Micros(time.time_ns() // 1000)

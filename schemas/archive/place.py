@@ -7,7 +7,7 @@ from pathlib import Path
 
 from schemas.config.settings import Settings, without_password
 
-__all__ = ["Place", "belongs_to", "found", "place_of"]
+__all__ = ["Place", "archive_of", "belongs_to", "place_of"]
 
 _FOLDER, _FILE, _SOUND, _LOG = "archive", "archive.sqlite", "sound", "log"
 
@@ -44,7 +44,7 @@ def belongs_to(place: Place, redis_url: str) -> None:
         (place.folder / _LOG).write_text(without_password(redis_url))
 
 
-def found(settings: Settings) -> Place | None:
+def archive_of(settings: Settings) -> Place | None:
     """The archive that goes with the log of `settings`, where there is one. Whoever names a log (REDIS_URL) and no archive is not
     shown the machine's own, unless that is of this very log."""
     place = place_of(settings)

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from schemas.bus import Listing, Reading, SessionInfo
 from schemas.clock import Micros
-from schemas.errors import EventError
+from schemas.errors import ArchiveError, EventError
 from schemas.session.summary import Answer, Summary, Telling, Wanted
 
 LOOKED_AT = 1_000
@@ -55,7 +55,7 @@ class Recalling(Protocol):
 
 class Rows:
     """Of one log, and of the archive beside it where there is one. What was read of an open session is kept, so that asking again reads only what is new. `unreadable`: why some
-    could not be told, by session."""
+    could not be told, by session; of the archive, too."""
 
     def __init__(self, log: Kept) -> None:
         self._log: Kept = log.live if isinstance(log, Recalling) else log
@@ -89,7 +89,7 @@ class Rows:
     async def _closed(self, wanted: Wanted, most: int, now: Micros) -> AsyncIterator[Row]:
         """The log is asked first: what it lets go of meanwhile is in the archive by then."""
         infos = await self._log.closed(most)
-        kept = deque(await self._archive.recalled(wanted, most) if self._archive is not None else ())
+        kept = deque(await self._recalled(wanted, most))
         told: set[str] = set()
         for info in infos:
             while kept and kept[0].info.last_activity > info.last_activity:
@@ -101,6 +101,16 @@ class Rows:
         for row in kept:
             if row.info.session not in told:
                 yield row
+
+    async def _recalled(self, wanted: Wanted, most: int) -> Sequence[Row]:
+        """Without an archive that answers the log's are told all the same."""
+        if self._archive is None:
+            return ()
+        try:
+            return await self._archive.recalled(wanted, most)
+        except ArchiveError as error:
+            self.unreadable["the archive"] = str(error)
+            return ()
 
     async def _row(self, info: SessionInfo, now: Micros, wanted: Wanted) -> Row | None:
         if info.last_activity < wanted.since:  # nor can it have begun since
