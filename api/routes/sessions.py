@@ -37,7 +37,7 @@ async def sessions(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str, Query(max_length=300, description="`next` of the page before.")] = "",
 ) -> Response:
-    """Open sessions, and closed ones that the log or the archive keeps; those that began last come first. A second old at most."""
+    """Open sessions, and closed ones whose log is kept; those that began last come first. A second old at most."""
     wanted = Wanted(
         state=state, agent=agent, caller=caller.casefold(), transport=transport or "", since=micros(since),
         slow=slow_ms / 1e3, failed=failed, text=q.casefold(),

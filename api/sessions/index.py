@@ -50,7 +50,8 @@ class Followed(Reading, Watching, Protocol):
 
 
 Erased = Callable[[int | None], Awaitable[tuple[int, Collection[str]]]]
-"""Which sessions an archive let go of since a moment (µs; None: since now): the moment to ask from next, and the sha256 of each id."""
+"""Which sessions an archive let go of since a moment (µs; None: since now): the moment to ask from next, and the sha256 of each
+id."""
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
-"""Sessions, as one API process tells them: an index of all, stories of those asked for, channels of those followed. What the log has
-no more is told from the archive, where there is one."""
+"""Sessions, as one API process tells them: an index of all, stories of those asked for, channels of those followed. What the log
+has no more is told from the archive, where there is one."""
 
 import asyncio
 import gc
@@ -88,9 +88,7 @@ class Sessions:
         following = f"{places[limit - 1][0]}:{places[limit - 1][1]}" if len(places) > limit else None
         return [rows[place] for place in places[:limit]], following
 
-    async def _archived(
-        self, kept: Both, wanted: Wanted, most: int, before: Began | None
-    ) -> list[tuple[Began, bytes]]:
+    async def _archived(self, kept: Both, wanted: Wanted, most: int, before: Began | None) -> list[tuple[Began, bytes]]:
         told = await kept.recalled(wanted, most, before, "began")
         return [((row.told.started_at, row.told.session), row_of(row.told).model_dump_json().encode()) for row in told]
 

@@ -18,8 +18,8 @@ __all__ = ["ABANDONED", "Archiving", "Log"]
 log = logging.getLogger("antiphon.jobs")
 
 ABANDONED = 300.0
-"""Seconds after the end of its gateway's lease from which a session that nobody claimed counts as never ended: any gateway that is
-left would have had it within a few."""
+"""Seconds after the end of its gateway's lease from which a session that nobody claimed counts as never ended: any gateway that
+is left would have had it within a few."""
 TRIES = 8
 """Of a session that can't be archived for what it is; what can pass is waited for, however long."""
 _LONGEST = 600.0
@@ -53,16 +53,16 @@ class Archiving:
     # ── finding ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def notice(self) -> list[Standing]:
-        """Sessions that have ended since the last look; each is due from now on. Of two in one microsecond a sweep finds the other.
-        BusError, ArchiveError."""
+        """Sessions that have ended since the last look; each is due from now on. Of two in one microsecond a sweep finds the
+        other. BusError, ArchiveError."""
         closed = await self._bus.touched("closed", _MOST, self._noticed)
         found = await self._archive.note([one.session for one in closed])
         self._noticed = max([self._noticed, *(Micros(one.at + 1) for one in closed)])
         return _to_do(found)
 
     async def sweep(self) -> list[Standing]:
-        """All that is to be archived or deleted now, whatever hints were lost: what the log still has though it has ended, and what
-        is due in the archive. BusError, ArchiveError."""
+        """All that is to be archived or deleted now, whatever hints were lost: what the log still has though it has ended, and
+        what is due in the archive. BusError, ArchiveError."""
         await self.end_abandoned()
         closed = await self._bus.touched("closed", _MOST)
         in_log = _to_do(await self._archive.note([one.session for one in closed]), also_done=True)
@@ -77,9 +77,10 @@ class Archiving:
         for partition in range(self._bus.partitions):
             for session in await self._bus.expired(partition, 100):
                 info = await self._bus.info(session)
-                if info is not None and info.state == "open" and now - info.lease_ends > self._abandoned * 1e6:
-                    if await self._end(info):
-                        ended.append(session)
+                if info is None or info.state != "open" or now - info.lease_ends <= self._abandoned * 1e6:
+                    continue
+                if await self._end(info):
+                    ended.append(session)
         return ended
 
     async def _end(self, info: SessionInfo) -> bool:
@@ -135,7 +136,12 @@ class Archiving:
             log.warning("not archived: %s; %s", error, worse, extra={"session": session})
             return
         if given_up:
-            log.error("given up after %d tries: %s; antiphon archive list --failed", failures, error, extra={"session": session})
+            log.error(
+                "given up after %d tries: %s; antiphon archive list --failed",
+                failures,
+                error,
+                extra={"session": session},
+            )
         else:
             log.warning("not archived yet, again in %.0f s: %s", pause, error, extra={"session": session})
 
@@ -144,4 +150,3 @@ def _to_do(standings: Sequence[Standing], *, also_done: bool = False) -> list[St
     """`also_done`: those the log may still have to be told to forget."""
     wanted = ("pending", "done") if also_done else ("pending",)
     return [one for one in standings if one.state in wanted]
-

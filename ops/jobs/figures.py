@@ -18,7 +18,9 @@ class JobFigures:
         self.removed = Counter("antiphon_jobs_removed", "Sessions deleted, by why", ["kind"], registry=own)
         self._sessions = Gauge("antiphon_jobs_sessions", "Sessions the archive has, by state", ["state"], registry=own)
         self._damaged = Gauge("antiphon_jobs_damaged", "Sessions that are not what was written", registry=own)
-        self._bytes = Gauge("antiphon_jobs_bytes", "What they take, by what it is: text or sound", ["what"], registry=own)
+        self._bytes = Gauge(
+            "antiphon_jobs_bytes", "What they take, by what it is: text or sound", ["what"], registry=own
+        )
         self._waits = Gauge(
             "antiphon_jobs_oldest_seconds", "How long the first of what is due has been due", registry=own
         )

@@ -1,4 +1,5 @@
-"""arq's queue, on connections of its own: hints about what is due. They may be lost, and come twice; JSON, and no results kept."""
+"""arq's queue, on connections of its own: hints about what is due. They may be lost, and come twice; JSON, and no results
+kept."""
 
 import json
 import logging
@@ -27,8 +28,8 @@ def jobs_url(settings: Settings) -> str:
         return settings.jobs_redis_url
     if settings.redis_cluster:
         raise SettingsError(
-            "JOBS_REDIS_URL is not set, and REDIS_URL is a cluster (REDIS_CLUSTER=true): background jobs need a Redis that is none; "
-            "name one, redis://host:port/0"
+            "JOBS_REDIS_URL is not set, and REDIS_URL is a cluster (REDIS_CLUSTER=true): background jobs need a Redis that is "
+            "none; name one, redis://host:port/0"
         )
     return settings.redis_url
 
@@ -71,7 +72,8 @@ class Hints:
         except (RedisError, OSError, TimeoutError) as error:
             await pool.close(close_connection_pool=True)
             raise BusUnavailable(
-                f"the Redis of background jobs ({without_password(self._url)}) does not answer: {in_words(error)} (JOBS_REDIS_URL)"
+                f"the Redis of background jobs, {without_password(self._url)}, does not answer: {in_words(error)} "
+                "(JOBS_REDIS_URL)"
             ) from None
         self.pool = pool
         return pool
@@ -85,8 +87,8 @@ class Hints:
                 log.debug("closing: %s", error)
 
     async def give(self, job: str, what: str, mark: object = "", within: float | None = None) -> bool:
-        """Hint that `job` is due for `what`; `mark`: which try it would be, so that a killed one's hint stands in nobody's way. False:
-        it could not be told, or was told already."""
+        """Hint that `job` is due for `what`; `mark`: which try it would be, so that a killed one's hint stands in nobody's way.
+        False: it could not be told, or was told already."""
         if self.pool is None:
             return False
         try:

@@ -63,8 +63,8 @@ class LettingGo:
     # ── for good, and proven ─────────────────────────────────────────────────────────────────────────────────────────
 
     async def remove(self, sessions: Sequence[str], kind: Kind, asked_by: str) -> Erased:
-        """Out of the archive and out of the log, in whatever state they are; those that go on stay. BusError, ArchiveError: `sweep`
-        ends what was begun."""
+        """Out of the archive and out of the log, in whatever state they are; those that go on stay. BusError, ArchiveError:
+        `sweep` ends what was begun."""
         open_ones = [name for name in sessions if await self._is_open(name)]
         over = [name for name in sessions if name not in open_ones]
         if not over:
@@ -129,8 +129,8 @@ class LettingGo:
     # ── by age and size ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def retain(self) -> tuple[int, int]:
-        """Let go of what is older than settings allow, then of the oldest while it is too much: sound before text. Answers how many
-        sessions went, and of how many the sound."""
+        """Let go of what is older than settings allow, then of the oldest while it is too much: sound before text. Answers how
+        many sessions went, and of how many the sound."""
         everybody, named = keeping_of(self._settings)
         gone, silent = await self._by_age(everybody, but=tuple(named))
         for agent, keeping in named.items():

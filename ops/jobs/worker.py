@@ -1,7 +1,7 @@
 """The jobs worker: `antiphon worker jobs`, until SIGTERM.
 
-Three things go on in it, each by itself: it looks every second for what has ended; every minute, under a lease, for all that is due;
-and it serves the queue. Whatever is away (the log, the jobs' Redis, the archive), it goes on when that is back.
+Three things go on in it, each by itself: it looks every second for what has ended; every minute, under a lease, for all that is
+due; and it serves the queue. Whatever is away (the log, the jobs' Redis, the archive), it goes on when that is back.
 """
 
 import asyncio

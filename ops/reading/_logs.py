@@ -82,9 +82,9 @@ class Found:
 
 @asynccontextmanager
 async def find_log(given: str | None) -> AsyncIterator[Found]:
-    """The log that holds the session that is meant (None: the first there is), started, and the archive beside it: the log REDIS_URL
-    names, else the running stack's, else those that stopped ones have left, else the archive alone. It exits with a sentence if
-    none does."""
+    """The log that holds the session that is meant (None: the first there is), started, and the archive beside it: the log
+    REDIS_URL names, else the running stack's, else those that stopped ones have left, else the archive alone. It exits with a
+    sentence if none does."""
     settings = load()
     seen: list[str] = []
     logs = 0

@@ -36,7 +36,7 @@ async def page_of(session: str | None) -> AsyncIterator[Page]:
         settings = load()
         if not found.url:
             console.fail(
-                f"{found.session or 'what there is'} is archived, and nothing runs: start it with {console.me()} up, and open it then"
+                f"{found.session or 'what there is'} is archived, and nothing runs here: begin with {console.me()} up"
             )
         api = ApiProcess(settings, _port(settings))
         keeper = Supervisor(data_folder() / "open" / "logs", {**os.environ, "PYTHONUNBUFFERED": "1"})

@@ -109,7 +109,7 @@ class Database:
                 file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
                 raise ArchiveUnavailable(
-                    f"ARCHIVE_URL={without_password(self.url)}: {file.parent} can't be made ({error.strerror}); name another place"
+                    f"ARCHIVE_URL={without_password(self.url)}: {file.parent} can't be made ({error.strerror}); name another"
                 ) from None
         async with self.writing() as connection:
             if not self.is_sqlite:
@@ -133,7 +133,9 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # transactions are begun by us: else a reader that begins to write is refused at once
+    connection.isolation_level = (
+        None  # transactions are begun by us: else a reader that begins to write is refused at once
+    )
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):  # FULL: what is told done is on the disk
         cursor.execute(f"PRAGMA {pragma}")

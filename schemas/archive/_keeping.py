@@ -89,7 +89,8 @@ class Keeps(Writes):
     # ── deletion ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def condemn(self, sessions: Sequence[str], kind: Kind, asked_by: str) -> Erasure:
-        """They are read no more from now on, and whoever is archiving one is refused; `purge` each. The proof says what they were."""
+        """They are read no more from now on, and whoever is archiving one is refused; `purge` each. The proof says what they
+        were."""
         now, removed = await self.now(), list[Removed]()
         made = Erasure(secrets.token_hex(8), kind, clean(asked_by), now, Micros(0), ())
         async with self._database.writing() as connection:
@@ -143,7 +144,8 @@ class Keeps(Writes):
             return [_erasure(row) for row in await connection.execute(query)]
 
     async def erased(self, since: int | None) -> tuple[int, set[str]]:
-        """What was let go of since then (µs; None: since now): the moment to ask from next, and of each session the sha256 of its id."""
+        """What was let go of since then (µs; None: since now): the moment to ask from next, and of each session the sha256 of its
+        id."""
         if since is None:
             return await self.now(), set()
         query = select(ERASURES.c.asked_at, ERASURES.c.removed).where(ERASURES.c.asked_at > since)
@@ -206,7 +208,19 @@ class Keeps(Writes):
 
     async def unverified(self, before: int, count: int, state: State = "done") -> list[Standing]:
         """Those read back before `before` (µs), the longest ago first."""
-        names = ("session", "state", "attempts", "failures", "due_at", "error", "seq", "at", "hash", "bytes", "sound_bytes")
+        names = (
+            "session",
+            "state",
+            "attempts",
+            "failures",
+            "due_at",
+            "error",
+            "seq",
+            "at",
+            "hash",
+            "bytes",
+            "sound_bytes",
+        )
         query = (
             select(*(SESSIONS.c[name] for name in names))
             .where(SESSIONS.c.state == state, SESSIONS.c.verified_at < before)

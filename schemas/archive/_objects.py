@@ -48,7 +48,8 @@ class Objects:
             return _bucket(place)
         if "://" in place and not place.startswith("file://"):
             raise SettingsError(
-                f"ARCHIVE_BLOBS={without_password(place)}: expected a folder, or s3://bucket/prefix (AWS_ENDPOINT_URL names a server)"
+                f"ARCHIVE_BLOBS={without_password(place)}: expected a folder, or s3://bucket/prefix (AWS_ENDPOINT_URL: of "
+                "which server)"
             )
         self._folder = Path(place.removeprefix("file://")).absolute()
         try:

@@ -230,12 +230,10 @@ def _page(wanted: Wanted, count: int, before: Place | None, order: Order) -> Sel
             moment <= before[0],
         )
     found = found.order_by(moment.desc(), SESSIONS.c.session.desc()).limit(count)
-    columns = [SESSIONS.c[name] for name in dict.fromkeys((*_SUMMARY, *_INFO, "people", "ended_at", "ended", "answers"))]
-    return (
-        select(*columns)
-        .where(SESSIONS.c.session.in_(found))
-        .order_by(moment.desc(), SESSIONS.c.session.desc())
-    )
+    columns = [
+        SESSIONS.c[name] for name in dict.fromkeys((*_SUMMARY, *_INFO, "people", "ended_at", "ended", "answers"))
+    ]
+    return select(*columns).where(SESSIONS.c.session.in_(found)).order_by(moment.desc(), SESSIONS.c.session.desc())
 
 
 def _row(row: Any, now: Micros) -> Row:
@@ -246,4 +244,3 @@ def _row(row: Any, now: Micros) -> Row:
         ended=row.ended,
     )
     return Row(_info(row), told, answers_of(row.answers), max(0, now - row.at) / 1e6, False)
-

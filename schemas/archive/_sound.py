@@ -36,7 +36,9 @@ def decoded(codec: str, body: bytes, rate: int, samples: int) -> bytes:
     try:
         sound, found = soundfile.read(io.BytesIO(body), dtype="int16")
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise ArchiveDamaged(f"a sound of {len(body)} bytes is no {codec} ({error}); restore it from a backup") from None
+        raise ArchiveDamaged(
+            f"a sound of {len(body)} bytes is no {codec} ({error}); restore it from a backup"
+        ) from None
     if found != rate:
         sound = soxr.resample(sound, found, rate)
     if len(sound) < samples:

@@ -133,5 +133,7 @@ ERASURES = Table(
     Column("asked_by", Text, nullable=False),
     Column("asked_at", BigInteger, nullable=False),
     Column("done_at", BigInteger, nullable=False),  # 0: not yet
-    Column("removed", Text, nullable=False),  # JSON: of each session the sha256 of its id, its events' hash, how much it was
+    Column(
+        "removed", Text, nullable=False
+    ),  # JSON: of each session the sha256 of its id, its events' hash, how much it was
 )

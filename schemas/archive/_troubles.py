@@ -1,4 +1,5 @@
-"""What databases and object stores say of themselves, as one clear error each: what was expected, what was found, which setting."""
+"""What databases and object stores say of themselves, as one clear error each: what was expected, what was found, which
+setting."""
 
 import errno
 import re
@@ -62,15 +63,21 @@ def of_database(error: BaseException, url: str) -> ArchiveError:
     place = f"ARCHIVE_URL={without_password(url)}"
     kind = next((_STATES[part] for part in (state, state[:2]) if part in _STATES), None)
     if kind is ArchiveFull or _FULL.search(said) or _number(cause) in (errno.ENOSPC, errno.EDQUOT):
-        return ArchiveFull(f"{place}: its disk is full ({in_words(cause)}); free some space there, or shorten ARCHIVE_DAYS")
+        return ArchiveFull(
+            f"{place}: its disk is full ({in_words(cause)}); free some space there, or shorten ARCHIVE_DAYS"
+        )
     if kind is ArchiveOutdated or _ABSENT.search(said):
         return ArchiveOutdated(f"{place}: it lacks a table of ours ({in_words(cause)}); run `antiphon archive upgrade`")
     if kind is ArchiveLocked or _LOCKED.search(said):
-        return ArchiveLocked(f"{place}: another process writes into it, and does not end ({in_words(cause)}); try again")
+        return ArchiveLocked(
+            f"{place}: another process writes into it, and does not end ({in_words(cause)}); try again"
+        )
     if _NO_DATABASE.search(said) or state == "3D000":
         return ArchiveDenied(f"{place}: there is no database of ours ({in_words(cause)}); make it, or name another")
     if kind is ArchiveDenied or _DENIED.search(said):
-        return ArchiveDenied(f"{place}: we are not let in, or may not write ({in_words(cause)}); give it the right user")
+        return ArchiveDenied(
+            f"{place}: we are not let in, or may not write ({in_words(cause)}); give it the right user"
+        )
     return ArchiveUnavailable(f"{place}: the archive does not answer ({in_words(cause)}); is it up?")
 
 

@@ -1,7 +1,7 @@
 """`Archive`, the part that is written: a session is put away by one try at a time, and is there once it is done.
 
-Each try raises the session's `attempts`, and whatever it writes later is refused once another one has: who was thought dead, or had
-the same job twice, can harm nothing. Nothing is read before the last write, which makes it `done`.
+Each try raises the session's `attempts`, and whatever it writes later is refused once another one has: who was thought dead, or
+had the same job twice, can harm nothing. Nothing is read before the last write, which makes it `done`.
 """
 
 import hashlib
@@ -116,7 +116,9 @@ class Writes:
 
     async def standings(self, state: State, count: int = 100) -> list[Standing]:
         """Those that are due first come first."""
-        query = _standings().where(SESSIONS.c.state == state).order_by(SESSIONS.c.due_at, SESSIONS.c.session).limit(count)
+        query = (
+            _standings().where(SESSIONS.c.state == state).order_by(SESSIONS.c.due_at, SESSIONS.c.session).limit(count)
+        )
         async with self._database.reading() as connection:
             return [Standing(*row) for row in await connection.execute(query)]
 
@@ -188,10 +190,16 @@ class Writes:
             raise Superseded
 
     async def put(
-        self, attempt: Attempt, first: int, rows: Sequence[Row], snapshot: Snapshot | None, sounds: Sequence[Sound], place: int
+        self,
+        attempt: Attempt,
+        first: int,
+        rows: Sequence[Row],
+        snapshot: Snapshot | None,
+        sounds: Sequence[Sound],
+        place: int,
     ) -> int:
-        """Events from `first` on, a fold of those up to the last of them, sounds whose objects are stored; `place`: how many sounds
-        were before them. Answers how many bytes that took, without the sound."""
+        """Events from `first` on, a fold of those up to the last of them, sounds whose objects are stored; `place`: how many
+        sounds were before them. Answers how many bytes that took, without the sound."""
         body = compressed(packed(rows))
         piece = {"session": attempt.session, "first": first, "last": first + len(rows) - 1, "body": body}
         size = len(body)
@@ -297,7 +305,9 @@ class Writes:
             raise ArchiveDamaged(f"session {session}: event {last + 1} is not in the archive; restore it from a backup")
         if last != seq or found.hex != digest:
             raise ArchiveDamaged(f"session {session}: its events are not what was written; restore it from a backup")
-        query = select(SNAPSHOTS.c.version, SNAPSHOTS.c.body).where(SNAPSHOTS.c.session == session, SNAPSHOTS.c.seq == seq)
+        query = select(SNAPSHOTS.c.version, SNAPSHOTS.c.body).where(
+            SNAPSHOTS.c.session == session, SNAPSHOTS.c.seq == seq
+        )
         async with self._database.reading() as connection:
             fold = (await connection.execute(query)).first()
         if fold is None:

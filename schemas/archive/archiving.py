@@ -1,7 +1,7 @@
 """A session that is over, out of the log and into the archive: written, read back, and only then forgotten by the log.
 
-Safe against being killed at any point, and against being asked twice at once: a try that begins fences all earlier ones off, and what
-it needs is in the log until the archive says that it is done.
+Safe against being killed at any point, and against being asked twice at once: a try that begins fences all earlier ones off, and
+what it needs is in the log until the archive says that it is done.
 """
 
 import asyncio

@@ -23,7 +23,8 @@ Opening = Callable[[], Awaitable["Archive | None"]]
 
 
 def opening(settings: Settings) -> Opening:
-    """Of the archive that goes with the log of `settings`; nothing is loaded before there is one, and something of it is wanted."""
+    """Of the archive that goes with the log of `settings`; nothing is loaded before there is one, and something of it is
+    wanted."""
 
     async def open_it() -> "Archive | None":
         place = archive_of(settings)
@@ -47,8 +48,9 @@ class Live(Kept, Watching, Protocol):
 
 
 class Both(Reading, Milestones):
-    """`live`: the log; `opening`: is awaited when something is wanted that the log does not have, until there is an archive. Whether
-    a session is in the one or the other is asked anew at each call: it may be archived in between, and is never in neither."""
+    """`live`: the log; `opening`: is awaited when something is wanted that the log does not have, until there is an archive.
+    Whether a session is in the one or the other is asked anew at each call: it may be archived in between, and is never in
+    neither."""
 
     def __init__(self, live: Live, opening: Opening) -> None:
         self.live = live
@@ -136,10 +138,9 @@ class Both(Reading, Milestones):
         archive = await self.archive()
         return await archive.recalled(wanted, count, before, order) if archive is not None else []
 
-
     async def erased(self, since: int | None) -> tuple[int, set[str]]:
-        """What the archive let go of since then (µs; None: since now): the moment to ask from next, and of each session the sha256 of
-        its id."""
+        """What the archive let go of since then (µs; None: since now): the moment to ask from next, and of each session the
+        sha256 of its id."""
         archive = await self.archive()
         return await archive.erased(since) if archive is not None else (since or 0, set())
 

@@ -30,8 +30,9 @@ class Place:
 def place_of(settings: Settings) -> Place:
     """Who names a database and no place for sound has it in a folder beside SQLite's file, else in the data folder."""
     data = Path(os.environ.get("ANTIPHON_DATA") or ".antiphon").absolute() / _FOLDER
-    if not settings.archive_url:
-        return Place(f"sqlite:///{data / _FILE}", settings.archive_blobs or str(data / _SOUND), data)
+    own = f"sqlite:///{data / _FILE}"
+    if settings.archive_url in ("", own):
+        return Place(own, settings.archive_blobs or str(data / _SOUND), data)
     path = settings.archive_url.partition(":///")[2] if settings.archive_url.startswith("sqlite") else ""
     beside = Path(path).absolute().parent if path else data
     return Place(settings.archive_url, settings.archive_blobs or str(beside / _SOUND), None)
@@ -50,7 +51,7 @@ def archive_of(settings: Settings) -> Place | None:
     place = place_of(settings)
     if not place.is_there:
         return None
-    if place.folder is not None and "redis_url" in settings.model_fields_set:
+    if place.folder is not None and not settings.archive_url and "redis_url" in settings.model_fields_set:
         with contextlib.suppress(OSError):
             if (place.folder / _LOG).read_text() == without_password(settings.redis_url):
                 return place

@@ -55,9 +55,12 @@ class Archive(Reads, Keeps):
 
 
 @asynccontextmanager
-async def open_archive(url: str, blobs: str, *, upgrade: bool = False, patience: float = 10.0) -> AsyncIterator[Archive]:
-    """`url`: sqlite:///file or postgresql://…; `blobs`: a folder, s3://bucket/prefix, or memory://; `upgrade`: make its tables, or
-    bring them up to date, as only who archives does. ArchiveError: why it can't be used; SettingsError: it is no such address."""
+async def open_archive(
+    url: str, blobs: str, *, upgrade: bool = False, patience: float = 10.0
+) -> AsyncIterator[Archive]:
+    """`url`: sqlite:///file or postgresql://…; `blobs`: a folder, s3://bucket/prefix, or memory://; `upgrade`: make its tables,
+    or bring them up to date, as only who archives does. ArchiveError: why it can't be used; SettingsError: it is no such
+    address."""
     archive = Archive(url, blobs, patience=patience)
     try:
         await (archive.upgrade() if upgrade else archive.check())

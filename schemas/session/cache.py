@@ -72,7 +72,11 @@ async def _read(
 
 
 async def _snapshot(log: Reading, session: str, upto: int | None) -> SessionState:
-    kept = log.snapshot_before(session, upto) if upto is not None and isinstance(log, Milestones) else log.snapshot(session)
+    kept = (
+        log.snapshot_before(session, upto)
+        if upto is not None and isinstance(log, Milestones)
+        else log.snapshot(session)
+    )
     found = await kept
     if found is None or found.version != FOLD_VERSION or (upto is not None and found.seq > upto):
         return SessionState()

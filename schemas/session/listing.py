@@ -54,8 +54,8 @@ class Recalling(Protocol):
 
 
 class Rows:
-    """Of one log, and of the archive beside it where there is one. What was read of an open session is kept, so that asking again reads only what is new. `unreadable`: why some
-    could not be told, by session; of the archive, too."""
+    """Of one log, and of the archive beside it where there is one. What was read of an open session is kept, so that asking again
+    reads only what is new. `unreadable`: why some could not be told, by session; of the archive, too."""
 
     def __init__(self, log: Kept) -> None:
         self._log: Kept = log.live if isinstance(log, Recalling) else log
@@ -73,8 +73,8 @@ class Rows:
         return rows, False
 
     async def each(self, wanted: Wanted | None = None, most: int = LOOKED_AT) -> AsyncIterator[Row]:
-        """Those that are wanted, of the latest `most` open and the latest `most` closed ones; of the archive's the latest `most` that
-        are wanted."""
+        """Those that are wanted, of the latest `most` open and the latest `most` closed ones; of the archive's the latest `most`
+        that are wanted."""
         wanted = wanted or Wanted()
         now = await self._log.now()
         infos = [] if wanted.state == "closed" else await self._log.sessions(most)

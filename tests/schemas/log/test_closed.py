@@ -68,7 +68,8 @@ async def test_who_watches_learns_which_sessions_moved(kind: str, valkey: Valkey
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
 async def test_a_log_is_forgotten_only_when_it_is_over_and_the_one_that_is_meant(kind: str, valkey: Valkey) -> None:
-    """An open session stays, and a closed one with another last event; then nothing of it is left, and asking again is no harm."""
+    """An open session stays, and a closed one with another last event; then nothing of it is left, and asking again is no
+    harm."""
     bus = MemoryBus(partitions=2) if kind == "memory" else RedisBus(valkey.url, partitions=2)
     await bus.start()
     await _two_sessions(bus)
