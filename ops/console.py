@@ -125,6 +125,16 @@ def hang(head: str | Text, body: str | Text, to: Console | None = None) -> None:
         to.print((margin if number else head).copy().append_text(line), soft_wrap=True)
 
 
+def whoever() -> str:
+    """The user of this shell, for what is to be known later."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
 def me() -> str:
     """What to type here to call this very command: `antiphon` where the shell finds it, else its path."""
     own = Path(sys.executable).with_name("antiphon")

@@ -266,7 +266,7 @@ class Stack:
         commands += [
             self._worker(stage, number, shared) for stage, count in pools.items() for number in range(1, count + 1)
         ]
-        if self._settings.archive != "off":
+        if self._archives():
             commands += [self._jobs(number, shared | self._archive()) for number in range(1, self.plan.jobs + 1)]
         edge = {**shared, **(self.livekit.environment if self.livekit else {})}
         if self.plan.api:
@@ -305,9 +305,21 @@ class Stack:
         )
 
     def _jobs(self, number: int, shared: Mapping[str, str]) -> Command:
-        """What it does nobody waits for: calls come first."""
+        """What it does nobody waits for: calls come first, and a start is none the worse for an archive that is away."""
         made = self._watched(f"jobs-{number}", ["worker", "jobs"], shared)
-        return replace(made, arguments=["nice", "-n", "10", *made.arguments])
+        alive = made.metrics.replace("/metrics", "/healthz")
+        return replace(made, arguments=["nice", "-n", "10", *made.arguments], ready=alive)
+
+    def _archives(self) -> bool:
+        settings = self._settings
+        if settings.archive == "off" or not self.plan.jobs:
+            return False
+        if settings.redis_cluster and not settings.jobs_redis_url:
+            self.plan.on_warn(
+                "nothing is archived: REDIS_URL is a cluster, and JOBS_REDIS_URL names no Redis for background jobs"
+            )
+            return False
+        return True
 
     def _archive(self) -> dict[str, str]:
         """The same for who writes it and who reads it, whatever folder it would be by itself."""
