@@ -72,6 +72,7 @@ class LettingGo:
         erasure = await self._archive.condemn(over, kind, asked_by)
         for name in over:
             await self._purge(name)
+        await self._archive.scrub()
         self._figures.removed.labels(kind).inc(len(over))
         settled = {one.id: one for one in await self._archive.settle_erasures()}
         return Erased(settled.get(erasure.id, erasure), tuple(open_ones))
@@ -123,6 +124,8 @@ class LettingGo:
         """What a removal that was interrupted has left."""
         for name in sessions:
             await self._purge(name)
+        if sessions:
+            await self._archive.scrub()
         for erasure in await self._archive.settle_erasures():
             log.info("erasure %s is done: %d sessions", erasure.id, len(erasure.removed))
 

@@ -37,6 +37,14 @@ def url_of(given: str) -> URL:
 EXPECTED = "sqlite:///folder/archive.sqlite or postgresql://user:password@host/database"
 
 
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # what is told done is on the disk
+    "foreign_keys=ON",
+    "secure_delete=ON",  # what is deleted is overwritten
+)
+
+
 class Database:
     """`writing()` and `reading()` are transactions; whatever goes wrong within comes out as an ArchiveError."""
 
@@ -71,6 +79,14 @@ class Database:
         with database(self.url):
             async with self._writing.begin() as connection:
                 yield connection
+
+    async def scrub(self) -> None:
+        """What was deleted stands nowhere in SQLite's files any more. (PostgreSQL's autovacuum sees to it in its own time.)"""
+        if not self.is_sqlite:
+            return
+        with database(self.url):
+            async with self._engine.execution_options(antiphon_plain=True).connect() as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def aclose(self) -> None:
         await self._engine.dispose()
@@ -137,11 +153,14 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
         None  # transactions are begun by us: else a reader that begins to write is refused at once
     )
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):  # FULL: what is told done is on the disk
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("antiphon_write")
+    options = connection.get_execution_options()
+    if options.get("antiphon_plain"):
+        return
+    write = options.get("antiphon_write")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

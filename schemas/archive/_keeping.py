@@ -119,6 +119,10 @@ class Keeps(Writes):
                 delete(SESSIONS).where(SESSIONS.c.session == session, SESSIONS.c.state == "deleting")
             )
 
+    async def scrub(self) -> None:
+        """After `purge`: as far as the database lets us, what was deleted can't be found in its files either."""
+        await self._database.scrub()
+
     async def settle_erasures(self) -> list[Erasure]:
         """Those of which nothing is left any more are done; answers them."""
         async with self._database.reading() as connection:

@@ -82,6 +82,5 @@ async def test_killed_at_any_moment(url: str, tmp_path: Path, valkey: Valkey) ->
             standing = await archive.standing(name)
             assert standing is not None
             await archive.read_back(name, standing.seq, standing.hash)
-        assert {one.name for one in await archive.strays(0.0)} == set()
     await bus.aclose()
     assert done >= 1
