@@ -84,6 +84,11 @@ class Postgres:
         home = pwd.getpwnam(self._user).pw_dir if self._user else os.path.expanduser("~")
         return {"PATH": os.environ["PATH"], "HOME": home, "LC_ALL": "C", "TZ": "UTC"}
 
+    @property
+    def binaries(self) -> Path:
+        """Where its tools are."""
+        return self._bin
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 

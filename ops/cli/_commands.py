@@ -60,6 +60,7 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
                 "remove": ("ops.commands.archive:remove", "Delete sessions for good."),
                 "erase": ("ops.commands.archive:erase", "Delete all sessions of a person, and prove it."),
                 "erasures": ("ops.commands.archive:erasures", "List what was deleted, when, and who asked."),
+                "backup": ("ops.commands.archive:backup", "Copy the archive, while it is used."),
                 "upgrade": ("ops.commands.archive:upgrade", "Make the archive's tables, or bring them up to date."),
             },
         ),

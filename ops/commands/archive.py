@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -266,6 +267,31 @@ def erasures(
             )
         if not found:
             console.out.print("Nothing was deleted yet.")
+
+    _over_archive(main)
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where to; an older backup there is brought up to date.")],
+    json: Json = False,
+) -> None:
+    """Copy the archive, while it is used.
+
+    Its database as of one moment, and every sound that names. PostgreSQL and buckets have tools of their own
+    (docs/operating/archive.md).
+
+    Example: antiphon archive backup /backup/calls
+    """
+
+    async def main(archive: "Archive") -> None:
+        from ops.jobs.backup import back_up
+
+        done = await back_up(archive, folder)
+        if json:
+            console.emit({"folder": str(folder), "objects": done.objects, "fresh": done.fresh, "missing": done.missing})
+            return
+        gone = f"; {done.missing} were deleted meanwhile" if done.missing else ""
+        console.out.print(f"{folder}: {done.objects} objects of sound, {done.fresh} of them new{gone}", soft_wrap=True)
 
     _over_archive(main)
 

@@ -24,7 +24,7 @@ from ops.jobs.hints import Hints, jobs_url, worker
 from ops.jobs.integrity import check
 from ops.jobs.letting_go import LettingGo
 from schemas.archive.place import belongs_to, place_of
-from schemas.archive.store import Archive
+from schemas.archive.store import Archive, Standing
 from schemas.bus import Bus
 from schemas.config.settings import Settings, strangers, without_password
 from schemas.errors import ArchiveError, ArchiveTooNew, BusError, BusUnavailable
@@ -75,7 +75,7 @@ class JobsWorker:
     async def look(self) -> None:
         """BusError, ArchiveError."""
         for standing in await self.archiving.notice():
-            await self.hints.give("archive", standing.session, standing.attempts, within=_HOUR)
+            await self._hint(standing)
 
     async def sweep(self) -> None:
         """BusError, ArchiveError."""
@@ -84,12 +84,15 @@ class JobsWorker:
         due = await self.archiving.sweep()
         for standing in due:
             if standing.state != "deleting":
-                await self.hints.give("archive", standing.session, f"{standing.state}{standing.attempts}", within=_HOUR)
+                await self._hint(standing)
         await self.letting_go.finish([one.session for one in due if one.state == "deleting"])
         for job, every in (("retain", _HOUR), ("check", _DAY)):
             if await self._archive.lease(job, f"{self.name}/{secrets.token_hex(4)}", every):
                 await self.hints.give(job, "all", secrets.token_hex(4), within=_HOUR)
         self.figures.told(await self._archive.amount(), await self._archive.now())
+
+    async def _hint(self, standing: Standing) -> None:
+        await self.hints.give("archive", standing.session, f"{standing.state}{standing.attempts}", within=_HOUR)
 
     # ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
 

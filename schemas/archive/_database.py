@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from schemas.archive._tables import HEAD, KNOWN
 from schemas.archive._troubles import database
 from schemas.config.settings import without_password
-from schemas.errors import ArchiveOutdated, ArchiveTooNew, ArchiveUnavailable, SettingsError
+from schemas.errors import ArchiveDenied, ArchiveOutdated, ArchiveTooNew, ArchiveUnavailable, SettingsError
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _LOCK_FOR = 10.0
@@ -87,6 +87,16 @@ class Database:
         with database(self.url):
             async with self._engine.execution_options(antiphon_plain=True).connect() as connection:
                 await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def copy(self, file: Path) -> None:
+        """One moment of it, whole, while it is used. ArchiveDenied: PostgreSQL is copied by `pg_dump`."""
+        if not self.is_sqlite:
+            raise ArchiveDenied(
+                f"ARCHIVE_URL={without_password(self.url)}: PostgreSQL is backed up with pg_dump (docs/operating/archive.md)"
+            )
+        with database(self.url):
+            async with self._engine.execution_options(antiphon_plain=True).connect() as connection:
+                await connection.exec_driver_sql("VACUUM INTO ?", (str(file),))
 
     async def aclose(self) -> None:
         await self._engine.dispose()

@@ -234,10 +234,15 @@ class Keeps(Writes):
         async with self._database.reading() as connection:
             return [Standing(*row) for row in await connection.execute(query)]
 
+    async def objects(self) -> set[str]:
+        """The names of all that hold sound of a session."""
+        async with self._database.reading() as connection:
+            query = select(SOUNDS.c.object).where(SOUNDS.c.object != "").distinct()
+            return set((await connection.execute(query)).scalars())
+
     async def strays(self, older: float = 86_400.0) -> list[Found]:
         """Objects that no session names, of tries that were killed; `older`: seconds, than any try takes."""
-        async with self._database.reading() as connection:
-            used = set((await connection.execute(select(SOUNDS.c.object).distinct())).scalars())
+        used = await self.objects()
         return [one for one in await self._objects.list() if one.age >= older and one.name not in used]
 
     async def delete_objects(self, names: Sequence[str]) -> None:

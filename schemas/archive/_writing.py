@@ -229,7 +229,7 @@ class Writes:
             "partition": info.partition, "seq": info.seq, "at": info.last_activity, "owner": info.owner, "epoch": info.epoch,
             "generation": info.generation, "hash": whole.hash, "format": FORMAT, "fold": FOLD_VERSION,
             "sounds": whole.sounds, "missing": whole.missing, "bytes": whole.bytes, "sound_bytes": whole.sound_bytes,
-            **_told(told), "answers": answers_bytes(whole.answers),
+            **told_columns(told), "answers": answers_bytes(whole.answers),
         }  # fmt: skip
         async with self._database.writing() as connection:
             await self._fence(connection, attempt, **values)
@@ -353,7 +353,7 @@ def _sound_row(attempt: Attempt, sound: Sound, place: int) -> dict[str, Any]:
     return {"session": attempt.session, "place": place, **{name: getattr(sound, name) for name in names}}
 
 
-def _told(told: Summary) -> dict[str, Any]:
+def told_columns(told: Summary) -> dict[str, Any]:
     """The columns of a list."""
     callers = "\n".join(name for one in told.people for name in (one.identity, one.name) if name).casefold()
     return {

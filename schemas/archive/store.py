@@ -1,7 +1,10 @@
 """The durable store of sessions that are over: `async with open_archive(url, blobs) as archive:`."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.archive._database import Database
 from schemas.archive._keeping import Amount, Erasure, Keeps, Kind, Removed
@@ -49,6 +52,23 @@ class Archive(Reads, Keeps):
     async def upgrade(self) -> str | None:
         """Bring its tables up to date; answers the revision they were at, None: there were none."""
         return await self._database.upgrade()
+
+    async def copy_database(self, file: Path) -> None:
+        """As it is now, into a file that isn't there yet. ArchiveDenied: it is PostgreSQL's, which has tools of its own."""
+        await self._database.copy(file)
+
+    async def object(self, name: str) -> bytes:
+        """FileNotFoundError: it is gone."""
+        return await self._objects.get(name)
+
+    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction, for who measures or mends."""
+        return self._database.writing()
+
+    async def analyze(self) -> None:
+        """Have the database look at its tables, so that it knows which index is worth while."""
+        async with self._database.writing() as connection:
+            await connection.exec_driver_sql("analyze")
 
     async def aclose(self) -> None:
         await self._database.aclose()

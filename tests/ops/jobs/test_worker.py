@@ -63,7 +63,7 @@ async def test_a_call_that_ends_is_archived_by_itself(valkey: Valkey, archive: A
     for name, was in before.items():
         assert await archive.read(name) == was.events
     assert await bus.info("open") is not None
-    assert [key for key in await raw.keys("arq:result:*")] == []
+    assert await raw.keys("arq:result:*") == []
     await raw.aclose()
     await bus.aclose()
 
