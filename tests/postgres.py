@@ -38,7 +38,7 @@ def _binaries() -> Path:
 
 
 class Postgres:
-    """One server in a folder of its own under the system's for temporary files. It keeps port and data over `kill` and `start`."""
+    """One server in a folder of its own. It keeps port and data over `kill` and `start`."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="antiphon-postgres-"))

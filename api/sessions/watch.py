@@ -78,19 +78,24 @@ class Sessions:
         self._rows_told = float("-inf")
 
     async def page(self, wanted: Wanted, limit: int, cursor: str) -> tuple[list[bytes], str | None]:
-        """Rows as JSON, those that began last first, and where to go on. Problem: the cursor is none of ours. ArchiveError."""
+        """Rows as JSON, those that began last first, and where to go on; without an archive that answers, those of the log.
+        Problem: the cursor is none of ours."""
         before = _place(cursor)
         rows = dict(self.index.found(wanted, limit + 1, before))
-        if self._kept is not None and wanted.state != "open":
-            for place, row in await self._archived(self._kept, wanted, limit + 1, before):
+        try:
+            for place, row in await self._archived(wanted, limit + 1, before):
                 rows.setdefault(place, row)
+        except ArchiveError as error:
+            log.warning("archived sessions are not listed for now: %s", error)
         places = sorted(rows, reverse=True)
         following = f"{places[limit - 1][0]}:{places[limit - 1][1]}" if len(places) > limit else None
         return [rows[place] for place in places[:limit]], following
 
-    async def _archived(self, kept: Both, wanted: Wanted, most: int, before: Began | None) -> list[tuple[Began, bytes]]:
-        told = await kept.recalled(wanted, most, before, "began")
-        return [((row.told.started_at, row.told.session), row_of(row.told).model_dump_json().encode()) for row in told]
+    async def _archived(self, wanted: Wanted, most: int, before: Began | None) -> list[tuple[Began, bytes]]:
+        if self._kept is None or wanted.state == "open":
+            return []
+        told = [row.told for row in await self._kept.recalled(wanted, most, before, "began")]
+        return [((one.started_at, one.session), row_of(one).model_dump_json().encode()) for one in told]
 
     async def look(self) -> None:
         """See what moved, and tell it. BusError."""
