@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from itertools import repeat
 from typing import Any
 
-from arq.worker import func
+from arq.worker import Function, func
 from redis.exceptions import RedisError
 
 from ops.jobs.archiving import Archiving
@@ -116,12 +116,11 @@ class JobsWorker:
                     log.warning("jobs wait: %s", error)
                 await asyncio.sleep(next(pauses))
 
-    def _functions(self) -> list[Any]:
-        kept = {"keep_result": 0, "max_tries": 3}
+    def _functions(self) -> list[Function]:
         return [
-            func(_archive, name="archive", timeout=_ARCHIVING, **kept),
-            func(_retain, name="retain", timeout=_ARCHIVING, **kept),
-            func(_check, name="check", timeout=_CHECKING * 1.5, **kept),
+            func(_archive, name="archive", timeout=_ARCHIVING, keep_result=0, max_tries=3),
+            func(_retain, name="retain", timeout=_ARCHIVING, keep_result=0, max_tries=3),
+            func(_check, name="check", timeout=_CHECKING * 1.5, keep_result=0, max_tries=3),
         ]
 
     async def check(self) -> None:

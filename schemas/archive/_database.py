@@ -56,10 +56,12 @@ class Database:
         if not self.is_sqlite:
             options |= {"pool_size": 4, "max_overflow": 4, "pool_pre_ping": True, "pool_timeout": patience}
         self._engine: AsyncEngine = create_async_engine(self._url, **options)
-        self._writing = self._engine.execution_options(antiphon_write=True)
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+        self._writing = self._engine.execution_options(
+            antiphon_write=True
+        )  # not before: it knows only the events there are
 
     @property
     def file(self) -> Path | None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from schemas.archive.place import archive_of
@@ -30,9 +31,10 @@ def opening(settings: Settings) -> Opening:
         place = archive_of(settings)
         if place is None:
             return None
-        from schemas.archive.store import Archive
-
-        archive = Archive(place.url, place.blobs)
+        store = await asyncio.to_thread(
+            import_module, "schemas.archive.store"
+        )  # half a second, in which others are answered
+        archive: Archive = store.Archive(place.url, place.blobs)
         try:
             await archive.check()
         except BaseException:

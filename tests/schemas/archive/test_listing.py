@@ -39,7 +39,6 @@ WANTED = [
     Wanted(caller="ann"),
     Wanted(caller="_"),
     Wanted(caller="ünal"),
-    Wanted(text="M0"),
     Wanted(text="m0"),
     Wanted(slow=0.000001),
     Wanted(state="closed"),
