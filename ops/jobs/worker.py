@@ -169,7 +169,8 @@ async def run_jobs(settings: Settings, *, bus: Bus | None = None) -> None:
     """Serve until SIGTERM or SIGINT. SettingsError, ArchiveTooNew: this process can't work, and why."""
     name = f"jobs-{socket.gethostname()}-{os.getpid()}"
     set_up_logging(settings.log_level, settings.log_format, name, sentry_dsn=settings.sentry_dsn.get_secret_value())
-    logging.getLogger("arq").setLevel(logging.WARNING)
+    for library in ("arq", "alembic"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     if told := strangers():
         log.warning("%s", told)
     place = place_of(settings)

@@ -1,5 +1,6 @@
 """The archive's database: SQLite or PostgreSQL by URL, its transactions, and whether its tables are those this program knows."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from schemas.archive._tables import HEAD, KNOWN
 from schemas.archive._troubles import database
 from schemas.config.settings import without_password
-from schemas.errors import ArchiveDenied, ArchiveOutdated, ArchiveTooNew, ArchiveUnavailable, SettingsError
+from schemas.errors import (
+    ArchiveDenied,
+    ArchiveLocked,
+    ArchiveOutdated,
+    ArchiveTooNew,
+    ArchiveUnavailable,
+    SettingsError,
+)
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _LOCK_FOR = 10.0
@@ -38,7 +46,6 @@ EXPECTED = "sqlite:///folder/archive.sqlite or postgresql://user:password@host/d
 
 
 _PRAGMAS = (
-    "journal_mode=WAL",
     "synchronous=FULL",  # what is told done is on the disk
     "foreign_keys=ON",
     "secure_delete=ON",  # what is deleted is overwritten
@@ -49,7 +56,7 @@ class Database:
     """`writing()` and `reading()` are transactions; whatever goes wrong within comes out as an ArchiveError."""
 
     def __init__(self, given: str, *, patience: float = _LOCK_FOR) -> None:
-        self.url = given
+        self.url, self._patience = given, patience
         self._url = url_of(given)
         self.is_sqlite = self._url.drivername.startswith("sqlite")
         options: dict[str, Any] = {"connect_args": {"timeout": patience}}
@@ -139,6 +146,8 @@ class Database:
                 raise ArchiveUnavailable(
                     f"ARCHIVE_URL={without_password(self.url)}: {file.parent} can't be made ({error.strerror}); name another"
                 ) from None
+        if self.is_sqlite:
+            await self._let_readers_read()
         async with self.writing() as connection:
             if not self.is_sqlite:
                 await connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _UPGRADING})
@@ -151,6 +160,20 @@ class Database:
             if before != HEAD:
                 await connection.run_sync(bring_up_to_date)
         return before
+
+    async def _let_readers_read(self) -> None:
+        """While somebody writes (WAL). The file remembers it; whoever changes that waits for nobody, so it is tried again."""
+        end = asyncio.get_running_loop().time() + self._patience
+        while True:
+            try:
+                with database(self.url):
+                    async with self._engine.execution_options(antiphon_plain=True).connect() as connection:
+                        await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                return
+            except ArchiveLocked:
+                if asyncio.get_running_loop().time() > end:
+                    raise
+            await asyncio.sleep(0.02)
 
 
 def _revision(connection: Connection) -> str | None:
