@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, inspect, text
+from sqlalchemy import Table, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -69,6 +70,10 @@ class Database:
         self._writing = self._engine.execution_options(
             antiphon_write=True
         )  # not before: it knows only the events there are
+
+    def insert(self, table: Table) -> Any:
+        """The database's own kind, which knows what to do about a row that is there already."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     @property
     def file(self) -> Path | None:

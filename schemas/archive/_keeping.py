@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from schemas.archive._database import Database
 from schemas.archive._objects import Found, Objects
@@ -72,8 +71,7 @@ class Keeps(Writes):
         those of several may differ by less than that."""
         now = await self.now()
         ends = Micros(now + round(seconds * 1e6))
-        dialect = sqlite if self._database.is_sqlite else postgresql
-        row = dialect.insert(LEASES).values(name=name, owner=owner, ends_at=ends)
+        row = self._database.insert(LEASES).values(name=name, owner=owner, ends_at=ends)
         taken = row.on_conflict_do_update(
             index_elements=["name"],
             set_={"owner": owner, "ends_at": ends},

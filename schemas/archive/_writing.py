@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Table, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.archive._database import Database
@@ -151,8 +150,7 @@ class Writes:
 
     async def _insert(self, connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         """What is there already stays as it is."""
-        dialect = sqlite if self._database.is_sqlite else postgresql
-        await connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+        await connection.execute(self._database.insert(table).on_conflict_do_nothing(), list(rows))
 
     # ── one try ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -67,5 +67,5 @@ async def test_what_ended_is_found_wherever_it_is(tmp_path: Path) -> None:
         assert await _read("s1") == (before.events, ["s1"])
         assert await _read("last") == (before.events, ["s1"])
     assert await _read("s") == (before.events, ["s1"])
-    (tmp_path / "data" / "up").rename(tmp_path / "elsewhere")  # noqa: ASYNC240 (a test)
+    (tmp_path / "data" / "up").rename(tmp_path / "elsewhere")
     assert await _read("last") == (before.events, ["s1"])
