@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ops.reading._export import export
     from ops.reading._logs import Sessions, find_log
-    from ops.reading._sessions import sessions
+    from ops.reading._sessions import print_rows, sessions
     from ops.reading._state import state
     from ops.reading._stats import By, stats
     from ops.reading._timeline import print_waterfall, print_waterfalls, show
@@ -25,6 +25,7 @@ _PLACES = {
     "Sessions": "ops.reading._logs",
     "export": "ops.reading._export",
     "find_log": "ops.reading._logs",
+    "print_rows": "ops.reading._sessions",
     "print_waterfall": "ops.reading._timeline",
     "print_waterfalls": "ops.reading._timeline",
     "sessions": "ops.reading._sessions",
@@ -40,6 +41,7 @@ __all__ = [
     "Sessions",
     "export",
     "find_log",
+    "print_rows",
     "print_waterfall",
     "print_waterfalls",
     "sessions",

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from schemas.bus import Reading
+from schemas.bus import Milestones, Reading
 from schemas.errors import EventError
 from schemas.events import Event
 from schemas.session.fold import FOLD_VERSION, fold
@@ -72,7 +72,12 @@ async def _read(
 
 
 async def _snapshot(log: Reading, session: str, upto: int | None) -> SessionState:
-    found = await log.snapshot(session)
+    kept = (
+        log.snapshot_before(session, upto)
+        if upto is not None and isinstance(log, Milestones)
+        else log.snapshot(session)
+    )
+    found = await kept
     if found is None or found.version != FOLD_VERSION or (upto is not None and found.seq > upto):
         return SessionState()
     try:
