@@ -34,12 +34,13 @@ class StoredError(AntiphonError):
 @dataclass(frozen=True, slots=True)
 class Stored:
     """`name`: for people; `state`: as it was stored, None: nowhere; `beside`: the file to write it to, None: of a session that is
-    no file."""
+    no file; `snapshot`: a fold that was kept of it, by this very fold."""
 
     name: str
     events: Sequence[Event]
     state: Mapping[str, Any] | None = None
     beside: Path | None = None
+    snapshot: SessionState | None = None
 
 
 @dataclass(slots=True)
@@ -99,16 +100,27 @@ def check(stored: Stored) -> Checked:
         checked.otherwise = [f"no stored state: expected {stored.beside}; --accept writes it"]
     elif stored.state is not None:
         checked.otherwise = list(_differing(stored.state, _as_stored(stored.events, stored.state)))
+    if stored.snapshot is not None and not _folds_to(stored.events, stored.snapshot):
+        checked.otherwise.append(f"the state kept after event {stored.snapshot.seq} is not what its log folds to")
     return checked
 
 
+def _folds_to(events: Sequence[Event], snapshot: SessionState) -> bool:
+    now = fold_all(event for event in events if event.seq <= snapshot.seq)
+    return bool(view(now) == view(snapshot))
+
+
 def accept(stored: Stored, checked: Checked) -> Path:
-    """Record anew, beside it, what it amounts to and what is decided otherwise; the log stays as it is. AntiphonError: it breaks
-    promises, which nobody can accept, or the file can't be written."""
+    """Record anew, beside it, what it amounts to and what is decided otherwise; the log stays as it is. StoredError: it breaks
+    promises, or can't be decided to its end, which nobody can accept; or the file can't be written."""
     if stored.beside is None:
         raise StoredError(f"{stored.name}: a session of the log has no stored state; export it, and accept that")
     if checked.broken:
         raise StoredError(f"{stored.name}: {checked.broken[0]}; a log that breaks a promise can't be accepted")
+    if checked.decided.broken_off:
+        raise StoredError(
+            f"{stored.name}: {checked.decided.broken_off}; what isn't decided to its end can't be accepted"
+        )
     told: dict[str, Any] = amounts_to(stored.events)
     if checked.decided.differences:
         views = [difference.view() for difference in checked.decided.differences]
