@@ -25,7 +25,7 @@ def check(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Fold stored sessions again, and take every recorded decision again.
+    """Fold stored sessions, and decide them again.
 
     Each must keep the promises of the log, fold to the state stored beside it (NAME.state.json, or the export's own), and be
     decided as it was, by the same inputs at the same times. Every difference is told with its event; then the exit code is 1.
