@@ -46,6 +46,8 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
         "open": ("ops.commands.open:open_session", "Open a session in the web app."),
         "state": ("ops.commands.reading:state", "Show a session as it was after any event."),
         "export": ("ops.commands.reading:export", "Write a session into one file."),
+        "replay": ("ops.commands.replay:replay", "Replay a session with another setting."),
+        "debug": ("ops.commands.debug:debug", "Walk through a session, event by event."),
         "check": ("ops.commands.check:check", "Fold stored sessions, and decide them again."),
         "agents": ("ops.commands.agents:agents", "List the agents, and what is wrong with their files."),
         "stats": ("ops.commands.stats:stats", "Tell how fast answers came over many calls, part by part."),

@@ -106,7 +106,7 @@ class _Again:
     def run(self) -> None:
         if self._events:
             self.decided.rules.append(machine.rules_of(self._events[0]))
-        for event in self._events:
+        for event in self._events[_kept(self._events) :]:
             entries = machine.fed_by(event)
             if entries is not None:
                 self._batch(event, entries)
@@ -268,6 +268,14 @@ def _session(events: Sequence[Event]) -> str:
     """Its name matters to nothing that is decided."""
     first = events[0]
     return first.room if isinstance(first, SessionStarted) else "session"
+
+
+def _kept(events: Sequence[Event]) -> int:
+    """How many events a fork has kept of the session it came from: those were decided there, by another agent's settings."""
+    first = events[0] if events else None
+    origin = first.metadata.get("forked_from") if isinstance(first, SessionStarted) else None
+    kept = origin.get("kept") if isinstance(origin, dict) else None
+    return kept if isinstance(kept, int) and 0 < kept < len(events) else 0
 
 
 def _publications(decisions: Sequence[Decision]) -> list[Publish]:

@@ -86,8 +86,8 @@ class Note:
 
 
 class Virtual:
-    """`given`: what rooms say, in order; `started`: the fork's first event; `kept`: the log before the moment from which it goes on
-    (nothing: from the beginning); `since`: that moment; `late`: what stages said afterwards of what they were asked before."""
+    """`given`: what rooms say, in order; `started`: the fork's first event; `kept`: the log before the moment from which it goes
+    on (nothing: from the beginning); `since`: that moment; `late`: what stages said afterwards of what they were asked before."""
 
     def __init__(
         self, recording: Recording, agent: AgentSpec, given: Iterable[Given], started: SessionStarted,

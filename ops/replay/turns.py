@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.inputs import Attached, Detached
 from gateway.turn_taking import BY_RULES, RULES_VERSION
 from ops.replay._edges import believed
 from ops.replay._reading import recorded
@@ -28,9 +29,6 @@ from schemas.events import (
 )
 from schemas.session.fold import fold_all
 
-SECTIONS = ("turn_taking", "limits", "stt.end_of_turn", "stt.partials")
-FIELDS = ("name", "greeting", "fallback", "filler", "patience", "repeat")
-"""What of an agent turn-taking decides by."""
 _SAME_TURN = 0.4
 """Seconds by which a turn of both may begin at another moment."""
 
@@ -41,8 +39,8 @@ class ReplayError(AntiphonError):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of a turn. Moments are seconds from the session's beginning; `began`: of its first speech, or of what else opened
-    it; `committed`: the last time the floor became the agent's; `why`: what of; `reopened`: how often it was taken back;
+    """What became of a turn. Moments are seconds from the session's beginning; `began`: of its first speech, or of what else
+    opened it; `committed`: the last time the floor became the agent's; `why`: what of; `reopened`: how often it was taken back;
     `how`, `reason`: its end."""
 
     turn: int
@@ -112,8 +110,8 @@ def _end(decision: Decision) -> str:
 
 @dataclass(slots=True)
 class Replayed:
-    """`events`: the fork's log; `exact`: the edges of speech were recorded, none read off; `turns`: turn by turn; `notes`: what was
-    answered by an estimate; `seconds`: how long it lasts."""
+    """`events`: the fork's log; `exact`: the edges of speech were recorded, none read off; `turns`: turn by turn; `notes`: what
+    was answered by an estimate; `seconds`: how long it lasts."""
 
     events: list[Event]
     exact: bool
@@ -143,8 +141,8 @@ def replay(
     events: Sequence[Event], agent: AgentSpec, *, session: str = "", changed: Mapping[str, Any] | None = None,
     from_turn: int | None = None,
 ) -> Replayed:  # fmt: skip
-    """Have turn-taking decide the session again, with `agent`'s settings, in virtual time. `session`, `changed`: what the fork says
-    it came from; `from_turn`: what was before that turn is kept. EventError, ReplayError."""
+    """Have turn-taking decide the session again, with `agent`'s settings, in virtual time. `session`, `changed`: what the fork
+    says it came from; `from_turn`: what was before that turn is kept. EventError, ReplayError."""
     recording = recorded(events)
     was = recording.began.agent.turn_taking.start_speech
     given = believed(recording.given, was, agent.turn_taking.start_speech)
@@ -197,8 +195,6 @@ def _over(events: Sequence[Event], beginning: int, since: float) -> int | None:
 
 def _as_of(given: Sequence[Given], since: float) -> list[Given]:
     """What is given from that moment on, and before it who hears."""
-    from gateway.inputs import Attached, Detached
-
     before = [one for one in given if one.at < since and isinstance(one.item, Attached | Detached)]
     return [*(Given(since, one.item) for one in before[-1:]), *(one for one in given if one.at >= since)]
 
