@@ -111,8 +111,8 @@ def parse_break(text: str) -> Break:
 
 
 class Shell(cmd.Cmd):
-    """`answer`: prints one, as text or as JSON values; `asks`: somebody types, and is asked for more. `failed`: something was asked
-    that can't be answered."""
+    """`answer`: prints one, as text or as JSON values; `asks`: somebody types, and is asked for more. `failed`: something was
+    asked that can't be answered."""
 
     def __init__(
         self,
