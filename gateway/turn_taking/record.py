@@ -5,7 +5,7 @@ first fact (`Record.sent`). An entry is a short list: what, `now`, and what it s
 
     ["opened", now, seq, rules]                       ["onset" | "noise" | "start" | "stop", now, participant, position, head]
     ["resumed", now, count, lost, gateway, epoch,     ["seen", now, seq]                 event `seq` of this log
-               positions, reason, rules]              ["lost", now, {event}]             one the log has lost since
+               positions, reason, rules]              ["lost", now, {event}]             one the log has lost, perhaps
     ["rewound", now, count, lost]                     ["written", now, operation, outcome, seq]
     ["gap", now]                                      ["played", now, turn, index, position, finished]
     ["tick", now]  ["attached", now]                  ["queues", now, stt, llm, tts]
@@ -125,6 +125,8 @@ class Record:
         self._position: _Noted | None = None
         self._batches: list[_Batch] = []
         self._forgotten: _Mark | None = None
+        self._wary_until = now
+        """Till then what is read may be of the tail that was lost: it is kept whole."""
 
     def fed(self, item: Input, now: Now, before: State, after: State, decisions: Sequence[Decision]) -> None:
         """`step(before, item, now)` answered `after, decisions`."""
@@ -172,6 +174,8 @@ class Record:
         if self._position is not None:
             self._waiting.append(self._position)
             self._position = None
+        if noted.now < self._wary_until and isinstance(noted.item, LogEvent):
+            noted.there = frozenset()
         self._waiting.append(noted)
 
     def _answered(self, item: Published, now: Now) -> None:
@@ -211,6 +215,7 @@ class Record:
             self._waiting.insert(0, _Noted(now, Gap()))
         for noted in self._waiting:
             noted.there = there
+        self._wary_until = Now(now + KEPT)
         self._note(_Noted(now, Rewound(tuple(events))))
 
 
@@ -229,7 +234,7 @@ def _entry(noted: _Noted) -> Entry:
         case SpeechEdge(participant, kind, position, head):
             return [kind, now, participant, position, head]
         case LogEvent(event) if noted.there is not None and _key(event) not in noted.there:
-            return ["lost", now, event_to_json(event)]
+            return ["lost", now, _whole(event)]
         case LogEvent(event):
             return ["seen", now, event.seq]
         case Published(operation, outcome, seq):
@@ -271,7 +276,15 @@ def _as_read(events: Sequence[Event], noted: _Noted) -> tuple[int, list[dict[str
     if noted.there is None:
         return len(events), []
     kept = next((place for place, event in enumerate(events) if _key(event) not in noted.there), len(events))
-    return kept, [event_to_json(event) for event in events[kept:]]
+    return kept, [_whole(event) for event in events[kept:]]
+
+
+def _whole(event: Event) -> dict[str, Any]:
+    """An event that can't be referred to; what it was decided from is told in its own place."""
+    body = event_to_json(event)
+    if inputs := body.get("inputs"):
+        body["inputs"] = {name: value for name, value in inputs.items() if name != FED}
+    return body
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 """`antiphon bench fold`: what it costs to read a session of 100,000 events again.
 
-Everything happens in it that can (`_eventful.py`). `events_per_s`: events in memory folded; `events_per_s_from_bytes`: as they are
-stored, decoded and folded; `state_at_ms`: the state after any event, from stored bytes and the kept state before it, of which
+Everything happens in it that can (`_eventful.py`). `events_per_s`: events in memory folded; `events_per_s_from_bytes`: as they
+are stored, decoded and folded; `state_at_ms`: the state after any event, from stored bytes and the kept state before it, of which
 there is one every `snapshot_every` events: the worst of `places` all over the session. Each is the median of `runs`, on one core.
 """
 

@@ -1,5 +1,6 @@
 """A recorded session again: checked, decided again, replayed with other settings as a fork, walked through step by step.
 
 `check.py` stored sessions as a regression test · `turns.py` turn-taking replayed in virtual time · `settings.py` what an agent is
-changed to · `debug.py` a session walked through · `scripted.py` a conversation by script. Nothing here changes the session it is given.
+changed to · `debug.py` a session walked through · `scripted.py` a conversation by script. Nothing here changes the session it is
+given.
 """

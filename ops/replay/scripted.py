@@ -23,8 +23,8 @@ _CLIP_RATE = 22_050
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """Somebody speaks from `at` on (seconds), and is answered with these sentences. `pause`: silence in the midst of it, after half
-    of the words; `sure`: what the end-of-turn model thinks of its end."""
+    """Somebody speaks from `at` on (seconds), and is answered with these sentences. `pause`: silence in the midst of it, after
+    half of the words; `sure`: what the end-of-turn model thinks of its end."""
 
     at: float
     text: str
