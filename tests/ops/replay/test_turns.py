@@ -1,4 +1,4 @@
-"""Turn-taking replayed: the same settings decide the same, others otherwise, and what nobody recorded is said to be an estimate."""
+"""Turn-taking replayed: the same settings decide the same, others otherwise, and what nobody recorded is told as an estimate."""
 
 import json
 from typing import Any
