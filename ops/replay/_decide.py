@@ -99,7 +99,7 @@ class _Again:
         """Decided, and not found in the log yet."""
         self._forced = False
         """The state is the log's, not what the machine came to: operations have other numbers."""
-        self._last: tuple[State, Input | Beginning, Now] | None = None
+        self._last: tuple[State, Input, Now] | None = None
         self._until = 0
         """Seq of the last event that was compared."""
 

@@ -6,6 +6,7 @@ here, never handed to Python's own `eval`: whatever a file or a stranger's scrip
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -30,7 +31,9 @@ class Expression:
         if len(self.text) > LONGEST:
             raise ExpressionError(f"an expression of {len(self.text)} characters; at most {LONGEST} are read")
         try:
-            self._tree = ast.parse(self.text, mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of how strangers write numbers
+                self._tree = ast.parse(self.text, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise ExpressionError(
                 f'"{self.text}": expected something like event.type == "turn.ended" or state.turns[2].text'

@@ -1,4 +1,4 @@
-"""Stored sessions as a regression test: what is otherwise is told, what was accepted is known, what can't be read is one sentence."""
+"""Stored sessions as a regression test: what is otherwise is told, what was accepted is known, what no one can read, too."""
 
 import json
 import zipfile
