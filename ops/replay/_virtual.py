@@ -66,6 +66,8 @@ _FED = 0.0005
 """Seconds until an event is fed."""
 _LINGERS = 120.0
 """Seconds after the recorded end for which a conversation that has not ended is waited for."""
+_ENDS = 0.5
+"""The same for a session whose log is cut off: what was decided last comes as much later as a publication takes."""
 _HINT = 0.3
 """Seconds by which a partial may have been asked for at another moment and be the same."""
 UNKNOWN = "(not known)"
@@ -145,7 +147,7 @@ class Virtual:
     def run(self) -> None:
         """To the end of the conversation; of one that was cut off, to where its log ends."""
         recording = self._recording
-        end = recording.length + (_LINGERS if recording.ended is not None else 0.0)
+        end = recording.length + (_LINGERS if recording.ended is not None else _ENDS)
         while not self._over:
             due = self._queue[0][0] if self._queue else float("inf")
             moment = min(due, self.state.wake_at)

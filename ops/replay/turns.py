@@ -207,10 +207,9 @@ def _late(events: Sequence[Event], kept: Sequence[Event]) -> list[tuple[float, E
     found = []
     for event in events[len(kept) :]:
         of_utterance = isinstance(event, TranscriptFinal | StageFailed | StageExpired) and event.utterance in known
-        phrase = isinstance(event, ClipReady) and event.phrase is not None
         said = isinstance(event, ReplySentence | ReplyFinished) and event.cause is not None
         of_reply = (said or isinstance(event, ClipReady)) and (event.turn, event.generation) in replies
-        if of_utterance or phrase or of_reply:
+        if of_utterance or of_reply:
             found.append(((event.at - events[0].at) / 1e6, event))
     return found
 
