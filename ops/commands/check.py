@@ -1,7 +1,7 @@
 """`antiphon check`: stored sessions as a regression test."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -41,7 +41,7 @@ def check(
     from ops.replay import check as checking
     from schemas.errors import AntiphonError
 
-    results = []
+    results: list[dict[str, Any]] = []
     with console.telling():
         for name in _each(sessions):
             try:

@@ -136,23 +136,24 @@ class Recording:
         ]
 
     def same_as(self, participant: str, spans: Sequence[Span]) -> Heard | None:
-        """The utterance in which just this speech was heard; of several the one that was captured at the nearest moment."""
+        """The utterance in which just this speech was heard; of several one of which something came, captured at the nearest
+        moment."""
         voiced, end = self.voiced(participant, spans), spans[-1][1]
         about = [heard for heard in self.heard if heard.participant == participant and heard.ends_near(end)]
         close = [heard for heard in about if _apart(voiced, self.voiced(participant, heard.spans)) < _SAME]
-        return min(close, key=lambda heard: abs(heard.spans[-1][1] - end), default=None)
+        return min(close, key=lambda heard: (heard.result is None, abs(heard.spans[-1][1] - end)), default=None)
 
-    def words_in(self, participant: str, spans: Iterable[Span]) -> str:
+    def words_in(self, participant: str, spans: Sequence[Span]) -> str:
         """The words that lie in these stretches."""
         known = self.words.get(participant, ())
         return " ".join(word.text for word in known if any(start <= word.middle < end for start, end in spans))
 
-    def was_heard(self, participant: str, spans: Iterable[Span]) -> bool:
+    def was_heard(self, participant: str, spans: Sequence[Span]) -> bool:
         """Whether what was said there was ever transcribed."""
         ours = self.voiced(participant, spans)
         done = [heard for heard in self.heard if heard.participant == participant and transcribed(heard)]
-        covered = [span for heard in done for span in heard.spans]
-        return _apart(ours, [piece for span in covered for piece in _within(span, ours)]) < 3 * _SAME
+        covered = [piece for heard in done for span in heard.spans for piece in _within(span, ours)]
+        return _apart(ours, covered) < 3 * _SAME
 
     def ends_with(self, participant: str, spans: Sequence[Span]) -> float | None:
         """How sure the model was that the turn is over, of a transcript whose speech ended where this does."""
@@ -174,10 +175,6 @@ class Recording:
     @property
     def hinting_takes(self) -> float:
         return _median((hint.delay for hint in self.hints), 0.1)
-
-    @property
-    def thinking_takes(self) -> float:
-        return _median((answer.parts[0][0] for answer in self.answers), 0.3)
 
     @property
     def speaking_takes(self) -> float:
