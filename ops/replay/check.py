@@ -25,6 +25,8 @@ SUFFIXES = (".jsonl", ".zip")
 _EVENTS, _STATE = "events.jsonl", "state.json"
 _MOST = 20
 """Places of one state that are told."""
+_LARGEST = 64 << 20
+"""Bytes of a stored state: no session amounts to more."""
 
 
 class StoredError(AntiphonError):
@@ -202,6 +204,8 @@ def read_stored(path: Path) -> Stored:
     try:
         with zipfile.ZipFile(path) as export:
             if state is None and _STATE in export.namelist():
+                if export.getinfo(_STATE).file_size > _LARGEST:
+                    raise ValueError(f"its {_STATE} has more than {_LARGEST >> 20} MiB")
                 state = json.loads(export.read(_STATE))
             with export.open(_EVENTS) as lines:
                 return Stored(str(path), _events(lines, str(path)), state, beside)
