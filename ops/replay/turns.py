@@ -184,7 +184,7 @@ def _kept(events: Sequence[Event], turn: int) -> tuple[float, list[Event]]:
     while (before := _over(events, beginning, since)) is not None and began.get(before, since) < since:
         since = max(0.0, began[before] - 0.15)
     kept = [event for event in events if (event.at - beginning) / 1e6 <= since]
-    return since, kept if len(kept) > 1 else []
+    return (since, kept) if len(kept) > 1 else (0.0, [])
 
 
 def _over(events: Sequence[Event], beginning: int, since: float) -> int | None:
