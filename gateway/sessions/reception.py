@@ -32,6 +32,7 @@ from schemas.config.agents import Agents
 from schemas.drafts import find_draft
 from schemas.errors import AntiphonError, BusError, EventError
 from schemas.events import (
+    BY_RULES,
     Event,
     ParticipantJoined,
     ParticipantLeft,
@@ -141,7 +142,7 @@ class Reception:
             gateway=house.by,
             by=house.by,
             clock=house.clock.now(),
-            inputs={**(inputs or {}), turn_taking.BY_RULES: turn_taking.RULES_VERSION},
+            inputs={**(inputs or {}), BY_RULES: turn_taking.RULES_VERSION},
             warnings=[one.sentence for one in warnings],
             metadata=dict(metadata),
         )

@@ -24,8 +24,6 @@ from gateway.turn_taking.interface import (
 )
 from gateway.turn_taking.machine import start, step
 from gateway.turn_taking.record import (
-    BY_RULES,
-    FED,
     RULES_VERSION,
     Beginning,
     Entry,
@@ -42,8 +40,6 @@ from gateway.turn_taking.recovery import resume, rewound
 from gateway.turn_taking.state import State
 
 __all__ = [
-    "BY_RULES",
-    "FED",
     "RULES_VERSION",
     "Beginning",
     "Capture",

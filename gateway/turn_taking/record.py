@@ -42,13 +42,11 @@ from schemas.bus import Outcome
 from schemas.clock import Now
 from schemas.codec import event_from_json, event_to_json
 from schemas.errors import EventError
-from schemas.events import Event, GatewayEvent
+from schemas.events import BY_RULES, FED, Event, GatewayEvent
 
 RULES_VERSION = 1
 """Of what is decided from the same inputs. Raise it whenever that changes: stored sessions say by which rules they were decided,
 and `antiphon check` tells of each what is decided otherwise now."""
-FED, BY_RULES = "fed", "rules"
-"""Names among a fact's `inputs`."""
 MOST = 2_000
 """Entries that wait for a publication: of more none is kept, so that neither memory nor an event grows without end."""
 
@@ -355,8 +353,6 @@ _READERS: dict[str, Any] = {
 }
 
 __all__ = [
-    "BY_RULES",
-    "FED",
     "RULES_VERSION",
     "Beginning",
     "Entry",

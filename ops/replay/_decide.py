@@ -19,12 +19,22 @@ from schemas.clock import Now
 from schemas.codec import event_to_json
 from schemas.config.agent import AgentSpec
 from schemas.errors import EventError
-from schemas.events import Event, GatewayEvent, ReplyFinished, ReplySentence, SessionStarted, TurnCommitted, TurnEnded
+from schemas.events import (
+    BY_RULES,
+    FED,
+    Event,
+    GatewayEvent,
+    ReplyFinished,
+    ReplySentence,
+    SessionStarted,
+    TurnCommitted,
+    TurnEnded,
+)
 from schemas.session.state import OWN
 
 _NOT_DECIDED = frozenset(("seq", "at", "ago", "by", "trace", "saw", "audio", "duration"))
 """Of a fact: what the log and the rim give it. (A captured duration is that of the sound that was there to be stored.)"""
-_BESIDE = frozenset((machine.FED, machine.BY_RULES))
+_BESIDE = frozenset((FED, BY_RULES))
 """Among `inputs`: no decision's own."""
 _MOST = 100
 """Differences of one session that are kept; of a session that is decided otherwise the first tell enough."""

@@ -5,13 +5,22 @@ from dataclasses import dataclass
 
 from gateway.inputs import Attached, HungUp, Joined
 from gateway.sound.detector import FRAME
-from gateway.turn_taking import BY_RULES, RULES_VERSION, EdgeKind, SpeechEdge
+from gateway.turn_taking import RULES_VERSION, EdgeKind, SpeechEdge
 from ops.replay._recorded import Answer, Given, Heard, Recording, Span, Spoken, WordAt
 from ops.replay._virtual import BY, Virtual
 from schemas.audio import HEARING_RATE, AudioRef
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
-from schemas.events import ClipReady, Event, ReplyFinished, ReplySentence, SessionStarted, TranscriptFinal, Word
+from schemas.events import (
+    BY_RULES,
+    ClipReady,
+    Event,
+    ReplyFinished,
+    ReplySentence,
+    SessionStarted,
+    TranscriptFinal,
+    Word,
+)
 
 _FRAME = FRAME / HEARING_RATE
 _PREROLL = 0.4

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.inputs import Attached, Detached
-from gateway.turn_taking import BY_RULES, RULES_VERSION
+from gateway.turn_taking import RULES_VERSION
 from ops.replay._edges import believed
 from ops.replay._reading import recorded
 from ops.replay._recorded import Given
@@ -14,6 +14,7 @@ from schemas.clock import Now
 from schemas.config.agent import AgentSpec
 from schemas.errors import AntiphonError
 from schemas.events import (
+    BY_RULES,
     ClipReady,
     Event,
     ReplyFinished,

@@ -11,12 +11,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.turn_taking import FED, Queues, fed_by
+from gateway.turn_taking import Queues, fed_by
 from ops.replay._decide import decide
 from ops.replay.check import Stored, check
 from schemas.codec import decode_event, encode_event, event_from_json, event_to_json
 from schemas.config.agent import AgentSpec
-from schemas.events import Event, PlaybackPaused, TurnCommitted, TurnEnded, UtteranceCaptured
+from schemas.events import FED, Event, PlaybackPaused, TurnCommitted, TurnEnded, UtteranceCaptured
 from schemas.log import MemoryBus
 from tests.gateway.pools import Pools
 from tests.gateway.rig import rig, silence, speak
