@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ops import console
-from ops.commands._looking import Agent, Meant, Since, lightly, read, seconds, wanted
+from ops.commands._looking import Agent, MeantOrFile, Since, lightly, read, read_kept, seconds, wanted
 from ops.commands._options import Json
 
 
@@ -42,7 +42,7 @@ def sessions(
 
 
 def show(
-    session: Meant,
+    session: MeantOrFile,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what happens, until the session ends.")
     ] = False,
@@ -64,14 +64,17 @@ def show(
     lightly()
     from ops import reading
 
-    read(
+    follow = follow and reading.file_of(session) is None  # to a file nothing is appended
+    read_kept(
         session,
-        lambda log, name: reading.show(log, name, follow=follow, last=last, everything=everything, json=json),
+        lambda log, name: reading.show(
+            log, name, follow=follow, last=last, everything=everything, json=json, called=session
+        ),
     )
 
 
 def state(
-    session: Meant,
+    session: MeantOrFile,
     at: Annotated[int | None, typer.Option(min=1, help="The event after which; the last when not given.")] = None,
     json: Json = False,
 ) -> None:
@@ -84,11 +87,11 @@ def state(
     lightly()
     from ops import reading
 
-    read(session, lambda log, name: reading.state(log, name, at=at, json=json))
+    read_kept(session, lambda log, name: reading.state(log, name, at=at, json=json))
 
 
 def export(
-    session: Meant,
+    session: MeantOrFile,
     file: Annotated[Path | None, typer.Argument(help="The zip to write; SESSION.zip here when not given.")] = None,
     output: Annotated[Path | None, typer.Option("--out", "--output", "-o", help="The same.")] = None,
     json: Json = False,
@@ -104,4 +107,4 @@ def export(
     lightly()
     from ops import reading
 
-    read(session, lambda log, name: reading.export(log, name, file or output or Path(f"{name}.zip"), json=json))
+    read_kept(session, lambda log, name: reading.export(log, name, file or output or Path(f"{name}.zip"), json=json))
