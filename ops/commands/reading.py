@@ -64,11 +64,12 @@ def show(
     lightly()
     from ops import reading
 
-    follow = follow and reading.file_of(session) is None  # to a file nothing is appended
+    called = session if reading.file_of(session) else ""
+    follow = follow and not called  # to a file nothing is appended
     read_kept(
         session,
         lambda log, name: reading.show(
-            log, name, follow=follow, last=last, everything=everything, json=json, called=session
+            log, name, follow=follow, last=last, everything=everything, json=json, called=called
         ),
     )
 

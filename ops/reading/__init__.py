@@ -1,8 +1,8 @@
 """Reading sessions from their log: which there are, the timeline with its waterfalls, the state at any event, figures of many.
 
 The functions take whatever keeps sessions (`schemas.bus.Reading`, `Listing`): a started log, a test's memory, an archive;
-`find_log(given)` finds the log and the session a person means at the command line, `find_kept(given)` also one in an export file. `page.py` is apart: a session's page in the
-web app, which may have to start an API.
+`find_log(given)` finds the log and the session a person means at the command line, `find_kept(given)` also one in an export
+file. `page.py` is apart: a session's page in the web app, which may have to start an API.
 
 Each is loaded when it is asked for: who lists sessions waits for no timeline.
 """

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops import console
 from ops.reading._logs import Sessions, find_log
 from ops.reading._names import Ambiguous, meant
 from schemas.session.listing import Kept
@@ -39,6 +40,8 @@ async def find_kept(given: str) -> AsyncIterator[FoundKept]:
         async with find_log(given) as found:
             yield FoundKept(found.log, found.session, given)
         return
+    if not path.exists():
+        console.fail(f"{path}: there is no such file", console.USAGE)
     from schemas.session.export import open_export
 
     with open_export(path) as file:
