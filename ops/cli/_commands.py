@@ -46,6 +46,8 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
         "open": ("ops.commands.open:open_session", "Open a session in the web app."),
         "state": ("ops.commands.reading:state", "Show a session as it was after any event."),
         "export": ("ops.commands.reading:export", "Write a session into one file."),
+        "recording": ("ops.commands.recording:recording", "Write a call's sound as one stereo file."),
+        "diff": ("ops.commands.diff:diff", "Tell where two sessions part, turn by turn."),
         "agents": ("ops.commands.agents:agents", "List the agents, and what is wrong with their files."),
         "stats": ("ops.commands.stats:stats", "Tell how fast answers came over many calls, part by part."),
         "top": ("ops.commands.top:top", "Watch queues, workers, gateways and open sessions."),

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ops.reading._differences import print_diff
     from ops.reading._export import export
     from ops.reading._files import file_of, find_kept, find_two
     from ops.reading._logs import Sessions, find_log
@@ -29,6 +30,7 @@ _PLACES = {
     "find_kept": "ops.reading._files",
     "find_log": "ops.reading._logs",
     "find_two": "ops.reading._files",
+    "print_diff": "ops.reading._differences",
     "print_waterfall": "ops.reading._timeline",
     "print_waterfalls": "ops.reading._timeline",
     "sessions": "ops.reading._sessions",
@@ -47,6 +49,7 @@ __all__ = [
     "find_kept",
     "find_log",
     "find_two",
+    "print_diff",
     "print_waterfall",
     "print_waterfalls",
     "sessions",
