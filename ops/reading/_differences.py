@@ -19,8 +19,8 @@ _NAMES = {"p50_ms": "p50", "worst_ms": "worst"}
 
 
 def print_diff(found: Diff, *, everything: bool = False, out: Console | None = None) -> None:
-    """Both sessions in a line, what was set otherwise, the turn in which they part, then each turn that differs (`everything`: each
-    turn), and what it all comes to."""
+    """Both sessions in a line, what was set otherwise, the turn in which they part, then each turn that differs (`everything`:
+    each turn), and what it all comes to."""
     out = out or console.out
     for name, session in (("A", found.first), ("B", found.second)):
         console.hang(Text(f"{name}  ", style=f"bold {_GONE if name == 'A' else _NEW}"), _session(session), out)
