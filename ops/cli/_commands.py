@@ -46,6 +46,7 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
         "open": ("ops.commands.open:open_session", "Open a session in the web app."),
         "state": ("ops.commands.reading:state", "Show a session as it was after any event."),
         "export": ("ops.commands.reading:export", "Write a session into one file."),
+        "import": ("ops.commands.import_:import_", "Take in calls from elsewhere as sessions."),
         "recording": ("ops.commands.recording:recording", "Write a call's sound as one stereo file."),
         "diff": ("ops.commands.diff:diff", "Tell where two sessions part, turn by turn."),
         "agents": ("ops.commands.agents:agents", "List the agents, and what is wrong with their files."),
