@@ -1,2 +1,2 @@
-"""A recorded session played again: against another model, from a fork, compared with what was. It comes later; there is nothing
-here yet."""
+"""A recorded session made use of: compared with another, written on a page or as sound; and calls from elsewhere taken in as
+sessions. Nothing here prints."""

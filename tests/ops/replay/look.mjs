@@ -1,4 +1,5 @@
-// Opens a page in a real Chromium, clicks a word, and tells as JSON what came of it: node look.mjs MODULES CHROMIUM PAGE PICTURE [dark]
+// Opens a page in a real Chromium, clicks a word, and tells as JSON what came of it: node look.mjs
+// MODULES CHROMIUM PAGE PICTURE [dark]
 import { createRequire } from "node:module";
 
 const [modules, executablePath, file, picture, scheme] = process.argv.slice(2);
@@ -18,7 +19,8 @@ page.on("request", (request) => {
 await page.goto(`file://${file}`);
 await page.screenshot({ path: picture, fullPage: true });
 
-const word = page.locator(".word[data-at]").nth(2);
+const words = page.locator(".word[data-at]");
+const word = words.nth(Math.min(2, (await words.count()) - 1));
 const wanted = Number(await word.getAttribute("data-at"));
 await word.click({ position: { x: 3, y: 8 } });
 await page.waitForFunction(() => document.querySelector("audio").currentTime > 0);
