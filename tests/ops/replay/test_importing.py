@@ -329,7 +329,8 @@ def test_captions_of_both_kinds_are_read() -> None:
     """WebVTT with voices, tags, entities, notes and settings; SubRip with its commas and numbers."""
     read = captions(
         "\ufeffWEBVTT - x\n\nSTYLE\n::cue { }\n\n1\n00:01.000 --> 00:02.500 align:start\n"
-        "<v.loud Ann Lee>Hi <b>there</b> &lt;you&gt;\nand all\n\n01:00:00.000 --> 01:00:01.000\n<v Bob>Bye\n\n00:03.000 --> 00:04.000\n\n",
+        "<v.loud Ann Lee>Hi <b>there</b> &lt;you&gt;\nand all\n\n"
+        "01:00:00.000 --> 01:00:01.000\n<v Bob>Bye\n\n00:03.000 --> 00:04.000\n\n",
         "x.vtt",
     )
     assert [(one.start, one.end, one.text, one.voice) for one in read] == [
