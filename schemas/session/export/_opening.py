@@ -136,7 +136,7 @@ class Opening:
             partitions, partition = head.get("partitions"), head.get("partition") or 0
             ours = head["format"] == FORMAT and isinstance(version, int) and isinstance(session, str)
             ours = ours and (version > VERSION or is_session(session))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             ours = False
         if not ours:
             raise ExportError(f"{self._path}: {HEAD} in it is none of ours; give a file that `antiphon export` wrote")
@@ -195,6 +195,8 @@ class Opening:
                 rows.append(json.loads(line))
             except (ValueError, RecursionError):
                 raise _none_of_ours(reading, "a line in it is no JSON") from None
+            if len(rows) > MOST_PIECES:
+                raise _none_of_ours(reading, f"it has more than {MOST_PIECES:,} lines")
         return rows
 
     def _events(self, reading: Arriving) -> None:

@@ -249,7 +249,8 @@ async def test_one_that_was_cut_off_is_refused_with_the_place(tmp_path: Path) ->
 async def test_of_one_that_was_cut_off_what_came_before_is_salvaged(tmp_path: Path) -> None:
     """Wherever it was cut: the events up to there, the sounds that are whole, and what is lost in a sentence."""
     log = long_log(5_000)
-    log[4_000] = scenarios.barge_in()[5].model_copy(update={"seq": 4_001, "at": log[3_999].at})
+    captured = next(event for event in scenarios.barge_in() if isinstance(event, UtteranceCaptured))
+    log[1_000] = captured.model_copy(update={"seq": 1_001, "at": log[999].at})
     kept = with_sound(log)
     whole = tmp_path / "call.zip"
     await export(kept, "s1", whole)
