@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ops.replay._cutting import AGENT, CALLER
 from schemas.audio import AudioRef
 from schemas.clock import Micros
 from schemas.config.agent import AgentSpec
@@ -33,6 +32,8 @@ from schemas.events import (
     Word,
 )
 
+CALLER, AGENT = 0, 1
+"""Sides of a call."""
 GATEWAY = "import"
 _UNTOLD = "…"
 """Of a sentence of the agent that nobody transcribed."""

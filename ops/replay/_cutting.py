@@ -11,10 +11,10 @@ from gateway.sound.detector import FRAME
 from gateway.sound.ring import Stream
 from gateway.sound.vad import Vad, VoiceActivity
 from ops.replay._captions import Caption
+from ops.replay._composing import AGENT, CALLER
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.config.agent import TurnTaking
 
-CALLER, AGENT = 0, 1
 PAUSE = 0.6
 """Seconds of silence that end a piece."""
 LONGEST = 20.0

@@ -77,7 +77,6 @@ class Export:
         self.manifest: dict[str, Any] = {}
         self._log, self._session, self._partitions = log, session, partitions
         self._zip = Writer()
-        self._lines = b""
         self._index: list[dict[str, Any]] = []
         self._refs: dict[str, AudioRef] = {}
         self._names = Names()
@@ -100,7 +99,7 @@ class Export:
         missing = []
         for ref in self._refs.values():
             pcm = await self._log.get_blob(ref.key)
-            if pcm is None or len(pcm) > LONGEST_SOUND:
+            if pcm is None or len(pcm) >= LONGEST_SOUND - 100:  # with its head
                 missing.append(ref.key)
             else:
                 yield await asyncio.to_thread(self._sound, ref, pcm)
