@@ -101,11 +101,9 @@ def turn_lines(turn: TurnView, side: str, agent: str) -> Iterator[str]:
     )
     yield f'<article class="turn" id="{side}{turn.turn}"><header><span class="number">turn {turn.turn}</span>'
     yield f"{html.moment(side, turn.began_s)}{_badge(turn)}{total}</header>\n"
-    for one in sorted(
-        [*turn.utterances, *turn.letters], key=lambda one: getattr(one, "start_s", getattr(one, "at_s", 0.0))
-    ):
-        said = _utterance(one, side) if isinstance(one, UtteranceView) else f"types “{text(one.text)}”"
-        yield _said(one.name, said, "caller")
+    said = [(one.start_s, _said(one.name, _utterance(one, side), "caller")) for one in turn.utterances]
+    said += [(one.at_s, _said(one.name, f"types “{text(one.text)}”", "caller")) for one in turn.letters]
+    yield from (line for _, line in sorted(said))
     spoken = " ".join(_sentence(one, side) for one in turn.sentences)
     if spoken:
         yield _said(agent, spoken, "agent")

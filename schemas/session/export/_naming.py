@@ -14,7 +14,7 @@ OLD = 1
 LONGEST_EVENT = 16 << 20
 LONGEST_SOUND = 128 << 20
 """Bytes of one event's line, and of one sound: more is none of ours."""
-MOST_SOUNDS, MOST_PIECES = 200_000, 300_000
+MOST_SOUNDS, MOST_PIECES = 50_000, 60_000
 _SESSION = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
 _MORE_EVENTS = re.compile(r"events\.\d{5,}\.jsonl")
 

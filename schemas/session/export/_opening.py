@@ -28,7 +28,7 @@ from schemas.session.export._naming import (
     is_session,
     sounds_of,
 )
-from schemas.session.export._zip import Arriving, Damage, Piece, Source, directory, head_of, pieces
+from schemas.session.export._zip import CHUNK, Arriving, Damage, Piece, Source, directory, head_of, pieces
 from schemas.text.clean import printable
 
 _SMALL = 16 << 20
@@ -65,7 +65,7 @@ class Opening:
         self._left, self._most = most, most
         self._raw, self._source = raw, Source(raw)
         self._whole: list[Piece] = []
-        self._index: list[dict[str, Any]] = []
+        self._index: list[Any] = []
         self._sums: list[str] = []
         self._events_end = False
         """Of events that follow what was lost there is no use."""
@@ -188,8 +188,8 @@ class Opening:
             self.session = str(value["session"])
         return value
 
-    def _rows(self, reading: Arriving) -> list[dict[str, Any]]:
-        rows = []
+    def _rows(self, reading: Arriving) -> list[Any]:
+        rows: list[Any] = []
         for line in lines_of(self._chunks(reading), reading):
             try:
                 rows.append(json.loads(line))
@@ -278,6 +278,17 @@ class Opening:
             told = {"piece": piece.number, "name": piece.name, "at": piece.at, "bytes": piece.size, "sha256": found}
             if not isinstance(row, dict) or any(row.get(name) != value for name, value in told.items()):
                 raise Damage(f"{INDEX} tells something else of it", piece.at, piece.number, piece.name)
+            if piece.deflated and row.get("packed_sha256") != self._packed_sum(piece):
+                until = piece.data + piece.packed
+                raise Damage("its checksum differs, packed", piece.data, piece.number, piece.name, until=until)
+
+    def _packed_sum(self, piece: Piece) -> str:
+        """What lies there may be packed otherwise and unpack to the same; it is altered all the same."""
+        sum256, at = hashlib.sha256(), piece.data
+        while chunk := os.pread(self._raw.fileno(), min(CHUNK, piece.data + piece.packed - at), at):
+            sum256.update(chunk)
+            at += len(chunk)
+        return sum256.hexdigest()
 
     def _compare_heads(self) -> None:
         """What the head of a piece says beside what was needed to read it."""
@@ -330,11 +341,16 @@ def _none_of_ours(reading: Arriving, why: str) -> Damage:
 
 def lines_of(chunks: Iterator[bytes], reading: Arriving) -> Iterator[bytes]:
     """Whole lines, as they come."""
-    rest = b""
+    begun, length = list[bytes](), 0
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-        if len(rest) > LONGEST_EVENT:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        length += len(first)
+        if length > LONGEST_EVENT:
             raise _none_of_ours(reading, f"a line in it is longer than {LONGEST_EVENT:,} bytes")
-    if rest:
+        if others:
+            yield b"".join(begun)
+            yield from others[:-1]
+            begun, length = [others[-1]], len(others[-1])
+    if length:
         raise _none_of_ours(reading, "its last line does not end")

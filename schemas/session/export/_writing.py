@@ -130,7 +130,8 @@ class Export:
     def _indexed(self, sha256: str, **more: Any) -> None:
         piece = self._zip.pieces[-1]
         row = {"piece": piece.number, "name": piece.name, "at": piece.at, "bytes": piece.size, "sha256": sha256}
-        self._index.append(row | more)
+        packed = {"packed_bytes": piece.packed, "packed_sha256": piece.packed_sum} if piece.deflated else {}
+        self._index.append(row | packed | more)
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,6 +4,7 @@ A piece whose size is known beforehand has it, and its CRC-32, in its own head, 
 is not (the recording) has both behind it. Each byte follows from the pieces, so that each altered one is noticed.
 """
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
@@ -39,7 +40,8 @@ class Damage(Exception):
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One file in the zip. `number`: from 1; `at`: the byte where its head begins, `data`: its content; `packed`, `size`: bytes
-    of that as it lies there, and as it is; `behind`: sizes and CRC stand behind it; `wide`: these sizes have 8 bytes."""
+    of that as it lies there, and as it is; `behind`: sizes and CRC stand behind it; `wide`: these sizes have 8 bytes;
+    `packed_sum`: SHA-256 of it as it lies there, where we have written it."""
 
     number: int
     name: str
@@ -51,6 +53,7 @@ class Piece:
     deflated: bool
     behind: bool = False
     wide: bool = False
+    packed_sum: str = ""
 
 
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -69,7 +72,8 @@ class Writer:
         crc, encoded = zlib.crc32(content), name.encode()
         data = self._at + _HEAD.size + len(encoded)
         made = Piece(
-            len(self.pieces) + 1, name, self._at, data, len(packed), len(content), crc, deflated=level > 0
+            len(self.pieces) + 1, name, self._at, data, len(packed), len(content), crc, deflated=level > 0,
+            packed_sum=hashlib.sha256(packed).hexdigest(),
         )  # fmt: skip
         return self._add(made, head_of(made) + packed)
 
@@ -95,6 +99,7 @@ class Stream:
         self._packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._at = writer._at
         self._crc = self._size = self._packed = 0
+        self._sum = hashlib.sha256()
 
     def begin(self) -> bytes:
         return head_of(self._piece())
@@ -113,14 +118,16 @@ class Stream:
 
     def _counted(self, packed: bytes) -> bytes:
         self._packed += len(packed)
+        self._sum.update(packed)
         return packed
 
     def _piece(self) -> Piece:
         data = self._at + _HEAD.size + len(self._name.encode())
         number = len(self._writer.pieces) + 1
         return Piece(
-            number, self._name, self._at, data, self._packed, self._size, self._crc, deflated=True, behind=True
-        )
+            number, self._name, self._at, data, self._packed, self._size, self._crc, deflated=True, behind=True,
+            packed_sum=self._sum.hexdigest(),
+        )  # fmt: skip
 
 
 def _packed(content: bytes, level: int) -> bytes:

@@ -12,6 +12,7 @@ import wave
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -248,14 +249,14 @@ async def test_one_that_was_cut_off_is_refused_with_the_place(tmp_path: Path) ->
 
 async def test_of_one_that_was_cut_off_what_came_before_is_salvaged(tmp_path: Path) -> None:
     """Wherever it was cut: the events up to there, the sounds that are whole, and what is lost in a sentence."""
-    log = long_log(5_000)
+    log = long_log(3_000)
     captured = next(event for event in scenarios.barge_in() if isinstance(event, UtteranceCaptured))
     log[1_000] = captured.model_copy(update={"seq": 1_001, "at": log[999].at})
     kept = with_sound(log)
     whole = tmp_path / "call.zip"
     await export(kept, "s1", whole)
     content, cut, counts = whole.read_bytes(), tmp_path / "cut.zip", []
-    for byte in range(1_500, len(content), len(content) // 60):
+    for byte in range(1_500, len(content), len(content) // 25):
         cut.write_bytes(content[:byte])
         file = opened(cut, salvage=True)
         if isinstance(file, str):
@@ -270,14 +271,14 @@ async def test_of_one_that_was_cut_off_what_came_before_is_salvaged(tmp_path: Pa
             sounds = {ref.key: await file.get_blob(ref.key) for ref in refs(found)}
             assert all(pcm in (None, kept.blobs[key]) for key, pcm in sounds.items())
     assert counts == sorted(counts)
-    assert (0 < counts[0] < 2_000, counts[-1]) == (True, 5_000)
+    assert (0 < counts[0] < 2_000, counts[-1]) == (True, 3_000)
 
 
 # ── altered ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_no_altered_byte_goes_unnoticed(tmp_path: Path) -> None:
-    """A flipped bit is refused with the place; but for the few that change nothing of what is unpacked."""
+    """A flipped bit is refused with the place, wherever it is; also where what is unpacked is still the same."""
     log = scenarios.plain()
     kept = Archive(log)
     for ref in refs(log):
@@ -285,21 +286,15 @@ async def test_no_altered_byte_goes_unnoticed(tmp_path: Path) -> None:
     whole = tmp_path / "call.zip"
     await export(kept, "s1", whole)
     content, altered = whole.read_bytes(), tmp_path / "altered.zip"
-    dice, harmless = random.Random(3), 0
+    dice = random.Random(3)
     for byte in sorted(dice.sample(range(len(content)), 700)):
         flipped = bytearray(content)
         flipped[byte] ^= 1 << dice.randrange(8)
         altered.write_bytes(flipped)
-        file = opened(altered)
-        if isinstance(file, str):
-            assert str(altered) in file
-            assert re.search(r"piece \d+|export|version", file)
-            continue
-        with file:
-            harmless += 1
-            assert await all_of(file) == log
-            assert {key: await file.get_blob(key) for key in kept.blobs} == kept.blobs
-    assert harmless < 10
+        why = opened(altered)
+        assert isinstance(why, str), byte
+        assert str(altered) in why
+        assert re.search(r"piece \d+|export|version", why)
 
 
 async def test_an_altered_sound_is_named_and_the_rest_salvaged(tmp_path: Path) -> None:
@@ -452,14 +447,20 @@ def json_line_of(event: Event) -> str:
 # ── bombs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def bomb(name: str, zeros: int, content: bytes = b"\0") -> Iterator[bytes]:
-    """A piece that unpacks to so many bytes: a thousandth of them is read."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    chunk = content * (1 << 20)
+@cache
+def zeros_packed(zeros: int) -> tuple[bytes, int]:
+    """And their CRC."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    chunk, crc = bytes(1 << 20), 0
     packed = b"".join(packer.compress(chunk) for _ in range(zeros >> 20)) + packer.flush()
-    crc = 0
     for _ in range(zeros >> 20):
         crc = zlib.crc32(chunk, crc)
+    return packed, crc
+
+
+def bomb(name: str, zeros: int) -> Iterator[bytes]:
+    """A piece that unpacks to so many bytes: a thousandth of them is read."""
+    packed, crc = zeros_packed(zeros)
     yield struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 8, 0, 0x21, crc, len(packed), zeros, len(name), 0) + name.encode()
     yield packed
 
@@ -476,10 +477,10 @@ def bomb(name: str, zeros: int, content: bytes = b"\0") -> Iterator[bytes]:
     ],
 )
 def test_a_bomb_does_not_go_off(name: str, says: str, tmp_path: Path) -> None:
-    """300 MB in 300 kB, wherever: refused with the piece, in a memory of a few lines."""
+    """220 MB in 1 MB, wherever: refused with the piece, in a memory of a few lines."""
     writer = Writer()
     file = tmp_path / "bomb.zip"
-    file.write_bytes(writer.piece(*HEAD) + b"".join(bomb(name, 300 << 20)))
+    file.write_bytes(writer.piece(*HEAD) + b"".join(bomb(name, 220 << 20)))
     tracemalloc.start()
     try:
         with pytest.raises(ExportError, match=re.escape(says)) as caught:
@@ -497,9 +498,9 @@ def test_a_file_of_nothing_but_pieces_is_refused(tmp_path: Path) -> None:
     with file.open("wb") as raw:
         raw.write(writer.piece(*HEAD))
         head = writer.piece("audio/x.wav", b"")
-        for _ in range(300_001):
+        for _ in range(60_001):
             raw.write(head)
-    with pytest.raises(ExportError, match="more than 300,000 pieces"):
+    with pytest.raises(ExportError, match="more than 60,000 pieces"):
         open_export(file)
 
 
@@ -524,7 +525,7 @@ async def test_a_file_of_the_first_version_is_read() -> None:
 async def test_a_cut_file_of_the_first_version_is_refused_and_salvaged(tmp_path: Path) -> None:
     """Which had no index: a zip that does not end, or whose manifest is missing, was cut off."""
     content, cut = OLD.read_bytes(), tmp_path / "old.zip"
-    for byte in (len(content) // 20, len(content) // 2, content.index(b"PK\1\2") + 9):
+    for byte in (len(content) // 8, len(content) // 2, content.index(b"PK\1\2") + 9):
         cut.write_bytes(content[:byte])
         with pytest.raises(ExportError, match="cut off at byte"):
             open_export(cut)
