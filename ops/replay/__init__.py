@@ -4,3 +4,5 @@
 changed to · `debug.py` a session walked through · `scripted.py` a conversation by script. Nothing here changes the session it is
 given.
 """
+"""A recorded session made use of: compared with another, written on a page or as sound; and calls from elsewhere taken in as
+sessions. Nothing here prints."""
