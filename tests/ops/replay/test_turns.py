@@ -185,7 +185,7 @@ def test_a_session_that_two_gateways_had_lies_on_one_time_line() -> None:
         given.at for given in recording.given if isinstance(given.item, SpeechEdge) and given.item.kind == "start"
     ]
     assert starts == pytest.approx([1.1, 9.1], abs=0.02)
-    assert [heard.text for heard in recording.heard] == ["What is the news?", "And what else?"]
+    assert [getattr(heard.result, "text", "") for heard in recording.heard] == ["What is the news?", "And what else?"]
 
 
 def test_words_are_found_in_other_stretches_of_sound() -> None:
