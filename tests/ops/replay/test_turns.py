@@ -30,6 +30,7 @@ from tests.gateway.turn_taking.call import Stages
 from tests.gateway.turn_taking.kept import Kept
 from tests.golden.decided import cut_in, talked_over
 from tests.golden.test_golden import NAMES, stored
+from tests.ops.replay.generated import session
 
 FRAME = 512
 
@@ -245,3 +246,20 @@ def test_nothing_sounds_twice_in_a_fork() -> None:
         fork = replay(events, agent_of(events, commit_min=1.0)).events
         started = [(event.turn, event.index) for event in fork if isinstance(event, PlaybackStarted)]
         assert len(started) == len(set(started))
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_whatever_happened_can_be_replayed(number: int) -> None:
+    """With other settings, from whatever turn on: a fork that keeps every promise, and is decided again as it was."""
+    events = session(number)
+    turns = decisions(events)
+    middle = turns[len(turns) // 2].turn if turns else None
+    for agent, since in (
+        (agent_of(events), None),
+        (agent_of(events, commit_max=3.0, soft_end_idle=0.3, start_speech=0.16), None),
+        (agent_of(events), middle),
+    ):
+        fork = replay(events, agent, from_turn=since).events
+        assert violations(fork) == []
+        decided = decide(fork)
+        assert decided.same, [decided.broken_off, *(one.sentence for one in decided.differences)]
