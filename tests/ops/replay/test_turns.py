@@ -241,8 +241,8 @@ def test_turns_are_aligned_by_when_they_began() -> None:
 
 def test_nothing_sounds_twice_in_a_fork() -> None:
     """Each sentence begins once, as in a call."""
-    for session in (cut_in, talked_over, call):
-        events = session()
+    for held_once in (cut_in, talked_over, call):
+        events = held_once()
         fork = replay(events, agent_of(events, commit_min=1.0)).events
         started = [(event.turn, event.index) for event in fork if isinstance(event, PlaybackStarted)]
         assert len(started) == len(set(started))
