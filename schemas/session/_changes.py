@@ -39,7 +39,7 @@ def changed_turn(
         return others
     opened = change(_opened(_NEW, event.turn, happened_at(event)))
     turns = {**state.turns, event.turn: opened}
-    if state.turns and event.turn < next(reversed(state.turns)):
+    if state.turns and event.turn < [*state.turns][-1]:
         turns = dict(sorted(turns.items()))
     totals = others.get("totals", state.totals)
     others["turns"], others["totals"] = turns, altered(totals, turns=totals.turns + 1)

@@ -87,7 +87,7 @@ def utterance_lost(state: SessionState, utterance: str, how: Lost) -> Changes:
 
 def with_utterance(state: SessionState, name: str, change: Callable[[Utterance], Utterance]) -> Changes:
     """A standing utterance changed, in whatever turn; one that was replaced is not there any more."""
-    for turn in reversed(state.turns.values()):
+    for turn in reversed([*state.turns.values()]):
         for place, utterance in enumerate(turn.utterances):
             if utterance.id == name:
                 changed = (*turn.utterances[:place], change(utterance), *turn.utterances[place + 1 :])
