@@ -29,8 +29,8 @@ _CUT = "\x01"
 """Begins what had to be cut: it may have anything in it."""
 _AFTER_CUT = "\x02"
 _SUMMARY = (
-    "session", "seq", "at", "agent", "room", "transport", "gateway", "started_at", "turns", "interrupted", "failed", "cut_off",
-    "unanswered", "troubles", "activity", "last", "median", "worst",
+    "session", "seq", "at", "agent", "room", "transport", "gateway", "started_at", "duration", "turns", "interrupted", "failed",
+    "cut_off", "unanswered", "troubles", "activity", "last", "median", "worst",
 )  # fmt: skip
 _INFO = ("session", "partition", "seq", "owner", "epoch", "generation", "at")
 

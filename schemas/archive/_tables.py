@@ -62,6 +62,7 @@ SESSIONS = Table(
     Column("found", Text, nullable=False, default=""),  # the same, callers first, cut so that an index can hold it
     Column("started_at", BigInteger, nullable=False, default=0),
     Column("ended_at", BigInteger, nullable=False, default=0),
+    Column("duration", Float, nullable=False, default=0.0),
     Column("turns", Integer, nullable=False, default=0),
     Column("interrupted", Integer, nullable=False, default=0),
     Column("failed", Integer, nullable=False, default=0),

@@ -356,7 +356,7 @@ def told_columns(told: Summary) -> dict[str, Any]:
     return {
         "agent": clean(told.agent), "room": clean(told.room), "transport": told.transport, "gateway": clean(told.gateway),
         "people": people_text(told.people), "callers": callers, "names": names, "found": found_by(callers, names),
-        "started_at": told.started_at, "ended_at": told.ended_at or told.at, "turns": told.turns,
+        "started_at": told.started_at, "ended_at": told.ended_at or told.at, "duration": told.duration, "turns": told.turns,
         "interrupted": told.interrupted, "failed": told.failed, "cut_off": told.cut_off, "unanswered": told.unanswered,
         "troubles": told.troubles, "activity": told.activity, "ended": clean(told.ended or ""), "last": told.last,
         "median": told.median, "worst": told.worst, "wrong": told.wrong,

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("found", sa.Text, nullable=False),
         sa.Column("started_at", sa.BigInteger, nullable=False),
         sa.Column("ended_at", sa.BigInteger, nullable=False),
+        sa.Column("duration", sa.Float, nullable=False),
         sa.Column("turns", sa.Integer, nullable=False),
         sa.Column("interrupted", sa.Integer, nullable=False),
         sa.Column("failed", sa.Integer, nullable=False),
