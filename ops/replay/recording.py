@@ -23,8 +23,8 @@ KINDS = {
 """What a file's name ends in → container and encoding."""
 _OPUS_LEVEL = 0.94
 """libsndfile's compression level: 0.3 MB a minute in stereo. From 0.95 on it costs twice the time."""
-_LONGEST_WAV = 60_000
-"""Seconds of it in the 4 GB that a WAV holds."""
+_LONGEST_WAV, _LONGEST = 60_000, 86_400
+"""Seconds of it in the 4 GB that a WAV holds; and of any recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,10 @@ async def record(
     if container == "WAV" and seconds > _LONGEST_WAV:
         raise AudioFileError(
             f"{file}: a WAV holds {_LONGEST_WAV / 3600:.0f} hours; give a name that ends in .flac or .opus"
+        )
+    if seconds > _LONGEST:
+        raise AudioFileError(
+            f"{file}: the call is {seconds / 3600:,.0f} hours long, by its times; up to {_LONGEST // 3600} are written"
         )
     part = file.with_name(file.name + ".part")
     level = _OPUS_LEVEL if encoding == "OPUS" else None

@@ -427,6 +427,28 @@ def test_a_file_of_another_kind_is_one_sentence(content: bytes, tmp_path: Path) 
         open_export(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        ({"at": -1}, "has at -1, which no log has"),
+        ({"at": 1 << 60}, "which no log has"),
+        ({"ago": 1e300}, "has ago 1e+300"),
+        ({"ago": float("inf")}, "event 2 was expected"),
+        ({"ago": float("nan")}, "event 2 was expected"),
+        ({"ago": "soon"}, "has ago 'soon'"),
+        ({"audio": [{"key": "k", "rate": 0, "samples": 5}]}, "has a sound of 5 samples at 0 Hz"),
+        ({"audio": [{"key": "k", "rate": 16_000, "samples": 1 << 40}]}, "samples at 16000 Hz"),
+        ({"audio": [{"key": "k", "rate": 16_000, "samples": -1}]}, "has a sound of -1 samples"),
+    ],
+)  # fmt: skip
+def test_times_and_sounds_that_cannot_be_are_refused(odd: dict[str, Any], says: str, tmp_path: Path) -> None:
+    """Who made them wants to see what divides by them."""
+    lines = [json_line_of(scenarios.plain()[0]), json.dumps({"seq": 2, "at": 1, "type": "utterance.captured"} | odd)]
+    file = made_of(tmp_path / "odd.zip", HEAD, ("events.jsonl", "\n".join([*lines, ""]).encode()))
+    with pytest.raises(ExportError, match=re.escape(says)):
+        open_export(file)
+
+
 async def test_an_event_of_a_newer_program_is_told_when_it_is_read(tmp_path: Path) -> None:
     """As in any log: the file is sound, and this program too old for it."""
     first = json.loads(json_line_of(scenarios.plain()[0]))
