@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from gateway.sound.audio_file import read_speech, sides
@@ -360,6 +362,18 @@ def test_captions_that_are_none_are_one_sentence(text: str, says: str) -> None:
     """Which file, and which line."""
     with pytest.raises(AntiphonError, match=rf"x\.vtt: .*{says}"):
         captions(text, "x.vtt")
+
+
+@given(st.text(alphabet="\n\r0123456789:.,-> <v>/&;aé\x00\u2028", max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_captions_or_a_sentence(text: str) -> None:
+    """Nothing else comes of it, whatever it is."""
+    try:
+        found = captions(f"00:01.000 --> 00:02.000\nx\n\n{text}", "x.vtt")
+    except AntiphonError:
+        return
+    assert all(one.start < one.end and one.text for one in found)
+    assert [one.start for one in found] == sorted(one.start for one in found)
 
 
 # ── what can't be heard ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -297,6 +297,44 @@ async def test_no_altered_byte_goes_unnoticed(tmp_path: Path) -> None:
         assert re.search(r"piece \d+|export|version", why)
 
 
+async def test_however_it_is_damaged_what_is_salvaged_can_be_read(tmp_path: Path) -> None:
+    """Bytes flipped, left out, put in and moved, a dozen at once: a sentence, or the beginning of the session; never anything
+    else."""
+    log = scenarios.barge_in()
+    content, damaged, dice, salvaged = (
+        (await written(tmp_path, log)).read_bytes(),
+        tmp_path / "x.zip",
+        random.Random(5),
+        0,
+    )
+    for _ in range(250):
+        made = bytearray(content)
+        for _ in range(dice.randrange(1, 5)):
+            at, size = dice.randrange(len(made)), dice.choice([1, 4, 300])
+            match dice.randrange(4):
+                case 0:
+                    made[at] = dice.randrange(256)
+                case 1:
+                    del made[at : at + size]
+                case 2:
+                    made[at:at] = dice.randbytes(size)
+                case _:
+                    made[at:at] = made[:size]
+        damaged.write_bytes(made)
+        assert isinstance(opened(damaged), str) or made == content
+        found = opened(damaged, salvage=True)
+        if isinstance(found, str):
+            assert "\n" not in found
+            continue
+        with found:
+            salvaged += 1
+            events = await all_of(found, found.session)
+            assert events == log[: len(events)]
+            for ref in refs(events):
+                await found.get_blob(ref.key)
+    assert salvaged > 50
+
+
 async def test_an_altered_sound_is_named_and_the_rest_salvaged(tmp_path: Path) -> None:
     """The place is the sound's piece; without it all else is there."""
     log = scenarios.barge_in()
