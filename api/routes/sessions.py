@@ -42,9 +42,9 @@ async def sessions(
         state=state, agent=agent, caller=caller.casefold(), transport=transport or "", since=micros(since),
         slow=slow_ms / 1e3, failed=failed, text=q.casefold(),
     )  # fmt: skip
-    index = house.sessions.index
-    rows, following = index.page(wanted, limit, cursor)
-    body = b'{"sessions":[%s],"next":%s,"unread":%d}' % (b",".join(rows), json.dumps(following).encode(), index.unread)
+    rows, following = await house.sessions.page(wanted, limit, cursor)
+    unread = house.sessions.index.unread
+    body = b'{"sessions":[%s],"next":%s,"unread":%d}' % (b",".join(rows), json.dumps(following).encode(), unread)
     return Response(body, media_type="application/json")
 
 

@@ -46,6 +46,9 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
         "open": ("ops.commands.open:open_session", "Open a session in the web app."),
         "state": ("ops.commands.reading:state", "Show a session as it was after any event."),
         "export": ("ops.commands.reading:export", "Write a session into one file."),
+        "replay": ("ops.commands.replay:replay", "Replay a session with another setting."),
+        "debug": ("ops.commands.debug:debug", "Walk through a session, event by event."),
+        "check": ("ops.commands.check:check", "Fold stored sessions, and decide them again."),
         "import": ("ops.commands.import_:import_", "Take in calls from elsewhere as sessions."),
         "recording": ("ops.commands.recording:recording", "Write a call's sound as one stereo file."),
         "diff": ("ops.commands.diff:diff", "Tell where two sessions part, turn by turn."),
@@ -53,6 +56,20 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
         "stats": ("ops.commands.stats:stats", "Tell how fast answers came over many calls, part by part."),
         "top": ("ops.commands.top:top", "Watch queues, workers, gateways and open sessions."),
         "doctor": ("ops.commands.doctor:doctor", "Check everything a conversation needs."),
+        "archive": Family(
+            "Ended sessions: status, list, run, verify, erase, upgrade.",
+            {
+                "status": ("ops.commands.archive:status", "Show how much the archive has, and what waits."),
+                "list": ("ops.commands.archive:list_all", "List archived sessions, or those that could not be."),
+                "run": ("ops.commands.archive:run", "Archive what has ended, now and here."),
+                "verify": ("ops.commands.archive:verify", "Read sessions back: are they what was written?"),
+                "remove": ("ops.commands.archive:remove", "Delete sessions for good."),
+                "erase": ("ops.commands.archive:erase", "Delete all sessions of a person, and prove it."),
+                "erasures": ("ops.commands.archive:erasures", "List what was deleted, when, and who asked."),
+                "backup": ("ops.commands.archive:backup", "Copy the archive, while it is used."),
+                "upgrade": ("ops.commands.archive:upgrade", "Make the archive's tables, or bring them up to date."),
+            },
+        ),
     },
     "Phones": {
         "phone": Family(

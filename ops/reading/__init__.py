@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ops.reading._export import export
     from ops.reading._files import file_of, find_kept, find_two
     from ops.reading._logs import Sessions, find_log
-    from ops.reading._sessions import sessions
+    from ops.reading._sessions import print_rows, sessions
     from ops.reading._state import state
     from ops.reading._stats import By, stats
     from ops.reading._timeline import print_waterfall, print_waterfalls, show
@@ -29,6 +29,7 @@ _PLACES = {
     "file_of": "ops.reading._files",
     "find_kept": "ops.reading._files",
     "find_log": "ops.reading._logs",
+    "print_rows": "ops.reading._sessions",
     "find_two": "ops.reading._files",
     "print_diff": "ops.reading._differences",
     "print_waterfall": "ops.reading._timeline",
@@ -50,6 +51,7 @@ __all__ = [
     "find_log",
     "find_two",
     "print_diff",
+    "print_rows",
     "print_waterfall",
     "print_waterfalls",
     "sessions",

@@ -63,9 +63,14 @@ async def show(
             held = None
     if held is not None:
         told.tell_all(held, last)
-        now = await log.now()
-        told.tell_waiting(state, now)
+        told.tell_waiting(state, await _waited_until(log, session))
     told.sum(session, state, called or session)
+
+
+async def _waited_until(log: Kept, session: str) -> Micros:
+    """Now; but what a gateway left behind waited no longer than until its lease ran out."""
+    now, info = await log.now(), await log.info(session)
+    return now if info is None else max(info.last_activity, min(now, info.lease_ends))
 
 
 async def _show_json(log: Reading, session: str, *, follow: bool, last: int | None) -> None:
@@ -91,13 +96,9 @@ def _as_json(step: Step) -> dict[str, Any]:
     if step.unanswered:
         line["unanswered"] = step.unanswered.view()
     if state.ended_at is not None:
-        line |= {"started_at": iso(state.started_at), "ended_at": iso(state.ended_at), "duration_s": _seconds(state)}
+        lasted = round(state.duration, 3)
+        line |= {"started_at": iso(state.started_at), "ended_at": iso(state.ended_at), "duration_s": lasted}
     return line
-
-
-def _seconds(state: SessionState) -> float:
-    """How long it was, or is so far."""
-    return round(max(0, (state.ended_at or state.at) - state.started_at) / 1e6, 3)
 
 
 def _emit_all(lines: Iterable[dict[str, Any]]) -> None:
@@ -126,7 +127,7 @@ class _Told:
         people = ", ".join(one.shown for one in state.participants.values() if one.kind != "agent")
         facts = [
             _table.begun(state.started_at),
-            f"{_table.length(_seconds(state))} long",
+            f"{_table.length(state.duration)} long",
             f'agent "{state.agent.name}"',
             *([f"with {people}"] if people else []),
             how,

@@ -142,6 +142,26 @@ class Settings(BaseSettings):
     api_agents: str = ""
     """Agents that callers may choose, comma-separated, the default one first; "" is all."""
 
+    # the archive
+    archive: Literal["auto", "on", "off"] = "auto"
+    """Whether `antiphon up` archives what has ended; auto: it does."""
+    archive_url: str = ""
+    """sqlite:///file or postgresql://user:password@host/database; "" is a file in the data folder that stacks keep."""
+    archive_blobs: str = ""
+    """Where sound is archived: a folder, or s3://bucket/prefix; "" is a folder beside the archive's file."""
+    archive_sound: Literal["flac", "opus"] = "flac"
+    """flac: as it was, bit by bit; opus: a fifth of the room, for whom that is enough."""
+    archive_days: float = Field(0.0, ge=0)
+    """Days after which an archived session is deleted; 0: never."""
+    archive_sound_days: float = Field(0.0, ge=0)
+    """Days after which its sound is; 0: with the session."""
+    archive_agents: str = ""
+    """Of single agents, other days: receptionist=30/7,demo=1 (sessions/sound), comma-separated; 0: never."""
+    archive_gib: float = Field(0.0, ge=0)
+    """GiB of the archive from which the oldest sounds, then the oldest sessions, are deleted; 0: none."""
+    jobs_redis_url: str = ""
+    """The Redis of background jobs, never a cluster; "" is REDIS_URL, where that is none."""
+
     # phones
     sip_listen: str = ""
     """host:port for SIP by UDP and TCP, such as 0.0.0.0:5060; "" answers no phone."""
@@ -184,7 +204,15 @@ class Settings(BaseSettings):
         known = str(value).strip().lower()
         return {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}.get(known, known)
 
-    @field_validator("redis_url", "blob_url")
+    @field_validator("archive_agents")
+    @classmethod
+    def _names_agents(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            if not re.fullmatch(r"[^=\s]+=\d+(\.\d+)?(/\d+(\.\d+)?)?", part):
+                raise ValueError("agent=days or agent=days/days of sound, comma-separated, such as receptionist=30/7")
+        return text
+
+    @field_validator("redis_url", "blob_url", "jobs_redis_url")
     @classmethod
     def _is_redis(cls, url: str) -> str:
         if url and not re.match(r"(rediss?://.|unix:///)", url):

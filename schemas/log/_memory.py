@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 from schemas.bus import (
@@ -261,6 +261,16 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
     async def get_blob(self, key: str) -> bytes | None:
         await asyncio.sleep(0)
         return self.blobs.get(key)
+
+    async def forget(self, session: str, seq: int, sounds: Collection[str] = ()) -> Outcome:
+        await asyncio.sleep(0)
+        outcome = self._of(session).forget(session, seq)
+        if outcome in (Outcome.OK, Outcome.MISSING):
+            own = keys.blob(self.partition(session), session, "")
+            for name in sounds:
+                if name.startswith(own):
+                    self.blobs.pop(name, None)
+        return outcome
 
     async def now(self) -> Micros:
         return self._now()

@@ -363,6 +363,17 @@ class Partition:
         s.remember("post", request)
         return _receipt(s, Outcome.OK, now)
 
+    def forget(self, name: str, seq: int) -> Outcome:
+        s = self.sessions.get(name)
+        if s is None:
+            return Outcome.MISSING
+        if s.state == "open":
+            return Outcome.HELD
+        if s.seq != seq:
+            return Outcome.REWOUND
+        del self.sessions[name]
+        return Outcome.OK
+
 
 def _receipt(s: StoredSession | None, outcome: Outcome, now: Micros) -> Receipt:
     return Receipt(outcome, s.seq, now, s.at) if s else Receipt(outcome, 0, now)

@@ -279,6 +279,11 @@ class SessionState:
     ended_at: Micros | None = None
 
     @property
+    def duration(self) -> float:
+        """Seconds, up to its end or its last event."""
+        return max(0, (self.ended_at or self.at) - self.started_at) / 1e6
+
+    @property
     def current(self) -> Turn | None:
         """The latest open turn."""
         return next((turn for turn in reversed(tuple(self.turns.values())) if turn.end is None), None)

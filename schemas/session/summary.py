@@ -45,10 +45,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `last`, `median`, `worst`: seconds from the user's last
-    word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered; `cut_off`: turns the session's
-    end cut off; `unanswered`: turns in which somebody was let wait for nothing: until the end longer than the agent's patience,
-    or at all where nothing was answered; `troubles`: times a stage gave up."""
+    """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `duration`: seconds, as the state has it; `last`,
+    `median`, `worst`: seconds from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not
+    be answered; `cut_off`: turns the session's end cut off; `unanswered`: turns in which somebody was let wait for nothing: until
+    the end longer than the agent's patience, or at all where nothing was answered; `troubles`: times a stage gave up."""
 
     session: str
     seq: int
@@ -60,6 +60,7 @@ class Summary:
     people: tuple[Participant, ...]
     started_at: Micros
     ended_at: Micros | None
+    duration: float
     turns: int
     interrupted: int
     failed: int
@@ -71,11 +72,6 @@ class Summary:
     last: float | None
     median: float | None
     worst: float | None
-
-    @property
-    def duration(self) -> float:
-        """Seconds, up to its end or its last event."""
-        return max(0, (self.ended_at or self.at) - self.started_at) / 1e6
 
     @property
     def wrong(self) -> bool:
@@ -228,6 +224,7 @@ class Telling:
             people=tuple(one for one in state.participants.values() if one.kind != "agent"),
             started_at=state.started_at,
             ended_at=state.ended_at,
+            duration=state.duration,
             turns=state.totals.turns,
             interrupted=state.totals.interrupted,
             failed=self._failed,

@@ -11,7 +11,8 @@ WITHIN = 8.0
 """Seconds; the answer has been sent five times by then."""
 OF_ADDRESS, OF_TRUNK, OF_ALL = 10, 30, 200
 AT_ONCE = 1.0
-"""Seconds in which a phone that is there has acknowledged; only who has not makes room, or anybody beyond OF_ALL."""
+"""Seconds from our answer in which a phone that is there has acknowledged it; only who has not makes room, or anybody beyond
+OF_ALL."""
 
 Acknowledgement = SipRequest | None
 """None: they have left, or were given up."""
@@ -19,10 +20,12 @@ Acknowledgement = SipRequest | None
 
 @dataclass(slots=True)
 class _One:
+    """`answered`: when it was; nobody acknowledges before that, however late we are."""
+
     address: str
     trunk: Hashable
-    since: float
     ack: "asyncio.Future[Acknowledgement]"
+    answered: float | None = None
     given_up: bool = False
 
 
@@ -49,14 +52,15 @@ class Unacknowledged:
             (OF_ALL, waiting, 0.0),
         ):
             for one in ones[: max(0, len(ones) - most + 1)]:
-                if now - one.since >= patience:
+                if patience == 0 or (one.answered is not None and now - one.answered >= patience):
                     self._give_up(one)
-        self._all[call] = _One(address, trunk, now, asyncio.get_running_loop().create_future())
+        self._all[call] = _One(address, trunk, asyncio.get_running_loop().create_future())
         self.changed(len(self._all))
 
     async def ack(self, call: str) -> Acknowledgement:
         """The ACK of a call that was entered, at most `WITHIN` s after its answer."""
         one = self._all[call]
+        one.answered = asyncio.get_running_loop().time()
         timer = asyncio.get_running_loop().call_later(WITHIN, self._give_up, one)
         try:
             return await one.ack

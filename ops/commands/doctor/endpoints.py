@@ -1,18 +1,24 @@
 """What `antiphon doctor` says about servers that are asked something: the LLM's, LiveKit."""
 
+import contextlib
 import json
+import time
 from typing import Any
 
 import aiohttp
 
 from ops.commands.doctor.findings import Finding
 from schemas.config.settings import Settings, without_password
-from schemas.errors import AntiphonError, in_words
+from schemas.errors import AntiphonError, ProviderError, in_words
 from workers.llm.models import listed
+from workers.providers import ChatRequest
 
 _ANSWERS_WITHIN = 5.0  # seconds
 _LISTED = 4 * 2**20
 """Bytes of a list of models that are read."""
+_SLOW = 1.0
+"""Seconds to a model's first word from which on callers notice it in every turn."""
+_ASKED = ChatRequest([{"role": "user", "content": "Answer with the one word: ready"}], max_tokens=16, temperature=0.0)
 
 
 async def llm(settings: Settings, embedded: str | None) -> Finding:
@@ -28,9 +34,7 @@ async def llm(settings: Settings, embedded: str | None) -> Finding:
             http.get(url.rstrip("/") + "/models") as answer,
         ):
             if answer.status in (404, 405, 501):
-                return Finding(
-                    "llm", "warn", f"{shown} has no list of models", "`antiphon worker llm` says if it answers"
-                )
+                return await _answering(settings, url, "no list of models")
             if answer.status != 200:
                 return Finding(
                     "llm", "bad", f"{shown}/models answers {answer.status}", "check LLM_BASE_URL and LLM_API_KEY"
@@ -49,14 +53,43 @@ async def llm(settings: Settings, embedded: str | None) -> Finding:
             "llm", "bad", f"{shown}/models: expected a list of models in JSON, got something else",
             "is LLM_BASE_URL the base URL of an OpenAI-compatible API, such as http://127.0.0.1:8081/v1?",
         )  # fmt: skip
-    if settings.llm_model in known.names or embedded == url:
-        return Finding("llm", "ok", f"{shown} has {known.shown()}")
-    return Finding(
-        "llm",
-        "warn",
-        f"{shown} lists {known.shown() or 'no models'}",
-        f"LLM_MODEL={settings.llm_model} is not among them",
-    )
+    if settings.llm_model not in known.names and embedded != url:
+        return Finding(
+            "llm",
+            "warn",
+            f"{shown} lists {known.shown() or 'no models'}",
+            f"LLM_MODEL={settings.llm_model} is not among them",
+        )
+    return await _answering(settings, url, known.shown())
+
+
+async def _answering(settings: Settings, url: str, has: str) -> Finding:
+    """What a model takes to its first word. A slow answer is asked for again: the first may have loaded the model."""
+    shown = f"{without_password(url)} has {has}"
+    try:
+        seconds = await _first_word(settings, url)
+        if seconds > _SLOW:
+            seconds = await _first_word(settings, url)
+    except ProviderError as error:
+        return Finding("llm", "bad", str(error), "correct LLM_BASE_URL, LLM_MODEL or LLM_API_KEY, or mend the endpoint")
+    if seconds > _SLOW:
+        advice = "callers wait for that in every turn: a smaller or nearer model (docs/operating/latency.md)"
+        return Finding("llm", "warn", f"{shown}; its first word took {seconds:.1f} s", advice)
+    return Finding("llm", "ok", f"{shown}; its first word took {seconds * 1e3:.0f} ms")
+
+
+async def _first_word(settings: Settings, url: str) -> float:
+    """Seconds until something comes of an answer, be it a thought. ProviderError: nothing does."""
+    from workers.llm.openai import OpenAiLlm  # its client takes a moment to be imported
+
+    model = OpenAiLlm(settings.model_copy(update={"llm_base_url": url}))
+    began = time.monotonic()
+    try:
+        async with contextlib.aclosing(model.stream(_ASKED)) as deltas:
+            await anext(deltas)
+        return time.monotonic() - began
+    finally:
+        await model.aclose()
 
 
 async def livekit(settings: Settings, stack: dict[str, Any] | None) -> Finding:

@@ -28,7 +28,7 @@ from schemas.access.livekit import Access
 from schemas.config.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-ANTIPHON = ("gateway", "api", "stt", "llm", "tts", "llm-server")
+ANTIPHON = ("gateway", "api", "jobs", "stt", "llm", "tts", "llm-server")
 POOLS = ("stt", "llm", "tts")
 NOT_HANDED_ON = {
     "API_WEB": "the image has the app",
@@ -47,6 +47,8 @@ GIVEN = {
     "LLM_API_KEY": {"llm"},
     "STT_API_KEY": {"stt"},
     "TTS_API_KEY": {"tts"},
+    "ARCHIVE_URL": {"api", "jobs"},
+    "JOBS_REDIS_URL": {"jobs"},
 }
 """Secrets, and who is told them."""
 SECRET = "0123456789abcdef0123456789abcdef"

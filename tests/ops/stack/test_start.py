@@ -16,7 +16,7 @@ from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervisor
 from ops.stack.system import free_port
 from schemas.config.settings import load
 from schemas.errors import AgentSpecError, BusError, BusUnavailable, Permanent, SettingsError
-from tests.quirks import MODELS, QUIRKS, Answer, Step, fixed
+from tests.quirks import MODELS, QUIRKS, Answer, Step, fixed, whole
 from tests.servers import ODDITIES, Misbehaving, misbehaving, odd_server
 from workers.stt.whisper import WhisperStt
 
@@ -442,7 +442,7 @@ async def test_doctor_names_what_is_odd(how: str, monkeypatch: pytest.MonkeyPatc
         settings = load(llm_base_url=f"http://me:secret@{place}/v1", redis_url=f"redis://:secret@{place}/0")
         llm = await endpoints.llm(settings, None)
         (log,) = [finding async for finding in examine_log(settings, None)]
-    assert (llm.result, log.result) == ("warn" if how == "page not found" else "bad", "bad")
+    assert (llm.result, log.result) == ("bad", "bad")
     for finding in (llm, log):
         assert "secret" not in finding.found + finding.advice
         assert not finding.found.rstrip().endswith(":"), finding
@@ -459,6 +459,30 @@ async def test_doctor_reads_a_long_list_of_models(misbehaving: Misbehaving, monk
     misbehaving.models = "long list"
     finding = await endpoints.llm(load(llm_base_url=misbehaving.url, llm_model="model-4999"), None)
     assert finding.result == "ok", finding
+
+
+async def test_doctor_asks_an_endpoint_without_a_list_of_models(misbehaving: Misbehaving) -> None:
+    """Not every endpoint has one; whether a model answers is asked of it, as a call would."""
+    misbehaving.models = "page not found"
+    found = await endpoints.llm(load(llm_base_url=misbehaving.url, llm_model="m"), None)
+    assert (found.result, misbehaving.bodies[0]["model"]) == ("ok", "m")
+    assert "no list of models" in found.found
+    misbehaving.fault = 401
+    found = await endpoints.llm(load(llm_base_url=misbehaving.url, llm_model="m"), None)
+    assert found.result == "bad"
+    assert "sk-secret-key" not in found.found + found.advice
+
+
+async def test_doctor_names_a_slow_endpoint(misbehaving: Misbehaving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first answer may be slow, for the model is loaded then; a second that is, too, is told."""
+    monkeypatch.setattr("ops.commands.doctor.endpoints._SLOW", 0.1)
+    slow, quick = Answer([0.15, *whole().steps]), whole()
+    for answers, result in (([slow, quick], "ok"), ([slow, slow], "warn")):
+        misbehaving.bodies.clear()
+        monkeypatch.setitem(QUIRKS, "slow", lambda _body, number, answers=answers: answers[number])
+        misbehaving.fault = "slow"
+        found = await endpoints.llm(load(llm_base_url=misbehaving.url, llm_model="m"), None)
+        assert (found.result, len(misbehaving.bodies)) == (result, 2), found
 
 
 @pytest.mark.parametrize("models", MODELS)

@@ -10,13 +10,14 @@ const FREEZES = /Linux.*Firefox\//.test(navigator.userAgent);
 /** Seconds that the sound takes through PulseAudio, about. */
 const PULSEAUDIO = 0.05;
 
+type Told = Report & { level: number };
+
 /** Plays a gateway's sound, and knows what has been heard of it. `rate`: Hz, for as long as it lives. */
 export class Speaker {
-  level = 0;
   playing = false;
   /** Times the sound ran dry in mid-speech. */
   gaps = 0;
-  private reports: Report[] = [];
+  private reports: Told[] = [];
   private listener: () => void = () => {};
 
   private constructor(
@@ -111,6 +112,11 @@ export class Speaker {
     return report === undefined ? Number.POSITIVE_INFINITY : dryAt(report, now, this.rate);
   }
 
+  /** How loud is what is heard: what is known of it already, and leaves the loudspeaker later, is not. */
+  level(): number {
+    return this.reportOf(this.outputTime())?.level ?? 0;
+  }
+
   async setSink(device: string): Promise<void> {
     if ("setSinkId" in this.context) await (this.context.setSinkId as (id: string) => Promise<void>)(device);
   }
@@ -128,13 +134,12 @@ export class Speaker {
     return heardAt({ ...this.context.getOutputTimestamp?.(), currentTime, latency }, performance.now());
   }
 
-  private reportOf(now: number): Report | undefined {
-    while (this.reports.length > 1 && (this.reports[1] as Report).at <= now) this.reports.shift();
+  private reportOf(now: number): Told | undefined {
+    while (this.reports.length > 1 && (this.reports[1] as Told).at <= now) this.reports.shift();
     return this.reports[0];
   }
 
   private take(report: FromPlayout): void {
-    this.level = report.level;
     this.playing = report.playing;
     this.gaps = report.gaps;
     this.reports.push(report);

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.rooms.sip import unacknowledged
+from gateway.rooms.sip.calls import Calls
+from gateway.rooms.sip.line import Line
 from tests.gateway.rooms.sip.conftest import LOOPBACK, Office, office
 from tests.gateway.rooms.sip.party import Party, sdp, status
 
@@ -93,6 +95,34 @@ async def test_a_rush_of_phones_that_are_there(tmp_path: Path) -> None:
         answers = await asyncio.gather(*(party.invite("100") for party in parties))
         assert {status(answer) for answer in answers} == {"200 OK"}
         while here.phones.calls.busy(None) < 25:
+            await asyncio.sleep(0.01)
+        for party in parties:
+            assert status(await party.bye()) == "200 OK"
+            await party.__aexit__()
+
+
+async def test_a_gateway_that_answers_late_gives_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody acknowledges before they are answered: what we take for that is not theirs."""
+    open_line, behind = Calls.open_line, asyncio.Event()
+
+    async def late(calls: Calls, line: Line) -> None:
+        await behind.wait()
+        await open_line(calls, line)
+
+    monkeypatch.setattr(Calls, "open_line", late)
+    monkeypatch.setattr(unacknowledged, "AT_ONCE", 0.2)
+    async with office(tmp_path) as here:
+        parties = [await Party(here.phones.port).__aenter__() for _ in range(12)]
+        asked = [asyncio.ensure_future(party.invite("100")) for party in parties[:-1]]
+        while len(here.phones.calls.by_id) < len(asked):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        asked.append(asyncio.ensure_future(parties[-1].invite("100")))
+        while len(here.phones.calls.by_id) < len(asked):
+            await asyncio.sleep(0.01)
+        behind.set()
+        assert {status(answer) for answer in await asyncio.gather(*asked)} == {"200 OK"}
+        while here.phones.calls.busy(None) < len(parties):
             await asyncio.sleep(0.01)
         for party in parties:
             assert status(await party.bye()) == "200 OK"

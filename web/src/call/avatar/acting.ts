@@ -39,8 +39,7 @@ export class Acting {
   frame(): void {
     const { voice } = this.call.transport;
     const at = voice.position();
-    const known = this.mouth.knows(at) || this.state !== "speaking";
-    this.head.setMouth(known ? this.lips(at) : poseOf(voice.level()));
+    this.head.setMouth(this.lips(at));
     this.stress(at);
     this.listen();
   }

@@ -37,7 +37,6 @@ describe("the mouth", () => {
     mouth.hush(10.2);
     expect(mouth.pose(10.26)).toEqual({});
     expect(mouth.pose(10.85)).toEqual({});
-    expect(mouth.knows(10.3)).toBe(false);
   });
 
   test("opens with the loudness where no shapes are told, and rests in silence", () => {

@@ -56,14 +56,6 @@ export class Mouth {
     this.parts.clear();
   }
 
-  /** Whether anything is told for this time. */
-  knows(at: number): boolean {
-    for (const shapes of this.parts.values()) {
-      if ((shapes[0]?.[1] ?? 0) <= at && at < (shapes.at(-1)?.[2] ?? 0)) return true;
-    }
-    return false;
-  }
-
   pose(at: number): Pose {
     const pose: Pose = {};
     let sum = 0;

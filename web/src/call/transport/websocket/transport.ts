@@ -49,7 +49,7 @@ export class WebSocketTransport implements Transport, Ends {
     this.voice = {
       position: () => speaker.sounded() / speaker.rate,
       dry: () => speaker.dry(),
-      level: () => speaker.level,
+      level: () => speaker.level(),
       onSound: (hearer) => {
         this.hearers.add(hearer);
         return () => this.hearers.delete(hearer);

@@ -1,0 +1,246 @@
+"""`Archive`, the part that is read: sessions as the log told them, and which there are."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Select, and_, or_, select
+
+from schemas.archive._database import Database
+from schemas.archive._objects import Objects
+from schemas.archive._pieces import PIECE, answers_of, events_of, expanded, people_of
+from schemas.archive._tables import CHUNKS, SESSIONS, SNAPSHOTS, SOUNDS
+from schemas.bus import SessionInfo, Snapshot, Touched
+from schemas.clock import Micros
+from schemas.events import Event
+from schemas.session.listing import Row
+from schemas.session.summary import Summary, Wanted
+
+_PIECES = 8
+"""That are kept expanded for who reads on."""
+_FRESH = 2.0
+"""Seconds for which they are: what is deleted is not to be had from here for longer."""
+_SUMMARY = (
+    "session", "seq", "at", "agent", "room", "transport", "gateway", "started_at", "turns", "interrupted", "failed", "cut_off",
+    "unanswered", "troubles", "activity", "last", "median", "worst",
+)  # fmt: skip
+_INFO = ("session", "partition", "seq", "owner", "epoch", "generation", "at")
+
+Order = Literal["began", "active"]
+"""Those that began last first, or those whose last event came last."""
+
+
+Place = tuple[int, str]
+"""Where a page ended: a row's moment in its order (µs), and its session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Where a blob lies. `object`: "" where it is gone; `sha256`: of what is stored, `pcm`: of the PCM it was made of."""
+
+    key: str
+    object: str
+    begins: int
+    length: int
+    codec: str
+    rate: int
+    samples: int
+    sha256: str
+    pcm: str
+
+
+class Reads:
+    """`Reading`, `Listing`, `Watching` and `Milestones` of sessions that are done."""
+
+    _database: Database
+    _objects: Objects
+
+    def __init__(self) -> None:
+        self._recent: OrderedDict[tuple[str, int], tuple[float, bytes]] = OrderedDict()
+
+    # ── one session ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def read(self, session: str, after: int = 0, count: int | None = None) -> list[Event]:
+        """Events with seq > `after`, in order. EventError: of a version that isn't known here. ArchiveError."""
+        found: list[Event] = []
+        for first, piece in await self._pieces(session, after, count):
+            left = None if count is None else count - len(found)
+            found += events_of(piece, first, after, left, f"session {session}, events from {first}")
+        return found
+
+    async def _pieces(self, session: str, after: int, count: int | None) -> list[tuple[int, bytes]]:
+        first = after // PIECE * PIECE + 1
+        if count is not None and after + count <= first + PIECE - 1 and (kept := self._kept(session, first)):
+            return [(first, kept)]
+        query = (
+            select(CHUNKS.c.first, CHUNKS.c.body)
+            .join(SESSIONS, SESSIONS.c.session == CHUNKS.c.session)
+            .where(SESSIONS.c.state == "done", CHUNKS.c.session == session, CHUNKS.c.last > after)
+            .order_by(CHUNKS.c.first)
+        )
+        if count is not None:
+            query = query.limit(-(-count // PIECE) + 1)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        pieces = [(row.first, expanded(row.body, f"session {session}, events from {row.first}")) for row in rows]
+        if count is not None and count < PIECE and pieces:
+            self._keep(session, *pieces[0])
+        return pieces
+
+    def _kept(self, session: str, first: int) -> bytes | None:
+        until, piece = self._recent.get((session, first), (0.0, b""))
+        return piece if until > time.monotonic() else None
+
+    def _keep(self, session: str, first: int, piece: bytes) -> None:
+        self._recent[session, first] = (time.monotonic() + _FRESH, piece)
+        self._recent.move_to_end((session, first))
+        if len(self._recent) > _PIECES:
+            self._recent.popitem(last=False)
+
+    async def snapshot(self, session: str) -> Snapshot | None:
+        return await self._snapshot(session, None)
+
+    async def snapshot_before(self, session: str, seq: int) -> Snapshot | None:
+        return await self._snapshot(session, seq)
+
+    async def _snapshot(self, session: str, seq: int | None) -> Snapshot | None:
+        query = (
+            select(SNAPSHOTS)
+            .join(SESSIONS, SESSIONS.c.session == SNAPSHOTS.c.session)
+            .where(SESSIONS.c.state == "done", SNAPSHOTS.c.session == session)
+            .order_by(SNAPSHOTS.c.seq.desc())
+            .limit(1)
+        )
+        if seq is not None:
+            query = query.where(SNAPSHOTS.c.seq <= seq)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            return None
+        return Snapshot(row.seq, row.version, expanded(row.body, f"session {session}, the fold of {row.seq}"))
+
+    async def info(self, session: str) -> SessionInfo | None:
+        async with self._database.reading() as connection:
+            row = (await connection.execute(_infos().where(SESSIONS.c.session == session))).first()
+        return _info(row) if row is not None else None
+
+    async def get_blob(self, key: str) -> bytes | None:
+        """The PCM as it was; of Opus what that made of it."""
+        from schemas.archive._sound import decoded  # numpy: who reads events only waits for none
+
+        query = (
+            select(SOUNDS)
+            .join(SESSIONS, SESSIONS.c.session == SOUNDS.c.session)
+            .where(SESSIONS.c.state == "done", SOUNDS.c.key == key, SOUNDS.c.object != "")
+            .limit(1)
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            return None
+        try:
+            body = await self._objects.get(row.object, row.begins, row.length)
+        except FileNotFoundError:
+            return None
+        return await asyncio.to_thread(decoded, row.codec, body, row.rate, row.samples)
+
+    async def sounds(self, session: str) -> list[Sound]:
+        """Of a session in whatever state, in the order in which they were made."""
+        query = select(SOUNDS).where(SOUNDS.c.session == session).order_by(SOUNDS.c.place)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            Sound(row.key, row.object, row.begins, row.length, row.codec, row.rate, row.samples, row.sha256, row.pcm)
+            for row in rows
+        ]
+
+    # ── which there are ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def sessions(self, count: int = 100) -> list[SessionInfo]:
+        """None is open here."""
+        return []
+
+    async def closed(self, count: int = 100) -> list[SessionInfo]:
+        query = _infos().order_by(SESSIONS.c.at.desc(), SESSIONS.c.session.desc()).limit(count)
+        async with self._database.reading() as connection:
+            return [_info(row) for row in await connection.execute(query)]
+
+    async def touched(self, state: Literal["open", "closed"], count: int, since: Micros = Micros(0)) -> list[Touched]:
+        if state == "open":
+            return []
+        query = (
+            select(SESSIONS.c.session, SESSIONS.c.at)
+            .where(SESSIONS.c.state == "done", SESSIONS.c.at >= since)
+            .order_by(SESSIONS.c.at.desc(), SESSIONS.c.session.desc())
+            .limit(count)
+        )
+        async with self._database.reading() as connection:
+            return [Touched(row.session, Micros(row.at)) for row in await connection.execute(query)]
+
+    async def now(self) -> Micros:
+        return Micros(time.time_ns() // 1000)
+
+    async def recalled(
+        self, wanted: Wanted | None, count: int, before: Place | None = None, order: Order = "active"
+    ) -> list[Row]:
+        """Up to `count` sessions that are wanted, told as they were when they were put away; `before`: those that come after that
+        place in the order."""
+        if wanted is not None and wanted.state == "open":
+            return []
+        now = await self.now()
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(_page(wanted or Wanted(), count, before, order))).all()
+        return [_row(row, now) for row in rows]
+
+
+def _infos() -> Select[Any]:
+    return select(*(SESSIONS.c[name] for name in _INFO)).where(SESSIONS.c.state == "done")
+
+
+def _info(row: Any) -> SessionInfo:
+    """Whoever had it last, and no lease."""
+    return SessionInfo(
+        row.session, row.partition, row.seq, "closed", row.owner, row.epoch, row.generation, Micros(0), Micros(row.at)
+    )
+
+
+def _page(wanted: Wanted, count: int, before: Place | None, order: Order) -> Select[Any]:
+    """Which they are is found in an index; only those of the page are read whole."""
+    moment = SESSIONS.c.started_at if order == "began" else SESSIONS.c.at
+    found = select(SESSIONS.c.session).where(SESSIONS.c.state == "done")
+    if wanted.since:
+        found = found.where(SESSIONS.c.started_at >= wanted.since)
+    if wanted.agent:
+        found = found.where(SESSIONS.c.agent == wanted.agent)
+    if wanted.transport:
+        found = found.where(SESSIONS.c.transport == wanted.transport)
+    if wanted.slow:
+        found = found.where(SESSIONS.c.worst >= wanted.slow)
+    if wanted.failed is not None:
+        found = found.where(SESSIONS.c.wrong == wanted.failed)
+    if wanted.caller:
+        found = found.where(SESSIONS.c.callers.contains(wanted.caller, autoescape=True))
+    if wanted.text:
+        found = found.where(SESSIONS.c.names.contains(wanted.text, autoescape=True))
+    if before is not None:
+        found = found.where(
+            or_(moment < before[0], and_(moment == before[0], SESSIONS.c.session < before[1])),
+            moment <= before[0],
+        )
+    found = found.order_by(moment.desc(), SESSIONS.c.session.desc()).limit(count)
+    columns = [
+        SESSIONS.c[name] for name in dict.fromkeys((*_SUMMARY, *_INFO, "people", "ended_at", "ended", "answers"))
+    ]
+    return select(*columns).where(SESSIONS.c.session.in_(found)).order_by(moment.desc(), SESSIONS.c.session.desc())
+
+
+def _row(row: Any, now: Micros) -> Row:
+    told = Summary(
+        **{name: getattr(row, name) for name in _SUMMARY},
+        people=people_of(row.people),
+        ended_at=Micros(row.ended_at),
+        ended=row.ended,
+    )
+    return Row(_info(row), told, answers_of(row.answers), max(0, now - row.at) / 1e6, False)
