@@ -254,8 +254,6 @@ class Opening:
         """The directory, byte by byte; of an old file, which anybody's zip may have written, that there is one."""
         at, number = self._source.at, len(self._whole) + 1
         if self.version == OLD:
-            if not self.manifest and not self.lost:
-                raise Damage(f"its {MANIFEST} is missing", at, number)
             if not self._closed():
                 raise Damage("it ends", self._source.at, number, "the directory", cut=True)
             return

@@ -76,6 +76,25 @@ def test_a_file_that_is_damaged_or_not_there_is_one_sentence(file: Path) -> None
     assert not os.path.exists("x.zip")
 
 
+def test_a_file_of_events_will_do(file: Path) -> None:
+    """As `show --json` prints them, and a replay its fork; its sound is found where it is compared with what has it."""
+    lines = antiphon("show", "call.zip", "--json").stdout.splitlines()
+    ours = ("version", "time", "waterfall", "unanswered", "started_at", "ended_at", "duration_s")
+    events = [{name: value for name, value in json.loads(line).items() if name not in ours} for line in lines]
+    Path("fork.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    assert "turn 1: 605 ms from" in antiphon("show", "fork.jsonl").stdout
+    assert json.loads(antiphon("state", "fork.jsonl", "--at", "9", "--json").stdout)["seq"] == 9
+    for words in (["call.zip", "fork.jsonl"], ["fork.jsonl", "call.zip"]):
+        found = antiphon("diff", *words, "--json", "--html", "diff.html")
+        assert json.loads(found.stdout)["same"] is True, found.output
+        page = Path("diff.html").read_text("utf-8")
+        assert page.count("<audio ") == 2
+        assert "gone already" not in page
+    Path("fork.jsonl").write_text("{")
+    refused = antiphon("show", "fork.jsonl")
+    assert (refused.exit_code, "line 1: expected an event as JSON" in refused.stderr) == (1, True)
+
+
 def test_what_is_no_file_is_a_session(file: Path) -> None:
     """An id may look like a file's name: only one that is there, or has a folder before it, is one."""
     assert file_of("call.zip") == Path("call.zip")
