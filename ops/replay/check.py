@@ -22,6 +22,8 @@ from schemas.session.snapshot import view
 from schemas.session.waterfall import waterfall
 
 SUFFIXES = (".jsonl", ".zip")
+_TOLD_TOO = ("version", "time", "waterfall", "unanswered", "started_at", "ended_at", "duration_s")
+"""What `show --json` tells beside an event, and no event has."""
 _MOST = 20
 """Places of one state that are told."""
 
@@ -226,7 +228,7 @@ def _events(lines: Iterable[bytes], name: str) -> list[Event]:
             fields = json.loads(line)
             if not isinstance(fields, dict):
                 raise ValueError(f"an object was expected, found {type(fields).__name__}")
-            events.append(event_from_json(fields))
+            events.append(event_from_json({name: value for name, value in fields.items() if name not in _TOLD_TOO}))
         except EventError as error:
             raise StoredError(f"{name}, line {number}: {error}") from None
         except ValueError as error:  # a UnicodeDecodeError is one
