@@ -173,7 +173,7 @@ def completed(words: str) -> tuple[set[str], set[str]]:
     ("words", "offered"),
     [
         ("antiphon sh", {"show"}),
-        ("antiphon di", set()),
+        ("antiphon di", {"diff"}),
         ("antiphon phone ", {"dial", "transfer", "keys", "hangup"}),
         ("antiphon sip h", {"hangup"}),
         ("antiphon show --fo", {"--follow"}),
