@@ -125,5 +125,5 @@ def create_app(house: House) -> FastAPI:
     handle_problems(app)
     app.router.routes.extend(_routes())
     app.router.middleware_stack = Signpost(app.router)
-    app.router.default = Pages(house, lambda: house.settings.api_web or built_app())
+    app.router.default = Pages(house, lambda: built_app(house.settings.api_web))
     return app
