@@ -283,6 +283,13 @@ async def test_operators_deeds_are_recorded(client: httpx2.AsyncClient, house: H
     assert [row["status"] for row in page["deeds"] + rest["deeds"]] == [403, 404, 201]
 
 
+@pytest.mark.parametrize("cursor", ["0-0", "١-١", "9999999999999999999-1", "18446744073709551615-0", "1-1\n"])
+async def test_a_cursor_of_the_record_that_is_none(client: httpx2.AsyncClient, house: House, cursor: str) -> None:
+    """Is refused as that: what the log could not look for is not asked of it."""
+    answer = await client.get("/v1/audit", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "query.cursor")
+
+
 async def test_deeds_name_sessions_and_no_numbers(client: httpx2.AsyncClient, house: House) -> None:
     """Phone numbers are shortened in the record, as in every log of a process."""
     await client.post("/v1/sessions/sip-+4930555123/end")

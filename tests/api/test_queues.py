@@ -234,7 +234,7 @@ async def test_a_letter_of_a_session_that_is_over_says_so(client: httpx2.AsyncCl
     assert len(await house.bus.dead_letters()) == 1
 
 
-@pytest.mark.parametrize("cursor", ["x", "0.1", "../../etc", "0.1-1\n", "9" * 41])
+@pytest.mark.parametrize("cursor", ["x", "0.1", "../../etc", "0.1-1\n", "9" * 41, "0.0-0", "0.١-١"])
 async def test_a_cursor_that_is_none_is_refused(client: httpx2.AsyncClient, cursor: str) -> None:
     """With a sentence, and never an error of ours."""
     answer = await client.get("/v1/dead-letters", params={"cursor": cursor})
