@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ log = logging.getLogger("antiphon.api.access")
 
 _REFRESHED = 1.0
 """Seconds after which the keys are read anew: a key that was removed is refused by then."""
-SOUND = "/audio.wav"
-"""Players can send no header: what ends so is opened by a ticket in its address, too."""
+_SOUND = re.compile(r"/v1/sessions/[^/]+/audio\.wav")
+"""Players can send no header: a session's sound is opened by a ticket in its address, too."""
 _HERE = Who("this machine", "admin")
 _STRANGER = Who("anonymous", "caller")
 
@@ -176,7 +177,7 @@ def _shown(request: Request) -> tuple[str, bool]:
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return shown.strip(), False
-    opens = request.method in ("GET", "HEAD") and request.scope["path"].endswith(SOUND)
+    opens = request.method in ("GET", "HEAD") and bool(_SOUND.fullmatch(request.scope["path"]))
     in_address = request.query_params.get("ticket", "") if opens else ""
     if looks_like_a_key(in_address):
         raise _refused(
