@@ -274,6 +274,20 @@ async def test_the_gateway_with_the_most_room_is_chosen() -> None:
     assert (await way_in.gateway(bus, "websocket")).name == "g2"
 
 
+async def test_who_asks_on_and_never_comes_keeps_nobody_out() -> None:
+    """Places are kept for some whom one asker sends; all of them count when a gateway is chosen."""
+    bus, way_in = MemoryBus(), WayIn(Clock())
+    await bus.advertise(seen("g1", 30), 60)
+    await bus.advertise(seen("g2", 30), 60)
+    sent = [(await way_in.gateway(bus, "websocket", "address 10.0.0.1")).name for _ in range(500)]
+    assert sent.count("g1") == sent.count("g2") == 250
+    for number in range(2, 6):
+        for _ in range(10):
+            await way_in.gateway(bus, "websocket", f"address 10.0.0.{number}")
+    with pytest.raises(Problem, match="every gateway is full"):
+        await way_in.gateway(bus, "websocket")
+
+
 async def test_why_there_is_no_gateway_is_said() -> None:
     """None at all, or only those that are about to stop."""
     bus = MemoryBus()
