@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from api import openapi
 from api.access import body
 from api.access.limits import Limits
 from api.app import create_app
@@ -95,7 +96,16 @@ async def test_our_own_page_may(client: httpx2.AsyncClient) -> None:
 async def test_origins_that_are_allowed_may_ask(client: httpx2.AsyncClient) -> None:
     """They read answers, refusals too, and may ask beforehand; others still may not."""
     origin = {"Origin": "https://app.example"}
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    looked_at = {
+        field["name"]
+        for methods in openapi.document()["paths"].values()
+        for operation in methods.values()
+        for field in operation.get("parameters", ())
+        if field["in"] == "header"
+    }
+    assert "idempotency-key" in looked_at
+    headers = ",".join(["authorization", "content-type", *looked_at])
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": headers}
     before = await client.options("/v1/login", headers=origin | asked)
     assert (before.status_code, before.headers["access-control-allow-origin"]) == (200, "https://app.example")
     answer = await client.post("/v1/login", json={"key": "no"}, headers=origin)
