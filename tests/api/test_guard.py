@@ -86,6 +86,17 @@ async def test_pages_of_others_change_nothing(
     assert looked.headers["cross-origin-resource-policy"] == "same-origin"
 
 
+@pytest.mark.parametrize("settings", settled(api_anonymous="caller", gateway_token_secret=SECRET))
+async def test_who_asks_in_vain_does_not_fill_the_log(
+    client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Why a stranger got nothing stands in the log, unless they ask for it without end."""
+    caplog.set_level("INFO", "antiphon.api")
+    for _ in range(100):
+        assert (await client.post("/v1/ws/ticket", json={"agent": "nobody"})).status_code == 403
+    assert 1 <= caplog.text.count("no agent 'nobody' can be chosen here; choose one of: default") <= 30
+
+
 async def test_our_own_page_may(client: httpx2.AsyncClient) -> None:
     """Its own origin, or a program that is no browser."""
     own = {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}
