@@ -61,6 +61,8 @@ class KeyGate:
         keys = await self._present()
         if not shown:
             if self._is_open(keys):
+                if not getattr(request.state, "by_our_name", True):
+                    raise other_name()
                 return _HERE
             if self._settings.api_anonymous == "caller":
                 return _STRANGER
@@ -170,6 +172,11 @@ class KeyGate:
             secret = self._given or await self._bus.ticket_secret()
             self._made = hashlib.sha256(f"{tickets.AUDIENCE} {secret}".encode()).hexdigest()
         return self._made
+
+
+def other_name() -> Problem:
+    """Nobody needs a key here, and a page of somebody else's may have been led here by its own name."""
+    return Problem(403, "host", "nobody answers by this name")
 
 
 def _shown(request: Request) -> tuple[str, bool]:

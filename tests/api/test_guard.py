@@ -67,6 +67,20 @@ async def test_with_keys_any_name_will_do(client: httpx2.AsyncClient, house: Hou
     assert answer.status_code == 200
 
 
+async def test_when_the_last_key_is_gone_other_names_open_nothing(client: httpx2.AsyncClient, house: House) -> None:
+    """Not even the first who asks after that, before anybody knows."""
+    clock = 0.0
+    house.gate._now = lambda: clock
+    shown = await made(house, "admin")
+    elsewhere = {"Host": "evil.example", "Origin": "http://evil.example"}
+    assert (await client.get("/v1/me", headers=bearer(shown) | elsewhere)).status_code == 200
+    await house.bus.remove_key(shown.split("_")[1])
+    clock += 5.0
+    answer = await client.post("/v1/keys", json=NEW, headers=elsewhere)
+    assert (answer.status_code, answer.json()["code"]) == (403, "host")
+    assert await house.bus.keys() == []
+
+
 @pytest.mark.parametrize(
     "headers",
     [
