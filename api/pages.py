@@ -52,6 +52,7 @@ _OTHERS = re.compile(r"/(v1|api|token|assets|health|ready|metrics)(/|$)")
 """Whose addresses these are is known; where nothing is, there is no page either."""
 _OWN = re.compile(r"(/[\w\-.~@:+ %]*)+")
 _TRICKS = re.compile(r"//|\\|/\.|%2e|%2f|%5c|%00", re.IGNORECASE)
+_NOT_WANTED = re.compile(r";\s*q=0(\.0*)?\s*$", re.IGNORECASE)
 _LOOKED_AGAIN = 1.0
 _GATEWAYS_KNOWN = 5.0
 """Seconds after which it is looked again: for a newer build, for gateways that came."""
@@ -139,7 +140,8 @@ class Pages:
             said["Content-Security-Policy"] = policy()
         if content.etag in [one.strip().removeprefix("W/") for one in headers.get("If-None-Match", "").split(",")]:
             return Response(status_code=304, headers=said)
-        accepted = {one.partition(";")[0].strip() for one in headers.get("Accept-Encoding", "").split(",")}
+        asked = headers.get("Accept-Encoding", "").split(",")
+        accepted = {one.partition(";")[0].strip() for one in asked if not _NOT_WANTED.search(one)}
         encoding = next((one for one in content.packed if one in accepted), "")
         body = content.packed[encoding] if encoding else content.raw
         said |= {"Content-Encoding": encoding} if encoding else {}

@@ -77,8 +77,9 @@ async def test_files_have_their_types_and_are_kept(
 
 async def test_files_come_packed_to_whoever_unpacks(client: httpx2.AsyncClient, app: Path) -> None:
     """What the build has packed is taken; else gzip; plain where neither is asked for."""
-    plain = await client.get("/assets/index-abc.js", headers={"Accept-Encoding": "identity"})
-    assert "content-encoding" not in plain.headers
+    for wanted in ("gzip;q=0, br; q=0.0", "identity"):
+        plain = await client.get("/assets/index-abc.js", headers={"Accept-Encoding": wanted})
+        assert "content-encoding" not in plain.headers
     packed = await client.get("/assets/index-abc.js", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.text == plain.text == SCRIPT
