@@ -54,8 +54,9 @@ async def _read(
     after = max(base.seq - 1, 0)  # from its last event inclusive: is it the one that was folded?
     later: list[Event] = []
     while True:
-        page = await log.read(session, after, _PAGE)
-        full = len(page) == _PAGE
+        wanted = _PAGE if upto is None or wants_later else min(max(1, upto - after), _PAGE)
+        page = await log.read(session, after, wanted)
+        full, last = len(page) == wanted, page[-1].seq if page else after
         if after < base.seq:
             if not page or (page[0].seq, page[0].at) != (base.seq, base.at):  # the log lost its tail: anew
                 return await _read(log, session, SessionState(), upto, wants_later=wants_later)
@@ -66,9 +67,9 @@ async def _read(
                 state = fold(state, event)
             else:
                 later.append(event)
-        if not full or (later and not wants_later):
+        if not full or (not wants_later and upto is not None and last >= upto):
             return state, later
-        after = page[-1].seq
+        after = last
 
 
 async def _snapshot(log: Reading, session: str, upto: int | None) -> SessionState:
