@@ -4,7 +4,7 @@ Two implementations keep one promise and pass one suite: `schemas.log.RedisBus` 
 Outcomes are normal answers, never exceptions; exceptions are `BusError`s, and mean that nothing is known.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -504,8 +504,16 @@ class Drafting(Protocol):
         """None: there is none of this name, or no more."""
 
 
+class TakingIn(Protocol):
+    """Sessions that were held elsewhere."""
+
+    async def take_in(self, session: str, events: AsyncIterator[Sequence[Event]]) -> Outcome:
+        """Keep a session that is over, its events (in pages) as they are, with the times they have, for as long as one that ended
+        just now. OK; EXISTS: there is one of that id, and nothing was changed. Until the last event is there, nobody sees any."""
+
+
 class Bus(
     Connecting, Working, Gatekeeping, Reading, Listing, Watching, Forgetting, Storing, Counting, Overseeing, Burying, Posting,
-    Announcing, Advertising, Drafting, Admitting, Protocol,
+    Announcing, Advertising, Drafting, Admitting, TakingIn, Protocol,
 ):  # fmt: skip
     """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

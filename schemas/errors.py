@@ -4,6 +4,7 @@ AntiphonError
 ├── AgentSpecError      the agent file
 ├── SettingsError       an environment variable
 ├── AudioFileError      a recording that can't be read or written
+├── ExportError         an export file that can't be read or written
 ├── EventError          an event that can't be read
 │   └── FutureEvent     written by a newer version
 ├── BusError            the log can't be used
@@ -46,6 +47,9 @@ class SettingsError(AntiphonError): ...
 
 
 class AudioFileError(AntiphonError): ...
+
+
+class ExportError(AntiphonError): ...
 
 
 class EventError(AntiphonError): ...

@@ -1,7 +1,7 @@
 """One session told whole: its turns on the clock of its sound, what went wrong in them, what they wait for."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from api.sessions.shapes import NoteKind, NoteView, TurnView, row_of
@@ -47,6 +47,11 @@ class Story:
     @property
     def over(self) -> bool:
         return self.state.ended is not None
+
+    @property
+    def notes(self) -> Sequence[NoteView]:
+        """What concerns no single turn, so far."""
+        return self._notes
 
     def add(self, event: Event) -> None:
         """The next event, in order of seq and without a gap."""

@@ -30,6 +30,7 @@ from schemas.log import keys
 from schemas.log._admitting import MemoryAdmitting
 from schemas.log._fences import check_postable
 from schemas.log._memory_outside import MemoryOutside
+from schemas.log._taking_in import MemoryTakingIn
 from schemas.log._twin import Partition
 from schemas.log._twin_values import Inbox, StoredSession
 from schemas.process.clock import MonotonicClock
@@ -38,7 +39,7 @@ EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""
 
 
-class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
+class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
     """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
     mutant that lets anyone commit."""
 

@@ -38,6 +38,7 @@ from schemas.log._admitting import RedisAdmitting
 from schemas.log._fences import asked_limits, check_postable, reason_of
 from schemas.log._redis_outside import RedisOutside
 from schemas.log._server import Server, SingleServer
+from schemas.log._taking_in import RedisTakingIn
 
 _logger = logging.getLogger(__name__)
 _Argument = str | bytes | int
@@ -47,7 +48,7 @@ _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
 
 
-class RedisBus(RedisAdmitting, RedisOutside, Bus):
+class RedisBus(RedisAdmitting, RedisOutside, RedisTakingIn, Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays

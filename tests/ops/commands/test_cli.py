@@ -173,7 +173,7 @@ def completed(words: str) -> tuple[set[str], set[str]]:
     ("words", "offered"),
     [
         ("antiphon sh", {"show"}),
-        ("antiphon di", set()),
+        ("antiphon di", {"diff"}),
         ("antiphon phone ", {"dial", "transfer", "keys", "hangup"}),
         ("antiphon sip h", {"hangup"}),
         ("antiphon show --fo", {"--follow"}),
@@ -303,7 +303,7 @@ def test_the_benchmarks_are_listed() -> None:
     assert code == console.DONE
     assert set(json.loads(out)["benchmarks"]) == {
         "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
-        "scale-stt", "reading", "archive", "archive-list",
+        "scale-stt", "reading", "archive", "archive-list", "fold", "replay-turns",
     }  # fmt: skip
 
 
