@@ -46,7 +46,7 @@ def status(json: Json = False) -> None:
             )
         else:
             states = amount.sessions
-            console.hang("archived   ", f"{states.get('done', 0):,} sessions")
+            console.hang("archived   ", _sessions(states.get("done", 0)))
             console.hang("size       ", f"{_mib(amount.bytes)} of text, {_mib(amount.sound_bytes)} of sound")
             console.hang("waiting    ", f"{states.get('pending', 0):,}, the first for {waits:.0f} s")
             console.hang("given up   ", f"{states.get('failed', 0):,} (antiphon archive list --failed)")
@@ -176,7 +176,7 @@ def verify(
         else:
             for wrong in damaged.values():
                 console.err.print(wrong, style="red", markup=False, soft_wrap=True)
-            console.out.print(f"{checked:,} sessions read back, {len(damaged)} damaged.")
+            console.out.print(f"{_sessions(checked)} read back, {len(damaged)} damaged.")
         return bool(damaged)
 
     if _over_archive(main):
@@ -239,7 +239,7 @@ def _proof(erased: Any, json: bool) -> None:
         console.out.print("No session that is over; nothing was deleted.")
     else:
         done = "" if erasure.done_at else "; the rest follows, by the jobs worker"
-        console.out.print(f"Erasure {erasure.id}: {len(erasure.removed)} sessions{done}.", soft_wrap=True)
+        console.out.print(f"Erasure {erasure.id}: {_sessions(len(erasure.removed))}{done}.", soft_wrap=True)
     if erased.open:
         console.err.print(f"These go on, and stay for now: {', '.join(erased.open)}", style="yellow", soft_wrap=True)
 
@@ -263,7 +263,7 @@ def erasures(
             done = f"done {iso(one.done_at)}" if one.done_at else "not done yet"
             console.hang(
                 f"{one.id}  ",
-                f"{one.kind}, {len(one.removed)} sessions, asked {iso(one.asked_at)} by {one.asked_by}, {done}",
+                f"{one.kind}, {_sessions(len(one.removed))}, asked {iso(one.asked_at)} by {one.asked_by}, {done}",
             )
         if not found:
             console.out.print("Nothing was deleted yet.")
@@ -361,3 +361,7 @@ async def _archive(settings: "Settings", *, checked: bool = True, upgrade: bool 
 
 def _mib(size: int) -> str:
     return f"{size / 2**20:,.1f} MiB"
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count:,} sessions"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import obstore
 from obstore.store import LocalStore, MemoryStore, S3Store
 
-from schemas.archive._troubles import objects
+from schemas.archive._troubles import objects, of_objects
 from schemas.config.settings import without_password
 from schemas.errors import ArchiveDenied, SettingsError
 
@@ -62,10 +62,13 @@ class Objects:
 
     async def put(self, name: str, body: bytes) -> None:
         """Once it returns, a folder's disk has it."""
-        with objects(self.place):
-            await obstore.put_async(self._store, name, body)
-            if self._folder is not None:
-                await asyncio.to_thread(_sync, self._folder / name)
+        try:
+            with objects(self.place):
+                await obstore.put_async(self._store, name, body)
+                if self._folder is not None:
+                    await asyncio.to_thread(_sync, self._folder / name)
+        except FileNotFoundError as error:
+            raise of_objects(error, self.place) from error
 
     async def get(self, name: str, begin: int = 0, length: int | None = None) -> bytes:
         """All of it, or a stretch."""

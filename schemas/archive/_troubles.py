@@ -83,10 +83,14 @@ def of_database(error: BaseException, url: str) -> ArchiveError:
 
 @contextmanager
 def objects(place: str) -> Iterator[None]:
-    """Whatever the folder or bucket `place` raises comes out as an ArchiveError; FileNotFoundError stays one."""
+    """Whatever the folder or bucket `place` raises comes out as an ArchiveError; FileNotFoundError of an object stays one."""
     try:
         yield
-    except (ArchiveError, FileNotFoundError):
+    except ArchiveError:
+        raise
+    except FileNotFoundError as error:
+        if "nosuchbucket" in str(error).lower():
+            raise of_objects(error, place) from error
         raise
     except OSError as error:
         raise of_objects(error, place) from error

@@ -23,7 +23,7 @@ from schemas.session.summary import Telling
 
 __all__ = ["Archived", "Source", "archive_session", "audio_of", "forget"]
 
-_FOLD_EVERY = 4
+_FOLD_EVERY = 2
 """Pieces after which a fold is kept, so that no state is far from one."""
 _OBJECT = 4 << 20
 """Bytes of sound from which an object is stored, and the next one begun."""

@@ -54,19 +54,20 @@ async def _read(
     after = max(base.seq - 1, 0)  # from its last event inclusive: is it the one that was folded?
     later: list[Event] = []
     while True:
-        page = await log.read(session, after, _PAGE)
-        full = len(page) == _PAGE
+        wanted = _PAGE if upto is None or wants_later else min(max(1, upto - after), _PAGE)
+        page = await log.read(session, after, wanted)
+        full, last = len(page) == wanted, page[-1].seq if page else after
         if after < base.seq:
             if not page or (page[0].seq, page[0].at) != (base.seq, base.at):  # the log lost its tail: anew
                 return await _read(log, session, SessionState(), upto, wants_later=wants_later)
             after = base.seq
             page = page[1:]
-        wanted = page if upto is None else [event for event in page if event.seq <= upto]
-        state = fold_all(wanted, state) if wanted else state
-        later += page[len(wanted) :]
-        if not full or (later and not wants_later):
+        known = page if upto is None else [event for event in page if event.seq <= upto]
+        state = fold_all(known, state) if known else state
+        later += page[len(known) :]
+        if not full or (not wants_later and upto is not None and last >= upto):
             return state, later
-        after = page[-1].seq
+        after = last
 
 
 async def _snapshot(log: Reading, session: str, upto: int | None) -> SessionState:

@@ -38,7 +38,7 @@ async def _are_whole(bus: RedisBus, archive: Archive, names: list[str], before: 
             assert await archive.read(name) == before[name].events
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(120 + 8 * _KILLS)
 @pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 async def test_killed_at_any_moment(url: str, tmp_path: Path, valkey: Valkey) -> None:
     """SIGKILL at random moments: after each a session is whole in the log, or whole in the archive; at the end all are in the
@@ -88,7 +88,7 @@ async def _archived(bus: RedisBus, archive: Archive, names: list[str]) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(120 + 8 * _KILLS)
 @pytest.mark.parametrize("who", ["valkey", "postgresql"])
 async def test_servers_are_killed_at_any_moment(who: str, tmp_path: Path, valkey: Valkey) -> None:
     """SIGKILL of the log's server or of the archive's, while there is archiving: what was acknowledged is there afterwards, and
