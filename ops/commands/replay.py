@@ -34,7 +34,9 @@ def replay(
     speed: Annotated[
         Literal["max", "real"], typer.Option(help="max: as fast as it goes; real: as long as it took.")
     ] = "max",
-    output: Annotated[Path | None, typer.Option("--out", "-o", help="Write the fork's events to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the fork's events to this file; .zip: all of it.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Replay a session with another setting.
@@ -43,15 +45,23 @@ def replay(
     virtual time, hears what was heard; transcripts, replies and sounds are the recorded ones, after the times they took.
     What was never recorded is estimated, and told. Then it shows turn by turn what is decided otherwise.
 
+    --stage stt, llm, tts or all gives the running workers the recorded sound, words or sentences again, and what follows from
+    what they make; the rest is as recorded. The fork is kept in the log: it can be shown, heard and compared.
+
     \b
     Examples:
       antiphon replay last --set turn_taking.commit_max=0.9
       antiphon replay call.jsonl --with patient.toml --from-turn 3 -o patient.jsonl
       antiphon replay last --set turn_taking.barge_in=false --json
+      antiphon replay last --stage llm --set instructions="Answer in five words."
+      antiphon replay call.zip --stage stt --set stt.model=small.en -o heard-anew.zip
     """
     lightly()
     if stage != "turns":
-        console.fail(f"--stage {stage}: only turns can be replayed yet; try --stage turns", console.USAGE)
+        from ops.commands._replayed import through_the_pools
+
+        through_the_pools(session, stage, settings or [], agent, from_turn, speed, output, json=json)
+        return
     from ops.replay.settings import changed_agent
     from ops.replay.turns import ReplayError
     from ops.replay.turns import replay as replay_turns
@@ -67,7 +77,7 @@ def replay(
         if speed == "real":
             asyncio.run(_as_it_was(replayed.events))
         if output is not None:
-            _write(replayed.events, output)
+            write_events(replayed.events, output)
     if json:
         written = {"file": str(output)} if output is not None else {}
         console.emit({"session": found.name, "stage": stage, "changed": what, **replayed.view(), **written})
@@ -77,7 +87,8 @@ def replay(
         console.hang("", f"the fork is in {output}")
 
 
-def _write(events: "list[Event]", file: Path) -> None:
+def write_events(events: "list[Event]", file: Path) -> None:
+    """One a line. ReplayError: it can't be written."""
     from ops.replay.turns import ReplayError
     from schemas.codec import event_to_json
     from schemas.text.clean import json_line
@@ -115,7 +126,7 @@ def _tell(replayed: "Replayed", changed: dict[str, object]) -> None:
         console.hang("", "This log is from before edges of speech were kept: they are read off its facts.")
     table = Table("turn", "users", "committed", "ended", "otherwise", box=None, pad_edge=False, padding=(0, 1))
     for pair in replayed.turns:
-        table.add_row(*_row(pair), style="bold" if pair.otherwise else "")
+        table.add_row(*row(pair), style="bold" if pair.otherwise else "")
     console.out.print(table)
     otherwise = sum(bool(pair.otherwise) for pair in replayed.turns)
     console.hang("", f"{otherwise} of {len(replayed.turns)} turns are decided otherwise.")
@@ -125,7 +136,8 @@ def _tell(replayed: "Replayed", changed: dict[str, object]) -> None:
         )
 
 
-def _row(pair: "Pair") -> list[Text]:
+def row(pair: "Pair") -> list[Text]:
+    """Of a table: turn, words, when it was committed and why, its end, what is otherwise."""
     shown = pair.now or pair.was
     assert shown is not None
     number = str(pair.was.turn if pair.was else f"({shown.turn})")

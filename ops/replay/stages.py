@@ -139,8 +139,8 @@ async def replay_stages(
     manned = await bench.manned(STAGES)
     if missing := [one for one in ANEW[stage] if one not in manned]:
         raise BenchError(
-            f"--stage {stage} needs {' and '.join(missing).upper()} workers, and none is there; start one: antiphon worker "
-            f"{missing[0]}"
+            f"--stage {stage} needs {' and '.join(one.upper() for one in missing)} workers, and none is there; start one: "
+            f"antiphon worker {missing[0]}"
         )
     since, kept = from_turn_on(events, from_turn) if from_turn is not None else (0.0, [])
     origin: dict[str, Any] = {"session": session, "turn": from_turn, "changed": dict(changed or {}), "stage": stage}
