@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections import Counter
 
     from ops.replay.stages import Forked, Going, Which
+    from ops.replay.turns import Pair
     from schemas.events import Event, Stage
 
 _OF = {"made": "made", "reused": "recorded", "estimated": "estimated"}
@@ -39,7 +40,7 @@ async def _replay(
     given: str, stage: "Which", settings: list[str], agent: Path | None, from_turn: int | None,
     speed: Literal["max", "real"], output: Path | None, json: bool,
 ) -> "tuple[dict[str, Any], tuple[str, Forked]]":  # fmt: skip
-    from ops.replay.found import find_pools, find_recorded
+    from ops.reading import find_pools, find_recorded
     from ops.replay.settings import changed_agent
     from ops.replay.stages import replay_stages
     from ops.replay.turns import ReplayError
@@ -67,8 +68,6 @@ async def _write(pools: Any, forked: "Forked", output: Path) -> None:
 
         await export(pools, forked.session, output, partitions=pools.partitions)
         return
-    from ops.commands.replay import write_events
-
     write_events(forked.events, output)
 
 
@@ -108,8 +107,6 @@ class _Progress:
 
 
 def _tell(session: str, forked: "Forked", changed: dict[str, Any]) -> None:
-    from ops.commands.replay import row
-
     settings = ", ".join(f"{name} = {value!r}" for name, value in changed.items()) or "nothing"
     console.hang("changed: ", settings)
     if not forked.exact:
@@ -157,3 +154,30 @@ def _sum(forked: "Forked") -> str:
         if total := sum(counts.values()):
             said.append(f"of {total} {names[stage]} {counts['made']} made anew")
     return f"{'; '.join(said)}; in {forked.took:.1f} s."
+
+
+def row(pair: "Pair") -> list[Text]:
+    """Of a table: turn, words, when it was committed and why, its end, what is otherwise."""
+    shown = pair.now or pair.was
+    assert shown is not None
+    number = str(pair.was.turn if pair.was else f"({shown.turn})")
+    committed = "" if shown.committed is None else f"{shown.committed:.2f} s, {shown.why}"
+    ended = f"{shown.how} ({shown.reason})" if shown.how else ""
+    return [Text(part) for part in (number, shown.text, committed, ended, "; ".join(pair.otherwise))]
+
+
+def write_events(events: "list[Event]", file: Path) -> None:
+    """One a line. ReplayError: it can't be written."""
+    from ops.replay.turns import ReplayError
+    from schemas.codec import event_to_json
+    from schemas.text.clean import json_line
+
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as lines:
+            lines.writelines(json_line(event_to_json(event)) + "\n" for event in events)
+        part.replace(file)
+    except OSError as error:
+        raise ReplayError(f"{file}: cannot be written ({error.strerror}); give another file") from None
+    finally:
+        part.unlink(missing_ok=True)

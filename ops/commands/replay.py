@@ -11,10 +11,11 @@ from rich.text import Text
 from ops import console
 from ops.commands._looking import lightly
 from ops.commands._options import Json
+from ops.commands._replayed import row, through_the_pools, write_events
 from ops.commands._stored import Named, stored
 
 if TYPE_CHECKING:
-    from ops.replay.turns import Pair, Replayed
+    from ops.replay.turns import Replayed
     from schemas.events import Event
 
 
@@ -58,8 +59,6 @@ def replay(
     """
     lightly()
     if stage != "turns":
-        from ops.commands._replayed import through_the_pools
-
         through_the_pools(session, stage, settings or [], agent, from_turn, speed, output, json=json)
         return
     from ops.replay.settings import changed_agent
@@ -85,23 +84,6 @@ def replay(
     _tell(replayed, what)
     if output is not None:
         console.hang("", f"the fork is in {output}")
-
-
-def write_events(events: "list[Event]", file: Path) -> None:
-    """One a line. ReplayError: it can't be written."""
-    from ops.replay.turns import ReplayError
-    from schemas.codec import event_to_json
-    from schemas.text.clean import json_line
-
-    part = file.with_name(f"{file.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as lines:
-            lines.writelines(json_line(event_to_json(event)) + "\n" for event in events)
-        part.replace(file)
-    except OSError as error:
-        raise ReplayError(f"{file}: cannot be written ({error.strerror}); give another file") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 async def _as_it_was(events: "list[Event]") -> None:
@@ -134,13 +116,3 @@ def _tell(replayed: "Replayed", changed: dict[str, object]) -> None:
         console.hang(
             Text(f"{note.at:8.2f} s  ", style="dim"), f"turn {note.turn}: {note.what}" if note.turn else note.what
         )
-
-
-def row(pair: "Pair") -> list[Text]:
-    """Of a table: turn, words, when it was committed and why, its end, what is otherwise."""
-    shown = pair.now or pair.was
-    assert shown is not None
-    number = str(pair.was.turn if pair.was else f"({shown.turn})")
-    committed = "" if shown.committed is None else f"{shown.committed:.2f} s, {shown.why}"
-    ended = f"{shown.how} ({shown.reason})" if shown.how else ""
-    return [Text(part) for part in (number, shown.text, committed, ended, "; ".join(pair.otherwise))]

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ops import console
-from ops.reading import find_kept
-from ops.replay._bench import Pools
-from ops.replay.check import read_stored
+from ops.reading._files import find_kept
 from ops.stack.here import running
 from schemas.archive.both import Nothing
 from schemas.bus import Reading
@@ -16,6 +15,9 @@ from schemas.config.settings import load
 from schemas.events import Event
 from schemas.log import connected
 from schemas.session.history import events_of
+
+if TYPE_CHECKING:
+    from ops.replay.stages import Pools
 
 __all__ = ["Recorded", "find_pools", "find_recorded"]
 
@@ -37,6 +39,8 @@ async def find_recorded(given: str) -> AsyncIterator[Recorded]:
     read."""
     path = Path(given)
     if path.suffix == _LINES:
+        from ops.replay.check import read_stored
+
         yield Recorded(Nothing(), path.stem, read_stored(path).events)  # of events alone there is no sound
         return
     async with find_kept(given) as kept:
@@ -44,7 +48,7 @@ async def find_recorded(given: str) -> AsyncIterator[Recorded]:
 
 
 @asynccontextmanager
-async def find_pools() -> AsyncIterator[Pools]:
+async def find_pools() -> "AsyncIterator[Pools]":
     """The log that REDIS_URL names, else that of the stack running here. It exits with a sentence if there is none."""
     settings = load()
     if "redis_url" not in settings.model_fields_set:
