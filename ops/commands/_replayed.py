@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from ops import console
@@ -111,19 +110,14 @@ def _tell(session: str, forked: "Forked", changed: dict[str, Any]) -> None:
     console.hang("changed: ", settings)
     if not forked.exact:
         console.hang("", "This log is from before edges of speech were kept: they are read off its facts.")
-    table = Table(
-        "turn", "users", "committed", "ended", "transcript", "reply", "sound", "otherwise", box=None, pad_edge=False,
-        padding=(0, 1),
-    )  # fmt: skip
     for pair in forked.turns:
         became = forked.became.get(pair.now.turn, {}) if pair.now else {}
-        number, text, committed, ended, otherwise = row(pair)
-        how = [Text(_how(became.get(stage))) for stage in _STAGES]
-        table.add_row(number, text, committed, ended, *how, otherwise, style="bold" if pair.otherwise else "")
-    console.out.print(table)
+        tell_turn(pair, " · ".join(f"{_NAMES[stage]} {_how(became.get(stage))}" for stage in _STAGES))
     changes = sum(bool(pair.otherwise) for pair in forked.turns)
-    console.hang("", f"{changes} of {len(forked.turns)} turns are decided otherwise.")
+    console.hang("", f"{changes} of {len(forked.turns)} turns decided otherwise.")
     console.hang("", _sum(forked))
+    if forked.notes:
+        console.hang("", "Estimates, where nothing was recorded:")
     for note in forked.notes:
         what = f"turn {note.turn}: {note.what}" if note.turn else note.what
         console.hang(Text(f"{note.at:8.2f} s  ", style="dim"), what)
@@ -137,6 +131,7 @@ def _tell(session: str, forked: "Forked", changed: dict[str, Any]) -> None:
 
 
 _STAGES: "tuple[Stage, ...]" = ("stt", "llm", "tts")
+_NAMES: "dict[Stage, str]" = {"stt": "transcript", "llm": "reply", "tts": "sound"}
 
 
 def _how(counts: "Counter[Any] | None") -> str:
@@ -156,14 +151,21 @@ def _sum(forked: "Forked") -> str:
     return f"{'; '.join(said)}; in {forked.took:.1f} s."
 
 
-def row(pair: "Pair") -> list[Text]:
-    """Of a table: turn, words, when it was committed and why, its end, what is otherwise."""
+def tell_turn(pair: "Pair", made: str = "") -> None:
+    """What became of a turn, and what is otherwise; `made`: which of it is new."""
     shown = pair.now or pair.was
     assert shown is not None
-    number = str(pair.was.turn if pair.was else f"({shown.turn})")
-    committed = "" if shown.committed is None else f"{shown.committed:.2f} s, {shown.why}"
-    ended = f"{shown.how} ({shown.reason})" if shown.how else ""
-    return [Text(part) for part in (number, shown.text, committed, ended, "; ".join(pair.otherwise))]
+    number = str(pair.was.turn) if pair.was else f"({shown.turn})"
+    console.hang(
+        Text(f"{number:>4}  ", style="bold" if pair.otherwise else ""), shown.text or shown.heard or "(no words)"
+    )
+    committed = "" if shown.committed is None else f"committed at {shown.committed:.2f} s by {shown.why}"
+    ended = f"{shown.how} ({shown.reason})" if shown.how else "open at the end"
+    console.hang("      ", "; ".join(part for part in (committed, ended) if part))
+    if made and pair.now is not None:
+        console.hang("      ", Text(made, style="dim"))
+    for one in pair.otherwise:
+        console.hang(Text("    ≠ ", style="yellow"), one)
 
 
 def write_events(events: "list[Event]", file: Path) -> None:

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from ops import console
 from ops.commands._looking import lightly
 from ops.commands._options import Json
-from ops.commands._replayed import row, through_the_pools, write_events
+from ops.commands._replayed import tell_turn, through_the_pools, write_events
 from ops.commands._stored import Named, stored
 
 if TYPE_CHECKING:
@@ -106,12 +105,12 @@ def _tell(replayed: "Replayed", changed: dict[str, object]) -> None:
     console.hang("changed: ", settings)
     if not replayed.exact:
         console.hang("", "This log is from before edges of speech were kept: they are read off its facts.")
-    table = Table("turn", "users", "committed", "ended", "otherwise", box=None, pad_edge=False, padding=(0, 1))
     for pair in replayed.turns:
-        table.add_row(*row(pair), style="bold" if pair.otherwise else "")
-    console.out.print(table)
+        tell_turn(pair)
     otherwise = sum(bool(pair.otherwise) for pair in replayed.turns)
-    console.hang("", f"{otherwise} of {len(replayed.turns)} turns are decided otherwise.")
+    console.hang("", f"{otherwise} of {len(replayed.turns)} turns decided otherwise.")
+    if replayed.notes:
+        console.hang("", "Estimates, where nothing was recorded:")
     for note in replayed.notes:
         console.hang(
             Text(f"{note.at:8.2f} s  ", style="dim"), f"turn {note.turn}: {note.what}" if note.turn else note.what
