@@ -3,17 +3,15 @@ kept."""
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arq.connections import ArqRedis, RedisSettings
-from arq.worker import Function, Worker
 from redis.exceptions import RedisError
 
 from schemas.config.settings import Settings, without_password
 from schemas.errors import BusUnavailable, SettingsError, in_words
 
-__all__ = ["QUEUE", "Hints", "jobs_url", "worker"]
+__all__ = ["QUEUE", "Hints", "jobs_url", "read", "written"]
 
 log = logging.getLogger("antiphon.jobs")
 
@@ -34,11 +32,11 @@ def jobs_url(settings: Settings) -> str:
     return settings.redis_url
 
 
-def _written(values: dict[str, Any]) -> bytes:
+def written(values: dict[str, Any]) -> bytes:
     return json.dumps(values, default=str).encode()  # what failed is told as text
 
 
-def _read(body: bytes) -> dict[str, Any]:
+def read(body: bytes) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(body)
     return values
 
@@ -46,8 +44,8 @@ def _read(body: bytes) -> dict[str, Any]:
 class Hints:
     """Made anew by `open` after its connection broke."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, queue: str = QUEUE) -> None:
+        self._url, self._queue = url, queue
         self.pool: ArqRedis | None = None
 
     async def open(self) -> ArqRedis:
@@ -63,9 +61,9 @@ class Hints:
             username=settings.username,
             password=settings.password,
             socket_connect_timeout=_CONNECT,
-            job_serializer=_written,
-            job_deserializer=_read,
-            default_queue_name=QUEUE,
+            job_serializer=written,
+            job_deserializer=read,
+            default_queue_name=self._queue,
         )
         try:
             await pool.ping()
@@ -97,19 +95,3 @@ class Hints:
             log.debug("no hint: %s", error)
             return False
         return given is not None
-
-
-def worker(pool: ArqRedis, functions: Sequence[Function], context: Mapping[str, Any], at_once: int = 2) -> Worker:
-    """One that serves the queue until it is cancelled, or its connection breaks."""
-    return Worker(
-        functions,
-        queue_name=QUEUE,
-        redis_pool=pool,
-        handle_signals=False,
-        max_jobs=at_once,
-        keep_result=0,
-        job_serializer=_written,
-        job_deserializer=_read,
-        ctx=dict(context),
-        log_results=False,
-    )

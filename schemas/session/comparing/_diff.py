@@ -1,19 +1,16 @@
-"""Where two sessions part: turn by turn, what was heard, decided, said, and how long it took. Pure but for reading them.
-
-found = differences(await told(log, "a"), await told(log, "b"))
-found.divergence        # the first pair of turns that differ in more than time; None: there is none
-"""
+"""Where two sessions part: turn by turn, what was heard, decided, said, and how long it took. Pure but for reading them."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ops.replay._turns import Session, Told, paired, told
-from ops.replay._words import Compared, Stretch, compared
+from schemas.session.comparing._turns import Session, Told, paired, told
+from schemas.session.comparing._words import Compared, Stretch, compared
 from schemas.session.waterfall import PARTS, name_of
 
 __all__ = [
+    "PARTING",
     "Compared",
     "Diff",
     "Difference",

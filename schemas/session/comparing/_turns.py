@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.replay._words import likeness
+from schemas.session.comparing._words import likeness
 from schemas.bus import Reading
 from schemas.events import Event, TurnCommitted, TurnEnded, UtteranceCaptured
 from schemas.session import words
