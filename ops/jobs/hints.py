@@ -1,0 +1,29 @@
+"""Who serves arq's queue; how a hint is given: `schemas/background/hints.py`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arq.connections import ArqRedis
+from arq.worker import Function, Worker
+
+from schemas.background.hints import QUEUE, Hints, jobs_url, read, written
+
+__all__ = ["QUEUE", "Hints", "jobs_url", "worker"]
+
+
+def worker(
+    pool: ArqRedis, functions: Sequence[Function], context: Mapping[str, Any], at_once: int = 2, *, queue: str = QUEUE
+) -> Worker:
+    """One that serves the queue until it is cancelled, or its connection breaks."""
+    return Worker(
+        functions,
+        queue_name=queue,
+        redis_pool=pool,
+        handle_signals=False,
+        max_jobs=at_once,
+        keep_result=0,
+        job_serializer=written,
+        job_deserializer=read,
+        ctx=dict(context),
+        log_results=False,
+    )
