@@ -24,7 +24,7 @@ from schemas.background.hints import Hints, jobs_url
 from schemas.config.settings import Settings, without_password
 from schemas.errors import AntiphonError, BusFull, BusUnavailable, SettingsError, in_words
 
-__all__ = ["ASKED", "Asked", "AskedFor", "Kind", "LEASE", "Over", "State", "Stopped"]
+__all__ = ["ASKED", "LEASE", "Asked", "AskedFor", "Kind", "Over", "State", "Stopped"]
 
 Kind = Literal["fork", "batch", "import", "removal", "erasure"]
 State = Literal["waiting", "running", "done", "failed", "stopped"]
@@ -51,8 +51,8 @@ class Stopped(AntiphonError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One of them. `by`: who asked; moments are µs since 1970; `done` of `of` (0: not known yet) is behind it, `doing`: what is on
-    now; `result`: what came of it, as JSON values; `error`: why nothing did; `revision`: rises with each change."""
+    """One of them. `by`: who asked; moments are µs since 1970; `done` of `of` (0: unknown) is behind it, `doing`: what is on now;
+    `result`: what came of it, as JSON values; `error`: why nothing did; `revision`: rises with each change."""
 
     id: str
     kind: Kind
