@@ -36,6 +36,7 @@ from schemas.events import (
     SessionEnded,
     Stage,
     TranscriptPartial,
+    TurnEnded,
     UtteranceCaptured,
 )
 from schemas.jobs import LlmJob, SttJob, TtsJob
@@ -165,6 +166,7 @@ async def replay_stages(
         exactly="stt" in anew,
         gone=sounds.gone,
         chats=chats(events) if "stt" in anew else {},
+        waits=not any(isinstance(event, TurnEnded) and event.reason == "session" for event in events),
         cut_key=lambda number: keys.blob(pools.partition(fork), fork, f"cut-{number}"),
     )
     was = recording.began.agent.turn_taking.start_speech

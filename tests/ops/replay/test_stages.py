@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from ops.replay._bench import BenchError
+from ops.replay import _bench
+from ops.replay._bench import BenchError, Taken
 from ops.replay.check import Stored, check
+from ops.replay.scripted import Says
 from ops.replay.stages import Forked, Going, replay_stages
 from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Bus, Delivery
@@ -21,6 +23,7 @@ from schemas.events import (
     SessionEnded,
     SessionStarted,
     TranscriptFinal,
+    TurnEnded,
     UtteranceCaptured,
 )
 from schemas.log import RedisBus
@@ -234,3 +237,41 @@ async def test_a_worker_that_dies_in_the_midst_of_it_loses_nothing(bus: Bus) -> 
         "I heard you say What is the news today. This is sentence number 2 to 2 messages."
     )
     assert violations(forked.events) == []
+
+
+@pytest.mark.parametrize("hung_up_on", [False, True])
+async def test_who_went_when_they_were_answered_hears_a_longer_answer_out(bus: Bus, hung_up_on: bool) -> None:
+    """Unless they had hung up in the midst of one."""
+    events = await recorded_call(bus, until=12.5 if hung_up_on else 14.0)
+    assert any(isinstance(event, TurnEnded) and event.reason == "session" for event in events) is hung_up_on
+    wordy = QUICK.model_copy(update={"llm_sentences": 6})
+    async with serving(bus, simulation=wordy):
+        forked = await replayed(bus, events, "llm")
+    ended = [event for event in forked.events if isinstance(event, TurnEnded)]
+    assert ended[-1].reason == ("session" if hung_up_on else "finished")
+
+
+async def test_what_a_dead_one_left_is_taken_up(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of that name that is being made is left alone; when nobody goes on with it, it begins anew."""
+    events = await recorded_call(bus)
+    began = events[0]
+    assert isinstance(began, SessionStarted)
+    await bus.open("fork-script-x", "dead", "q", [began])
+    async with serving(bus):
+        with pytest.raises(Taken):
+            await replayed(bus, events, "llm", name="fork-script-x")
+        monkeypatch.setattr(_bench, "_SILENT", 0.0)
+        forked = await replayed(bus, events, "llm", name="fork-script-x")
+    assert forked.kept
+    assert await bus.read("fork-script-x") == forked.events
+
+
+async def test_in_real_time_it_takes_as_long(bus: Bus) -> None:
+    """What is decided is told as it comes."""
+    script = (Says(0.2, "Hello there.", ("Hi.",)),)
+    events = await recorded_call(bus, "script", script, until=2.5)
+    seen: list[Going] = []
+    async with serving(bus):
+        forked = await replayed(bus, events, "llm", speed="real", going=seen.append)
+    assert forked.took >= 2.0
+    assert [going.event for going in seen if going.event is not None][-1].type == "session.ended"
