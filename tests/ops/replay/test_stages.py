@@ -276,3 +276,30 @@ async def test_in_real_time_it_takes_as_long(bus: Bus) -> None:
         forked = await replayed(bus, events, "llm", speed="real", going=seen.append)
     assert forked.took >= 2.0
     assert [going.event for going in seen if going.event is not None][-1].type == "session.ended"
+
+
+async def test_what_was_never_one_utterance_is_cut_from_the_sound_and_heard(bus: Bus) -> None:
+    """A more patient agent hears in one what a hasty one had cut in two; the fork has that sound."""
+    hasty = AGENT.model_copy(update={"turn_taking": AGENT.turn_taking.model_copy(update={"commit_max": 0.4})})
+    script = (
+        Says(1.0, "I would like to know whether", ("Sure.", "What is it that you want to know today?")),
+        Says(3.9, "you have a table for two.", ("Yes, we have.",)),
+    )
+    events = await recorded_call(bus, "script", script, agent=hasty, until=9.0)
+    patient = AGENT.model_copy(
+        update={"turn_taking": AGENT.turn_taking.model_copy(update={"commit_max": 2.0, "commit_min": 1.5})}
+    )
+    async with serving(bus):
+        forked = await replayed(bus, events, "all", patient, anew=())
+    heard = [event for event in forked.events if isinstance(event, UtteranceCaptured)]
+    whole = heard[-1]
+    assert whole.replaces
+    (sound,) = whole.audio
+    assert f":blob:{forked.session}/cut-" in sound.key
+    pcm = await bus.get_blob(sound.key)
+    assert pcm is not None
+    assert len(pcm) == 2 * sound.samples
+    assert any(pcm)
+    assert abs(whole.duration - sound.samples / 16_000) < 0.1
+    assert jobs(forked)["stt"]["made"] >= 1
+    assert texts(forked.events, TranscriptFinal)[-1].startswith("Sound number")
