@@ -47,7 +47,7 @@ async def replayed(bus: Bus, events: list[Event], stage: Any, agent: AgentSpec =
 
 
 def texts(events: list[Event], kind: type) -> list[str]:
-    return [event.text for event in events if isinstance(event, kind)]
+    return [str(getattr(event, "text", "")) for event in events if isinstance(event, kind)]
 
 
 def replies(events: list[Event]) -> list[str]:
@@ -62,7 +62,7 @@ def replies(events: list[Event]) -> list[str]:
 def jobs(forked: Forked) -> dict[str, dict[str, int]]:
     """Of all turns, without the fixed phrases."""
     forked.became.pop(0, None)
-    return {stage: dict(counts) for stage, counts in forked.jobs().items()}
+    return {stage: {str(how): count for how, count in counts.items()} for stage, counts in forked.jobs().items()}
 
 
 async def test_another_prompt_makes_replies_anew(bus: Bus) -> None:
