@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from ops.jobs.asked_fork import forked
+from ops.jobs.asked_fork import forked, is_fork
 from ops.jobs.doing import Doing, Progress
 from schemas.config.agent import AgentSpec
 from schemas.config.changing import with_settings
@@ -27,8 +27,7 @@ async def batch(doing: Doing, request: dict[str, Any], progress: Progress) -> di
     sets: dict[str, Any] = request.get("set") or {}
     spec = AgentSpec.model_validate(request["agent"]) if request.get("agent") else None
     await progress(0, 0, "looking for them")
-    rows, more = await Rows(doing.both).latest(int(request["most"]), wanted)
-    sessions = [row.told.session for row in rows if not row.info.session.count("-fork-")]
+    sessions, more = await _wanted(doing, wanted, int(request["most"]))
     found: list[dict[str, Any]] = []
     waits: tuple[list[float], list[float]] = ([], [])
     for number, session in enumerate(sessions):
@@ -50,6 +49,18 @@ async def batch(doing: Doing, request: dict[str, Any], progress: Progress) -> di
         "figures": figures_of(found, waits),
         "waits_ms": [sorted(round(one * 1e3) for one in kept[:_MOST_WAITS]) for kept in waits],
     }
+
+
+async def _wanted(doing: Doing, wanted: Wanted, most: int) -> tuple[list[str], bool]:
+    """The latest `most`, and whether there are more; no forks."""
+    sessions: list[str] = []
+    async for row in Rows(doing.both).each(wanted):
+        if is_fork(row.told.session):
+            continue
+        if len(sessions) == most:
+            return sessions, True
+        sessions.append(row.told.session)
+    return sessions, False
 
 
 async def _one(

@@ -12,7 +12,7 @@ from schemas.config.agent import AgentSpec
 from schemas.errors import AntiphonError
 from schemas.events import Event, SessionStarted
 
-__all__ = ["Forked", "fork", "fork_name", "forked"]
+__all__ = ["Forked", "fork", "fork_name", "forked", "is_fork"]
 
 _FORK = re.compile(r"-fork-[0-9a-f]{6}$")
 _LONGEST = 200
@@ -82,6 +82,11 @@ async def _replayed(
     if not found.exact:
         notes.insert(0, "its log is from before edges of speech were kept: they are read off its facts")
     return found.events, notes[:50]
+
+
+def is_fork(session: str) -> bool:
+    """By its name."""
+    return _FORK.search(session) is not None
 
 
 def fork_name(session: str) -> str:
