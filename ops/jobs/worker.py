@@ -132,18 +132,19 @@ class JobsWorker:
         await check(self._archive, within=_CHECKING, older=_WEEK)
 
 
-async def _archive(context: dict[str, Any], session: str) -> str | None:
-    jobs: JobsWorker = context["jobs"]
-    return await jobs.archiving.archive(session)
+async def _archive(ctx: dict[Any, Any], *args: Any, **_: Any) -> str | None:
+    """`args`: the session."""
+    jobs: JobsWorker = ctx["jobs"]
+    return await jobs.archiving.archive(*args)
 
 
-async def _retain(context: dict[str, Any], _: str) -> None:
-    jobs: JobsWorker = context["jobs"]
+async def _retain(ctx: dict[Any, Any], *args: Any, **_: Any) -> None:
+    jobs: JobsWorker = ctx["jobs"]
     await _told(jobs.letting_go.retain)
 
 
-async def _check(context: dict[str, Any], _: str) -> None:
-    jobs: JobsWorker = context["jobs"]
+async def _check(ctx: dict[Any, Any], *args: Any, **_: Any) -> None:
+    jobs: JobsWorker = ctx["jobs"]
     await _told(jobs.check)
 
 

@@ -11,12 +11,16 @@ from schemas.config.agent import AgentSpec, load_agent
 from schemas.config.explain import explain
 from schemas.errors import AgentSpecError
 
-Stage = Literal["turns"]
+Stage = Literal["turns", "stt", "llm", "tts", "all"]
 _DECIDED_BY: Mapping[Stage, Sequence[str]] = {
     "turns": (
         "turn_taking", "limits", "stt.end_of_turn", "stt.partials", "name", "greeting", "fallback", "filler", "patience",
         "repeat",
     ),
+    "stt": ("stt", "language"),
+    "llm": ("instructions", "llm", "prompt_attributes", "limits"),
+    "tts": ("voice", "tts"),
+    "all": tuple(AgentSpec.model_fields),
 }  # fmt: skip
 """Stage → what of an agent it decides by: sections, and fields."""
 _SET = "--set"

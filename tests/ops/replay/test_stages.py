@@ -1,0 +1,236 @@
+"""A session replayed through the pools: what depends on what changed is made anew, the rest is as it was recorded."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from ops.replay._bench import BenchError
+from ops.replay.check import Stored, check
+from ops.replay.stages import Forked, Going, replay_stages
+from ops.stack.embedded.valkey import Valkey
+from schemas.bus import Bus, Delivery
+from schemas.config.agent import AgentSpec
+from schemas.events import (
+    STAGES,
+    Cause,
+    ClipReady,
+    Event,
+    ReplySentence,
+    SessionEnded,
+    SessionStarted,
+    TranscriptFinal,
+    UtteranceCaptured,
+)
+from schemas.log import RedisBus
+from schemas.session.promises import violations
+from tests.ops.replay.piped import AGENT, QUICK, SCRIPT, recorded_call, serving
+
+
+@pytest.fixture
+async def bus(shared_valkey: Valkey) -> Any:
+    raw = Redis.from_url(shared_valkey.url)
+    await raw.flushall()
+    await raw.aclose()
+    log = RedisBus(shared_valkey.url)
+    await log.start()
+    yield log
+    await log.aclose()
+
+
+async def replayed(bus: Bus, events: list[Event], stage: Any, agent: AgentSpec = AGENT, **options: Any) -> Forked:
+    return await replay_stages(bus, "script", events, bus, stage=stage, agent=agent, **options)
+
+
+def texts(events: list[Event], kind: type) -> list[str]:
+    return [event.text for event in events if isinstance(event, kind)]
+
+
+def replies(events: list[Event]) -> list[str]:
+    """What was said in each turn."""
+    said: dict[int | None, list[str]] = {}
+    for event in events:
+        if isinstance(event, ReplySentence):
+            said.setdefault(event.turn, []).append(event.text)
+    return [" ".join(texts) for texts in said.values()]
+
+
+def jobs(forked: Forked) -> dict[str, dict[str, int]]:
+    """Of all turns, without the fixed phrases."""
+    forked.became.pop(0, None)
+    return {stage: dict(counts) for stage, counts in forked.jobs().items()}
+
+
+async def test_another_prompt_makes_replies_anew(bus: Bus) -> None:
+    """The words are the recorded ones; each reply is another, to the chat as the fork has it; its sound is made for it."""
+    events = await recorded_call(bus)
+    agent = AGENT.model_copy(update={"instructions": "Be curt."})
+    async with serving(bus, ["llm", "tts"]):
+        forked = await replayed(bus, events, "llm", agent, changed={"instructions": "Be curt."})
+    assert texts(forked.events, TranscriptFinal) == [one.text for one in SCRIPT]
+    assert replies(forked.events) == [
+        "I heard you say What is the news today. This is sentence number 2 to 2 messages.",
+        "I heard you say And what about tomorrow. This is sentence number 2 to 4 messages.",
+        "I heard you say Thank you very much. This is sentence number 2 to 6 messages.",
+    ]
+    assert jobs(forked)["stt"] == {"reused": 3}
+    assert jobs(forked)["llm"] == {"made": 3}
+    assert set(jobs(forked)["tts"]) == {"made"}
+    assert violations(forked.events) == []
+
+
+async def test_another_voice_keeps_words_and_replies(bus: Bus) -> None:
+    """Only the sound is made anew, of every sentence."""
+    events = await recorded_call(bus)
+    agent = AGENT.model_copy(update={"voice": AGENT.voice.model_copy(update={"speed": 1.5})})
+    async with serving(bus, ["tts"]):
+        forked = await replayed(bus, events, "tts", agent)
+    assert jobs(forked) == {"stt": {"reused": 3}, "llm": {"reused": 3}, "tts": {"made": 4}}
+    assert texts(forked.events, ReplySentence) == texts(events, ReplySentence)
+    clips = [event for event in forked.events if isinstance(event, ClipReady)]
+    assert clips
+    for clip in clips:
+        assert clip.audio.rate == QUICK.tts_rate
+        assert await bus.get_blob(clip.audio.key)
+
+
+async def test_other_words_are_answered_anew_and_what_follows_too(bus: Bus) -> None:
+    """Where a transcript is another one, so is all the LLM is told from there on; before it the recorded replies stand."""
+    events = await recorded_call(bus)
+    async with serving(bus):
+        forked = await replayed(bus, events, "stt")
+    assert jobs(forked)["stt"] == {"made": 3}
+    assert jobs(forked)["llm"] == {"made": 3}
+    assert all(text.startswith("Sound number") for text in texts(forked.events, TranscriptFinal))
+
+    kept = SCRIPT[0].text
+
+    same = QUICK.model_copy(update={"stt_text": kept})
+    async with serving(bus, simulation=same):
+        forked = await replayed(bus, events, "stt")
+    first = forked.turns[0]
+    assert first.now is not None
+    assert first.now.text == kept
+    assert forked.became[1]["llm"] == {"reused": 1}
+    assert forked.became[2]["llm"] == {"made": 1}
+
+
+async def test_all_of_it_again(bus: Bus) -> None:
+    """Every stage does its work, and turn-taking decides by what they say."""
+    events = await recorded_call(bus)
+    async with serving(bus):
+        forked = await replayed(bus, events, "all")
+    assert {stage: set(counts) for stage, counts in jobs(forked).items()} == {stage: {"made"} for stage in STAGES}
+    assert violations(forked.events) == []
+
+
+async def test_the_fork_is_a_session_like_any(bus: Bus) -> None:
+    """It lies in the log as one that has just ended, says what it came from, has a sound of its own, is decided again, and can be
+    replayed itself; the original is as it was."""
+    events = await recorded_call(bus)
+    async with serving(bus):
+        forked = await replayed(bus, events, "llm", changed={"llm.seed": 3})
+        kept = await bus.read(forked.session)
+        assert kept == forked.events
+        assert next(one.session for one in await bus.closed()) == forked.session
+        assert await bus.sessions() == []
+        began = kept[0]
+        assert isinstance(began, SessionStarted)
+        assert began.metadata["forked_from"] == {
+            "session": "script", "turn": None, "changed": {"llm.seed": 3}, "stage": "llm",
+        }  # fmt: skip
+        now = await bus.now()
+        assert 0 <= now - kept[-1].at < 60e6
+        for event in kept:
+            if isinstance(event, UtteranceCaptured):
+                for ref in event.audio:
+                    assert ":blob:shared/" in ref.key
+                    assert await bus.get_blob(ref.key)
+        checked = check(Stored(forked.session, kept))
+        assert checked.sound, list(checked.errors)
+        again = await replay_stages(bus, forked.session, kept, bus, stage="tts", agent=AGENT)
+        assert again.session.startswith("fork-script-")
+        assert jobs(again)["llm"] == {"reused": 3}
+    assert await bus.read("script") == events
+
+
+async def test_from_a_turn_on_what_was_before_is_kept(bus: Bus) -> None:
+    """Earlier turns are copied as they are, and the LLM is told them."""
+    events = await recorded_call(bus)
+    async with serving(bus):
+        forked = await replayed(bus, events, "llm", from_turn=3)
+    assert replies(forked.events) == [
+        "Nothing much. It rains.",
+        "It will rain again.",
+        "I heard you say Thank you very much. This is sentence number 2 to 6 messages.",
+    ]
+    assert jobs(forked)["llm"] == {"made": 1}
+    assert violations(forked.events) == []
+
+
+async def test_without_workers_it_says_so(bus: Bus) -> None:
+    """Before anything is begun."""
+    events = await recorded_call(bus)
+    with pytest.raises(
+        BenchError, match="--stage tts needs TTS workers, and none is there; start one: antiphon worker tts"
+    ):
+        await replayed(bus, events, "tts")
+    assert len(await bus.closed()) == 1
+
+
+async def test_sound_that_is_gone_is_told(bus: Bus) -> None:
+    """What can't be heard again has its recorded words, and a note."""
+    events = await recorded_call(bus)
+    heard = next(event for event in events if isinstance(event, UtteranceCaptured))
+    await bus._blobs.command(heard.audio[0].key, "DEL", heard.audio[0].key)  # type: ignore[attr-defined]
+    async with serving(bus):
+        forked = await replayed(bus, events, "stt")
+    assert forked.gone == 1
+    assert jobs(forked)["stt"] == {"made": 2, "reused": 1}
+    assert any("its sound is gone" in note.what for note in forked.notes)
+
+
+async def test_who_stops_it_has_what_was_made(bus: Bus) -> None:
+    """Cancelled, the fork ends there, and is kept as one that was stopped."""
+    events = await recorded_call(bus)
+    slow = QUICK.model_copy(update={"llm_ms": 300.0})
+    stopping = asyncio.Event()
+
+    def going(how: Going) -> None:
+        if how.done >= 2:
+            stopping.set()
+
+    async with serving(bus, simulation=slow):
+        task = asyncio.create_task(replayed(bus, events, "llm", going=going))
+        await stopping.wait()
+        task.cancel()
+        forked = await task
+    assert forked.broken_off
+    last = forked.events[-1]
+    assert isinstance(last, SessionEnded)
+    assert (last.reason, last.detail) == ("broken_off", "the replay was stopped")
+    assert await bus.read(forked.session) == forked.events
+    assert violations(forked.events) == []
+
+
+async def test_a_worker_that_dies_in_the_midst_of_it_loses_nothing(bus: Bus) -> None:
+    """It had said a sentence: another goes on after that, and the fork has all of it once."""
+    events = await recorded_call(bus)
+    await bus.take("llm", 0, "doomed", 1)
+    async with serving(bus, ["tts"]):
+        task = asyncio.create_task(replayed(bus, events, "llm"))
+        taken: list[Delivery] = []
+        while not taken:
+            taken = (await bus.take("llm", 0, "doomed", 1)).deliveries
+            await asyncio.sleep(0.01)
+        said = ReplySentence(turn=1, generation=taken[0].job.generation, index=0, text="I heard you say What is")
+        said = said.model_copy(update={"cause": Cause(job=taken[0].job.id, attempt=1), "took": 0.1})
+        await bus.commit("llm", "doomed", taken[0], 0, "step", [said])
+        async with serving(bus, ["llm"]):
+            forked = await task
+    assert jobs(forked)["llm"] == {"made": 3}
+    assert replies(forked.events)[0] == (
+        "I heard you say What is the news today. This is sentence number 2 to 2 messages."
+    )
+    assert violations(forked.events) == []
