@@ -33,7 +33,7 @@ async def batch(doing: Doing, request: dict[str, Any], progress: Progress) -> di
     for number, session in enumerate(sessions):
         await progress(number, len(sessions), session)
         try:
-            diff, fork, changed = await _one(doing, session, spec, sets, progress, number, len(sessions))
+            diff, fork, changed = await _one(doing, session, spec, sets, _Within(progress, number, len(sessions)))
         except (BusError, ArchiveError):
             raise
         except AntiphonError as error:
@@ -64,20 +64,21 @@ async def _wanted(doing: Doing, wanted: Wanted, most: int) -> tuple[list[str], b
 
 
 async def _one(
-    doing: Doing, session: str, spec: AgentSpec | None, sets: dict[str, Any], progress: Progress, done: int, of: int
+    doing: Doing, session: str, spec: AgentSpec | None, sets: dict[str, Any], progress: Progress
 ) -> tuple[Diff, str, dict[str, Any]]:
     before = await told(doing.both, session)
     agent, changed = with_settings(AgentSpec.model_validate(before.agent), sets, spec)
-    made = await forked(doing, session, agent, changed, None, _Within(progress, done, of, session))
+    made = await forked(doing, session, agent, changed, None, progress)
     return differences(before, await told(doing.both, made.session)), made.session, changed
 
 
 class _Within(Progress):
     """What one of many does is no progress of all."""
 
-    def __init__(self, all_of_it: Progress, done: int, of: int, session: str) -> None:
-        async def tell(_: int, __: int, doing: str) -> None:
-            await all_of_it(done, of, doing or session)
+    def __init__(self, whole: Progress, number: int, of: int) -> None:
+        async def tell(done: int, length: int, doing: str) -> None:
+            share = f"{done} of {length} s, " if length else ""
+            await whole(number, of, f"{share}{doing}")
 
         super().__init__(tell)
 

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from api.house import House
+from ops.jobs.asked_fork import stage_of
 from ops.jobs.worker import JobsWorker
 from schemas.config.settings import Settings
 from tests.api.replay.conftest import Finish, keep
@@ -49,7 +50,7 @@ async def test_a_fork_is_a_session_of_its_own(
 
 
 async def test_from_a_turn_on(client: httpx2.AsyncClient, house: House, jobs: JobsWorker, finish: Finish) -> None:
-    """What was before it is the same; a fork of a fork is called after the first."""
+    """What was before it is the same; a fork can be forked, too."""
     await keep(house, "s1", cut_in())
     turns = (await client.get("/v1/sessions/s1")).json()["turns"]
     job = await forked(client, finish, from_turn=turns[-1]["turn"])
@@ -60,8 +61,7 @@ async def test_from_a_turn_on(client: httpx2.AsyncClient, house: House, jobs: Jo
         await client.post(f"/v1/sessions/{name}/forks", json={"settings": {"turn_taking.barge_in": False}})
     )
     assert again["state"] == "done", again
-    assert again["result"]["session"].startswith("s1-fork-")
-    assert again["result"]["session"].count("-fork-") == 1
+    assert again["result"]["session"].startswith("fork-s1-")
 
 
 async def test_two_sessions_are_compared(
@@ -184,7 +184,7 @@ async def test_a_batch_says_what_got_better_and_worse(
     assert job["state"] == "done", job
     found = job["result"]
     assert sorted(row["session"] for row in found["sessions"]) == ["s1", "s2"]
-    assert all(row["fork"].startswith(f"{row['session']}-fork-") for row in found["sessions"])
+    assert all(row["fork"].startswith(f"fork-{row['session']}-") for row in found["sessions"])
     figures = found["figures"]
     assert figures["better"] + figures["worse"] + figures["same"] == 2
     assert figures["turns"][0] > 0
@@ -196,3 +196,13 @@ async def test_a_batch_says_what_got_better_and_worse(
         PATIENT | {"filter": {"since": "5"}},
     ):
         assert (await client.post("/v1/batches", json=ask)).status_code == 422
+
+
+def test_what_works_anew_is_what_the_changes_are_of() -> None:
+    """Turn-taking alone where no stage works by them; all stages where they are of several."""
+    assert stage_of({"turn_taking.commit_max": 1.0, "limits.turn": 9, "stt.partials": False}) is None
+    assert stage_of({"instructions": "x", "turn_taking.commit_max": 1.0}) == "llm"
+    assert stage_of({"llm.model": "x", "llm.temperature": 0.1}) == "llm"
+    assert stage_of({"voice.speed": 1.5}) == "tts"
+    assert stage_of({"language": "de"}) == "stt"
+    assert stage_of({"instructions": "x", "voice.name": "y"}) == "all"
