@@ -27,7 +27,7 @@ log = logging.getLogger("antiphon.jobs")
 Work = Callable[[Doing, dict[str, Any], Progress], Awaitable[dict[str, Any]]]
 WORK: Mapping[Kind, tuple[str, str]] = {
     "fork": ("ops.jobs.asked_fork", "fork"),
-    "batch": ("ops.jobs.asked_batch", "batch"),
+    "batch": ("ops.jobs.asked_batch", "asked_batch"),
     "import": ("ops.jobs.asked_import", "take_in"),
     "removal": ("ops.jobs.asked_removal", "remove"),
     "erasure": ("ops.jobs.asked_removal", "erase"),

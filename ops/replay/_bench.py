@@ -2,6 +2,7 @@
 them is read off its log; when it is over, the log lets go of it, and takes in what was made of it."""
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol
@@ -34,30 +35,39 @@ from schemas.events import (
 from schemas.jobs import Job
 from schemas.log.keys import FORK
 
-__all__ = ["Bench", "BenchError", "Pools", "fork_id"]
+__all__ = ["Bench", "BenchError", "Pools", "Taken", "fork_id"]
 
 _LOOK = 0.01
 """Seconds between two looks at what the pools have done."""
 _PATIENCE = 60.0
 """Seconds a job may wait and take: live ones come first, and a worker may have to be started anew."""
+_SILENT = _PATIENCE + 10.0
+"""Seconds after which whoever made one, and says nothing, is dead."""
 _AWAY = 30.0
 """Seconds the log may be away."""
 _QUEUE = 32
 """Jobs of a stage that wait: from so many on a replay's wait outside."""
 _PAGE = 500
+_LAST = 2**40
+"""The number of an operation above those of whoever died of it."""
 
 
 class BenchError(AntiphonError):
     """The pools can't do it."""
 
 
+class Taken(BenchError):
+    """Somebody makes a fork of that name just now, or has died of it a moment ago."""
+
+
 class Pools(Connecting, Gatekeeping, Listing, Reading, Storing, TakingIn, Forgetting, Overseeing, Protocol):
     """A log with its workers."""
 
 
-def fork_id(original: str) -> str:
-    """A new one, by which people see what it came from."""
-    return f"{FORK}{original.removeprefix(FORK)[:80]}-{secrets.token_hex(3)}"
+def fork_id(original: str, of: str = "") -> str:
+    """A new one, by which people see what it came from; `of`: what it is, the same is called the same."""
+    mark = hashlib.sha256(f"{original}\n{of}".encode()).hexdigest()[:10] if of else secrets.token_hex(3)
+    return f"{FORK}{original.removeprefix(FORK)[:80]}-{mark}"
 
 
 class Bench:
@@ -79,11 +89,27 @@ class Bench:
         self._broken: BaseException | None = None
 
     async def open(self, started: SessionStarted) -> None:
-        """BenchError: there is one of that id; BusError."""
-        claimed = await self._log.open(self.session, f"replay-{self.session}", secrets.token_hex(8), [started])
-        if claimed.receipt.outcome is not Outcome.OK:
-            raise BenchError(f"{self.session}: there is such a session already; try again")
+        """BenchError: there is one of that id; Taken: it is being made; BusError."""
+        outcome = await self._opened(started)
+        if outcome is not Outcome.OK and await self._left_behind():
+            await self.leave()
+            outcome = await self._opened(started)
+        if outcome is not Outcome.OK:
+            raise BenchError(f"{self.session}: there is such a session already; give the fork another name")
         self._reader = asyncio.create_task(self._read(), name=f"reading {self.session}")
+
+    async def _opened(self, started: SessionStarted) -> Outcome:
+        claimed = await self._log.open(self.session, f"replay-{self.session}", secrets.token_hex(8), [started])
+        return claimed.receipt.outcome
+
+    async def _left_behind(self) -> bool:
+        """Whether one of that id was begun, and nobody goes on with it. Taken: somebody may."""
+        info = await self._log.info(self.session)
+        if info is None or info.state != "open":
+            return False
+        if await self._log.now() - info.last_activity < _SILENT * 1e6:
+            raise Taken(f"{self.session}: it is being made just now")
+        return True
 
     async def manned(self, stages: Iterable[Stage]) -> set[Stage]:
         """Those of `stages` that have a worker."""
@@ -207,8 +233,7 @@ class Bench:
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
-        self._operation += 1
-        last = Publication(self._operation, [SessionEnded(reason="end_requested")])
+        last = Publication(_LAST, [SessionEnded(reason="end_requested")])
         receipt = await self._log.close(self.session, 1, last)
         await self._log.forget(self.session, receipt.seq)
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gateway.turn_taking import RULES_VERSION
-from ops.replay._bench import Bench, BenchError, Pools, fork_id
+from ops.replay._bench import Bench, BenchError, Pools, Taken, fork_id
 from ops.replay._edges import believed
 from ops.replay._piped import BROKEN_OFF, Ask, Cut, How, Parts, Piped, Plan, chats, samples
 from ops.replay._reading import recorded
@@ -41,7 +41,7 @@ from schemas.events import (
 from schemas.jobs import LlmJob, SttJob, TtsJob
 from schemas.log import keys
 
-__all__ = ["ANEW", "Forked", "Going", "Pools", "Which", "replay_stages"]
+__all__ = ["ANEW", "BenchError", "Forked", "Going", "Pools", "Taken", "Which", "fork_id", "replay_stages"]
 
 Which = Literal["stt", "llm", "tts", "all"]
 ANEW: Mapping[Which, tuple[Stage, ...]] = {"stt": ("stt",), "llm": ("llm",), "tts": ("tts",), "all": STAGES}
@@ -70,7 +70,7 @@ class Forked:
     sounds of the original that are no more; `broken_off`: somebody stopped it; `kept`: the log has it; `took`: seconds."""
 
     session: str
-    stage: Which
+    stage: str
     events: list[Event]
     exact: bool
     turns: list[Pair] = field(default_factory=list)
@@ -126,24 +126,27 @@ async def replay_stages(
     source: Reading, session: str, events: Sequence[Event], pools: Pools, *,
     stage: Which, agent: AgentSpec, changed: Mapping[str, Any] | None = None, from_turn: int | None = None,
     speed: Literal["max", "real"] = "max", going: Callable[[Going], None] | None = None, keep: bool = True,
-    sound: bool = True, metadata: Mapping[str, Any] | None = None, name: str = "",
+    sound: bool = True, metadata: Mapping[str, Any] | None = None, name: str = "", anew: Collection[Stage] | None = None,
 ) -> Forked:  # fmt: skip
     """Replay `events` of `session` with `agent`. `source`: where its sounds are; `pools`: the log whose workers do it, and which
     keeps the fork (`keep`), with the caller's sound copied (`sound`; else it is the original's); `metadata`: what the fork is
-    found by, beside what it came from; `name`: its id, a new one when not given. Cancelled, it ends where it is, and is kept so.
-    ReplayError, BenchError: it can't be, and why; BusError, EventError."""
+    found by, beside what it came from; `name`: its id, a new one when not given; `anew`: stages that do all their work again,
+    instead of those of `stage`; none: only what was never recorded is asked for. Cancelled, it ends where it is, and is kept so.
+    ReplayError, BenchError: it can't be, and why; Taken: somebody makes a fork of that name; BusError, EventError."""
+    anew = tuple(ANEW[stage] if anew is None else anew)
     began = time.monotonic()
     fork = name or fork_id(session)
     recording = recorded(events)
     bench = Bench(pools, fork)
     manned = await bench.manned(STAGES)
-    if missing := [one for one in ANEW[stage] if one not in manned]:
+    if missing := [one for one in anew if one not in manned]:
         raise BenchError(
-            f"--stage {stage} needs {' and '.join(one.upper() for one in missing)} workers, and none is there; start one: "
+            f"this replay needs {' and '.join(one.upper() for one in missing)} workers, and none is there; start one: "
             f"antiphon worker {missing[0]}"
         )
     since, kept = from_turn_on(events, from_turn) if from_turn is not None else (0.0, [])
-    origin: dict[str, Any] = {"session": session, "turn": from_turn, "changed": dict(changed or {}), "stage": stage}
+    again = next((name for name, stages in ANEW.items() if stages == anew), "+".join(anew) or "turns")
+    origin: dict[str, Any] = {"session": session, "turn": from_turn, "changed": dict(changed or {}), "stage": again}
     if kept:
         origin["kept"] = kept[-1].seq
     told = {**recording.began.metadata, **(metadata or {}), "forked_from": origin}
@@ -154,14 +157,14 @@ async def replay_stages(
         }
     )  # fmt: skip
     sounds = _Sounds(source, bench, recording)
-    if sound or "stt" in ANEW[stage]:
+    if sound or "stt" in anew:
         await sounds.copy(events)
     plan = Plan(
-        anew=ANEW[stage],
+        anew=anew,
         manned=manned,
-        exactly=stage == "stt",
+        exactly="stt" in anew,
         gone=sounds.gone,
-        chats=chats(events) if stage == "stt" else {},
+        chats=chats(events) if "stt" in anew else {},
         cut_key=lambda number: keys.blob(pools.partition(fork), fork, f"cut-{number}"),
     )
     was = recording.began.agent.turn_taking.start_speech
@@ -171,13 +174,14 @@ async def replay_stages(
     replaying = _Replaying(rim, bench, sounds, recording, speed, going)
     await bench.open(started)
     try:
-        stopped = await replaying.run(stage)
+        stopped = await replaying.run(anew)
     except BaseException:
         await _left(bench)
         raise
-    forked = Forked(fork, stage, rim.events, recording.exact, notes=rim.notes, gone=len(sounds.gone))
+    forked = Forked(fork, again, rim.events, recording.exact, notes=rim.notes, gone=len(sounds.gone))
     forked.became, forked.broken_off = rim.became, stopped
     forked.turns = aligned(decisions(events), decisions(rim.events))
+    keep = keep and not (stopped and name)  # who named it wants all of it
     if keep:
         forked.events = await sounds.own(rim, await pools.now(), copy=sound)
     await _left(bench)
@@ -211,11 +215,11 @@ class _Replaying:
         self._done = 0
         self._next_word = 0.0
 
-    async def run(self, stage: Which) -> bool:
+    async def run(self, anew: Collection[Stage]) -> bool:
         """To its end; True: somebody stopped it before."""
         rim = self._rim
         if self._speed == "max":
-            self._look_ahead(stage)
+            self._look_ahead(anew)
         began, first = time.monotonic(), rim.now
         try:
             while (due := rim.due) != float("inf"):
@@ -299,15 +303,15 @@ class _Replaying:
 
     # ── ahead of its moment ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def _look_ahead(self, stage: Which) -> None:
+    def _look_ahead(self, anew: Collection[Stage]) -> None:
         """What is known to be wanted is asked for at once."""
-        anew, agent = ANEW[stage], self._rim.agent
+        agent = self._rim.agent
         if "stt" in anew:
             for heard in self._recording.heard:
                 if heard.audio and heard.captured >= self._rim.now and not self._sounds.misses(heard.audio):
                     job = SttJob.of(agent, "", 0, heard.utterance, heard.participant)
                     self._begin(_hearing(heard.participant, heard.audio), partial(self._heard, job, heard.audio))
-        if anew == ("tts",):
+        if "tts" in anew and "llm" not in anew:
             since = self._rim.now
             later = [answer for answer in self._recording.answers if answer.asked >= since]
             texts = {text for answer in later for _, event in answer.parts if (text := getattr(event, "text", ""))}

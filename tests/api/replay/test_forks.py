@@ -8,7 +8,6 @@ import httpx2
 import pytest
 
 from api.house import House
-from ops.jobs.asked_fork import stage_of
 from ops.jobs.worker import JobsWorker
 from schemas.config.settings import Settings
 from tests.api.replay.conftest import Finish, keep
@@ -196,13 +195,3 @@ async def test_a_batch_says_what_got_better_and_worse(
         PATIENT | {"filter": {"since": "5"}},
     ):
         assert (await client.post("/v1/batches", json=ask)).status_code == 422
-
-
-def test_what_works_anew_is_what_the_changes_are_of() -> None:
-    """Turn-taking alone where no stage works by them; all stages where they are of several."""
-    assert stage_of({"turn_taking.commit_max": 1.0, "limits.turn": 9, "stt.partials": False}) is None
-    assert stage_of({"instructions": "x", "turn_taking.commit_max": 1.0}) == "llm"
-    assert stage_of({"llm.model": "x", "llm.temperature": 0.1}) == "llm"
-    assert stage_of({"voice.speed": 1.5}) == "tts"
-    assert stage_of({"language": "de"}) == "stt"
-    assert stage_of({"instructions": "x", "voice.name": "y"}) == "all"

@@ -107,7 +107,7 @@ async def test_where_nobody_works_one_sentence_says_so(
     await recorded_call(bus)
     code, _, error = await antiphon("replay", "script", "--stage", "all")
     assert code == console.FAILED
-    assert "--stage all needs STT and LLM and TTS workers, and none is there; start one: antiphon worker stt" in error
+    assert "this replay needs STT and LLM and TTS workers, and none is there; start one: antiphon worker stt" in error
     assert (await antiphon("export", "script", "call.zip"))[0] == console.DONE
     monkeypatch.delenv("REDIS_URL")
     code, _, error = await antiphon("replay", "call.zip", "--stage", "llm")

@@ -173,7 +173,7 @@ async def test_without_workers_it_says_so(bus: Bus) -> None:
     """Before anything is begun."""
     events = await recorded_call(bus)
     with pytest.raises(
-        BenchError, match="--stage tts needs TTS workers, and none is there; start one: antiphon worker tts"
+        BenchError, match="this replay needs TTS workers, and none is there; start one: antiphon worker tts"
     ):
         await replayed(bus, events, "tts")
     assert len(await bus.closed()) == 1
