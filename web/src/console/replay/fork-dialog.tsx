@@ -95,15 +95,17 @@ function Editor({ session, turn, spec, onAsked }: EditorProps) {
           : `What was before turn ${turn} is kept, and the rest replayed, as a call of its own. This one stays as it is.`}
       </p>
       <ChangesForm draft={draft} onChange={(next) => void change(next)} agents={agents} problems={wish.problems} />
-      <Told wish={wish} />
-      {asked.error || unread ? (
-        <p role="alert" className="text-sm whitespace-pre-wrap text-bad">
-          {unread || asked.error?.message}
-        </p>
-      ) : null}
-      <Button type="submit" tone="primary" className="self-end" disabled={!ready}>
-        {turn === null ? "Replay it" : `Fork from turn ${turn}`}
-      </Button>
+      <div className="sticky bottom-0 z-10 -mx-5 -mb-5 flex flex-col gap-3 border-t border-line bg-surface px-5 py-3">
+        <Told wish={wish} />
+        {asked.error || unread ? (
+          <p role="alert" className="text-sm whitespace-pre-wrap text-bad">
+            {unread || asked.error?.message}
+          </p>
+        ) : null}
+        <Button type="submit" tone="primary" className="self-end" disabled={!ready}>
+          {turn === null ? "Replay it" : `Fork from turn ${turn}`}
+        </Button>
+      </div>
     </form>
   );
 }

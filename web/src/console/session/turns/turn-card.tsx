@@ -49,31 +49,32 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
         </h2>
         {turn.total_ms === null || turn.bars.length === 0 ? null : <Chip>{latency(turn.total_ms)}</Chip>}
         <State turn={turn} />
-        {onFork ? (
+        <div className="ml-auto flex items-center">
+          {onFork ? (
+            <Button
+              size="small"
+              tone="quiet"
+              icon={<GitFork aria-hidden className="size-3.5" />}
+              aria-label={`Fork from here: turn ${turn.turn}`}
+              onClick={() => onFork(turn.turn)}
+            >
+              <span className="max-sm:sr-only">Fork from here</span>
+            </Button>
+          ) : null}
           <Button
             size="small"
             tone="quiet"
-            className="ml-auto"
-            icon={<GitFork aria-hidden className="size-3.5" />}
-            aria-label={`Fork from here: turn ${turn.turn}`}
-            onClick={() => onFork(turn.turn)}
+            className="tabular-nums"
+            icon={<Play aria-hidden className="size-3.5" />}
+            aria-label={`Play turn ${turn.turn} from ${clockTime(beginning(turn))}`}
+            onClick={() => {
+              clock.seek(beginning(turn));
+              void clock.play();
+            }}
           >
-            <span className="max-sm:sr-only">Fork from here</span>
+            {clockTime(beginning(turn))}
           </Button>
-        ) : null}
-        <Button
-          size="small"
-          tone="quiet"
-          className={clsx("tabular-nums", !onFork && "ml-auto")}
-          icon={<Play aria-hidden className="size-3.5" />}
-          aria-label={`Play turn ${turn.turn} from ${clockTime(beginning(turn))}`}
-          onClick={() => {
-            clock.seek(beginning(turn));
-            void clock.play();
-          }}
-        >
-          {clockTime(beginning(turn))}
-        </Button>
+        </div>
       </header>
       <div className="flex flex-col gap-3 px-4 pt-1 pb-4">
         {why || (how && !cut) ? (
