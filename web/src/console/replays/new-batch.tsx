@@ -115,5 +115,7 @@ function useFound(filters: Filters): string {
   if (read.data === undefined) return "Looking for them …";
   const forks = read.data.sessions.filter(({ session }) => session.startsWith("fork-")).length;
   const calls = read.data.sessions.length - forks;
-  return read.data.next ? `More than ${calls} calls pass the filter.` : `${count(calls, "call")} pass the filter.`;
+  return read.data.next
+    ? `More than ${calls} calls pass the filter.`
+    : `${count(calls, "call passes", "calls pass")} the filter.`;
 }

@@ -8,9 +8,8 @@ export function Origin({ session, from }: { session: string; from: NonNullable<S
   const changed = Object.keys(from.changed ?? {});
   return (
     <p className="mx-4 mb-2 flex flex-wrap items-center gap-x-2 gap-y-1 rounded-sm bg-raised px-3 py-2 text-sm md:mx-8">
-      <GitFork aria-hidden className="size-4 shrink-0 text-muted" />
       <span className="min-w-0">
-        A fork of{" "}
+        <GitFork aria-hidden className="mr-2 inline size-4 align-[-0.15em] text-muted" />A fork of{" "}
         <Link href={callAt(from.session)} className="font-medium break-all text-accent hover:underline">
           {from.session}
         </Link>
