@@ -225,7 +225,7 @@ class Partition:
             if held:
                 held.since = now
         else:
-            if ending == "dead":
+            if ending == "dead" and s.listed:
                 self._bury(stage, entry, job, delivery.attempt, reason_of(events), step, now)
             self._finish(s, stage, entry, job)
         return _receipt(s, Outcome.OK, now)

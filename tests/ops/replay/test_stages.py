@@ -303,3 +303,17 @@ async def test_what_was_never_one_utterance_is_cut_from_the_sound_and_heard(bus:
     assert abs(whole.duration - sound.samples / 16_000) < 0.1
     assert jobs(forked)["stt"]["made"] >= 1
     assert texts(forked.events, TranscriptFinal)[-1].startswith("Sound number")
+
+
+async def test_what_fails_is_told_as_in_any_call(bus: Bus) -> None:
+    """The turn fails, the fallback is spoken, and the replay goes on to its end."""
+    events = await recorded_call(bus)
+    broken = QUICK.model_copy(update={"llm_trouble": "permanent"})
+    async with serving(bus, simulation=broken):
+        forked = await replayed(bus, events, "llm")
+    ended = [event for event in forked.events if isinstance(event, TurnEnded)]
+    assert [event.how for event in ended].count("failed") == 3
+    assert AGENT.fallback in texts(forked.events, ReplySentence)
+    assert not forked.broken_off
+    assert violations(forked.events) == []
+    assert await bus.dead_letters() == []

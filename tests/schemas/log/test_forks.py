@@ -8,7 +8,7 @@ from ops.stack.embedded.valkey import Valkey
 from schemas.audio import AudioRef
 from schemas.bus import Bus, Outcome, Publication
 from schemas.config.agent import AgentSpec
-from schemas.events import Event, SessionEnded, SessionStarted, TranscriptFinal
+from schemas.events import Event, SessionEnded, SessionStarted, StageFailed, TranscriptFinal
 from schemas.jobs import SttJob
 from schemas.log import MemoryBus, RedisBus
 from tests.golden import scenarios
@@ -62,4 +62,20 @@ async def test_what_is_taken_in_of_it_is_a_session_like_any(kind: str, valkey: V
     assert await bus.take_in("fork-s1-b", paged(log)) is Outcome.OK
     assert await bus.read("fork-s1-b") == log
     assert [one.session for one in await bus.closed()] == ["fork-s1-b"]
+    await bus.aclose()
+
+
+@KINDS
+async def test_what_fails_in_it_is_no_dead_letter(kind: str, valkey: Valkey) -> None:
+    """It is told in its log; nobody is to try it again."""
+    bus = await started(kind, valkey)
+    await bus.open("fork-s1-c", "replay", "q", [START])
+    job = SttJob.of(AgentSpec(), "fork-s1-c", 1, "u1", "you")
+    await bus.publish("fork-s1-c", 1, Publication(1, [], [job]))
+    (delivery,) = (await bus.take("stt", bus.partition("fork-s1-c"), "w", 1)).deliveries
+    failed = StageFailed(stage="stt", code="broken", message="it is broken", job=job.id, utterance="u1")
+    assert (await bus.commit("stt", "w", delivery, 0, "dead", [failed])).outcome is Outcome.OK
+    assert [event.type for event in await bus.read("fork-s1-c")] == ["session.started", "stage.failed"]
+    assert await bus.dead_letters() == []
+    assert await bus.queued("stt") == 0
     await bus.aclose()
