@@ -19,6 +19,7 @@ from api.house import House, look_at_queues
 from api.sessions.watch import Sessions
 from schemas.access.livekit import access
 from schemas.archive.both import Both, opening
+from schemas.background.asked import AskedFor
 from schemas.bus import Bus
 from schemas.codec import prepare
 from schemas.config.agents import Agents
@@ -51,6 +52,7 @@ def house_of(settings: Settings, bus: Bus, kept: Both | None = None) -> House:
         Agents(settings.agents),
         Sessions(bus, kept),
         access(settings) if settings.livekit_url else None,
+        AskedFor(settings),
     )
 
 
@@ -134,6 +136,7 @@ async def run_api(settings: Settings) -> None:
             stopped.cancel()
             await health.aclose()
             await tasks.aclose()
+            await house.asked.aclose()
             await kept.aclose()
             await bus.aclose()
 

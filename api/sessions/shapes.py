@@ -1,5 +1,6 @@
 """What is answered of sessions. `*_s`: seconds from the session's beginning; `*_ms`: how long; `*_at`: ISO 8601, UTC."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -189,10 +190,20 @@ class TurnView(BaseModel):
     pending: list[PendingView]
 
 
+class ForkedFrom(BaseModel):
+    """`turn`: what was before that one is as it was, null: nothing is; `changed`: settings that are others, by their path in an
+    agent file, with their values."""
+
+    session: str
+    turn: int | None = None
+    changed: dict[str, Any] = {}
+
+
 class SessionView(BaseModel):
-    """A session whole. `notes`: what concerns no single turn."""
+    """A session whole. `notes`: what concerns no single turn; `forked_from`: what it is a replay of, null: of none."""
 
     row: SessionRow
+    forked_from: ForkedFrom | None = None
     turns: list[TurnView]
     notes: list[NoteView]
 
@@ -239,3 +250,18 @@ def ms(seconds: float | None) -> float | None:
 
 def row_of(told: Summary) -> SessionRow:
     return SessionRow.model_validate(told.view())
+
+
+def forked_from(metadata: Mapping[str, Any]) -> ForkedFrom | None:
+    """As a session's metadata says, whoever wrote that."""
+    found = metadata.get("forked_from")
+    if not isinstance(found, dict) or not isinstance(found.get("session"), str) or not found["session"]:
+        return None
+    turn, changed = found.get("turn"), found.get("changed")
+    return ForkedFrom(
+        session=found["session"][:256],
+        turn=turn if isinstance(turn, int) and not isinstance(turn, bool) else None,
+        changed={str(name)[:100]: value for name, value in list(changed.items())[:100]}
+        if isinstance(changed, dict)
+        else {},
+    )

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from api.sessions.shapes import NoteKind, NoteView, TurnView, row_of
+from api.sessions.shapes import NoteKind, NoteView, TurnView, forked_from, row_of
 from api.sessions.told_events import CHUNK
 from api.sessions.turns import Timing, turn_view
 from schemas import events as e
@@ -80,7 +80,9 @@ class Story:
         turns = b",".join(text for _, text in sorted({**self._ended, **going_on}.items()))
         notes = b",".join(note.model_dump_json().encode() for note in self._notes)
         row = row_of(self.telling.summary()).model_dump_json().encode()
-        return b'{"row":%s,"turns":[%s],"notes":[%s]}' % (row, turns, notes)
+        origin = forked_from(self.state.metadata)
+        fork = origin.model_dump_json().encode() if origin is not None else b"null"
+        return b'{"row":%s,"forked_from":%s,"turns":[%s],"notes":[%s]}' % (row, fork, turns, notes)
 
     def turns(self) -> Iterator[TurnView]:
         """Those that have ended, and those that go on."""

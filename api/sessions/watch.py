@@ -65,7 +65,7 @@ class Sessions:
     def __init__(self, bus: Followed, kept: Both | None = None) -> None:
         """`kept`: the log and the archive beside it."""
         followed = _Followed(kept) if kept is not None else bus
-        self._kept = kept
+        self._kept = self.kept = kept
         self._recalled = kept is None
         self.stories = Stories(followed)
         self.index = Index(followed, self.stories, kept.erased if kept is not None else None)

@@ -47,6 +47,7 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
         "state": ("ops.commands.reading:state", "Show a session as it was after any event."),
         "export": ("ops.commands.reading:export", "Write a session into one file."),
         "replay": ("ops.commands.replay:replay", "Replay a session with another setting."),
+        "batch": ("ops.commands.batch:batch", "Replay many sessions, and tell what got better or worse."),
         "debug": ("ops.commands.debug:debug", "Walk through a session, event by event."),
         "check": ("ops.commands.check:check", "Fold stored sessions, and decide them again."),
         "import": ("ops.commands.import_:import_", "Take in calls from elsewhere as sessions."),

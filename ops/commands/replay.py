@@ -10,10 +10,11 @@ from rich.text import Text
 from ops import console
 from ops.commands._looking import lightly
 from ops.commands._options import Json
+from ops.commands._replayed import tell_turn, through_the_pools, write_events
 from ops.commands._stored import Named, stored
 
 if TYPE_CHECKING:
-    from ops.replay.turns import Pair, Replayed
+    from ops.replay.turns import Replayed
     from schemas.events import Event
 
 
@@ -33,7 +34,9 @@ def replay(
     speed: Annotated[
         Literal["max", "real"], typer.Option(help="max: as fast as it goes; real: as long as it took.")
     ] = "max",
-    output: Annotated[Path | None, typer.Option("--out", "-o", help="Write the fork's events to this file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the fork's events to this file; .zip: all of it.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Replay a session with another setting.
@@ -42,15 +45,21 @@ def replay(
     virtual time, hears what was heard; transcripts, replies and sounds are the recorded ones, after the times they took.
     What was never recorded is estimated, and told. Then it shows turn by turn what is decided otherwise.
 
+    --stage stt, llm, tts or all gives the running workers the recorded sound, words or sentences again, and what follows from
+    what they make; the rest is as recorded. The fork is kept in the log: it can be shown, heard and compared.
+
     \b
     Examples:
       antiphon replay last --set turn_taking.commit_max=0.9
       antiphon replay call.jsonl --with patient.toml --from-turn 3 -o patient.jsonl
       antiphon replay last --set turn_taking.barge_in=false --json
+      antiphon replay last --stage llm --set instructions="Answer in five words."
+      antiphon replay call.zip --stage stt -o heard-anew.zip
     """
     lightly()
     if stage != "turns":
-        console.fail(f"--stage {stage}: only turns can be replayed yet; try --stage turns", console.USAGE)
+        through_the_pools(session, stage, settings or [], agent, from_turn, speed, output, json=json)
+        return
     from ops.replay.settings import changed_agent
     from ops.replay.turns import ReplayError
     from ops.replay.turns import replay as replay_turns
@@ -66,7 +75,7 @@ def replay(
         if speed == "real":
             asyncio.run(_as_it_was(replayed.events))
         if output is not None:
-            _write(replayed.events, output)
+            write_events(replayed.events, output)
     if json:
         written = {"file": str(output)} if output is not None else {}
         console.emit({"session": found.name, "stage": stage, "changed": what, **replayed.view(), **written})
@@ -74,22 +83,6 @@ def replay(
     _tell(replayed, what)
     if output is not None:
         console.hang("", f"the fork is in {output}")
-
-
-def _write(events: "list[Event]", file: Path) -> None:
-    from ops.replay.turns import ReplayError
-    from schemas.codec import event_to_json
-    from schemas.text.clean import json_line
-
-    part = file.with_name(f"{file.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as lines:
-            lines.writelines(json_line(event_to_json(event)) + "\n" for event in events)
-        part.replace(file)
-    except OSError as error:
-        raise ReplayError(f"{file}: cannot be written ({error.strerror}); give another file") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 async def _as_it_was(events: "list[Event]") -> None:
@@ -113,7 +106,7 @@ def _tell(replayed: "Replayed", changed: dict[str, object]) -> None:
     if not replayed.exact:
         console.hang("", "This log is from before edges of speech were kept: they are read off its facts.")
     for pair in replayed.turns:
-        _tell_turn(pair)
+        tell_turn(pair)
     otherwise = sum(bool(pair.otherwise) for pair in replayed.turns)
     console.hang("", f"{otherwise} of {len(replayed.turns)} turns decided otherwise.")
     if replayed.notes:
@@ -122,17 +115,3 @@ def _tell(replayed: "Replayed", changed: dict[str, object]) -> None:
         console.hang(
             Text(f"{note.at:8.2f} s  ", style="dim"), f"turn {note.turn}: {note.what}" if note.turn else note.what
         )
-
-
-def _tell_turn(pair: "Pair") -> None:
-    shown = pair.now or pair.was
-    assert shown is not None
-    number = str(pair.was.turn) if pair.was else f"({shown.turn})"
-    console.hang(
-        Text(f"{number:>4}  ", style="bold" if pair.otherwise else ""), shown.text or shown.heard or "(no words)"
-    )
-    committed = "" if shown.committed is None else f"committed at {shown.committed:.2f} s by {shown.why}"
-    ended = f"{shown.how} ({shown.reason})" if shown.how else "open at the end"
-    console.hang("      ", "; ".join(part for part in (committed, ended) if part))
-    for one in pair.otherwise:
-        console.hang(Text("    ≠ ", style="yellow"), one)

@@ -19,6 +19,8 @@ from arq.worker import Function, func
 from redis.exceptions import RedisError
 
 from ops.jobs.archiving import Archiving
+from ops.jobs.asked import AskedJobs
+from ops.jobs.doing import Doing
 from ops.jobs.figures import JobFigures
 from ops.jobs.hints import Hints, jobs_url, worker
 from ops.jobs.integrity import check
@@ -56,6 +58,7 @@ class JobsWorker:
         self.archiving = Archiving(bus, archive, self.name, sound=settings.archive_sound, figures=self.figures)
         self.letting_go = LettingGo(bus, archive, settings, self.figures)
         self.hints = Hints(jobs_url(settings))
+        self.asked = AskedJobs(Doing.over(bus, archive, settings, self.letting_go), settings, name=self.name)
         self.serving = False
         self._archive, self._at_once = archive, at_once
         self._tasks = Tasks()
@@ -65,6 +68,7 @@ class JobsWorker:
         try:
             for name, work, pause in (("looking", self.look, _LOOK), ("sweeping", self.sweep, _SWEEP)):
                 self._tasks.spawn(_again(work, pause), name)
+            self._tasks.spawn(self.asked.run(), "asked")
             await self._serve()
         finally:
             await self._tasks.aclose()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ops.reading._export import export
     from ops.reading._files import file_of, find_kept, find_two
     from ops.reading._logs import Sessions, find_log
+    from ops.reading._recorded import find_pools, find_recorded
     from ops.reading._sessions import print_rows, sessions
     from ops.reading._state import state
     from ops.reading._stats import By, stats
@@ -29,6 +30,8 @@ _PLACES = {
     "file_of": "ops.reading._files",
     "find_kept": "ops.reading._files",
     "find_log": "ops.reading._logs",
+    "find_pools": "ops.reading._recorded",
+    "find_recorded": "ops.reading._recorded",
     "print_rows": "ops.reading._sessions",
     "find_two": "ops.reading._files",
     "print_diff": "ops.reading._differences",
@@ -49,6 +52,8 @@ __all__ = [
     "file_of",
     "find_kept",
     "find_log",
+    "find_pools",
+    "find_recorded",
     "find_two",
     "print_diff",
     "print_rows",

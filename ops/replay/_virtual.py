@@ -146,20 +146,37 @@ class Virtual:
 
     def run(self) -> None:
         """To the end of the conversation; of one that was cut off, to where its log ends."""
-        recording = self._recording
-        end = recording.length + (_LINGERS if recording.ended is not None else _ENDS)
-        while not self._over:
-            due = self._queue[0][0] if self._queue else float("inf")
-            moment = min(due, self.state.wake_at)
-            if moment > end:
-                return
-            self._now = Now(max(self._now, moment))
-            if due <= self.state.wake_at:
-                heapq.heappop(self._queue)[2]()
-            else:
-                self.feed(Tick())
-                if self.state.wake_at <= self._now:  # as near as a number can tell
-                    self._now = Now(self._now + 1e-6)
+        while self.advance():
+            pass
+
+    @property
+    def now(self) -> float:
+        """Seconds since the session's beginning."""
+        return self._now
+
+    @property
+    def due(self) -> float:
+        """When something happens next; infinity: nothing will."""
+        moment = min(self._queue[0][0] if self._queue else float("inf"), self.state.wake_at)
+        return float("inf") if self._over or moment > self._end else moment
+
+    @property
+    def _end(self) -> float:
+        return self._recording.length + (_LINGERS if self._recording.ended is not None else _ENDS)
+
+    def advance(self) -> bool:
+        """What happens next, happens. False: nothing does any more."""
+        moment = self.due
+        if moment == float("inf"):
+            return False
+        self._now = Now(max(self._now, moment))
+        if self._queue and self._queue[0][0] <= self.state.wake_at:
+            heapq.heappop(self._queue)[2]()
+        else:
+            self.feed(Tick())
+            if self.state.wake_at <= self._now:  # as near as a number can tell
+                self._now = Now(self._now + 1e-6)
+        return True
 
     def _at(self, moment: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._queue, (moment, next(self._order), what))
@@ -345,7 +362,7 @@ class Virtual:
             self._note(job.turn, f"what {job.participant} had said so far: the words that lie there")
         event = TranscriptPartial(
             turn=job.turn, utterance=job.utterance, participant=job.participant, text=text, language=language,
-            took=round(delay, 4), cause=_cause(job), by=BY,
+            took=round(delay, 4), cause=cause_of(job), by=BY,
         )  # fmt: skip
         self._after(delay, partial(self._append, event))
 
@@ -353,7 +370,7 @@ class Virtual:
         heard = self._recording.same_as(job.participant, spans)
         if heard is not None and heard.result is not None:
             result: Event = heard.result.model_copy(
-                update={"turn": job.turn, "utterance": job.utterance, "generation": None, "cause": _cause(job)}
+                update={"turn": job.turn, "utterance": job.utterance, "generation": None, "cause": cause_of(job)}
             )
             if isinstance(result, TranscriptFinal):
                 result = result if job.end_of_turn else result.model_copy(update={"end_of_turn": None})
@@ -366,7 +383,7 @@ class Virtual:
     def _guess(self, job: SttJob, spans: Sequence[Span], heard: Heard | None) -> Event:
         """A transcript that nobody made."""
         recording = self._recording
-        who = {"turn": job.turn, "utterance": job.utterance, "cause": _cause(job), "by": BY}
+        who = {"turn": job.turn, "utterance": job.utterance, "cause": cause_of(job), "by": BY}
         text = recording.words_in(job.participant, spans)
         if not text and not recording.was_heard(job.participant, spans):
             self._note(job.turn, f"what {job.participant} said: not known, it was never transcribed")
@@ -399,14 +416,14 @@ class Virtual:
             finished = ReplyFinished(sentences=1)
             parts: Sequence[tuple[float, Event]] = [(0.3, said), (0.35, finished)]
         else:
-            parts = _from_tool(answer, job)
+            parts = from_tool(answer, job)
         for delay, event in parts:
             self._after(delay, partial(self._said, job, event))
 
     def _answer(self, job: LlmJob, text: str) -> Answer | None:
         """The reply that was recorded to these words; else the nearest there is."""
         answers = [answer for answer in self._recording.answers if answer.parts]
-        same = [answer for answer in answers if _bare(answer.text) == _bare(text)]
+        same = [answer for answer in answers if bare(answer.text) == bare(text)]
         whole = [answer for answer in same if answer.whole]
         if not same:
             others = [answer for answer in answers if answer.whole] or answers
@@ -428,7 +445,7 @@ class Virtual:
     def _said(self, job: LlmJob, event: Event) -> None:
         if self._void(job):
             return
-        about: dict[str, Any] = {"turn": job.turn, "generation": job.generation, "cause": _cause(job)}
+        about: dict[str, Any] = {"turn": job.turn, "generation": job.generation, "cause": cause_of(job)}
         if isinstance(event, StageFailed):
             about["job"] = job.id
         self._append(event.model_copy(update=about))
@@ -457,7 +474,7 @@ class Virtual:
             "turn": job.turn,
             "generation": job.generation,
             "index": job.index,
-            "cause": _cause(job),
+            "cause": cause_of(job),
         }
         about["phrase"] = job.phrase
         if not isinstance(event, ClipReady):
@@ -465,16 +482,16 @@ class Virtual:
         self._append(event.model_copy(update=about))
 
 
-def _cause(job: Job) -> Cause:
+def cause_of(job: Job) -> Cause:
     return Cause(job=job.id, attempt=1)
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """Its letters: how a transcript writes them is no other question."""
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
-def _from_tool(answer: Answer, job: LlmJob) -> Sequence[tuple[float, Event]]:
+def from_tool(answer: Answer, job: LlmJob) -> Sequence[tuple[float, Event]]:
     """What this job says of a reply: one that is not committed yet stops at a tool, and its continuation goes on there."""
     rounds: list[list[tuple[float, Event]]] = [[]]
     began = 0.0

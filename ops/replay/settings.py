@@ -10,13 +10,18 @@ from pydantic import ValidationError
 from schemas.config.agent import AgentSpec, load_agent
 from schemas.config.explain import explain
 from schemas.errors import AgentSpecError
+from schemas.events import Stage as AnewStage
 
-Stage = Literal["turns"]
+Stage = Literal["turns", "stt", "llm", "tts", "all"]
 _DECIDED_BY: Mapping[Stage, Sequence[str]] = {
     "turns": (
         "turn_taking", "limits", "stt.end_of_turn", "stt.partials", "name", "greeting", "fallback", "filler", "patience",
         "repeat",
     ),
+    "stt": ("stt", "language"),
+    "llm": ("instructions", "llm", "prompt_attributes", "limits"),
+    "tts": ("voice", "tts"),
+    "all": tuple(AgentSpec.model_fields),
 }  # fmt: skip
 """Stage → what of an agent it decides by: sections, and fields."""
 _SET = "--set"
@@ -91,3 +96,32 @@ def _validated(spec: Mapping[str, Any], text: str) -> AgentSpec:
         return AgentSpec.model_validate(spec)
     except ValidationError as error:
         raise AgentSpecError("\n".join(explain(AgentSpec, _SET, text, dict(item)) for item in error.errors())) from None
+
+
+def values_of(sets: Iterable[str]) -> dict[str, Any]:
+    """What `--set` says, each by its path. AgentSpecError: it is no setting of an agent, or has no such value."""
+    found: dict[str, Any] = {}
+    for one in sets:
+        path, text = _read(one)
+        found[path] = tomllib.loads(f"x = {text}")["x"]
+        _validated(_with(AgentSpec().model_dump(), {path: found[path]}), f"{path} = {text}")
+    return found
+
+
+_HEARD, _ANSWERED, _SPOKEN = (
+    ("stt", "language"),
+    ("instructions", "llm", "prompt_attributes"),
+    ("voice", "tts", "language"),
+)
+_SENT = ("limits.history_turns", "limits.history_characters")
+
+
+def anew_for(changed: Iterable[str]) -> tuple[AnewStage, ...]:
+    """The stages of which all depends on these settings; none: turn-taking alone does."""
+    paths = [path for path in changed if path != "stt.partials"]
+    by: dict[AnewStage, Sequence[str]] = {"stt": _HEARD, "llm": (*_ANSWERED, *_SENT), "tts": _SPOKEN}
+    return tuple(
+        stage
+        for stage, known in by.items()
+        if any(path == one or path.startswith(f"{one}.") for path in paths for one in known)
+    )

@@ -147,7 +147,7 @@ def replay(
     recording = recorded(events)
     was = recording.began.agent.turn_taking.start_speech
     given = believed(recording.given, was, agent.turn_taking.start_speech)
-    since, kept = _kept(events, from_turn) if from_turn is not None else (0.0, [])
+    since, kept = from_turn_on(events, from_turn) if from_turn is not None else (0.0, [])
     origin = {"session": session, "turn": from_turn, "changed": dict(changed or {})}
     if kept:
         origin["kept"] = kept[-1].seq
@@ -161,8 +161,8 @@ def replay(
             "metadata": {**recording.began.metadata, "forked_from": origin},
         }
     )
-    late = _late(events, kept) if kept else []
-    rim = Virtual(recording, agent, _as_of(given, since), started, kept, since, late)
+    late = late_of(events, kept) if kept else []
+    rim = Virtual(recording, agent, as_of(given, since), started, kept, since, late)
     rim.run()
     replayed = Replayed(rim.events, recording.exact, notes=rim.notes)
     replayed.seconds = (rim.events[-1].at - rim.events[0].at) / 1e6
@@ -173,7 +173,7 @@ def replay(
 # ── from a turn on ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _kept(events: Sequence[Event], turn: int) -> tuple[float, list[Event]]:
+def from_turn_on(events: Sequence[Event], turn: int) -> tuple[float, list[Event]]:
     """The moment before turn `turn`, and the log until then. Of a turn that began over the agent: before the one it spoke over,
     for what was sounding can't be taken up in its midst."""
     began = {decision.turn: decision.began for decision in decisions(events)}
@@ -194,13 +194,13 @@ def _over(events: Sequence[Event], beginning: int, since: float) -> int | None:
     return next((turn.id for turn in state.turns.values() if turn.end is None), None)
 
 
-def _as_of(given: Sequence[Given], since: float) -> list[Given]:
+def as_of(given: Sequence[Given], since: float) -> list[Given]:
     """What is given from that moment on, and before it who hears."""
     before = [one for one in given if one.at < since and isinstance(one.item, Attached | Detached)]
     return [*(Given(since, one.item) for one in before[-1:]), *(one for one in given if one.at >= since)]
 
 
-def _late(events: Sequence[Event], kept: Sequence[Event]) -> list[tuple[float, Event]]:
+def late_of(events: Sequence[Event], kept: Sequence[Event]) -> list[tuple[float, Event]]:
     """What came after the moment of what was asked before it."""
     known = {event.utterance for event in kept if isinstance(event, UtteranceCaptured)}
     state = fold_all(kept)

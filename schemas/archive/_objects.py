@@ -60,6 +60,15 @@ class Objects:
             ) from None
         return LocalStore(str(self._folder))
 
+    @property
+    def folder(self) -> Path | None:
+        """None: it is none."""
+        return self._folder
+
+    @property
+    def store(self) -> "ObjectStore":
+        return self._store
+
     async def put(self, name: str, body: bytes) -> None:
         """Once it returns, a folder's disk has it."""
         try:

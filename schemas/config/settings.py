@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     api_connections: int = Field(2000, ge=1)
     api_connections_per_address: int = Field(600, ge=1)
     """HTTP connections at once, event streams included, in all and of one address (IPv6: of one /64)."""
+    api_upload_mib: int = Field(2048, ge=1, le=1 << 20)
+    """MiB that a file may have which is sent to be taken in as a session."""
     api_anonymous: Literal["nobody", "caller"] = "nobody"
     """What those without a key may, where keys are asked for: nothing, or hold conversations."""
     api_web: Path | None = None

@@ -196,7 +196,8 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
     async def expired(self, partition: int, count: int) -> list[str]:
         await asyncio.sleep(0)
         now = self._now()
-        lapsed = [s for s in self._log[partition].sessions.values() if s.state == "open" and s.lease_ends <= now]
+        there = [s for s in self._log[partition].sessions.values() if s.listed and s.state == "open"]
+        lapsed = [s for s in there if s.lease_ends <= now]
         return [s.name for s in sorted(lapsed, key=lambda s: (s.lease_ends, s.name))[:count]]
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,7 +234,7 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
         return [Touched(one.session, one.last_activity) for one in found if one.last_activity >= since][:count]
 
     def _latest(self, state: str, count: int) -> list[SessionInfo]:
-        found = [_info(s, log.number) for log in self._log for s in log.sessions.values() if s.state == state]
+        found = [_info(s, log.number) for log in self._log for s in _listed(log) if s.state == state]
         return sorted(found, key=lambda info: (info.last_activity, info.session), reverse=True)[:count]
 
     async def info(self, session: str) -> SessionInfo | None:
@@ -300,6 +301,10 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
                     await future
         except TimeoutError:
             pass
+
+
+def _listed(log: Partition) -> list[StoredSession]:
+    return [s for s in log.sessions.values() if s.listed]
 
 
 def _info(s: StoredSession, partition: int) -> SessionInfo:

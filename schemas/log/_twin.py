@@ -15,6 +15,7 @@ from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.log._fences import asked_limits, fence_of, perishable, reason_of, replaces
 from schemas.log._twin_values import Inbox, Letter, Mark, Pending, Queue, Queued, StoredSession
+from schemas.log.keys import FORK
 
 NOBODY = "-"
 DEAD_TTL = 86_400_000
@@ -224,7 +225,7 @@ class Partition:
             if held:
                 held.since = now
         else:
-            if ending == "dead":
+            if ending == "dead" and s.listed:
                 self._bury(stage, entry, job, delivery.attempt, reason_of(events), step, now)
             self._finish(s, stage, entry, job)
         return _receipt(s, Outcome.OK, now)
@@ -270,7 +271,7 @@ class Partition:
             if first is None:
                 return Claimed(_receipt(s, Outcome.EXISTS, now))
             return Claimed(Receipt(Outcome.DUP, first[0], now, first[1]), first[2])
-        s = self.sessions[name] = StoredSession(name, owner, ticket)
+        s = self.sessions[name] = StoredSession(name, owner, ticket, listed=not name.startswith(FORK))
         self._append(s, events, now)
         self._enqueue(s, jobs, now)
         s.lease_ends = Micros(now + self.lease)

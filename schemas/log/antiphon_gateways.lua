@@ -2,6 +2,7 @@
 
 local function lease(s, ms)
   leases_last(ms)
+  if forked(s) then return end
   rc('ZADD', s.tag .. ':lease', digits(s.now + ms * 1000), s.name)
 end
 
@@ -65,7 +66,7 @@ local function publish(call, key)
     rc('ZREM', s.tag .. ':lease', s.name)
     rc('ZREM', s.tag .. ':open', s.name)
     local closed = s.tag .. ':closed'
-    rc('ZADD', closed, digits(s.at), s.name)
+    if not forked(s) then rc('ZADD', closed, digits(s.at), s.name) end
     rc('ZREMRANGEBYSCORE', closed, '-inf', digits(s.at - retention * 1000))
     rc('PEXPIRE', closed, retention)
     for _, name in ipairs({s.key, s.tag .. ':ev:' .. s.name, snap}) do rc('PEXPIRE', name, retention) end

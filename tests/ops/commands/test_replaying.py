@@ -130,7 +130,7 @@ def test_a_fault_is_found_replayed_and_gone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["replay", "x.jsonl", "--stage", "llm"], "--stage llm: only turns can be replayed yet"),
+        (["replay", "plain.jsonl", "--stage", "llm", "--set", "voice.name=x"], "voice.name is none of the settings"),
         (["replay", "plain.jsonl", "--set", "llm.model=x"], "llm.model is none of the settings"),
         (["replay", "plain.jsonl", "--set", "turn_taking.commit_max=99"], "turn_taking.commit_max = 99"),
         (["replay", "plain.jsonl", "--stage", "ears"], "--stage ears: expected one of turns, stt, llm, tts, all"),
@@ -151,6 +151,7 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], says: str, tmp_path: P
     ("arguments", "says"),
     [
         (["replay", "gone.jsonl"], "gone.jsonl: cannot be read"),
+        (["replay", "gone.jsonl", "--stage", "llm"], "gone.jsonl: cannot be read"),
         (["replay", "plain.jsonl", "--from-turn", "9"], "there is no turn 9"),
         (["replay", "plain.jsonl", "-o", "nowhere/x.jsonl"], "cannot be written"),
         (["debug", "plain.jsonl", "--at", "999"], "there is no event 999"),

@@ -48,7 +48,7 @@ GIVEN = {
     "STT_API_KEY": {"stt"},
     "TTS_API_KEY": {"tts"},
     "ARCHIVE_URL": {"api", "jobs"},
-    "JOBS_REDIS_URL": {"jobs"},
+    "JOBS_REDIS_URL": {"api", "jobs"},
 }
 """Secrets, and who is told them."""
 SECRET = "0123456789abcdef0123456789abcdef"

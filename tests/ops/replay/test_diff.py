@@ -287,7 +287,7 @@ async def test_the_command_compares_files(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_thousands_of_turns_are_paired_in_seconds() -> None:
     """An hour of conversation, with turns that only one of both has."""
-    from ops.replay._turns import Told, paired
+    from schemas.session.comparing._turns import Told, paired
 
     dice = random.Random(1)
     words = [f"word{number}" for number in range(300)]

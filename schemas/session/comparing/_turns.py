@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.replay._words import likeness
 from schemas.bus import Reading
 from schemas.events import Event, TurnCommitted, TurnEnded, UtteranceCaptured
 from schemas.session import words
+from schemas.session.comparing._words import likeness
 from schemas.session.history import events_of
 from schemas.session.state import SessionState, Turn
 from schemas.session.summary import Summary, Telling
