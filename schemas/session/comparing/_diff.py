@@ -24,11 +24,12 @@ __all__ = [
     "told",
 ]
 
-Kind = Literal["alone", "heard", "decided", "said", "tools", "ended", "slower", "faster"]
+Kind = Literal["alone", "heard", "decided", "said", "tools", "ended", "listened", "slower", "faster"]
 """alone: the other session has no such turn · heard: another transcript · decided: the floor was given earlier, later or for
-another reason · said: another reply · tools: called otherwise · ended: another end · slower, faster: another wait."""
+another reason · said: another reply · tools: called otherwise · ended: another end · listened: it was sent to be heard
+more often, or less · slower, faster: another wait."""
 PARTING: frozenset[Kind] = frozenset({"alone", "heard", "decided", "said", "tools", "ended"})
-"""What makes two sessions part; that one was slower is none of it."""
+"""What makes two sessions part: what somebody could have noticed, but for time."""
 
 _TICK = 0.05
 """Seconds by which a decision is another: less is the machine's."""
@@ -218,7 +219,7 @@ def _decided(first: Told, second: Told) -> Iterator[Difference]:
     if first.commits != second.commits:
         yield Difference("decided", f"gave the floor {_times(second.commits)} instead of {_times(first.commits)}")
     if first.captures != second.captures:
-        yield Difference("decided", f"listened {_times(second.captures)} instead of {_times(first.captures)}")
+        yield Difference("listened", f"listened {_times(second.captures)} instead of {_times(first.captures)}")
     if first.over != second.over:
         yield Difference("decided", f"took it {'' if second.over else 'not '}for speech over the agent")
 
