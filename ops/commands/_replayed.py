@@ -147,8 +147,8 @@ def _sum(forked: "Forked") -> str:
     said = []
     for stage, counts in forked.jobs().items():
         if total := sum(counts.values()):
-            said.append(f"of {total} {names[stage]} {counts['made']} made anew")
-    return f"{'; '.join(said)}; in {forked.took:.1f} s."
+            said.append(f"{counts['made']} of {total} {names[stage]}")
+    return f"Made anew: {', '.join(said) or 'nothing'}; in {forked.took:.1f} s."
 
 
 def tell_turn(pair: "Pair", made: str = "") -> None:

@@ -66,7 +66,7 @@ def batch(
     Examples:
       antiphon batch --agent desk --since 1d --set instructions="Answer in five words."
       antiphon batch --slow 1s --set turn_taking.commit_max=0.9 --html faster.html
-      antiphon batch --set stt.model=small.en --reference original --json
+      antiphon batch --stage stt --reference original --json
     """
     lightly()
     from ops.replay.batch import Wish

@@ -54,7 +54,7 @@ def replay(
       antiphon replay call.jsonl --with patient.toml --from-turn 3 -o patient.jsonl
       antiphon replay last --set turn_taking.barge_in=false --json
       antiphon replay last --stage llm --set instructions="Answer in five words."
-      antiphon replay call.zip --stage stt --set stt.model=small.en -o heard-anew.zip
+      antiphon replay call.zip --stage stt -o heard-anew.zip
     """
     lightly()
     if stage != "turns":

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-from gateway.inputs import HungUp
+from gateway.inputs import Detached, HungUp, Left
+from gateway.turn_taking import Input
 from ops.replay._recorded import Answer, Given, Recording, Span
 from ops.replay._virtual import Virtual, bare, cause_of, from_tool
 from schemas.audio import HEARING_RATE, AudioRef
@@ -27,19 +28,23 @@ Parts = Sequence[tuple[float, Event]]
 """What came of a job, and how many seconds after."""
 BROKEN_OFF = "broken_off"
 """Why a fork ended that somebody stopped in the midst of it."""
+_GOING, _HEARS_OUT, _LOOKS = 2.0, 60.0, 0.25
+"""Seconds before the recorded end in which people go; for which they hear an answer out; between two looks whether it is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`anew`: stages that do all of theirs again; `manned`: that can be asked at all; `exactly`: a recorded reply counts only
     where all that the LLM was told is as it was, not just the last words; `gone`: keys of sounds that are no more; `chats`: what
-    it was told then, by turn and generation; `cut_key`: names the sound of a stretch that was never one utterance."""
+    it was told then, by turn and generation; `waits`: people go, as they did, when the agent has answered; `cut_key`: names the
+    sound of a stretch that was never one utterance."""
 
     anew: Collection[Stage]
     manned: Collection[Stage]
     exactly: bool = False
     gone: Collection[str] = ()
     chats: Mapping[tuple[int | None, int | None], str] = field(default_factory=dict)
+    waits: bool = False
     cut_key: Callable[[int], str] = str
 
 
@@ -91,6 +96,19 @@ class Piped(Virtual):
         self.asks.clear()
         self.feed(HungUp(BROKEN_OFF))
         self.run()
+
+    def feed(self, item: Input) -> None:
+        """Whoever went once they were answered hears the answer out, though it takes longer now."""
+        if isinstance(item, HungUp | Left | Detached) and self._hears_out():
+            self._after(_LOOKS, partial(self.feed, item))
+            return
+        super().feed(item)
+
+    def _hears_out(self) -> bool:
+        late = self._now - self._recording.length
+        if not self._plan.waits or self._off or not -_GOING <= late < _HEARS_OUT:
+            return False
+        return any(turn.end is None for turn in self._folded.turns.values())
 
     def _became(self, job: Job, how: How) -> None:
         self.became.setdefault(job.turn or 0, {stage: Counter() for stage in STAGES})[job.stage][how] += 1

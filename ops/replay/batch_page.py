@@ -27,11 +27,14 @@ FIGURES = {
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 640, 240, 44, 30
 _ROW = 22
 _SHOWN = {
-    "p50_ms": "p50, ms",
     "interrupted": "interrupted",
     "cut_ins": "cut in upon",
+    "failed": "failed",
+    "dropped": "dropped",
+    "turns": "turns",
     "completion_tokens": "tokens written",
 }
+"""Of one session, where it differs."""
 
 
 def shown(name: str, value: float | None) -> str:
@@ -97,7 +100,7 @@ def _curves(before: Sequence[float], after: Sequence[float]) -> Iterator[str]:
     most = max([*before, *after, 1.0])
     step = _step(most)
     top = math.ceil(most / step) * step
-    yield f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Waits before and after">'
+    yield _plot(_HEIGHT, "Waits before and after")
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         y = _y(share)
         yield f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
@@ -110,7 +113,7 @@ def _curves(before: Sequence[float], after: Sequence[float]) -> Iterator[str]:
             for number, value in enumerate(values, 1):
                 points.append(f"H{_x(value, top):.1f}V{_y(number / len(values)):.1f}")
             yield f'<path class="{kind}" d="{"".join(points)}H{_WIDTH}"/>'
-    yield "</svg>\n"
+    yield "</svg></div>\n"
 
 
 def _moves(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -121,7 +124,7 @@ def _moves(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     top = math.ceil(most / step) * step
     height = _ROW * len(ordered) + _BELOW
     left = 200
-    yield f'<svg class="plot" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Median wait of each session">'
+    yield _plot(height, "Median wait of each session")
     for tick in range(0, round(top) + 1, round(step)):
         x = left + (_WIDTH - left - 8) * tick / top
         yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{height - _BELOW}"/>'
@@ -133,7 +136,11 @@ def _moves(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f'<text x="{left - 10}" y="{y + 4:.1f}" text-anchor="end">{text(name)}</text>'
         yield f'<line class="move" x1="{was:.1f}" x2="{now:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<circle class="was" cx="{was:.1f}" cy="{y:.1f}" r="4"/><circle class="is" cx="{now:.1f}" cy="{y:.1f}" r="5"/>'
-    yield "</svg>\n"
+    yield "</svg></div>\n"
+
+
+def _plot(height: int, name: str) -> str:
+    return f'<div class="scroll" tabindex="0"><svg class="plot" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{name}">'
 
 
 def _x(value: float, top: float) -> float:
@@ -159,25 +166,30 @@ def _step(most: float) -> float:
 
 
 def _sessions(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield '<h2>Each of them</h2>\n<table class="table"><tr><th>session</th><th></th>'
-    yield "".join(f"<th>{label}</th>" for label in _SHOWN.values())
-    yield "<th>words otherwise</th><th>where they part</th></tr>"
+    yield "<h2>Each of them</h2>\n"
     order = {"worse": 0, "better": 1, "same": 2}
     for row in sorted(rows, key=lambda row: order.get(row.get("verdict", ""), -1)):
-        if "error" in row:
-            yield f'<tr><td>{text(row["session"])}</td><td><span class="badge bad">not replayed</span></td>'
-            yield f'<td colspan="{len(_SHOWN) + 2}">{text(row["error"])}</td></tr>'
-            continue
-        kind = {"worse": " bad", "better": " good"}.get(row["verdict"], "")
-        yield f'<tr><td>{text(row["session"])}<br><span class="note">{text(row["fork"])}</span></td>'
-        yield f'<td><span class="badge{kind}">{row["verdict"]}</span></td>'
-        for name in _SHOWN:
-            before, after = row["figures"][name]
-            same = shown(name, before) == shown(name, after)
-            yield f"<td>{shown(name, before) if same else f'{shown(name, before)} → {shown(name, after)}'}</td>"
-        part = f"{row['divergence']}: {row['why']}" if row["divergence"] else "nowhere"
-        yield f"<td>{row['wer']:.1%}</td><td>{text(part)}</td></tr>"
-    yield "</table>\n"
+        yield from _session(row)
+
+
+def _session(row: Mapping[str, Any]) -> Iterator[str]:
+    yield f'<article class="pair"><header><span class="number">{text(row["session"])}</span>'
+    if "error" in row:
+        yield f'<span class="badge bad">not replayed</span></header><p class="sub">{text(row["error"])}</p></article>\n'
+        return
+    kind = {"worse": " bad", "better": " good"}.get(row["verdict"], "")
+    yield f'<span class="badge{kind}">{row["verdict"]}</span>'
+    before, after = (shown("p50_ms", value) for value in row["figures"]["p50_ms"])
+    yield f'<span class="total">{before} → {after} ms</span></header>'
+    said = [text(row["fork"]), f"{row['wer']:.1%} of the words otherwise"]
+    for name, label in _SHOWN.items():
+        before, after = (shown(name, value) for value in row["figures"][name])
+        if before != after:
+            said.append(f"{label} {before} → {after}")
+    yield f'<p class="note">{" · ".join(said)}</p>'
+    if row["divergence"]:
+        yield f'<ul class="differences"><li class="parts">{text(row["divergence"])}: {text(row["why"])}</li></ul>'
+    yield "</article>\n"
 
 
 def _many(count: int, what: str) -> str:

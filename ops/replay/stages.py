@@ -18,7 +18,7 @@ import numpy as np
 from gateway.turn_taking import RULES_VERSION
 from ops.replay._bench import Bench, BenchError, Pools, Taken, fork_id
 from ops.replay._edges import believed
-from ops.replay._piped import BROKEN_OFF, Ask, Cut, How, Parts, Piped, Plan, chats, samples
+from ops.replay._piped import Ask, Cut, How, Parts, Piped, Plan, chats, samples
 from ops.replay._reading import recorded
 from ops.replay._recorded import Recording
 from ops.replay._virtual import BY, Note
@@ -33,9 +33,9 @@ from schemas.events import (
     STAGES,
     ClipReady,
     Event,
-    SessionEnded,
     Stage,
     TranscriptPartial,
+    TurnEnded,
     UtteranceCaptured,
 )
 from schemas.jobs import LlmJob, SttJob, TtsJob
@@ -165,6 +165,7 @@ async def replay_stages(
         exactly="stt" in anew,
         gone=sounds.gone,
         chats=chats(events) if "stt" in anew else {},
+        waits=not any(isinstance(event, TurnEnded) and event.reason == "session" for event in events),
         cut_key=lambda number: keys.blob(pools.partition(fork), fork, f"cut-{number}"),
     )
     was = recording.began.agent.turn_taking.start_speech
@@ -403,8 +404,6 @@ class _Sounds:
                 update["audio"] = [await self._kept(ref, rim, copy) for ref in event.audio]
             elif isinstance(event, ClipReady):
                 update["audio"] = await self._kept(event.audio, rim, copy)
-            elif isinstance(event, SessionEnded) and event.reason == BROKEN_OFF:
-                update["detail"] = "the replay was stopped"
             kept.append(event.model_copy(update=update))
         return kept
 

@@ -52,7 +52,7 @@ async def test_another_prompt_is_tried_shown_and_compared(bus: RedisBus) -> None
         code, out, error = await antiphon("replay", "last", "--stage", "llm", "--set", "instructions=Be curt.")
         assert code == console.DONE, error
         assert "changed: instructions = 'Be curt.'" in out
-        assert "of 3 transcripts 0 made anew; of 3 replies 3 made anew" in out
+        assert "Made anew: 0 of 3 transcripts, 3 of 3 replies, " in out
         code, out, _ = await antiphon("replay", "script", "--stage", "llm", "--set", "instructions=Be curt.", "--json")
         told = last(out)
         fork = told["fork"]

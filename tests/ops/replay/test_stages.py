@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from ops.replay._bench import BenchError
+from ops.replay import _bench
+from ops.replay._bench import BenchError, Taken
 from ops.replay.check import Stored, check
+from ops.replay.scripted import Says
 from ops.replay.stages import Forked, Going, replay_stages
 from ops.stack.embedded.valkey import Valkey
 from schemas.bus import Bus, Delivery
@@ -21,6 +23,7 @@ from schemas.events import (
     SessionEnded,
     SessionStarted,
     TranscriptFinal,
+    TurnEnded,
     UtteranceCaptured,
 )
 from schemas.log import RedisBus
@@ -44,7 +47,7 @@ async def replayed(bus: Bus, events: list[Event], stage: Any, agent: AgentSpec =
 
 
 def texts(events: list[Event], kind: type) -> list[str]:
-    return [event.text for event in events if isinstance(event, kind)]
+    return [str(getattr(event, "text", "")) for event in events if isinstance(event, kind)]
 
 
 def replies(events: list[Event]) -> list[str]:
@@ -59,7 +62,7 @@ def replies(events: list[Event]) -> list[str]:
 def jobs(forked: Forked) -> dict[str, dict[str, int]]:
     """Of all turns, without the fixed phrases."""
     forked.became.pop(0, None)
-    return {stage: dict(counts) for stage, counts in forked.jobs().items()}
+    return {stage: {str(how): count for how, count in counts.items()} for stage, counts in forked.jobs().items()}
 
 
 async def test_another_prompt_makes_replies_anew(bus: Bus) -> None:
@@ -209,7 +212,8 @@ async def test_who_stops_it_has_what_was_made(bus: Bus) -> None:
     assert forked.broken_off
     last = forked.events[-1]
     assert isinstance(last, SessionEnded)
-    assert (last.reason, last.detail) == ("broken_off", "the replay was stopped")
+    assert last.reason == "broken_off"
+    assert check(Stored("fork", forked.events)).sound
     assert await bus.read(forked.session) == forked.events
     assert violations(forked.events) == []
 
@@ -234,3 +238,68 @@ async def test_a_worker_that_dies_in_the_midst_of_it_loses_nothing(bus: Bus) -> 
         "I heard you say What is the news today. This is sentence number 2 to 2 messages."
     )
     assert violations(forked.events) == []
+
+
+@pytest.mark.parametrize("hung_up_on", [False, True])
+async def test_who_went_when_they_were_answered_hears_a_longer_answer_out(bus: Bus, hung_up_on: bool) -> None:
+    """Unless they had hung up in the midst of one."""
+    events = await recorded_call(bus, until=12.5 if hung_up_on else 14.0)
+    assert any(isinstance(event, TurnEnded) and event.reason == "session" for event in events) is hung_up_on
+    wordy = QUICK.model_copy(update={"llm_sentences": 6})
+    async with serving(bus, simulation=wordy):
+        forked = await replayed(bus, events, "llm")
+    ended = [event for event in forked.events if isinstance(event, TurnEnded)]
+    assert ended[-1].reason == ("session" if hung_up_on else "finished")
+
+
+async def test_what_a_dead_one_left_is_taken_up(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of that name that is being made is left alone; when nobody goes on with it, it begins anew."""
+    events = await recorded_call(bus)
+    began = events[0]
+    assert isinstance(began, SessionStarted)
+    await bus.open("fork-script-x", "dead", "q", [began])
+    async with serving(bus):
+        with pytest.raises(Taken):
+            await replayed(bus, events, "llm", name="fork-script-x")
+        monkeypatch.setattr(_bench, "_SILENT", 0.0)
+        forked = await replayed(bus, events, "llm", name="fork-script-x")
+    assert forked.kept
+    assert await bus.read("fork-script-x") == forked.events
+
+
+async def test_in_real_time_it_takes_as_long(bus: Bus) -> None:
+    """What is decided is told as it comes."""
+    script = (Says(0.2, "Hello there.", ("Hi.",)),)
+    events = await recorded_call(bus, "script", script, until=2.5)
+    seen: list[Going] = []
+    async with serving(bus):
+        forked = await replayed(bus, events, "llm", speed="real", going=seen.append)
+    assert forked.took >= 2.0
+    assert [going.event for going in seen if going.event is not None][-1].type == "session.ended"
+
+
+async def test_what_was_never_one_utterance_is_cut_from_the_sound_and_heard(bus: Bus) -> None:
+    """A more patient agent hears in one what a hasty one had cut in two; the fork has that sound."""
+    hasty = AGENT.model_copy(update={"turn_taking": AGENT.turn_taking.model_copy(update={"commit_max": 0.4})})
+    script = (
+        Says(1.0, "I would like to know whether", ("Sure.", "What is it that you want to know today?")),
+        Says(3.9, "you have a table for two.", ("Yes, we have.",)),
+    )
+    events = await recorded_call(bus, "script", script, agent=hasty, until=9.0)
+    patient = AGENT.model_copy(
+        update={"turn_taking": AGENT.turn_taking.model_copy(update={"commit_max": 2.0, "commit_min": 1.5})}
+    )
+    async with serving(bus):
+        forked = await replayed(bus, events, "all", patient, anew=())
+    heard = [event for event in forked.events if isinstance(event, UtteranceCaptured)]
+    whole = heard[-1]
+    assert whole.replaces
+    (sound,) = whole.audio
+    assert f":blob:{forked.session}/cut-" in sound.key
+    pcm = await bus.get_blob(sound.key)
+    assert pcm is not None
+    assert len(pcm) == 2 * sound.samples
+    assert any(pcm)
+    assert abs(whole.duration - sound.samples / 16_000) < 0.1
+    assert jobs(forked)["stt"]["made"] >= 1
+    assert texts(forked.events, TranscriptFinal)[-1].startswith("Sound number")
