@@ -8,15 +8,16 @@ from importlib import import_module
 from itertools import count
 from typing import Any
 
-from arq.worker import func
+from arq.worker import Function, func
 from redis.exceptions import RedisError
 
 from ops.jobs.doing import Doing, Progress
 from ops.jobs.hints import worker
+from schemas.archive.place import place_of
 from schemas.background.asked import ASKED, LEASE, Asked, AskedFor, Kind, Stopped
 from schemas.background.hints import Hints, jobs_url
 from schemas.config.settings import Settings
-from schemas.errors import AntiphonError, BusError, BusUnavailable
+from schemas.errors import AntiphonError, ArchiveError, BusError, BusUnavailable
 from schemas.process.backoff import Backoff
 from schemas.process.tasks import Tasks
 
@@ -37,6 +38,7 @@ brings what hears and cuts sound."""
 
 _LOOK, _PRESENT = 3.0, 5.0
 """Seconds between two looks at what is due, and between two words that we are here."""
+_SWEEP = 3_600.0
 _LONGEST = 12 * 3_600
 
 
@@ -55,6 +57,7 @@ class AskedJobs:
         try:
             self._tasks.spawn(self._again(self.asked.here, _PRESENT), "here")
             self._tasks.spawn(self._again(self._look, _LOOK), "asked")
+            self._tasks.spawn(self._again(self._sweep, _SWEEP), "uploads")
             await self._serve()
         finally:
             await self._tasks.aclose()
@@ -66,8 +69,7 @@ class AskedJobs:
         while True:
             try:
                 pool = await self._hints.open()
-                functions = [func(_do, name="asked", timeout=_LONGEST, keep_result=0, max_tries=1)]
-                serving = worker(pool, functions, {"asked": self}, self._at_once, queue=ASKED)
+                serving = worker(pool, _functions(), {"asked": self}, self._at_once, queue=ASKED)
                 pauses.reset()
                 try:
                     await serving.async_run()
@@ -83,6 +85,15 @@ class AskedJobs:
         """Hints are lost, and workers die."""
         for one in await self.asked.due():
             await self.asked.hint(one)
+
+    async def _sweep(self) -> None:
+        """Files that were sent, and that nobody asked to be taken in."""
+        from schemas.archive.uploads import Uploads
+
+        try:
+            await (await asyncio.to_thread(Uploads, place_of(self._settings).blobs)).sweep()
+        except ArchiveError as error:
+            log.debug("%s", error)
 
     async def _again(self, work: Callable[[], Awaitable[None]], pause: float) -> None:
         while True:
@@ -107,6 +118,7 @@ class AskedJobs:
         log.info("%s, asked for by %s: begun", one.kind, one.by, extra={"job": one.id})
         working = asyncio.ensure_future(self._work(one, owner))
         renewing = asyncio.ensure_future(self._renew(one, owner))
+        ended: dict[str, Any] | BaseException
         try:
             await asyncio.wait([working, renewing], return_when=asyncio.FIRST_COMPLETED)
             working.cancel()  # no harm where it is done
@@ -163,6 +175,11 @@ class AskedJobs:
             log.warning("%s", error)
 
 
-async def _do(context: dict[str, Any], name: str) -> None:
-    jobs: AskedJobs = context["asked"]
-    await jobs.do(name)
+def _functions() -> list[Function]:
+    return [func(_do, name="asked", timeout=_LONGEST, keep_result=0, max_tries=1)]
+
+
+async def _do(ctx: dict[Any, Any], *args: Any, **_: Any) -> None:
+    """`args`: the id."""
+    jobs: AskedJobs = ctx["asked"]
+    await jobs.do(*args)

@@ -47,6 +47,11 @@ export interface BatchFigures {
   failed: Two;
   p50_ms: Two;
   p95_ms: Two;
+  /** Times the agent began though the caller had not ended. */
+  cut_ins?: Two;
+  completion_tokens?: Two;
+  /** Of words that are known otherwise, by captions, the share that was misheard. */
+  wer_to_reference?: Two;
   wer: number | null;
   better: number;
   worse: number;

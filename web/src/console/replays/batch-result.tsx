@@ -22,7 +22,7 @@ export function BatchResult({ batch }: { batch: Batch }) {
   return (
     <>
       <Card>
-        <div className="grid grid-cols-2 gap-x-6 gap-y-4 p-4 sm:grid-cols-4 xl:grid-cols-8">
+        <div className="grid grid-cols-2 gap-x-6 gap-y-4 p-4 sm:grid-cols-4">
           <Figure name="Better" of={<span className="text-good">{figures.better}</span>} />
           <Figure name="Worse" of={<span className={clsx(figures.worse && "text-bad")}>{figures.worse}</span>} />
           <Figure name="The same" of={figures.same} />
@@ -30,7 +30,14 @@ export function BatchResult({ batch }: { batch: Batch }) {
           <BeforeAfter name="Median wait" of={figures.p50_ms} waits />
           <BeforeAfter name="95th percentile" of={figures.p95_ms} waits />
           <BeforeAfter name="Interrupted" of={figures.interrupted} />
+          {figures.cut_ins ? <BeforeAfter name="Cut in upon" of={figures.cut_ins} /> : null}
           <BeforeAfter name="Failed" of={figures.failed} />
+          {figures.completion_tokens?.some(Boolean) ? (
+            <BeforeAfter name="Tokens written" of={figures.completion_tokens} />
+          ) : null}
+          {figures.wer_to_reference?.some((one) => one !== null) ? (
+            <BeforeAfter name="Misheard words" of={figures.wer_to_reference} shares />
+          ) : null}
         </div>
         {figures.wer ? (
           <p className="px-4 pb-3 text-xs text-muted">
@@ -67,8 +74,12 @@ function rank({ verdict }: BatchRow): number {
   return verdict === undefined ? 3 : ORDER[verdict];
 }
 
-function BeforeAfter({ name, of, waits = false }: { name: string; of: Two; waits?: boolean }) {
-  const shown = (value: number | null) => (waits ? latency(value) : (value ?? "–"));
+function BeforeAfter({ name, of, waits, shares }: { name: string; of: Two; waits?: boolean; shares?: boolean }) {
+  const shown = (value: number | null) => {
+    if (waits) return latency(value);
+    if (value === null) return "–";
+    return shares ? `${(100 * value).toFixed(1)} %` : value.toLocaleString("en");
+  };
   return (
     <Figure
       name={name}

@@ -8,7 +8,7 @@ export function Plot({ before, after }: { before: readonly number[]; after: read
   const top = topOf(before, after);
   const half = (sorted: readonly number[]) => sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
   return (
-    <figure className="pt-2 pr-6 pb-2 pl-14">
+    <figure className="pt-5 pr-6 pb-2 pl-14">
       <div
         role="img"
         aria-label={`Half of the answers came within ${latency(half(before))} before, and ${latency(half(after))} after`}
@@ -16,7 +16,7 @@ export function Plot({ before, after }: { before: readonly number[]; after: read
       >
         {[0, 0.25, 0.5, 0.75, 1].map((share) => (
           <div key={share} className="absolute inset-x-0 border-t border-line" style={{ bottom: `${100 * share}%` }}>
-            <span className="absolute right-full -translate-y-1/2 pr-2 text-2xs text-faint tabular-nums">
+            <span className="absolute right-full -translate-y-1/2 pr-2 text-2xs whitespace-nowrap text-faint tabular-nums">
               {100 * share} %
             </span>
           </div>
