@@ -86,24 +86,30 @@ class Hints:
             except (RedisError, OSError) as error:
                 log.debug("closing: %s", error)
 
-    async def give(self, job: str, what: str, mark: object = "", within: float | None = None) -> bool:
+    async def give(
+        self, job: str, what: str, mark: object = "", within: float | None = None, queue: str = QUEUE
+    ) -> bool:
         """Hint that `job` is due for `what`; `mark`: which try it would be, so that a killed one's hint stands in nobody's way.
         False: it could not be told, or was told already."""
         if self.pool is None:
             return False
         try:
-            given = await self.pool.enqueue_job(job, what, _job_id=f"antiphon:{job}:{what}:{mark}", _expires=within)
+            given = await self.pool.enqueue_job(
+                job, what, _job_id=f"antiphon:{job}:{what}:{mark}", _expires=within, _queue_name=queue
+            )
         except (RedisError, OSError, TimeoutError) as error:
             log.debug("no hint: %s", error)
             return False
         return given is not None
 
 
-def worker(pool: ArqRedis, functions: Sequence[Function], context: Mapping[str, Any], at_once: int = 2) -> Worker:
-    """One that serves the queue until it is cancelled, or its connection breaks."""
+def worker(
+    pool: ArqRedis, functions: Sequence[Function], context: Mapping[str, Any], at_once: int = 2, queue: str = QUEUE
+) -> Worker:
+    """One that serves a queue until it is cancelled, or its connection breaks."""
     return Worker(
         functions,
-        queue_name=QUEUE,
+        queue_name=queue,
         redis_pool=pool,
         handle_signals=False,
         max_jobs=at_once,

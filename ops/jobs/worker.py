@@ -1,7 +1,8 @@
 """The jobs worker: `antiphon worker jobs`, until SIGTERM.
 
-Three things go on in it, each by itself: it looks every second for what has ended; every minute, under a lease, for all that is
-due; and it serves the queue. Whatever is away (the log, the jobs' Redis, the archive), it goes on when that is back.
+Three things go on in it, each by itself: it looks every second for what has ended and what is to follow; every minute, under a
+lease, for all that is due; and it serves the queues, one for each kind of work, so that none waits for another's. Whatever is
+away (the log, the jobs' Redis, the archive), it goes on when that is back.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import repeat
 from typing import Any
 
@@ -20,11 +21,12 @@ from redis.exceptions import RedisError
 
 from ops.jobs.archiving import Archiving
 from ops.jobs.figures import JobFigures
-from ops.jobs.hints import Hints, jobs_url, worker
+from ops.jobs.following import HELD, KINDS, Following
+from ops.jobs.hints import QUEUE, Hints, jobs_url, worker
 from ops.jobs.integrity import check
 from ops.jobs.letting_go import LettingGo
 from schemas.archive.place import belongs_to, place_of
-from schemas.archive.store import Archive, Standing
+from schemas.archive.store import Archive, FollowKind, Standing
 from schemas.bus import Bus
 from schemas.config.settings import Settings, strangers, without_password
 from schemas.errors import ArchiveError, ArchiveTooNew, BusError, BusUnavailable
@@ -44,6 +46,7 @@ _ARCHIVING = 900
 """Seconds a session may take: one of hours takes a minute."""
 _CHECKING = 600.0
 """Seconds of a night that are spent on reading back."""
+_AT_ONCE: dict[FollowKind, int] = {"webhook": 8, "summary": 1, "recording": 1}
 _WEEK, _DAY, _HOUR = 604_800.0, 86_400.0, 3_600.0
 
 
@@ -53,7 +56,15 @@ class JobsWorker:
     def __init__(self, bus: Bus, archive: Archive, settings: Settings, *, name: str = "", at_once: int = 2) -> None:
         self.name = name or f"jobs-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.figures = JobFigures()
-        self.archiving = Archiving(bus, archive, self.name, sound=settings.archive_sound, figures=self.figures)
+        self.following = Following(bus, archive, settings, self.figures)
+        self.archiving = Archiving(
+            bus,
+            archive,
+            self.name,
+            sound=settings.archive_sound,
+            figures=self.figures,
+            follows=self.following.follows,
+        )
         self.letting_go = LettingGo(bus, archive, settings, self.figures)
         self.hints = Hints(jobs_url(settings))
         self.serving = False
@@ -68,6 +79,7 @@ class JobsWorker:
             await self._serve()
         finally:
             await self._tasks.aclose()
+            await self.following.aclose()
             await self.hints.aclose()
 
     # ── what is due ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -76,6 +88,9 @@ class JobsWorker:
         """BusError, ArchiveError."""
         for standing in await self.archiving.notice():
             await self._hint(standing)
+        for kind in KINDS:
+            for one in await self._archive.follow_ups_due(kind):
+                await self.hints.give("follow", one.id, one.attempts, within=_HOUR, queue=f"{QUEUE}:{kind}")
 
     async def sweep(self) -> None:
         """BusError, ArchiveError."""
@@ -90,6 +105,7 @@ class JobsWorker:
             if await self._archive.lease(job, f"{self.name}/{secrets.token_hex(4)}", every):
                 await self.hints.give(job, "all", secrets.token_hex(4), within=_HOUR)
         self.figures.told(await self._archive.amount(), await self._archive.now())
+        self.figures.told_follow_ups(await self._archive.follow_up_counts())
 
     async def _hint(self, standing: Standing) -> None:
         await self.hints.give("archive", standing.session, f"{standing.state}{standing.attempts}", within=_HOUR)
@@ -101,16 +117,21 @@ class JobsWorker:
         while True:
             try:
                 pool = await self.hints.open()
-                serving = worker(pool, self._functions(), {"jobs": self}, self._at_once)
+                context = {"jobs": self}
+                serving = [worker(pool, self._functions(), context, self._at_once)]
+                serving += [
+                    worker(pool, [_following(kind)], context, _AT_ONCE[kind], f"{QUEUE}:{kind}") for kind in KINDS
+                ]
                 self.serving, told = True, ""
                 pauses.reset()
                 try:
-                    await serving.async_run()
+                    await _all_of(one.async_run() for one in serving)
                 finally:
                     self.serving = False
-                    for task in serving.tasks.values():
+                    left = [task for one in serving for task in one.tasks.values()]
+                    for task in left:
                         task.cancel()
-                    await asyncio.gather(*serving.tasks.values(), return_exceptions=True)
+                    await asyncio.gather(*left, return_exceptions=True)
             except (BusUnavailable, RedisError, OSError, TimeoutError) as error:
                 if told != (told := str(error)):
                     log.warning("jobs wait: %s", error)
@@ -126,6 +147,28 @@ class JobsWorker:
     async def check(self) -> None:
         """What was not read back for a week."""
         await check(self._archive, within=_CHECKING, older=_WEEK)
+
+
+def _following(kind: FollowKind) -> Function:
+    return func(_follow, name="follow", timeout=HELD[kind] * 0.9, keep_result=0, max_tries=3)
+
+
+async def _all_of(works: Iterable[Awaitable[None]]) -> None:
+    """Until one of them ends; then the others do."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _follow(context: dict[str, Any], id: str) -> None:
+    jobs: JobsWorker = context["jobs"]
+    await _told(lambda: jobs.following.follow(id))
 
 
 async def _archive(context: dict[str, Any], session: str) -> str | None:
