@@ -1,6 +1,5 @@
 """A real PostgreSQL for tests, from a wheel; `TEST_POSTGRES` names a folder with another one's `initdb` and `postgres`."""
 
-import asyncio
 import contextlib
 import importlib.metadata
 import os
@@ -40,7 +39,8 @@ def _binaries() -> Path:
 class Postgres:
     """One server in a folder of its own. It keeps port and data over `kill` and `start`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = True) -> None:
+        """`durable`: what it acknowledged survives its death."""
         self.folder = Path(tempfile.mkdtemp(prefix="antiphon-postgres-"))
         self.port = free_port("127.0.0.1")
         self.process: subprocess.Popen[bytes] | None = None
@@ -49,10 +49,12 @@ class Postgres:
         data = self.folder / "data"
         if self._user:
             shutil.chown(self.folder, self._user)
-        self._run("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
-        (data / "postgresql.auto.conf").open("a").write(
-            "shared_buffers = 16MB\nmax_connections = 40\nlog_min_messages = fatal\n"
+        self._run(
+            "initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"
         )
+        with (data / "postgresql.auto.conf").open("a") as file:
+            file.write("shared_buffers = 16MB\nmax_connections = 40\nlog_min_messages = fatal\n")
+            file.write("" if durable else "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n")
 
     def _readable(self, binaries: Path) -> Path:
         """As its user can run it: a copy, where the folders above are closed to others."""
@@ -68,7 +70,9 @@ class Postgres:
 
     def _runs(self, binaries: Path) -> bool:
         try:
-            done = subprocess.run([binaries / "postgres", "--version"], user=_USER, capture_output=True, check=False, cwd="/")
+            done = subprocess.run(
+                [binaries / "postgres", "--version"], user=_USER, capture_output=True, check=False, cwd="/"
+            )
         except OSError:
             return False
         return done.returncode == 0
@@ -93,31 +97,24 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                self._bin / "postgres", "-D", str(self.folder / "data"), "-p", str(self.port), "-c", "listen_addresses=127.0.0.1",
-                "-c", f"unix_socket_directories={self.folder}",
-            ],
-            user=self._user, cwd="/", stdout=subprocess.DEVNULL, stderr=(self.folder / "log").open("ab"),
-            env=self._environment(), start_new_session=True,
-        )  # fmt: skip
+        with (self.folder / "log").open("ab") as said:
+            self.process = subprocess.Popen(
+                [
+                    self._bin / "postgres", "-D", str(self.folder / "data"), "-p", str(self.port),
+                    "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}",
+                ],
+                user=self._user, cwd="/", stdout=subprocess.DEVNULL, stderr=said, env=self._environment(), start_new_session=True,
+            )  # fmt: skip
         self._wait()
 
     def _wait(self) -> None:
         end = time.monotonic() + 60
-        while True:
-            try:
-                asyncio.run(self._answers())
-                return
-            except (OSError, asyncpg.PostgresError, TimeoutError):
-                assert self.process is not None
-                assert self.process.poll() is None, (self.folder / "log").read_text()
-                assert time.monotonic() < end, (self.folder / "log").read_text()
-                time.sleep(0.05)
-
-    async def _answers(self) -> None:
-        connection = await asyncpg.connect(self.url(), timeout=5)
-        await connection.close()
+        ask = [self._bin / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-q"]
+        while subprocess.run(ask, user=self._user, cwd="/", env=self._environment(), check=False).returncode:
+            assert self.process is not None
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < end, (self.folder / "log").read_text()
+            time.sleep(0.02)
 
     def kill(self) -> None:
         """SIGKILL of all of it, as when the machine loses its power."""
@@ -126,13 +123,8 @@ class Postgres:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)  # fast: whoever is connected is cut off
-            self.process.wait(30)
-
     def close(self) -> None:
-        self.stop()
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     async def database(self) -> str:
@@ -147,7 +139,7 @@ class Postgres:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """For all tests that don't kill it: each asks for a `database` of its own."""
-    server = Postgres()
+    server = Postgres(durable=False)
     try:
         server.start()
         yield server

@@ -144,11 +144,11 @@ async def bench(seconds: float = 40.0, **_: Any) -> dict[str, Any]:
         await _archived(bus, archive, "warm", "flac")
         spent, size = await _archived(bus, archive, "flac", "flac")
         figures |= {"seconds": round(spent, 2), "mb_per_minute_lossless": round(size / 1e6 / minutes["flac"], 3)}
-        _, size = await _archived(bus, archive, "opus", "opus")
+        size = (await _archived(bus, archive, "opus", "opus"))[1]
         figures["mb_per_minute_opus"] = round(size / 1e6 / minutes["opus"], 3)
         await _held(bus, "hour", 60, said, answered)
         before = _resident()
-        hour, _ = await _archived(bus, archive, "hour", "flac")
+        hour = (await _archived(bus, archive, "hour", "flac"))[0]
         figures |= {"rss_growth_mb": round(_resident() - before, 1), "hour_seconds": round(hour, 2)}
         figures |= await _beside(bus, url, folder, seconds, said, answered)
     return figures | machine()

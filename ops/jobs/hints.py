@@ -70,7 +70,7 @@ class Hints:
         try:
             await pool.ping()
         except (RedisError, OSError, TimeoutError) as error:
-            await pool.close(close_connection_pool=True)
+            await pool.aclose(close_connection_pool=True)
             raise BusUnavailable(
                 f"the Redis of background jobs, {without_password(self._url)}, does not answer: {in_words(error)} "
                 "(JOBS_REDIS_URL)"
@@ -82,7 +82,7 @@ class Hints:
         pool, self.pool = self.pool, None
         if pool is not None:
             try:
-                await pool.close(close_connection_pool=True)
+                await pool.aclose(close_connection_pool=True)
             except (RedisError, OSError) as error:
                 log.debug("closing: %s", error)
 

@@ -166,23 +166,25 @@ async def _all_of(works: Iterable[Awaitable[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _follow(context: dict[str, Any], id: str) -> None:
-    jobs: JobsWorker = context["jobs"]
-    await _told(lambda: jobs.following.follow(id))
+async def _follow(ctx: dict[Any, Any], *args: Any, **_: Any) -> None:
+    """`args`: the follow-up's id."""
+    jobs: JobsWorker = ctx["jobs"]
+    await _told(lambda: jobs.following.follow(*args))
 
 
-async def _archive(context: dict[str, Any], session: str) -> str | None:
-    jobs: JobsWorker = context["jobs"]
-    return await jobs.archiving.archive(session)
+async def _archive(ctx: dict[Any, Any], *args: Any, **_: Any) -> str | None:
+    """`args`: the session."""
+    jobs: JobsWorker = ctx["jobs"]
+    return await jobs.archiving.archive(*args)
 
 
-async def _retain(context: dict[str, Any], _: str) -> None:
-    jobs: JobsWorker = context["jobs"]
+async def _retain(ctx: dict[Any, Any], *args: Any, **_: Any) -> None:
+    jobs: JobsWorker = ctx["jobs"]
     await _told(jobs.letting_go.retain)
 
 
-async def _check(context: dict[str, Any], _: str) -> None:
-    jobs: JobsWorker = context["jobs"]
+async def _check(ctx: dict[Any, Any], *args: Any, **_: Any) -> None:
+    jobs: JobsWorker = ctx["jobs"]
     await _told(jobs.check)
 
 
