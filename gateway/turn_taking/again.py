@@ -36,7 +36,8 @@ def by_inputs(event: Event, agent: AgentSpec) -> tuple[dict[str, Any], dict[str,
         case TurnCommitted(why=why, inputs={"text": text, "end_of_turn": probability, "pauses": pauses, "wait": wait}):
             now = commit.decide(probability, text, pauses, agent.turn_taking)
             return {"why": why, "wait": wait}, {"why": now.why, "wait": round(now.wait, 4)}
-        case TurnEnded(reason=reason, inputs={"text": _, "said": _} as inputs):
+        case TurnEnded(reason=reason, inputs={"text": _, "said": _}):
+            inputs = event.inputs or {}
             return {"verdict": _REASONS.get(reason, reason)}, {"verdict": verdict(inputs, agent)}
         case _:
             return None

@@ -18,6 +18,7 @@ what can't matter: our own facts read back, queues that say nothing new, where p
 else, and noise while nothing goes on but for the last.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -90,7 +91,8 @@ Beginning = Opened | Resumed | Rewound | Gap
 # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _Key = tuple[int, int, str]
-_Mark = tuple[object, ...]
+_LOGS_OWN = ("seq", "at", "ago", "by", "trace", "audio", "duration")
+"""Of a fact: what it gets on its way into the log."""
 
 
 @dataclass(slots=True)
@@ -107,10 +109,10 @@ class _Noted:
 
 @dataclass(slots=True)
 class _Batch:
-    """What went along with a publication. `mark`: of the fact that took it; `answered`: its `now`, once the log has it."""
+    """What went along with a publication. `fact`: the one that took it; `answered`: its `now`, once the log has it."""
 
     operation: int
-    mark: _Mark
+    fact: Event
     noted: list[_Noted]
     answered: Now | None = None
 
@@ -122,7 +124,7 @@ class Record:
         self._waiting = [_Noted(now, first)]
         self._position: _Noted | None = None
         self._batches: list[_Batch] = []
-        self._forgotten: _Mark | None = None
+        self._forgotten: Event | None = None
         self._wary_until = now
         """Till then what is read may be of the tail that was lost: it is kept whole."""
 
@@ -186,7 +188,7 @@ class Record:
         elif item.outcome in (Outcome.OK, Outcome.DUP):
             batch.answered = now
             while len(self._batches) > 1 and (at := self._batches[0].answered) is not None and now - at > 2 * KEPT:
-                self._forgotten = self._batches.pop(0).mark
+                self._forgotten = self._batches.pop(0).fact
 
     def sent(self, publish: Publish) -> Publish:
         """`publish`, with what it was decided from. (One without a fact leaves that to the next.)"""
@@ -196,20 +198,20 @@ class Record:
         fact = publish.events[place]
         assert isinstance(fact, GatewayEvent)
         entries = [_entry(noted) for noted in self._waiting]
-        self._batches.append(_Batch(publish.operation, _mark(fact), self._waiting))
+        self._batches.append(_Batch(publish.operation, fact, self._waiting))
         self._waiting = []
         told = fact.model_copy(update={"inputs": {**(fact.inputs or {}), FED: entries}})
         return replace(publish, events=(*publish.events[:place], told, *publish.events[place + 1 :]))
 
     def rewound(self, events: Sequence[Event], now: Now) -> None:
         """The log lost its tail, and has these `events` now: what went with that tail is told again."""
-        marks = {_mark(event) for event in events}
+        marks = {_mark(event) for event in events if isinstance(event, GatewayEvent) and event.clock is not None}
         there = frozenset(_key(event) for event in events)
-        standing = next((n for n, batch in enumerate(self._batches) if batch.mark not in marks), len(self._batches))
-        lost = [noted for batch in self._batches[standing:] for noted in batch.noted]
-        del self._batches[standing:]
+        lost_from = next((n for n, one in enumerate(self._batches) if _mark(one.fact) not in marks), len(self._batches))
+        lost = [noted for batch in self._batches[lost_from:] for noted in batch.noted]
+        del self._batches[lost_from:]
         self._waiting = lost + self._waiting
-        if self._forgotten is not None and self._forgotten not in marks and not self._batches:
+        if self._forgotten is not None and not self._batches and _mark(self._forgotten) not in marks:
             self._waiting.insert(0, _Noted(now, Gap()))
         for noted in self._waiting:
             noted.there = there
@@ -221,9 +223,10 @@ def _key(event: Event) -> _Key:
     return event.seq, event.at, event.type
 
 
-def _mark(event: Event) -> _Mark:
+def _mark(fact: Event) -> str:
     """By which a fact of ours is known again, whatever became of its seq."""
-    return event.type, event.turn, *(getattr(event, name, None) for name in ("clock", "participant", "index"))
+    body = {name: value for name, value in _whole(fact).items() if name not in _LOGS_OWN}
+    return json.dumps(body | {"inputs": body.get("inputs") or None}, sort_keys=True)
 
 
 def _entry(noted: _Noted) -> Entry:

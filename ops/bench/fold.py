@@ -59,9 +59,7 @@ def _median(work: Callable[[], object]) -> float:
 
 
 def _from_bytes(stored: Sequence[Stored], state: SessionState) -> SessionState:
-    for kind, body, seq, at in stored:
-        state = fold(state, decode_event(kind, body, seq, at))
-    return state
+    return fold_all((decode_event(kind, body, seq, at) for kind, body, seq, at in stored), state)
 
 
 def _kept(events: Sequence[Event]) -> list[bytes]:

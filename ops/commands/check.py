@@ -103,8 +103,8 @@ def _tell(found: "Stored", checked: "Checked", view: dict[str, object]) -> None:
 
 def _summary(checked: "Checked") -> str:
     decided = checked.decided
-    rules = " and ".join("an unnamed version" if one is None else str(one) for one in decided.rules)
-    parts = [f"{checked.events} events, decided by rules {rules}"]
+    known = [f"rules {one}" for one in decided.rules if one is not None]
+    parts = [f"{checked.events} events, decided by {' and '.join(known) or 'rules that had no version yet'}"]
     if decided.facts:
         parts.append(f"{decided.facts} facts decided again")
     if decided.by_inputs:
@@ -112,7 +112,7 @@ def _summary(checked: "Checked") -> str:
     if decided.untold:
         parts.append(f"of {decided.untold} decisions it does not tell enough")
     if checked.accepted:
-        parts.append(f"{checked.accepted} differences accepted before")
+        parts.append(f"what differs was accepted: {checked.accepted}")
     return "; ".join(parts)
 
 

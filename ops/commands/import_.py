@@ -54,6 +54,8 @@ def import_(
       antiphon import broken.zip --salvage
     """
     lightly()
+    if missing := [file for file in files if not file.is_file()]:
+        console.fail(f"{missing[0]}: there is no such file", console.USAGE)
     told = [file for file in files if file.suffix.lower() in _CAPTIONS]
     calls = [file for file in files if file not in told]
     if not calls:

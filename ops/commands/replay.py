@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from ops import console
@@ -113,22 +112,27 @@ def _tell(replayed: "Replayed", changed: dict[str, object]) -> None:
     console.hang("changed: ", settings)
     if not replayed.exact:
         console.hang("", "This log is from before edges of speech were kept: they are read off its facts.")
-    table = Table("turn", "users", "committed", "ended", "otherwise", box=None, pad_edge=False, padding=(0, 1))
     for pair in replayed.turns:
-        table.add_row(*_row(pair), style="bold" if pair.otherwise else "")
-    console.out.print(table)
+        _tell_turn(pair)
     otherwise = sum(bool(pair.otherwise) for pair in replayed.turns)
-    console.hang("", f"{otherwise} of {len(replayed.turns)} turns are decided otherwise.")
+    console.hang("", f"{otherwise} of {len(replayed.turns)} turns decided otherwise.")
+    if replayed.notes:
+        console.hang("", "Estimates, where nothing was recorded:")
     for note in replayed.notes:
         console.hang(
             Text(f"{note.at:8.2f} s  ", style="dim"), f"turn {note.turn}: {note.what}" if note.turn else note.what
         )
 
 
-def _row(pair: "Pair") -> list[Text]:
+def _tell_turn(pair: "Pair") -> None:
     shown = pair.now or pair.was
     assert shown is not None
-    number = str(pair.was.turn if pair.was else f"({shown.turn})")
-    committed = "" if shown.committed is None else f"{shown.committed:.2f} s, {shown.why}"
-    ended = f"{shown.how} ({shown.reason})" if shown.how else ""
-    return [Text(part) for part in (number, shown.text, committed, ended, "; ".join(pair.otherwise))]
+    number = str(pair.was.turn) if pair.was else f"({shown.turn})"
+    console.hang(
+        Text(f"{number:>4}  ", style="bold" if pair.otherwise else ""), shown.text or shown.heard or "(no words)"
+    )
+    committed = "" if shown.committed is None else f"committed at {shown.committed:.2f} s by {shown.why}"
+    ended = f"{shown.how} ({shown.reason})" if shown.how else "open at the end"
+    console.hang("      ", "; ".join(part for part in (committed, ended) if part))
+    for one in pair.otherwise:
+        console.hang(Text("    ≠ ", style="yellow"), one)

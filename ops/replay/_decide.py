@@ -296,7 +296,7 @@ def _publications(decisions: Sequence[Decision]) -> list[Publish]:
 def _likest(pending: Sequence[Publish], recorded: Sequence[Event]) -> Publish | None:
     """Of several the one that begins as the log does; else the last."""
     same = [publish for publish in pending if publish.events[0].type == recorded[0].type]
-    return (same or [*pending] or [None])[-1]
+    return next(reversed(same or pending), None)
 
 
 def _body(event: Event) -> dict[str, Any]:

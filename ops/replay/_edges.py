@@ -34,8 +34,10 @@ def believed(given: Sequence[Given], was: float, now: float) -> list[Given]:
                 found.append(one)
             case "start" if who in onset:
                 since[who] = onset.pop(who)
-            case "noise" | "stop" if who in since or who in onset:
-                found += _run(since.pop(who, None) or onset.pop(who), one, needed)
+            case "noise" | "stop" if who in since:
+                found += _run(since.pop(who), one, needed)
+            case "noise" | "stop" if who in onset:
+                found += _run(onset.pop(who), one, needed)
             case _:
                 found.append(one)
     found += [_begun(first, needed) for first in since.values()]

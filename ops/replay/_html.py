@@ -17,6 +17,7 @@ import numpy as np
 from ops.replay.recording import record
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.bus import Reading
+from schemas.clock import Micros, iso
 from schemas.errors import AntiphonError
 from schemas.session.sound import Score
 from schemas.text.clean import printable
@@ -42,6 +43,11 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"
+
+
+def date(at: Micros) -> str:
+    """`2026-03-01 14:13:05 UTC`: whoever reads it may be anywhere."""
+    return iso(at)[:19].replace("T", " ") + " UTC"
 
 
 def begin(title: str, kind: str = "") -> str:

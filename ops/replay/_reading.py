@@ -88,7 +88,7 @@ class _Clocks:
         self._offsets: list[float] = []
         for event in events:
             entries = fed_by(event) or ()
-            if any(entry and entry[0] in ("opened", "resumed") for entry in entries if isinstance(entry, list)):
+            if any(entry[:1] in (["opened"], ["resumed"]) for entry in entries):
                 self.began.append(event.seq)
                 self._offsets.append(float("inf"))
             clock = event.clock if isinstance(event, GatewayEvent) else None
@@ -244,8 +244,8 @@ def _read_stages(recording: Recording, events: Sequence[Event], clocks: _Clocks)
         state = fold(state, event)
     recording.heard = list(utterances.values())
     recording.answers = [so_far.made() for so_far in answers.values()]
-    for key, parts in sound.items():
-        text, said = sentences.get(key, ("", parts[0][0]))
+    for sentence, parts in sound.items():
+        text, said = sentences.get(sentence, ("", parts[0][0]))
         if (spoken := _spoken(parts, said)).parts:
             recording.spoken.setdefault(text, []).append(spoken)
     made = {name: _spoken(parts, 0.0) for name, parts in phrases.items()}

@@ -302,10 +302,15 @@ class Virtual:
         self.feed(LogEvent(event))
 
     def _late(self, event: Event) -> None:
-        """Of a job that was asked for before: if nobody wants anything else by now."""
+        """Of a job that was asked for before: if nobody wants anything else by now, nor has asked anew."""
         utterance = getattr(event, "utterance", None)
-        if utterance not in self._replaced and event.generation in (None, self._generation):
+        anew = isinstance(event, ReplySentence | ReplyFinished) and self._asked_anew(event)
+        if utterance not in self._replaced and event.generation in (None, self._generation) and not anew:
             self._append(event)
+
+    def _asked_anew(self, event: ReplySentence | ReplyFinished) -> bool:
+        turn, generation = event.turn or 0, event.generation or 0
+        return LlmJob.of(self._agent, BY, turn, generation, committed=False).id in self._seen
 
     # ── the stages ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -475,20 +480,23 @@ def _from_tool(answer: Answer, job: LlmJob) -> Sequence[tuple[float, Event]]:
     began = 0.0
     for delay, event in answer.parts:
         rounds[-1].append((max(0.001, delay - began), event))
-        if isinstance(event, ReplyFinished) and event.reason == "tool":
+        if _stops(event):
             began = delay
             rounds.append([])
     if not rounds[-1] and len(rounds) > 1:
         rounds.pop()
-    mine = rounds[min(job.resume, len(rounds) - 1)]
+    mine = rounds[job.resume] if job.resume < len(rounds) else []
     if job.committed and not job.resume:  # nothing holds it up
-        mine = list(answer.parts)
-        stops = [part for part in mine if isinstance(part[1], ReplyFinished) and part[1].reason == "tool"]
-        mine = [part for part in mine if part not in stops]
-    if answer.whole or not mine:
+        mine = [part for part in answer.parts if not _stops(part[1])]
+    if mine and (answer.whole or _stops(mine[-1][1])):
         return mine
     said = sum(isinstance(event, ReplySentence) for _, event in answer.parts)
-    return [*mine, (mine[-1][0] + 0.05, ReplyFinished(sentences=said))]
+    return [*mine, (mine[-1][0] + 0.05 if mine else 0.05, ReplyFinished(sentences=said))]
+
+
+def _stops(event: Event) -> bool:
+    """For a tool."""
+    return isinstance(event, ReplyFinished) and event.reason == "tool"
 
 
 def _sound_of(text: str, each: float) -> ClipReady:

@@ -10,7 +10,6 @@ from ops.replay._html import Sound, text
 from ops.replay.diff import Compared, Diff, Pair, Session, Told
 from ops.replay.recording import score_of
 from schemas.bus import Reading
-from schemas.clock import iso
 from schemas.errors import AntiphonError
 from schemas.session import words
 from schemas.session.waterfall import name_of
@@ -61,7 +60,7 @@ def _write(out: TextIO, found: Diff, sounds: tuple[Sound, Sound]) -> None:
     out.write(f'<div class="top"><h1>{text(first)} ↔ {text(second)}</h1>')
     out.write('<button type="button" class="theme">light / dark</button></div>\n')
     out.write("".join(_parting(found)))
-    out.write('<div class="sides">')
+    out.write('<div class="sides players">')
     for place, (side, session) in enumerate(zip(_SIDES, (found.first, found.second), strict=True)):
         out.write(f'<div class="side"><h3>{text(_title(place, session))}</h3><p class="sub">{text(_sub(session))}</p>')
         marks = [
@@ -84,7 +83,7 @@ def _title(place: int, session: Session) -> str:
 
 def _sub(session: Session) -> str:
     told = session.summary
-    when = iso(told.started_at).replace("T", " ").replace("Z", " UTC")
+    when = html.date(told.started_at)
     ended = f"ended: {words.ended(told.ended)}" if told.ended is not None else "open"
     facts = [when, html.clock(told.duration), f"agent “{told.agent}”", f"with {_callers(session)}", ended]
     if session.forked_from:
@@ -171,7 +170,7 @@ def _side(turn: Told | None, pair: Pair, place: int) -> Iterator[str]:
     if turn.reply or not pair.said.same:
         yield f'<div class="said agent"><b>agent</b><p>{_marked(pair.said, place)}</p></div>'
     if turn.how == "interrupted":
-        yield f'<div class="said agent"><b>was heard</b><p>{text(turn.heard) or "nothing"}</p></div>'
+        yield f'<div class="said agent"><b>of it</b><p>{text(turn.heard) or "nothing"}</p></div>'
     for tool in turn.tools:
         yield f'<div class="said"><b>tool</b><p class="tool">{text(tool)}</p></div>'
 

@@ -11,7 +11,6 @@ from api.sessions.story import Story
 from ops.replay import _html as html
 from ops.replay._html import Sound, text
 from schemas.bus import Reading
-from schemas.clock import iso
 from schemas.errors import AntiphonError
 from schemas.session import words
 from schemas.session.history import Step, events_of, steps_of
@@ -53,7 +52,7 @@ def _write(out: TextIO, session: str, story: Story, sound: Sound) -> None:
     turns = sorted(story.turns(), key=lambda turn: turn.began_s)
     out.write(html.begin(f"{session} · Antiphon"))
     out.write("".join(_head(session, row, story)))
-    marks = [turn.began_s for turn in turns if _wrong(turn)]
+    marks = [turn.ended_s for turn in turns if turn.ended_s is not None and _wrong(turn)]
     html.write_player(out, _SIDE, sound, (_callers(row), row.agent), marks)
     if story.notes:
         out.write(f'<ul class="notes of-all">{"".join(_note(note, _SIDE) for note in story.notes)}</ul>\n')
@@ -64,7 +63,7 @@ def _write(out: TextIO, session: str, story: Story, sound: Sound) -> None:
 def _head(session: str, row: SessionRow, story: Story) -> Iterator[str]:
     state = story.state
     ended = f"ended: {words.ended(state.ended)}" if state.ended is not None else "still open when this was written"
-    when = iso(state.started_at).replace("T", " ").replace("Z", " UTC")
+    when = html.date(state.started_at)
     facts = [when, f"agent “{row.agent}”", f"with {_callers(row)}", row.transport, ended]
     yield f'<div class="top"><div><h1>{text(session)}</h1><p class="sub">{text(" · ".join(facts))}</p></div>'
     yield '<button type="button" class="theme">light / dark</button></div>\n<ul class="facts">'

@@ -101,7 +101,7 @@ class Pair:
         if (was.how, was.reason) != (now.how, now.reason):
             found.append(f"{_end(now)} instead of {_end(was)}")
         if was.text != now.text:
-            found.append(f'of "{now.text}" instead of "{was.text}"')
+            found.append(f'before it was: "{was.text}"' if was.text else "before it had no words")
         return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from schemas.clock import Micros
 from schemas.events import (
     ClipReady,
     PlaybackFinished,
@@ -89,7 +90,7 @@ def _ended(state: SessionState, event: TurnEnded) -> Changes:
 
 
 def _without_sound(turn: Turn) -> Turn:
-    utterances = tuple(altered(utterance, audio=()) for utterance in turn.utterances)
+    utterances = tuple([altered(utterance, audio=()) for utterance in turn.utterances])
     reply = turn.reply
     if reply is not None:
         silent = {index: altered(sentence, clips=()) for index, sentence in reply.sentences.items()}
@@ -102,7 +103,9 @@ def _without_sound(turn: Turn) -> Turn:
 
 def _sentence(state: SessionState, event: ReplySentence) -> Changes:
     job = event.cause.job if event.cause else ""
-    sentence = Sentence(event.index, event.text, job, event.at, event.took, event.queued)
+    sentence = altered(
+        _NEW, index=event.index, text=event.text, job=job, at=event.at, took=event.took, queued=event.queued
+    )
 
     def change(turn: Turn) -> Turn:
         reply = standing_reply(state, turn, event)
@@ -127,6 +130,10 @@ def _asked_for(state: SessionState, turn: Turn) -> Say | None:
     """The request this turn speaks: it begins with the turn's words."""
     words = _bare(" ".join(s.text for _, s in sorted(turn.reply.sentences.items()))) if turn.reply else ""
     return next((say for say in state.says if _bare(say.text).startswith(words)), None)
+
+
+_NEW = Sentence(0, "", "", Micros(0))
+"""What a sentence begins as."""
 
 
 def _bare(text: str) -> str:
@@ -201,15 +208,14 @@ def _clip(state: SessionState, event: ClipReady) -> Changes:
         return {**_phrase_changed(state, event.phrase, phrase), "totals": totals}
 
     def change(sentence: Sentence) -> Sentence:
+        complete = sentence.complete or event.last
         if not sentence.clips:
-            sentence = altered(sentence, clip_at=event.at, clip_took=event.took, clip_queued=event.queued)
+            return altered(
+                sentence, clips=(clip,), duration=0 + event.duration, complete=complete, clip_at=event.at,
+                clip_took=event.took, clip_queued=event.queued,
+            )  # fmt: skip
         clips = _in_order(sentence.clips, clip)
-        return altered(
-            sentence,
-            clips=clips,
-            duration=sum(one.duration for one in clips),
-            complete=sentence.complete or event.last,
-        )
+        return altered(sentence, clips=clips, duration=sum(one.duration for one in clips), complete=complete)
 
     return changed_turn(state, event, lambda turn: changed_sentence(turn, event, event.index, change), totals=totals)
 

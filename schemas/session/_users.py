@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from schemas.clock import Micros
 from schemas.events import (
     MessageReceived,
     SpeechPaused,
@@ -28,11 +29,11 @@ def _speaking(state: SessionState, event: SpeechStarted | SpeechResumed | Speech
 
 def _captured(state: SessionState, event: UtteranceCaptured) -> Changes:
     """The new utterance stands in the place of the one it replaces. A turn nobody has heard an answer to is reopened."""
-    spoken = happened_at(event)
-    utterance = Utterance(
-        event.utterance,
-        event.participant,
-        spoken_at=spoken,
+    utterance = altered(
+        _NEW,
+        id=event.utterance,
+        participant=event.participant,
+        spoken_at=happened_at(event),
         captured_at=event.at,
         duration=event.duration,
         audio=tuple(event.audio),
@@ -40,13 +41,17 @@ def _captured(state: SessionState, event: UtteranceCaptured) -> Changes:
     )
 
     def change(turn: Turn) -> Turn:
-        before = next((u.words for u in turn.utterances if u.id == event.replaces), "")
-        kept = tuple(u for u in turn.utterances if u.id not in (event.replaces, event.utterance))
-        partials = {who: text for who, text in turn.partials.items() if who != event.participant}
-        turn = altered(turn, utterances=(*kept, altered(utterance, before=before)), partials=partials)
+        mine, kept = utterance, turn.utterances
+        if kept:
+            before = next((u.words for u in kept if u.id == event.replaces), "")
+            mine = altered(utterance, before=before) if before else utterance
+            kept = tuple(u for u in kept if u.id not in (event.replaces, event.utterance))
+        partials = turn.partials
+        if event.participant in partials:
+            partials = {who: text for who, text in partials.items() if who != event.participant}
         if turn.end is None and turn.started_at is None and not turn.own:
-            turn = altered(turn, commit=None, reply=None)
-        return turn
+            return altered(turn, utterances=(*kept, mine), partials=partials, commit=None, reply=None)
+        return altered(turn, utterances=(*kept, mine), partials=partials)
 
     return changed_turn(state, event, change, opens=True, totals=count(state, speech=event.duration))
 
@@ -55,29 +60,29 @@ def _partial(state: SessionState, event: TranscriptPartial) -> Changes:
     """A hint about speech that goes on; of an utterance that was captured meanwhile it is out of date."""
 
     def change(turn: Turn) -> Turn:
-        if any(utterance.id == event.utterance for utterance in turn.utterances):
-            return turn
+        for utterance in turn.utterances:
+            if utterance.id == event.utterance:
+                return turn
         return altered(turn, partials={**turn.partials, event.participant: event.text})
 
     return changed_turn(state, event, change)
 
 
 def _final(state: SessionState, event: TranscriptFinal) -> Changes:
-    return {
-        **with_utterance(
-            state,
-            event.utterance,
-            lambda utterance: altered(
-                utterance,
-                text=event.text.strip(),
-                end_of_turn=event.end_of_turn,
-                transcribed_at=event.at,
-                took=event.took,
-                queued=event.queued,
-            ),
+    changes = with_utterance(
+        state,
+        event.utterance,
+        lambda utterance: altered(
+            utterance,
+            text=event.text.strip(),
+            end_of_turn=event.end_of_turn,
+            transcribed_at=event.at,
+            took=event.took,
+            queued=event.queued,
         ),
-        "totals": count(state, transcripts=1),
-    }
+    )
+    changes["totals"] = count(state, transcripts=1)
+    return changes
 
 
 def utterance_lost(state: SessionState, utterance: str, how: Lost) -> Changes:
@@ -87,10 +92,11 @@ def utterance_lost(state: SessionState, utterance: str, how: Lost) -> Changes:
 
 def with_utterance(state: SessionState, name: str, change: Callable[[Utterance], Utterance]) -> Changes:
     """A standing utterance changed, in whatever turn; one that was replaced is not there any more."""
-    for turn in reversed(tuple(state.turns.values())):
-        if any(utterance.id == name for utterance in turn.utterances):
-            changed = tuple(change(u) if u.id == name else u for u in turn.utterances)
-            return {"turns": {**state.turns, turn.id: altered(turn, utterances=changed)}}
+    for turn in reversed(state.turns.values()):
+        for place, utterance in enumerate(turn.utterances):
+            if utterance.id == name:
+                changed = (*turn.utterances[:place], change(utterance), *turn.utterances[place + 1 :])
+                return {"turns": {**state.turns, turn.id: altered(turn, utterances=changed)}}
     return {}
 
 
@@ -108,6 +114,9 @@ def _message(state: SessionState, event: MessageReceived) -> Changes:
 
     return changed_turn(state, event, change, opens=True)
 
+
+_NEW = Utterance("", "", spoken_at=Micros(0), captured_at=Micros(0), duration=0.0)
+"""What an utterance begins as."""
 
 HANDLERS: dict[type, Callable[[SessionState, Any], Changes]] = {
     SpeechStarted: _speaking,

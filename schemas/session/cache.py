@@ -5,7 +5,7 @@ from collections import OrderedDict
 from schemas.bus import Milestones, Reading
 from schemas.errors import EventError
 from schemas.events import Event
-from schemas.session.fold import FOLD_VERSION, fold
+from schemas.session.fold import FOLD_VERSION, fold, fold_all
 from schemas.session.snapshot import load
 from schemas.session.state import SessionState
 
@@ -61,11 +61,9 @@ async def _read(
                 return await _read(log, session, SessionState(), upto, wants_later=wants_later)
             after = base.seq
             page = page[1:]
-        for event in page:
-            if upto is None or event.seq <= upto:
-                state = fold(state, event)
-            else:
-                later.append(event)
+        wanted = page if upto is None else [event for event in page if event.seq <= upto]
+        state = fold_all(wanted, state) if wanted else state
+        later += page[len(wanted) :]
         if not full or (later and not wants_later):
             return state, later
         after = page[-1].seq

@@ -16,7 +16,7 @@ from ops.replay._decide import decide
 from ops.replay.check import Stored, check
 from schemas.codec import decode_event, encode_event, event_from_json, event_to_json
 from schemas.config.agent import AgentSpec
-from schemas.events import FED, Event, PlaybackPaused, TurnCommitted, TurnEnded, UtteranceCaptured
+from schemas.events import FED, Event, PlaybackStarted, TurnCommitted, TurnEnded
 from schemas.log import MemoryBus
 from tests.gateway.pools import Pools
 from tests.gateway.rig import rig, silence, speak
@@ -89,19 +89,19 @@ def test_a_decision_that_stands_otherwise_in_the_log_is_named() -> None:
     assert "recorded reason 'empty', decided now reason 'backchannel'" in difference.sentence
 
 
-def test_a_decision_that_is_not_taken_any_more_is_named() -> None:
-    """Other words would not have interrupted: the end of the turn is recorded, and nothing decides it now."""
+def test_a_decision_that_is_another_now_is_named_and_the_rest_is_judged_by_itself() -> None:
+    """Other words would have interrupted: what is recorded there, and what is decided now; all that follows is as it was."""
     events = stored(conversation())
-    place = next(n for n, event in enumerate(events) if isinstance(event, TurnEnded) and event.reason == "barge_in")
-    heard = next(event for event in events if isinstance(event, UtteranceCaptured) and event.over)
-    assert heard.seq < events[place].seq
-    words = [n for n, event in enumerate(events) if event.type.startswith("transcript.") and n < place]
-    for n in words[-2:]:
-        if getattr(events[n], "text", "").startswith("Stop"):
-            events[n] = events[n].model_copy(update={"text": "Mhm."})
+    place = next(n for n, event in enumerate(events) if getattr(event, "text", "") == "Mhm.")
+    events[place] = events[place].model_copy(update={"text": "Stop it."})
+    ended = next(event for event in events if isinstance(event, TurnEnded) and event.reason == "backchannel")
     decided = decide(events)
-    assert not decided.same
-    assert decided.differences or decided.broken_off
+    assert decided.broken_off == ""
+    assert {one.seq for one in decided.differences} == {ended.seq, ended.seq + 1}
+    first, *_ = decided.differences
+    assert first.recorded is not None
+    assert first.decided is not None
+    assert (first.recorded["reason"], first.decided["reason"]) == ("backchannel", "barge_in")
 
 
 def test_what_was_fed_survives_the_log_as_bytes() -> None:
@@ -158,7 +158,7 @@ def test_noise_and_playback_leave_little_behind() -> None:
 def test_an_entry_nobody_can_read_is_told_with_its_event() -> None:
     """Whatever stands in a file: one sentence, and no traceback."""
     events = stored(conversation())
-    place = next(n for n, event in enumerate(events) if isinstance(event, PlaybackPaused) and fed_by(event))
+    place = next(n for n, event in enumerate(events) if isinstance(event, PlaybackStarted) and fed_by(event))
     for wrong in (
         ["seen", 1.0, 10_000],
         ["frobnicate", 1.0],
@@ -172,7 +172,7 @@ def test_an_entry_nobody_can_read_is_told_with_its_event() -> None:
         inputs = {**(events[place].inputs or {}), FED: [wrong]}  # type: ignore[union-attr]
         broken[place] = events[place].model_copy(update={"inputs": inputs})
         decided = decide(broken)
-        assert f"event {events[place].seq} (playback.paused)" in decided.broken_off
+        assert f"event {events[place].seq} (playback.started)" in decided.broken_off
         assert not check(Stored("x", broken)).sound
 
 

@@ -41,7 +41,8 @@ LINES = Path(__file__).parents[3] / "ops" / "bench" / "lines"
 
 def line(number: int) -> Pcm:
     """Somebody says a sentence."""
-    return read_speech(LINES / f"{number:02}.flac")
+    (path,) = LINES.glob(f"{number:02}*.flac")
+    return read_speech(path)
 
 
 class Conversation:
@@ -104,8 +105,11 @@ def test_a_stereo_recording_is_cut_where_its_people_fall_silent(tmp_path: Path) 
             assert any(first - 0.3 <= start and end <= last + 0.3 for first, last in spoken), (side, start, end)
         for first, last in spoken:
             assert any(first - 0.3 <= start <= last for start, _ in found)
-    sound = made.sound()
-    assert all(np.array_equal(one.pcm, sound[one.start : one.end, one.side]) for one in pieces)
+    sound = made.sound().astype(int)
+    for one in pieces:
+        there = sound[one.start : one.end, one.side]
+        assert abs(len(there) - len(one.pcm)) < 512
+        assert np.abs(one.pcm[: len(there)] - there).max() <= 2
 
 
 @pytest.mark.parametrize(("rate", "kind"), [(8_000, "FLOAT"), (44_100, "PCM_24"), (48_000, "PCM_U8")])
@@ -114,7 +118,8 @@ def test_any_rate_and_kind_is_heard(rate: int, kind: str, tmp_path: Path) -> Non
     import soxr
 
     made = talk()
-    soundfile.write(tmp_path / "call.wav", soxr.resample(made.sound(), RATE, rate), rate, subtype=kind)
+    sound = soxr.resample(made.sound() / np.float32(32768), RATE, rate)
+    soundfile.write(tmp_path / "call.wav", sound, rate, subtype=kind)
     there = [(one.side, round(one.start / RATE, 1)) for one in Cutting(tmp_path / "call.wav").pieces()]
     here = [(one.side, round(one.start / RATE, 1)) for one in Cutting(write(tmp_path / "x.wav", made.sound())).pieces()]
     assert len(there) == len(here)
@@ -575,7 +580,7 @@ def test_the_command_takes_recordings_and_exports(tmp_path: Path, monkeypatch: p
     for words, says, code in (
         (("call.vtt",), "captions need the recording they tell of", 2),
         (("call.wav", "theirs.zip", "--as", "x"), "--as and --out are for one", 2),
-        (("none.wav",), "does not exist", 2),
+        (("none.wav",), "none.wav: there is no such file", 2),
         (("call.wav",), "no log here", 1),
     ):
         refused = antiphon("import", *words)

@@ -191,7 +191,7 @@ async def test_its_own_policy_lets_nothing_in(tmp_path: Path) -> None:
 async def test_hostile_characters_are_spelled_out(tmp_path: Path) -> None:
     """No control and no mark that turns the direction of what follows."""
     log = [
-        event.model_copy(update={"text": "a\u202eb\x00c\ud83d"}) if isinstance(event, TranscriptFinal) else event
+        event.model_copy(update={"text": "a\u202eb\x00c"}) if isinstance(event, TranscriptFinal) else event
         for event in scenarios.plain()
     ]
     page = await page_of(log, tmp_path)
