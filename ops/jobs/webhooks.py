@@ -55,9 +55,11 @@ def signature(secrets: Sequence[bytes], id: str, timestamp: int, body: bytes) ->
 
 
 class Webhooks:
-    """Where to, and how. SettingsError: something is to be told, and can't be signed, or must not be sent there."""
+    """Where to, and how. `within`: seconds for all of a delivery. SettingsError: something is to be told, and can't be signed, or
+    must not be sent there."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, within: float = _WITHIN) -> None:
+        self._within = within
         self._everybody = settings.webhook_url
         pairs = (part.strip().partition("=") for part in settings.webhook_agents.split(",") if part.strip())
         self._agents = {agent: "" if url == "off" else url for agent, _, url in pairs}
@@ -95,13 +97,13 @@ class Webhooks:
             if not self._private and _is_address(host):
                 _public(host, host)  # of one that is an address already no resolver is asked
             async with (
-                asyncio.timeout(_WITHIN),
+                asyncio.timeout(self._within),
                 self._opened().post(url, data=body, headers=headers, allow_redirects=False) as answer,
             ):
                 said = one_line((await answer.content.read(_HEARD)).decode("utf-8", "replace"), _HEARD)
                 status, wait = answer.status, answer.headers.get("Retry-After", "")
         except TimeoutError:
-            raise Undelivered(f"{host}: no answer within {_WITHIN:g} s") from None
+            raise Undelivered(f"{host}: no answer within {self._within:g} s") from None
         except _NotAllowed as error:
             raise Undelivered(str(error)) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -125,7 +127,7 @@ class Webhooks:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
-                timeout=aiohttp.ClientTimeout(total=_WITHIN),
+                timeout=aiohttp.ClientTimeout(total=self._within),
             )
         return self._session
 

@@ -1,6 +1,7 @@
 """What follows an archived session: done once, by one at a time, tried for a day, and gone with the session."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -96,8 +97,8 @@ async def test_who_archives_makes_it_due(log: MemoryBus, told: Told) -> None:
 
 
 async def test_a_receiver_that_fails_for_a_day(log: MemoryBus, told: Told) -> None:
-    """It is asked again and again, longer and longer apart, up to a day; then that is given up, and listed with why. Asked for, it
-    is told again, by the same id."""
+    """It is asked again and again, longer and longer apart, up to a day; then that is given up, and listed with why. Asked
+    for, it is told again, by the same id."""
     async with receiving() as receiver, following(log, told, webhook_url=receiver.url) as work:
         await archived(log, told, "s1", webhook_url=receiver.url)
         receiver.statuses = [500] * 100
@@ -109,7 +110,7 @@ async def test_a_receiver_that_fails_for_a_day(log: MemoryBus, told: Told) -> No
             told.time = one.due_at
             tries.append((one.due_at - began) / 1e6)
         assert last == "failed"
-        gaps = [after - before for before, after in zip(tries, tries[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(tries)]
         assert 10 <= len(tries) == len(receiver.told) <= 20
         assert gaps[0] <= 6.0
         assert all(gap <= 14_400 * 1.2 for gap in gaps)
@@ -139,7 +140,7 @@ async def test_one_who_wants_no_more(log: MemoryBus, told: Told) -> None:
 
 
 async def test_never_two_tries_at_once(log: MemoryBus, told: Told) -> None:
-    """Of ten who want it one has it; whoever asks for it again meanwhile is told; who stood still for too long changes nothing."""
+    """Of ten who want it one has it; whoever asks for it again meanwhile is told; who stood still too long changes nothing."""
     async with receiving() as receiver, following(log, told, webhook_url=receiver.url) as work:
         await archived(log, told, "s1", webhook_url=receiver.url)
         asked, go_on = asyncio.Event(), asyncio.Event()
@@ -200,7 +201,7 @@ async def model(answers: list[str | int]) -> AsyncIterator[tuple[str, list[Any]]
 
 
 async def test_what_a_call_was_about(log: MemoryBus, told: Told) -> None:
-    """A failing endpoint is asked again; what it says then stands with the session, is told by a webhook, and is erased with it."""
+    """A failing endpoint is asked again; what it says then stands with the session, is told by a webhook, and goes with it."""
     about = follow_up_id("s1", "summary")
     async with model([500, SAID]) as (url, asked), receiving() as receiver:
         given = {"summaries": "on", "summary_base_url": url, "webhook_url": receiver.url}
@@ -322,7 +323,7 @@ async def test_a_recording_made_anew_replaces_the_old(log: MemoryBus, told: Told
         assert await told.follow_again(made)
         assert await work.follow(made) == "done"
         assert await told.amount() == first
-        assert len([path for path in (tmp_path / "sound").rglob("*recording*")]) == 1
+        assert len(list((tmp_path / "sound").rglob("*recording*"))) == 1
         await told.drop_sound("s1")
         assert await told.follow_again(made)
         assert await work.follow(made) == "done"

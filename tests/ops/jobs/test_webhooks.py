@@ -146,8 +146,14 @@ async def test_nobody_listens() -> None:
 
 @pytest.mark.parametrize(
     ("status", "asked", "wait", "final"),
-    [(429, "120", 120.0, False), (503, "999999", 3600.0, False), (503, "soon", 0.0, False), (500, "120", 0.0, False), (410, "", 0.0, True)],
-)  # fmt: skip
+    [
+        (429, "120", 120.0, False),
+        (503, "999999", 3600.0, False),
+        (503, "soon", 0.0, False),
+        (500, "120", 0.0, False),
+        (410, "", 0.0, True),
+    ],
+)
 async def test_what_a_receiver_asks_for(status: int, asked: str, wait: float, final: bool) -> None:
     """To wait, up to an hour; to be told no more."""
     async with receiving() as receiver:
