@@ -3,10 +3,12 @@ kept."""
 
 import json
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arq.connections import ArqRedis, RedisSettings
+from arq.constants import in_progress_key_prefix
 from arq.worker import Function, Worker
 from redis.exceptions import RedisError
 
@@ -20,6 +22,8 @@ log = logging.getLogger("antiphon.jobs")
 QUEUE = "antiphon:jobs"
 _CONNECT = 3.0
 """Seconds."""
+_AGAIN = 20
+"""Seconds after which one more hint is told, where somebody died with one in hand: arq has it for theirs until its time is up."""
 
 
 def jobs_url(settings: Settings) -> str:
@@ -87,16 +91,26 @@ class Hints:
                 log.debug("closing: %s", error)
 
     async def give(
-        self, job: str, what: str, mark: object = "", within: float | None = None, queue: str = QUEUE
+        self,
+        job: str,
+        what: str,
+        mark: object = "",
+        within: float | None = None,
+        queue: str = QUEUE,
+        *,
+        overdue: bool = False,
     ) -> bool:
         """Hint that `job` is due for `what`; `mark`: which try it would be, so that a killed one's hint stands in nobody's way.
-        False: it could not be told, or was told already."""
+        `overdue`: it should long have been begun: whoever has the hint in hand is dead, and another one is told. False: it could
+        not be told, or was told already."""
         if self.pool is None:
             return False
+        name = f"antiphon:{job}:{what}:{mark}"
         try:
-            given = await self.pool.enqueue_job(
-                job, what, _job_id=f"antiphon:{job}:{what}:{mark}", _expires=within, _queue_name=queue
-            )
+            given = await self.pool.enqueue_job(job, what, _job_id=name, _expires=within, _queue_name=queue)
+            if given is None and overdue and await self.pool.exists(f"{in_progress_key_prefix}{name}"):
+                again = f"{name}:{time.time() // _AGAIN:.0f}"
+                given = await self.pool.enqueue_job(job, what, _job_id=again, _expires=within, _queue_name=queue)
         except (RedisError, OSError, TimeoutError) as error:
             log.debug("no hint: %s", error)
             return False

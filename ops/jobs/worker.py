@@ -28,6 +28,7 @@ from ops.jobs.letting_go import LettingGo
 from schemas.archive.place import belongs_to, place_of
 from schemas.archive.store import Archive, FollowKind, Standing
 from schemas.bus import Bus
+from schemas.clock import Micros
 from schemas.config.settings import Settings, strangers, without_password
 from schemas.errors import ArchiveError, ArchiveTooNew, BusError, BusUnavailable
 from schemas.log import connect, until_it_answers
@@ -46,6 +47,8 @@ _ARCHIVING = 900
 """Seconds a session may take: one of hours takes a minute."""
 _CHECKING = 600.0
 """Seconds of a night that are spent on reading back."""
+_OVERDUE = 5.0
+"""Seconds that something is due, and is in a worker's hands that has not begun: it never will."""
 _AT_ONCE: dict[FollowKind, int] = {"webhook": 8, "summary": 1, "recording": 1}
 _WEEK, _DAY, _HOUR = 604_800.0, 86_400.0, 3_600.0
 
@@ -90,7 +93,8 @@ class JobsWorker:
             await self._hint(standing)
         for kind in KINDS:
             for one in await self._archive.follow_ups_due(kind):
-                await self.hints.give("follow", one.id, one.attempts, within=_HOUR, queue=f"{QUEUE}:{kind}")
+                overdue, queue = await self._is_overdue(max(one.due_at, one.held_until)), f"{QUEUE}:{kind}"
+                await self.hints.give("follow", one.id, one.attempts, within=_HOUR, queue=queue, overdue=overdue)
 
     async def sweep(self) -> None:
         """BusError, ArchiveError."""
@@ -108,7 +112,12 @@ class JobsWorker:
         self.figures.told_follow_ups(await self._archive.follow_up_counts())
 
     async def _hint(self, standing: Standing) -> None:
-        await self.hints.give("archive", standing.session, f"{standing.state}{standing.attempts}", within=_HOUR)
+        mark, overdue = f"{standing.state}{standing.attempts}", await self._is_overdue(standing.due_at)
+        await self.hints.give("archive", standing.session, mark, within=_HOUR, overdue=overdue)
+
+    async def _is_overdue(self, due_at: Micros) -> bool:
+        """A worker that takes it up says so within milliseconds, and it is no longer due."""
+        return await self._archive.now() - due_at > _OVERDUE * 1e6
 
     # ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
 

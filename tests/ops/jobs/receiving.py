@@ -25,7 +25,7 @@ class Receiver:
     told: list[dict[str, Any]] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     forged: int = 0
-    before: Callable[[], Awaitable[None]] | None = None
+    before: Callable[[], Awaitable[object]] | None = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

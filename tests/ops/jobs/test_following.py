@@ -14,15 +14,18 @@ from aiohttp import web
 
 from ops.jobs.archiving import Archiving
 from ops.jobs.following import ENDED, FOR, Following, follows_of
+from ops.jobs.hints import QUEUE
 from ops.jobs.integrity import check
 from ops.jobs.letting_go import LettingGo
 from ops.jobs.summaries import gist_of, transcript
+from ops.jobs.worker import JobsWorker
 from ops.replay.recording import record, score_of, take
+from ops.stack.embedded.valkey import Valkey
 from schemas.archive import Archive, Both, archive_session
 from schemas.archive.store import follow_up_id
 from schemas.clock import Micros
 from schemas.config.settings import Settings
-from schemas.log import MemoryBus
+from schemas.log import MemoryBus, RedisBus
 from schemas.session.listing import Rows
 from schemas.session.summary import Gist
 from tests.ops.jobs.receiving import SECRET, receiving, serving
@@ -366,3 +369,74 @@ async def test_a_person_who_is_erased_takes_it_all_along(log: MemoryBus, told: T
     assert not [path for path in (tmp_path / "sound").rglob("*") if path.is_file()]
     if file := told._database.file:
         assert b"asked for a table" not in file.read_bytes()
+
+
+# ── at work ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.timeout(120)
+async def test_the_worker_does_it_all(valkey: Valkey, archive: Archive) -> None:
+    """A call that ends is archived, told, summarized and recorded by itself."""
+    bus = RedisBus(valkey.url, partitions=1)
+    await bus.start()
+    async with model([SAID]) as (url, _), receiving() as receiver:
+        given = settings(
+            redis_url=valkey.url, webhook_url=receiver.url, summaries="on", summary_base_url=url, recordings="opus"
+        )
+        jobs = JobsWorker(bus, archive, given, name="j1")
+        running = asyncio.create_task(jobs.run())
+        try:
+            await ended(bus, "s1", 1)
+            async with asyncio.timeout(60):
+                while not await archive.recording("s1") or await archive.gist("s1") is None or len(receiver.told) < 2:
+                    await asyncio.sleep(0.05)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        assert sorted(told["type"] for told in receiver.told) == ["session.ended", "session.summarized"]
+        text = jobs.figures.text().decode()
+        for kind in ("summary", "recording"):
+            assert f'antiphon_jobs_followed_total{{became="done",kind="{kind}"}} 1.0' in text
+    await bus.aclose()
+
+
+@pytest.mark.timeout(120)
+async def test_receivers_that_hang_hold_up_no_call(valkey: Valkey, archive: Archive) -> None:
+    """As many as are told at once: what ends meanwhile is archived all the same."""
+    bus = RedisBus(valkey.url, partitions=1)
+    await bus.start()
+    held = asyncio.Event()
+    async with receiving() as receiver:
+        receiver.before = held.wait
+        jobs = JobsWorker(bus, archive, settings(redis_url=valkey.url, webhook_url=receiver.url), name="j1")
+        running = asyncio.create_task(jobs.run())
+        names = [f"s{number}" for number in range(12)]
+        try:
+            for name in names:
+                await ended(bus, name, 0)
+            async with asyncio.timeout(60):
+                while [name for name in names if await archive.info(name) is None]:
+                    await asyncio.sleep(0.05)
+            assert receiver.told == []
+            held.set()
+        finally:
+            held.set()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    await bus.aclose()
+
+
+async def test_a_worker_that_died_with_a_hint_in_hand(valkey: Valkey, archive: Archive) -> None:
+    """Before it began anything: arq has that hint for the dead one's, and what is overdue is hinted at once more."""
+    bus = RedisBus(valkey.url, partitions=1)
+    await bus.start()
+    await ended(bus, "s1", 1)
+    jobs = JobsWorker(bus, archive, settings(redis_url=valkey.url), name="j1")
+    pool = await jobs.hints.open()
+    await jobs.look()
+    await pool.set("arq:in-progress:antiphon:archive:s1:pending0", b"1")
+    assert await jobs.hints.give("archive", "s1", "pending0") is False
+    assert await jobs.hints.give("archive", "s1", "pending0", overdue=True) is True
+    assert await pool.zcard(QUEUE) == 2
+    await jobs.hints.aclose()
+    await bus.aclose()
