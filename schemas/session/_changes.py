@@ -6,7 +6,7 @@ from typing import Any
 from schemas.clock import Micros
 from schemas.events import Event
 from schemas.session import chat
-from schemas.session.altered import altered
+from schemas.session.altered import altered, changer
 from schemas.session.state import Reply, Sentence, SessionState, Totals, Turn
 
 Changes = dict[str, Any]
@@ -37,9 +37,9 @@ def changed_turn(
         return others
     if not opens:
         return others
-    opened = change(altered(_NEW, id=event.turn, opened_at=happened_at(event)))
+    opened = change(_opened(_NEW, event.turn, happened_at(event)))
     turns = {**state.turns, event.turn: opened}
-    if state.turns and event.turn < next(reversed(state.turns)):
+    if state.turns and event.turn < [*state.turns][-1]:
         turns = dict(sorted(turns.items()))
     totals = others.get("totals", state.totals)
     others["turns"], others["totals"] = turns, altered(totals, turns=totals.turns + 1)
@@ -48,6 +48,8 @@ def changed_turn(
 
 _NEW = Turn(0, Micros(0))
 """What a turn begins as. To alter it is faster than to make another: past a frozen class' own `__setattr__`."""
+_opened = changer(Turn, "id", "opened_at")
+_with_reply, _with_sentences = changer(Turn, "reply"), changer(Reply, "sentences")
 
 
 def changed_sentence(turn: Turn, event: Event, index: int, change: Callable[[Sentence], Sentence]) -> Turn:
@@ -56,7 +58,7 @@ def changed_sentence(turn: Turn, event: Event, index: int, change: Callable[[Sen
     if reply is None or event.generation not in (None, reply.generation) or index not in reply.sentences:
         return turn
     sentences = {**reply.sentences, index: change(reply.sentences[index])}
-    return altered(turn, reply=altered(reply, sentences=sentences))
+    return _with_reply(turn, _with_sentences(reply, sentences))
 
 
 def standing_reply(state: SessionState, turn: Turn, event: Event) -> Reply | None:

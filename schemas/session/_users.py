@@ -14,30 +14,30 @@ from schemas.events import (
     UtteranceCaptured,
 )
 from schemas.session._changes import Changes, changed_turn, count, happened_at
-from schemas.session.altered import altered
-from schemas.session.state import Letter, Lost, SessionState, Turn, Utterance
+from schemas.session.altered import altered, changer
+from schemas.session.state import Letter, Lost, Participant, SessionState, Turn, Utterance
 
 
 def _speaking(state: SessionState, event: SpeechStarted | SpeechResumed | SpeechPaused) -> Changes:
     changes = changed_turn(state, event, lambda turn: turn, opens=True)
     person = state.participants.get(event.participant)
     if person is not None:
-        speaking = not isinstance(event, SpeechPaused)
-        changes["participants"] = {**state.participants, event.participant: altered(person, speaking=speaking)}
+        person = _speaks(person, not isinstance(event, SpeechPaused))
+        changes["participants"] = {**state.participants, event.participant: person}
     return changes
 
 
 def _captured(state: SessionState, event: UtteranceCaptured) -> Changes:
     """The new utterance stands in the place of the one it replaces. A turn nobody has heard an answer to is reopened."""
-    utterance = altered(
+    utterance = _said(
         _NEW,
-        id=event.utterance,
-        participant=event.participant,
-        spoken_at=happened_at(event),
-        captured_at=event.at,
-        duration=event.duration,
-        audio=tuple(event.audio),
-        over=event.over,
+        event.utterance,
+        event.participant,
+        happened_at(event),
+        event.at,
+        event.duration,
+        tuple(event.audio),
+        event.over,
     )
 
     def change(turn: Turn) -> Turn:
@@ -50,8 +50,8 @@ def _captured(state: SessionState, event: UtteranceCaptured) -> Changes:
         if event.participant in partials:
             partials = {who: text for who, text in partials.items() if who != event.participant}
         if turn.end is None and turn.started_at is None and not turn.own:
-            return altered(turn, utterances=(*kept, mine), partials=partials, commit=None, reply=None)
-        return altered(turn, utterances=(*kept, mine), partials=partials)
+            return _reopened(turn, (*kept, mine), partials, None, None)
+        return _heard(turn, (*kept, mine), partials)
 
     return changed_turn(state, event, change, opens=True, totals=count(state, speech=event.duration))
 
@@ -63,7 +63,7 @@ def _partial(state: SessionState, event: TranscriptPartial) -> Changes:
         for utterance in turn.utterances:
             if utterance.id == event.utterance:
                 return turn
-        return altered(turn, partials={**turn.partials, event.participant: event.text})
+        return _with_partials(turn, {**turn.partials, event.participant: event.text})
 
     return changed_turn(state, event, change)
 
@@ -72,13 +72,8 @@ def _final(state: SessionState, event: TranscriptFinal) -> Changes:
     changes = with_utterance(
         state,
         event.utterance,
-        lambda utterance: altered(
-            utterance,
-            text=event.text.strip(),
-            end_of_turn=event.end_of_turn,
-            transcribed_at=event.at,
-            took=event.took,
-            queued=event.queued,
+        lambda utterance: _transcribed(
+            utterance, event.text.strip(), event.end_of_turn, event.at, event.took, event.queued
         ),
     )
     changes["totals"] = count(state, transcripts=1)
@@ -92,11 +87,11 @@ def utterance_lost(state: SessionState, utterance: str, how: Lost) -> Changes:
 
 def with_utterance(state: SessionState, name: str, change: Callable[[Utterance], Utterance]) -> Changes:
     """A standing utterance changed, in whatever turn; one that was replaced is not there any more."""
-    for turn in reversed(state.turns.values()):
+    for turn in reversed([*state.turns.values()]):
         for place, utterance in enumerate(turn.utterances):
             if utterance.id == name:
                 changed = (*turn.utterances[:place], change(utterance), *turn.utterances[place + 1 :])
-                return {"turns": {**state.turns, turn.id: altered(turn, utterances=changed)}}
+                return {"turns": {**state.turns, turn.id: _with_utterances(turn, changed)}}
     return {}
 
 
@@ -117,6 +112,12 @@ def _message(state: SessionState, event: MessageReceived) -> Changes:
 
 _NEW = Utterance("", "", spoken_at=Micros(0), captured_at=Micros(0), duration=0.0)
 """What an utterance begins as."""
+_said = changer(Utterance, "id", "participant", "spoken_at", "captured_at", "duration", "audio", "over")
+_transcribed = changer(Utterance, "text", "end_of_turn", "transcribed_at", "took", "queued")
+_speaks = changer(Participant, "speaking")
+_heard = changer(Turn, "utterances", "partials")
+_reopened = changer(Turn, "utterances", "partials", "commit", "reply")
+_with_partials, _with_utterances = changer(Turn, "partials"), changer(Turn, "utterances")
 
 HANDLERS: dict[type, Callable[[SessionState, Any], Changes]] = {
     SpeechStarted: _speaking,
