@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from ops import cli, console
@@ -52,7 +53,7 @@ def filled(tmp_path: Path) -> None:
     """A session with a summary and a recording, of which nobody could be told yet."""
     place = tmp_path / "data" / "archive"
     settings = Settings(
-        _env_file=None, webhook_url=NOBODY, webhook_secret=SECRET, webhook_private=True, recordings="opus"
+        _env_file=None, webhook_url=NOBODY, webhook_secret=SecretStr(SECRET), webhook_private=True, recordings="opus"
     )
 
     async def fill() -> None:

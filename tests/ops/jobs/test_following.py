@@ -57,7 +57,8 @@ async def told(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 
 def settings(**given: Any) -> Settings:
-    return Settings(_env_file=None, **{"webhook_secret": SECRET, "webhook_private": True} | given)
+    values: dict[str, Any] = {"webhook_secret": SECRET, "webhook_private": True} | given
+    return Settings(_env_file=None, **values)
 
 
 @asynccontextmanager
@@ -207,7 +208,7 @@ async def test_what_a_call_was_about(log: MemoryBus, told: Told) -> None:
     """A failing endpoint is asked again; what it says then stands with the session, is told by a webhook, and goes with it."""
     about = follow_up_id("s1", "summary")
     async with model([500, SAID]) as (url, asked), receiving() as receiver:
-        given = {"summaries": "on", "summary_base_url": url, "webhook_url": receiver.url}
+        given: dict[str, Any] = {"summaries": "on", "summary_base_url": url, "webhook_url": receiver.url}
         async with following(log, told, **given) as work:
             await archived(log, told, "s1", **given)
             assert await work.follow(about) == "again"
@@ -240,7 +241,7 @@ async def test_a_summary_gives_way_to_callers(log: MemoryBus, told: Told) -> Non
     """Where the model is the one that answers them: while a reply waits for it, nothing else is asked of it."""
     about = follow_up_id("s1", "summary")
     async with model([SAID]) as (url, asked):
-        given = {"summaries": "on", "llm_base_url": url}
+        given: dict[str, Any] = {"summaries": "on", "llm_base_url": url}
         await archived(log, told, "s1", **given)
         busy = Busy()
         work = Following(busy, told, settings(**given))

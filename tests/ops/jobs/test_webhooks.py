@@ -24,7 +24,8 @@ BODY = message("session.ended", AT, {"session": "ws-1"})
 
 
 def settings(**given: Any) -> Settings:
-    return Settings(_env_file=None, **{"webhook_secret": SECRET, "webhook_private": True} | given)
+    values: dict[str, Any] = {"webhook_secret": SECRET, "webhook_private": True} | given
+    return Settings(_env_file=None, **values)
 
 
 async def sent(url: str, within: float = 5.0, **given: Any) -> int:

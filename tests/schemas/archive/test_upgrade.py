@@ -30,11 +30,10 @@ async def test_an_archive_of_the_first_step(log: MemoryBus, url: str, tmp_path: 
         file.parent.mkdir(parents=True, exist_ok=True)
     async with old._database.writing() as connection:
         await connection.run_sync(bring_up_to_date, "r0001")
-        for table, (columns, found) in rows.items():
-            names = [column.name for column in columns]
-            values = ", ".join(f":{name}" for name in names)
-            quoted = ", ".join(f'"{name}"' for name in names)
-            await connection.execute(text(f"insert into {table} ({quoted}) values ({values})"), found)
+        for name, (columns, values) in rows.items():
+            quoted = ", ".join(f'"{column.name}"' for column in columns)
+            given = ", ".join(f":{column.name}" for column in columns)
+            await connection.execute(text(f"insert into {name} ({quoted}) values ({given})"), values)  # noqa: S608
     assert await old.upgrade() == "r0001"
     await old.check()
     assert await old._database.revision() == HEAD
