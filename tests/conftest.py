@@ -6,4 +6,5 @@ from tests.servers import livekit, shared_livekit, shared_valkey, valkey
 
 __all__ = ["livekit", "shared_livekit", "shared_valkey", "valkey"]
 
-os.environ.setdefault("ARCHIVE", "off")  # what a stack's jobs worker does is tested where it is meant, not in every start of one
+# What a stack's jobs worker does is tested where it is meant, not in every start of one.
+os.environ.setdefault("ARCHIVE", "off")

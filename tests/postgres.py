@@ -5,7 +5,6 @@ import importlib.metadata
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
 from ops.stack.system import free_port
@@ -97,6 +97,12 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
+        """Again, where what was killed is not gone yet."""
+        end = time.monotonic() + 60
+        while not self._comes_up():
+            assert time.monotonic() < end, (self.folder / "log").read_text()[-2000:]
+
+    def _comes_up(self) -> bool:
         with (self.folder / "log").open("ab") as said:
             self.process = subprocess.Popen(
                 [
@@ -105,23 +111,22 @@ class Postgres:
                 ],
                 user=self._user, cwd="/", stdout=subprocess.DEVNULL, stderr=said, env=self._environment(), start_new_session=True,
             )  # fmt: skip
-        self._wait()
-
-    def _wait(self) -> None:
-        end = time.monotonic() + 60
         ask = [self._bin / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-q"]
-        while subprocess.run(ask, user=self._user, cwd="/", env=self._environment(), check=False).returncode:
-            assert self.process is not None
-            assert self.process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < end, (self.folder / "log").read_text()
+        while self.process.poll() is None:
+            if not subprocess.run(ask, user=self._user, cwd="/", env=self._environment(), check=False).returncode:
+                return True
             time.sleep(0.02)
+        return False
 
     def kill(self) -> None:
         """SIGKILL of all of it, as when the machine loses its power."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        if self.process is None:
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for one in (own := psutil.Process(self.process.pid), *own.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+        self.process.wait()
 
     def close(self) -> None:
         self.kill()

@@ -195,6 +195,7 @@ async def _beside(
     while time.monotonic() < end:
         number += 1
         await _held(bus, f"beside-{number}", 10, said, answered)
+        await asyncio.sleep(1.5)  # what was written for it is on the disk
         await _timed(live, times[False], None)
         worker.stdin.write(f"beside-{number}\n".encode())
         done = asyncio.ensure_future(worker.stdout.readline())

@@ -1,6 +1,7 @@
 """`antiphon import`: calls from elsewhere, kept as sessions."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,8 @@ from ops.commands._looking import lightly, moment
 from ops.commands._options import Json
 
 if TYPE_CHECKING:
-    from ops.replay.importing import Imported, Options
+    from ops.replay.importing import Imported, Keeping
+    from schemas.bus import Reading
 
 _CAPTIONS = (".vtt", ".srt")
 
@@ -36,13 +38,15 @@ def import_(
         bool, typer.Option("--salvage", help="Of an export file that is damaged or cut off take what is sound.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write it into this export file instead of the log.")
+        Path | None,
+        typer.Option("--out", "-o", help="Write it into this export file: neither log nor archive is needed."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Take in calls from elsewhere as sessions.
 
-    A file that `antiphon export` wrote comes back as it was, into whatever log there is here. A recording of a call that another
+    A file that `antiphon export` wrote comes back as it was: into the log that REDIS_URL names or that runs here, else into this
+    machine's archive. A recording of a call that another
     system held (WAV, FLAC, Ogg, MP3; in stereo the caller left, the agent right) is cut where its people fall silent, and becomes
     a session that can be shown, listened to, compared and replayed. Captions (.vtt, .srt) are given beside it.
 
@@ -85,39 +89,66 @@ def _captions_of(call: Path, told: Sequence[Path], *, alone: bool) -> Path | Non
 async def _import(
     calls: dict[Path, Path | None], given: dict[str, Any], out: Path | None, *, transcribe: bool
 ) -> "list[tuple[Path, Imported]]":
-    import tempfile
-
-    from ops.replay.importing import Options, Shelf
+    from ops.replay.importing import Options, import_export, import_recording, is_export
 
     stt, settings = _stt() if transcribe else (None, None)
     language = settings.stt_language if settings is not None else ""
-    options = {
-        call: Options(**given, captions=captions, stt=stt, language=language) for call, captions in calls.items()
-    }
+    done = []
     try:
-        if out is not None:
-            from schemas.session.export import export
-
-            ((call, chosen),) = options.items()
-            with tempfile.TemporaryDirectory(prefix="antiphon-import-") as folder:
-                shelf = Shelf(Path(folder))
-                imported = await _one(call, shelf, chosen)
-                await export(shelf, imported.session, out)
-            return [(call, imported)]
-        from ops.reading import find_log
-
-        async with find_log(None) as found:
-            log: Any = found.log  # of a log, with all its roles
-            return [(call, await _one(call, log, chosen)) for call, chosen in options.items()]
+        for call, captions in calls.items():
+            async with _place(out) as (into, known, keep):
+                options = Options(**given, captions=captions, stt=stt, language=language, known=known)
+                imported = await (import_export if is_export(call) else import_recording)(call, into, options)
+                await keep(imported.session)
+            done.append((call, imported))
     finally:
         if stt is not None:
             await stt.aclose()
+    return done
 
 
-async def _one(call: Path, into: Any, options: "Options") -> "Imported":
-    from ops.replay.importing import import_export, import_recording, is_export
+_Keep = Callable[[str], Awaitable[None]]
 
-    return await (import_export if is_export(call) else import_recording)(call, into, options)
+
+@asynccontextmanager
+async def _place(out: Path | None) -> "AsyncIterator[tuple[Keeping, Reading | None, _Keep]]":
+    """Where a session is kept: in `out`; in the log that REDIS_URL names, or the running stack's, which archives it; or in this
+    machine's archive, which is made if there is none. With it: where else sessions are, and what is to be done at the end."""
+    import tempfile
+
+    from ops.replay.importing import Shelf
+    from ops.stack.here import running
+    from schemas.config.settings import load
+
+    async def done(session: str) -> None: ...
+
+    settings = load()
+    if out is None and ("redis_url" in settings.model_fields_set or running() is not None):
+        from ops.reading import find_log
+
+        async with find_log(None) as found:
+            both: Any = found.log
+            yield both.live, both, done
+        return
+    with tempfile.TemporaryDirectory(prefix="antiphon-import-") as folder:
+        shelf = Shelf(Path(folder))
+        if out is not None:
+            yield shelf, None, lambda session: _write(shelf, session, out)
+            return
+        from ops.replay.importing import put_away
+        from schemas.archive import open_archive, place_of
+
+        place = place_of(settings)
+        if place.folder is not None:
+            place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        async with open_archive(place.url, place.blobs, upgrade=True) as archive:
+            yield shelf, archive, lambda session: put_away(shelf, archive, session)
+
+
+async def _write(shelf: "Keeping", session: str, out: Path) -> None:
+    from schemas.session.export import export
+
+    await export(shelf, session, out)
 
 
 def _stt() -> tuple[Any, Any]:

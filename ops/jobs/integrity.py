@@ -52,6 +52,7 @@ async def check(archive: Archive, *, within: float, older: float = 0.0) -> Check
                 break
     strays = 0
     try:
+        await archive.analyze()
         found = await archive.strays()
         await archive.delete_objects([one.name for one in found])
         strays = len(found)

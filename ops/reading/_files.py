@@ -9,9 +9,10 @@ from pathlib import Path
 from ops import console
 from ops.reading._logs import Sessions, find_log
 from ops.reading._names import Ambiguous, meant
+from schemas.bus import Reading
 from schemas.session.listing import Kept
 
-_SUFFIX = ".zip"
+_EXPORT, _EVENTS = ".zip", ".jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +25,19 @@ class FoundKept:
 
 
 def file_of(given: str) -> Path | None:
-    """The export file that is meant; None: a session is, by its id. A file's name ends in `.zip`, or has a folder before it."""
+    """The file that is meant; None: a session is, by its id. A file's name ends in `.zip` or `.jsonl`, or begins with a
+    folder's."""
     path = Path(given)
-    if os.sep in given or (path.suffix.lower() == _SUFFIX and path.exists()):
+    if os.sep in given or (path.suffix.lower() in (_EXPORT, _EVENTS) and path.exists()):
         return path
     return None
 
 
 @asynccontextmanager
-async def find_kept(given: str) -> AsyncIterator[FoundKept]:
-    """The session that is meant, by its id or by its export file. It exits with a sentence if there is none; ExportError: the
-    file can't be read, or is not as it was written."""
+async def find_kept(given: str, *, sounds: Reading | None = None) -> AsyncIterator[FoundKept]:
+    """The session that is meant, by its id or by its file: an export, or one of events (a replay's fork), whose sounds `sounds`
+    may have. It exits with a sentence if there is none; ExportError, StoredError: the file can't be read, or is not as it was
+    written."""
     path = file_of(given)
     if path is None:
         async with find_log(given) as found:
@@ -42,6 +45,12 @@ async def find_kept(given: str) -> AsyncIterator[FoundKept]:
         return
     if not path.exists():
         console.fail(f"{path}: there is no such file", console.USAGE)
+    if path.suffix.lower() == _EVENTS:
+        from ops.replay.events_file import EventsFile
+
+        events = EventsFile(path, sounds)
+        yield FoundKept(events, events.session, given)
+        return
     from schemas.session.export import open_export
 
     with open_export(path) as file:
@@ -58,7 +67,11 @@ async def find_two(first: str, second: str) -> AsyncIterator[tuple[FoundKept, Fo
             if other is not None:
                 yield one, FoundKept(one.log, other, second)
                 return
-        yield one, await stack.enter_async_context(find_kept(second))
+        if file_of(first) is None or Path(first).suffix.lower() != _EVENTS:
+            yield one, await stack.enter_async_context(find_kept(second, sounds=one.log))
+            return
+        other_one = await stack.enter_async_context(find_kept(second))
+        yield await stack.enter_async_context(find_kept(first, sounds=other_one.log)), other_one
 
 
 async def _beside(log: Kept, given: str) -> str | None:

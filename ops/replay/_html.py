@@ -24,8 +24,6 @@ from schemas.text.clean import printable
 
 _HERE = Path(__file__).parent
 _OPUS = ("OGG", "OPUS")
-_QUALITY = 0.1
-"""Of a telephone call, that is good enough: about 0.2 MB a minute."""
 _POINTS = 1_200
 """Columns of a wave."""
 _CHUNK = 3 << 18
@@ -142,7 +140,7 @@ async def sound_of(log: Reading, session: str, score: Score, folder: str, name: 
     peaks = _Peaks(samples)
     file = Path(folder) / name
     try:
-        recorded = await record(log, score, file, kind=_OPUS, quality=_QUALITY, listen=peaks.listen)
+        recorded = await record(log, score, file, kind=_OPUS, listen=peaks.listen)
     except AntiphonError as error:
         return Sound(None, f"There is no sound here: {error}", samples / HEARING_RATE, peaks.found)
     size = file.stat().st_size

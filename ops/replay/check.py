@@ -5,7 +5,6 @@ log itself, which is evidence, is never written anew.
 """
 
 import json
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,20 +12,20 @@ from typing import Any
 
 from ops.replay._decide import Decided, Difference, decide
 from schemas.codec import event_from_json
-from schemas.errors import AntiphonError, EventError
+from schemas.errors import AntiphonError, EventError, ExportError
 from schemas.events import Event
 from schemas.session.chat import messages
+from schemas.session.export import open_export
 from schemas.session.fold import SessionState, fold, fold_all
 from schemas.session.promises import violations
 from schemas.session.snapshot import view
 from schemas.session.waterfall import waterfall
 
 SUFFIXES = (".jsonl", ".zip")
-_EVENTS, _STATE = "events.jsonl", "state.json"
+_TOLD_TOO = ("version", "time", "waterfall", "unanswered", "started_at", "ended_at", "duration_s")
+"""What `show --json` tells beside an event, and no event has."""
 _MOST = 20
 """Places of one state that are told."""
-_LARGEST = 64 << 20
-"""Bytes of a stored state: no session amounts to more."""
 
 
 class StoredError(AntiphonError):
@@ -202,15 +201,13 @@ def read_stored(path: Path) -> Stored:
     if path.suffix != ".zip":
         return Stored(str(path), events_of(path), state, beside)
     try:
-        with zipfile.ZipFile(path) as export:
-            if state is None and _STATE in export.namelist():
-                if export.getinfo(_STATE).file_size > _LARGEST:
-                    raise ValueError(f"its {_STATE} has more than {_LARGEST >> 20} MiB")
-                state = json.loads(export.read(_STATE))
-            with export.open(_EVENTS) as lines:
-                return Stored(str(path), _events(lines, str(path)), state, beside)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise StoredError(f"{path}: expected an export of a session, and can't read it ({error})") from None
+        with open_export(path) as export:
+            return Stored(str(path), list(export.stored()), export.state or None if state is None else state, beside)
+    except ExportError as error:
+        why = str(error).removeprefix(f"{path}: ")
+        raise StoredError(f"{path}: expected an export of a session, and can't read it ({why})") from None
+    except EventError as error:
+        raise StoredError(f"{path}: {error}") from None
 
 
 def events_of(path: Path) -> list[Event]:
@@ -231,7 +228,7 @@ def _events(lines: Iterable[bytes], name: str) -> list[Event]:
             fields = json.loads(line)
             if not isinstance(fields, dict):
                 raise ValueError(f"an object was expected, found {type(fields).__name__}")
-            events.append(event_from_json(fields))
+            events.append(event_from_json({name: value for name, value in fields.items() if name not in _TOLD_TOO}))
         except EventError as error:
             raise StoredError(f"{name}, line {number}: {error}") from None
         except ValueError as error:  # a UnicodeDecodeError is one

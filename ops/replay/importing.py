@@ -4,10 +4,10 @@ Both are read as they come, so that hours of sound take no more memory than minu
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ops.replay._captions import LONGEST_FILE, Caption, captions
 from ops.replay._composing import AGENT, CALLER, Call, Heard, events_of_call
 from ops.replay._cutting import Cutting, Piece
 from schemas.audio import HEARING_RATE, AudioRef
-from schemas.bus import Outcome, Reading, SessionInfo, Snapshot, Storing, TakingIn
+from schemas.bus import Forgetting, Outcome, Reading, SessionInfo, Snapshot, Storing, TakingIn
 from schemas.clock import Micros
 from schemas.codec import decode_event, encode_event
 from schemas.errors import AntiphonError
@@ -25,7 +25,10 @@ from schemas.session.export import ExportFile, open_export
 from schemas.text.clean import printable
 from workers.providers import Hearing, Stt
 
-__all__ = ["Imported", "Keeping", "Options", "Shelf", "import_export", "import_recording", "is_export"]
+if TYPE_CHECKING:
+    from schemas.archive import Archive
+
+__all__ = ["Imported", "Keeping", "Options", "Shelf", "import_export", "import_recording", "is_export", "put_away"]
 
 _PAGE = 500
 _BATCH = 4
@@ -44,7 +47,8 @@ class Keeping(Reading, Storing, TakingIn, Protocol):
 class Options:
     """`name`: what the session is to be called, "": as it was, or after the file; `swap`: the agent is on the left; `captions`: a
     file of them; `agent_voice`: what captions call the agent; `stt`: transcribes what no caption tells; `language`: ISO 639-1, ""
-    detects it; `began`: µs, None: by the file's own date; `salvage`: of a damaged export take what is sound."""
+    detects it; `began`: µs, None: by the file's own date; `salvage`: of a damaged export take what is sound; `known`: where else
+    sessions are, whose names are taken, too."""
 
     name: str = ""
     swap: bool = False
@@ -54,6 +58,7 @@ class Options:
     language: str = ""
     began: Micros | None = None
     salvage: bool = False
+    known: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ async def import_export(path: Path, into: Keeping, options: Options) -> Imported
     AntiphonError: there is such a session."""
     with await asyncio.to_thread(open_export, path, salvage=options.salvage) as file:
         session = options.name or file.session
-        await _refuse_known(into, session)
+        await _refuse_known(into, session, options)
         moved = _Moved(file, into, session)
         outcome = await into.take_in(session, moved.pages())
         _expect(outcome, session)
@@ -155,7 +160,7 @@ async def import_recording(path: Path, into: Keeping, options: Options) -> Impor
     """A call that another system recorded, as a session that is over. AudioFileError: it can't be heard; AntiphonError: nobody
     speaks in it, its captions can't be read, or there is such a session."""
     session = options.name or _named_after(path)
-    await _refuse_known(into, session)
+    await _refuse_known(into, session, options)
     told = _read_captions(options.captions) if options.captions is not None else []
     cutting = Cutting(path, swap=options.swap, by=_by_voice(told, options))
     heard: list[Heard] = []
@@ -295,9 +300,10 @@ async def _transcribed(heard: Sequence[Heard], log: Reading, stt: Stt, language:
 # ── where it is kept ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _refuse_known(into: Keeping, session: str) -> None:
-    if await into.info(session) is not None:
-        _expect(Outcome.EXISTS, session)
+async def _refuse_known(into: Keeping, session: str, options: Options) -> None:
+    for place in (into, options.known):
+        if place is not None and await place.info(session) is not None:
+            _expect(Outcome.EXISTS, session)
 
 
 def _expect(outcome: Outcome, session: str) -> None:
@@ -310,8 +316,20 @@ async def _paged(events: Sequence[Event]) -> AsyncIterator[Sequence[Event]]:
         yield events[first : first + _PAGE]
 
 
-class Shelf(Keeping):
-    """One session in a folder: to be written into an export file where there is no log to keep it in. `folder`: an empty one."""
+async def put_away(shelf: "Shelf", archive: "Archive", session: str) -> None:
+    """Into the archive, where there is no log to keep it in. ArchiveError: it can't be used; AntiphonError: it takes none of this
+    name."""
+    from schemas.archive import Archived, archive_session  # and with them SQLAlchemy: who writes a file waits for none
+
+    outcome = await archive_session(shelf, archive, session)
+    if outcome is not Archived.DONE:
+        raise AntiphonError(
+            f"{session}: the archive does not take it ({outcome.value}); give it another name with --as"
+        )
+
+
+class Shelf(Keeping, Forgetting):
+    """One session in a folder, on its way into an archive or an export file. `folder`: an empty one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -335,6 +353,9 @@ class Shelf(Keeping):
         path = self._sounds.setdefault(key, self._folder / f"{len(self._sounds)}.pcm")
         path.write_bytes(pcm)
         return key
+
+    async def forget(self, session: str, seq: int, sounds: Collection[str] = ()) -> Outcome:
+        return Outcome.OK  # the folder goes as a whole
 
     async def get_blob(self, key: str) -> bytes | None:
         path = self._sounds.get(key)

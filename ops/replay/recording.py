@@ -25,8 +25,10 @@ KINDS = {
     ".ogg": ("OGG", "OPUS"),
 }
 """What a file's name ends in → container and encoding."""
-_LONGEST_WAV = 60_000
-"""Seconds of it in the 4 GB that a WAV holds."""
+_OPUS_LEVEL = 0.94
+"""libsndfile's compression level: 0.3 MB a minute in stereo. From 0.95 on it costs twice the time."""
+_LONGEST_WAV, _LONGEST = 60_000, 86_400
+"""Seconds of it in the 4 GB that a WAV holds; and of any recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,12 @@ async def record(
     file: Path,
     *,
     kind: tuple[str, str] | None = None,
-    quality: float | None = None,
     listen: Callable[[Pcm], None] | None = None,
 ) -> Recorded:
     """Write the sound of `score`, whose blobs `log` has, to `file`; it appears only when it is complete.
 
-    `kind`: one of the `KINDS`, whatever the file is called; `quality`: of Opus, 0 the smallest, 1 the best; `listen`: is given
-    each block (int16, 16 kHz, shape (n, 2)) as it is written. AudioFileError: it can't be written.
+    `kind`: one of the `KINDS`, whatever the file is called; `listen`: is given each block (int16, 16 kHz, shape (n, 2)) as it is
+    written. AudioFileError: it can't be written.
     """
     container, encoding = kind or kind_of(file)
     missing: list[str] = []
@@ -115,12 +116,16 @@ async def record(
         raise AudioFileError(
             f"{file}: a WAV holds {_LONGEST_WAV / 3600:.0f} hours; give a name that ends in .flac or .opus"
         )
+    if seconds > _LONGEST:
+        raise AudioFileError(
+            f"{file}: the call is {seconds / 3600:,.0f} hours long, by its times; up to {_LONGEST // 3600} are written"
+        )
     part = file.with_name(file.name + ".part")
-    smaller = None if quality is None else 1.0 - quality
+    level = _OPUS_LEVEL if encoding == "OPUS" else None
     try:
         part.open("wb").close()  # says why it can't be written; libsndfile doesn't
         with soundfile.SoundFile(
-            part, "w", HEARING_RATE, 2, encoding, format=container, compression_level=smaller
+            part, "w", HEARING_RATE, 2, encoding, format=container, compression_level=level
         ) as sound:
             async for block in recording.blocks():
                 await asyncio.to_thread(sound.write, block)

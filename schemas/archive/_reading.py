@@ -5,9 +5,10 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from sqlalchemy import Select, and_, or_, select
 
@@ -19,17 +20,45 @@ from schemas.bus import SessionInfo, Snapshot, Touched
 from schemas.clock import Micros
 from schemas.events import Event
 from schemas.session.listing import Row
-from schemas.session.summary import Gist, Summary, Wanted
+from schemas.session.summary import Answer, Gist, Summary, Wanted
 
 _PIECES = 8
 """That are kept expanded for who reads on."""
 _FRESH = 2.0
 """Seconds for which they are: what is deleted is not to be had from here for longer."""
+FOUND = 500
+"""Characters of a session's names that an index has: in PostgreSQL's there is room for no more."""
+_CUT = "\x01"
+"""Begins what had to be cut: it may have anything in it."""
+_AFTER_CUT = "\x02"
 _SUMMARY = (
-    "session", "seq", "at", "agent", "room", "transport", "gateway", "started_at", "turns", "interrupted", "failed", "cut_off",
-    "unanswered", "troubles", "activity", "last", "median", "worst", "gist",
+    "session", "seq", "at", "agent", "room", "transport", "gateway", "started_at", "duration", "turns", "interrupted", "failed",
+    "cut_off", "unanswered", "troubles", "activity", "last", "median", "worst", "gist",
 )  # fmt: skip
 _INFO = ("session", "partition", "seq", "owner", "epoch", "generation", "at")
+
+
+class _Answers(Sequence[Answer]):
+    """Read when somebody asks for them: a list shows none."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body, self._read = body, tuple[Answer, ...]()
+
+    def _all(self) -> tuple[Answer, ...]:
+        if self._body:
+            self._read, self._body = answers_of(self._body), b""
+        return self._read
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, place: int) -> Answer: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Answer]: ...
+    def __getitem__(self, place: int | slice) -> Answer | Sequence[Answer]:
+        return self._all()[place]
+
 
 Order = Literal["began", "active"]
 """Those that began last first, or those whose last event came last."""
@@ -259,12 +288,26 @@ class Reads:
     ) -> list[Row]:
         """Up to `count` sessions that are wanted, told as they were when they were put away; `before`: those that come after that
         place in the order."""
-        if wanted is not None and wanted.state == "open":
+        wanted = wanted or Wanted()
+        if wanted.state == "open":
             return []
+        rows: list[Any] = []
+        while True:
+            asked = count - len(rows)
+            async with self._database.reading() as connection:
+                page = (await connection.execute(_page(wanted, asked, before, order, self._database.has))).all()
+            rows += [row for row in page if wanted.text in row.names and wanted.caller in row.callers]
+            if len(page) < asked or len(rows) == count:
+                break
+            before = (page[-1].started_at if order == "began" else page[-1].at, page[-1].session)
         now = await self.now()
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(_page(wanted or Wanted(), count, before, order))).all()
         return [_row(row, now) for row in rows]
+
+
+def found_by(callers: str, names: str) -> str:
+    """What of a session's names is in the index."""
+    whole = f"{callers}\n{names}"
+    return whole if len(whole) <= FOUND else _CUT + whole[: FOUND - 1]
 
 
 def _infos() -> Select[Any]:
@@ -278,8 +321,10 @@ def _info(row: Any) -> SessionInfo:
     )
 
 
-def _page(wanted: Wanted, count: int, before: Place | None, order: Order) -> Select[Any]:
-    """Which they are is found in an index; only those of the page are read whole."""
+def _page(
+    wanted: Wanted, count: int, before: Place | None, order: Order, has: Callable[[Any, str], Any]
+) -> Select[Any]:
+    """Those that may be wanted, by what an index has of their names; only those of the page are read whole."""
     moment = SESSIONS.c.started_at if order == "began" else SESSIONS.c.at
     found = select(SESSIONS.c.session).where(SESSIONS.c.state == "done")
     if wanted.since:
@@ -292,10 +337,8 @@ def _page(wanted: Wanted, count: int, before: Place | None, order: Order) -> Sel
         found = found.where(SESSIONS.c.worst >= wanted.slow)
     if wanted.failed is not None:
         found = found.where(SESSIONS.c.wrong == wanted.failed)
-    if wanted.caller:
-        found = found.where(SESSIONS.c.callers.contains(wanted.caller, autoescape=True))
-    if wanted.text:
-        found = found.where(SESSIONS.c.names.contains(wanted.text, autoescape=True))
+    for part in filter(None, (wanted.caller, wanted.text)):
+        found = found.where(or_(has(SESSIONS.c.found, part), SESSIONS.c.found < _AFTER_CUT))
     if before is not None:
         found = found.where(
             or_(moment < before[0], and_(moment == before[0], SESSIONS.c.session < before[1])),
@@ -307,7 +350,7 @@ def _page(wanted: Wanted, count: int, before: Place | None, order: Order) -> Sel
 
 def _columns() -> list[Any]:
     """Those that a row is told from."""
-    more = ("people", "ended_at", "ended", "answers", "topics")
+    more = ("people", "ended_at", "ended", "answers", "names", "callers", "topics")
     return [SESSIONS.c[name] for name in dict.fromkeys((*_SUMMARY, *_INFO, *more))]
 
 
@@ -317,7 +360,6 @@ def _row(row: Any, now: Micros) -> Row:
         people=people_of(row.people),
         ended_at=Micros(row.ended_at),
         ended=row.ended,
-        duration=max(0, row.ended_at - row.started_at) / 1e6,
         topics=tuple(json.loads(row.topics)),
     )
-    return Row(_info(row), told, answers_of(row.answers), max(0, now - row.at) / 1e6, False)
+    return Row(_info(row), told, _Answers(row.answers), max(0, now - row.at) / 1e6, False)

@@ -58,9 +58,11 @@ SESSIONS = Table(
     Column("gateway", Text, nullable=False, default=""),
     Column("people", Text, nullable=False, default="[]"),  # JSON
     Column("callers", Text, nullable=False, default=""),  # identities and names, a line each, without case
-    Column("names", Text, nullable=False, default=""),  # every name in it, likewise; so short that an index can hold it
+    Column("names", Text, nullable=False, default=""),  # every name in it, likewise
+    Column("found", Text, nullable=False, default=""),  # the same, callers first, cut so that an index can hold it
     Column("started_at", BigInteger, nullable=False, default=0),
     Column("ended_at", BigInteger, nullable=False, default=0),
+    Column("duration", Float, nullable=False, default=0.0),
     Column("turns", Integer, nullable=False, default=0),
     Column("interrupted", Integer, nullable=False, default=0),
     Column("failed", Integer, nullable=False, default=0),
@@ -80,7 +82,7 @@ SESSIONS = Table(
     Index("sessions_began", "state", "started_at", "session"),
     Index("sessions_by_agent", "state", "agent", "started_at", "session"),
     Index("sessions_wrong", "state", "wrong", "started_at", "session"),
-    Index("sessions_named", "state", "started_at", "session", "names"),
+    Index("sessions_named", "state", "started_at", "session", "found"),
     Index("sessions_active", "state", "at", "session"),
     Index("sessions_due", "state", "due_at"),
 )

@@ -24,7 +24,7 @@ from schemas.archive._pieces import (
     packed,
     people_text,
 )
-from schemas.archive._reading import Sound, folder_of, later
+from schemas.archive._reading import Sound, folder_of, found_by, later
 from schemas.archive._tables import CHUNKS, FOLLOW_UPS, RECORDINGS, SESSIONS, SNAPSHOTS, SOUNDS
 from schemas.bus import SessionInfo, Snapshot
 from schemas.clock import Micros
@@ -40,8 +40,6 @@ Follows = tuple[FollowKind, str]
 _PREFIXES: dict[FollowKind, str] = {"webhook": "msg", "summary": "sum", "recording": "rec"}
 _WORKING = 60.0
 """Seconds after its last write from which a try is thought dead, and another one is due."""
-_NAMES = 500
-"""Characters that an index of PostgreSQL has room for in its entries, with all else in them."""
 
 
 class Superseded(Exception):
@@ -377,11 +375,12 @@ def _sound_row(attempt: Attempt, sound: Sound, place: int) -> dict[str, Any]:
 
 def told_columns(told: Summary) -> dict[str, Any]:
     """The columns of a list."""
-    callers = "\n".join(name for one in told.people for name in (one.identity, one.name) if name).casefold()
+    people = "\n".join(name for one in told.people for name in (one.identity, one.name) if name).casefold()
+    callers, names = clean(people), clean(names_of(told))
     return {
         "agent": clean(told.agent), "room": clean(told.room), "transport": told.transport, "gateway": clean(told.gateway),
-        "people": people_text(told.people), "callers": clean(callers), "names": clean(names_of(told))[:_NAMES],
-        "started_at": told.started_at, "ended_at": told.ended_at or told.at, "turns": told.turns,
+        "people": people_text(told.people), "callers": callers, "names": names, "found": found_by(callers, names),
+        "started_at": told.started_at, "ended_at": told.ended_at or told.at, "duration": told.duration, "turns": told.turns,
         "interrupted": told.interrupted, "failed": told.failed, "cut_off": told.cut_off, "unanswered": told.unanswered,
         "troubles": told.troubles, "activity": told.activity, "ended": clean(told.ended or ""), "last": told.last,
         "median": told.median, "worst": told.worst, "wrong": told.wrong,

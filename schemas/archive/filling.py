@@ -44,9 +44,8 @@ def _row(number: int, sessions: int, dice: random.Random) -> dict[str, object]:
         session=f"ws-{dice.getrandbits(64):016x}", seq=40 * len(answers), at=ended, agent=f"agent-{number % 20}",
         room=f"room-{who % 500}", transport="sip" if number % 3 else "websocket", gateway=f"gateway-{number % 4}",
         people=(person,), started_at=began, ended_at=ended, duration=(ended - began) / 1e6, turns=len(answers), interrupted=0,
-        failed=int(wrong), cut_off=0,
-        unanswered=0, troubles=int(wrong), activity="ended", ended="hang_up", last=answers[-1].total,
-        median=totals[len(totals) // 2], worst=totals[-1],
+        failed=int(wrong), cut_off=0, unanswered=0, troubles=int(wrong), activity="ended", ended="hang_up",
+        last=answers[-1].total, median=totals[len(totals) // 2], worst=totals[-1],
     )  # fmt: skip
     return {
         "session": told.session, "state": "done", "seq": told.seq, "at": ended, "archived_at": ended, "verified_at": ended,

@@ -20,7 +20,9 @@ from tests.schemas.archive.calls import call, ended
 
 @pytest.fixture
 async def archive(tmp_path: Path) -> AsyncIterator[Archive]:
-    async with open_archive(f"sqlite:///{tmp_path / 'archive.sqlite'}", str(tmp_path / "sound"), upgrade=True) as opened:
+    async with open_archive(
+        f"sqlite:///{tmp_path / 'archive.sqlite'}", str(tmp_path / "sound"), upgrade=True
+    ) as opened:
         yield opened
 
 
@@ -72,12 +74,19 @@ async def test_pages_have_each_once_wherever_it_is(
     assert (await client.get("/v1/sessions?cursor=x")).status_code == 422
 
 
-async def test_a_session_is_told_whole_as_before(
-    client: httpx2.AsyncClient, log: MemoryBus, archive: Archive
-) -> None:
+async def test_a_session_is_told_whole_as_before(client: httpx2.AsyncClient, log: MemoryBus, archive: Archive) -> None:
     """Its turns, its state at any event, its events, its words, its sound."""
     await ended(log, "s1", 2)
-    paths = ("", "/state", "/state?at=9", "/events?limit=200", "/events?after=7&limit=5", "/transcript.json", "/audio.wav", "/peaks")
+    paths = (
+        "",
+        "/state",
+        "/state?at=9",
+        "/events?limit=200",
+        "/events?after=7&limit=5",
+        "/transcript.json",
+        "/audio.wav",
+        "/peaks",
+    )
     told = {path: await client.get(f"/v1/sessions/s1{path}") for path in paths}
     await archive_session(log, archive, "s1")
     assert await log.info("s1") is None

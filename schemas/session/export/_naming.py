@@ -38,6 +38,30 @@ def is_events(name: str) -> bool:
     return name == EVENTS or _MORE_EVENTS.fullmatch(name) is not None
 
 
+_LATEST = 253_402_300_799_999_999  # µs: the last moment of the year 9999
+_SECONDS = ("ago", "duration", "position", "silence", "delay", "took", "queued")
+_LONGEST = 1e8
+_RATES = range(1, 1_000_000)
+
+
+def oddity(event: Mapping[str, Any]) -> str:
+    """What in an event, as JSON values, no log ever had and nobody could reckon with, in a few words; "": nothing."""
+    at = event["at"]
+    if not 0 <= at <= _LATEST:
+        return f"at {at}"
+    for name in _SECONDS:
+        value = event.get(name, 0.0)
+        if not isinstance(value, int | float) or not -_LONGEST < value < _LONGEST:
+            return f"{name} {value!r}"[:40]
+    for ref in sounds_of(event):
+        rate, samples = ref.get("rate"), ref.get("samples")
+        if not (
+            isinstance(rate, int) and rate in _RATES and isinstance(samples, int) and 0 <= samples <= LONGEST_SOUND
+        ):
+            return f"a sound of {samples!r} samples at {rate!r} Hz"[:80]
+    return ""
+
+
 class Names:
     """What each blob's piece is called: made of its own name, fit for any file system, and no two alike. Whoever asks for the
     same keys in the same order, that of the log, is told the same."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from schemas.session.export._naming import (
     fit_session,
     is_events,
     is_session,
+    oddity,
     sounds_of,
 )
 from schemas.session.export._zip import CHUNK, Arriving, Damage, Piece, Source, directory, head_of, pieces
@@ -225,13 +227,15 @@ class Opening:
 
     def _event(self, line: bytes, reading: Arriving) -> None:
         try:
-            event = json.loads(line)
+            event = _JSON.decode(line.decode())
             seq, at, kind = event["seq"], event["at"], event["type"]
             fits = isinstance(seq, int) and isinstance(at, int) and isinstance(kind, str)
         except (ValueError, KeyError, TypeError, RecursionError):
             fits = False
         if not fits or seq != self.seq + 1:
             raise _none_of_ours(reading, f"event {self.seq + 1} was expected, found {printable(repr(line[:60]))}")
+        if odd := oddity(event):
+            raise _none_of_ours(reading, f"event {seq} has {printable(odd)}, which no log has")
         self.seq, self.at = seq, max(self.at, at)
         raises, epoch = event.get("raises"), event.get("epoch")
         if isinstance(raises, int):
@@ -250,8 +254,6 @@ class Opening:
         """The directory, byte by byte; of an old file, which anybody's zip may have written, that there is one."""
         at, number = self._source.at, len(self._whole) + 1
         if self.version == OLD:
-            if not self.manifest and not self.lost:
-                raise Damage(f"its {MANIFEST} is missing", at, number)
             if not self._closed():
                 raise Damage("it ends", self._source.at, number, "the directory", cut=True)
             return
@@ -332,6 +334,16 @@ class Opening:
             return f"cut off at byte {damage.at:,}, in {piece}"
         where = f"bytes {damage.at:,} to {damage.until:,}" if damage.until > damage.at else f"byte {damage.at:,}"
         return f"altered in {piece}, {where}: {damage.what}"
+
+
+def _finite(written: str) -> float:
+    value = float(written)
+    if not math.isfinite(value):
+        raise ValueError(f"{written} is no number to reckon with")
+    return value
+
+
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
 
 
 def _none_of_ours(reading: Arriving, why: str) -> Damage:

@@ -86,7 +86,7 @@ class ExportFile(Kept):
         if session != self.session or after >= self.events:
             return []
         after = max(after, 0)
-        coming = self._next[1] if self._next is not None and self._next[0] == after + 1 else self._events(after)
+        coming = self._next[1] if self._next is not None and self._next[0] == after + 1 else self.stored(after)
         self._next = None
         found: list[Event] = []
         while (count is None or len(found) < count) and (event := next(coming, None)) is not None:
@@ -126,7 +126,8 @@ class ExportFile(Kept):
         """Of the sounds that are there."""
         return [key for key, name in self._names.all() if name in self._sounds]
 
-    def _events(self, after: int) -> Iterator[Event]:
+    def stored(self, after: int = 0) -> Iterator[Event]:
+        """As `read`, for who waits for nothing else."""
         place = max(bisect_right(self._firsts, after + 1) - 1, 0)
         for part in self._parts[place:]:
             seq = part.first - 1

@@ -173,7 +173,7 @@ def completed(words: str) -> tuple[set[str], set[str]]:
     ("words", "offered"),
     [
         ("antiphon sh", {"show"}),
-        ("antiphon di", set()),
+        ("antiphon di", {"diff"}),
         ("antiphon phone ", {"dial", "transfer", "keys", "hangup"}),
         ("antiphon sip h", {"hangup"}),
         ("antiphon show --fo", {"--follow"}),
@@ -226,7 +226,7 @@ def test_help_loads_nothing_of_the_work() -> None:
         (["sesions"], "Did you mean 'sessions'? ("),
         (["show"], "antiphon: missing argument 'SESSION' ("),
         (["sip", "frobnicate"], "antiphon: no such command"),
-        (["worker", "ears"], "stage ears: expected one of stt, llm, tts ("),
+        (["worker", "ears"], "stage ears: expected one of stt, llm, tts, jobs ("),
         (["worker", "stt", "--device", "tpu"], "--device tpu: expected one of auto, cpu, cuda ("),
         (["call", "nowhere.wav"], "does not exist"),
         (["demo", "--wav", "nowhere.wav"], "does not exist"),

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from gateway.sound.audio_file import read_speech, sides
@@ -362,6 +364,18 @@ def test_captions_that_are_none_are_one_sentence(text: str, says: str) -> None:
         captions(text, "x.vtt")
 
 
+@given(st.text(alphabet="\n\r0123456789:.,-> <v>/&;aé\x00\u2028", max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_captions_or_a_sentence(text: str) -> None:
+    """Nothing else comes of it, whatever it is."""
+    try:
+        found = captions(f"00:01.000 --> 00:02.000\nx\n\n{text}", "x.vtt")
+    except AntiphonError:
+        return
+    assert all(one.start < one.end and one.text for one in found)
+    assert [one.start for one in found] == sorted(one.start for one in found)
+
+
 # ── what can't be heard ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -581,11 +595,33 @@ def test_the_command_takes_recordings_and_exports(tmp_path: Path, monkeypatch: p
         (("call.vtt",), "captions need the recording they tell of", 2),
         (("call.wav", "theirs.zip", "--as", "x"), "--as and --out are for one", 2),
         (("none.wav",), "none.wav: there is no such file", 2),
-        (("call.wav",), "no log here", 1),
     ):
         refused = antiphon("import", *words)
         assert refused.exit_code == code, refused.output
         assert says in " ".join(refused.stderr.split())
+
+
+def test_without_a_log_it_is_kept_in_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is made: there it is shown, heard and compared by its name, and given no second time."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    write(tmp_path / "call.wav", talk().sound())
+    asyncio.run(export(sounding(scenarios.barge_in()), "s1", tmp_path / "call.zip"))
+
+    def antiphon(*words: str) -> Any:
+        return CliRunner().invoke(cli.app, list(words))
+
+    done = antiphon("import", "call.wav", "call.zip")
+    assert done.exit_code == 0, done.output
+    assert "import-call: " in antiphon("show", "import").stdout
+    assert "turn 1: 605 ms from" in antiphon("show", "s1").stdout
+    assert json.loads(antiphon("diff", "s1", "call.zip", "--json").stdout)["same"] is True
+    assert json.loads(antiphon("recording", "import-call", "x.flac", "--json").stdout)["missing"] == []
+    for again in ("call.wav", "call.zip"):
+        twice = antiphon("import", again)
+        assert (twice.exit_code, "give it another with --as" in twice.stderr) == (1, True), twice.output
+    assert antiphon("import", "call.zip", "--as", "s2").exit_code == 0
 
 
 async def test_the_command_writes_into_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:

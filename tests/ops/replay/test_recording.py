@@ -121,6 +121,15 @@ async def test_memory_does_not_grow_with_the_call(tmp_path: Path) -> None:
     assert peak < 12 << 20
 
 
+async def test_a_call_of_years_is_not_written(tmp_path: Path) -> None:
+    """By its times it would fill a disk with silence."""
+    *log, last = scenarios.plain()
+    kept = sounding([*log, last.model_copy(update={"at": last.at + 10**15})])
+    with pytest.raises(AudioFileError, match=r"the call is 277,778 hours long, by its times; up to 24 are written"):
+        await record(kept, await score_of(kept, "s1"), tmp_path / "call.flac")
+    assert os.listdir(tmp_path) == []
+
+
 def test_every_kind_can_be_written_here() -> None:
     """The library that comes with us knows them all."""
     for container, encoding in KINDS.values():

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ops.stack.embedded.valkey import Valkey
-from schemas.archive import Archive, open_archive
+from schemas.archive import Archive, archive_session, open_archive
+from schemas.errors import ArchiveError, BusError
 from schemas.log import RedisBus
+from tests.postgres import Postgres
 from tests.schemas.archive import victim
 from tests.schemas.archive.calls import Kept, call, kept
 
@@ -72,3 +74,57 @@ async def test_killed_at_any_moment(url: str, tmp_path: Path, valkey: Valkey) ->
             assert standing is not None
             await archive.read_back(name, standing.seq, standing.hash)
     await bus.aclose()
+
+
+async def _archived(bus: RedisBus, archive: Archive, names: list[str]) -> None:
+    """Again and again, whatever is away, until the log has none of them."""
+    while True:
+        try:
+            for name in [name for name in names if await bus.info(name) is not None]:
+                await archive_session(bus, archive, name)
+            if not [name for name in names if await bus.info(name) is not None]:
+                return
+        except (BusError, ArchiveError):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("who", ["valkey", "postgresql"])
+async def test_servers_are_killed_at_any_moment(who: str, tmp_path: Path, valkey: Valkey) -> None:
+    """SIGKILL of the log's server or of the archive's, while there is archiving: what was acknowledged is there afterwards, and
+    the rest is done again. (TEST_KILLS=200: so many.)"""
+    postgres = await asyncio.to_thread(Postgres)
+    bus = RedisBus(valkey.url, partitions=1)
+    await bus.start()
+    before: dict[str, Kept] = {}
+    dice, kills, rounds = random.Random(11), 0, 0
+    try:
+        await asyncio.to_thread(postgres.start)
+        async with open_archive(
+            await postgres.database(), str(tmp_path / "sound"), upgrade=True, patience=5.0
+        ) as archive:
+            while kills < max(3, _KILLS // 3):
+                rounds += 1
+                names = [f"call-{rounds}-{number}" for number in range(_SESSIONS)]
+                for name in names:
+                    await call(bus, name, 3)
+                    before[name] = await kept(bus, name)
+                archiving = asyncio.create_task(_archived(bus, archive, names))
+                while not archiving.done():
+                    await asyncio.wait([archiving], timeout=dice.uniform(0.0, 0.3))
+                    if archiving.done():
+                        break
+                    kills += 1
+                    if who == "valkey":
+                        await valkey.kill()
+                        await valkey.start()
+                    else:
+                        await asyncio.to_thread(postgres.kill)
+                        await asyncio.to_thread(postgres.start)
+                await archiving
+            for name, was in before.items():
+                assert await archive.read(name) == was.events
+                assert {key: await archive.get_blob(key) for key in was.sounds} == was.sounds
+    finally:
+        await bus.aclose()
+        await asyncio.to_thread(postgres.close)

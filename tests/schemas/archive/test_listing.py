@@ -26,6 +26,12 @@ async def _many(log: MemoryBus) -> None:
         await log.open(f"m{number:02}", "g", "q", [start, who])
         reason = "error" if number == 7 else "hang_up"
         await log.close(f"m{number:02}", 1, Publication(1, [SessionEnded(reason=reason)]))
+    crowd = [
+        ParticipantJoined(participant=f"guest-{number}", name=f"Guest [{number}]* of many") for number in range(40)
+    ]
+    start = SessionStarted(room="hall", transport="memory", gateway="g", agent=AgentSpec())
+    await log.open("crowd", "g", "q", [start, *crowd])
+    await log.close("crowd", 1, Publication(1, [SessionEnded(reason="hang_up")]))
     await ended(log, "spoken", 2)
 
 
@@ -40,6 +46,11 @@ WANTED = [
     Wanted(caller="_"),
     Wanted(caller="ünal"),
     Wanted(text="m0"),
+    Wanted(text="hall"),
+    Wanted(text="guest [39]* of"),
+    Wanted(caller="guest [3"),
+    Wanted(caller="hall"),
+    Wanted(caller="?"),
     Wanted(slow=0.000001),
     Wanted(state="closed"),
     Wanted(state="open"),
@@ -95,7 +106,7 @@ async def test_a_list_is_found_in_an_index(tmp_path: Path, log: MemoryBus) -> No
         for wanted, order in itertools.product(
             [Wanted(), Wanted(agent="a"), Wanted(failed=True), Wanted(text="x")], ["began", "active"]
         ):
-            query = _page(wanted, 50, (10**15, "x"), order)  # type: ignore[arg-type]
+            query = _page(wanted, 50, (10**15, "x"), order, archive._database.has)  # type: ignore[arg-type]
             async with archive._database.reading() as connection:
                 compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
                 plan = [row[3] for row in await connection.exec_driver_sql(f"explain query plan {compiled}")]

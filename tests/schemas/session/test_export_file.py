@@ -297,6 +297,44 @@ async def test_no_altered_byte_goes_unnoticed(tmp_path: Path) -> None:
         assert re.search(r"piece \d+|export|version", why)
 
 
+async def test_however_it_is_damaged_what_is_salvaged_can_be_read(tmp_path: Path) -> None:
+    """Bytes flipped, left out, put in and moved, a dozen at once: a sentence, or the beginning of the session; never anything
+    else."""
+    log = scenarios.barge_in()
+    content, damaged, dice, salvaged = (
+        (await written(tmp_path, log)).read_bytes(),
+        tmp_path / "x.zip",
+        random.Random(5),
+        0,
+    )
+    for _ in range(250):
+        made = bytearray(content)
+        for _ in range(dice.randrange(1, 5)):
+            at, size = dice.randrange(len(made)), dice.choice([1, 4, 300])
+            match dice.randrange(4):
+                case 0:
+                    made[at] = dice.randrange(256)
+                case 1:
+                    del made[at : at + size]
+                case 2:
+                    made[at:at] = dice.randbytes(size)
+                case _:
+                    made[at:at] = made[:size]
+        damaged.write_bytes(made)
+        assert isinstance(opened(damaged), str) or made == content
+        found = opened(damaged, salvage=True)
+        if isinstance(found, str):
+            assert "\n" not in found
+            continue
+        with found:
+            salvaged += 1
+            events = await all_of(found, found.session)
+            assert events == log[: len(events)]
+            for ref in refs(events):
+                await found.get_blob(ref.key)
+    assert salvaged > 50
+
+
 async def test_an_altered_sound_is_named_and_the_rest_salvaged(tmp_path: Path) -> None:
     """The place is the sound's piece; without it all else is there."""
     log = scenarios.barge_in()
@@ -425,6 +463,28 @@ def test_a_file_of_another_kind_is_one_sentence(content: bytes, tmp_path: Path) 
         open_export(tmp_path / "none.zip")
     with pytest.raises(ExportError, match="cannot be read"):
         open_export(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        ({"at": -1}, "has at -1, which no log has"),
+        ({"at": 1 << 60}, "which no log has"),
+        ({"ago": 1e300}, "has ago 1e+300"),
+        ({"ago": float("inf")}, "event 2 was expected"),
+        ({"ago": float("nan")}, "event 2 was expected"),
+        ({"ago": "soon"}, "has ago 'soon'"),
+        ({"audio": [{"key": "k", "rate": 0, "samples": 5}]}, "has a sound of 5 samples at 0 Hz"),
+        ({"audio": [{"key": "k", "rate": 16_000, "samples": 1 << 40}]}, "samples at 16000 Hz"),
+        ({"audio": [{"key": "k", "rate": 16_000, "samples": -1}]}, "has a sound of -1 samples"),
+    ],
+)  # fmt: skip
+def test_times_and_sounds_that_cannot_be_are_refused(odd: dict[str, Any], says: str, tmp_path: Path) -> None:
+    """Who made them wants to see what divides by them."""
+    lines = [json_line_of(scenarios.plain()[0]), json.dumps({"seq": 2, "at": 1, "type": "utterance.captured"} | odd)]
+    file = made_of(tmp_path / "odd.zip", HEAD, ("events.jsonl", "\n".join([*lines, ""]).encode()))
+    with pytest.raises(ExportError, match=re.escape(says)):
+        open_export(file)
 
 
 async def test_an_event_of_a_newer_program_is_told_when_it_is_read(tmp_path: Path) -> None:

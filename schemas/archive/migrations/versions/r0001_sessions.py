@@ -40,8 +40,10 @@ def upgrade() -> None:
         sa.Column("people", sa.Text, nullable=False),
         sa.Column("callers", sa.Text, nullable=False),
         sa.Column("names", sa.Text, nullable=False),
+        sa.Column("found", sa.Text, nullable=False),
         sa.Column("started_at", sa.BigInteger, nullable=False),
         sa.Column("ended_at", sa.BigInteger, nullable=False),
+        sa.Column("duration", sa.Float, nullable=False),
         sa.Column("turns", sa.Integer, nullable=False),
         sa.Column("interrupted", sa.Integer, nullable=False),
         sa.Column("failed", sa.Integer, nullable=False),
@@ -59,7 +61,7 @@ def upgrade() -> None:
     op.create_index("sessions_began", "sessions", ["state", "started_at", "session"])
     op.create_index("sessions_by_agent", "sessions", ["state", "agent", "started_at", "session"])
     op.create_index("sessions_wrong", "sessions", ["state", "wrong", "started_at", "session"])
-    op.create_index("sessions_named", "sessions", ["state", "started_at", "session", "names"])
+    op.create_index("sessions_named", "sessions", ["state", "started_at", "session", "found"])
     op.create_index("sessions_active", "sessions", ["state", "at", "session"])
     op.create_index("sessions_due", "sessions", ["state", "due_at"])
     op.create_table(
