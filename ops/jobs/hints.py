@@ -3,7 +3,6 @@ kept."""
 
 import json
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,8 +21,8 @@ log = logging.getLogger("antiphon.jobs")
 QUEUE = "antiphon:jobs"
 _CONNECT = 3.0
 """Seconds."""
-_AGAIN = 20
-"""Seconds after which one more hint is told, where somebody died with one in hand: arq has it for theirs until its time is up."""
+_LOOKED_AT = 1_000
+"""Hints that are looked at in one go: those in dead workers' hands stand before the others until their time is up."""
 
 
 def jobs_url(settings: Settings) -> str:
@@ -101,16 +100,15 @@ class Hints:
         overdue: bool = False,
     ) -> bool:
         """Hint that `job` is due for `what`; `mark`: which try it would be, so that a killed one's hint stands in nobody's way.
-        `overdue`: it should long have been begun: whoever has the hint in hand is dead, and another one is told. False: it could
-        not be told, or was told already."""
+        `overdue`: it should long have been begun: whoever has the hint in hand is dead, and others may take it (arq has it for
+        theirs until its time is up). False: it could not be told, or was told already."""
         if self.pool is None:
             return False
         name = f"antiphon:{job}:{what}:{mark}"
         try:
             given = await self.pool.enqueue_job(job, what, _job_id=name, _expires=within, _queue_name=queue)
-            if given is None and overdue and await self.pool.exists(f"{in_progress_key_prefix}{name}"):
-                again = f"{name}:{time.time() // _AGAIN:.0f}"
-                given = await self.pool.enqueue_job(job, what, _job_id=again, _expires=within, _queue_name=queue)
+            if given is None and overdue and await self.pool.delete(f"{in_progress_key_prefix}{name}"):
+                return True
         except (RedisError, OSError, TimeoutError) as error:
             log.debug("no hint: %s", error)
             return False
@@ -127,6 +125,7 @@ def worker(
         redis_pool=pool,
         handle_signals=False,
         max_jobs=at_once,
+        queue_read_limit=_LOOKED_AT,
         keep_result=0,
         job_serializer=_written,
         job_deserializer=_read,
