@@ -4,6 +4,7 @@ TEST_TRIES=200 .venv/bin/pytest -s tests/chaos/test_archiving.py        # so man
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from ops.stack.embedded.valkey import Valkey
 from schemas.archive import Archive, open_archive
+from schemas.errors import ArchiveUnavailable, BusUnavailable
 from schemas.log import RedisBus
 from tests.chaos.jobs_worker import FORKS, become
 from tests.ops.jobs.receiving import SECRET, Receiver, receiving
@@ -68,6 +70,15 @@ async def is_archived(archive: Archive, was: Kept) -> None:
     assert standing is not None
     assert (standing.state, standing.error) == ("done", "")
     await archive.read_back(was.session, standing.seq, standing.hash)
+
+
+async def _patiently(look: Callable[[], Awaitable[bool]]) -> bool:
+    """Of what was just killed some connections have not heard yet."""
+    for _ in range(20):
+        with contextlib.suppress(BusUnavailable, ArchiveUnavailable):
+            return await look()
+        await asyncio.sleep(0.1)
+    return await look()
 
 
 async def until(what: str, look: Callable[[], Awaitable[bool]], seconds: float) -> None:
@@ -146,7 +157,7 @@ async def _rounds(
             assert server is not None
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
-        in_log = {name for name in left if await whole(bus, archive, before[name])}
+        in_log = {name for name in left if await _patiently(lambda name=name: whole(bus, archive, before[name]))}  # type: ignore[misc]
         struck += bool(in_log & {f"call-{tried}-{number}" for number in range(_CALLS)})
         left = in_log
         if victim == "worker":
