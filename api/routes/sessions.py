@@ -57,7 +57,9 @@ async def sessions_stream(house: Here, who: Operator) -> EventStream:
 @router.get("/{session}", response_model=SessionView)
 async def session(house: Here, who: Operator, session: SessionId) -> Response:
     """A session whole: its turns on one clock, with waterfalls, words and what went wrong. 404: there is none of that name."""
-    return Response((await house.sessions.stories.told(session)).json(), media_type="application/json")
+    story = await house.sessions.stories.told(session)
+    gist = await house.sessions.gist(session) if story.over else None
+    return Response(story.json(gist), media_type="application/json")
 
 
 @router.get("/{session}/state")

@@ -23,7 +23,7 @@ class SessionRow(BaseModel):
     """A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
     `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
-    stage gave up; `events`: how many."""
+    stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without."""
 
     session: str
     state: Literal["open", "closed"]
@@ -48,6 +48,8 @@ class SessionRow(BaseModel):
     unanswered: int
     troubles: int
     events: int
+    summary: str
+    topics: list[str]
 
 
 class SessionList(BaseModel):

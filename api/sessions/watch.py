@@ -21,7 +21,7 @@ from schemas.clock import Micros
 from schemas.errors import ArchiveError, BusError
 from schemas.events import Event
 from schemas.process.tasks import Tasks
-from schemas.session.summary import Wanted
+from schemas.session.summary import Gist, Wanted
 
 log = logging.getLogger("antiphon.api")
 
@@ -83,19 +83,28 @@ class Sessions:
         before = _place(cursor)
         rows = dict(self.index.found(wanted, limit + 1, before))
         try:
-            for place, row in await self._archived(wanted, limit + 1, before):
-                rows.setdefault(place, row)
+            for place, row, summarized in await self._archived(wanted, limit + 1, before):
+                if place not in rows or summarized:  # a summary comes after all else
+                    rows[place] = row
         except ArchiveError as error:
             log.warning("archived sessions are not listed for now: %s", error)
         places = sorted(rows, reverse=True)
         following = f"{places[limit - 1][0]}:{places[limit - 1][1]}" if len(places) > limit else None
         return [rows[place] for place in places[:limit]], following
 
-    async def _archived(self, wanted: Wanted, most: int, before: Began | None) -> list[tuple[Began, bytes]]:
+    async def _archived(self, wanted: Wanted, most: int, before: Began | None) -> list[tuple[Began, bytes, bool]]:
         if self._kept is None or wanted.state == "open":
             return []
         told = [row.told for row in await self._kept.recalled(wanted, most, before, "began")]
-        return [((one.started_at, one.session), row_of(one).model_dump_json().encode()) for one in told]
+        return [((one.started_at, one.session), row_of(one).model_dump_json().encode(), bool(one.gist)) for one in told]
+
+    async def gist(self, session: str) -> Gist | None:
+        """What a model made of it; None: nothing, or the archive does not answer."""
+        try:
+            return await self._kept.gist(session) if self._kept is not None else None
+        except ArchiveError as error:
+            log.warning("summaries are not told for now: %s", error)
+            return None
 
     async def look(self) -> None:
         """See what moved, and tell it. BusError."""

@@ -68,6 +68,19 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
                 "erase": ("ops.commands.archive:erase", "Delete all sessions of a person, and prove it."),
                 "erasures": ("ops.commands.archive:erasures", "List what was deleted, when, and who asked."),
                 "backup": ("ops.commands.archive:backup", "Copy the archive, while it is used."),
+                "follow-ups": (
+                    "ops.commands.following:list_all",
+                    "List webhooks, summaries and recordings, the latest first.",
+                ),
+                "again": (
+                    "ops.commands.following:again",
+                    "Deliver a webhook again; make a summary or a recording anew.",
+                ),
+                "recordings": (
+                    "ops.commands.following:recordings",
+                    "List the recordings that are kept with calls, the latest first.",
+                ),
+                "webhook": ("ops.commands.following:webhook", "Send a webhook as a trial, and say what was answered."),
                 "upgrade": ("ops.commands.archive:upgrade", "Make the archive's tables, or bring them up to date."),
             },
         ),

@@ -1,13 +1,12 @@
 """`antiphon archive …`: what is kept of sessions that are over, looked at, looked after, and let go."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ops import console
+from ops.commands._archived import over_archive, over_both
 from ops.commands._looking import Agent, Since, wanted
 from ops.commands._options import Json
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from schemas.bus import Bus
     from schemas.config.settings import Settings
 
-T = TypeVar("T")
-
+_PLURALS = {"webhook": "webhooks", "summary": "summaries", "recording": "recordings"}
 _Sessions = Annotated[list[str], typer.Argument(metavar="SESSION…", help="Sessions' ids.")]
 _By = Annotated[str, typer.Option("--by", help="Who asks for it: stands in the proof.")]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Without asking back.")]
@@ -26,13 +24,18 @@ _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Without asking back.")]
 def status(json: Json = False) -> None:
     """Show how much the archive has, and what waits.
 
-    Ends with 1 when something could not be archived, or is not what was written.
+    Ends with 1 when something could not be archived, is not what was written, or when a webhook, a summary or a recording was
+    given up.
 
     Example: antiphon archive status
     """
 
     async def main(archive: "Archive") -> bool:
-        amount, now = await archive.amount(), await archive.now()
+        amount, now, counts = await archive.amount(), await archive.now(), await archive.follow_up_counts()
+        follow_ups: dict[str, dict[str, int]] = {}
+        for (kind, state), count in counts.items():
+            follow_ups.setdefault(kind, {})[state] = count
+        left = sum(count for (_, state), count in counts.items() if state == "failed")
         waits = max(0, now - amount.oldest_due) / 1e6 if amount.oldest_due else 0.0
         if json:
             console.emit(
@@ -42,6 +45,7 @@ def status(json: Json = False) -> None:
                     "sound_bytes": amount.sound_bytes,
                     "damaged": amount.damaged,
                     "waits_s": round(waits, 1),
+                    "follow_ups": follow_ups,
                 }
             )
         else:
@@ -51,9 +55,12 @@ def status(json: Json = False) -> None:
             console.hang("waiting    ", f"{states.get('pending', 0):,}, the first for {waits:.0f} s")
             console.hang("given up   ", f"{states.get('failed', 0):,} (antiphon archive list --failed)")
             console.hang("damaged    ", f"{amount.damaged:,}")
-        return bool(amount.damaged or amount.sessions.get("failed"))
+            for kind, found in sorted(follow_ups.items()):
+                told = f"{found.get('done', 0):,} done, {found.get('pending', 0):,} to do, {found.get('failed', 0):,} given up"
+                console.hang(f"{_PLURALS[kind]:<11}", f"{told} (antiphon archive follow-ups --kind {kind})")
+        return bool(amount.damaged or amount.sessions.get("failed") or left)
 
-    if _over_archive(main):
+    if over_archive(main):
         raise typer.Exit(console.FAILED)
 
 
@@ -99,7 +106,7 @@ def list_all(
         else:
             console.out.print("No such session." if agent or since else "No session is archived yet.")
 
-    _over_archive(main)
+    over_archive(main)
 
 
 def run(
@@ -118,9 +125,10 @@ def run(
 
     async def main(bus: "Bus", archive: "Archive", settings: "Settings") -> int:
         from ops.jobs.archiving import Archiving
+        from ops.jobs.following import follows_of
         from ops.jobs.letting_go import LettingGo
 
-        archiving = Archiving(bus, archive, "archive-run", sound=settings.archive_sound)
+        archiving = Archiving(bus, archive, "archive-run", sound=settings.archive_sound, follows=follows_of(settings))
         names = list(sessions or ())
         if not names:
             due = await archiving.sweep()
@@ -139,7 +147,7 @@ def run(
             console.out.print("Nothing is due.")
         return sum(one in ("failed", "gone") for one in became.values())
 
-    if _over_both(main):
+    if over_both(main):
         raise typer.Exit(console.FAILED)
 
 
@@ -179,7 +187,7 @@ def verify(
             console.out.print(f"{_sessions(checked)} read back, {len(damaged)} damaged.")
         return bool(damaged)
 
-    if _over_archive(main):
+    if over_archive(main):
         raise typer.Exit(console.FAILED)
 
 
@@ -202,7 +210,7 @@ def remove(sessions: _Sessions, by: _By = "", yes: _Yes = False, json: Json = Fa
             console.fail(f"no session {', '.join(unknown)}; nothing was deleted", console.USAGE)
         _proof(await LettingGo(bus, archive, settings).remove(known, "session", by or console.whoever()), json)
 
-    _over_both(main)
+    over_both(main)
 
 
 def erase(
@@ -227,7 +235,7 @@ def erase(
 
         _proof(await LettingGo(bus, archive, settings).erase(person, by or console.whoever()), json)
 
-    _over_both(main)
+    over_both(main)
 
 
 def _proof(erased: Any, json: bool) -> None:
@@ -268,7 +276,7 @@ def erasures(
         if not found:
             console.out.print("Nothing was deleted yet.")
 
-    _over_archive(main)
+    over_archive(main)
 
 
 def backup(
@@ -293,7 +301,7 @@ def backup(
         gone = f"; {done.missing} were deleted meanwhile" if done.missing else ""
         console.out.print(f"{folder}: {done.objects} objects of sound, {done.fresh} of them new{gone}", soft_wrap=True)
 
-    _over_archive(main)
+    over_archive(main)
 
 
 def upgrade(json: Json = False) -> None:
@@ -312,51 +320,7 @@ def upgrade(json: Json = False) -> None:
         else:
             console.out.print(f"The archive was at {before or 'nothing'}; its tables are up to date.")
 
-    _over_archive(main, checked=False)
-
-
-# ── what they work on ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _over_archive(work: "Callable[[Archive], Awaitable[T]]", *, checked: bool = True) -> T:
-    async def main() -> T:
-        from ops.stack.here import settings_here
-
-        async with _archive(settings_here(), checked=checked) as archive:
-            return await work(archive)
-
-    return console.run(main)
-
-
-def _over_both(work: "Callable[[Bus, Archive, Settings], Awaitable[T]]") -> T:
-    """Over the log, too, and an archive that is made where there is none."""
-
-    async def main() -> T:
-        from ops.stack.here import settings_here
-        from schemas.log import connected
-
-        settings = settings_here()
-        async with connected(settings) as bus, _archive(settings, upgrade=True) as archive:
-            return await work(bus, archive, settings)
-
-    return console.run(main)
-
-
-@asynccontextmanager
-async def _archive(settings: "Settings", *, checked: bool = True, upgrade: bool = False) -> "AsyncIterator[Archive]":
-    from schemas.archive.place import place_of
-    from schemas.archive.store import Archive
-
-    place = place_of(settings)
-    archive = Archive(place.url, place.blobs)
-    try:
-        if upgrade:
-            await archive.upgrade()
-        elif checked:
-            await archive.check()
-        yield archive
-    finally:
-        await archive.aclose()
+    over_archive(main, checked=False)
 
 
 def _mib(size: int) -> str:

@@ -22,7 +22,7 @@ def recording(
     """Write a call's sound as one stereo file.
 
     Caller left, agent right, as the log says when what was heard: of a reply that was interrupted only what was. What its name
-    ends in says whether it is a WAV, a FLAC or Opus. 16 kHz.
+    ends in says whether it is a WAV, a FLAC or Opus. 16 kHz. Where one is kept with the call (RECORDINGS) it is that.
 
     Example: antiphon recording last call.opus
     """
@@ -31,10 +31,10 @@ def recording(
 
 
 async def _write(log: "Kept", session: str, file: Path, *, json: bool) -> None:
-    from ops.replay.recording import kind_of, record, score_of
+    from ops.replay.recording import kind_of, record, score_of, take
 
     kind_of(file)
-    recorded = await record(log, await score_of(log, session), file)
+    recorded = await take(log, session, file) or await record(log, await score_of(log, session), file)
     _tell(session, file, recorded, json=json)
 
 

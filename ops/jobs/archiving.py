@@ -2,16 +2,17 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 from ops.jobs.figures import JobFigures
 from schemas.archive.archiving import Archived, archive_session
-from schemas.archive.store import Archive, Standing
+from schemas.archive.store import Archive, Follows, Standing
 from schemas.bus import Forgetting, Gatekeeping, Listing, Outcome, Publication, Reading, Seen, SessionInfo, Watching
 from schemas.clock import Micros
 from schemas.errors import AntiphonError, ArchiveDamaged, ArchiveError, BusError
 from schemas.events import SessionEnded
+from schemas.session.summary import Summary
 
 __all__ = ["ABANDONED", "Archiving", "Log"]
 
@@ -33,7 +34,8 @@ class Log(Reading, Listing, Watching, Forgetting, Gatekeeping, Protocol):
 
 
 class Archiving:
-    """`name`: of this worker, in the log and in leases; `abandoned`: as above."""
+    """`name`: of this worker, in the log and in leases; `abandoned`: as above; `follows`: what is to be done with a session
+    once it is archived."""
 
     def __init__(
         self,
@@ -44,8 +46,10 @@ class Archiving:
         sound: Literal["flac", "opus"] = "flac",
         abandoned: float = ABANDONED,
         figures: JobFigures | None = None,
+        follows: Callable[[Summary], Sequence[Follows]] = lambda _: (),
     ) -> None:
         self._bus, self._archive, self._name = bus, archive, name
+        self._follows = follows
         self._sound, self._abandoned = sound, abandoned
         self._figures = figures or JobFigures()
         self._noticed = Micros(0)
@@ -105,7 +109,7 @@ class Archiving:
         """One try; None: it failed, and is due again later, or was given up. It raises nothing but what ends the process."""
         extra = {"session": session}
         try:
-            became = await archive_session(self._bus, self._archive, session, sound=self._sound)
+            became = await archive_session(self._bus, self._archive, session, sound=self._sound, follows=self._follows)
             if became is Archived.OPEN:
                 await self._archive.postpone(session, 60.0)
             elif became is Archived.GONE:

@@ -21,6 +21,7 @@ def worker(
         redis_pool=pool,
         handle_signals=False,
         max_jobs=at_once,
+        queue_read_limit=_LOOKED_AT,
         keep_result=0,
         job_serializer=written,
         job_deserializer=read,

@@ -27,6 +27,8 @@ async def check_one(archive: Archive, standing: Standing) -> str:
     """What is wrong with it, in a sentence; "": nothing is. ArchiveError: it can't be told."""
     try:
         await archive.read_back(standing.session, standing.seq, standing.hash)
+        if (recording := await archive.recording(standing.session)) is not None:
+            await archive.read_recording_back(recording)
     except ArchiveDamaged as error:
         wrong = str(error)
     else:

@@ -1,7 +1,8 @@
 """The jobs worker: `antiphon worker jobs`, until SIGTERM.
 
-Three things go on in it, each by itself: it looks every second for what has ended; every minute, under a lease, for all that is
-due; and it serves the queue. Whatever is away (the log, the jobs' Redis, the archive), it goes on when that is back.
+Three things go on in it, each by itself: it looks every second for what has ended and what is to follow; every minute, under a
+lease, for all that is due; and it serves the queues, one for each kind of work, so that none waits for another's. Whatever is
+away (the log, the jobs' Redis, the archive), it goes on when that is back.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import repeat
 from typing import Any
 
@@ -22,12 +23,14 @@ from ops.jobs.archiving import Archiving
 from ops.jobs.asked import AskedJobs
 from ops.jobs.doing import Doing
 from ops.jobs.figures import JobFigures
-from ops.jobs.hints import Hints, jobs_url, worker
+from ops.jobs.following import HELD, KINDS, Following
+from ops.jobs.hints import QUEUE, Hints, jobs_url, worker
 from ops.jobs.integrity import check
 from ops.jobs.letting_go import LettingGo
 from schemas.archive.place import belongs_to, place_of
-from schemas.archive.store import Archive, Standing
+from schemas.archive.store import Archive, FollowKind, Standing
 from schemas.bus import Bus
+from schemas.clock import Micros
 from schemas.config.settings import Settings, strangers, without_password
 from schemas.errors import ArchiveError, ArchiveTooNew, BusError, BusUnavailable
 from schemas.log import connect, until_it_answers
@@ -46,6 +49,9 @@ _ARCHIVING = 900
 """Seconds a session may take: one of hours takes a minute."""
 _CHECKING = 600.0
 """Seconds of a night that are spent on reading back."""
+_OVERDUE = 5.0
+"""Seconds that something is due, and is in a worker's hands that has not begun: it never will."""
+_AT_ONCE: dict[FollowKind, int] = {"webhook": 8, "summary": 1, "recording": 1}
 _WEEK, _DAY, _HOUR = 604_800.0, 86_400.0, 3_600.0
 
 
@@ -55,7 +61,15 @@ class JobsWorker:
     def __init__(self, bus: Bus, archive: Archive, settings: Settings, *, name: str = "", at_once: int = 2) -> None:
         self.name = name or f"jobs-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self.figures = JobFigures()
-        self.archiving = Archiving(bus, archive, self.name, sound=settings.archive_sound, figures=self.figures)
+        self.following = Following(bus, archive, settings, self.figures)
+        self.archiving = Archiving(
+            bus,
+            archive,
+            self.name,
+            sound=settings.archive_sound,
+            figures=self.figures,
+            follows=self.following.follows,
+        )
         self.letting_go = LettingGo(bus, archive, settings, self.figures)
         self.hints = Hints(jobs_url(settings))
         self.asked = AskedJobs(Doing.over(bus, archive, settings, self.letting_go), settings, name=self.name)
@@ -72,6 +86,7 @@ class JobsWorker:
             await self._serve()
         finally:
             await self._tasks.aclose()
+            await self.following.aclose()
             await self.hints.aclose()
 
     # ── what is due ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,6 +95,10 @@ class JobsWorker:
         """BusError, ArchiveError."""
         for standing in await self.archiving.notice():
             await self._hint(standing)
+        for kind in KINDS:
+            for one in await self._archive.follow_ups_due(kind):
+                overdue, queue = await self._is_overdue(max(one.due_at, one.held_until)), f"{QUEUE}:{kind}"
+                await self.hints.give("follow", one.id, one.attempts, within=_HOUR, queue=queue, overdue=overdue)
 
     async def sweep(self) -> None:
         """BusError, ArchiveError."""
@@ -94,9 +113,15 @@ class JobsWorker:
             if await self._archive.lease(job, f"{self.name}/{secrets.token_hex(4)}", every):
                 await self.hints.give(job, "all", secrets.token_hex(4), within=_HOUR)
         self.figures.told(await self._archive.amount(), await self._archive.now())
+        self.figures.told_follow_ups(await self._archive.follow_up_counts())
 
     async def _hint(self, standing: Standing) -> None:
-        await self.hints.give("archive", standing.session, f"{standing.state}{standing.attempts}", within=_HOUR)
+        mark, overdue = f"{standing.state}{standing.attempts}", await self._is_overdue(standing.due_at)
+        await self.hints.give("archive", standing.session, mark, within=_HOUR, overdue=overdue)
+
+    async def _is_overdue(self, due_at: Micros) -> bool:
+        """A worker that takes it up says so within milliseconds, and it is no longer due."""
+        return await self._archive.now() - due_at > _OVERDUE * 1e6
 
     # ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -105,16 +130,21 @@ class JobsWorker:
         while True:
             try:
                 pool = await self.hints.open()
-                serving = worker(pool, self._functions(), {"jobs": self}, self._at_once)
+                context = {"jobs": self}
+                serving = [worker(pool, self._functions(), context, self._at_once)]
+                serving += [
+                    worker(pool, [_following(kind)], context, _AT_ONCE[kind], f"{QUEUE}:{kind}") for kind in KINDS
+                ]
                 self.serving, told = True, ""
                 pauses.reset()
                 try:
-                    await serving.async_run()
+                    await _all_of(one.async_run() for one in serving)
                 finally:
                     self.serving = False
-                    for task in serving.tasks.values():
+                    left = [task for one in serving for task in one.tasks.values()]
+                    for task in left:
                         task.cancel()
-                    await asyncio.gather(*serving.tasks.values(), return_exceptions=True)
+                    await asyncio.gather(*left, return_exceptions=True)
             except (BusUnavailable, RedisError, OSError, TimeoutError) as error:
                 if told != (told := str(error)):
                     log.warning("jobs wait: %s", error)
@@ -130,6 +160,29 @@ class JobsWorker:
     async def check(self) -> None:
         """What was not read back for a week."""
         await check(self._archive, within=_CHECKING, older=_WEEK)
+
+
+def _following(kind: FollowKind) -> Function:
+    return func(_follow, name="follow", timeout=HELD[kind] * 0.9, keep_result=0, max_tries=3)
+
+
+async def _all_of(works: Iterable[Awaitable[None]]) -> None:
+    """Until one of them ends; then the others do."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _follow(ctx: dict[Any, Any], *args: Any, **_: Any) -> None:
+    """`args`: the follow-up's id."""
+    jobs: JobsWorker = ctx["jobs"]
+    await _told(lambda: jobs.following.follow(*args))
 
 
 async def _archive(ctx: dict[Any, Any], *args: Any, **_: Any) -> str | None:

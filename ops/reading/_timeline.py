@@ -15,6 +15,7 @@ from schemas.codec import event_to_json
 from schemas.session.fold import SessionState
 from schemas.session.history import Step, answered_turns, steps_of
 from schemas.session.listing import Kept
+from schemas.session.summary import Gist, Summarized
 from schemas.session.unanswered import Unanswered, unanswered
 from schemas.session.waterfall import Waterfall
 from schemas.session.words import ended, is_bookkeeping, totals
@@ -64,7 +65,8 @@ async def show(
     if held is not None:
         told.tell_all(held, last)
         told.tell_waiting(state, await _waited_until(log, session))
-    told.sum(session, state, called or session)
+    gist = await log.gist(session) if isinstance(log, Summarized) else None
+    told.sum(session, state, called or session, gist)
 
 
 async def _waited_until(log: Kept, session: str) -> Micros:
@@ -166,10 +168,13 @@ class _Told:
         self._waited_in_vain = self._waited_in_vain or shape.jobs > 0
         print_waterfall(shape, self._out)
 
-    def sum(self, session: str, state: SessionState, called: str) -> None:
+    def sum(self, session: str, state: SessionState, called: str, gist: Gist | None = None) -> None:
         out = self._out
         out.print()
         console.hang(f"{session}: ", totals(state), out)
+        if gist is not None:
+            topics = f" ({', '.join(gist.topics)})" if gist.topics else ""
+            console.hang("what it was about: ", Text(f"{gist.text}{topics}"), out)
         if self._waited_in_vain:
             top = Text(f"{console.me()} top --once", style="dim")
             console.hang(Text("which workers there are now: ", style="dim"), top, out)

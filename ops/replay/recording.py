@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import soundfile
 
@@ -13,6 +14,9 @@ from schemas.bus import Reading
 from schemas.errors import AudioFileError
 from schemas.session.history import events_of
 from schemas.session.sound import Recording, Score, heard_at
+
+if TYPE_CHECKING:
+    from schemas.archive.store import StoredRecording
 
 KINDS = {
     ".wav": ("WAV", "PCM_16"),
@@ -43,6 +47,36 @@ def kind_of(file: Path) -> tuple[str, str]:
             f"{file}: WAV, FLAC and Opus are written; give a name that ends in .wav, .flac, .opus or .ogg"
         )
     return kind
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """What may have a recording already."""
+
+    async def recording(self, session: str) -> "StoredRecording | None": ...
+
+    async def fetch(self, name: str, file: Path) -> str: ...
+
+
+async def take(log: Reading, session: str, file: Path) -> Recorded | None:
+    """The recording that is kept with the session into `file`, if it is of the kind that its name says. None: there is none."""
+    kind_of(file)
+    kept = await log.recording(session) if isinstance(log, Keeping) else None
+    wanted = "opus" if file.suffix.lower() == ".ogg" else file.suffix.lower().removeprefix(".")
+    if kept is None or kept.codec != wanted or not isinstance(log, Keeping):
+        return None
+    part = file.with_name(file.name + ".part")
+    try:
+        if await log.fetch(kept.object, part) != kept.sha256:
+            return None  # `antiphon archive verify` tells of it; its pieces are read instead
+        part.replace(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise AudioFileError(f"{file}: cannot be written ({error.strerror}); give another file") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return Recorded(kept.seconds)
 
 
 async def score_of(log: Reading, session: str) -> Score:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, or_, select, update
 
 from schemas.archive._database import Database
 from schemas.archive._objects import Found, Objects
-from schemas.archive._tables import CHUNKS, ERASURES, LEASES, SESSIONS, SNAPSHOTS, SOUNDS
+from schemas.archive._tables import CHUNKS, ERASURES, FOLLOW_UPS, LEASES, RECORDINGS, SESSIONS, SNAPSHOTS, SOUNDS
 from schemas.archive._writing import Standing, State, Writes, clean, total
 from schemas.clock import Micros
 
@@ -111,7 +111,7 @@ class Keeps(Writes):
         """The rest of a session that is condemned. Again, where that was interrupted: no harm."""
         await self._clear(session)
         async with self._database.writing() as connection:
-            for table in (CHUNKS, SNAPSHOTS, SOUNDS):
+            for table in (CHUNKS, SNAPSHOTS, SOUNDS, RECORDINGS, FOLLOW_UPS):
                 await connection.execute(delete(table).where(table.c.session == session))
             await connection.execute(
                 delete(SESSIONS).where(SESSIONS.c.session == session, SESSIONS.c.state == "deleting")
@@ -186,6 +186,7 @@ class Keeps(Writes):
     async def drop_sound(self, session: str) -> None:
         """Its words stay. First it is read no more, then it is gone."""
         async with self._database.writing() as connection:
+            await connection.execute(delete(RECORDINGS).where(RECORDINGS.c.session == session))
             await connection.execute(update(SOUNDS).where(SOUNDS.c.session == session).values(object=""))
             mine = update(SESSIONS).where(SESSIONS.c.session == session, SESSIONS.c.state == "done")
             changed = (await connection.execute(mine.values(sound_bytes=0))).rowcount
@@ -236,7 +237,8 @@ class Keeps(Writes):
         """The names of all that hold sound of a session."""
         async with self._database.reading() as connection:
             query = select(SOUNDS.c.object).where(SOUNDS.c.object != "").distinct()
-            return set((await connection.execute(query)).scalars())
+            pieces = set((await connection.execute(query)).scalars())
+            return pieces | set((await connection.execute(select(RECORDINGS.c.object))).scalars())
 
     async def strays(self, older: float = 86_400.0) -> list[Found]:
         """Objects that no session names, of tries that were killed; `older`: seconds, than any try takes."""

@@ -1,8 +1,9 @@
 """Where sound lies: a folder, an S3-compatible bucket, or memory, all by obstore's one interface."""
 
 import asyncio
+import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MEMORY = "memory://"
 _DELETED_AT_ONCE = 500
+_PART = 5 << 20
+"""Bytes of a file that are sent, or read, at a time: the least that S3 takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,42 @@ class Objects:
                 return b""
             return bytes(await obstore.get_range_async(self._store, name, start=begin, length=length))
 
+    async def put_file(self, name: str, file: Path) -> tuple[str, int]:
+        """A file, of which little is in memory at a time; answers its sha256 and its size. A folder's disk has it then."""
+        digest, size = await asyncio.to_thread(_digest, file)
+        with objects(self.place):
+            await obstore.put_async(self._store, name, file, chunk_size=_PART)
+            if self._folder is not None:
+                await asyncio.to_thread(_sync, self._folder / name)
+        return digest, size
+
+    async def get_file(self, name: str, file: Path) -> str:
+        """Into a file; answers its sha256."""
+        digest = hashlib.sha256()
+        with file.open("wb") as into:
+            async for part in self._parts(name):
+                digest.update(part)
+                await asyncio.to_thread(into.write, part)
+        return digest.hexdigest()
+
+    async def digest(self, name: str) -> str:
+        """Its sha256, as it is there now."""
+        digest = hashlib.sha256()
+        async for part in self._parts(name):
+            digest.update(part)
+        return digest.hexdigest()
+
+    async def _parts(self, name: str) -> AsyncIterator[bytes]:
+        with objects(self.place):
+            found = await obstore.get_async(self._store, name)
+            parts = aiter(found.stream(min_chunk_size=_PART))
+        while True:
+            with objects(self.place):
+                part = await anext(parts, None)
+            if part is None:
+                return
+            yield bytes(part)
+
     async def delete(self, names: Collection[str]) -> None:
         """What is not there is deleted, too."""
         some = list(names)
@@ -132,6 +171,11 @@ def _bucket(place: str) -> S3Store:
     if endpoint.startswith("http://"):
         options["client_options"] = {"allow_http": True}
     return S3Store(parts.netloc, prefix=parts.path.strip("/") or None, **options)
+
+
+def _digest(file: Path) -> tuple[str, int]:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest(), file.stat().st_size
 
 
 def _sync(file: Path) -> None:

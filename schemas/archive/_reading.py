@@ -1,10 +1,13 @@
 """`Archive`, the part that is read: sessions as the log told them, and which there are."""
 
 import asyncio
+import hashlib
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, overload
 
 from sqlalchemy import Select, and_, or_, select
@@ -12,12 +15,12 @@ from sqlalchemy import Select, and_, or_, select
 from schemas.archive._database import Database
 from schemas.archive._objects import Objects
 from schemas.archive._pieces import PIECE, answers_of, events_of, expanded, people_of
-from schemas.archive._tables import CHUNKS, SESSIONS, SNAPSHOTS, SOUNDS
+from schemas.archive._tables import CHUNKS, RECORDINGS, SESSIONS, SNAPSHOTS, SOUNDS
 from schemas.bus import SessionInfo, Snapshot, Touched
 from schemas.clock import Micros
 from schemas.events import Event
 from schemas.session.listing import Row
-from schemas.session.summary import Answer, Summary, Wanted
+from schemas.session.summary import Answer, Gist, Summary, Wanted
 
 _PIECES = 8
 """That are kept expanded for who reads on."""
@@ -30,7 +33,7 @@ _CUT = "\x01"
 _AFTER_CUT = "\x02"
 _SUMMARY = (
     "session", "seq", "at", "agent", "room", "transport", "gateway", "started_at", "duration", "turns", "interrupted", "failed",
-    "cut_off", "unanswered", "troubles", "activity", "last", "median", "worst",
+    "cut_off", "unanswered", "troubles", "activity", "last", "median", "worst", "gist",
 )  # fmt: skip
 _INFO = ("session", "partition", "seq", "owner", "epoch", "generation", "at")
 
@@ -78,6 +81,30 @@ class Sound:
     samples: int
     sha256: str
     pcm: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecording:
+    """A recording that is kept. `object`: its name; `seconds`: of sound; `missing`: sounds that were gone, silence in it."""
+
+    session: str
+    object: str
+    codec: str
+    bytes: int
+    seconds: float
+    sha256: str
+    missing: int
+    made_at: Micros
+
+
+def folder_of(session: str) -> str:
+    """Where its objects lie: nothing of whom it was with is in their names."""
+    digest = hashlib.sha256(session.encode()).hexdigest()[:40]
+    return f"{digest[:2]}/{digest[2:]}"
+
+
+def later(now: Micros, seconds: float) -> Micros:
+    return Micros(now + round(seconds * 1e6))
 
 
 class Reads:
@@ -185,6 +212,51 @@ class Reads:
             for row in rows
         ]
 
+    # ── what was made of it ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def told(self, session: str) -> Row | None:
+        """Its row in a list."""
+        query = select(*_columns()).where(SESSIONS.c.state == "done", SESSIONS.c.session == session)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        return _row(row, await self.now()) if row is not None else None
+
+    async def gist(self, session: str) -> Gist | None:
+        """None: there is none (yet)."""
+        query = select(SESSIONS.c.gist, SESSIONS.c.topics).where(
+            SESSIONS.c.state == "done", SESSIONS.c.session == session, SESSIONS.c.gist != ""
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        return Gist(row.gist, tuple(json.loads(row.topics))) if row is not None else None
+
+    async def recording(self, session: str) -> StoredRecording | None:
+        """None: there is none (yet, or any more)."""
+        query = (
+            select(RECORDINGS)
+            .join(SESSIONS, SESSIONS.c.session == RECORDINGS.c.session)
+            .where(SESSIONS.c.state == "done", RECORDINGS.c.session == session)
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        return StoredRecording(*row) if row is not None else None
+
+    async def recordings(self, count: int = 100) -> list[StoredRecording]:
+        """The latest first."""
+        query = (
+            select(RECORDINGS)
+            .join(SESSIONS, SESSIONS.c.session == RECORDINGS.c.session)
+            .where(SESSIONS.c.state == "done")
+            .order_by(RECORDINGS.c.made_at.desc(), RECORDINGS.c.session)
+            .limit(count)
+        )
+        async with self._database.reading() as connection:
+            return [StoredRecording(*row) for row in await connection.execute(query)]
+
+    async def fetch(self, name: str, file: Path) -> str:
+        """An object into a file, a stretch at a time; answers its sha256. FileNotFoundError: it is gone."""
+        return await self._objects.get_file(name, file)
+
     # ── which there are ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def sessions(self, count: int = 100) -> list[SessionInfo]:
@@ -273,11 +345,13 @@ def _page(
             moment <= before[0],
         )
     found = found.order_by(moment.desc(), SESSIONS.c.session.desc()).limit(count)
-    columns = [
-        SESSIONS.c[name]
-        for name in dict.fromkeys((*_SUMMARY, *_INFO, "people", "ended_at", "ended", "answers", "names", "callers"))
-    ]
-    return select(*columns).where(SESSIONS.c.session.in_(found)).order_by(moment.desc(), SESSIONS.c.session.desc())
+    return select(*_columns()).where(SESSIONS.c.session.in_(found)).order_by(moment.desc(), SESSIONS.c.session.desc())
+
+
+def _columns() -> list[Any]:
+    """Those that a row is told from."""
+    more = ("people", "ended_at", "ended", "answers", "names", "callers", "topics")
+    return [SESSIONS.c[name] for name in dict.fromkeys((*_SUMMARY, *_INFO, *more))]
 
 
 def _row(row: Any, now: Micros) -> Row:
@@ -287,5 +361,6 @@ def _row(row: Any, now: Micros) -> Row:
         ended_at=Micros(row.ended_at),
         ended=row.ended,
         duration=max(0, row.ended_at - row.started_at) / 1e6,
+        topics=tuple(json.loads(row.topics)),
     )
     return Row(_info(row), told, _Answers(row.answers), max(0, now - row.at) / 1e6, False)

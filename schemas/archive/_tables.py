@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 
 METADATA = MetaData()
-HEAD = "r0001"
+HEAD = "r0002"
 """The newest migration's revision."""
-KNOWN = frozenset({HEAD})
+KNOWN = frozenset({"r0001", HEAD})
 """Revisions that this program knows: a store at another one is of a newer program."""
 
 SESSIONS = Table(
@@ -76,6 +76,9 @@ SESSIONS = Table(
     Column("worst", Float),
     Column("wrong", Boolean, nullable=False, default=False),
     Column("answers", LargeBinary, nullable=False, default=b""),
+    # what a model said it was about
+    Column("gist", Text, nullable=False, default="", server_default=""),
+    Column("topics", Text, nullable=False, default="[]", server_default="[]"),  # JSON
     Index("sessions_began", "state", "started_at", "session"),
     Index("sessions_by_agent", "state", "agent", "started_at", "session"),
     Index("sessions_wrong", "state", "wrong", "started_at", "session"),
@@ -117,6 +120,38 @@ SOUNDS = Table(
     Column("sha256", String(64), nullable=False),  # of what is stored
     Column("pcm", String(64), nullable=False),  # sha256 of the PCM it was made of
     Index("sounds_by_key", "key"),
+)
+
+FOLLOW_UPS = Table(
+    "follow_ups",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("session", Text, ForeignKey("sessions.session", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),  # webhook, summary, recording
+    Column("about", String(32), nullable=False),  # of a webhook: which event it tells; else ""
+    Column("state", String(16), nullable=False),  # pending, done, failed
+    Column("attempts", Integer, nullable=False, default=0),  # the fence of who is at it: each try raises it
+    Column("failures", Integer, nullable=False, default=0),
+    Column("due_at", BigInteger, nullable=False),
+    Column("held_until", BigInteger, nullable=False, default=0),  # whoever is at it has it until then
+    Column("began_at", BigInteger, nullable=False),  # from when on it is tried, and again when somebody asks for it
+    Column("done_at", BigInteger, nullable=False, default=0),
+    Column("error", Text, nullable=False, default=""),
+    Index("follow_ups_due", "state", "kind", "due_at"),
+    Index("follow_ups_of", "session"),
+)
+
+RECORDINGS = Table(
+    "recordings",
+    METADATA,
+    Column("session", Text, ForeignKey("sessions.session", ondelete="CASCADE"), primary_key=True),
+    Column("object", Text, nullable=False),
+    Column("codec", String(8), nullable=False),  # flac, opus
+    Column("bytes", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("missing", Integer, nullable=False),  # sounds that were gone: silence in it
+    Column("made_at", BigInteger, nullable=False),
 )
 
 LEASES = Table(

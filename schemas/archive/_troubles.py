@@ -28,6 +28,8 @@ _DENIED = re.compile(
 )
 _ABSENT = re.compile(r"no such table|undefinedtable|relation .* does not exist|no such column", re.IGNORECASE)
 _NO_DATABASE = re.compile(r"database \"?[^\"]*\"? does not exist|not a database|malformed|nosuchbucket", re.IGNORECASE)
+_ALTERED = re.compile(r"BadDigest|InvalidDigest|XAmzContent\w*Mismatch", re.IGNORECASE)
+_UNKNOWN_KEY = re.compile(r"SignatureDoesNotMatch|InvalidAccessKeyId|InvalidToken|ExpiredToken", re.IGNORECASE)
 _STATES: dict[str, type[ArchiveError]] = {
     "53100": ArchiveFull,
     "28": ArchiveDenied,
@@ -107,6 +109,14 @@ def of_objects(error: BaseException, place: str) -> ArchiveError:
         return ArchiveFull(f"{shown}: its disk is full; free some space there, or shorten ARCHIVE_SOUND_DAYS")
     if re.search("nosuchbucket", said, re.IGNORECASE):
         return ArchiveDenied(f"{shown}: there is no such bucket; make it, or name another")
+    if found := _ALTERED.search(said):
+        return ArchiveUnavailable(
+            f"{shown}: what was sent is not what arrived ({found[0]}); does something in between change it?"
+        )
+    if found := _UNKNOWN_KEY.search(said):
+        return ArchiveDenied(
+            f"{shown}: its server does not know us ({found[0]}); look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
     if _DENIED.search(said) or _number(error) in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ArchiveDenied(
             f"{shown}: we may not read or write there ({_brief(said)}); look at its rights, or at AWS_ACCESS_KEY_ID and "
@@ -120,4 +130,7 @@ def _number(error: BaseException) -> int | None:
 
 
 def _brief(said: str) -> str:
+    """What a server of objects calls it, where it does; else what its client says."""
+    if code := re.search(r"<Code>(\w+)</Code>", said) or re.search(r'code: "(\w+)"', said):
+        return code[1]
     return " ".join(said.split())[:200]

@@ -24,8 +24,8 @@ from schemas.archive._pieces import (
     packed,
     people_text,
 )
-from schemas.archive._reading import Sound, found_by
-from schemas.archive._tables import CHUNKS, SESSIONS, SNAPSHOTS, SOUNDS
+from schemas.archive._reading import Sound, folder_of, found_by, later
+from schemas.archive._tables import CHUNKS, FOLLOW_UPS, RECORDINGS, SESSIONS, SNAPSHOTS, SOUNDS
 from schemas.bus import SessionInfo, Snapshot
 from schemas.clock import Micros
 from schemas.errors import ArchiveDamaged, EventError
@@ -34,6 +34,10 @@ from schemas.session.snapshot import load
 from schemas.session.summary import Answer, Summary, names_of
 
 State = Literal["pending", "done", "failed", "deleting"]
+FollowKind = Literal["webhook", "summary", "recording"]
+Follows = tuple[FollowKind, str]
+"""What is to be done once a session is archived; of a webhook which event it tells, else ""."""
+_PREFIXES: dict[FollowKind, str] = {"webhook": "msg", "summary": "sum", "recording": "rec"}
 _WORKING = 60.0
 """Seconds after its last write from which a try is thought dead, and another one is due."""
 
@@ -84,14 +88,15 @@ class Whole:
     sound_bytes: int
 
 
-def folder_of(session: str) -> str:
-    """Where its objects lie: nothing of whom it was with is in their names."""
-    digest = hashlib.sha256(session.encode()).hexdigest()[:40]
-    return f"{digest[:2]}/{digest[2:]}"
+def follow_kind(id: str) -> FollowKind | None:
+    """None: it is no follow-up's id."""
+    return next((kind for kind, prefix in _PREFIXES.items() if id.startswith(f"{prefix}_")), None)
 
 
-def later(now: Micros, seconds: float) -> Micros:
-    return Micros(now + round(seconds * 1e6))
+def follow_up_id(session: str, kind: FollowKind, about: str = "") -> str:
+    """The same whenever it is asked for; nothing of whom it was with is in it."""
+    digest = hashlib.sha256("\0".join((session, kind, about)).encode()).hexdigest()[:32]
+    return f"{_PREFIXES[kind]}_{digest}"
 
 
 class Writes:
@@ -166,7 +171,7 @@ class Writes:
             number = (await connection.execute(raised)).scalar()
             if number is None:
                 return None
-            for table in (CHUNKS, SNAPSHOTS, SOUNDS):
+            for table in (CHUNKS, SNAPSHOTS, SOUNDS, RECORDINGS):
                 await connection.execute(delete(table).where(table.c.session == session))
         return Attempt(session, number)
 
@@ -217,8 +222,9 @@ class Writes:
     async def put_object(self, name: str, body: bytes) -> None:
         await self._objects.put(name, body)
 
-    async def finish(self, attempt: Attempt, whole: Whole) -> None:
-        """From now on it is read here. Superseded."""
+    async def finish(self, attempt: Attempt, whole: Whole, follows: Sequence[Follows] = ()) -> None:
+        """From now on it is read here, and what `follows` is due: what was told before is not told again, what was made of
+        another log is made anew. Superseded."""
         now, info, told = await self.now(), whole.info, whole.summary
         values: dict[str, Any] = {
             "state": "done", "due_at": 0, "failures": 0, "error": "", "archived_at": now, "verified_at": now,
@@ -229,8 +235,26 @@ class Writes:
         }  # fmt: skip
         async with self._database.writing() as connection:
             await self._fence(connection, attempt, **values)
+            made = FOLLOW_UPS.c.session == attempt.session, FOLLOW_UPS.c.kind != "webhook"
+            await connection.execute(
+                update(FOLLOW_UPS).where(*made).values(state="pending", failures=0, due_at=now, began_at=now)
+            )
+            await self._add_follow_ups(connection, attempt.session, follows, now)
         if attempt.number > 1:
             await self._clear(attempt.session, but=f"/{attempt.number}-")
+
+    async def _add_follow_ups(
+        self, connection: AsyncConnection, session: str, follows: Sequence[Follows], now: Micros
+    ) -> None:
+        rows = [
+            {
+                "id": follow_up_id(session, kind, about), "session": session, "kind": kind, "about": about, "state": "pending",
+                "due_at": now, "began_at": now,
+            }
+            for kind, about in follows
+        ]  # fmt: skip
+        if rows:
+            await self._insert(connection, FOLLOW_UPS, rows)
 
     async def fail(self, attempt: Attempt | None, session: str, error: str, again: float | None) -> None:
         """A try failed. `again`: seconds until the next one; None: there is none, until somebody asks for it."""

@@ -6,20 +6,20 @@ what it needs is in the log until the archive says that it is done.
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
 from schemas.archive._pieces import PIECE, Digest, row_of
 from schemas.archive._sound import encoded
-from schemas.archive.store import Archive, Attempt, Sound, Superseded, Whole
+from schemas.archive.store import Archive, Attempt, Follows, Sound, Superseded, Whole
 from schemas.audio import AudioRef
 from schemas.bus import Forgetting, Outcome, Reading, SessionInfo, Snapshot
 from schemas.errors import ArchiveDamaged
 from schemas.events import ClipReady, Event, UtteranceCaptured
 from schemas.session.fold import FOLD_VERSION
 from schemas.session.snapshot import dump
-from schemas.session.summary import Telling
+from schemas.session.summary import Summary, Telling
 
 __all__ = ["Archived", "Source", "archive_session", "audio_of", "forget"]
 
@@ -49,9 +49,15 @@ class Source(Reading, Forgetting, Protocol):
 
 
 async def archive_session(
-    log: Source, archive: Archive, session: str, *, sound: Literal["flac", "opus"] = "flac"
+    log: Source,
+    archive: Archive,
+    session: str,
+    *,
+    sound: Literal["flac", "opus"] = "flac",
+    follows: Callable[[Summary], Sequence[Follows]] = lambda _: (),
 ) -> Archived:
-    """Put `session` away, or end what an earlier try had begun. Memory does not grow with the session's length.
+    """Put `session` away, or end what an earlier try had begun. Memory does not grow with the session's length. `follows`: what
+    is to be done next with a session of this summary.
 
     BusError, ArchiveError, EventError: nothing is lost, it is to be tried again; what of it can't be so is not for this to say.
     """
@@ -75,7 +81,7 @@ async def archive_session(
     try:
         whole = await _Writing(log, archive, attempt, sound).write(info)
         await archive.read_back(session, info.seq, whole.hash)
-        await archive.finish(attempt, whole)
+        await archive.finish(attempt, whole, follows(whole.summary))
     except Superseded:
         now = await archive.standing(session)
         return Archived.DELETED if now is None or now.state == "deleting" else Archived.ELSEWHERE

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from schemas.archive.place import archive_of
@@ -12,10 +13,10 @@ from schemas.clock import Micros
 from schemas.config.settings import Settings
 from schemas.events import Event
 from schemas.session.listing import Kept, Row
-from schemas.session.summary import Wanted
+from schemas.session.summary import Gist, Wanted
 
 if TYPE_CHECKING:
-    from schemas.archive.store import Archive, Order
+    from schemas.archive.store import Archive, Order, StoredRecording
 
 __all__ = ["Both", "Live", "Nothing", "Opening", "opening"]
 
@@ -139,6 +140,27 @@ class Both(Reading, Milestones):
         session."""
         archive = await self.archive()
         return await archive.recalled(wanted, count, before, order) if archive is not None else []
+
+    async def gist(self, session: str) -> Gist | None:
+        """What a model said that it was about; None: nothing (yet)."""
+        if await self.live.info(session) is not None:
+            return None
+        archive = await self.archive()
+        return await archive.gist(session) if archive is not None else None
+
+    async def recording(self, session: str) -> "StoredRecording | None":
+        """The stereo file that is kept with it; None: none (yet, or any more)."""
+        if await self.live.info(session) is not None:
+            return None
+        archive = await self.archive()
+        return await archive.recording(session) if archive is not None else None
+
+    async def fetch(self, name: str, file: Path) -> str:
+        """An object of the archive into a file; answers its sha256. FileNotFoundError: it is gone."""
+        archive = await self.archive()
+        if archive is None:
+            raise FileNotFoundError(name)
+        return await archive.fetch(name, file)
 
     async def erased(self, since: int | None) -> tuple[int, set[str]]:
         """What the archive let go of since then (µs; None: since now): the moment to ask from next, and of each session the

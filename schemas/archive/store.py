@@ -7,10 +7,21 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.archive._database import Database
+from schemas.archive._following import FollowState, FollowsUp, FollowUp
 from schemas.archive._keeping import Amount, Erasure, Keeps, Kind, Removed
 from schemas.archive._objects import MEMORY, Objects
-from schemas.archive._reading import Order, Place, Reads, Sound
-from schemas.archive._writing import Attempt, Standing, State, Superseded, Whole
+from schemas.archive._reading import Order, Place, Reads, Sound, StoredRecording
+from schemas.archive._writing import (
+    Attempt,
+    FollowKind,
+    Follows,
+    Standing,
+    State,
+    Superseded,
+    Whole,
+    follow_kind,
+    follow_up_id,
+)
 
 __all__ = [
     "MEMORY",
@@ -18,6 +29,10 @@ __all__ = [
     "Archive",
     "Attempt",
     "Erasure",
+    "FollowKind",
+    "FollowState",
+    "FollowUp",
+    "Follows",
     "Kind",
     "Order",
     "Place",
@@ -25,13 +40,16 @@ __all__ = [
     "Sound",
     "Standing",
     "State",
+    "StoredRecording",
     "Superseded",
     "Whole",
+    "follow_kind",
+    "follow_up_id",
     "open_archive",
 ]
 
 
-class Archive(Reads, Keeps):
+class Archive(Reads, Keeps, FollowsUp):
     """Sessions as a database and an object store keep them. It is read as the log is (`schemas.session.listing.Kept`); only who
     archives writes. `patience`: seconds a writer waits for another one."""
 

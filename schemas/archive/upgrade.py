@@ -11,8 +11,8 @@ __all__ = ["bring_up_to_date"]
 _STEPS = Path(__file__).with_name("migrations")
 
 
-def bring_up_to_date(connection: Connection) -> None:
-    """Within the transaction that `connection` is in."""
+def bring_up_to_date(connection: Connection, to: str = "head") -> None:
+    """Within the transaction that `connection` is in; `to`: a step, and those before it."""
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(_STEPS).replace("%", "%%"))
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

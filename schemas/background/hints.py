@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from arq.connections import ArqRedis, RedisSettings
+from arq.constants import in_progress_key_prefix
 from redis.exceptions import RedisError
 
 from schemas.config.settings import Settings, without_password
@@ -84,13 +85,28 @@ class Hints:
             except (RedisError, OSError) as error:
                 log.debug("closing: %s", error)
 
-    async def give(self, job: str, what: str, mark: object = "", within: float | None = None) -> bool:
-        """Hint that `job` is due for `what`; `mark`: which try it would be, so that a killed one's hint stands in nobody's way.
-        False: it could not be told, or was told already."""
+    async def give(
+        self,
+        job: str,
+        what: str,
+        mark: object = "",
+        within: float | None = None,
+        queue: str | None = None,
+        *,
+        overdue: bool = False,
+    ) -> bool:
+        """Hint that `job` is due for `what`; `mark`: which try it would be, so that a killed one's hint stands in nobody's way;
+        `queue`: None: the one this was made for. `overdue`: it should long have been begun: whoever has the hint in hand is
+        dead, and others may take it (arq has it for theirs until its time is up). False: it could not be told, or was already."""
         if self.pool is None:
             return False
+        name = f"antiphon:{job}:{what}:{mark}"
         try:
-            given = await self.pool.enqueue_job(job, what, _job_id=f"antiphon:{job}:{what}:{mark}", _expires=within)
+            given = await self.pool.enqueue_job(
+                job, what, _job_id=name, _expires=within, _queue_name=queue or self._queue
+            )
+            if given is None and overdue and await self.pool.delete(f"{in_progress_key_prefix}{name}"):
+                return True
         except (RedisError, OSError, TimeoutError) as error:
             log.debug("no hint: %s", error)
             return False

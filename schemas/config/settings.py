@@ -1,5 +1,6 @@
 """Every environment variable of every process, in one object. `.env.example` documents them; `load()` says which is wrong."""
 
+import base64
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,8 @@ from schemas.config.names import misspelt, sentence, unknown
 from schemas.errors import SettingsError
 
 _Kind = TypeVar("_Kind", bound=BaseSettings)
+_WEBHOOK = re.compile(r"https?://[^\s/?#@,]+([/?][^\s,#]*)?")
+"""Nobody's password is in it: what is to be secret is signed with, or stands in the path."""
 
 
 class Settings(BaseSettings):
@@ -164,6 +167,28 @@ class Settings(BaseSettings):
     jobs_redis_url: str = ""
     """The Redis of background jobs, never a cluster; "" is REDIS_URL, where that is none."""
 
+    # what follows once a session is archived
+    webhook_url: str = ""
+    """https://…: told of each session that ended (docs/operating/webhooks.md); "" tells nobody."""
+    webhook_agents: str = ""
+    """Of single agents, other addresses: desk=https://crm.example.com/hook,demo=off, comma-separated."""
+    webhook_secret: SecretStr = SecretStr("")
+    """What deliveries are signed with, whsec_ and base64 of 24 to 64 bytes; several while one replaces another."""
+    webhook_private: bool = False
+    """Whether a webhook may lead to this machine or a private network, and be http."""
+    summaries: Literal["on", "off"] = "off"
+    """Whether a model says in two or three sentences what each session was about."""
+    summary_base_url: str = ""
+    """An OpenAI-compatible endpoint for that; "" is LLM_BASE_URL, asked only while no reply waits for it."""
+    summary_model: str = ""
+    """"" is LLM_MODEL."""
+    summary_api_key: SecretStr = SecretStr("")
+    """"" is LLM_API_KEY, where the endpoint is LLM_BASE_URL's."""
+    summary_timeout: float = Field(60.0, gt=0, le=300)
+    """Seconds that endpoint may stay silent."""
+    recordings: Literal["off", "flac", "opus"] = "off"
+    """Whether each call's sound is mixed into one stereo file, kept with it."""
+
     # phones
     sip_listen: str = ""
     """host:port for SIP by UDP and TCP, such as 0.0.0.0:5060; "" answers no phone."""
@@ -214,6 +239,34 @@ class Settings(BaseSettings):
                 raise ValueError("agent=days or agent=days/days of sound, comma-separated, such as receptionist=30/7")
         return text
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_webhook(cls, url: str) -> str:
+        if url and not _WEBHOOK.fullmatch(url):
+            raise ValueError("https://host/path (http:// with WEBHOOK_PRIVATE=true)")
+        return url
+
+    @field_validator("webhook_agents")
+    @classmethod
+    def _has_webhooks(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            agent, _, url = part.partition("=")
+            if not agent or not (url == "off" or _WEBHOOK.fullmatch(url)):
+                raise ValueError("agent=https://host/path or agent=off, comma-separated")
+        return text
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr) -> SecretStr:
+        for part in secret.get_secret_value().split():
+            try:
+                length = len(base64.b64decode(part.removeprefix("whsec_"), validate=True))
+            except ValueError:
+                length = 0
+            if not part.startswith("whsec_") or not 24 <= length <= 64:
+                raise ValueError('whsec_ and base64 of 24 to 64 bytes: echo "whsec_$(openssl rand -base64 32)"')
+        return secret
+
     @field_validator("redis_url", "blob_url", "jobs_redis_url")
     @classmethod
     def _is_redis(cls, url: str) -> str:
@@ -234,7 +287,7 @@ class Settings(BaseSettings):
             raise ValueError("ws://host:7880, or wss://… with TLS")
         return url
 
-    @field_validator("llm_base_url", "stt_base_url", "tts_base_url")
+    @field_validator("llm_base_url", "stt_base_url", "tts_base_url", "summary_base_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
         if url and not re.match(r"https?://.", url):

@@ -10,9 +10,11 @@ import pytest
 from api.house import House
 from api.main import house_of
 from schemas.archive import Archive, Both, archive_session, open_archive
+from schemas.archive.store import follow_up_id
 from schemas.config.settings import Settings
 from schemas.errors import ArchiveUnavailable
 from schemas.log import MemoryBus
+from schemas.session.summary import Gist
 from tests.schemas.archive.calls import call, ended
 
 
@@ -146,3 +148,18 @@ async def test_without_an_archive_that_answers_calls_are_told(
     assert (answer.status_code, answer.json()["code"]) == (503, "archive_away")
     assert "postgresql" not in answer.text
     assert "postgresql://db" in caplog.text
+
+
+async def test_what_it_was_about_is_told(client: httpx2.AsyncClient, house: House, log: MemoryBus, archive: Archive) -> None:
+    """Once a model has said so: of the session, and in its row."""
+    await ended(log, "s1", 1)
+    await house.sessions.look()
+    row = (await client.get("/v1/sessions/s1")).json()["row"]
+    assert (row["summary"], row["topics"]) == ("", [])
+    await archive_session(log, archive, "s1", follows=lambda _: [("summary", "")])
+    one = await archive.take_up(follow_up_id("s1", "summary"), 60.0)
+    assert one is not None
+    await archive.put_gist(one, Gist("They spoke of tables.", ("tables",)))
+    row |= {"summary": "They spoke of tables.", "topics": ["tables"]}
+    assert (await client.get("/v1/sessions/s1")).json()["row"] == row
+    assert await _rows(client) == [row]

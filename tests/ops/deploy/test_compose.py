@@ -44,11 +44,13 @@ MADE_OF = {"GATEWAY_ALLOWED_ORIGINS": "the API's own pages come first"}
 GIVEN = {
     "GATEWAY_TOKEN_SECRET": {"gateway", "telephone", "api"},
     "LIVEKIT_API_SECRET": {"gateway", "telephone", "api"},
-    "LLM_API_KEY": {"llm"},
+    "LLM_API_KEY": {"llm", "jobs"},
     "STT_API_KEY": {"stt"},
     "TTS_API_KEY": {"tts"},
     "ARCHIVE_URL": {"api", "jobs"},
     "JOBS_REDIS_URL": {"api", "jobs"},
+    "SUMMARY_API_KEY": {"jobs"},
+    "WEBHOOK_SECRET": {"jobs"},
 }
 """Secrets, and who is told them."""
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.archive import Archive, Both, archive_session
+from schemas.archive._tables import HEAD
 from schemas.archive.both import Nothing, opening
 from schemas.archive.place import archive_of, belongs_to, place_of
 from schemas.config.settings import Settings
@@ -109,7 +110,7 @@ async def test_an_archive_that_is_not_there_yet_is_found_when_it_is(
             await both.info("nobody")
     assert len(await both.read("s1")) > 0
     async with made._database.writing() as connection:
-        await connection.exec_driver_sql("update alembic_version set version_num = 'r0001'")
+        await connection.exec_driver_sql(f"update alembic_version set version_num = '{HEAD}'")
     assert await both.info("nobody") is None
     await both.aclose()
     await made.aclose()

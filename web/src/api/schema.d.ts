@@ -3521,7 +3521,7 @@ export interface components {
          * @description A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
          *     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
          *     `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
-         *     stage gave up; `events`: how many.
+         *     stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without.
          */
         SessionRow: {
             /**
@@ -3566,6 +3566,10 @@ export interface components {
              * @enum {string}
              */
             state: "open" | "closed";
+            /** Summary */
+            summary: string;
+            /** Topics */
+            topics: string[];
             /** Transport */
             transport: string;
             /** Troubles */
