@@ -35,7 +35,9 @@ def binary() -> str:
         if os.access(built := folder / "bin" / f"versitygw-{found[1]}", os.X_OK):
             return str(built.absolute())
     if (on_path := shutil.which("versitygw")) is None:
-        unable("there is no S3 server here: run ops/bucket/build.sh (needs Go 1.26 or newer), or put a versitygw on PATH")
+        unable(
+            "there is no S3 server here: run ops/bucket/build.sh (needs Go 1.26 or newer), or put a versitygw on PATH"
+        )
     return on_path
 
 

@@ -10,6 +10,9 @@ from schemas.background.hints import QUEUE, Hints, jobs_url, read, written
 
 __all__ = ["QUEUE", "Hints", "jobs_url", "worker"]
 
+_LOOKED_AT = 1_000
+"""Hints that are looked at in one go: those in dead workers' hands stand before the others until their time is up."""
+
 
 def worker(
     pool: ArqRedis, functions: Sequence[Function], context: Mapping[str, Any], at_once: int = 2, *, queue: str = QUEUE

@@ -133,7 +133,7 @@ class JobsWorker:
                 context = {"jobs": self}
                 serving = [worker(pool, self._functions(), context, self._at_once)]
                 serving += [
-                    worker(pool, [_following(kind)], context, _AT_ONCE[kind], f"{QUEUE}:{kind}") for kind in KINDS
+                    worker(pool, [_following(kind)], context, _AT_ONCE[kind], queue=f"{QUEUE}:{kind}") for kind in KINDS
                 ]
                 self.serving, told = True, ""
                 pauses.reset()

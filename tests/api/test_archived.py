@@ -150,7 +150,9 @@ async def test_without_an_archive_that_answers_calls_are_told(
     assert "postgresql://db" in caplog.text
 
 
-async def test_what_it_was_about_is_told(client: httpx2.AsyncClient, house: House, log: MemoryBus, archive: Archive) -> None:
+async def test_what_it_was_about_is_told(
+    client: httpx2.AsyncClient, house: House, log: MemoryBus, archive: Archive
+) -> None:
     """Once a model has said so: of the session, and in its row."""
     await ended(log, "s1", 1)
     await house.sessions.look()
