@@ -1,5 +1,6 @@
 """What was sent to be taken in becomes a session: an export file of ours, or the recording of a call held elsewhere."""
 
+import asyncio
 import os
 import tempfile
 from contextlib import AsyncExitStack
@@ -33,7 +34,8 @@ async def take_in(doing: Doing, request: dict[str, Any], progress: Progress) -> 
                         "what was uploaded is not here: do the API and the jobs worker name the same ARCHIVE_BLOBS? It is "
                         "kept for a day, and taken in once"
                     ) from None
-                link = folder / shown
+                link = folder / str(len(files)) / shown  # whatever the one is called, the other is another
+                link.parent.mkdir()
                 os.symlink(file, link)
                 files.append(link)
             options = Options(
@@ -46,10 +48,13 @@ async def take_in(doing: Doing, request: dict[str, Any], progress: Progress) -> 
             try:
                 made = await (import_export if is_export(files[0]) else import_recording)(files[0], doing.log, options)
             except AntiphonError as error:  # the folder is ours, and gone in a moment
-                raise AntiphonError(str(error).replace(f"{folder}/", "")) from None
-    finally:
-        for upload in names:
-            await uploads.drop(upload)
+                raise AntiphonError(_without(str(error), [file.parent for file in files])) from None
+    except asyncio.CancelledError:  # whoever goes on with it finds them; else they are swept
+        raise
+    except BaseException:
+        await _drop(uploads, names)
+        raise
+    await _drop(uploads, names)
     await progress(1, 1)
     return {
         "session": made.session,
@@ -58,3 +63,14 @@ async def take_in(doing: Doing, request: dict[str, Any], progress: Progress) -> 
         "seconds": round(made.seconds, 3),
         "notes": made.notes,
     }
+
+
+async def _drop(uploads: Uploads, names: list[str]) -> None:
+    for upload in names:
+        await uploads.drop(upload)
+
+
+def _without(said: str, folders: list[Path]) -> str:
+    for folder in folders:
+        said = said.replace(f"{folder}/", "")
+    return said

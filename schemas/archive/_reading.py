@@ -360,7 +360,6 @@ def _row(row: Any, now: Micros) -> Row:
         people=people_of(row.people),
         ended_at=Micros(row.ended_at),
         ended=row.ended,
-        duration=max(0, row.ended_at - row.started_at) / 1e6,
         topics=tuple(json.loads(row.topics)),
     )
     return Row(_info(row), told, _Answers(row.answers), max(0, now - row.at) / 1e6, False)

@@ -83,7 +83,7 @@ async function talks(page: Page): Promise<void> {
 
 /** The dialog of a fork, which stays open. */
 async function forking(page: Page): Promise<void> {
-  await page.getByRole("heading", { name: "Turn 1" }).waitFor();
+  await page.getByRole("heading", { name: "Turn 1", exact: true }).waitFor();
   const dialog = page.getByRole("dialog");
   if ((await dialog.count()) === 0)
     await page
