@@ -25,7 +25,7 @@ async def take_in(doing: Doing, request: dict[str, Any], progress: Progress) -> 
     try:
         async with AsyncExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="antiphon-import-")))
-            files = []
+            files: list[Path] = []
             for upload, shown in zip(names, (request["name"], "captions.vtt"), strict=False):
                 try:
                     file = await stack.enter_async_context(uploads.read(upload))
