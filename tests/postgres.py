@@ -16,7 +16,7 @@ import asyncpg
 import psutil
 import pytest
 
-from ops.stack.system import free_port
+from ops.stack.system import dying_with_parent, free_port
 from tests.servers import unable
 
 _USER = "nobody"
@@ -104,11 +104,12 @@ class Postgres:
 
     def _comes_up(self) -> bool:
         with (self.folder / "log").open("ab") as said:
+            command = [
+                str(self._bin / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port),
+                "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}",
+            ]  # fmt: skip
             self.process = subprocess.Popen(
-                [
-                    self._bin / "postgres", "-D", str(self.folder / "data"), "-p", str(self.port),
-                    "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}",
-                ],
+                dying_with_parent(command),
                 user=self._user, cwd="/", stdout=subprocess.DEVNULL, stderr=said, env=self._environment(), start_new_session=True,
             )  # fmt: skip
         ask = [self._bin / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-q"]
