@@ -140,8 +140,8 @@ async def answers(http: aiohttp.ClientSession, url: str) -> None:
 
 @asynccontextmanager
 async def deployment(redis_url: str, data: Path) -> AsyncIterator[tuple[dict[str, int], str]]:
-    """A gateway with phones, three workers, the API and a jobs worker whose archive is in `data`, by their own mains: the ports of
-    their pages, and where clients begin."""
+    """A gateway with phones, three workers, the API and a jobs worker whose archive is in `data`, by their own mains: the ports
+    of their pages, and where clients begin."""
     pages = {name: free_port() for name in PAGES}
     door = free_port()
 
