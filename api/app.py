@@ -49,6 +49,10 @@ _TOPICS = (
 )  # fmt: skip
 ROUTERS = tuple(topic.router for topic in _TOPICS)
 
+_HEADERS = (
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range", "Last-Event-ID", "Range",
+)  # fmt: skip
+"""What pages of origins that are allowed may send: whatever a route looks at."""
 _PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
 
 
@@ -91,7 +95,7 @@ class _Guarded(FastAPI):
             guarded,
             allow_origins=origins,
             allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "If-Range", "Last-Event-ID", "Range"],
+            allow_headers=_HEADERS,
             expose_headers=["Content-Range", "ETag", "Retry-After", "WWW-Authenticate"],
             max_age=600,
         )
@@ -125,5 +129,5 @@ def create_app(house: House) -> FastAPI:
     handle_problems(app)
     app.router.routes.extend(_routes())
     app.router.middleware_stack = Signpost(app.router)
-    app.router.default = Pages(house, lambda: house.settings.api_web or built_app())
+    app.router.default = Pages(house, lambda: built_app(house.settings.api_web))
     return app

@@ -8,6 +8,7 @@ HOW = "the web app is not built yet: run `make app` (about a minute, once)"
 """What to say where there is none; it is served from then on, no restart needed."""
 
 
-def built_app() -> Path | None:
-    """The folder with its index.html; None: it is not built."""
-    return next((place for place in _PLACES if (place / "index.html").is_file()), None)
+def built_app(named: Path | None = None) -> Path | None:
+    """The folder with its index.html; None: it is not built. `named`: by API_WEB, it is there or nowhere."""
+    places = _PLACES if named is None else (named,)
+    return next((place for place in places if (place / "index.html").is_file()), None)

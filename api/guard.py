@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access import body
+from api.access.gate import other_name
 from api.access.headers import everywhere, of_kind
 from api.access.limits import WRONG
 from api.access.record import record
@@ -54,7 +54,7 @@ class Guard:
         request.state.address = self._address(request)
         out = _Out(self, request, send)
         try:
-            await self._check_host(request.headers)
+            await self._check_host(request)
             self._check_page(request)
             await self._check_often(request)
             received = await body.read(scope, receive)
@@ -77,17 +77,19 @@ class Guard:
         peer = request.client.host if request.client else ""
         return spoken_for(peer, request.headers.getlist("X-Forwarded-For"), self._proxies)
 
-    async def _check_host(self, headers: Headers) -> None:
-        """Where nobody asks for a key, nobody comes by a name that is not ours."""
-        asked, gate = headers.getlist("Host"), self._house.gate
-        if not gate.may_be_open() or is_ours(asked, self._hosts):
+    async def _check_host(self, request: Request) -> None:
+        """Where nobody asks for a key, nobody comes by a name that is not ours. (As far as is known: the gate, which reads the
+        keys anew, looks at it, too.)"""
+        asked = request.headers.getlist("Host")
+        request.state.by_our_name = is_ours(asked, self._hosts)
+        if request.state.by_our_name or not self._house.gate.may_be_open():
             return
         if await self._is_open():
             self._note(
                 f"asked for as {', '.join(asked)[:200]!r}, which is not a name of this machine's loopback; add it to "
                 "API_ALLOWED_HOSTS, or make a key (antiphon key add) so that everybody needs one"
             )
-            raise Problem(403, "host", "nobody answers by this name")
+            raise other_name()
 
     async def _is_open(self) -> bool:
         """As the log says now; while it says nothing, as it may be."""

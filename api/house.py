@@ -105,7 +105,7 @@ async def _missing(house: House) -> list[str]:
     missing += [f"a worker for {seen.stage.upper()}" for seen in looked.stages if not seen.workers]
     if house.livekit is not None and await house.livekit_look.look(house.livekit):
         missing.append("LiveKit")
-    if built_app() is None:
+    if built_app(house.settings.api_web) is None:
         missing.append("the web app")
     return missing
 

@@ -52,9 +52,12 @@ _OTHERS = re.compile(r"/(v1|api|token|assets|health|ready|metrics)(/|$)")
 """Whose addresses these are is known; where nothing is, there is no page either."""
 _OWN = re.compile(r"(/[\w\-.~@:+ %]*)+")
 _TRICKS = re.compile(r"//|\\|/\.|%2e|%2f|%5c|%00", re.IGNORECASE)
+_NOT_WANTED = re.compile(r";\s*q=0(\.0*)?\s*$", re.IGNORECASE)
 _LOOKED_AGAIN = 1.0
 _GATEWAYS_KNOWN = 5.0
 """Seconds after which it is looked again: for a newer build, for gateways that came."""
+_PATIENCE, _ASKED_AGAIN = 1.0, 2.0
+"""Seconds that one page waits for a log that does not tell of gateways; and in which no other waits, too."""
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Antiphon</title><body style="font:16px/1.5 system-ui;max-width:36rem;margin:4rem auto;padding:0 1rem">
 <h1 style="font-size:1.25rem">The API runs</h1><p>%s. Then reload this page.</p>
@@ -85,7 +88,8 @@ class Pages:
         self._files: dict[str, _File] = {}
         self._contents: dict[str, _Content] = {}
         self._built: tuple[str, int, int] | None = None
-        self._looked = self._asked = float("-inf")
+        self._looked = self._ask = float("-inf")
+        self._gateways: list[str] = []
         self._looking, self._asking = asyncio.Lock(), asyncio.Lock()
         self._policy = policy()
 
@@ -136,7 +140,8 @@ class Pages:
             said["Content-Security-Policy"] = policy()
         if content.etag in [one.strip().removeprefix("W/") for one in headers.get("If-None-Match", "").split(",")]:
             return Response(status_code=304, headers=said)
-        accepted = {one.partition(";")[0].strip() for one in headers.get("Accept-Encoding", "").split(",")}
+        asked = headers.get("Accept-Encoding", "").split(",")
+        accepted = {one.partition(";")[0].strip() for one in asked if not _NOT_WANTED.search(one)}
         encoding = next((one for one in content.packed if one in accepted), "")
         body = content.packed[encoding] if encoding else content.raw
         said |= {"Content-Encoding": encoding} if encoding else {}
@@ -158,14 +163,20 @@ class Pages:
     async def _policy_now(self) -> str:
         """The app talks to the gateways that are there, and to those that settings name."""
         async with self._asking:  # else a page that is asked for meanwhile may talk to nobody
-            if time.monotonic() - self._asked > _GATEWAYS_KNOWN and not self._house.waits_for:
-                settings = self._house.settings
-                named = [settings.gateway_public_url, settings.livekit_public_url or settings.livekit_url]
+            if time.monotonic() > self._ask and not self._house.waits_for:
+                known_for = _GATEWAYS_KNOWN
                 try:
-                    named += [gateway.url for gateway in await self._house.bus.gateways()]
-                except BusError:
-                    return self._policy
-                self._asked = time.monotonic()
+                    async with asyncio.timeout(_PATIENCE):
+                        self._gateways = [gateway.url for gateway in await self._house.bus.gateways()]
+                except (BusError, TimeoutError):  # those that were there before
+                    known_for = _ASKED_AGAIN
+                self._ask = time.monotonic() + known_for
+                settings = self._house.settings
+                named = [
+                    settings.gateway_public_url,
+                    settings.livekit_public_url or settings.livekit_url,
+                    *self._gateways,
+                ]
                 more = [one for one in map(_origin, settings.api_connects.split(",")) if one]
                 self._policy = policy([*(one for url in named for one in sources(url)), *more])
         return self._policy

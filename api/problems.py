@@ -9,10 +9,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from schemas.access.allowance import Allowance, Ledger
 from schemas.errors import AntiphonError, BusError
 
 log = logging.getLogger("antiphon.api")
@@ -22,6 +24,8 @@ _MOST_FIELDS = 20
 _LONGEST = 200
 """Characters of what somebody sent that are said again."""
 _SAID_AGAIN = 10.0
+_NOTED = Allowance(a_minute=6, at_once=20)
+"""What one address is not told and stands in the log: whoever asks in vain without end does not fill it."""
 _LOG_AWAY = 2
 """Seconds after which it is worth asking again when the log does not answer."""
 
@@ -74,11 +78,15 @@ def log_away(error: BusError | None = None) -> Problem:
 def handle_problems(app: FastAPI) -> None:
     """Have every error of `app` answered in this form."""
 
+    noted = Ledger()
+
     async def ours(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
         who = getattr(request.state, "who", None)
         if error.told and (who is None or not who.may("operator")):
-            log.info("%s %s: %s", request.method, request.url.path, error)
+            address = getattr(request.state, "address", "")
+            if not noted.spend(address, time.monotonic_ns() // 1000, _NOTED):
+                log.info("%s %s: %s", request.method, request.url.path, error)
             return _answer(error.status, error.code, error.told, headers=error.headers)
         return answer(error)
 
@@ -126,7 +134,8 @@ def handle_problems(app: FastAPI) -> None:
 
 def _methods(request: Request) -> list[str]:
     """Of all routes of this path; what was raised names those of one."""
-    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    routes = [found.route for found in iter_route_contexts(request.app.routes)]
+    fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})
 
 

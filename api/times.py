@@ -1,6 +1,6 @@
 """Moments as the API tells them, and as it is asked for them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -10,14 +10,16 @@ from schemas.clock import Micros, iso
 __all__ = ["Moment", "iso", "micros"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+"""In other zones years may end later than they can be told in UTC."""
 
 
 def micros(moment: datetime | None) -> Micros:
-    """Without a zone it is UTC; 0: none was given."""
+    """Without a zone it is UTC; 0: none was given. What lies before or after all years is the first or last moment there is."""
     if moment is None:
         return Micros(0)
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return Micros(max(0, round((moment - _EPOCH).total_seconds() * 1e6)))
+    return Micros(min(max(0, (moment - _EPOCH) // timedelta(microseconds=1)), _LAST))
 
 
 def _written(value: Any) -> Any:

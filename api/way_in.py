@@ -10,6 +10,8 @@ from schemas.events import TransportName
 
 _ON_THEIR_WAY = 2.0
 """Seconds after which somebody who was sent to a gateway is among those it tells of: it does so each second."""
+_OF_ONE = 10
+"""Places at a gateway that are kept for those whom one asker has just sent: who asks on and never comes keeps nobody out."""
 
 
 class WayIn:
@@ -17,26 +19,41 @@ class WayIn:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
-        self._sent: deque[tuple[float, str]] = deque()
+        self._sent: deque[tuple[float, str, str]] = deque()
         self._coming: Counter[str] = Counter()
+        self._by: Counter[tuple[str, str]] = Counter()
 
-    async def gateway(self, bus: Advertising, transport: TransportName) -> GatewaySeen:
-        """The one with the most room, those counted that were just sent there. Problem 503: there is none."""
+    async def gateway(self, bus: Advertising, transport: TransportName, asker: str = "") -> GatewaySeen:
+        """The one with the most room, those counted that were just sent there. `asker`: who sends them, "" one of our own
+        operators. Problem 503: there is none."""
         found = [one for one in await bus.gateways() if transport in one.transports]
         now = self._clock()
         while self._sent and now - self._sent[0][0] > _ON_THEIR_WAY:
-            self._coming[self._sent.popleft()[1]] -= 1
-        room = {one.name: one.places - self._coming[one.name] for one in found}
+            self._count(*self._sent.popleft()[1:], -1)
+        kept = self._kept()
         best = max(
-            (one for one in found if not one.draining and room[one.name] > 0),
-            key=lambda one: room[one.name],
+            (one for one in found if not one.draining and one.places > kept[one.name]),
+            key=lambda one: one.places - self._coming[one.name],
             default=None,
         )
         if best is None:
             raise _nowhere(found)
-        self._sent.append((now, best.name))
-        self._coming[best.name] += 1
+        self._sent.append((now, best.name, asker))
+        self._count(best.name, asker, 1)
         return best
+
+    def _count(self, gateway: str, asker: str, more: int) -> None:
+        self._coming[gateway] += more
+        self._by[gateway, asker] += more
+        if not self._by[gateway, asker]:
+            del self._by[gateway, asker]
+
+    def _kept(self) -> Counter[str]:
+        """How many places of each gateway are taken by those on their way."""
+        kept: Counter[str] = Counter()
+        for (gateway, asker), sent in self._by.items():
+            kept[gateway] += min(sent, _OF_ONE) if asker else sent
+        return kept
 
 
 def _nowhere(found: Sequence[GatewaySeen]) -> Problem:

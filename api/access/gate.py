@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ log = logging.getLogger("antiphon.api.access")
 
 _REFRESHED = 1.0
 """Seconds after which the keys are read anew: a key that was removed is refused by then."""
-SOUND = "/audio.wav"
-"""Players can send no header: what ends so is opened by a ticket in its address, too."""
+_SOUND = re.compile(r"/v1/sessions/[^/]+/audio\.wav")
+"""Players can send no header: a session's sound is opened by a ticket in its address, too."""
 _HERE = Who("this machine", "admin")
 _STRANGER = Who("anonymous", "caller")
 
@@ -60,6 +61,8 @@ class KeyGate:
         keys = await self._present()
         if not shown:
             if self._is_open(keys):
+                if not getattr(request.state, "by_our_name", True):
+                    raise other_name()
                 return _HERE
             if self._settings.api_anonymous == "caller":
                 return _STRANGER
@@ -171,12 +174,17 @@ class KeyGate:
         return self._made
 
 
+def other_name() -> Problem:
+    """Nobody needs a key here, and a page of somebody else's may have been led here by its own name."""
+    return Problem(403, "host", "nobody answers by this name")
+
+
 def _shown(request: Request) -> tuple[str, bool]:
     """A key or ticket in the header; else, True, a ticket in the address of sound."""
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return shown.strip(), False
-    opens = request.method in ("GET", "HEAD") and request.scope["path"].endswith(SOUND)
+    opens = request.method in ("GET", "HEAD") and bool(_SOUND.fullmatch(request.scope["path"]))
     in_address = request.query_params.get("ticket", "") if opens else ""
     if looks_like_a_key(in_address):
         raise _refused(

@@ -40,7 +40,7 @@ async def deeds(
     _: Admin,
     house: Here,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    cursor: Annotated[str, Query(pattern=r"^\d{1,19}-\d{1,19}$|^$")] = "",
+    cursor: Annotated[str, Query(pattern="^[1-9][0-9]{0,14}-[0-9]{1,15}$|^$")] = "",
 ) -> Deeds:
     """The latest first. About 10,000 are kept."""
     found = await house.bus.deeds(limit, cursor)

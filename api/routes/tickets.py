@@ -1,6 +1,6 @@
 """The way to a call by WebSocket: a ticket, and a gateway to show it to. Sound never passes through the API."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from api.access.who import Caller
@@ -37,11 +37,12 @@ class Ticket(BaseModel):
 
 
 @router.post("/ticket")
-async def ticket(house: Here, _: Caller, asked: TicketAsked | None = None) -> Ticket:
+async def ticket(request: Request, house: Here, who: Caller, asked: TicketAsked | None = None) -> Ticket:
     """A short-lived ticket, and the gateway with the most room. 503: none is there, none has a place, or they lack workers."""
     asked = asked or TicketAsked()
     agent = await chosen_or_draft(house.bus, house.settings, house.agents, asked.agent)
-    gateway = await house.way_in.gateway(house.bus, "websocket")
+    asker = f"key {who.key}" if who.key else f"address {request.state.address}"
+    gateway = await house.way_in.gateway(house.bus, "websocket", asker)
     secret = house.settings.gateway_token_secret.get_secret_value()
     grant = Grant(room=asked.room, participant=asked.participant, agent=agent)
     token = mint(secret, grant, GOOD_FOR) if secret else ""

@@ -33,7 +33,7 @@ def show(stack: "Stack", lacking: "list[StageSeen]", detached: bool) -> None:
     assert stack.api is not None
     settings = load()
     console.out.print(f"\n  Open  {stack.api.url}\n", style="bold", soft_wrap=True)
-    if built_app() is None:
+    if built_app(settings.api_web) is None:
         console.hang("", Text(f"There the API answers; {HOW}.\n", style="yellow"))
     me = console.me()
     if settings.gateway_token_secret.get_secret_value():

@@ -20,6 +20,7 @@ def open_session(
     """
     from api.built import HOW, built_app
     from ops.reading.page import page_of, until_told
+    from schemas.config.settings import load
 
     async def main() -> None:
         async with page_of(session) as page:
@@ -32,6 +33,6 @@ def open_session(
                     console.out.print("It is served until Ctrl-C.", style="dim")
                 await until_told()
 
-    if built_app() is None:
+    if built_app(load().api_web) is None:
         console.fail(HOW)
     console.run(main)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from schemas.bus import Buried
 
-_NAME = re.compile(r"(\d{1,4})\.(\d{1,15})-(\d{1,15})")
+_NAME = re.compile(r"(\d{1,4})\.([1-9]\d{0,14})-(\d{1,15})", re.ASCII)
 
 
 class LetterId(NamedTuple):

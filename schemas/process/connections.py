@@ -5,6 +5,7 @@ half-open ones, however many, keep nobody out.
 """
 
 import ipaddress
+import re
 import resource
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -69,11 +70,20 @@ def neighbourhood(address: str) -> str:
     return str(found)
 
 
+_WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|(\d[\d.]*))(?::\d{1,5})?", re.ASCII)
+
+
+def _without_port(name: str) -> str:
+    """An address as some proxies write it, with the port it came from, which is another one each time."""
+    found = _WITH_PORT.fullmatch(name)
+    return (found[1] or found[2]) if found else name
+
+
 def spoken_for(peer: str, forwarded: Sequence[str], proxies: Proxies) -> str:
     """Whom a request comes from, as `neighbourhood` has it: by our own proxies' word (`forwarded`: its X-Forwarded-For headers),
     nobody else's."""
     told = ",".join(forwarded).split(",") if within(peer, proxies) else []
-    for address in reversed([name.strip() for name in told if name.strip()]):
+    for address in reversed([_without_port(name.strip()) for name in told if name.strip()]):
         if not within(address, proxies):
             return neighbourhood(address)
     return neighbourhood(peer)

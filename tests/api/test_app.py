@@ -1,5 +1,7 @@
 """What every route of the API has in common."""
 
+from pathlib import Path
+
 import httpx2
 import pytest
 
@@ -32,6 +34,15 @@ async def test_ready_says_what_is_missing(client: httpx2.AsyncClient, house: Hou
     answer = await client.get("/ready")
     assert answer.status_code == 503
     assert answer.json()["because"] == ["the log does not answer"]
+
+
+async def test_ready_knows_the_app_that_is_named(client: httpx2.AsyncClient, house: House, tmp_path: Path) -> None:
+    """Where API_WEB names the web app, it is missing if it is not there, wherever else there is one."""
+    house.settings = house.settings.model_copy(update={"api_web": tmp_path})
+    assert "the web app" in (await client.get("/ready")).json()["missing"]
+    house.pulse = Pulse()
+    (tmp_path / "index.html").touch()
+    assert "the web app" not in (await client.get("/ready")).json()["missing"]
 
 
 async def test_ready_notices_a_log_that_goes(client: httpx2.AsyncClient, house: House) -> None:
@@ -75,6 +86,21 @@ async def test_a_problem_has_one_form(client: httpx2.AsyncClient) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
     assert (body["status"], body["code"], body["type"]) == (404, "missing", "urn:antiphon:problem:missing")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("OPTIONS", "/health", "GET"),
+        ("PATCH", "/v1/keys", "GET, POST"),
+        ("POST", "/v1/sessions/ws-1/audio.wav", "GET, HEAD"),
+    ],
+)
+async def test_what_else_can_be_done(client: httpx2.AsyncClient, method: str, path: str, allowed: str) -> None:
+    """Whoever asks by a method that a path does not have is told those that it has."""
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+    assert answer.json()["detail"] == f"{method} is nothing that can be done here; {allowed} is"
 
 
 def test_the_committed_description_is_the_codes() -> None:

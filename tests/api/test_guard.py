@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from api import openapi
 from api.access import body
 from api.access.limits import Limits
 from api.app import create_app
@@ -66,6 +67,20 @@ async def test_with_keys_any_name_will_do(client: httpx2.AsyncClient, house: Hou
     assert answer.status_code == 200
 
 
+async def test_when_the_last_key_is_gone_other_names_open_nothing(client: httpx2.AsyncClient, house: House) -> None:
+    """Not even the first who asks after that, before anybody knows."""
+    clock = 0.0
+    house.gate._now = lambda: clock
+    shown = await made(house, "admin")
+    elsewhere = {"Host": "evil.example", "Origin": "http://evil.example"}
+    assert (await client.get("/v1/me", headers=bearer(shown) | elsewhere)).status_code == 200
+    await house.bus.remove_key(shown.split("_")[1])
+    clock += 5.0
+    answer = await client.post("/v1/keys", json=NEW, headers=elsewhere)
+    assert (answer.status_code, answer.json()["code"]) == (403, "host")
+    assert await house.bus.keys() == []
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -85,6 +100,17 @@ async def test_pages_of_others_change_nothing(
     assert looked.headers["cross-origin-resource-policy"] == "same-origin"
 
 
+@pytest.mark.parametrize("settings", settled(api_anonymous="caller", gateway_token_secret=SECRET))
+async def test_who_asks_in_vain_does_not_fill_the_log(
+    client: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Why a stranger got nothing stands in the log, unless they ask for it without end."""
+    caplog.set_level("INFO", "antiphon.api")
+    for _ in range(100):
+        assert (await client.post("/v1/ws/ticket", json={"agent": "nobody"})).status_code == 403
+    assert 1 <= caplog.text.count("no agent 'nobody' can be chosen here; choose one of: default") <= 30
+
+
 async def test_our_own_page_may(client: httpx2.AsyncClient) -> None:
     """Its own origin, or a program that is no browser."""
     own = {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"}
@@ -95,7 +121,16 @@ async def test_our_own_page_may(client: httpx2.AsyncClient) -> None:
 async def test_origins_that_are_allowed_may_ask(client: httpx2.AsyncClient) -> None:
     """They read answers, refusals too, and may ask beforehand; others still may not."""
     origin = {"Origin": "https://app.example"}
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    looked_at = {
+        field["name"]
+        for methods in openapi.document()["paths"].values()
+        for operation in methods.values()
+        for field in operation.get("parameters", ())
+        if field["in"] == "header"
+    }
+    assert "idempotency-key" in looked_at
+    headers = ",".join(["authorization", "content-type", *looked_at])
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": headers}
     before = await client.options("/v1/login", headers=origin | asked)
     assert (before.status_code, before.headers["access-control-allow-origin"]) == (200, "https://app.example")
     answer = await client.post("/v1/login", json={"key": "no"}, headers=origin)
@@ -281,6 +316,13 @@ async def test_operators_deeds_are_recorded(client: httpx2.AsyncClient, house: H
     page = (await client.get("/v1/audit", params={"limit": 2}, headers=bearer(admin))).json()
     rest = (await client.get("/v1/audit", params={"cursor": page["next"]}, headers=bearer(admin))).json()
     assert [row["status"] for row in page["deeds"] + rest["deeds"]] == [403, 404, 201]
+
+
+@pytest.mark.parametrize("cursor", ["0-0", "١-١", "9999999999999999999-1", "18446744073709551615-0", "1-1\n"])
+async def test_a_cursor_of_the_record_that_is_none(client: httpx2.AsyncClient, house: House, cursor: str) -> None:
+    """Is refused as that: what the log could not look for is not asked of it."""
+    answer = await client.get("/v1/audit", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "query.cursor")
 
 
 async def test_deeds_name_sessions_and_no_numbers(client: httpx2.AsyncClient, house: House) -> None:

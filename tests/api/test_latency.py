@@ -46,7 +46,14 @@ async def test_nothing_was_answered(client: httpx2.AsyncClient, house: House) ->
 
 
 @pytest.mark.parametrize(
-    ("query", "count"), [("since=2999-01-01", 0), ("since=2026-09-21T14:13:25Z", 0), ("agent=x", 0)]
+    ("query", "count"),
+    [
+        ("since=2999-01-01", 0),
+        ("since=2026-09-21T14:13:25Z", 0),
+        ("since=9999-12-31T23:59:59-14:00", 0),
+        ("since=0001-01-01T00:00:00%2B14:00", 1),
+        ("agent=x", 0),
+    ],
 )
 async def test_filters(client: httpx2.AsyncClient, house: House, query: str, count: int) -> None:
     """Only what was said since then, to that agent."""

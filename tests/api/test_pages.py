@@ -77,8 +77,9 @@ async def test_files_have_their_types_and_are_kept(
 
 async def test_files_come_packed_to_whoever_unpacks(client: httpx2.AsyncClient, app: Path) -> None:
     """What the build has packed is taken; else gzip; plain where neither is asked for."""
-    plain = await client.get("/assets/index-abc.js", headers={"Accept-Encoding": "identity"})
-    assert "content-encoding" not in plain.headers
+    for wanted in ("gzip;q=0, br; q=0.0", "identity"):
+        plain = await client.get("/assets/index-abc.js", headers={"Accept-Encoding": wanted})
+        assert "content-encoding" not in plain.headers
     packed = await client.get("/assets/index-abc.js", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.text == plain.text == SCRIPT
@@ -173,6 +174,30 @@ async def test_whoever_asks_first_does_not_leave_the_others_without_gateways(
     answer.set()
     for told in await asyncio.gather(first, second):
         assert "wss://voice.example.com" in told.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("settings", [Settings(_env_file=None, gateway_public_url="wss://voice.example.com/ws")])
+async def test_a_log_that_stalls_keeps_nobody_from_the_page(
+    client: httpx2.AsyncClient, house: House, app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One page waits for it, a moment, and those with it; all of them may talk to the gateways that are named."""
+    house.settings = house.settings.model_copy(update={"api_web": app})
+    monkeypatch.setattr(pages, "_PATIENCE", 0.05)
+    asked = 0
+
+    async def never() -> list[GatewaySeen]:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(house.bus, "gateways", never)
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(*(client.get("/", headers=BROWSER) for _ in range(10)))
+    assert asked == 1
+    for answer in answers:
+        assert answer.status_code == 200
+        assert "wss://voice.example.com" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ async def test_a_letter_of_a_session_that_is_over_says_so(client: httpx2.AsyncCl
     assert len(await house.bus.dead_letters()) == 1
 
 
-@pytest.mark.parametrize("cursor", ["x", "0.1", "../../etc", "0.1-1\n", "9" * 41])
+@pytest.mark.parametrize("cursor", ["x", "0.1", "../../etc", "0.1-1\n", "9" * 41, "0.0-0", "0.١-١"])
 async def test_a_cursor_that_is_none_is_refused(client: httpx2.AsyncClient, cursor: str) -> None:
     """With a sentence, and never an error of ours."""
     answer = await client.get("/v1/dead-letters", params={"cursor": cursor})
@@ -272,6 +272,20 @@ async def test_the_gateway_with_the_most_room_is_chosen() -> None:
         await way_in.gateway(bus, "websocket")
     clock.time += 3.0
     assert (await way_in.gateway(bus, "websocket")).name == "g2"
+
+
+async def test_who_asks_on_and_never_comes_keeps_nobody_out() -> None:
+    """Places are kept for some whom one asker sends; all of them count when a gateway is chosen."""
+    bus, way_in = MemoryBus(), WayIn(Clock())
+    await bus.advertise(seen("g1", 30), 60)
+    await bus.advertise(seen("g2", 30), 60)
+    sent = [(await way_in.gateway(bus, "websocket", "address 10.0.0.1")).name for _ in range(500)]
+    assert sent.count("g1") == sent.count("g2") == 250
+    for number in range(2, 6):
+        for _ in range(10):
+            await way_in.gateway(bus, "websocket", f"address 10.0.0.{number}")
+    with pytest.raises(Problem, match="every gateway is full"):
+        await way_in.gateway(bus, "websocket")
 
 
 async def test_why_there_is_no_gateway_is_said() -> None:
