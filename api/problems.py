@@ -1,6 +1,7 @@
 """What went wrong, as RFC 9457's problem+json: every answer that is no success, whoever raised it, has this one form."""
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from schemas.access.allowance import Allowance, Ledger
 from schemas.errors import AntiphonError, BusError
@@ -133,10 +134,19 @@ def handle_problems(app: FastAPI) -> None:
 
 
 def _methods(request: Request) -> list[str]:
-    """Of all routes of this path; what was raised names those of one."""
+    """Of all routes of this path as it is described (/agents/reload is no agent's); what was raised names those of one route."""
     routes = [found.route for found in iter_route_contexts(request.app.routes)]
     fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})
+    nearest = max(map(_path, fitting), key=lambda path: len(_FIELD.sub("", path)), default="")
+    same = [route for route in fitting if _path(route) == nearest]
+    return sorted({method for route in same for method in getattr(route, "methods", None) or ()})
+
+
+def _path(route: BaseRoute) -> str:
+    return getattr(route, "path", "")
+
+
+_FIELD = re.compile(r"{[^}]*}")
 
 
 def _field(item: Mapping[str, Any]) -> FieldError:
