@@ -21,13 +21,9 @@ from api.routes import (
     asks,
     audit,
     dead_letters,
-    erasures,
     events,
-    files,
-    forks,
     gateways,
     health,
-    jobs,
     keys,
     latency,
     listen,
@@ -48,8 +44,8 @@ from api.signpost import Signpost
 from schemas.process.origins import named
 
 _TOPICS = (
-    agents, asks, audit, dead_letters, erasures, events, files, forks, gateways, health, jobs, keys, latency, listen, livekit,
-    login, phones, queues, rooms, sessions, sip, sound, start, tickets, transcript, webhooks,
+    agents, asks, audit, dead_letters, events, gateways, health, keys, latency, listen, livekit, login, phones, queues, rooms,
+    sessions, sip, sound, start, tickets, transcript, webhooks,
 )  # fmt: skip
 ROUTERS = tuple(topic.router for topic in _TOPICS)
 

@@ -20,7 +20,6 @@ from api.queue_watch import QueueWatch
 from api.sessions.watch import Sessions
 from api.way_in import WayIn
 from schemas.access.livekit import Access
-from schemas.background.asked import AskedFor
 from schemas.bus import Bus
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
@@ -56,9 +55,9 @@ class Pulse:
 
 @dataclass(slots=True)
 class House:
-    """`sessions`: as they are told; `livekit`: None where no server is named; `asked`: what the jobs worker is asked for;
-    `waits_for`: why the log can't be used since the start, "" once it can; `streams`: all but those of sessions; `heard`: since
-    when somebody hears the file of a call that goes on (monotonic)."""
+    """`sessions`: as they are told; `livekit`: None where no server is named; `waits_for`: why the log can't be
+    used since the start, "" once it can; `streams`: all but those of sessions; `heard`: since when somebody hears the file of a
+    call that goes on (monotonic)."""
 
     settings: Settings
     bus: Bus
@@ -67,7 +66,6 @@ class House:
     agents: Agents
     sessions: Sessions
     livekit: Access | None = None
-    asked: AskedFor = field(default_factory=lambda: AskedFor(Settings(_env_file=None)))
     figures: Figures = field(default_factory=Figures)
     waits_for: str = "the log has not answered yet"
     livekit_look: Look = field(default_factory=Look)

@@ -18,8 +18,6 @@ from api.app import create_app
 from api.house import House, look_at_queues
 from api.sessions.watch import Sessions
 from schemas.access.livekit import access
-from schemas.archive.both import Both, opening
-from schemas.background.asked import AskedFor
 from schemas.bus import Bus
 from schemas.codec import prepare
 from schemas.config.agents import Agents
@@ -41,18 +39,16 @@ _GRACE = 3
 """Seconds that requests under way may take at the end; event streams are told to come back."""
 
 
-def house_of(settings: Settings, bus: Bus, kept: Both | None = None) -> House:
-    """Everything of one API process, over a `bus` that is started or will be; `kept`: the same and the archive beside it.
-    SettingsError, AgentSpecError: what to change."""
+def house_of(settings: Settings, bus: Bus) -> House:
+    """Everything of one API process, over a `bus` that is started or will be. SettingsError, AgentSpecError: what to change."""
     return House(
         settings,
         bus,
         KeyGate(settings, bus),
         Limits(settings.api_requests_per_minute, bus),
         Agents(settings.agents),
-        Sessions(bus, kept),
+        Sessions(bus),
         access(settings) if settings.livekit_url else None,
-        AskedFor(settings),
     )
 
 
@@ -102,8 +98,7 @@ async def run_api(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     prepare()
     bus = connect(settings)
-    kept = Both(bus, opening(settings))
-    house = house_of(settings, bus, kept)
+    house = house_of(settings, bus)
     with listen(settings) as door:
         app = create_app(house)
         server = server_of(house, app)
@@ -136,8 +131,6 @@ async def run_api(settings: Settings) -> None:
             stopped.cancel()
             await health.aclose()
             await tasks.aclose()
-            await house.asked.aclose()
-            await kept.aclose()
             await bus.aclose()
 
 

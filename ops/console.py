@@ -18,8 +18,6 @@ from rich.text import Text
 from schemas.errors import (
     AgentSpecError,
     AntiphonError,
-    ArchiveLocked,
-    ArchiveUnavailable,
     BusUnavailable,
     LeaseMismatch,
     PartitionMismatch,
@@ -103,7 +101,7 @@ def telling() -> Iterator[None]:
         fail(str(error), USAGE)
     except Permanent as error:
         fail(str(error), USAGE if error.code in ("model_missing", "provider_missing") else FAILED)
-    except (BusUnavailable, ArchiveUnavailable, ArchiveLocked) as error:
+    except BusUnavailable as error:
         fail(str(error), UNREACHABLE)
     except AntiphonError as error:
         fail(str(error), getattr(error, "exit_code", FAILED))
@@ -123,16 +121,6 @@ def hang(head: str | Text, body: str | Text, to: Console | None = None) -> None:
         return
     for number, line in enumerate(body.wrap(to, width) or [Text()]):
         to.print((margin if number else head).copy().append_text(line), soft_wrap=True)
-
-
-def whoever() -> str:
-    """The user of this shell, for what is to be known later."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
 
 
 def me() -> str:

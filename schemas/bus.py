@@ -4,10 +4,10 @@ Two implementations keep one promise and pass one suite: `schemas.log.RedisBus` 
 Outcomes are normal answers, never exceptions; exceptions are `BusError`s, and mean that nothing is known.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 from schemas.access.allowance import Allowance
 from schemas.access.audit import Deed
@@ -380,23 +380,6 @@ class Watching(Protocol):
         partition, however many there are. A closed one may be named for a while after its log is gone."""
 
 
-class Forgetting(Protocol):
-    """Who keeps a session elsewhere tells the log that it need not any more."""
-
-    async def forget(self, session: str, seq: int, sounds: Collection[str] = ()) -> Outcome:
-        """Let go of a closed session whose last event is `seq`, and of its own ones among `sounds` (keys; what others may share
-        ends by itself). OK; MISSING: it was gone already (so are its sounds now); HELD: it is open; REWOUND: it ends with another
-        event. But for the first two everything stays."""
-
-
-@runtime_checkable
-class Milestones(Protocol):
-    """Whoever keeps more folds of a session than the last one."""
-
-    async def snapshot_before(self, session: str, seq: int) -> Snapshot | None:
-        """The latest fold that is kept of events up to `seq`."""
-
-
 class Storing(Protocol):
     """Sound lies beside the log; events and jobs refer to it."""
 
@@ -504,16 +487,8 @@ class Drafting(Protocol):
         """None: there is none of this name, or no more."""
 
 
-class TakingIn(Protocol):
-    """Sessions that were held elsewhere."""
-
-    async def take_in(self, session: str, events: AsyncIterator[Sequence[Event]]) -> Outcome:
-        """Keep a session that is over, its events (in pages) as they are, with the times they have, for as long as one that ended
-        just now. OK; EXISTS: there is one of that id, and nothing was changed. Until the last event is there, nobody sees any."""
-
-
 class Bus(
-    Connecting, Working, Gatekeeping, Reading, Listing, Watching, Forgetting, Storing, Counting, Overseeing, Burying, Posting,
-    Announcing, Advertising, Drafting, Admitting, TakingIn, Protocol,
+    Connecting, Working, Gatekeeping, Reading, Listing, Watching, Storing, Counting, Overseeing, Burying, Posting, Announcing,
+    Advertising, Drafting, Admitting, Protocol,
 ):  # fmt: skip
     """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

@@ -81,18 +81,13 @@ class GatewayEvent(_Event):
     """A gateway's fact carries what its decision was made from, so that the log alone can take it again.
 
     `clock`: the decision's `now` (the gateway's monotonic seconds); `saw`: seq of the last event it had been fed;
-    `inputs`: whatever else the decision used (queue depth, settings). Among those of a publication's first fact is, as `fed`,
-    all that turn-taking was fed since the publication before: with that every decision can be taken again.
+    `inputs`: whatever else the decision used (queue depth, settings).
     """
 
     clock: Now | None = None
     saw: int | None = None
     inputs: dict[str, Any] | None = None
 
-
-FED, BY_RULES = "fed", "rules"
-"""Among `inputs`: what was fed (`gateway/turn_taking/record.py` says how); of session.started: the version of the rules that
-decided the session."""
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -19,10 +19,6 @@ BLOCK = re.compile(r"^ {4,}(?:\w+=\S+ )*(?:sudo )?antiphon (.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\w+=\S+ )*antiphon ([a-z][^`]*)`")
 SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=`)[A-Z]{4,}(?=[`=])|^ {4}[A-Z]{4,}(?==)", re.MULTILINE)
 OTHERS = {
-    "AWS_ACCESS_KEY_ID": "AWS'",
-    "AWS_ENDPOINT_URL": "AWS'",
-    "AWS_REGION": "AWS'",
-    "AWS_SECRET_ACCESS_KEY": "AWS'",
     "DEAD": "a line of antiphon.lua",
     "DEAD_TTL": "another",
     "FOLD_VERSION": "a name in schemas/session/fold.py",

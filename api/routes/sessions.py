@@ -42,9 +42,9 @@ async def sessions(
         state=state, agent=agent, caller=caller.casefold(), transport=transport or "", since=micros(since),
         slow=slow_ms / 1e3, failed=failed, text=q.casefold(),
     )  # fmt: skip
-    rows, following = await house.sessions.page(wanted, limit, cursor)
-    unread = house.sessions.index.unread
-    body = b'{"sessions":[%s],"next":%s,"unread":%d}' % (b",".join(rows), json.dumps(following).encode(), unread)
+    index = house.sessions.index
+    rows, following = index.page(wanted, limit, cursor)
+    body = b'{"sessions":[%s],"next":%s,"unread":%d}' % (b",".join(rows), json.dumps(following).encode(), index.unread)
     return Response(body, media_type="application/json")
 
 
@@ -57,9 +57,7 @@ async def sessions_stream(house: Here, who: Operator) -> EventStream:
 @router.get("/{session}", response_model=SessionView)
 async def session(house: Here, who: Operator, session: SessionId) -> Response:
     """A session whole: its turns on one clock, with waterfalls, words and what went wrong. 404: there is none of that name."""
-    story = await house.sessions.stories.told(session)
-    gist = await house.sessions.gist(session) if story.over else None
-    return Response(story.json(gist), media_type="application/json")
+    return Response((await house.sessions.stories.told(session)).json(), media_type="application/json")
 
 
 @router.get("/{session}/state")

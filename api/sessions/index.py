@@ -5,9 +5,8 @@ import json
 import logging
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from heapq import nsmallest
 from typing import Protocol
 
@@ -18,9 +17,8 @@ from api.sessions.stories import Reader, Stories, all_done
 from api.sessions.told_events import CHUNK
 from schemas.bus import Reading, Watching
 from schemas.clock import Micros
-from schemas.errors import ArchiveError, BusUnavailable, EventError
+from schemas.errors import BusUnavailable, EventError
 from schemas.session.fold import FOLD_VERSION
-from schemas.session.listing import Row
 from schemas.session.snapshot import load
 from schemas.session.summary import Answer, Summary, Telling, Wanted, names_of
 
@@ -41,17 +39,8 @@ _PAUSES = 0.5
 _ROWS_AT_ONCE = 200
 
 
-Began = tuple[int, str]
-"""A row's place: when its session began (µs), and which it is."""
-
-
 class Followed(Reading, Watching, Protocol):
     """The log, as far as sessions are told from it."""
-
-
-Erased = Callable[[int | None], Awaitable[tuple[int, Collection[str]]]]
-"""Which sessions an archive let go of since a moment (µs; None: since now): the moment to ask from next, and the sha256 of each
-id."""
 
 
 @dataclass(slots=True)
@@ -69,7 +58,7 @@ class _Entry:
     read_at: float
 
     @property
-    def place(self) -> Began:
+    def place(self) -> tuple[int, str]:
         return (self.told.started_at, self.told.session)
 
 
@@ -92,11 +81,8 @@ class _Changed:
 class Index:
     """`look` again and again; `read_stored` beside it, for what was there before. What is told as a story is not read again."""
 
-    def __init__(self, followed: Followed, stories: Stories, erased: Erased | None = None) -> None:
-        """`erased`: of an archive, where there is one."""
+    def __init__(self, followed: Followed, stories: Stories) -> None:
         self._log = followed
-        self._erased = erased
-        self._erased_since: int | None = None
         self._stories = stories
         self._new, self._tails = Reader(followed), Reader(followed, at_once=2)
         self._entries: dict[str, _Entry] = {}
@@ -120,19 +106,26 @@ class Index:
         """Stored sessions that were not looked at yet."""
         return len(self._stored)
 
-    def found(self, wanted: Wanted, most: int, before: Began | None) -> list[tuple[Began, bytes]]:
-        """Up to `most` rows as JSON, those that began last first; `before`: only those after that place."""
-        rows: list[tuple[Began, bytes]] = []
-        for place in self._from(before):
+    def page(self, wanted: Wanted, limit: int, cursor: str) -> tuple[list[bytes], str | None]:
+        """Rows as JSON, those that began last first, and where to go on. Problem: the cursor is none of ours."""
+        rows: list[bytes] = []
+        last = (0, "")
+        for place in self._from(cursor):
             entry = self._entries[place[1]]
             if wanted.finds(entry.told, entry.names):
-                rows.append((place, entry.row))
-                if len(rows) == most:
-                    break
-        return rows
+                if len(rows) == limit:
+                    return rows, f"{last[0]}:{last[1]}"
+                rows.append(entry.row)
+                last = place
+        return rows, None
 
-    def _from(self, before: Began | None) -> Iterator[Began]:
-        end = len(self._order) if before is None else bisect_left(self._order, before)
+    def _from(self, cursor: str) -> Iterator[tuple[int, str]]:
+        end = len(self._order)
+        if cursor:
+            began, colon, session = cursor.partition(":")
+            if not colon or not began.isascii() or not began.isdigit() or len(began) > 19:
+                raise Problem(422, "cursor", "query.cursor: give what `next` of the page before was, or nothing")
+            end = bisect_left(self._order, (int(began), session))
         return (self._order[place] for place in range(end - 1, -1, -1))
 
     def answers(self, since: int, agent: str) -> list[tuple[str, Sequence[Answer]]]:
@@ -326,17 +319,6 @@ class Index:
         answers: Sequence[Answer] = tuple(telling.answers) if over else telling.answers
         now = asyncio.get_running_loop().time()
         entry = _Entry(told, names_of(told), row, answers, len(answers), None if over else telling, shared, now)
-        self._enter_row(session, entry, before)
-
-    def recall(self, rows: Iterable[Row]) -> None:
-        """Sessions of an archive, as it tells them; those that are here already stay as they are."""
-        now = asyncio.get_running_loop().time()
-        for told, answers in ((row.told, tuple(row.answers)) for row in rows if row.told.session not in self._entries):
-            row = row_of(told).model_dump_json().encode()
-            entry = _Entry(told, names_of(told), row, answers, len(answers), None, False, now)
-            self._enter_row(told.session, entry, None)
-
-    def _enter_row(self, session: str, entry: _Entry, before: _Entry | None) -> None:
         self._changes += entry.answered != (before.answered if before is not None else 0)
         if before is not None:
             self._uncount(before)
@@ -346,10 +328,10 @@ class Index:
         if before is None:
             insort(self._order, entry.place)
         self._entries[session] = entry
-        self._changed.rows[session] = entry.row
-        if entry.telling is None:
+        self._changed.rows[session] = row
+        if over:
             self._closed += 1
-            self._answers += len(entry.answers)
+            self._answers += len(answers)
             self._let_go()
 
     def _forget(self, session: str) -> None:
@@ -385,21 +367,7 @@ class Index:
                     return
 
     async def _sweep(self) -> None:
-        """Closed sessions whose log is gone: it lets go first of what ended first. An archive says which it let go of."""
-        try:
-            await self._sweep_erased()
-            await self._sweep_oldest()
-        except ArchiveError as error:
-            log.warning("what the archive let go of is not known for now: %s", error)
-
-    async def _sweep_erased(self) -> None:
-        if self._erased is None:
-            return
-        self._erased_since, gone = await self._erased(self._erased_since)
-        for name in [name for name in self._entries if gone and sha256(name.encode()).hexdigest() in gone]:
-            self._forget(name)
-
-    async def _sweep_oldest(self) -> None:
+        """Closed sessions whose log is gone: it lets go first of what ended first."""
         gone = True
         while gone:
             closed = ((entry.told.at, name) for name, entry in self._entries.items() if entry.telling is None)

@@ -32,7 +32,6 @@ from schemas.config.agents import Agents
 from schemas.drafts import find_draft
 from schemas.errors import AntiphonError, BusError, EventError
 from schemas.events import (
-    BY_RULES,
     Event,
     ParticipantJoined,
     ParticipantLeft,
@@ -142,7 +141,7 @@ class Reception:
             gateway=house.by,
             by=house.by,
             clock=house.clock.now(),
-            inputs={**(inputs or {}), BY_RULES: turn_taking.RULES_VERSION},
+            inputs=inputs,
             warnings=[one.sentence for one in warnings],
             metadata=dict(metadata),
         )
@@ -160,7 +159,6 @@ class Reception:
                 claimed.epoch,
                 sent,
                 Seen(receipt.seq, receipt.at),
-                turn_taking.Opened(receipt.seq),
                 ticket=ticket,
                 warnings=[one.told for one in warnings],
                 draft=_of_draft(started),
@@ -340,9 +338,9 @@ class Reception:
             name, events, claimed.positions, now, gateway=house.by, epoch=claimed.epoch, reason=why
         )
         last = events[-1]
-        begins = turn_taking.Resumed(tuple(events), house.by, claimed.epoch, claimed.positions, why)
-        draft = _of_draft(_beginning(events))
-        own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), begins, events, ticket, draft=draft)
+        own = Ownership(
+            claimed.epoch, sent, Seen(last.seq, last.at), events, ticket, draft=_of_draft(_beginning(events))
+        )
         session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
         log.info("taken over (%s) at seq %d, epoch %d", why, last.seq, claimed.epoch, extra={"session": name})

@@ -37,7 +37,6 @@ class Session:
         self.over, self.broken, self.ended_as = asyncio.Event(), False, ""
         self._house = house
         self._tasks = Tasks(self.fail)
-        self._record = turn_taking.Record(own.begins, state.active)
         self._listening = Listening(room, state.agent.turn_taking, house.vad, house.metrics)
         self.streams = self._listening.streams
         self._log = SessionLog(house, self.name, own, self._take, self._tasks)
@@ -114,9 +113,7 @@ class Session:
     def _step(self, item: turn_taking.Input, now: Now) -> None:
         if self.over.is_set():
             return
-        before = self.state
-        self.state, decisions = self._house.machine.step(before, item, now)
-        self._record.fed(item, now, before, self.state, decisions)
+        self.state, decisions = self._house.machine.step(self.state, item, now)
         if decisions:
             self.carry_out(decisions, now)
 
@@ -159,7 +156,6 @@ class Session:
         log.warning("the log lost its tail; it has %d events now", len(events), extra={"session": self.name})
         self.tail.begin_anew(events)
         now = self.now()
-        self._record.rewound(events, now)
         self.state, decisions = self._house.machine.rewound(self.state, events, now)
         self.carry_out(decisions, now)
         self._house.waken(self)
@@ -198,8 +194,7 @@ class Session:
         for decision in decisions:
             match decision:
                 case turn_taking.Publish():
-                    told = self._record.sent(decision)
-                    self._log.publish(told, self._listening.cut(decision.captures), self._published)
+                    self._log.publish(decision, self._listening.cut(decision.captures), self._published)
                 case turn_taking.Play():
                     self._play(decision, now)
                 case turn_taking.Pause():

@@ -42,19 +42,6 @@ BENCHES = {
         "ops.bench.reading",
         "processor time of a command that reads: sessions, show, state, export, stats, top",
     ),
-    "archive": (
-        "ops.bench.archive",
-        "a call put away: processor time, size, memory, and what calls that go on notice of it",
-    ),
-    "archive-list": ("ops.bench.archive_list", "a filtered page out of 100,000 archived sessions"),
-    "fold": (
-        "ops.bench.fold",
-        "a session of 100,000 events read again: events a second, and the state after any of them",
-    ),
-    "replay-turns": (
-        "ops.bench.replay_turns",
-        "how many times faster than it took turn-taking is replayed, on one core",
-    ),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }
 

@@ -14,7 +14,6 @@ from ops import console
 
 if TYPE_CHECKING:
     from ops.reading import Sessions
-    from schemas.session.listing import Kept
     from schemas.session.summary import Wanted
 
 T = TypeVar("T")
@@ -35,17 +34,6 @@ def read(given: str | None, work: "Callable[[Sessions, str], Awaitable[T]]") -> 
 
     async def main() -> T:
         async with find_log(given) as found:
-            return await work(found.log, found.session)
-
-    return console.run(main, briefly=True)
-
-
-def read_kept(given: str, work: "Callable[[Kept, str], Awaitable[T]]") -> T:
-    """The same with a session that may lie in an export file."""
-    from ops.reading import find_kept
-
-    async def main() -> T:
-        async with find_kept(given) as found:
             return await work(found.log, found.session)
 
     return console.run(main, briefly=True)
@@ -74,12 +62,6 @@ Since = Annotated[
     typer.Option(parser=moment, metavar="1h", help="Begun that long ago at most: 15m, 1h, 2d; or since a date."),
 ]
 Meant = Annotated[str, typer.Argument(metavar="SESSION", help="A session's id, the beginning of it, or `last`.")]
-MeantOrFile = Annotated[
-    str,
-    typer.Argument(
-        metavar="SESSION", help="A session's id, the beginning of it, or `last`; or a file that `export` wrote."
-    ),
-]
 Agent = Annotated[str, typer.Option(help="Of this agent.")]
 
 

@@ -35,14 +35,12 @@ def bench(
       antiphon bench log --sessions 50 --json
       antiphon bench latency --wav my-recordings --turns 20
     """
-    if name == "list" and (sessions or count):
-        name = "archive-list"  # so many sessions can only be what is listed
     if name == "list":
         if json:
             console.emit({"benchmarks": {known: what for known, (_, what) in BENCHES.items()}})
             return
         for known, (_, what) in BENCHES.items():
-            console.hang(f"{known:<13}", what)
+            console.hang(f"{known:<11}", what)
         return
     if name not in BENCHES:
         console.fail(f"no benchmark {name!r}; there are {', '.join(BENCHES)}", console.USAGE)

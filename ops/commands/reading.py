@@ -1,16 +1,13 @@
 """`antiphon sessions | show | state | export`: find the log, read it, print."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ops import console
-from ops.commands._looking import Agent, MeantOrFile, Since, lightly, read, read_kept, seconds, wanted
+from ops.commands._looking import Agent, Meant, Since, lightly, read, seconds, wanted
 from ops.commands._options import Json
-
-if TYPE_CHECKING:
-    from schemas.session.listing import Kept
 
 
 def sessions(
@@ -45,58 +42,36 @@ def sessions(
 
 
 def show(
-    session: MeantOrFile,
+    session: Meant,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what happens, until the session ends.")
     ] = False,
     last: Annotated[int | None, typer.Option("--lines", "-n", min=1, help="Only the last so many lines.")] = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Bookkeeping too: every event of the log.")] = False,
-    page: Annotated[
-        Path | None, typer.Option("--html", help="Write it on one page, with its sound, to be sent to somebody.")
-    ] = None,
     json: Json = False,
 ) -> None:
     """Tell a session event by event, with each turn's timing.
 
     In order of time. Under each answered turn stands why it took as long as it did: who waited for what, in parts that sum.
-    With --json a line is an event, as the log has it. With --html all of it is one file, which needs nothing of ours to be read
-    and heard.
+    With --json a line is an event, as the log has it.
 
     \b
     Examples:
       antiphon show last
       antiphon show SESSION -f -n 20
       antiphon show last --json | grep transcript.final
-      antiphon show last --html call.html
     """
     lightly()
-    if page is not None:
-        read_kept(session, lambda log, name: _page(log, name, page, json=json))
-        return
     from ops import reading
 
-    called = session if reading.file_of(session) else ""
-    follow = follow and not called  # to a file nothing is appended
-    read_kept(
+    read(
         session,
-        lambda log, name: reading.show(
-            log, name, follow=follow, last=last, everything=everything, json=json, called=called
-        ),
+        lambda log, name: reading.show(log, name, follow=follow, last=last, everything=everything, json=json),
     )
 
 
-async def _page(log: "Kept", session: str, file: Path, *, json: bool) -> None:
-    from ops.replay.page import write_page
-
-    sound = await write_page(log, session, file)
-    if json:
-        console.emit({"session": session, "file": str(file), "sound": sound.file is not None, "note": sound.why})
-        return
-    console.out.print(f"{file}: the whole call on one page{f'. {sound.why}' if sound.why else ''}", soft_wrap=True)
-
-
 def state(
-    session: MeantOrFile,
+    session: Meant,
     at: Annotated[int | None, typer.Option(min=1, help="The event after which; the last when not given.")] = None,
     json: Json = False,
 ) -> None:
@@ -109,11 +84,11 @@ def state(
     lightly()
     from ops import reading
 
-    read_kept(session, lambda log, name: reading.state(log, name, at=at, json=json))
+    read(session, lambda log, name: reading.state(log, name, at=at, json=json))
 
 
 def export(
-    session: MeantOrFile,
+    session: Meant,
     file: Annotated[Path | None, typer.Argument(help="The zip to write; SESSION.zip here when not given.")] = None,
     output: Annotated[Path | None, typer.Option("--out", "--output", "-o", help="The same.")] = None,
     json: Json = False,
@@ -129,4 +104,4 @@ def export(
     lightly()
     from ops import reading
 
-    read_kept(session, lambda log, name: reading.export(log, name, file or output or Path(f"{name}.zip"), json=json))
+    read(session, lambda log, name: reading.export(log, name, file or output or Path(f"{name}.zip"), json=json))

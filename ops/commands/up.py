@@ -57,7 +57,7 @@ def up(
     from ops.stack.stack import Plan
 
     plan = Plan(
-        folder, gateways, stt, llm, tts, free_ports, livekit, api=True, jobs=1,
+        folder, gateways, stt, llm, tts, free_ports, livekit, api=True,
         on_restart=us.tell_restart, on_wait=us.tell_wait, on_warn=us.tell_trouble, on_ready=us.tell_ready,
     )  # fmt: skip
     console.run(lambda: us.run(plan))

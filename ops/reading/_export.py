@@ -11,8 +11,7 @@ async def export(log: Reading, session: str, file: Path, *, json: bool = False) 
     """Write the session to `file`, and print what became of it; answers its manifest."""
     from schemas.session.export import export as write  # numpy: nobody else here waits for it
 
-    partitions = getattr(log, "partitions", None)  # of a log, or of the one a file came from; an archive has none
-    manifest = await write(log, session, file, partitions=partitions)
+    manifest = await write(log, session, file)
     _print(manifest, file, json=json)
     return manifest
 

@@ -58,7 +58,7 @@ async def sessions(
     if json:
         return
     if found:
-        print_rows(found, await log.now(), out)
+        _table.show(sessions_table(found, await log.now(), _table.width(out)), out)
     elif wanted is None:
         out.print(f"No sessions. Hold one: {console.me()} demo, or {console.me()} up and {console.me()} call")
     else:
@@ -67,11 +67,6 @@ async def sessions(
         console.hang("", Text(f"There are more: {console.me()} sessions -n {count * 5}", style="dim"), out)
     for session, why in rows.unreadable.items():
         console.hang("", Text(f"{session} can't be told: {why}", style="red"), out)
-
-
-def print_rows(rows: Sequence[Row], now: Micros, out: Console | None = None) -> None:
-    out = out or console.out
-    _table.show(sessions_table(rows, now, _table.width(out)), out)
 
 
 def sessions_table(rows: Sequence[Row], now: Micros, width: int) -> Table:

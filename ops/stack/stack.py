@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,7 +26,6 @@ from ops.stack.ports import Ports
 from ops.stack.private import private_folder
 from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervised, Supervisor
 from ops.stack.system import free_port, reachable
-from schemas.archive.place import place_of
 from schemas.config.settings import Settings, without_password
 from schemas.errors import AntiphonError
 from schemas.events import STAGES
@@ -51,8 +50,7 @@ class StackError(AntiphonError):
 class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
     `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
-    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `jobs`:
-    workers that archive what has ended, unless ARCHIVE is off; `on_wait` is
+    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `on_wait` is
     told, in a sentence, for what a long start waits; `on_warn`, when that lasts, and which port isn't the usual one; `on_ready`,
     who can work."""
 
@@ -65,7 +63,6 @@ class Plan:
     livekit: bool = False
     phones: bool = True
     api: bool = False
-    jobs: int = 0
     appendfsync: Literal["always", "everysec"] = "always"
     environment: Mapping[str, str] = field(default_factory=dict)
     on_restart: Callable[[str], None] = lambda _: None
@@ -266,15 +263,13 @@ class Stack:
         commands += [
             self._worker(stage, number, shared) for stage, count in pools.items() for number in range(1, count + 1)
         ]
-        if self._archives():
-            commands += [self._jobs(number, shared | self._archive()) for number in range(1, self.plan.jobs + 1)]
         edge = {**shared, **(self.livekit.environment if self.livekit else {})}
         if self.plan.api:
             self.api = ApiProcess(
                 self._settings,
                 self._ports.of("api", self._settings.api_port, setting="API_PORT", host=self._settings.api_host),
             )
-            commands.append(self.api.command(edge | self._archive()))
+            commands.append(self.api.command(edge))
             edge["GATEWAY_ALLOWED_ORIGINS"] = self.api.origins()
         return commands + [self._gateway(number, edge) for number in range(1, self.plan.gateways + 1)]
 
@@ -303,28 +298,6 @@ class Stack:
         return self._watched(
             f"{stage}-{number}", ["worker", stage], shared, needs=["llm-server"] if stage == "llm" else []
         )
-
-    def _jobs(self, number: int, shared: Mapping[str, str]) -> Command:
-        """What it does nobody waits for: calls come first, and a start is none the worse for an archive that is away."""
-        made = self._watched(f"jobs-{number}", ["worker", "jobs"], shared)
-        alive = made.metrics.replace("/metrics", "/healthz")
-        return replace(made, arguments=["nice", "-n", "10", *made.arguments], ready=alive)
-
-    def _archives(self) -> bool:
-        settings = self._settings
-        if settings.archive == "off" or not self.plan.jobs:
-            return False
-        if settings.redis_cluster and not settings.jobs_redis_url:
-            self.plan.on_warn(
-                "nothing is archived: REDIS_URL is a cluster, and JOBS_REDIS_URL names no Redis for background jobs"
-            )
-            return False
-        return True
-
-    def _archive(self) -> dict[str, str]:
-        """The same for who writes it and who reads it, whatever folder it would be by itself."""
-        place = place_of(self._settings)
-        return {"ARCHIVE_URL": place.url, "ARCHIVE_BLOBS": place.blobs}
 
     def _watched(
         self, name: str, words: Sequence[str], environment: Mapping[str, str], needs: Sequence[str] = ()

@@ -205,12 +205,6 @@ class PostCall(TypedDict):
     events: Sequence[EventRow]
 
 
-class ForgetCall(TypedDict):
-    """`seq`: of the event it must end with."""
-
-    seq: int
-
-
 class StagesCall(TypedDict):
     """`silent`: after which a worker that has no job is left out."""
 
@@ -235,7 +229,6 @@ Call = (
     | ClaimCall
     | ExpiredCall
     | PostCall
-    | ForgetCall
     | StagesCall
     | RetryCall
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from schemas.bus import (
@@ -30,7 +30,6 @@ from schemas.log import keys
 from schemas.log._admitting import MemoryAdmitting
 from schemas.log._fences import check_postable
 from schemas.log._memory_outside import MemoryOutside
-from schemas.log._taking_in import MemoryTakingIn
 from schemas.log._twin import Partition
 from schemas.log._twin_values import Inbox, StoredSession
 from schemas.process.clock import MonotonicClock
@@ -39,7 +38,7 @@ EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""
 
 
-class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
+class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
     """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
     mutant that lets anyone commit."""
 
@@ -196,8 +195,7 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
     async def expired(self, partition: int, count: int) -> list[str]:
         await asyncio.sleep(0)
         now = self._now()
-        there = [s for s in self._log[partition].sessions.values() if s.listed and s.state == "open"]
-        lapsed = [s for s in there if s.lease_ends <= now]
+        lapsed = [s for s in self._log[partition].sessions.values() if s.state == "open" and s.lease_ends <= now]
         return [s.name for s in sorted(lapsed, key=lambda s: (s.lease_ends, s.name))[:count]]
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -234,7 +232,7 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
         return [Touched(one.session, one.last_activity) for one in found if one.last_activity >= since][:count]
 
     def _latest(self, state: str, count: int) -> list[SessionInfo]:
-        found = [_info(s, log.number) for log in self._log for s in _listed(log) if s.state == state]
+        found = [_info(s, log.number) for log in self._log for s in log.sessions.values() if s.state == state]
         return sorted(found, key=lambda info: (info.last_activity, info.session), reverse=True)[:count]
 
     async def info(self, session: str) -> SessionInfo | None:
@@ -262,16 +260,6 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
     async def get_blob(self, key: str) -> bytes | None:
         await asyncio.sleep(0)
         return self.blobs.get(key)
-
-    async def forget(self, session: str, seq: int, sounds: Collection[str] = ()) -> Outcome:
-        await asyncio.sleep(0)
-        outcome = self._of(session).forget(session, seq)
-        if outcome in (Outcome.OK, Outcome.MISSING):
-            own = keys.blob(self.partition(session), session, "")
-            for name in sounds:
-                if name.startswith(own):
-                    self.blobs.pop(name, None)
-        return outcome
 
     async def now(self) -> Micros:
         return self._now()
@@ -301,10 +289,6 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
                     await future
         except TimeoutError:
             pass
-
-
-def _listed(log: Partition) -> list[StoredSession]:
-    return [s for s in log.sessions.values() if s.listed]
 
 
 def _info(s: StoredSession, partition: int) -> SessionInfo:

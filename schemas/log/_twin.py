@@ -15,7 +15,6 @@ from schemas.events import Event, Stage
 from schemas.jobs import Job
 from schemas.log._fences import asked_limits, fence_of, perishable, reason_of, replaces
 from schemas.log._twin_values import Inbox, Letter, Mark, Pending, Queue, Queued, StoredSession
-from schemas.log.keys import FORK
 
 NOBODY = "-"
 DEAD_TTL = 86_400_000
@@ -225,7 +224,7 @@ class Partition:
             if held:
                 held.since = now
         else:
-            if ending == "dead" and s.listed:
+            if ending == "dead":
                 self._bury(stage, entry, job, delivery.attempt, reason_of(events), step, now)
             self._finish(s, stage, entry, job)
         return _receipt(s, Outcome.OK, now)
@@ -271,7 +270,7 @@ class Partition:
             if first is None:
                 return Claimed(_receipt(s, Outcome.EXISTS, now))
             return Claimed(Receipt(Outcome.DUP, first[0], now, first[1]), first[2])
-        s = self.sessions[name] = StoredSession(name, owner, ticket, listed=not name.startswith(FORK))
+        s = self.sessions[name] = StoredSession(name, owner, ticket)
         self._append(s, events, now)
         self._enqueue(s, jobs, now)
         s.lease_ends = Micros(now + self.lease)
@@ -363,17 +362,6 @@ class Partition:
         self._append(s, [event], now)
         s.remember("post", request)
         return _receipt(s, Outcome.OK, now)
-
-    def forget(self, name: str, seq: int) -> Outcome:
-        s = self.sessions.get(name)
-        if s is None:
-            return Outcome.MISSING
-        if s.state == "open":
-            return Outcome.HELD
-        if s.seq != seq:
-            return Outcome.REWOUND
-        del self.sessions[name]
-        return Outcome.OK
 
 
 def _receipt(s: StoredSession | None, outcome: Outcome, now: Micros) -> Receipt:

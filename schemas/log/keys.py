@@ -22,9 +22,6 @@ DRAFTS = "{antiphon:drafts}:names"
 """A sorted set: the names of drafts, by when they are forgotten."""
 GROUP = "workers"
 """The one consumer group of each job stream."""
-FORK = "fork-"
-"""What the ids of replays begin with. One that is opened is a bench: its jobs are done as any, but it is on no list, nobody
-claims it, and it goes by itself; what is taken in of it is a session that is over, as any. `antiphon.lua` has it, too."""
 
 
 def partition_of(session: str, partitions: int) -> int:

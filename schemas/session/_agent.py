@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from schemas.clock import Micros
 from schemas.events import (
     ClipReady,
     PlaybackFinished,
@@ -28,7 +27,7 @@ from schemas.session._changes import (
     standing_reply,
 )
 from schemas.session._users import utterance_lost
-from schemas.session.altered import altered, changer
+from schemas.session.altered import altered
 from schemas.session.state import (
     OWN,
     Clip,
@@ -36,14 +35,12 @@ from schemas.session.state import (
     Failure,
     Lost,
     Phrase,
-    Reply,
     Say,
     Sentence,
     SessionState,
     Tool,
     Turn,
     TurnEnd,
-    Utterance,
 )
 
 # ── the floor ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -77,7 +74,7 @@ def _taken_back(turn: Turn, event: TurnCommitted) -> Turn:
 def _ended(state: SessionState, event: TurnEnded) -> Changes:
     """What is needed afterwards stays: texts, moments, what was heard. A request dropped unheard waits again."""
     end = TurnEnd(event.how, event.reason, event.heard, tuple(event.unheard), event.at)
-    changes = changed_turn(state, event, lambda turn: _without_sound(turn, end))
+    changes = changed_turn(state, event, lambda turn: _without_sound(altered(turn, end=end)))
     if "turns" not in changes:
         return {}
     turns: dict[int, Turn] = changes["turns"]
@@ -91,13 +88,13 @@ def _ended(state: SessionState, event: TurnEnded) -> Changes:
     return changes
 
 
-def _without_sound(turn: Turn, end: TurnEnd) -> Turn:
-    utterances = tuple([_unheard(one, ()) if one.audio else one for one in turn.utterances])
+def _without_sound(turn: Turn) -> Turn:
+    utterances = tuple(altered(utterance, audio=()) for utterance in turn.utterances)
     reply = turn.reply
     if reply is not None:
-        silent = {index: _silent(one, ()) if one.clips else one for index, one in reply.sentences.items()}
-        reply = _with_sentences(reply, silent)
-    return _over(turn, end, utterances, reply, {})
+        silent = {index: altered(sentence, clips=()) for index, sentence in reply.sentences.items()}
+        reply = altered(reply, sentences=silent)
+    return altered(turn, utterances=utterances, reply=reply, partials={})
 
 
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,14 +102,14 @@ def _without_sound(turn: Turn, end: TurnEnd) -> Turn:
 
 def _sentence(state: SessionState, event: ReplySentence) -> Changes:
     job = event.cause.job if event.cause else ""
-    sentence = _said(_NEW, event.index, event.text, job, event.at, event.took, event.queued)
+    sentence = Sentence(event.index, event.text, job, event.at, event.took, event.queued)
 
     def change(turn: Turn) -> Turn:
         reply = standing_reply(state, turn, event)
         if reply is None:
             return turn
         own = _with_phrase(sentence, state.phrases.get(turn.commit.why)) if turn.commit else sentence
-        return _with_reply(turn, _with_sentences(reply, {**reply.sentences, event.index: own}))
+        return altered(turn, reply=altered(reply, sentences={**reply.sentences, event.index: own}))
 
     changes = changed_turn(state, event, change)
     turn = changes.get("turns", {}).get(event.turn)
@@ -130,17 +127,6 @@ def _asked_for(state: SessionState, turn: Turn) -> Say | None:
     """The request this turn speaks: it begins with the turn's words."""
     words = _bare(" ".join(s.text for _, s in sorted(turn.reply.sentences.items()))) if turn.reply else ""
     return next((say for say in state.says if _bare(say.text).startswith(words)), None)
-
-
-_NEW = Sentence(0, "", "", Micros(0))
-"""What a sentence begins as."""
-_said = changer(Sentence, "index", "text", "job", "at", "took", "queued")
-_first_sound = changer(Sentence, "clips", "duration", "complete", "clip_at", "clip_took", "clip_queued")
-_played = changer(Sentence, "started_at", "paused", "heard", "finished")
-_silent, _unheard = changer(Sentence, "clips"), changer(Utterance, "audio")
-_complete = changer(Reply, "finished", "model", "time_to_first_token")
-_with_reply, _with_sentences = changer(Turn, "reply"), changer(Reply, "sentences")
-_over = changer(Turn, "end", "utterances", "reply", "partials")
 
 
 def _bare(text: str) -> str:
@@ -163,7 +149,7 @@ def _finished(state: SessionState, event: ReplyFinished) -> Changes:
         first_token = reply.time_to_first_token
         first_token = event.time_to_first_token if first_token is None else first_token
         model = event.model or reply.model
-        return _with_reply(turn, _complete(reply, event.reason, model, first_token))
+        return altered(turn, reply=altered(reply, finished=event.reason, model=model, time_to_first_token=first_token))
 
     changes = changed_turn(state, event, change)
     if event.cause is not None:
@@ -215,11 +201,15 @@ def _clip(state: SessionState, event: ClipReady) -> Changes:
         return {**_phrase_changed(state, event.phrase, phrase), "totals": totals}
 
     def change(sentence: Sentence) -> Sentence:
-        complete = sentence.complete or event.last
         if not sentence.clips:
-            return _first_sound(sentence, (clip,), 0 + event.duration, complete, event.at, event.took, event.queued)
+            sentence = altered(sentence, clip_at=event.at, clip_took=event.took, clip_queued=event.queued)
         clips = _in_order(sentence.clips, clip)
-        return altered(sentence, clips=clips, duration=sum(one.duration for one in clips), complete=complete)
+        return altered(
+            sentence,
+            clips=clips,
+            duration=sum(one.duration for one in clips),
+            complete=sentence.complete or event.last,
+        )
 
     return changed_turn(state, event, lambda turn: changed_sentence(turn, event, event.index, change), totals=totals)
 
@@ -244,12 +234,12 @@ def _playback(
     state: SessionState, event: PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackFinished
 ) -> Changes:
     def change(sentence: Sentence) -> Sentence:
-        return _played(
+        return altered(
             sentence,
-            event.at if isinstance(event, PlaybackStarted) else sentence.started_at,
-            isinstance(event, PlaybackPaused),
-            max(sentence.heard, event.position),
-            isinstance(event, PlaybackFinished),
+            started_at=event.at if isinstance(event, PlaybackStarted) else sentence.started_at,
+            paused=isinstance(event, PlaybackPaused),
+            heard=max(sentence.heard, event.position),
+            finished=isinstance(event, PlaybackFinished),
         )
 
     return changed_turn(state, event, lambda turn: changed_sentence(turn, event, event.index, change))

@@ -6,7 +6,7 @@ from typing import Any
 from schemas.clock import Micros
 from schemas.events import Event
 from schemas.session import chat
-from schemas.session.altered import altered, changer
+from schemas.session.altered import altered
 from schemas.session.state import Reply, Sentence, SessionState, Totals, Turn
 
 Changes = dict[str, Any]
@@ -33,23 +33,15 @@ def changed_turn(
         return others
     turn = state.turns.get(event.turn)
     if turn is not None:
-        others["turns"] = {**state.turns, event.turn: change(turn)}
-        return others
+        return {"turns": {**state.turns, event.turn: change(turn)}, **others}
     if not opens:
         return others
-    opened = change(_opened(_NEW, event.turn, happened_at(event)))
+    opened = change(Turn(event.turn, happened_at(event)))
     turns = {**state.turns, event.turn: opened}
-    if state.turns and event.turn < [*state.turns][-1]:
+    if state.turns and event.turn < next(reversed(tuple(state.turns))):
         turns = dict(sorted(turns.items()))
-    totals = others.get("totals", state.totals)
-    others["turns"], others["totals"] = turns, altered(totals, turns=totals.turns + 1)
-    return others
-
-
-_NEW = Turn(0, Micros(0))
-"""What a turn begins as. To alter it is faster than to make another: past a frozen class' own `__setattr__`."""
-_opened = changer(Turn, "id", "opened_at")
-_with_reply, _with_sentences = changer(Turn, "reply"), changer(Reply, "sentences")
+    totals = others.pop("totals", state.totals)
+    return {"turns": turns, "totals": altered(totals, turns=totals.turns + 1), **others}
 
 
 def changed_sentence(turn: Turn, event: Event, index: int, change: Callable[[Sentence], Sentence]) -> Turn:
@@ -58,7 +50,7 @@ def changed_sentence(turn: Turn, event: Event, index: int, change: Callable[[Sen
     if reply is None or event.generation not in (None, reply.generation) or index not in reply.sentences:
         return turn
     sentences = {**reply.sentences, index: change(reply.sentences[index])}
-    return _with_reply(turn, _with_sentences(reply, sentences))
+    return altered(turn, reply=altered(reply, sentences=sentences))
 
 
 def standing_reply(state: SessionState, turn: Turn, event: Event) -> Reply | None:
@@ -71,33 +63,20 @@ def standing_reply(state: SessionState, turn: Turn, event: Event) -> Reply | Non
 
 def count(state: SessionState, **more: float) -> Totals:
     """The totals, with `more` added by name."""
-    totals = state.totals
-    for name, value in more.items():
-        more[name] = getattr(totals, name) + value
-    return altered(totals, **more)
+    return altered(state.totals, **{name: getattr(state.totals, name) + value for name, value in more.items()})
 
 
 def forgotten(state: SessionState, turns: dict[int, Turn]) -> dict[int, Turn]:
-    """`turns`, which are the caller's own, without those too old to matter: of ended ones the last `history_turns` that count in
-    the chat stay, and as many of the others."""
+    """The turns without those too old to matter: of ended ones the last `history_turns` that count in the chat stay, and as
+    many of the others."""
     limit = state.agent.limits.history_turns
-    if len(turns) <= limit:
-        return turns
-    counted = others = 0
-    old = []
-    for number, turn in reversed(turns.items()):
-        end = turn.end
-        if end is None:
+    kept = {True: 0, False: 0}
+    old = set()
+    for turn in reversed(tuple(turns.values())):
+        if turn.end is None:
             continue
-        answered = end.heard and (turn.commit is None or turn.commit.why != "filler")
-        if answered or chat.counts(turn):  # the first is what most are, and is in the second
-            counted += 1
-            if counted > limit:
-                old.append(number)
-        else:
-            others += 1
-            if others > limit:
-                old.append(number)
-    for number in old:
-        del turns[number]
-    return turns
+        counts = chat.counts(turn)
+        kept[counts] += 1
+        if kept[counts] > limit:
+            old.add(turn.id)
+    return {number: turn for number, turn in turns.items() if number not in old} if old else turns

@@ -23,12 +23,11 @@ _LONGEST_WORDS = 4000
 
 def counts(turn: Turn) -> bool:
     """Whether an ended turn leaves anything in the chat. What bridged a wait would only teach the LLM to say so itself."""
-    commit, end = turn.commit, turn.end
-    if commit is not None and commit.why == "filler":
+    if turn.commit is not None and turn.commit.why == "filler":
         return False
-    if end is None or end.heard:
+    if turn.end is None or turn.heard:
         return True
-    if end.how == "dropped" and end.reason in _UNSAID:
+    if turn.end.how == "dropped" and turn.end.reason in _UNSAID:
         return False
     return bool(turn.text)
 

@@ -27,7 +27,7 @@ from schemas.events import (
 )
 from schemas.session import _agent, _users
 from schemas.session._changes import Changes
-from schemas.session.altered import altered, put
+from schemas.session.altered import altered
 from schemas.session.state import (
     OWN,
     Clip,
@@ -53,17 +53,11 @@ FOLD_VERSION = 6
 
 def fold(state: SessionState, event: Event) -> SessionState:
     """The session after `event`. Events come in order of seq; a gap is allowed (an LLM job leaves out what came after it)."""
-    return altered(state, **_changes(state, event))
-
-
-def _changes(state: SessionState, event: Event) -> Changes:
     handler = _HANDLERS.get(type(event))
     changes = handler(state, event) if handler is not None else {}
     if event.raises is not None and event.raises > state.generation:
-        changes["generation"] = event.raises
-        changes["turns"] = _voided(changes.get("turns", state.turns), event.raises)
-    changes["seq"], changes["at"] = event.seq, event.at
-    return changes
+        changes |= {"generation": event.raises, "turns": _voided(changes.get("turns", state.turns), event.raises)}
+    return altered(state, seq=event.seq, at=event.at, **changes)
 
 
 def _voided(turns: Mapping[int, Turn], generation: int) -> dict[int, Turn]:
@@ -77,11 +71,11 @@ def _voided(turns: Mapping[int, Turn], generation: int) -> dict[int, Turn]:
 
 
 def fold_all(events: Iterable[Event], state: SessionState | None = None) -> SessionState:
-    """All of `events`, onto `state` or from the beginning; of many twice as fast as one by one."""
-    mine = altered(state if state is not None else SessionState())  # and nobody else's, until it is handed out
+    """All of `events`, onto `state` or from the beginning."""
+    state = state if state is not None else SessionState()
     for event in events:
-        put(mine, _changes(mine, event))
-    return mine
+        state = fold(state, event)
+    return state
 
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────

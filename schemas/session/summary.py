@@ -5,7 +5,7 @@ import statistics
 from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 from schemas.clock import Micros, iso
 from schemas.config.agent import AgentSpec
@@ -15,7 +15,7 @@ from schemas.session.state import Participant, SessionState, Turn
 from schemas.session.unanswered import asked, unanswered
 from schemas.session.waterfall import PARTS, Kind, Waterfall, waterfall_of
 
-__all__ = ["Activity", "Answer", "Gist", "Summarized", "Summary", "Telling", "Wanted", "activity", "answer_of"]
+__all__ = ["Activity", "Answer", "Summary", "Telling", "Wanted", "activity", "answer_of"]
 
 Activity = Literal["waiting", "listening", "thinking", "speaking", "ended"]
 """waiting: nobody speaks · listening: a user does, or what was said is not answered yet · thinking: the agent has the floor and
@@ -44,28 +44,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Gist:
-    """What a model said that a session was about."""
-
-    text: str
-    topics: tuple[str, ...] = ()
-
-
-@runtime_checkable
-class Summarized(Protocol):
-    """What keeps sessions, and what a model said of them."""
-
-    async def gist(self, session: str) -> Gist | None:
-        """None: nothing (yet)."""
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `duration`: seconds, as the state has it; `last`,
     `median`, `worst`: seconds from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not
     be answered; `cut_off`: turns the session's end cut off; `unanswered`: turns in which somebody was let wait for nothing: until
-    the end longer than the agent's patience, or at all where nothing was answered; `troubles`: times a stage gave up; `gist`,
-    `topics`: what a model made of it afterwards (SUMMARIES)."""
+    the end longer than the agent's patience, or at all where nothing was answered; `troubles`: times a stage gave up."""
 
     session: str
     seq: int
@@ -89,8 +72,6 @@ class Summary:
     last: float | None
     median: float | None
     worst: float | None
-    gist: str = ""
-    topics: tuple[str, ...] = ()
 
     @property
     def wrong(self) -> bool:
@@ -133,8 +114,6 @@ class Summary:
             "unanswered": self.unanswered,
             "troubles": self.troubles,
             "events": self.seq,
-            "summary": self.gist,
-            "topics": list(self.topics),
         }
 
 

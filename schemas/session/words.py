@@ -86,7 +86,6 @@ _ENDS = {
     "gateway_lost": ("its gateway was lost", "gateway lost"),
     "room_closed": ("the room was closed", "room closed"),
     "error": ("an error", "error"),
-    "broken_off": ("the replay was stopped", "replay stopped"),
 }
 """In a sentence, and in two or three words."""
 _TAKEN = {

@@ -173,7 +173,7 @@ def completed(words: str) -> tuple[set[str], set[str]]:
     ("words", "offered"),
     [
         ("antiphon sh", {"show"}),
-        ("antiphon di", {"diff"}),
+        ("antiphon di", set()),
         ("antiphon phone ", {"dial", "transfer", "keys", "hangup"}),
         ("antiphon sip h", {"hangup"}),
         ("antiphon show --fo", {"--follow"}),
@@ -226,7 +226,7 @@ def test_help_loads_nothing_of_the_work() -> None:
         (["sesions"], "Did you mean 'sessions'? ("),
         (["show"], "antiphon: missing argument 'SESSION' ("),
         (["sip", "frobnicate"], "antiphon: no such command"),
-        (["worker", "ears"], "stage ears: expected one of stt, llm, tts, jobs ("),
+        (["worker", "ears"], "stage ears: expected one of stt, llm, tts ("),
         (["worker", "stt", "--device", "tpu"], "--device tpu: expected one of auto, cpu, cuda ("),
         (["call", "nowhere.wav"], "does not exist"),
         (["demo", "--wav", "nowhere.wav"], "does not exist"),
@@ -303,7 +303,7 @@ def test_the_benchmarks_are_listed() -> None:
     assert code == console.DONE
     assert set(json.loads(out)["benchmarks"]) == {
         "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
-        "scale-stt", "reading", "archive", "archive-list", "fold", "replay-turns",
+        "scale-stt", "reading",
     }  # fmt: skip
 
 

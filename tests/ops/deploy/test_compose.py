@@ -28,7 +28,7 @@ from schemas.access.livekit import Access
 from schemas.config.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-ANTIPHON = ("gateway", "api", "jobs", "stt", "llm", "tts", "llm-server")
+ANTIPHON = ("gateway", "api", "stt", "llm", "tts", "llm-server")
 POOLS = ("stt", "llm", "tts")
 NOT_HANDED_ON = {
     "API_WEB": "the image has the app",
@@ -44,13 +44,9 @@ MADE_OF = {"GATEWAY_ALLOWED_ORIGINS": "the API's own pages come first"}
 GIVEN = {
     "GATEWAY_TOKEN_SECRET": {"gateway", "telephone", "api"},
     "LIVEKIT_API_SECRET": {"gateway", "telephone", "api"},
-    "LLM_API_KEY": {"llm", "jobs"},
+    "LLM_API_KEY": {"llm"},
     "STT_API_KEY": {"stt"},
     "TTS_API_KEY": {"tts"},
-    "ARCHIVE_URL": {"api", "jobs"},
-    "JOBS_REDIS_URL": {"api", "jobs"},
-    "SUMMARY_API_KEY": {"jobs"},
-    "WEBHOOK_SECRET": {"jobs"},
 }
 """Secrets, and who is told them."""
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -16,7 +16,6 @@ import yaml
 
 from api.main import run_api
 from gateway.main import run_gateway
-from ops.jobs.worker import run_jobs
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port
 from schemas.config.settings import Settings
@@ -28,7 +27,7 @@ from tests.test_metrics import RULES, queries
 from workers.main import run_worker
 
 FOLDER = RULES.parent
-PAGES = ("gateway", "api", "jobs", *STAGES)
+PAGES = ("gateway", "api", *STAGES)
 
 
 def program(name: str) -> str:
@@ -139,16 +138,14 @@ async def answers(http: aiohttp.ClientSession, url: str) -> None:
 
 
 @asynccontextmanager
-async def deployment(redis_url: str, data: Path) -> AsyncIterator[tuple[dict[str, int], str]]:
-    """A gateway with phones, three workers, the API and a jobs worker whose archive is in `data`, by their own mains: the ports
-    of their pages, and where clients begin."""
+async def deployment(redis_url: str) -> AsyncIterator[tuple[dict[str, int], str]]:
+    """A gateway with phones, three workers and the API, by their own mains: the ports of their pages, and where clients begin."""
     pages = {name: free_port() for name in PAGES}
     door = free_port()
 
     def settings(name: str) -> Settings:
         simulated = {f"{stage}_provider": "simulated" for stage in STAGES}
         return Settings(  # type: ignore[call-arg]
-            archive="on", archive_url=f"sqlite:///{data / 'archive.db'}", archive_blobs=str(data / "sounds"),
             redis_url=redis_url, health_port=pages[name], gateway_port=door, api_port=0, sip_listen="127.0.0.1:0",
             _env_file=None, **simulated,  # type: ignore[arg-type]
         )  # fmt: skip
@@ -157,7 +154,6 @@ async def deployment(redis_url: str, data: Path) -> AsyncIterator[tuple[dict[str
         *(lambda stage=stage: run_worker(stage, settings(stage)) for stage in STAGES),  # type: ignore[misc]
         lambda: run_gateway(settings("gateway")),
         lambda: run_api(settings("api")),
-        lambda: run_jobs(settings("jobs")),
     ]
     tasks = Tasks()
     for main in mains:
@@ -186,7 +182,7 @@ async def test_prometheus_reads_a_deployment(tmp_path: Path, valkey: Valkey, mon
     """Every page is read; each figure of docs/metrics.md stands on one, in its kind, and no other; a call is told by agent,
     provider and model; rules and the board's queries are taken."""
     monkeypatch.setenv("SIMULATED_TTS_CHAR_MS", "2")
-    async with deployment(valkey.url, tmp_path) as (pages, door), prometheus(tmp_path, pages) as one:
+    async with deployment(valkey.url) as (pages, door), prometheus(tmp_path, pages) as one:
         await converse(door)
         [ended] = await one.until('antiphon_gateway_sessions_ended_total{reason="hang_up"} > 0')
         assert ended["metric"]["page"] == "gateway"

@@ -249,48 +249,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/batches": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Batch
-         * @description Replay many sessions with another setting. `result`: `figures` (before and after), `waits_ms`, and of each of the
-         *     `sessions` its fork and whether it got better, worse, or neither. 422: a setting can't be so, or nothing is changed.
-         */
-        post: operations["batch_v1_batches_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/compare": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Compare
-         * @description Where two sessions part, turn by turn: what was heard, decided, said, and how long it took. 404: there is no such session;
-         *     413: one is too long.
-         */
-        get: operations["compare_v1_compare_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -351,31 +309,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/erasures": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Erasures
-         * @description What was deleted: proofs, the latest first.
-         */
-        get: operations["erasures_v1_erasures_get"];
-        put?: never;
-        /**
-         * Erase
-         * @description Delete every session in which somebody has this identity or name, whole: whatever others said in it goes, too. Those that
-         *     go on stay (`result.open`): ask again once they are over. `result.proof` says what was deleted, and not whose it was.
-         */
-        post: operations["erase_v1_erasures_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/gateways": {
         parameters: {
             query?: never;
@@ -388,91 +321,6 @@ export interface paths {
          * @description Those that have told of themselves in the last seconds. `GET /v1/queues/stream` tells of them as they come and go.
          */
         get: operations["gateways_v1_gateways_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/imports": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Take In
-         * @description Take a file in that was sent before: an export file comes back as it was; a recording of a call held elsewhere is cut where
-         *     its people fall silent. `result.session` names the session.
-         */
-        post: operations["take_in_v1_imports_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Job List
-         * @description The latest; each is kept for a week.
-         */
-        get: operations["job_list_v1_jobs_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/jobs/{job}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Job
-         * @description One of them, with what came of it. 404: there is none of that id, or it was long ago.
-         */
-        get: operations["job_v1_jobs__job__get"];
-        put?: never;
-        post?: never;
-        /**
-         * Job Stop
-         * @description Stop it. What it has made so far stays. 409: it is over.
-         */
-        delete: operations["job_stop_v1_jobs__job__delete"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/jobs/{job}/stream": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Job Stream
-         * @description Server-sent events `job` with each change, the first at once; `end`: it is over, and that was all.
-         */
-        get: operations["job_stream_v1_jobs__job__stream_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1064,12 +912,7 @@ export interface paths {
         get: operations["session_v1_sessions__session__get"];
         put?: never;
         post?: never;
-        /**
-         * Delete Session
-         * @description Delete a session for good: out of the log, the archive and their sound. `result.proof` says that it is done. 404: there is
-         *     none of that name; 409: it goes on.
-         */
-        delete: operations["delete_session_v1_sessions__session__delete"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1158,48 +1001,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/sessions/{session}/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Export
-         * @description Everything the session left, events, sound and state, in one file (docs/export-file.md), made while it is sent. Who took
-         *     it is recorded.
-         */
-        get: operations["export_v1_sessions__session__export_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/{session}/forks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Fork
-         * @description Replay the session with other settings, from a turn on: as a session of its own, which `result.session` names; this one
-         *     stays as it is. 404: there is no such session or turn; 409: it goes on; 422: a setting can't be so, or nothing is changed.
-         */
-        post: operations["fork_v1_sessions__session__forks_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v1/sessions/{session}/instructions": {
         parameters: {
             query?: never;
@@ -1273,27 +1074,6 @@ export interface paths {
          * @description What a waveform of `audio.wav` is drawn from.
          */
         get: operations["peaks_v1_sessions__session__peaks_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/{session}/recording": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Recording
-         * @description The session's sound as one stereo file: the callers left, right the agent as it was heard. 409: it goes on. Who took it is
-         *     recorded.
-         */
-        get: operations["recording_v1_sessions__session__recording_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1568,27 +1348,6 @@ export interface paths {
          * @description A room with an agent, and the way into it, for an RTVI client: LiveKitTransport of @pipecat-ai/livekit-transport.
          */
         post: operations["start_v1_start_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/uploads": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Upload
-         * @description Send a file, as the body; POST /v1/imports then takes it in. It is written as it comes. 413: it is larger than
-         *     API_UPLOAD_MIB; 408: nothing more of it came for 30 s; 503: others are being received.
-         */
-        post: operations["upload_v1_uploads_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1923,74 +1682,6 @@ export interface components {
             seconds: number;
         };
         /**
-         * BatchAsk
-         * @description `most`: the latest so many of those that are wanted.
-         */
-        BatchAsk: {
-            /**
-             * Agent
-             * @default
-             */
-            agent: string;
-            /**
-             * @default {
-             *       "agent": "",
-             *       "caller": "",
-             *       "q": "",
-             *       "slow_ms": 0
-             *     }
-             */
-            filter: components["schemas"]["BatchFilter"];
-            /** Instructions */
-            instructions?: string | null;
-            /** Model */
-            model?: string | null;
-            /**
-             * Most
-             * @default 50
-             */
-            most: number;
-            /**
-             * Settings
-             * @default {}
-             */
-            settings: {
-                [key: string]: boolean | number | string | string[];
-            };
-        };
-        /**
-         * BatchFilter
-         * @description Which sessions, as in GET /v1/sessions; only those that are over, and no forks.
-         */
-        BatchFilter: {
-            /**
-             * Agent
-             * @default
-             */
-            agent: string;
-            /**
-             * Caller
-             * @default
-             */
-            caller: string;
-            /** Failed */
-            failed?: boolean | null;
-            /**
-             * Q
-             * @default
-             */
-            q: string;
-            /** Since */
-            since?: string | null;
-            /**
-             * Slow Ms
-             * @default 0
-             */
-            slow_ms: number;
-            /** Transport */
-            transport?: ("websocket" | "file" | "livekit" | "sip" | "memory") | null;
-        };
-        /**
          * CallRow
          * @description `number`: the caller's, or whom we called; `called`: ours; `status`: of LiveKit's bridge (active, ringing, …).
          */
@@ -2010,24 +1701,6 @@ export interface components {
         Calls: {
             /** Calls */
             calls: components["schemas"]["CallRow"][];
-        };
-        /**
-         * CompareView
-         * @description `divergence`: the first of `turns` that differs in more than time, by its place there; null: none does.
-         */
-        CompareView: {
-            /** Divergence */
-            divergence: number | null;
-            /** Figures */
-            figures: components["schemas"]["FigureView"][];
-            first: components["schemas"]["OfSession"];
-            second: components["schemas"]["OfSession"];
-            /** Settings */
-            settings: components["schemas"]["SettingView"][];
-            /** Turns */
-            turns: components["schemas"]["PairView"][];
-            /** Wer */
-            wer: number;
         };
         /**
          * DeedRow
@@ -2063,19 +1736,6 @@ export interface components {
             deeds: components["schemas"]["DeedRow"][];
             /** Next */
             next: string | null;
-        };
-        /**
-         * DifferenceView
-         * @description In a sentence of which the second session is the subject. `parts`: it is one by which they part; that one was slower is
-         *     none.
-         */
-        DifferenceView: {
-            /** Kind */
-            kind: string;
-            /** Parts */
-            parts: boolean;
-            /** Text */
-            text: string;
         };
         /**
          * DispatchRow
@@ -2133,35 +1793,6 @@ export interface components {
             server_url: string;
         };
         /**
-         * ErasureView
-         * @description Proof of a deletion: nothing in it says whose it was. `done_at`: null while something of it is left.
-         */
-        ErasureView: {
-            /** Asked At */
-            asked_at: string;
-            /** Asked By */
-            asked_by: string;
-            /** Done At */
-            done_at: string | null;
-            /** Id */
-            id: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "person" | "session" | "retention";
-            /** Removed */
-            removed: components["schemas"]["RemovedView"][];
-        };
-        /**
-         * Erasures
-         * @description The latest first.
-         */
-        Erasures: {
-            /** Erasures */
-            erasures: components["schemas"]["ErasureView"][];
-        };
-        /**
          * EventPage
          * @description `next`: give it as `after` for what follows; None: that was all there is now.
          */
@@ -2196,8 +1827,7 @@ export interface components {
         /**
          * Features
          * @description What this deployment has, or has not: `websocket`, `livekit`: rooms to talk in; `phones`: numbers can be called; `listen`:
-         *     live calls can be listened to; `replay`: sessions can be forked, replayed in batches,
-         *     imported and deleted, by jobs in the background.
+         *     live calls can be listened to; `replay`: a session can be forked.
          */
         Features: {
             /** Listen */
@@ -2220,60 +1850,6 @@ export interface components {
             problem: string;
             /** Where */
             where: string;
-        };
-        /** FigureView */
-        FigureView: {
-            /** First */
-            first: number | null;
-            /**
-             * Name
-             * @enum {string}
-             */
-            name: "turns" | "interrupted" | "dropped" | "failed" | "p50_ms" | "worst_ms";
-            /** Second */
-            second: number | null;
-        };
-        /**
-         * ForkAsk
-         * @description `from_turn`: what was before this turn is as it was; null: nothing is.
-         */
-        ForkAsk: {
-            /**
-             * Agent
-             * @default
-             */
-            agent: string;
-            /** From Turn */
-            from_turn?: number | null;
-            /** Instructions */
-            instructions?: string | null;
-            /** Model */
-            model?: string | null;
-            /**
-             * Settings
-             * @default {}
-             */
-            settings: {
-                [key: string]: boolean | number | string | string[];
-            };
-        };
-        /**
-         * ForkedFrom
-         * @description `turn`: what was before that one is as it was, null: nothing is; `changed`: settings that are others, by their path in an
-         *     agent file, with their values.
-         */
-        ForkedFrom: {
-            /**
-             * Changed
-             * @default {}
-             */
-            changed: {
-                [key: string]: unknown;
-            };
-            /** Session */
-            session: string;
-            /** Turn */
-            turn?: number | null;
         };
         /**
          * Gateway
@@ -2298,41 +1874,6 @@ export interface components {
         Gateways: {
             /** Gateways */
             gateways: components["schemas"]["Gateway"][];
-        };
-        /**
-         * ImportAsk
-         * @description `upload`: an export file, or a recording (WAV, FLAC, Ogg, MP3; in stereo the caller left, the agent right; `swap`: the
-         *     other way round); `name`: of the file; `captions`: an upload of them (.vtt, .srt), for a recording; `agent_voice`: what they
-         *     call the agent; `called`: the session's id, "": as it was, or after the file; `salvage`: of a damaged export take what is
-         *     sound.
-         */
-        ImportAsk: {
-            /**
-             * Agent Voice
-             * @default
-             */
-            agent_voice: string;
-            /**
-             * Called
-             * @default
-             */
-            called: string;
-            /** Captions */
-            captions?: string | null;
-            /** Name */
-            name: string;
-            /**
-             * Salvage
-             * @default false
-             */
-            salvage: boolean;
-            /**
-             * Swap
-             * @default false
-             */
-            swap: boolean;
-            /** Upload */
-            upload: string;
         };
         /**
          * InboundTrunk
@@ -2375,65 +1916,6 @@ export interface components {
         InstructionsAsk: {
             /** Instructions */
             instructions: string;
-        };
-        /**
-         * JobView
-         * @description `kind`: fork, batch, import, removal (of sessions), erasure (of a person); `by`: who asked; `done` of `of` (0: not known
-         *     yet) is behind it, `doing`: what is on now; `about`: what was asked; `result`: what came of it; `error`: why nothing did;
-         *     `revision`: another one with each change; `served`: whether a jobs worker is there at all.
-         */
-        JobView: {
-            /** About */
-            about: {
-                [key: string]: unknown;
-            };
-            /** Asked At */
-            asked_at: string;
-            /** By */
-            by: string;
-            /** Changed At */
-            changed_at: string;
-            /** Doing */
-            doing: string;
-            /** Done */
-            done: number;
-            /** Error */
-            error: string;
-            /** Id */
-            id: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "fork" | "batch" | "import" | "removal" | "erasure";
-            /** Of */
-            of: number;
-            /** Result */
-            result: {
-                [key: string]: unknown;
-            } | null;
-            /** Revision */
-            revision: number;
-            /**
-             * Served
-             * @default true
-             */
-            served: boolean;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "waiting" | "running" | "done" | "failed" | "stopped";
-        };
-        /**
-         * Jobs
-         * @description The last one asked for comes first; without results.
-         */
-        Jobs: {
-            /** Jobs */
-            jobs: components["schemas"]["JobView"][];
-            /** Served */
-            served: boolean;
         };
         /**
          * KeyRow
@@ -3021,11 +2503,6 @@ export interface components {
             /** Text */
             text: string;
         };
-        /** OfSession */
-        OfSession: {
-            forked_from: components["schemas"]["ForkedFrom"] | null;
-            row: components["schemas"]["SessionRow"];
-        };
         /**
          * OneCall
          * @description Which phone: the room it is in, and its identity there.
@@ -3069,39 +2546,6 @@ export interface components {
              * @default
              */
             user: string;
-        };
-        /**
-         * PairView
-         * @description The same turn in both, null where one has none. `parts`: here they are no longer the same; `wer`: of what was heard;
-         *     `heard`, `said`: word by word; `latency`: the total first.
-         */
-        PairView: {
-            /** Differences */
-            differences: components["schemas"]["DifferenceView"][];
-            first: components["schemas"]["SideView"] | null;
-            /** Heard */
-            heard: components["schemas"]["StretchView"][];
-            /** Latency */
-            latency: components["schemas"]["PartView"][];
-            /** Parts */
-            parts: boolean;
-            /** Said */
-            said: components["schemas"]["StretchView"][];
-            second: components["schemas"]["SideView"] | null;
-            /** Wer */
-            wer: number;
-        };
-        /**
-         * PartView
-         * @description A part of the wait in both, ms; null: it took none.
-         */
-        PartView: {
-            /** First */
-            first: number | null;
-            /** Part */
-            part: string;
-            /** Second */
-            second: number | null;
         };
         /**
          * ParticipantRow
@@ -3172,14 +2616,6 @@ export interface components {
             p50_ms: number;
             /** P95 Ms */
             p95_ms: number;
-        };
-        /**
-         * PersonAsk
-         * @description `person`: an identity or a name, as it stands in sessions; whichever case it is in.
-         */
-        PersonAsk: {
-            /** Person */
-            person: string;
         };
         /**
          * PersonView
@@ -3313,20 +2749,6 @@ export interface components {
             missing: string[];
             /** Ready */
             ready: boolean;
-        };
-        /**
-         * RemovedView
-         * @description `session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived.
-         */
-        RemovedView: {
-            /** Bytes */
-            bytes: number;
-            /** Hash */
-            hash: string;
-            /** Session */
-            session: string;
-            /** Sound Bytes */
-            sound_bytes: number;
         };
         /**
          * Retried
@@ -3521,7 +2943,7 @@ export interface components {
          * @description A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
          *     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
          *     `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
-         *     stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without.
+         *     stage gave up; `events`: how many.
          */
         SessionRow: {
             /**
@@ -3566,10 +2988,6 @@ export interface components {
              * @enum {string}
              */
             state: "open" | "closed";
-            /** Summary */
-            summary: string;
-            /** Topics */
-            topics: string[];
             /** Transport */
             transport: string;
             /** Troubles */
@@ -3583,27 +3001,14 @@ export interface components {
         };
         /**
          * SessionView
-         * @description A session whole. `notes`: what concerns no single turn; `forked_from`: what it is a replay of, null: of none.
+         * @description A session whole. `notes`: what concerns no single turn.
          */
         SessionView: {
-            forked_from?: components["schemas"]["ForkedFrom"] | null;
             /** Notes */
             notes: components["schemas"]["NoteView"][];
             row: components["schemas"]["SessionRow"];
             /** Turns */
             turns: components["schemas"]["TurnView"][];
-        };
-        /**
-         * SettingView
-         * @description By its path in an agent file; null: not set.
-         */
-        SettingView: {
-            /** First */
-            first: unknown;
-            /** Name */
-            name: string;
-            /** Second */
-            second: unknown;
         };
         /**
          * ShortTokenAnswer
@@ -3642,39 +3047,6 @@ export interface components {
             room_config?: components["schemas"]["RoomConfig"] | null;
             /** Room Name */
             room_name?: string | null;
-        };
-        /**
-         * SideView
-         * @description A turn in one of them. `began_s`: of its sound, since the session's beginning; `own`: the agent spoke of its own accord;
-         *     `end`: how it ended, in words.
-         */
-        SideView: {
-            /** Began S */
-            began_s: number;
-            /** Delay Ms */
-            delay_ms: number;
-            /** End */
-            end: string;
-            /** Heard */
-            heard: string;
-            /** How */
-            how: string;
-            /** Model */
-            model: string;
-            /** Own */
-            own: boolean;
-            /** Reply */
-            reply: string;
-            /** Said */
-            said: string;
-            /** Tools */
-            tools: string[];
-            /** Total Ms */
-            total_ms: number | null;
-            /** Turn */
-            turn: number;
-            /** Why */
-            why: string;
         };
         /**
          * Signed
@@ -3782,21 +3154,6 @@ export interface components {
             /** Url */
             url: string;
             webhooks: components["schemas"]["Webhooks"];
-        };
-        /**
-         * StretchView
-         * @description Words in a row, as they stand in each: the same, others, only in the first (gone), only in the second (new).
-         */
-        StretchView: {
-            /** First */
-            first: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "same" | "other" | "gone" | "new";
-            /** Second */
-            second: string;
         };
         /** SttSpec */
         SttSpec: {
@@ -4156,16 +3513,6 @@ export interface components {
             utterances: components["schemas"]["UtteranceView"][];
             /** Why */
             why: string | null;
-        };
-        /**
-         * Upload
-         * @description `upload`: its name for POST /v1/imports, for a day; `bytes`: how many came.
-         */
-        Upload: {
-            /** Bytes */
-            bytes: number;
-            /** Upload */
-            upload: string;
         };
         /**
          * UtteranceView
@@ -4833,91 +4180,6 @@ export interface operations {
             };
         };
     };
-    batch_v1_batches_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["BatchAsk"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    compare_v1_compare_get: {
-        parameters: {
-            query: {
-                /** @description A session's id. */
-                a: string;
-                /** @description Another's, the subject of each sentence. */
-                b: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CompareView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
     dead_letters_v1_dead_letters_get: {
         parameters: {
             query?: {
@@ -5038,88 +4300,6 @@ export interface operations {
             };
         };
     };
-    erasures_v1_erasures_get: {
-        parameters: {
-            query?: {
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Erasures"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    erase_v1_erasures_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PersonAsk"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
     gateways_v1_gateways_get: {
         parameters: {
             query?: never;
@@ -5136,212 +4316,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Gateways"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    take_in_v1_imports_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ImportAsk"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    job_list_v1_jobs_get: {
-        parameters: {
-            query?: {
-                kind?: ("fork" | "batch" | "import" | "removal" | "erasure") | null;
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Jobs"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    job_v1_jobs__job__get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A job's id. */
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    job_stop_v1_jobs__job__delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A job's id. */
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    job_stream_v1_jobs__job__stream_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A job's id. */
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": components["schemas"]["JobView"];
                 };
             };
             /** @description Client Error */
@@ -6722,47 +5696,6 @@ export interface operations {
             };
         };
     };
-    delete_session_v1_sessions__session__delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A session's id. */
-                session: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
     audio_v1_sessions__session__audio_wav_get: {
         parameters: {
             query?: never;
@@ -6964,92 +5897,6 @@ export interface operations {
             };
         };
     };
-    export_v1_sessions__session__export_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A session's id. */
-                session: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/zip": unknown;
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    fork_v1_sessions__session__forks_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description A session's id. */
-                session: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ForkAsk"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobView"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
     instructions_v1_sessions__session__instructions_post: {
         parameters: {
             query?: never;
@@ -7208,50 +6055,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Peaks"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    recording_v1_sessions__session__recording_get: {
-        parameters: {
-            query?: {
-                /** @description Opus is small; the others are lossless. */
-                format?: "opus" | "flac" | "wav";
-            };
-            header?: never;
-            path: {
-                /** @description A session's id. */
-                session: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "audio/*": unknown;
                 };
             };
             /** @description Client Error */
@@ -7906,51 +6709,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StartAnswer"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemBody"];
-                };
-            };
-        };
-    };
-    upload_v1_uploads_post: {
-        parameters: {
-            query: {
-                /** @description What its sender calls it, for people. */
-                name: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/octet-stream": unknown;
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Upload"];
                 };
             };
             /** @description Client Error */

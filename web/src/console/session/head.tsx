@@ -1,9 +1,7 @@
 import { useState } from "react";
 import { useMe } from "@/access/me";
 import type { Phase } from "@/api/stream";
-import { Origin } from "@/console/session/keep/origin";
-import { Over } from "@/console/session/keep/over";
-import type { SessionRow, SessionView } from "@/console/session/model/shapes";
+import type { SessionRow } from "@/console/session/model/shapes";
 import { Actions } from "@/console/session/operator/actions";
 import { ListenIn } from "@/console/session/operator/listen-in";
 import type { Clock } from "@/console/session/player/clock";
@@ -20,11 +18,10 @@ interface Props {
   clock: Clock;
   phase: Phase;
   onEvent: (seq: number) => void;
-  forkedFrom: SessionView["forked_from"];
 }
 
 /** Whose call it is, how it goes or went, and what an operator can do about it. */
-export function Head({ session, row, live, clock, phase, onEvent, forkedFrom }: Props) {
+export function Head({ session, row, live, clock, phase, onEvent }: Props) {
   const me = useMe();
   const [receipt, setReceipt] = useState<{ words: string; seq: number } | null>(null);
   const people = row.participants.filter((one) => one.kind !== "agent");
@@ -62,11 +59,8 @@ export function Head({ session, row, live, clock, phase, onEvent, forkedFrom }: 
             senders={people.filter((one) => one.present)}
             onReceipt={(words, seq) => setReceipt({ words, seq })}
           />
-        ) : (
-          <Over row={row} />
-        )}
+        ) : null}
       </PageHead>
-      {forkedFrom ? <Origin session={session} from={forkedFrom} /> : null}
       {live && (phase.state === "waiting" || phase.state === "refused") ? (
         <p role="status" className="mx-4 mb-2 rounded-sm bg-warn-wash px-3 py-2 text-sm text-warn md:mx-8">
           {phase.state === "waiting"

@@ -13,12 +13,10 @@ interface Props {
   filters: Filters;
   agents: readonly string[];
   onChange: (filters: Filters) => void;
-  /** Only sessions that have ended are meant. */
-  ended?: boolean;
 }
 
 /** What of the sessions is wanted. On a phone all but the search lies behind a button. */
-export function FilterBar({ filters, agents, onChange, ended = false }: Props) {
+export function FilterBar({ filters, agents, onChange }: Props) {
   const narrow = useNarrow();
   const set = Object.entries(filters).filter(([name, value]) => value && name !== "q").length;
   const [open, setOpen] = useState(set > 0);
@@ -39,7 +37,7 @@ export function FilterBar({ filters, agents, onChange, ended = false }: Props) {
           {set ? `Filters (${set})` : "Filters"}
         </Button>
       ) : null}
-      {narrow && !open ? null : <Choices filters={filters} agents={agents} onChange={onChange} ended={ended} />}
+      {narrow && !open ? null : <Choices filters={filters} agents={agents} onChange={onChange} />}
       {set || filters.q ? (
         <Button tone="quiet" onClick={clear}>
           Clear
@@ -49,23 +47,21 @@ export function FilterBar({ filters, agents, onChange, ended = false }: Props) {
   );
 }
 
-function Choices({ filters, agents, onChange, ended }: Props) {
+function Choices({ filters, agents, onChange }: Props) {
   const change = (part: Partial<Filters>) => onChange({ ...filters, ...part });
   const known = [...new Set([...agents, filters.agent].filter(Boolean))];
   return (
     <>
-      {ended ? null : (
-        <Select
-          label="State"
-          hideLabel
-          value={filters.state}
-          onChange={(event) => change({ state: event.target.value as Filters["state"] })}
-        >
-          <option value="">Live and ended</option>
-          <option value="open">Live</option>
-          <option value="closed">Ended</option>
-        </Select>
-      )}
+      <Select
+        label="State"
+        hideLabel
+        value={filters.state}
+        onChange={(event) => change({ state: event.target.value as Filters["state"] })}
+      >
+        <option value="">Live and ended</option>
+        <option value="open">Live</option>
+        <option value="closed">Ended</option>
+      </Select>
       <Select label="Agent" hideLabel value={filters.agent} onChange={(event) => change({ agent: event.target.value })}>
         <option value="">Every agent</option>
         {known.map((name) => (

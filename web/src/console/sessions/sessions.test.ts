@@ -31,8 +31,6 @@ function row(session: string, change: Partial<Row> = {}): Row {
     cut_off: 0,
     unanswered: 0,
     troubles: 0,
-    summary: "",
-    topics: [],
     ...change,
   };
 }

@@ -9,7 +9,6 @@ const ENDS: Record<string, string> = {
   end_requested: "ended on request",
   limit: "time limit",
   gateway_lost: "gateway lost",
-  broken_off: "replay stopped",
   room_closed: "room closed",
   error: "error",
 };

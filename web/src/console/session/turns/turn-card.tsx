@@ -1,5 +1,5 @@
 import clsx from "clsx";
-import { GitFork, Play } from "lucide-react";
+import { Play } from "lucide-react";
 import { memo, useMemo, useState } from "react";
 import { clockTime } from "@/console/session/model/clock-time";
 import { ending, explain } from "@/console/session/model/explain";
@@ -27,11 +27,10 @@ interface Props {
   agent: string;
   /** The clock stands in it. */
   current: boolean;
-  onFork: ((turn: number) => void) | null;
 }
 
 /** One turn: how long it took and why, in words; where the time went; what was said, and what was heard of it. */
-export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices, agent, current, onFork }: Props) {
+export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices, agent, current }: Props) {
   const [open, setOpen] = useState(false);
   const why = useMemo(() => explain(turn, all), [turn, all]);
   const how = ending(turn);
@@ -49,32 +48,19 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
         </h2>
         {turn.total_ms === null || turn.bars.length === 0 ? null : <Chip>{latency(turn.total_ms)}</Chip>}
         <State turn={turn} />
-        <div className="ml-auto flex items-center">
-          {onFork ? (
-            <Button
-              size="small"
-              tone="quiet"
-              icon={<GitFork aria-hidden className="size-3.5" />}
-              aria-label={`Fork from here: turn ${turn.turn}`}
-              onClick={() => onFork(turn.turn)}
-            >
-              <span className="max-sm:sr-only">Fork from here</span>
-            </Button>
-          ) : null}
-          <Button
-            size="small"
-            tone="quiet"
-            className="tabular-nums"
-            icon={<Play aria-hidden className="size-3.5" />}
-            aria-label={`Play turn ${turn.turn} from ${clockTime(beginning(turn))}`}
-            onClick={() => {
-              clock.seek(beginning(turn));
-              void clock.play();
-            }}
-          >
-            {clockTime(beginning(turn))}
-          </Button>
-        </div>
+        <Button
+          size="small"
+          tone="quiet"
+          className="ml-auto tabular-nums"
+          icon={<Play aria-hidden className="size-3.5" />}
+          aria-label={`Play turn ${turn.turn} from ${clockTime(beginning(turn))}`}
+          onClick={() => {
+            clock.seek(beginning(turn));
+            void clock.play();
+          }}
+        >
+          {clockTime(beginning(turn))}
+        </Button>
       </header>
       <div className="flex flex-col gap-3 px-4 pt-1 pb-4">
         {why || (how && !cut) ? (
