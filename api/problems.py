@@ -27,6 +27,8 @@ _LONGEST = 200
 _SAID_AGAIN = 10.0
 _NOTED = Allowance(a_minute=6, at_once=20)
 """What one address is not told and stands in the log: whoever asks in vain without end does not fill it."""
+_FIELD = re.compile(r"{[^}]*}")
+"""Of a path as it is described."""
 _LOG_AWAY = 2
 """Seconds after which it is worth asking again when the log does not answer."""
 
@@ -144,9 +146,6 @@ def _methods(request: Request) -> list[str]:
 
 def _path(route: BaseRoute) -> str:
     return getattr(route, "path", "")
-
-
-_FIELD = re.compile(r"{[^}]*}")
 
 
 def _field(item: Mapping[str, Any]) -> FieldError:

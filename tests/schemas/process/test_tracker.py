@@ -27,18 +27,18 @@ def answer(said):
     raise ValueError(f"can't make anything of {said}")
 
 with of_session("ws-4f0c"):
-    log.warning("said: %s", "my pin is 4711")
+    log.warning("said: %s", "my pin is z4711")
     try:
-        answer("my pin is 4711")
+        answer("my pin is z4711")
     except ValueError:
-        log.exception("%s could not be answered: %s", "Ann Caller", "my pin is 4711")
-    log.error("a word was lost: %s", "my pin is 4711", extra={"password": "hunter2"})
-logging.getLogger("others").error("whole: my pin is 4711")
+        log.exception("%s could not be answered: %s", "Ann Caller", "my pin is z4711")
+    log.error("a word was lost: %s", "my pin is z4711", extra={"password": "hunter2"})
+logging.getLogger("others").error("whole: my pin is z4711")
 for _ in range(40):
     log.error("again")
-answer("my pin is 4711")
+answer("my pin is z4711")
 """
-"""A process that fails in four ways, with secrets all about, and ends."""
+"""A process that fails in four ways, with secrets all about, and ends. (No hexadecimal id has a z in it.)"""
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def sent_by_a_process(dsn: str, bodies: list[bytes]) -> list[dict[str, Any
     """The events of `PROCESS`, once it has ended."""
     code, said = await run("-c", PROCESS, SENTRY_DSN=dsn)
     assert code == 1
-    assert b"my pin is 4711" in said  # its own log has it
+    assert b"my pin is z4711" in said  # its own log has it
     return events_in(bodies)
 
 
@@ -87,7 +87,7 @@ async def test_errors_are_told_and_nothing_that_was_said(tracker: tuple[str, lis
     """Kind, place, process and session of an error leave the process; its words, variables and arguments do not."""
     dsn, bodies = tracker
     events = await sent_by_a_process(dsn, bodies)
-    for secret in (b"is 4711", b"Ann", b"hunter2", b"SENTRY", str(Path.home()).encode()):
+    for secret in (b"z4711", b"Ann", b"hunter2", b"SENTRY", str(Path.home()).encode()):
         assert not any(secret in body for body in bodies), secret
     raised = events[0]
     assert raised["tags"] == {"process": "gateway-1", "session": "ws-4f0c"}

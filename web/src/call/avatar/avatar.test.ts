@@ -36,6 +36,7 @@ describe("the mouth", () => {
     mouth.tell("1 1 0", timedShapes(TOLD, 10.6));
     mouth.hush(10.2);
     expect(mouth.pose(10.26)).toEqual({});
+    expect(mouth.pose(10.3)).toEqual({});
     expect(mouth.pose(10.85)).toEqual({});
   });
 
