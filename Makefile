@@ -43,12 +43,13 @@ open: app
 bench: setup
 	@$(ANTIPHON) bench $(ARGS)
 
-# Without a LiveKit server or a browser its tests are skipped, and say so; with CI set they fail. ARGS make it one ordinary pytest.
+# Without a LiveKit server, an S3 server or a browser its tests are skipped, and say so; with CI set they fail. ARGS make it one ordinary pytest.
 test: setup
 	@ops/locks/phones.sh
 	@ops/locks/browsers.sh
 	@ops/locks/prometheus.sh
 	@ops/locks/web.sh || [ -z "$$CI" ]
+	@ops/bucket/build.sh >/dev/null || command -v versitygw || [ -n "$$TEST_S3_SERVER" ] || [ -z "$$CI" ]
 	@ops/livekit/build.sh >/dev/null || command -v livekit-server || [ -n "$$LIVEKIT_URL" ] || [ -z "$$CI" ]
 	$(if $(strip $(ARGS)),.venv/bin/pytest $(ARGS),.venv/bin/python -m tests.lanes)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from api.access.cors import Beforehand, Readable
 from api.built import built_app
 from api.guard import Guard
 from api.house import House
@@ -21,9 +21,14 @@ from api.routes import (
     asks,
     audit,
     dead_letters,
+    erasures,
     events,
+    files,
+    follow_ups,
+    forks,
     gateways,
     health,
+    jobs,
     keys,
     latency,
     listen,
@@ -44,15 +49,11 @@ from api.signpost import Signpost
 from schemas.process.origins import named
 
 _TOPICS = (
-    agents, asks, audit, dead_letters, events, gateways, health, keys, latency, listen, livekit, login, phones, queues, rooms,
-    sessions, sip, sound, start, tickets, transcript, webhooks,
+    agents, asks, audit, dead_letters, erasures, events, files, follow_ups, forks, gateways, health, jobs, keys, latency,
+    listen, livekit, login, phones, queues, rooms, sessions, sip, sound, start, tickets, transcript, webhooks,
 )  # fmt: skip
 ROUTERS = tuple(topic.router for topic in _TOPICS)
 
-_HEADERS = (
-    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "If-Range", "Last-Event-ID", "Range",
-)  # fmt: skip
-"""What pages of origins that are allowed may send: whatever a route looks at."""
 _PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
 
 
@@ -87,18 +88,10 @@ class _Guarded(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         house: House = self.state.house
-        guarded: ASGIApp = Guard(super().build_middleware_stack(), house)
         origins = named(house.settings.api_allowed_origins)
         if not origins:
-            return guarded
-        return CORSMiddleware(
-            guarded,
-            allow_origins=origins,
-            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
-            allow_headers=_HEADERS,
-            expose_headers=["Content-Range", "ETag", "Retry-After", "WWW-Authenticate"],
-            max_age=600,
-        )
+            return Guard(super().build_middleware_stack(), house)
+        return Readable(Guard(Beforehand(super().build_middleware_stack(), origins), house), origins)
 
 
 @cache

@@ -38,12 +38,19 @@ async def holder(log: Log, session: str) -> GatewaySeen:
 
 
 async def ask(
-    settings: Settings, gateway: GatewaySeen, method: str, path: str, body: Any = None, seconds: float = PATIENCE
+    settings: Settings,
+    now: float,
+    gateway: GatewaySeen,
+    method: str,
+    path: str,
+    body: Any = None,
+    seconds: float = PATIENCE,
 ) -> dict[str, Any]:
-    """What the gateway answers, within `seconds`; `path`: under its address, quoted. Problem 404: it has no such call; 422: it
-    takes the request for none; 502 not_taken: the other side said no; 503: it can't be asked, or has no phones."""
+    """What the gateway answers, within `seconds`; `now`: by the log's clock; `path`: under its address, quoted. Problem 404: it
+    has no such call; 422: it takes the request for none; 502 not_taken: the other side said no; 503: it can't be asked, or has no
+    phones."""
     secret = settings.gateway_token_secret.get_secret_value()
-    headers = {"Authorization": f"Bearer {mint(secret, Grant(operator=True), _GOOD_FOR)}"} if secret else {}
+    headers = {"Authorization": f"Bearer {mint(secret, Grant(operator=True), _GOOD_FOR, now)}"} if secret else {}
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds)) as http,

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from fastapi import Response
@@ -24,8 +24,9 @@ HEARTBEAT = 15.0
 STUCK = 30.0
 """Seconds in which a reader takes nothing at all, after which it is let go."""
 WELCOME_FOR = 2.0
-"""Seconds after which it is asked whether the reader's key is still good."""
+"""Seconds after which it is asked whether the readers' keys are still good."""
 MOST_STREAMS = 2_000
+_ASKED_AT_ONCE = 50
 _WOKEN_AT_ONCE, _BETWEEN = 4, 0.002
 """So many readers, and seconds until the next of them: what else is asked for comes between."""
 Messages = AsyncGenerator[bytes, None]
@@ -114,7 +115,8 @@ class Streams:
     """Who is reading. Problem 503: too many are."""
 
     def __init__(self) -> None:
-        self._reading: set[asyncio.Task[None]] = set()
+        self._reading: dict[asyncio.Task[None], Scope] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._over = False
 
     def __len__(self) -> int:
@@ -134,7 +136,31 @@ class Streams:
                 f"{len(self._reading)} streams are being read here; come back later",
                 {"Retry-After": "5"},
             )
-        return EventStream(messages, self._reading)
+        return EventStream(messages, self)
+
+    @contextlib.contextmanager
+    def read(self, pump: asyncio.Task[None], scope: Scope) -> Iterator[None]:
+        """Meanwhile `pump` sends to whoever asked; it is cancelled once they would not be let in any more."""
+        self._reading[pump] = scope
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            del self._reading[pump]
+            if not self._reading and self._watching is not None:
+                self._watching.cancel()
+                self._watching = None
+
+    async def _watch(self) -> None:
+        """One for all of them: five hundred who look by themselves, each at another moment, take a twentieth of our time."""
+        while True:
+            await asyncio.sleep(WELCOME_FOR)
+            for number, (pump, scope) in enumerate([*self._reading.items()]):
+                if not await _welcome(scope):
+                    pump.cancel()
+                if number % _ASKED_AT_ONCE == _ASKED_AT_ONCE - 1:
+                    await asyncio.sleep(0)
 
 
 class EventStream(Response):
@@ -145,7 +171,7 @@ class EventStream(Response):
     def __init__(
         self,
         messages: Messages | None = None,
-        reading: set[asyncio.Task[None]] | None = None,
+        streams: Streams | None = None,
         status_code: int = 200,  # where FastAPI looks for it
     ) -> None:
         super().__init__(
@@ -155,7 +181,7 @@ class EventStream(Response):
         )
         del self.headers["content-length"]
         self._messages = messages
-        self._reading = reading if reading is not None else set()
+        self._streams = streams if streams is not None else Streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (visitor := scope.get("state", {}).get("visitor")) is not None:
@@ -163,13 +189,10 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         pump: asyncio.Task[None] = asyncio.create_task(self._pump(send))
         gone: asyncio.Task[None] = asyncio.create_task(_gone(receive))
-        self._reading.add(pump)
         try:
-            over: set[asyncio.Task[None]] = set()
-            while not over and await _welcome(scope):
-                over, _ = await asyncio.wait({pump, gone}, timeout=WELCOME_FOR, return_when=asyncio.FIRST_COMPLETED)
+            with self._streams.read(pump, scope):
+                await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._reading.discard(pump)
             left = gone.done()
             for task in (pump, gone):
                 task.cancel()
@@ -197,7 +220,7 @@ async def _out(send: Send, text: bytes) -> None:
 
 
 async def _welcome(scope: Scope) -> bool:
-    """Whether who reads would still be let in; while the log is away, as before."""
+    """Whether who reads would still be let in; while the log is away, as before. Nobody is whose key can't be looked at."""
     who = scope.get("state", {}).get("who")
     if who is None:
         return True
@@ -205,6 +228,9 @@ async def _welcome(scope: Scope) -> bool:
         return bool(await scope["app"].state.house.gate.still_lets_in(who))
     except BusError:
         return True
+    except Exception:
+        log.exception("whether a reader is still welcome is not known")
+        return False
 
 
 async def _gone(receive: Receive) -> None:

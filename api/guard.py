@@ -6,6 +6,7 @@ In: by which name it was asked for, which page asks, how often, how much it brin
 import logging
 import time
 from collections.abc import Mapping
+from email.utils import formatdate
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,6 +46,7 @@ class Guard:
         self._origins = Origins.of(settings.api_allowed_origins, settings.api_public_url)
         self._headers = _raw(everywhere(settings))
         self._noted = Ledger()
+        self._dated = (0, b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -122,7 +124,8 @@ class Guard:
         """The head of an answer."""
         said = dict(message["headers"])
         kind, path = said.get(b"content-type", b"").decode("latin-1"), request.scope["path"]
-        message["headers"] += [pair for pair in (*self._headers, *_raw(of_kind(kind, path))) if pair[0] not in said]
+        ours = (*self._headers, (b"date", self._date()), *_raw(of_kind(kind, path)))
+        message["headers"] += [pair for pair in ours if pair[0] not in said]
         status = message["status"]
         self._house.figures.answered(request.scope, status, time.monotonic() - began)
         if status == 401 and ("Authorization" in request.headers or "ticket" in request.query_params or path == _LOGIN):
@@ -131,6 +134,13 @@ class Guard:
             except Problem:
                 pass  # the next one is told
         await record(request, status, self._house.bus)
+
+    def _date(self) -> bytes:
+        """By the log's clock, as all that an answer tells: who reads it counts ages from there."""
+        now = int(self._house.clock.now())
+        if now != self._dated[0]:
+            self._dated = (now, formatdate(now, usegmt=True).encode())
+        return self._dated[1]
 
 
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -20,11 +20,15 @@ from api.queue_watch import QueueWatch
 from api.sessions.watch import Sessions
 from api.way_in import WayIn
 from schemas.access.livekit import Access
+from schemas.background.asked import AskedFor
 from schemas.bus import Bus
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import BusError
+from schemas.process.log_clock import LogClock
 
+NOT_YET = "the log has not answered yet"
+"""Of a log that may just be being started, as we are: nothing has failed."""
 Hearer = tuple[str, str, str]
 """An operator's name and key, and the session they hear."""
 _PATIENCE = 2.0
@@ -45,7 +49,7 @@ class Pulse:
         async with self.asking:
             if time.monotonic() - self.asked > 1.0:
                 try:
-                    await house.bus.now()
+                    await house.clock.look(house.bus)
                     self.because, self.missing = [], await _missing(house)
                 except BusError as error:
                     self.because, self.missing = [error.told], []
@@ -55,9 +59,11 @@ class Pulse:
 
 @dataclass(slots=True)
 class House:
-    """`sessions`: as they are told; `livekit`: None where no server is named; `waits_for`: why the log can't be
-    used since the start, "" once it can; `streams`: all but those of sessions; `heard`: since when somebody hears the file of a
-    call that goes on (monotonic)."""
+    """`sessions`: as they are told; `livekit`: None where no server is named; `asked`: what the jobs worker is asked for;
+    `coming`: bytes that each upload under way may come to; `exports`: how many are being sent;
+    `clock`: by which answers, tickets and tokens are dated; `waits_for`: why the log can't be used since the start (at first
+    NOT_YET), "" once it can; `streams`: all but those of sessions; `heard`: since when somebody hears the file of a call that is
+    not over (monotonic)."""
 
     settings: Settings
     bus: Bus
@@ -66,8 +72,10 @@ class House:
     agents: Agents
     sessions: Sessions
     livekit: Access | None = None
+    asked: AskedFor = field(default_factory=lambda: AskedFor(Settings(_env_file=None)))
+    clock: LogClock = field(default_factory=LogClock)
     figures: Figures = field(default_factory=Figures)
-    waits_for: str = "the log has not answered yet"
+    waits_for: str = NOT_YET
     livekit_look: Look = field(default_factory=Look)
     livekit_notices: Notices = field(default_factory=Notices)
     queues: QueueWatch = field(default_factory=QueueWatch)
@@ -76,6 +84,8 @@ class House:
     way_in: WayIn = field(default_factory=WayIn)
     pulse: Pulse = field(default_factory=Pulse)
     heard: dict[Hearer, float] = field(default_factory=dict)
+    coming: dict[object, int] = field(default_factory=dict)
+    exports: int = 0
 
     def dismiss(self) -> None:
         """Whoever reads a stream is let go, and comes back to whoever serves then."""
@@ -107,7 +117,7 @@ async def _missing(house: House) -> list[str]:
         missing.append("LiveKit")
     if built_app(house.settings.api_web) is None:
         missing.append("the web app")
-    return missing
+    return missing + house.clock.told()
 
 
 def house_of(request: Request) -> House:

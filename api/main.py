@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import repeat
 
 import uvicorn
@@ -15,18 +15,21 @@ from api.access.door import Door, visitors
 from api.access.gate import KeyGate
 from api.access.limits import Limits
 from api.app import create_app
-from api.house import House, look_at_queues
+from api.house import NOT_YET, House, look_at_queues
 from api.sessions.watch import Sessions
 from schemas.access.livekit import access
+from schemas.archive.both import Both, opening
+from schemas.background.asked import AskedFor
 from schemas.bus import Bus
 from schemas.codec import prepare
 from schemas.config.agents import Agents
-from schemas.config.settings import Settings, strangers
+from schemas.config.beginning import begin
+from schemas.config.settings import Settings
 from schemas.errors import SettingsError
 from schemas.log import connect, until_it_answers
 from schemas.process.garbage import collect_seldom
 from schemas.process.health import Health
-from schemas.process.logging import set_up_logging
+from schemas.process.log_clock import LogClock
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.api")
@@ -39,16 +42,20 @@ _GRACE = 3
 """Seconds that requests under way may take at the end; event streams are told to come back."""
 
 
-def house_of(settings: Settings, bus: Bus) -> House:
-    """Everything of one API process, over a `bus` that is started or will be. SettingsError, AgentSpecError: what to change."""
+def house_of(settings: Settings, bus: Bus, kept: Both | None = None) -> House:
+    """Everything of one API process, over a `bus` that is started or will be; `kept`: the same and the archive beside it.
+    SettingsError, AgentSpecError: what to change."""
+    clock = LogClock()
     return House(
         settings,
         bus,
-        KeyGate(settings, bus),
+        KeyGate(settings, bus, clock=clock),
         Limits(settings.api_requests_per_minute, bus),
         Agents(settings.agents),
-        Sessions(bus),
+        Sessions(bus, kept),
         access(settings) if settings.livekit_url else None,
+        AskedFor(settings),
+        clock=clock,
     )
 
 
@@ -79,6 +86,7 @@ def server_of(house: House, app: FastAPI | None = None) -> uvicorn.Server:
             lifespan="off",
             loop="none",
             http=visitors(Door(house.settings, house.figures)),
+            date_header=False,  # the guard dates, by the log's clock
             proxy_headers=False,  # it believes loopback; API_PROXIES says whom we do
             ws="none",
             h11_max_incomplete_event_size=_HEADERS,
@@ -90,21 +98,24 @@ def server_of(house: House, app: FastAPI | None = None) -> uvicorn.Server:
 
 async def run_api(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    set_up_logging(settings.log_level, settings.log_format, "api", sentry_dsn=settings.sentry_dsn.get_secret_value())
-    if told := strangers():
-        log.warning("%s", told)
+    begin(settings, "api")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     prepare()
     bus = connect(settings)
-    house = house_of(settings, bus)
+    kept = Both(bus, opening(settings))
+    house = house_of(settings, bus, kept)
     with listen(settings) as door:
         app = create_app(house)
         server = server_of(house, app)
         tasks = Tasks()
-        tasks.spawn(asyncio.to_thread(app.openapi), "description")
-        connecting = tasks.spawn(_connect(house), "log")
+
+        def describe() -> None:
+            """Not before the log has answered: it would wait for us as long as this computes."""
+            tasks.spawn(asyncio.to_thread(app.openapi), "description")
+
+        connecting = tasks.spawn(connect_house(house, describe), "log")
         serving = asyncio.ensure_future(server.serve([door]))
         stopped = asyncio.ensure_future(stop.wait())
         health = Health(
@@ -112,6 +123,8 @@ async def run_api(settings: Settings) -> None:
             settings.health_port,
             house.figures.text,
             lambda: _obstacles(house),
+            lambda: house.waits_for == NOT_YET,
+            missing=house.clock.told,
             refresh=lambda: look_at_queues(house),
         )
         await health.start()
@@ -131,6 +144,8 @@ async def run_api(settings: Settings) -> None:
             stopped.cancel()
             await health.aclose()
             await tasks.aclose()
+            await house.asked.aclose()
+            await kept.aclose()
             await bus.aclose()
 
 
@@ -138,9 +153,9 @@ def _obstacles(house: House) -> list[str]:
     return [f"log: {house.waits_for}"] if house.waits_for else []
 
 
-async def _connect(house: House) -> None:
-    """Start the log, and follow it; while it isn't there yet, say so once, and in `/ready`, and try again. SettingsError:
-    strangers could reach us, and there is no key."""
+async def connect_house(house: House, connected: Callable[[], object] = lambda: None) -> None:
+    """Start the log, and follow it; `connected` is called in between. While it isn't there, say so once, and, once it can't be
+    just being started any more, in `/ready`; and try again. SettingsError: strangers could reach us, and there is no key."""
 
     async def start() -> None:
         await house.bus.start()
@@ -148,11 +163,17 @@ async def _connect(house: House) -> None:
 
     async def told(why: str, lasts: bool) -> None:
         log.log(logging.WARNING if lasts else logging.INFO, "%s; trying again", why)
-        house.waits_for = why
+        if lasts:
+            house.waits_for = why
 
     await until_it_answers(start, told, repeat(_TRIED_AGAIN))
     house.waits_for = ""
-    await house.sessions.run()
+    connected()
+    keeping = asyncio.ensure_future(house.clock.follow(house.bus))
+    try:
+        await house.sessions.run()
+    finally:
+        keeping.cancel()
 
 
 class _Server(uvicorn.Server):

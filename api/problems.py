@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from schemas.access.allowance import Allowance, Ledger
-from schemas.errors import AntiphonError, BusError
+from schemas.errors import AntiphonError, ArchiveError, BusError
 
 log = logging.getLogger("antiphon.api")
 
@@ -78,6 +78,11 @@ def log_away(error: BusError | None = None) -> Problem:
     return Problem(503, "log_away", f"{told}; the API's own log says more", {"Retry-After": str(_LOG_AWAY)})
 
 
+def archive_away(error: ArchiveError) -> Problem:
+    """503 while what only the archive has can't be had; calls go on, and their sessions are told."""
+    return Problem(503, "archive_away", f"{error.told}; the API's own log says more", {"Retry-After": str(_LOG_AWAY)})
+
+
 def handle_problems(app: FastAPI) -> None:
     """Have every error of `app` answered in this form."""
 
@@ -115,11 +120,11 @@ def handle_problems(app: FastAPI) -> None:
 
     async def away(_: Request, error: Exception) -> JSONResponse:
         nonlocal said
-        assert isinstance(error, BusError)
+        assert isinstance(error, BusError | ArchiveError)
         if (now := time.monotonic()) - said >= _SAID_AGAIN:
             said = now
             log.warning("%s", error)
-        return answer(log_away(error))
+        return answer(log_away(error) if isinstance(error, BusError) else archive_away(error))
 
     async def refused(_: Request, error: Exception) -> JSONResponse:
         return _answer(400, "refused", str(error))
@@ -130,7 +135,7 @@ def handle_problems(app: FastAPI) -> None:
 
     for kind, handler in (
         (Problem, ours), (RequestValidationError, form), (HTTPException, http), (BusError, away),
-        (AntiphonError, refused), (Exception, unknown),
+        (ArchiveError, away), (AntiphonError, refused), (Exception, unknown),
     ):  # fmt: skip
         app.add_exception_handler(kind, handler)
 

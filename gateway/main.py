@@ -28,14 +28,14 @@ from schemas.bus import Bus, Connecting
 from schemas.clock import Clock
 from schemas.codec import prepare
 from schemas.config.agents import Agents
-from schemas.config.settings import Settings, strangers
+from schemas.config.beginning import begin
+from schemas.config.settings import Settings
 from schemas.errors import BusError
 from schemas.events import TransportName
 from schemas.log import connect, until_it_answers
 from schemas.process.clock import MonotonicClock
 from schemas.process.garbage import collect_seldom
 from schemas.process.health import Health
-from schemas.process.logging import set_up_logging
 from schemas.process.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ class Gateway:
         """Let the deployment know of it, from now on."""
         self.presence = presence
         self._telling.spawn(presence.run(), "presence")
+
+    def keep_time(self) -> None:
+        """Judge tokens by the log's clock, from now on, as the API dates them. (A log in memory has a time of its own.)"""
+        self._telling.spawn(self.server.clock.follow(self.bus), "clock")
 
     @property
     def url(self) -> str:
@@ -112,7 +116,7 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
         settings.health_port,
         house.metrics.text,
         lambda: _obstacles(reception, livekit),
-        missing=reception.pools.told,
+        missing=lambda: reception.pools.told() + server.clock.told(),
     )
     prepare()
     await engine.start()
@@ -201,14 +205,7 @@ async def run_gateway(
 ) -> None:  # fmt: skip
     """Serve until SIGTERM or SIGINT (or `stop`), then drain. `bus`: instead of the settings', not yet started, closed at the end;
     `ready` is told the gateway once it serves."""
-    set_up_logging(
-        settings.log_level,
-        settings.log_format,
-        settings.gateway_id or "gateway",
-        sentry_dsn=settings.sentry_dsn.get_secret_value(),
-    )
-    if told := strangers():
-        log.warning("%s", told)
+    begin(settings, settings.gateway_id or "gateway")
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -227,6 +224,7 @@ async def run_gateway(
             health.host,
             health.port,
         )
+        gateway.keep_time()
         if ready is not None:
             ready(gateway)
         await stop.wait()

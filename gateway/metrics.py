@@ -29,7 +29,7 @@ class GatewayMetrics:
         )
         self.voice_to_voice = Histogram(
             "antiphon_gateway_voice_to_voice_seconds",
-            "End of speech to the reply's first sound",
+            "End of speech to the reply's first sound, told when its turn is over",
             ["agent"],
             buckets=_SECONDS,
             registry=own,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import typer
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook
@@ -18,6 +18,8 @@ from rich.text import Text
 from schemas.errors import (
     AgentSpecError,
     AntiphonError,
+    ArchiveLocked,
+    ArchiveUnavailable,
     BusUnavailable,
     LeaseMismatch,
     PartitionMismatch,
@@ -48,14 +50,21 @@ class _Hook(RenderHook):
 
 
 def terminal(**options: Any) -> Console:
-    """A console to which anybody's words may be printed: no markup is read in them, and no control of theirs reaches it."""
-    console = Console(highlight=False, markup=False, **options)
+    """A console to which anybody's words may be printed: neither markup nor names of emoji are read in them, and no control of
+    theirs reaches it."""
+    console = Console(highlight=False, markup=False, emoji=False, **options)
     console.push_render_hook(_Hook())
     return console
 
 
 out = terminal()
 err = terminal(stderr=True)
+
+
+class Leaving:
+    """`nothing_behind`: this process ends with its command; no thread, child or file of it is to be seen to afterwards."""
+
+    nothing_behind: ClassVar[bool] = False
 
 
 VERSION = 1
@@ -79,11 +88,12 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
 
 def run(main: Callable[[], Coroutine[Any, Any, T]], *, briefly: bool = False) -> T:
     """Run a command's coroutine; our own errors become their sentence and an exit code. `briefly`: it is over before a faster
-    loop would be loaded."""
+    loop would be loaded, and leaves nothing behind."""
     with telling():
         if briefly:
             import asyncio
 
+            Leaving.nothing_behind = True
             return asyncio.run(main())
         import uvloop
 
@@ -101,7 +111,7 @@ def telling() -> Iterator[None]:
         fail(str(error), USAGE)
     except Permanent as error:
         fail(str(error), USAGE if error.code in ("model_missing", "provider_missing") else FAILED)
-    except BusUnavailable as error:
+    except (BusUnavailable, ArchiveUnavailable, ArchiveLocked) as error:
         fail(str(error), UNREACHABLE)
     except AntiphonError as error:
         fail(str(error), getattr(error, "exit_code", FAILED))
@@ -121,6 +131,16 @@ def hang(head: str | Text, body: str | Text, to: Console | None = None) -> None:
         return
     for number, line in enumerate(body.wrap(to, width) or [Text()]):
         to.print((margin if number else head).copy().append_text(line), soft_wrap=True)
+
+
+def whoever() -> str:
+    """The user of this shell, for what is to be known later."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
 
 
 def me() -> str:

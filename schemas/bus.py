@@ -4,10 +4,10 @@ Two implementations keep one promise and pass one suite: `schemas.log.RedisBus` 
 Outcomes are normal answers, never exceptions; exceptions are `BusError`s, and mean that nothing is known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from schemas.access.allowance import Allowance
 from schemas.access.audit import Deed
@@ -20,6 +20,9 @@ from schemas.languages import Announced
 Ending = Literal["step", "final", "dead"]
 DRAFTS = 100
 """Drafts of agents that are kept at once."""
+FORK = "fork-"
+"""What the ids of replays begin with. One that is opened is a bench: its jobs are done as any, but it is on no list, nobody
+claims it, and it goes by itself; what is taken in of it is a session that is over, as any. `antiphon.lua` has it, too."""
 
 
 class Outcome(StrEnum):
@@ -164,7 +167,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """One row of the open sessions. `lease_ends` in the past: an orphan anyone may claim."""
+    """One row of the open sessions. `lease_ends` in the past: an orphan anyone may claim; `archived`: the log has it no more."""
 
     session: str
     partition: int
@@ -175,6 +178,7 @@ class SessionInfo:
     generation: int
     lease_ends: Micros
     last_activity: Micros
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +384,23 @@ class Watching(Protocol):
         partition, however many there are. A closed one may be named for a while after its log is gone."""
 
 
+class Forgetting(Protocol):
+    """Who keeps a session elsewhere tells the log that it need not any more."""
+
+    async def forget(self, session: str, seq: int, sounds: Collection[str] = ()) -> Outcome:
+        """Let go of a closed session whose last event is `seq`, and of its own ones among `sounds` (keys; what others may share
+        ends by itself). OK; MISSING: it was gone already (so are its sounds now); HELD: it is open; REWOUND: it ends with another
+        event. But for the first two everything stays."""
+
+
+@runtime_checkable
+class Milestones(Protocol):
+    """Whoever keeps more folds of a session than the last one."""
+
+    async def snapshot_before(self, session: str, seq: int) -> Snapshot | None:
+        """The latest fold that is kept of events up to `seq`."""
+
+
 class Storing(Protocol):
     """Sound lies beside the log; events and jobs refer to it."""
 
@@ -454,6 +475,9 @@ class Admitting(Protocol):
     async def remove_key(self, key: str) -> bool:
         """By its public half. False: there is none."""
 
+    async def had_keys(self) -> bool:
+        """Whether there ever was a key: a log that had one does not forget it with the last."""
+
     async def ticket_secret(self) -> str:
         """What signs browsers' tickets where no setting does: made once, the same for all processes."""
 
@@ -487,8 +511,16 @@ class Drafting(Protocol):
         """None: there is none of this name, or no more."""
 
 
+class TakingIn(Protocol):
+    """Sessions that were held elsewhere."""
+
+    async def take_in(self, session: str, events: AsyncIterator[Sequence[Event]]) -> Outcome:
+        """Keep a session that is over, its events (in pages) as they are, with the times they have, for as long as one that ended
+        just now. OK; EXISTS: there is one of that id, and nothing was changed. Until the last event is there, nobody sees any."""
+
+
 class Bus(
-    Connecting, Working, Gatekeeping, Reading, Listing, Watching, Storing, Counting, Overseeing, Burying, Posting, Announcing,
-    Advertising, Drafting, Admitting, Protocol,
+    Connecting, Working, Gatekeeping, Reading, Listing, Watching, Forgetting, Storing, Counting, Overseeing, Burying, Posting,
+    Announcing, Advertising, Drafting, Admitting, TakingIn, Protocol,
 ):  # fmt: skip
     """The log in all its roles. A process makes one; whatever works in it asks for the roles it plays."""

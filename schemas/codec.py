@@ -50,7 +50,7 @@ def decode_event(kind: str, body: bytes, seq: int, at: Micros, registry: Registr
 
     FutureEvent: a newer program wrote it; EventError: it is broken.
     """
-    known = _unpack(body, f"event {seq} ({kind})") if kind in EVENT_TYPES else {}
+    known = _unpack(body, kind, seq) if kind in EVENT_TYPES else {}
     return _event(kind, known, seq, at, registry)
 
 
@@ -128,14 +128,24 @@ def _pack_mended(body: dict[str, Any], what: str) -> bytes:
     return packed
 
 
-def _unpack(body: bytes, what: str) -> dict[str, Any]:
+def _unpack(body: bytes, what: str, seq: int | None = None) -> dict[str, Any]:
+    """`what`: a job, or the type of the event in place `seq`."""
     try:
         fields = msgpack.unpackb(body)
     except Exception as error:  # msgpack raises half a dozen kinds, some of them bare ValueErrors
-        raise EventError(f"{what} can't be read: its {len(body)} bytes are no msgpack of ours ({error})") from None
-    if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
-        raise EventError(f"{what} can't be read: a msgpack map was expected, found {type(fields).__name__}")
+        found = f"its {len(body)} bytes are no msgpack of ours ({error})"
+        raise _unreadable(what, seq, found) from None
+    if not isinstance(fields, dict):
+        raise _unreadable(what, seq, f"a msgpack map was expected, found {type(fields).__name__}")
+    for key in fields:
+        if type(key) is not str:
+            raise _unreadable(what, seq, f"a msgpack map was expected, of names; found one of {type(key).__name__}")
     return fields
+
+
+def _unreadable(what: str, seq: int | None, why: str) -> EventError:
+    name = what if seq is None else f"event {seq} ({what})"
+    return EventError(f"{name} can't be read: {why}")
 
 
 def _first(error: ValidationError) -> str:

@@ -4,6 +4,7 @@ AntiphonError
 ├── AgentSpecError      the agent file
 ├── SettingsError       an environment variable
 ├── AudioFileError      a recording that can't be read or written
+├── ExportError         an export file that can't be read or written
 ├── EventError          an event that can't be read
 │   └── FutureEvent     written by a newer version
 ├── BusError            the log can't be used
@@ -13,6 +14,14 @@ AntiphonError
 │   ├── BusTooOld       the server lacks what we need
 │   ├── PartitionMismatch  this process and the deployment disagree on P
 │   └── LeaseMismatch  this process and those that run disagree on LEASE
+├── ArchiveError        the archive can't be used
+│   ├── ArchiveUnavailable  for now (connection, start, fail-over): retry
+│   ├── ArchiveLocked   another process writes into it, and goes on doing so: retry
+│   ├── ArchiveFull     its disk is
+│   ├── ArchiveDenied   a user, a password, a bucket, a folder's rights
+│   ├── ArchiveOutdated its tables are older than this program
+│   ├── ArchiveTooNew   its tables are newer than this program
+│   └── ArchiveDamaged  what is read back is not what was written
 └── ProviderError       a model or endpoint
     ├── Transient       may pass: retried with backoff
     └── Permanent       will not: said once, with the setting to change
@@ -38,6 +47,14 @@ class SettingsError(AntiphonError): ...
 
 
 class AudioFileError(AntiphonError): ...
+
+
+class ExportError(AntiphonError):
+    """`what` is wrong with it, and by `advice` what whoever types commands can do about that; `salvage`: take what is sound."""
+
+    def __init__(self, what: str, advice: str = "", *, salvage: bool = False) -> None:
+        super().__init__(f"{what}; {advice}" if advice else what)
+        self.what, self.advice, self.salvage = what, advice, salvage
 
 
 class EventError(AntiphonError): ...
@@ -70,6 +87,35 @@ class PartitionMismatch(BusError): ...
 
 
 class LeaseMismatch(BusError): ...
+
+
+class ArchiveError(AntiphonError):
+    """`told`: to strangers; the message names the place, and the setting to look at."""
+
+    told: ClassVar[str] = "the archive does not answer"
+
+
+class ArchiveUnavailable(ArchiveError): ...
+
+
+class ArchiveLocked(ArchiveError): ...
+
+
+class ArchiveFull(ArchiveError):
+    told = "the archive is full"
+
+
+class ArchiveDenied(ArchiveError): ...
+
+
+class ArchiveOutdated(ArchiveError): ...
+
+
+class ArchiveTooNew(ArchiveError): ...
+
+
+class ArchiveDamaged(ArchiveError):
+    told = "the archive is damaged"
 
 
 class ProviderError(AntiphonError):

@@ -4,6 +4,7 @@ Units: durations and positions are seconds (float), `at` is Redis TIME in µs. `
 happened, by the producer's monotonic clock. Facts are small; audio is referred to, never carried.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,11 @@ Stage = Literal["stt", "llm", "tts"]
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
 TransportName = Literal["websocket", "file", "livekit", "sip", "memory"]
 """By which a session reaches its people."""
+
+
+def _nothing() -> list[Any]:
+    """As `list`, whose signature pydantic asks for: Python would load a parser to tell it, for milliseconds of who only looks."""
+    return []
 
 
 class _Value(BaseModel):
@@ -81,13 +87,18 @@ class GatewayEvent(_Event):
     """A gateway's fact carries what its decision was made from, so that the log alone can take it again.
 
     `clock`: the decision's `now` (the gateway's monotonic seconds); `saw`: seq of the last event it had been fed;
-    `inputs`: whatever else the decision used (queue depth, settings).
+    `inputs`: whatever else the decision used (queue depth, settings). Among those of a publication's first fact is, as `fed`,
+    all that turn-taking was fed since the publication before: with that every decision can be taken again.
     """
 
     clock: Now | None = None
     saw: int | None = None
     inputs: dict[str, Any] | None = None
 
+
+FED, BY_RULES = "fed", "rules"
+"""Among `inputs`: what was fed (`gateway/turn_taking/record.py` says how); of session.started: the version of the rules that
+decided the session."""
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -97,11 +108,12 @@ class SessionStarted(GatewayEvent):
     not as the agent wants it, a sentence each; `metadata`: what whoever began it wants it to be found by."""
 
     type: Literal["session.started"] = "session.started"
+    v: int = 2
     room: str
     transport: TransportName
     agent: AgentSpec
     gateway: str
-    warnings: list[str] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=_nothing)
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -181,8 +193,8 @@ class SpeechResumed(GatewayEvent):
 class UtteranceCaptured(GatewayEvent):
     """What a participant said between two silences is stored; its STT job was enqueued in the same call.
 
-    `audio`: blobs in order, 16 kHz; `replaces`: the utterance whose audio this one carries again; `ago` points at the last
-    speech frame's end.
+    `audio`: blobs in order, 16 kHz; `replaces`: the utterance whose audio this one carries again; `joins`: those before it whose
+    audio it carries, too, once a turn was taken back; `ago` points at the last speech frame's end.
     """
 
     type: Literal["utterance.captured"] = "utterance.captured"
@@ -191,6 +203,7 @@ class UtteranceCaptured(GatewayEvent):
     audio: list[AudioRef]
     duration: float
     replaces: str | None = None
+    joins: list[str] = Field(default_factory=_nothing)
     over: bool = False
 
 
@@ -207,7 +220,8 @@ class TranscriptPartial(_Event):
 
 
 class TranscriptFinal(_Event):
-    """What was said. `end_of_turn`: probability 0..1 that the speaker is done, None without a model; empty text: noise."""
+    """What was said. `end_of_turn`: probability 0..1 that the speaker is done, by the melody; `complete`: 0..1 that the text may
+    end there, by its words; None where no model was asked. Empty text: noise."""
 
     type: Literal["transcript.final"] = "transcript.final"
     utterance: str
@@ -215,8 +229,9 @@ class TranscriptFinal(_Event):
     text: str
     language: str = ""
     confidence: float | None = None
-    words: list[Word] = Field(default_factory=list)
+    words: list[Word] = Field(default_factory=_nothing)
     end_of_turn: float | None = None
+    complete: float | None = None
     took: float = 0.0
     queued: float = 0.0
     model: str = ""
@@ -251,11 +266,12 @@ class TurnEnded(GatewayEvent):
     """The one end of a turn.
 
     `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound, session) · dropped (noise, empty, backchannel,
-    replaced, overload, unaddressed, lost: speech that died with its gateway, session) · failed (stt, llm, tts, gateway) ·
-    expired (stt, llm, tts). `session`: the session ended, in mid-reply or before it (in older logs: expired). `heard`: the
-    reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound never came, sent as text
-    instead. `inputs`, where words or speech over the agent decided: the words looked at, whose they were, over what, how long,
-    and who was there.
+    replaced, overload, unaddressed, lost: speech that died with its gateway, taken_back, session) · failed (stt, llm, tts,
+    gateway) · expired (stt, llm, tts). `session`: the session ended, in mid-reply or before it (in older logs: expired).
+    `taken_back`: the reply had hardly begun when the same caller went on; what was said in it belongs to turn `into`, which
+    answers the whole. `heard`: the reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound
+    never came, sent as text instead. `inputs`, where words or speech over the agent decided: the words looked at, whose they
+    were, over what, how long, and who was there.
     """
 
     type: Literal["turn.ended"] = "turn.ended"
@@ -263,7 +279,8 @@ class TurnEnded(GatewayEvent):
     how: Literal["played", "interrupted", "dropped", "failed", "expired"]
     reason: str = ""
     heard: str = ""
-    unheard: list[int] = Field(default_factory=list)
+    unheard: list[int] = Field(default_factory=_nothing)
+    into: int | None = None
 
 
 class MessageReceived(GatewayEvent):
@@ -356,8 +373,8 @@ class ClipReady(_Event):
     audio: AudioRef
     duration: float
     text: str = ""
-    words: list[Word] = Field(default_factory=list)
-    visemes: list[Viseme] = Field(default_factory=list)
+    words: list[Word] = Field(default_factory=_nothing)
+    visemes: list[Viseme] = Field(default_factory=_nothing)
     phrase: str | None = None
     took: float = 0.0
     queued: float = 0.0
@@ -458,3 +475,17 @@ Event = Annotated[
     | StageExpired,
     Field(discriminator="type"),
 ]
+
+
+def audio_of(event: Event) -> Sequence[AudioRef]:
+    """The sounds an event refers to."""
+    if isinstance(event, UtteranceCaptured):
+        return event.audio
+    return (event.audio,) if isinstance(event, ClipReady) else ()
+
+
+def with_audio(event: Event, audio: Sequence[AudioRef]) -> Event:
+    """The same event, its sounds elsewhere: one for each of `audio_of`."""
+    if isinstance(event, UtteranceCaptured):
+        return event.model_copy(update={"audio": list(audio)})
+    return event.model_copy(update={"audio": audio[0]}) if isinstance(event, ClipReady) else event

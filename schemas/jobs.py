@@ -68,8 +68,9 @@ class SttJob(_Job):
 
     `audio`: blobs in order, 16 kHz int16; `replaces`: takes that utterance's place in the lane; `then`: the LLM job to
     enqueue in the commit of a transcript that is not empty; `partial`: a hint while somebody speaks on (no lane, no fence on
-    `hear`, no `then`); `language`: ISO 639-1, "" to detect; `end_of_turn`: ask the end-of-turn model too; `provider`, `model`,
-    `options`: the agent's, where it has its own.
+    `hear`, no `then`); `language`: ISO 639-1, "" to detect; `end_of_turn`: ask the end-of-turn model too; `complete`: ask
+    whether the words are complete (an older gateway does not, and could not read the answer); `provider`, `model`, `options`:
+    the agent's, where it has its own.
     """
 
     stage: Literal["stt"] = "stt"
@@ -81,6 +82,7 @@ class SttJob(_Job):
     partial: bool = False
     language: str = ""
     end_of_turn: bool = True
+    complete: bool = False
     provider: str = ""
     model: str = ""
     options: dict[str, Any] = {}
@@ -88,9 +90,10 @@ class SttJob(_Job):
     @classmethod
     def of(
         cls, agent: AgentSpec, session: str, turn: int, utterance: str, participant: str, *,
-        replaces: str | None = None, then: LlmJob | None = None,
+        replaces: str | None = None, then: LlmJob | None = None, busy: bool = False,
     ) -> "SttJob":  # fmt: skip
-        """The transcript of an utterance, in the agent's language and time; without its `audio`, which is stored first."""
+        """The transcript of an utterance, in the agent's language and time; without its `audio`, which is stored first. `busy`:
+        the pools have no time for more than they must do."""
         return cls(
             id=cls.id_of(utterance),
             session=session,
@@ -103,6 +106,7 @@ class SttJob(_Job):
             then=then,
             language=agent.language,
             end_of_turn=agent.stt.end_of_turn,
+            complete=agent.stt.complete and not busy,
             provider=agent.stt.provider,
             model=agent.stt.model,
             options=agent.stt.options,
@@ -112,7 +116,13 @@ class SttJob(_Job):
     def hint(cls, agent: AgentSpec, session: str, turn: int, utterance: str, participant: str, number: int) -> "SttJob":
         """Partial `number` (from 1) of an utterance that is still being spoken; without its `audio`."""
         whole = cls.of(agent, session, turn, utterance, participant)
-        hint = {"id": f"{whole.id}.p{number}", "deadline": HINT_DEADLINE, "partial": True, "end_of_turn": False}
+        hint = {
+            "id": f"{whole.id}.p{number}",
+            "deadline": HINT_DEADLINE,
+            "partial": True,
+            "end_of_turn": False,
+            "complete": False,
+        }
         return whole.model_copy(update=hint)
 
     @staticmethod

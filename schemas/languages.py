@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from schemas.config.agent import AgentSpec
 from schemas.events import Stage
 
-__all__ = ["Announced", "Unspoken", "unspoken"]
+__all__ = ["Announced", "Unspoken", "unread", "unspoken"]
 
 _SHOWN = 5
+_READ = "en"
+"""The language in which turn-taking reads what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,28 @@ def unspoken(agent: AgentSpec, workers: Iterable[Announced]) -> list[Unspoken]:
         if wanted and worker.languages and _asked(agent, worker) and wanted not in map(_primary, worker.languages)
     }
     return sorted(found)
+
+
+def unread(agent: AgentSpec) -> dict[tuple[str, str], str]:
+    """What an agent's file asks of turn-taking that is known of English words only, of an agent that speaks something else: the
+    section and key it stands under, and what becomes of it."""
+    language, expects, found = _primary(agent.language), agent.turn_taking.expects, {}
+    if language in ("", _READ):
+        return {}
+    if expects == "yes_no":
+        found["turn_taking", "expects"] = (
+            f'expects = "yes_no" knows English answers only; in {language} it changes nothing'
+        )
+    elif expects != "free":
+        goes = "digits" if expects == "amount" else "digits and single letters"
+        found["turn_taking", "expects"] = (
+            f'expects = "{expects}" knows English words only; in {language} it goes by {goes}'
+        )
+    if agent.stt.complete and "complete" in agent.stt.model_fields_set:
+        found["stt", "complete"] = (
+            f"complete = true can be told of English only; in {language} turns end by their melody"
+        )
+    return found
 
 
 def _asked(agent: AgentSpec, worker: Announced) -> bool:

@@ -16,7 +16,15 @@ Upcaster = Callable[[Body], Body]
 Registry = Mapping[str, Mapping[int, Upcaster]]
 """Event type → the version it takes → the function that makes the next version of it."""
 
-UPCASTERS: Registry = {}
+
+def _without_regret(body: Body) -> Body:
+    """Nobody could take a turn back once its reply sounded, and so its decisions are taken again."""
+    agent = body.get("agent") or {}
+    rules = {"regret": 0.0, **(agent.get("turn_taking") or {})}
+    return {**body, "agent": {**agent, "turn_taking": rules}}
+
+
+UPCASTERS: Registry = {"session.started": {1: _without_regret}}
 
 
 def upcast(kind: str, body: Body, current: int, registry: Registry = UPCASTERS) -> Body:

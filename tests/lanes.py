@@ -1,11 +1,12 @@
 """The whole suite in lanes at once, as `make test` runs it: `python -m tests.lanes`, with options of pytest for all of
 them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 
-What waits in real time has a lane for itself and its cores when it needs them: real models, people in rooms, phones, processes
-that are killed, one after the other, for they would disturb each other. What computes has what is left of the machine (nice), in
-two lanes, for there is some waiting in it, too. Browsers compute as well: those in which nobody speaks come when the shorter of
-the two is through; those that speak, in real time, when these are and the first lane is. A new test is in one of the two that
-compute unless it lies under `REAL_TIME`.
+What waits in real time has two lanes and its cores when it needs them: conversations by real models and workers that are killed;
+people in rooms, phones and chaos. In each one test follows the other, and mostly waits for somebody who speaks. What computes
+has what is left of the machine (nice), in two rows of lanes, for there is some waiting in it: the gateway's, then the
+operators'; and the rest, then the API's. Browsers compute as well: those in which nobody speaks begin when the first two lanes
+are through; those that speak, in real time, come last, with no more than the API's beside them. A new test is in one of the
+lanes that compute unless it lies under `REAL_TIME`.
 """
 
 import asyncio
@@ -17,26 +18,33 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-REAL_TIME = (
+CONVERSATIONS = (
     "tests/e2e",
-    "tests/chaos",
+    "tests/workers/llm/test_providers.py",
+    "tests/workers/runtime/test_processes.py",
+    "tests/ops/commands/test_talk.py",
+)
+ROOMS = (
     "tests/gateway/rooms/livekit/site",
     "tests/api/livekit/site",
+    "tests/chaos/test_chaos.py",
+    "tests/chaos/test_rooms.py",
     "tests/gateway/rooms/sip/test_baresip.py",
     "tests/gateway/rooms/sip/test_linphone.py",
     "tests/gateway/rooms/sip/test_sipp.py",
     "tests/fuzz/test_sip.py",
-    "tests/workers/runtime/test_processes.py",
-    "tests/workers/llm/test_providers.py",
-    "tests/ops/commands/test_talk.py",
 )
+REAL_TIME = (*CONVERSATIONS, *ROOMS)
 GATEWAY = ("tests/gateway", "tests/fuzz")
+OPERATORS = ("tests/ops",)
+API = ("tests/api",)
 BROWSERS = "tests/e2e/test_browser.py"
 PAGES = "tests/e2e/test_pages.py"
 _ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
 _PYTEST = (sys.executable, "-u", "-m", "pytest", "--durations=30")
-_NICE = 5
-"""A third of what a process of the first lane gets where both want a core: all of these tests have passed on a fifth of one."""
+_NICE = 7
+"""A fifth of what one of the first two lanes gets where both want a core: all of these tests have passed on that. It counts among
+the processes of one session only, so nothing here may begin one of its own (`start_new_session`)."""
 _LIBC = ctypes.CDLL(None)
 _PR_CAPBSET_DROP, _CAP_SYS_NICE = 24, 23
 
@@ -117,16 +125,23 @@ class Lane:
 
 async def main(options: tuple[str, ...]) -> int:
     """0 where every lane ends with 0, else the greatest of their exit codes."""
-    rest = ("tests", *(f"--ignore={path}" for path in GATEWAY))
-    real_time = Lane("real time", (*REAL_TIME, f"--ignore={BROWSERS}", f"--ignore={PAGES}", *options))
+    elsewhere = (f"--ignore={path}" for path in (*GATEWAY, *OPERATORS, *API))
+    talks = Lane("conversations", (*CONVERSATIONS, f"--ignore={BROWSERS}", f"--ignore={PAGES}", *options))
+    rooms = Lane("rooms", (*ROOMS, *options))
     gateway = Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE)
-    pages = Lane("pages", (PAGES, *options), _NICE, after=(gateway,))
+    operators = Lane("operators", (*OPERATORS, *_ELSEWHERE, *options), _NICE, after=(gateway,))
+    rest = Lane("the rest", ("tests", *elsewhere, *_ELSEWHERE, *options), _NICE)
+    api = Lane("api", (*API, *_ELSEWHERE, *options), _NICE, after=(rest,))
+    pages = Lane("pages", (PAGES, *options), _NICE, after=(gateway, talks, rooms))
     lanes = [
-        real_time,
+        talks,
+        rooms,
         gateway,
-        Lane("the rest", (*rest, *_ELSEWHERE, *options), _NICE),
+        rest,
+        operators,
+        api,
         pages,
-        Lane("browsers", (BROWSERS, *options), after=(real_time, pages)),
+        Lane("browsers", (BROWSERS, *options), after=(talks, rooms, operators, pages)),
     ]
 
     def interrupt() -> None:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from api.figures import Figures
 from gateway.metrics import GatewayMetrics
 from gateway.rooms.sip.metrics import SipMetrics
+from ops.jobs.figures import JobFigures
 from schemas.events import STAGES
 from workers._metrics import WorkerMetrics
 
@@ -37,7 +38,12 @@ def figures() -> set[Figure]:
     """Of all processes together."""
     gateway = GatewayMetrics()
     SipMetrics(gateway.registry)
-    registries = [gateway.registry, Figures().registry, *(WorkerMetrics(stage, "own").registry for stage in STAGES)]
+    registries = [
+        gateway.registry,
+        Figures().registry,
+        JobFigures().registry,
+        *(WorkerMetrics(stage, "own").registry for stage in STAGES),
+    ]
     return {figure for registry in registries for figure in _of(registry)}
 
 

@@ -246,7 +246,7 @@ QUIRKS: dict[str, Quirk] = {
     ),
     "filter": fixed(Answer([*said(*_PIECES[:3], " It lies"), delta({}, "content_filter"), DONE])),
     "filter at once": fixed(Answer([delta({}, "content_filter"), DONE])),
-    "endless": fixed(Answer(said("Round and round it goes. ") * 4000)),
+    "endless": fixed(Answer([*said("Round and round it goes. "), 0.0] * 4000)),
     "endless pings": fixed(Answer([*_PING, 0.05] * 400)),
     # refusals
     "quota": fixed(refused(429, _NO_QUOTA, "insufficient_quota")),

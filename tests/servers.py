@@ -6,6 +6,7 @@ python -m tests.servers "no finish" 8099        # a chat endpoint that misbehave
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -31,7 +32,7 @@ async def valkey(tmp_path: Path) -> AsyncIterator[Valkey]:
     try:
         yield server
     finally:
-        await server.stop()
+        await server.kill()  # nobody wants what it would write down, and it would not end in the middle of that
 
 
 @pytest.fixture
@@ -56,6 +57,17 @@ def livekit_binary() -> str:
         unable(str(error))
 
 
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """For tests that run processes' mains in this one: each sets up the log of its process."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], level = before
+    root.setLevel(level)
+    logging.captureWarnings(False)
+
+
 def unable(why: str) -> NoReturn:
     """Skip, with the reason; where CI is set, fail."""
     if os.environ.get("CI"):
@@ -69,7 +81,7 @@ def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     server = Valkey(tmp_path_factory.mktemp("valkey"), appendfsync=None, binary=BINARY)
     asyncio.run(server.start())
     yield server
-    asyncio.run(server.stop())
+    asyncio.run(server.kill())
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +94,7 @@ def shared_livekit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKit
     asyncio.run(server.start())
     yield server
     asyncio.run(server.kill())
-    asyncio.run(behind.stop())
+    asyncio.run(behind.kill())
 
 
 ODDITIES = ("hang", "page", "page not found", "endless noise", "no http", "hangs up")

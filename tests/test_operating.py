@@ -19,6 +19,10 @@ BLOCK = re.compile(r"^ {4,}(?:\w+=\S+ )*(?:sudo )?antiphon (.+)$", re.MULTILINE)
 INLINE = re.compile(r"`(?:\w+=\S+ )*antiphon ([a-z][^`]*)`")
 SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=`)[A-Z]{4,}(?=[`=])|^ {4}[A-Z]{4,}(?==)", re.MULTILINE)
 OTHERS = {
+    "AWS_ACCESS_KEY_ID": "AWS'",
+    "AWS_ENDPOINT_URL": "AWS'",
+    "AWS_REGION": "AWS'",
+    "AWS_SECRET_ACCESS_KEY": "AWS'",
     "DEAD": "a line of antiphon.lua",
     "DEAD_TTL": "another",
     "FOLD_VERSION": "a name in schemas/session/fold.py",
@@ -102,6 +106,19 @@ def test_proxies_lead_where_we_listen(proxy: Path) -> None:
     ports = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", text)}
     assert ports == {fields["gateway_port"].default, fields["api_port"].default}
     assert {WEBSOCKET, LISTEN} <= set(re.findall(r"/\w+", text))
+
+
+def test_what_was_never_run_is_told_in_one_place_and_marked_where_it_is_described() -> None:
+    """Who follows a page is told by that page that they are the first to, and led to what was checked instead."""
+    [told] = re.findall(
+        r"^## Never run here\n(.+?)(?=^## |\Z)", (ROOT / "docs/architecture.md").read_text("utf-8"), re.M | re.S
+    )
+    for what in ("Docker", "systemd", "CUDA", "error tracker", "LiveKit", "Safari"):
+        assert f"\n| {what}" in told or f"\n| the {what}" in told, what
+    for page in ("README.md", "docs/operating/systemd.md", "docs/operating/logs.md", "docs/livekit.md"):
+        assert "architecture.md#never-run-here" in (ROOT / page).read_text("utf-8"), page
+    for file in ("compose.yml", "compose.gpu.yml"):
+        assert "Never run here" in (ROOT / file).read_text("utf-8"), file
 
 
 def test_readme_leads_to_all_of_them() -> None:

@@ -5,11 +5,11 @@ import logging
 import signal
 
 from schemas.bus import Announcing, Bus
-from schemas.config.settings import Settings, strangers, without_password
+from schemas.config.beginning import begin
+from schemas.config.settings import Settings, without_password
 from schemas.errors import Permanent
 from schemas.events import Stage
 from schemas.process.health import Health
-from schemas.process.logging import set_up_logging
 from schemas.process.tasks import Tasks
 from workers import registry
 from workers._metrics import WorkerMetrics
@@ -71,11 +71,7 @@ async def run_worker(stage: Stage, settings: Settings, *, bus: Bus | None = None
     from schemas.log import connect
 
     options = _options(stage, settings)
-    set_up_logging(
-        settings.log_level, settings.log_format, options.consumer, sentry_dsn=settings.sentry_dsn.get_secret_value()
-    )
-    if told := strangers():
-        log.warning("%s", told)
+    begin(settings, options.consumer)
     prepare()
     bus = bus or connect(settings, holds=True)
     handler = stage_handler(stage, settings)

@@ -88,6 +88,9 @@ class Transcript:
 
 
 class Stt(Provider):
+    read_again: bool = True
+    """Whether the worker asks a language model of its own if the words are complete."""
+
     @staticmethod
     def named_by(settings: Settings) -> tuple[str, str]:
         return "STT_MODEL", settings.stt_model

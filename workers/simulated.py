@@ -69,6 +69,8 @@ class _Simulated:
 class SimulatedStt(_Simulated, Stt):
     """Hears "sound number N of S seconds": N from the samples. Silence is ""."""
 
+    read_again = False
+
     def __init__(self, settings: Settings, simulation: Simulation | None = None):
         super().__init__(settings, simulation)
         self._device = asyncio.Lock()

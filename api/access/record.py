@@ -27,11 +27,13 @@ def is_deed(request: Request) -> None:
 
 
 async def record(request: Request, status: int, bus: Bus) -> None:
-    """If it is an operator's deed, or one they were refused; not what came too often, of which nothing was done. (Callers are
-    refused without end, where somebody wants the record to forget.) Where it can't be kept now, the process' log has it."""
+    """If it is an operator's deed, or one they were refused; not what came too often, of which nothing was done, nor HEAD, by
+    which nothing is taken. (Callers are refused without end, where somebody wants the record to forget.) Where it can't be kept
+    now, the process' log has it."""
     who: Who | None = getattr(request.state, "who", None)
     requires: Role = getattr(request.state, "requires", "caller")
-    heard = getattr(request.state, "is_deed", False) and "caller" not in (requires, who and who.role)
+    taken = getattr(request.state, "is_deed", False) and request.method != "HEAD"
+    heard = taken and "caller" not in (requires, who and who.role)
     if who is None or status == 429 or not (heard or acts(request, who, requires)):
         return
     path = getattr(request.scope.get("route"), "path", "")

@@ -23,7 +23,8 @@ _CHECKS = ("/v1/agents/validate",)
 @dataclass(frozen=True, slots=True)
 class Who:
     """`name`: for the audit log: a key's name, or "this machine"; `key`: the public half of the key, "" of who showed none;
-    `since`: when that was shown, `until`: when the ticket ends that says so, 0 of who showed no ticket; s since 1970."""
+    `since`: when that was shown, `until`: when the ticket ends that says so, 0 of who showed no ticket; s since 1970, by the
+    log's clock."""
 
     name: str
     role: Role

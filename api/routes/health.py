@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from api.access.who import Operator
-from api.house import house_of, look_at_queues
+from api.house import NOT_YET, house_of, look_at_queues
 from schemas.errors import BusError
 
 router = APIRouter(tags=["health"])
@@ -20,11 +20,12 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """`because`: why it can't work, one phrase each; nothing means ready. `missing`: what calls need and is
-    not there just now; the API works without."""
+    """`because`: why it can't work, one phrase each; nothing means ready. `starting`: nothing has failed yet, it has only just
+    begun. `missing`: what calls need and is not there just now; the API works without."""
 
     ready: bool
     because: list[str]
+    starting: bool = False
     missing: list[str] = []
 
 
@@ -40,7 +41,8 @@ async def ready(request: Request, response: Response) -> Ready:
     house = house_of(request)
     if house.waits_for:
         response.status_code = 503
-        return Ready(ready=False, because=[BusError.told])
+        starting = house.waits_for == NOT_YET
+        return Ready(ready=False, because=[NOT_YET if starting else BusError.told], starting=starting)
     felt = await house.pulse.feel(house)
     response.status_code = 503 if felt.because else 200
     return Ready(ready=not felt.because, because=felt.because, missing=felt.missing)

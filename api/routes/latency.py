@@ -25,7 +25,7 @@ async def latency(
     since: Annotated[Moment | None, Query(description="What was said then or later; without a zone it is UTC.")] = None,
     agent: _Agent = "",
 ) -> Latency:
-    """Of all sessions that are kept: how long answers took over time, where that time went, and which took longest."""
+    """Of all calls that are kept (no replays): how long answers took over time, where that time went, and which took longest."""
     began, index = micros(since), house.sessions.index
     told = index.answers(began, agent)
     return await asyncio.to_thread(latency_of, told, began, await house.bus.now(), index.unread)

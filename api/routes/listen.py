@@ -33,7 +33,7 @@ async def listen(house: Here, _: Operator, session: SessionId) -> WayToListen:
     ended; 503: no gateway has it at this moment, ask again."""
     gateway = await holder(house.bus, session)
     secret = house.settings.gateway_token_secret.get_secret_value()
-    token = mint(secret, Grant(listen=session), GOOD_FOR) if secret else ""
+    token = mint(secret, Grant(listen=session), GOOD_FOR, house.clock.now()) if secret else ""
     return WayToListen(url=_url(gateway.url, session), token=token, expires_in=GOOD_FOR, gateway=gateway.name)
 
 

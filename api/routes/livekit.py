@@ -54,8 +54,9 @@ class TokenAnswer(BaseModel):
 
 
 class ShortTokenRequest(BaseModel):
-    """`room` or `room_name`, `identity` or `participant_identity`, `name` or `participant_name`, `metadata`; `agent`: who shall
-    answer; `room_config` as LiveKit's kits send it. Everything may be left out."""
+    """`room` or `room_name`, `identity` or `participant_identity`, `name` or `participant_name`, `metadata` or
+    `participant_metadata`; `agent`: who shall answer; `participant_attributes` and `room_config` as LiveKit's kits send them.
+    Everything may be left out."""
 
     room: RoomName | None = None
     room_name: RoomName | None = None
@@ -64,6 +65,8 @@ class ShortTokenRequest(BaseModel):
     name: Line | None = None
     participant_name: Line | None = None
     metadata: Text | None = None
+    participant_metadata: Text | None = None
+    participant_attributes: Attributes | None = None
     agent: Line | None = None
     room_config: RoomConfig | None = None
 
@@ -173,7 +176,8 @@ async def short_token(
         room=asked.room or asked.room_name or "",
         identity=asked.identity or asked.participant_identity or "",
         name=asked.name or asked.participant_name or "",
-        metadata=asked.metadata or "",
+        metadata=asked.metadata or asked.participant_metadata or "",
+        attributes=asked.participant_attributes or {},
         agent=asked.agent or _agent(asked.room_config, house),
     )
     entry = await _let_in(livekit, house, person, response)

@@ -29,7 +29,8 @@ class Signed(BaseModel):
 
 class Features(BaseModel):
     """What this deployment has, or has not: `websocket`, `livekit`: rooms to talk in; `phones`: numbers can be called; `listen`:
-    live calls can be listened to; `replay`: a session can be forked."""
+    live calls can be listened to; `replay`: sessions can be forked, replayed in batches,
+    imported and deleted, by jobs in the background."""
 
     websocket: bool
     livekit: bool
@@ -81,5 +82,5 @@ def _features(request: Request, house: House, phones: bool) -> Features:
         livekit=house.livekit is not None,
         phones=phones or bool(house.settings.sip_listen),
         listen="/v1/sessions/{session}/listen" in paths,
-        replay="/v1/sessions/{session}/fork" in paths,
+        replay="/v1/sessions/{session}/forks" in paths and house.asked.possible,
     )

@@ -71,7 +71,7 @@ async def dial(house: Here, _: Operator, body: NewPhoneCall) -> PhoneCall:
         )
     gateway = await house.way_in.gateway(house.bus, "sip")
     wanted = {"to": body.to, "agent": agent, "trunk": body.trunk, "digits": body.digits, "wait": body.wait_s}
-    found = await ask(house.settings, gateway, "POST", "/calls", wanted, body.wait_s + _LONGER)
+    found = await ask(house.settings, house.clock.now(), gateway, "POST", "/calls", wanted, body.wait_s + _LONGER)
     return PhoneCall(session=found["session"], gateway=gateway.name)
 
 
@@ -80,7 +80,7 @@ async def transfer(house: Here, _: Operator, session: SessionId, body: PhoneTran
     """Have the caller's phone call somebody else instead. 502: it did not work, and the call goes on with the agent."""
     gateway = await holder(house.bus, session)
     path = call_path(session, "transfer")
-    found = await ask(house.settings, gateway, "POST", path, {"to": body.to}, 60 + _LONGER)
+    found = await ask(house.settings, house.clock.now(), gateway, "POST", path, {"to": body.to}, 60 + _LONGER)
     return Transferred(state="left" if found.get("status") == 202 else "there")
 
 
@@ -88,11 +88,11 @@ async def transfer(house: Here, _: Operator, session: SessionId, body: PhoneTran
 async def press(house: Here, _: Operator, session: SessionId, body: Pressed) -> None:
     """Press keys, as the agent's phone."""
     gateway = await holder(house.bus, session)
-    await ask(house.settings, gateway, "POST", call_path(session, "keys"), {"digits": body.digits})
+    await ask(house.settings, house.clock.now(), gateway, "POST", call_path(session, "keys"), {"digits": body.digits})
 
 
 @router.delete("/calls/{session}", status_code=204)
 async def hang_up(house: Here, _: Operator, session: SessionId) -> None:
     """Hang up."""
     gateway = await holder(house.bus, session)
-    await ask(house.settings, gateway, "DELETE", call_path(session))
+    await ask(house.settings, house.clock.now(), gateway, "DELETE", call_path(session))

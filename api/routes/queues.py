@@ -3,7 +3,7 @@
 import json
 from functools import lru_cache
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from api.access.who import Operator
@@ -58,10 +58,10 @@ class Queues(BaseModel):
     dead_letters: LettersMark
 
 
-@router.get("")
-async def queues(house: Here, _: Operator) -> Queues:
+@router.get("", response_model=Queues)
+async def queues(house: Here, _: Operator) -> Response:
     """As they are, or were a second ago."""
-    return _told(await house.queues.latest(house.bus))
+    return Response(_json(await house.queues.latest(house.bus)), media_type="application/json")
 
 
 @router.get("/stream", response_class=EventStream, responses={200: {"model": Queues}})
@@ -79,13 +79,13 @@ async def _messages(house: House) -> Messages:
             case BusError():
                 yield message("away", json.dumps({"detail": str(look)}).encode())
             case _:
-                yield _message(look)
+                yield message("queues", _json(look))
 
 
 @lru_cache(maxsize=1)
-def _message(look: Look) -> bytes:
+def _json(look: Look) -> bytes:
     """Made once, however many read it."""
-    return message("queues", _told(look).model_dump_json().encode())
+    return _told(look).model_dump_json().encode()
 
 
 def _told(look: Look) -> Queues:

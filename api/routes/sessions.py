@@ -33,6 +33,7 @@ async def sessions(
     since: Annotated[Moment | None, Query(description="Begun then or later; without a zone it is UTC.")] = None,
     slow_ms: Annotated[float, Query(ge=0, le=1e7, description="Its slowest answer took as long at least.")] = 0,
     failed: Annotated[bool | None, Query(description="Something in it went wrong, or nothing did.")] = None,
+    forks: Annotated[bool | None, Query(description="Only replays of others, or all but those.")] = None,
     q: Annotated[str, Query(max_length=200, description="Part of any name in it.")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str, Query(max_length=300, description="`next` of the page before.")] = "",
@@ -40,11 +41,11 @@ async def sessions(
     """Open sessions, and closed ones whose log is kept; those that began last come first. A second old at most."""
     wanted = Wanted(
         state=state, agent=agent, caller=caller.casefold(), transport=transport or "", since=micros(since),
-        slow=slow_ms / 1e3, failed=failed, text=q.casefold(),
+        slow=slow_ms / 1e3, failed=failed, text=q.casefold(), forks=forks,
     )  # fmt: skip
-    index = house.sessions.index
-    rows, following = index.page(wanted, limit, cursor)
-    body = b'{"sessions":[%s],"next":%s,"unread":%d}' % (b",".join(rows), json.dumps(following).encode(), index.unread)
+    rows, following = await house.sessions.page(wanted, limit, cursor)
+    unread = house.sessions.index.unread
+    body = b'{"sessions":[%s],"next":%s,"unread":%d}' % (b",".join(rows), json.dumps(following).encode(), unread)
     return Response(body, media_type="application/json")
 
 
@@ -57,7 +58,9 @@ async def sessions_stream(house: Here, who: Operator) -> EventStream:
 @router.get("/{session}", response_model=SessionView)
 async def session(house: Here, who: Operator, session: SessionId) -> Response:
     """A session whole: its turns on one clock, with waterfalls, words and what went wrong. 404: there is none of that name."""
-    return Response((await house.sessions.stories.told(session)).json(), media_type="application/json")
+    story = await house.sessions.stories.told(session)
+    gist = await house.sessions.gist(session) if story.archived else None
+    return Response(story.json(gist), media_type="application/json")
 
 
 @router.get("/{session}/state")

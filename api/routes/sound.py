@@ -4,17 +4,17 @@ import logging
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
 from api.access.record import is_deed
 from api.access.who import Operator
 from api.house import Hearer, Here, House
-from api.problems import Problem
 from api.routes.sessions import SessionId
 from api.sessions.peaks import Peaks
-from api.sessions.wav import Span, Unsatisfiable, Wav, span_of
+from api.sessions.ranges import Bytes
+from api.sessions.wav import Wav
 from schemas.errors import BusError
 
 log = logging.getLogger("antiphon.api")
@@ -23,7 +23,6 @@ router = APIRouter(prefix="/v1/sessions", tags=["sound"])
 
 _HEARD_FOR = 600.0
 """Seconds in which hearing a call that goes on is recorded once."""
-_Header = Annotated[str | None, Header(max_length=2_000)]
 
 
 class WavResponse(StreamingResponse):
@@ -43,32 +42,16 @@ class WavResponse(StreamingResponse):
     response_class=WavResponse,
     responses={206: {"description": "The bytes of Range."}, 304: {"description": "It is what If-None-Match names."}},
 )
-async def audio(
-    request: Request,
-    house: Here,
-    who: Operator,
-    session: SessionId,
-    range: _Header = None,
-    if_range: _Header = None,
-    if_none_match: _Header = None,
-) -> Response:
+async def audio(request: Request, house: Here, who: Operator, session: SessionId, wanted: Bytes) -> Response:
     """WAV, stereo, 16 kHz, up to now; a call that goes on gets longer, and another ETag. Range: one of bytes; of several, and
     of what is none, the whole is sent. Who hears a call that goes on is recorded: once in ten minutes."""
     wav, tag, goes_on = await _wav(house, session)
     if goes_on and _is_new(house.heard, (who.name, who.key, session)):
         is_deed(request)
-    headers = _headers(tag)
-    if if_none_match is not None and tag in [one.strip() for one in if_none_match.split(",")]:
-        return Response(status_code=304, headers=headers)
-    span = Span(0, wav.size - 1)
-    status = 200
-    if range is not None and (if_range is None or if_range.strip() == tag):
-        found = _asked(range, wav)
-        if found is not None:
-            span, status = found, 206
-            headers["Content-Range"] = f"bytes {span.first}-{span.last}/{wav.size}"
-    headers["Content-Length"] = str(len(span))
-    return WavResponse(wav.read(span), status, headers)
+    if wanted.knows(tag):
+        return Response(status_code=304, headers=_headers(tag))
+    status, span, more = wanted.of(wav.size, tag)
+    return WavResponse(wav.read(span), status, _headers(tag) | more)
 
 
 @router.head("/{session}/audio.wav", include_in_schema=False)
@@ -95,23 +78,16 @@ def _is_new(heard: dict[Hearer, float], hearer: Hearer) -> bool:
 
 
 async def _wav(house: House, session: str) -> tuple[Wav, str, bool]:
-    """The file as it is now, its ETag, and whether the call goes on."""
+    """The file as it is now, its ETag, and whether the call goes on. Its bytes are those of the events as long as the log has the
+    sound; the archive may have let go of some, or made Opus of it: then what it has is in the tag, too."""
     story = await house.sessions.stories.told(session)
     wav = Wav(house.sessions.stories.reader.log, story.score)
-    return wav, f'"{story.state.seq:x}-{story.state.at:x}-{wav.size:x}"', not story.state.ended
+    tag = f"{story.state.seq:x}-{story.state.at:x}-{wav.size:x}"
+    kept = house.sessions.kept
+    if story.archived and kept is not None and (mark := await kept.sound_mark(session)):
+        tag = f"{tag}-{mark[:32]}"
+    return wav, f'"{tag}"', not story.over
 
 
 def _headers(tag: str) -> dict[str, str]:
     return {"Accept-Ranges": "bytes", "ETag": tag, "Cache-Control": "private, no-cache"}
-
-
-def _asked(header: str, wav: Wav) -> Span | None:
-    try:
-        return span_of(header, wav.size)
-    except Unsatisfiable:
-        raise Problem(
-            416,
-            "range",
-            f"the file has {wav.size} bytes; ask for some of them",
-            {"Content-Range": f"bytes */{wav.size}"},
-        ) from None

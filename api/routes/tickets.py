@@ -45,5 +45,5 @@ async def ticket(request: Request, house: Here, who: Caller, asked: TicketAsked 
     gateway = await house.way_in.gateway(house.bus, "websocket", asker)
     secret = house.settings.gateway_token_secret.get_secret_value()
     grant = Grant(room=asked.room, participant=asked.participant, agent=agent)
-    token = mint(secret, grant, GOOD_FOR) if secret else ""
+    token = mint(secret, grant, GOOD_FOR, house.clock.now()) if secret else ""
     return Ticket(url=gateway.url, token=token, expires_in=GOOD_FOR, agent=agent, gateway=gateway.name)

@@ -97,7 +97,11 @@ class Channels:
 
     async def catch_up(self, moved: Mapping[str, Micros]) -> None:
         """What the log has since, to all who read it. `moved`: the last event's moment of each session that is open."""
-        due = [(name, channel) for name, channel in self._open.items() if not (channel.over or channel.broken)]
+        due = [
+            (name, channel)
+            for name, channel in self._open.items()
+            if moved.get(name) != channel.story.state.at and not (channel.over or channel.broken)
+        ]
         await all_done(self._go_on(name, channel, moved.get(name)) for name, channel in due)
 
     async def _go_on(self, session: str, channel: Channel, at: Micros | None) -> None:

@@ -5,22 +5,24 @@ import json
 import logging
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from heapq import nsmallest
 from typing import Protocol
 
 from api.event_streams import COMMENT, HEARTBEAT, Bell, Ring, message
 from api.problems import Problem
-from api.sessions.shapes import row_of
+from api.sessions.shapes import row_json
 from api.sessions.stories import Reader, Stories, all_done
 from api.sessions.told_events import CHUNK
 from schemas.bus import Reading, Watching
 from schemas.clock import Micros
-from schemas.errors import BusUnavailable, EventError
+from schemas.errors import ArchiveError, BusUnavailable, EventError
 from schemas.session.fold import FOLD_VERSION
+from schemas.session.listing import Row
 from schemas.session.snapshot import load
-from schemas.session.summary import Answer, Summary, Telling, Wanted, names_of
+from schemas.session.summary import Answer, Summary, Telling, Wanted, is_fork, names_of
 
 log = logging.getLogger("antiphon.api")
 
@@ -37,10 +39,21 @@ _OLDEST_ASKED = 20
 _PAUSES = 0.5
 """Of the time it tells ahead, which is mostly spent on waiting for others, so much it rests."""
 _ROWS_AT_ONCE = 200
+_AT_ONCE = 10
+"""Sessions that are looked at between two breaths of the loop."""
+
+
+Began = tuple[int, str]
+"""A row's place: when its session began (µs), and which it is."""
 
 
 class Followed(Reading, Watching, Protocol):
     """The log, as far as sessions are told from it."""
+
+
+Erased = Callable[[int | None], Awaitable[tuple[int, Collection[str]]]]
+"""Which sessions an archive let go of since a moment (µs; None: since now): the moment to ask from next, and the sha256 of each
+id."""
 
 
 @dataclass(slots=True)
@@ -58,7 +71,7 @@ class _Entry:
     read_at: float
 
     @property
-    def place(self) -> tuple[int, str]:
+    def place(self) -> Began:
         return (self.told.started_at, self.told.session)
 
 
@@ -81,8 +94,11 @@ class _Changed:
 class Index:
     """`look` again and again; `read_stored` beside it, for what was there before. What is told as a story is not read again."""
 
-    def __init__(self, followed: Followed, stories: Stories) -> None:
+    def __init__(self, followed: Followed, stories: Stories, erased: Erased | None = None) -> None:
+        """`erased`: of an archive, where there is one."""
         self._log = followed
+        self._erased = erased
+        self._erased_since: int | None = None
         self._stories = stories
         self._new, self._tails = Reader(followed), Reader(followed, at_once=2)
         self._entries: dict[str, _Entry] = {}
@@ -106,34 +122,31 @@ class Index:
         """Stored sessions that were not looked at yet."""
         return len(self._stored)
 
-    def page(self, wanted: Wanted, limit: int, cursor: str) -> tuple[list[bytes], str | None]:
-        """Rows as JSON, those that began last first, and where to go on. Problem: the cursor is none of ours."""
-        rows: list[bytes] = []
-        last = (0, "")
-        for place in self._from(cursor):
+    def found(self, wanted: Wanted, most: int, before: Began | None) -> list[tuple[Began, bytes]]:
+        """Up to `most` rows as JSON, those that began last first; `before`: only those after that place."""
+        rows: list[tuple[Began, bytes]] = []
+        for place in self._from(before):
             entry = self._entries[place[1]]
             if wanted.finds(entry.told, entry.names):
-                if len(rows) == limit:
-                    return rows, f"{last[0]}:{last[1]}"
-                rows.append(entry.row)
-                last = place
-        return rows, None
+                rows.append((place, entry.row))
+                if len(rows) == most:
+                    break
+        return rows
 
-    def _from(self, cursor: str) -> Iterator[tuple[int, str]]:
-        end = len(self._order)
-        if cursor:
-            began, colon, session = cursor.partition(":")
-            if not colon or not began.isascii() or not began.isdigit() or len(began) > 19:
-                raise Problem(422, "cursor", "query.cursor: give what `next` of the page before was, or nothing")
-            end = bisect_left(self._order, (int(began), session))
+    def _from(self, before: Began | None) -> Iterator[Began]:
+        end = len(self._order) if before is None else bisect_left(self._order, before)
         return (self._order[place] for place in range(end - 1, -1, -1))
 
     def answers(self, since: int, agent: str) -> list[tuple[str, Sequence[Answer]]]:
-        """Of sessions that were still going on at `since` (µs), with each one's id; what a list of them holds may be older."""
+        """Of calls that were still going on at `since` (µs), with each one's id; what a list of them holds may be older. Not of
+        replays: nobody waited for their answers."""
         return [
             (entry.told.session, tuple(entry.answers))
             for entry in self._entries.values()
-            if entry.answers and entry.told.at >= since and (not agent or entry.told.agent == agent)
+            if entry.answers
+            and entry.told.at >= since
+            and (not agent or entry.told.agent == agent)
+            and not is_fork(entry.told.session)
         ]
 
     @property
@@ -190,7 +203,11 @@ class Index:
             self._looked_closed = now
             closed, closed_since = await self._newly_closed()
             due += closed
-        await all_done(self._enter(name, self._told(name, moved.get(name))) for name in dict.fromkeys(due))
+        names = list(dict.fromkeys(due))
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            await all_done(self._enter(name, self._told(name, moved.get(name))) for name in some)
+            await asyncio.sleep(0)  # a hundred whose stories are read already would hold it for 10 ms
         self._closed_since = closed_since  # not before: who could not be read is asked for again
         if now - self._swept >= _SELDOM:
             self._swept = now
@@ -314,11 +331,22 @@ class Index:
             if before.telling is not None:
                 before.telling, before.answers = telling, telling.answers
             return
-        row = row_of(told).model_dump_json().encode()
+        row = row_json(told)
         over = told.ended_at is not None
         answers: Sequence[Answer] = tuple(telling.answers) if over else telling.answers
         now = asyncio.get_running_loop().time()
         entry = _Entry(told, names_of(told), row, answers, len(answers), None if over else telling, shared, now)
+        self._enter_row(session, entry, before)
+
+    def recall(self, rows: Iterable[Row]) -> None:
+        """Sessions of an archive, as it tells them; those that are here already stay as they are."""
+        now = asyncio.get_running_loop().time()
+        for told, answers in ((row.told, tuple(row.answers)) for row in rows if row.told.session not in self._entries):
+            row = row_json(told)
+            entry = _Entry(told, names_of(told), row, answers, len(answers), None, False, now)
+            self._enter_row(told.session, entry, None)
+
+    def _enter_row(self, session: str, entry: _Entry, before: _Entry | None) -> None:
         self._changes += entry.answered != (before.answered if before is not None else 0)
         if before is not None:
             self._uncount(before)
@@ -328,10 +356,10 @@ class Index:
         if before is None:
             insort(self._order, entry.place)
         self._entries[session] = entry
-        self._changed.rows[session] = row
-        if over:
+        self._changed.rows[session] = entry.row
+        if entry.telling is None:
             self._closed += 1
-            self._answers += len(answers)
+            self._answers += len(entry.answers)
             self._let_go()
 
     def _forget(self, session: str) -> None:
@@ -367,7 +395,21 @@ class Index:
                     return
 
     async def _sweep(self) -> None:
-        """Closed sessions whose log is gone: it lets go first of what ended first."""
+        """Closed sessions whose log is gone: it lets go first of what ended first. An archive says which it let go of."""
+        try:
+            await self._sweep_erased()
+            await self._sweep_oldest()
+        except ArchiveError as error:
+            log.warning("what the archive let go of is not known for now: %s", error)
+
+    async def _sweep_erased(self) -> None:
+        if self._erased is None:
+            return
+        self._erased_since, gone = await self._erased(self._erased_since)
+        for name in [name for name in self._entries if gone and sha256(name.encode()).hexdigest() in gone]:
+            self._forget(name)
+
+    async def _sweep_oldest(self) -> None:
         gone = True
         while gone:
             closed = ((entry.told.at, name) for name, entry in self._entries.items() if entry.telling is None)

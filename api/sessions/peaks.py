@@ -12,6 +12,8 @@ from api.sessions.stories import Stories
 from schemas.session.sound import Score, Stretch
 
 _PER_SECOND = 100
+_MOST = 512 << 20
+"""Bytes of a stretch: hours of it."""
 _SESSIONS = 64
 _AT_ONCE = 4
 
@@ -64,6 +66,8 @@ class Loudness:
         async with self._at_once:
             sounds: list[tuple[bytes, int]] = []
             for ref in stretch.audio:
+                if sum(len(pcm) for pcm, _ in sounds) >= _MOST:
+                    break
                 pcm = await self._stories.reader.log.get_blob(ref.key)
                 if pcm is not None:
                     sounds.append((pcm, ref.rate))
@@ -76,7 +80,7 @@ def _measured(sounds: list[tuple[bytes, int]], offset: float, duration: float) -
     """The sounds one after the other, from second `offset` on."""
     parts = []
     for pcm, rate in sounds:
-        step = rate // _PER_SECOND
+        step = max(1, rate // _PER_SECOND)
         samples = np.abs(np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2").astype(np.int32))
         padded = np.pad(samples, (0, -len(samples) % step))
         parts.append(padded.reshape(-1, step).max(axis=1).astype(np.uint16) if len(padded) else np.zeros(0, np.uint16))
@@ -86,8 +90,11 @@ def _measured(sounds: list[tuple[bytes, int]], offset: float, duration: float) -
 
 
 def _drawn(score: Score, stretches: list[Stretch], loudness: dict[Stretch, _Loudness | None], points: int) -> Peaks:
+    """It takes what sounded, and not what lay between: by its times a session may be a year long."""
     length = max([score.length, *(stretch.end for stretch in stretches)])
-    sides = np.zeros((2, max(points, round(length * _PER_SECOND) + 1)), np.uint16)
+    columns = max(points, round(length * _PER_SECOND) + 1)
+    edges = np.linspace(0, columns, points, endpoint=False).astype(np.int64)
+    loudest = np.zeros((2, points), np.uint16)
     missing = 0
     for stretch in stretches:
         loud = loudness.get(stretch)
@@ -95,10 +102,10 @@ def _drawn(score: Score, stretches: list[Stretch], loudness: dict[Stretch, _Loud
             missing += 1
             continue
         at = max(0, round(stretch.at * _PER_SECOND))
-        place = sides[stretch.side, at : at + len(loud)]
-        np.maximum(place, loud[: len(place)], out=place)
-    edges = np.linspace(0, sides.shape[1], points, endpoint=False).astype(int)
-    drawn = np.round(np.maximum.reduceat(sides, edges, axis=1) / 32768, 3).clip(0, 1)
+        loud = loud[: max(0, columns - at)]
+        places = np.searchsorted(edges, at + np.arange(len(loud)), side="right") - 1
+        np.maximum.at(loudest[stretch.side], places, loud)
+    drawn = np.round(loudest / 32768, 3).clip(0, 1)
     return Peaks(
         duration_s=round(length, 3), points=points, caller=drawn[0].tolist(), agent=drawn[1].tolist(), missing=missing
     )

@@ -21,7 +21,7 @@ PAGE = 25
 """Events that are read, decoded and folded in one go: two milliseconds of the loop each."""
 _AT_ONCE, _UNASKED = 3, 2
 """Goes between two breaths of the loop; of these so many at most for what nobody has asked for, as many for what is followed."""
-_KEPT, _EVENTS_KEPT, _BYTES_KEPT = 1_000, 150_000, 64 << 20
+_KEPT, _EVENTS_KEPT, _BYTES_KEPT = 2_000, 150_000, 64 << 20
 _SCANNED = 2_000
 """Events that are looked at for one page of some types."""
 LONGEST_ID = 256
@@ -144,6 +144,7 @@ class Stories:
         info = await self.exists(session)
         kept = self._keep(session)
         await self._tell(session, kept, info)
+        kept.story.archived = info.archived
         return kept.story
 
     def follow(self, session: str, follower: Follower) -> None:

@@ -1,17 +1,17 @@
 """One session told whole: its turns on the clock of its sound, what went wrong in them, what they wait for."""
 
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from api.sessions.shapes import NoteKind, NoteView, TurnView, row_of
+from api.sessions.shapes import NoteKind, NoteView, TurnView, forked_from, row_json
 from api.sessions.told_events import CHUNK
 from api.sessions.turns import Timing, turn_view
 from schemas import events as e
 from schemas.events import Event
 from schemas.session.sound import Score
 from schemas.session.state import SessionState
-from schemas.session.summary import Telling
+from schemas.session.summary import Gist, Telling
 from schemas.session.words import line
 
 
@@ -25,13 +25,14 @@ class _Open:
 
 class Story:
     """Follows one session's log. `score`: of its sound; `states`: as it was after every 200th event; `times`: µs at which each
-    event was appended, by which a log that lost its tail is known.
+    event was appended, by which a log that lost its tail is known; `archived`: the log had it no more when it was last asked for.
 
     What has ended never changes: it is kept as the JSON it is answered as, which costs an answer nothing, and the garbage
     collector, which would look at each word of a thousand sessions again and again, next to nothing."""
 
     def __init__(self, session: str) -> None:
         self.telling = Telling(session)
+        self.archived = False
         self.score = Score()
         self.states: list[SessionState] = []
         self.times = array("q")
@@ -47,6 +48,11 @@ class Story:
     @property
     def over(self) -> bool:
         return self.state.ended is not None
+
+    @property
+    def notes(self) -> Sequence[NoteView]:
+        """What concerns no single turn, so far."""
+        return self._notes
 
     def add(self, event: Event) -> None:
         """The next event, in order of seq and without a gap."""
@@ -69,13 +75,18 @@ class Story:
             self._ended[number] = view.model_dump_json().encode()
         self._timing.forget(number)
 
-    def json(self) -> bytes:
-        """The session as it is now: a `SessionView`."""
+    def json(self, gist: Gist | None = None) -> bytes:
+        """The session as it is now: a `SessionView`. `gist`: what a model made of it."""
         going_on = {turn.turn: turn.model_dump_json().encode() for turn in self._going_on()}
         turns = b",".join(text for _, text in sorted({**self._ended, **going_on}.items()))
         notes = b",".join(note.model_dump_json().encode() for note in self._notes)
-        row = row_of(self.telling.summary()).model_dump_json().encode()
-        return b'{"row":%s,"turns":[%s],"notes":[%s]}' % (row, turns, notes)
+        told = self.telling.summary()
+        if gist is not None:
+            told = replace(told, gist=gist.text, topics=gist.topics)
+        row = row_json(told)
+        origin = forked_from(self.state.metadata)
+        fork = origin.model_dump_json().encode() if origin is not None else b"null"
+        return b'{"row":%s,"forked_from":%s,"turns":[%s],"notes":[%s]}' % (row, fork, turns, notes)
 
     def turns(self) -> Iterator[TurnView]:
         """Those that have ended, and those that go on."""

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from api.times import iso
 from schemas.codec import event_to_json
-from schemas.events import Event
+from schemas.events import FED, Event
 from schemas.session.fold import fold
 from schemas.session.state import SessionState
 from schemas.session.words import line
@@ -67,4 +67,8 @@ def event_json(event: Event, state: SessionState) -> bytes:
         "line": {"who": told.who, "text": told.text, "detail": told.detail, "style": told.style},
         "body": {name: value for name, value in fields.items() if name not in _ELSEWHERE},
     }
+    if inputs := fields.get(
+        "inputs"
+    ):  # what turn-taking was fed is for those who decide it again, and most of the bytes
+        view["body"]["inputs"] = {name: value for name, value in inputs.items() if name != FED}
     return to_json(view, inf_nan_mode="null")

@@ -40,10 +40,12 @@ class Transcript(BaseModel):
 
 
 async def transcript_of(story: Story) -> Transcript:
+    """Of a turn that was taken back all that was said stands in the one that went on, and its reply counts as never said."""
     told = story.telling.summary()
     said: list[SaidView] = []
     for number, turn in enumerate(story.turns()):
-        said += _said_in(turn, told.duration)
+        if turn.reason != "taken_back":
+            said += _said_in(turn, told.duration)
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return Transcript(session=told.session, said=sorted(said, key=lambda one: (one.start_s, one.turn)))

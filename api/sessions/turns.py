@@ -75,8 +75,8 @@ class Timing:
         at = event.happened - state.started_at / 1e6
         match event:
             case e.UtteranceCaptured():
-                if event.replaces is not None:
-                    self.spoken[turn].pop(event.replaces, None)
+                for carried in (*event.joins, event.replaces or ""):
+                    self.spoken[turn].pop(carried, None)
                 self.spoken[turn][event.utterance] = Spoken(at - sum(ref.duration for ref in event.audio), at)
             case e.TranscriptFinal():
                 spoken = self.spoken[turn].get(event.utterance)
@@ -94,6 +94,8 @@ class Timing:
                 self._silence(turn, at, event.position)
             case e.TurnEnded():
                 self._silence(turn, at, None)
+                if event.into is not None:
+                    self.spoken[event.into] = {**self.spoken[turn], **self.spoken[event.into]}
             case e.ToolCalled():
                 self.tools[turn][event.call] = _Called(event.name, event.arguments, at)
             case e.ToolReturned() if (called := self.tools[turn].get(event.call)) is not None:

@@ -1,6 +1,7 @@
 """Who gets in by HTTP: by the host it was asked for, the page it comes from, and its token."""
 
 import logging
+import time
 from collections.abc import Callable
 
 from aiohttp import WSCloseCode, web
@@ -29,7 +30,7 @@ class TurnedAway(Exception):
 class Admission:
     """`host`: what the server listens on; `secret`: GATEWAY_TOKEN_SECRET, asked for of everybody where it is set; `origins`: of
     pages let in beside the gateway's own host ("*": all); `hosts`: names that, without a secret, count as this machine's;
-    `notes`: whether one more refusal may stand in the log.
+    `notes`: whether one more refusal may stand in the log; `now`: s since 1970, by which tokens are judged.
 
     SettingsError: a secret too short, or none though strangers can reach us."""
 
@@ -41,6 +42,7 @@ class Admission:
         origins: str = "",
         hosts: str = "",
         notes: Callable[[], bool] = lambda: True,
+        now: Callable[[], float] = time.time,
     ):
         if secret:
             check_secret(secret)
@@ -52,7 +54,7 @@ class Admission:
         self._secret = secret
         self._origins = Origins.of(origins)
         self._hosts = host_names(hosts)
-        self._notes = notes
+        self._notes, self._now = notes, now
 
     @web.middleware
     async def check_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -97,7 +99,7 @@ class Admission:
         if not token:
             raise TurnedAway("token", "a token is required: ?token=… or Authorization: Bearer …")
         try:
-            return verify(self._secret, token)
+            return verify(self._secret, token, self._now())
         except TokenRefused as error:
             raise TurnedAway("token", str(error)) from None
 
@@ -116,7 +118,7 @@ class Admission:
         if not self._secret:
             return
         try:
-            grant = verify(self._secret, _bearer(request))
+            grant = verify(self._secret, _bearer(request), self._now())
         except TokenRefused as error:
             raise web.HTTPUnauthorized(text=str(error)) from None
         if not grant.operator:

@@ -16,6 +16,7 @@ from gateway.http.opens import Opens
 from gateway.sessions.house import House
 from schemas.config.settings import Settings
 from schemas.errors import SettingsError
+from schemas.process.log_clock import LogClock
 
 log = logging.getLogger("antiphon.gateway.admission")
 
@@ -47,9 +48,12 @@ class Server:
     def __init__(self, public: PublicPort, house: House, sessions: Collection[str]):
         self._public, self._house = public, house
         self.port = public.port
+        self.clock = LogClock()
+        """By which tokens are judged."""
         self.admission = Admission(
-            public.host, secret=public.secret, origins=public.origins, hosts=public.hosts, notes=self._notes
-        )
+            public.host, secret=public.secret, origins=public.origins, hosts=public.hosts, notes=self._notes,
+            now=self.clock.now,
+        )  # fmt: skip
         self.connections = Connections(public.limits, self.refused)
         self.opens = Opens(public.limits, house.clock, sessions)
         self._noted = Bucket.full(_NOTED[0], house.clock.now(), _NOTED[1])

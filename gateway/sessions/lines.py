@@ -2,10 +2,10 @@
 message the whole of it, and final once. Pure but for what it remembers.
 
 An utterance may carry another's sound again, so its words take the place of those. Until the reply is heard, or the turn is
-over, that may happen once more; then a line is final, and what comes later for it is not told.
+over, that may happen once more; then a line is final, and what comes later for it is not told, unless its turn is taken back.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ _Shown = tuple[int | None, str, bool]
 class _Line:
     """`id`: the first utterance it is made of; `captured`: the log has it; `text`: the words of the latest utterance that has
     any, `place` of those it is made of; `hint`: an utterance whose words are being guessed while it is said, and those, of the
-    whole line; `shown`: what the client was told last."""
+    whole line; `late`: words that came when it was final, and their place; `shown`: what the client was told last."""
 
     id: str
     participant: str
@@ -31,6 +31,7 @@ class _Line:
     text: str = ""
     place: int = -1
     hint: tuple[str, str] | None = None
+    late: tuple[str, int] | None = None
     final: bool = False
     shown: _Shown | None = None
 
@@ -56,16 +57,35 @@ class Lines:
         if name in self._captured:
             return
         line, place = self._captured.get(event.replaces or "", (None, -1))
+        if event.joins:
+            line, place = self._joined([*event.joins, event.replaces or ""])
         if line is None or line.final:
             line, place = self._line(name, event.participant), -1
         for other in self._lines.values():
             if other is not line and other.hint is not None and other.hint[0] == name:
                 line.hint, other.hint = other.hint, None  # it was taken for more of another line
+                if other.id == name:  # or for one of its own, before it took the turn back
+                    line.hint = name, f"{line.text} {line.hint[1]}".strip()
         line.captured, line.turn = True, event.turn
         self._captured[name] = line, place + 1
         self._latest[event.turn] = name
         _bound(self._captured)
         _bound(self._latest)
+
+    def _joined(self, names: Sequence[str]) -> tuple[_Line | None, int]:
+        """The lines of these utterances are one from now on, where the first of them stands."""
+        known = [self._captured[name] for name in names if name in self._captured]
+        if not known:
+            return None, -1
+        line, place = known[0]
+        line.place = place
+        for other, _ in known[1:]:
+            if other is not line:
+                line.text = f"{line.text} {other.text}".strip()
+                other.text, other.hint, other.captured = "", None, False
+                self._lines[other.id] = other
+        self._lines[line.id] = line
+        return line, place
 
     def guessed(self, event: TranscriptPartial) -> None:
         """Words of speech that goes on. Once that is captured the real ones are on their way, and a guess is out of date."""
@@ -87,7 +107,10 @@ class Lines:
             line, place = self._line(event.utterance, event.participant), 0
             line.captured, line.turn = True, event.turn
             self._captured[event.utterance] = line, place
-        if place <= line.place or (line.final and line.text):
+        if place <= line.place:
+            return
+        if line.final and line.text:
+            line.late = event.text.strip(), place
             return
         self._lines[line.id] = line
         line.text, line.place = event.text.strip(), place
@@ -103,6 +126,17 @@ class Lines:
             hint, line.hint, line.final = line.hint, None, True
             if hint is not None and hint[0] not in self._captured:
                 self._line(hint[0], line.participant).hint = hint
+
+    def taken_back(self, turn: int, into: int) -> None:
+        """What was said in `turn` may be said otherwise after all: the other goes on with it."""
+        for line, _ in self._captured.values():
+            if line.turn == turn:
+                line.turn, line.final = into, False
+                line.text, line.place = line.late or (line.text, line.place)
+                line.late = None
+                self._lines[line.id] = line
+        if turn in self._latest:
+            self._latest.setdefault(into, self._latest[turn])
 
     def lose(self) -> None:
         """What was being said is lost with its gateway, or its session."""

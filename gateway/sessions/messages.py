@@ -59,6 +59,8 @@ class Narrator:
                 self._lines.guessed(event)
             case TranscriptFinal():
                 self._lines.heard(event)
+            case TurnEnded(turn=turn, into=int(into)):
+                self._lines.taken_back(turn, into)
             case PlaybackStarted(turn=int(turn)) | TurnEnded(turn=turn):
                 self._lines.settle(turn)
             case SessionResumed():
@@ -107,6 +109,8 @@ class Narrator:
                 return [*said, SpeechMessage(participant=event.participant, speaking=False)]
             case MessageReceived() if event.turn is None and event.text.strip():
                 return [*said, _written(event)]
+            case TurnEnded(into=int()):
+                return [*self._ended(event), *said]  # then its lines may change
             case TurnEnded():
                 return [*said, *self._ended(event)]
             case _:
@@ -124,7 +128,7 @@ class Narrator:
         while len(self._over) > _KEPT:
             del self._over[next(iter(self._over))]
         why: CommitReason | Literal[""] = self._why.get(event.turn, "")
-        metrics = self._metrics(event.turn)
+        metrics = self._metrics(event.turn) if event.into is None else []  # it answered nothing
         self._forget(event.turn, before=why != "filler")
         ended = TurnMessage(turn=event.turn, how=event.how, reason=event.reason, why=why, heard=event.heard)
         return [*metrics, ended]

@@ -32,6 +32,7 @@ from schemas.config.agents import Agents
 from schemas.drafts import find_draft
 from schemas.errors import AntiphonError, BusError, EventError
 from schemas.events import (
+    BY_RULES,
     Event,
     ParticipantJoined,
     ParticipantLeft,
@@ -141,7 +142,7 @@ class Reception:
             gateway=house.by,
             by=house.by,
             clock=house.clock.now(),
-            inputs=inputs,
+            inputs={**(inputs or {}), BY_RULES: turn_taking.RULES_VERSION},
             warnings=[one.sentence for one in warnings],
             metadata=dict(metadata),
         )
@@ -159,6 +160,7 @@ class Reception:
                 claimed.epoch,
                 sent,
                 Seen(receipt.seq, receipt.at),
+                turn_taking.Opened(receipt.seq),
                 ticket=ticket,
                 warnings=[one.told for one in warnings],
                 draft=_of_draft(started),
@@ -338,9 +340,9 @@ class Reception:
             name, events, claimed.positions, now, gateway=house.by, epoch=claimed.epoch, reason=why
         )
         last = events[-1]
-        own = Ownership(
-            claimed.epoch, sent, Seen(last.seq, last.at), events, ticket, draft=_of_draft(_beginning(events))
-        )
+        begins = turn_taking.Resumed(tuple(events), house.by, claimed.epoch, claimed.positions, why)
+        draft = _of_draft(_beginning(events))
+        own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), begins, events, ticket, draft=draft)
         session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
         log.info("taken over (%s) at seq %d, epoch %d", why, last.seq, claimed.epoch, extra={"session": name})

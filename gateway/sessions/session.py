@@ -16,7 +16,6 @@ from gateway.sessions.session_log import Ownership, SessionLog
 from gateway.sessions.tally import Tally
 from gateway.sessions.telling import Teller
 from gateway.sound.playback import Playback
-from schemas.audio import HEARING_RATE
 from schemas.bus import Held, Hold, Outcome, Receipt
 from schemas.clock import Now
 from schemas.errors import in_words
@@ -37,6 +36,7 @@ class Session:
         self.over, self.broken, self.ended_as = asyncio.Event(), False, ""
         self._house = house
         self._tasks = Tasks(self.fail)
+        self._record = turn_taking.Record(own.begins, state.active)
         self._listening = Listening(room, state.agent.turn_taking, house.vad, house.metrics)
         self.streams = self._listening.streams
         self._log = SessionLog(house, self.name, own, self._take, self._tasks)
@@ -47,7 +47,6 @@ class Session:
             house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known), draft=own.draft
         )
         self._queues: turn_taking.Queues | None = None
-        self._stopped_at: Now | None = None
 
     def now(self) -> Now:
         """The session's own time: the gateway's, or that of a room which runs as fast as it goes."""
@@ -75,8 +74,7 @@ class Session:
             return
         now = self.now()
         if isinstance(item, turn_taking.SpeechEdge):
-            ago = (item.head - item.position) / HEARING_RATE
-            self._stopped_at = Now(now - ago) if item.kind == "stop" else None
+            self._tally.speech(item, now)
         self._report(now)
         self._step(item, now)
         self._house.waken(self)
@@ -113,7 +111,9 @@ class Session:
     def _step(self, item: turn_taking.Input, now: Now) -> None:
         if self.over.is_set():
             return
-        self.state, decisions = self._house.machine.step(self.state, item, now)
+        before = self.state
+        self.state, decisions = self._house.machine.step(before, item, now)
+        self._record.fed(item, now, before, self.state, decisions)
         if decisions:
             self.carry_out(decisions, now)
 
@@ -156,6 +156,7 @@ class Session:
         log.warning("the log lost its tail; it has %d events now", len(events), extra={"session": self.name})
         self.tail.begin_anew(events)
         now = self.now()
+        self._record.rewound(events, now)
         self.state, decisions = self._house.machine.rewound(self.state, events, now)
         self.carry_out(decisions, now)
         self._house.waken(self)
@@ -194,7 +195,8 @@ class Session:
         for decision in decisions:
             match decision:
                 case turn_taking.Publish():
-                    self._log.publish(decision, self._listening.cut(decision.captures), self._published)
+                    told = self._record.sent(decision)
+                    self._log.publish(told, self._listening.cut(decision.captures), self._published)
                 case turn_taking.Play():
                     self._play(decision, now)
                 case turn_taking.Pause():
@@ -214,10 +216,7 @@ class Session:
 
     def _play(self, play: turn_taking.Play, now: Now) -> None:
         self._telling.sounds(play)
-        if self._stopped_at is not None and play.phrase != "filler":
-            if play.phrase is None:
-                self._tally.answered(now - self._stopped_at)
-            self._stopped_at = None
+        self._tally.sounds(play, now)
         self.playback.play(play.turn, play.generation, play.index, play.clips, play.last, play.phrase)
 
     def _published(self, publish: turn_taking.Publish, published: turn_taking.Published) -> None:

@@ -10,7 +10,7 @@ from gateway.sessions.log_away import insist
 from gateway.sessions.outbox import Cut, Outbox
 from gateway.sessions.tail import Tail
 from gateway.sessions.waiting import Waiting
-from gateway.turn_taking import Publish, Published
+from gateway.turn_taking import Beginning, Publish, Published
 from schemas.bus import Outcome, Publication, Seen
 from schemas.clock import Now
 from schemas.events import Event
@@ -20,12 +20,14 @@ from schemas.process.tasks import Tasks
 @dataclass(frozen=True, slots=True)
 class Ownership:
     """How a session came to be ours. `epoch`: our fence; `held_at`: when (our clock) the call was sent that gave it to us;
-    `seen`: the last event of its log then; `known`: its log, none of one just opened; `ticket`: what its client comes back with,
-    "" where we don't know it; `warnings`: what the client is told at the beginning; `draft`: its agent is tried, not saved."""
+    `seen`: the last event of its log then; `begins`: what turn-taking began with; `known`: its log, none of one just opened;
+    `ticket`: what its client comes back with, "" where we don't know it; `warnings`: what the client is told at the beginning;
+    `draft`: its agent is tried, not saved."""
 
     epoch: int
     held_at: Now
     seen: Seen
+    begins: Beginning
     known: Sequence[Event] = ()
     ticket: str = field(default="", repr=False)
     warnings: Sequence[str] = ()

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Iterable
 
+from gateway import turn_taking
 from gateway.metrics import GatewayMetrics
 from gateway.room import Room
+from schemas.audio import HEARING_RATE
 from schemas.client import MetricsMessage, ToClient, TurnMessage
 from schemas.clock import Micros, Now
 from schemas.events import (
@@ -46,6 +48,10 @@ class Tally:
         self._in_vain = False
         self._asked: dict[str, int | None] = {}
         """Utterance → turn, of all that were more than noise, as far as is known."""
+        self._sounds: dict[int, float] = {}
+        """Turn → seconds after which its reply began to sound, until it is known whether it was the answer."""
+        self._stopped_at: Now | None = None
+        """When the caller fell silent, until something sounds."""
         self._spoken = 0.0
         self._agent = agent = metrics.agent("draft" if draft else agent or "default")
         self._here = metrics.sessions.labels(agent, room.transport)
@@ -67,6 +73,9 @@ class Tally:
             case TurnEnded() if event.turn not in self._turns:
                 self._turns.add(event.turn)
                 self._metrics.turns.labels(self._agent, event.how, self._metrics.reason(event.reason)).inc()
+                seconds = self._sounds.pop(event.turn, None)
+                if seconds is not None and event.into is None:
+                    self._voice_to_voice.observe(seconds)
             case StageFailed():
                 recoverable = "yes" if event.will_retry else "no"
                 code = self._metrics.code(event.code)
@@ -109,9 +118,18 @@ class Tally:
         elif turn.reason == "session":
             self._in_vain = self._in_vain or turn.why == "text" or turn.turn in self._asked.values()
 
-    def answered(self, seconds: float) -> None:
-        """The reply sounds, so long after the speech."""
-        self._voice_to_voice.observe(max(0.0, seconds))
+    def speech(self, edge: turn_taking.SpeechEdge, now: Now) -> None:
+        """The caller begins or stops."""
+        ago = (edge.head - edge.position) / HEARING_RATE
+        self._stopped_at = Now(now - ago) if edge.kind == "stop" else None
+
+    def sounds(self, play: turn_taking.Play, now: Now) -> None:
+        """The agent begins a sentence. A reply's first counts as the answer once its turn is over: taken back, it was none."""
+        if self._stopped_at is None or play.phrase == "filler":
+            return
+        if play.phrase is None:
+            self._sounds[play.turn] = max(0.0, now - self._stopped_at)
+        self._stopped_at = None
 
     def spoken(self, seconds: float) -> None:
         """How much the agent has spoken here so far."""
@@ -122,6 +140,9 @@ class Tally:
     def ended(self, reason: str, now: Now, *, lost: bool) -> None:
         """It is over here; `lost`: another gateway may go on with it."""
         length = self._before + max(0.0, now - self._began)
+        for seconds in self._sounds.values():
+            self._voice_to_voice.observe(seconds)
+        self._sounds.clear()
         self._here.dec()
         self._metrics.ended.labels(self._metrics.reason(reason)).inc()
         if not lost:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.errors import AudioFileError
 
-__all__ = ["AudioFile", "AudioFileError", "describe", "frames", "read_speech"]
+__all__ = ["AudioFile", "AudioFileError", "describe", "frames", "read_speech", "sides"]
 
 
 _BLOCK = 1.0
@@ -70,6 +70,30 @@ def frames(path: Path | str, size: int = 512, rate: int = HEARING_RATE) -> Itera
 def read_speech(path: Path | str, rate: int = HEARING_RATE) -> Pcm:
     """The whole sound, int16 mono at `rate`, shape (n,). For long files use `frames`. AudioFileError as there."""
     return np.concatenate(list(_blocks(Path(path), rate)))
+
+
+def sides(path: Path | str, rate: int = HEARING_RATE) -> Iterator[NDArray[np.int16]]:
+    """The sound of its first two channels, each by itself: int16, shape (n, 2), or (n, 1) where there is but one; about a second
+    at once. AudioFileError as with `frames`."""
+    path = Path(path)
+    with _open(path) as file:
+        count = min(file.channels, 2)
+        resamplers = [soxr.ResampleStream(file.samplerate, rate, 1, dtype="float32") for _ in range(count)]
+        heard = 0
+        while True:
+            block = _read(path, file)
+            heard += len(block)
+            last = len(block) == 0
+            channels = [np.ascontiguousarray(block[:, side]) for side in range(count)]
+            if file.samplerate != rate:
+                pairs = zip(resamplers, channels, strict=True)
+                channels = [resampler.resample_chunk(channel, last=last) for resampler, channel in pairs]
+            sound = np.stack(channels, axis=1)
+            yield np.round(np.clip(sound, -1.0, 1.0) * 32767).astype(np.int16)
+            if last:
+                break
+        if heard == 0:
+            raise AudioFileError(f"{path}: no sound in it, only a head; {_EXPECTED}")
 
 
 def _blocks(path: Path, rate: int) -> Iterator[Pcm]:

@@ -1,5 +1,6 @@
 """Turn-taking: one pure state machine. `(state, input, now) -> (state, decisions)`. No I/O, no tasks, no clock of its own."""
 
+from gateway.turn_taking.again import by_inputs, followed
 from gateway.turn_taking.interface import (
     Capture,
     Decision,
@@ -22,32 +23,58 @@ from gateway.turn_taking.interface import (
     Tick,
 )
 from gateway.turn_taking.machine import start, step
+from gateway.turn_taking.record import (
+    RULES_VERSION,
+    Beginning,
+    Entry,
+    Gap,
+    Opened,
+    Record,
+    Resumed,
+    Rewound,
+    fed_by,
+    read_entry,
+    rules_of,
+)
 from gateway.turn_taking.recovery import resume, rewound
 from gateway.turn_taking.state import State
 
 __all__ = [
+    "RULES_VERSION",
+    "Beginning",
     "Capture",
     "Decision",
     "EdgeKind",
     "End",
+    "Entry",
+    "Gap",
     "Input",
     "LogEvent",
     "NoMoreParts",
+    "Opened",
     "Pause",
     "Play",
     "Played",
     "Publish",
     "Published",
     "Queues",
+    "Record",
     "Refold",
     "Resume",
+    "Resumed",
+    "Rewound",
     "SpeechEdge",
     "State",
     "Stop",
     "Tell",
     "Tick",
+    "by_inputs",
+    "fed_by",
+    "followed",
+    "read_entry",
     "resume",
     "rewound",
+    "rules_of",
     "start",
     "step",
 ]

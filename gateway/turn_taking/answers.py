@@ -65,6 +65,12 @@ def question(reply: Reply) -> str:
     return text if asks(text) else ""
 
 
+def asked_in(reply: Reply, before: str) -> str:
+    """The question a reply leaves open, by what of it was heard; where nothing was, the one `before` it."""
+    heard = tuple(sentence for sentence in reply.sentences if sentence.heard is not None)
+    return question(replace(reply, sentences=heard)) if heard else before
+
+
 def asks(text: str) -> bool:
     """Whether a text ends in a question."""
     return bool(_MARKS.search(_tail(text))) or re.sub(r"\W+$", "", text).endswith(_ASKS_BY_WORD)

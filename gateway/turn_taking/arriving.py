@@ -38,7 +38,8 @@ def _transcribed(state: State, fact: TranscriptFinal, now: Now) -> None:
         for utterance in turn.utterances:
             if utterance.id == fact.utterance and utterance.text is None:
                 text = fact.text.strip()
-                turn = turn.with_utterance(replace(utterance, text=text, end_of_turn=fact.end_of_turn, failed=None))
+                said = replace(utterance, text=text, end_of_turn=fact.end_of_turn, complete=fact.complete, failed=None)
+                turn = turn.with_utterance(said)
                 reply = turn.reply
                 if reply is not None and not reply.sentences and utterance.id == turn.utterances[-1].id:
                     # the LLM job chained to this one has followed; after an empty transcript none does
@@ -103,9 +104,9 @@ def _finished(state: State, fact: ReplyFinished, now: Now) -> None:
 
 def _tool_works(state: State, fact: ToolCalled | ToolReturned, now: Now) -> None:
     at = state.turn_time(now)
-    found = reply_of(state, fact)
+    found = expected_reply(state, fact, at)
     if found is not None:
-        state.turns[found[0].id] = replace(found[0], reply=replace(found[1], asked=at), touched=at)
+        state.turns[found[0].id] = replace(found[0], reply=replace(found[1], asked=at, tools=True), touched=at)
 
 
 def _clip(state: State, fact: ClipReady, now: Now) -> None:

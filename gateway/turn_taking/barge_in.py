@@ -1,8 +1,9 @@
 """Barge-in: speech over the agent pauses it at once; whether it interrupts is decided here and nowhere else.
 
 The first frame that may be speech hushes it already: two frames earlier, and if it was nothing, all that is lost is their time.
-Words that are no backchannel, or a second of unbroken speech, interrupt. A backchannel, or nothing, lets the agent go on; "yes"
-over its question is the answer to it (`answers.py`). Waiting is inaudible, since playback is paused.
+Words that are no backchannel, or a second of unbroken speech, interrupt; in the first moments of a reply they take the turn back,
+if it is the same caller who goes on (`regret.py`). A backchannel, or nothing, lets the agent go on; "yes" over its question
+answers it (`answers.py`). Waiting is inaudible, since playback is paused.
 """
 
 import re
@@ -11,7 +12,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from gateway.turn_taking import answers
+from gateway.turn_taking import answers, regret
+from gateway.turn_taking.commit import is_piece
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Pause
 from gateway.turn_taking.moments import NEVER
@@ -105,7 +107,7 @@ def _known(backchannels: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(entry) for entry in pieces) | frozenset(("".join(entry),) for entry in pieces if entry)
 
 
-Verdict = Literal["interrupts", "waits", "failed", "empty", "unaddressed", "backchannel", "answered"]
+Verdict = Literal["interrupts", "taken_back", "waits", "failed", "empty", "unaddressed", "backchannel", "answered"]
 
 
 def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
@@ -113,15 +115,23 @@ def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
 
     `over`: it was said over the agent; `text`: the words looked at; `said`: all words of its turn; `speakers`: whose; `humans`,
     `linked`: who is there; `late`: it began when the agent had all but finished; `unbroken`: seconds of speech without a pause;
-    `final`: all is transcribed, but for what `failed`; `answers`: the words answer the question they were said over, or may yet.
+    `final`: all is transcribed, but for what `failed`; `answers`: the words answer the question they were said over, or may yet;
+    `begun`: how much was heard of the reply they were said over, where those who speak may take it back; `dictates`: what that
+    answers had ended in the midst of a number, or of a word spelled: "oh" is a piece of it, then, and "M, N" is no hum.
     """
     rules, over, text = agent.turn_taking, inputs["over"], inputs["text"]
-    if over and inputs["unbroken"] >= rules.interrupt_after:
-        return "interrupts"
+    goes_on = bool(over) and regret.early(inputs.get("begun"), rules)
+    if over and inputs["unbroken"] + 1e-6 >= rules.interrupt_after:
+        return "taken_back" if goes_on else "interrupts"
     spoken = bool(_pieces(text) if over else text)
-    meant = addressed(agent, inputs["said"], inputs["speakers"], inputs["humans"], inputs["linked"])
-    if over and spoken and meant and (inputs["late"] or not is_backchannel(text, rules.backchannels)):
-        return "interrupts"
+    # who goes on means whom they meant before
+    meant = goes_on or addressed(agent, inputs["said"], inputs["speakers"], inputs["humans"], inputs["linked"])
+    if over and spoken and meant:
+        piece = goes_on and inputs.get("dictates") and is_piece(text)
+        if piece or not is_backchannel(text, rules.backchannels):
+            return "taken_back" if goes_on else "interrupts"
+        if inputs["late"]:
+            return "interrupts"
     if not inputs["final"]:
         return "waits"
     if inputs["failed"] and (over or not (spoken and meant)):  # what was transcribed is answered
@@ -137,7 +147,7 @@ def verdict(inputs: Mapping[str, Any], agent: AgentSpec) -> Verdict:
 
 def looked_at(state: State, turn: Turn, text: str, *, unbroken: float = 0.0, final: bool = False) -> dict[str, Any]:
     """The inputs of a verdict."""
-    return {
+    inputs = {
         "over": turn.undecided,
         "text": text,
         "said": turn.text,
@@ -150,17 +160,37 @@ def looked_at(state: State, turn: Turn, text: str, *, unbroken: float = 0.0, fin
         "failed": turn.failed,
         "answers": final and turn.undecided and answers.may_answer(state, turn),
     }
+    begun = regret.begun(state, turn) if turn.undecided else None
+    if begun is not None:
+        inputs["begun"] = begun
+        if state.playing is not None and is_piece(state.playing.text):
+            inputs["dictates"] = True
+    return inputs
 
 
 def words(draft: Draft, turn: Turn, text: str) -> bool:
-    """Words spoken over the agent (a transcript, or a partial): True if they interrupt."""
-    if not text:
-        return False
-    inputs = looked_at(draft.state, turn, text)
-    if verdict(inputs, draft.state.agent) != "interrupts":
-        return False
-    interrupt(draft, turn, **inputs)
+    """Words spoken over the agent (a transcript, or a partial): True if they take the floor."""
+    return bool(text) and _takes_the_floor(draft, turn, looked_at(draft.state, turn, text))
+
+
+def _takes_the_floor(draft: Draft, turn: Turn, inputs: Mapping[str, Any]) -> bool:
+    match verdict(inputs, draft.state.agent):
+        case "taken_back":
+            regret.take_back(draft, turn, **inputs)
+        case "interrupts":
+            interrupt(draft, turn, **inputs)
+        case _:
+            return False
     return True
+
+
+def pressed(draft: Draft, turn: Turn) -> None:
+    """`turn` was said with a button held, which is no backchannel: it takes the floor."""
+    begun = regret.begun(draft.state, turn)
+    if regret.early(begun, draft.state.agent.turn_taking):
+        regret.take_back(draft, turn, pressed=True, begun=begun)
+    else:
+        interrupt(draft, turn, pressed=True)
 
 
 def interrupt(draft: Draft, turn: Turn, **inputs: Any) -> None:
@@ -191,21 +221,43 @@ def _holds_until(state: State, turn: Turn) -> TurnTime:
     return turn.spoken + state.agent.turn_taking.resume_after if state.deaf else NEVER
 
 
+def _awaited(draft: Draft, turn: Turn) -> bool:
+    """Its transcript is, and what was said in it may take the floor."""
+    return turn.undecided and turn.waiting and not draft.due(_holds_until(draft.state, turn))
+
+
 def holds(draft: Draft) -> bool:
     """Playback waits for the transcript of what was said over it."""
-    return any(
-        turn.undecided and turn.waiting and not draft.due(_holds_until(draft.state, turn))
-        for turn in draft.state.turns.values()
-    )
+    return any(_awaited(draft, turn) for turn in draft.state.turns.values())
+
+
+def may_be_taken_back(draft: Draft, playing: Turn) -> bool:
+    """Words are on their way that may do so: till then it is not over, though no more of its reply may come."""
+    state = draft.state
+    if state.playing is None or state.playing.id != playing.id:
+        return False
+    over = [
+        turn for turn in state.turns.values() if turn.undecided and (_awaited(draft, turn) or state.speaks_in(turn))
+    ]
+    return any(regret.early(regret.begun(state, turn), state.agent.turn_taking) for turn in over)
 
 
 def timers(state: State) -> Iterator[TurnTime]:
     for turn in state.turns.values():
         if turn.undecided:
             yield from (began + state.agent.turn_taking.interrupt_after for began in _unbroken(state, turn))
-            held = state.playback is not None and state.playback.mode in ("hushed", "held")
-            if turn.waiting and held and not state.somebody_speaks:
+            if turn.waiting and not state.somebody_speaks and (_held(state) or _sounded(state)):
                 yield _holds_until(state, turn)
+
+
+def _held(state: State) -> bool:
+    return state.playback is not None and state.playback.mode in ("hushed", "held")
+
+
+def _sounded(state: State) -> bool:
+    """All of the reply has, so that its turn only waits for what was said over it."""
+    reply = None if state.playing is None or state.playback is not None else state.playing.reply
+    return reply is not None and reply.complete and reply.next_index() >= len(reply.sentences)
 
 
 def settle(draft: Draft) -> bool:
@@ -218,8 +270,7 @@ def _interrupts(draft: Draft, turn: Turn) -> bool:
     for began in _unbroken(state, turn):
         if draft.due(began + state.agent.turn_taking.interrupt_after):
             unbroken = max(draft.time - began, state.agent.turn_taking.interrupt_after)
-            interrupt(draft, turn, **looked_at(state, turn, turn.text, unbroken=unbroken))
-            return True
+            return _takes_the_floor(draft, turn, looked_at(state, turn, turn.text, unbroken=unbroken))
     return words(draft, turn, turn.text)
 
 

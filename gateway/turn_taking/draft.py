@@ -102,13 +102,13 @@ class Draft:
             raises=raises,
         )  # fmt: skip
 
-    def end_turn(self, turn: Turn, how: str, reason: str, **inputs: Any) -> None:
+    def end_turn(self, turn: Turn, how: str, reason: str, *, into: int | None = None, **inputs: Any) -> None:
         """The one end of a turn: silence if it was sounding, the generation rises if something of it may still come. A filler
-        that bridges the wait for it and is not heard yet ends first."""
+        that bridges the wait for it and is not heard yet ends first. `into`: the turn that goes on with what was said in it."""
         filler = self.state.filler
         if turn.bridged and filler is not None and isinstance(filler.phase, Committed):
             self.end_turn(filler, "dropped", "replaced")
-        turn = self._with_position(turn)
+        turn = self.state.as_heard(turn)
         reply = turn.reply
         in_flight = reply is not None and (
             not reply.complete or any(not s.complete and not s.failed for s in reply.sentences)
@@ -121,6 +121,7 @@ class Draft:
             reason=reason,
             heard=heard(reply.sentences) if reply else "",
             unheard=[i for i, s in enumerate(reply.sentences) if s.failed and s.ended] if reply else [],
+            into=into,
             inputs=inputs or None,
             raises=reply is not None and (in_flight or how in ("interrupted", "dropped")),
         )
@@ -135,13 +136,6 @@ class Draft:
             if turn.own is not None and isinstance(turn.phase, Committed):
                 waits = {"again": True} if again and turn.own.why != "filler" else {}
                 self.end_turn(turn, "dropped", "replaced", **waits)
-
-    def _with_position(self, turn: Turn) -> Turn:
-        playback = self.state.playback
-        if playback is None or playback.turn != turn.id or turn.reply is None or not playback.begun:
-            return turn
-        sentence = replace(turn.reply.sentences[playback.index], heard=playback.position)
-        return replace(turn, reply=turn.reply.with_sentence(playback.index, sentence))
 
     def tell(self, message: ToClient) -> None:
         self.decisions.append(Tell(message))

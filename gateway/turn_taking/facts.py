@@ -128,7 +128,13 @@ def _changed(state: State, fact: ParticipantChanged, now: Now) -> None:
 
 
 def _left(state: State, fact: ParticipantLeft, now: Now) -> None:
+    """Whoever comes back has another stream of samples."""
     state.people.pop(fact.participant, None)
+    for turn in tuple(state.turns.values()):
+        for utterance in turn.utterances:
+            if utterance.participant == fact.participant:
+                turn = turn.with_utterance(replace(utterance, end=None))
+        state.turns[turn.id] = turn
 
 
 def _session_ended(state: State, fact: SessionEnded, now: Now) -> None:
@@ -150,17 +156,25 @@ def _end_requested(state: State, fact: EndRequested, now: Now) -> None:
 
 
 def _speech(state: State, fact: SpeechStarted | SpeechResumed, now: Now) -> None:
-    """Somebody speaks: a turn is opened, or goes on. `inputs`: `late` as in `Turn`; `pause`: the silence that ends was one."""
+    """Somebody speaks: a turn is opened, or goes on. `inputs`: `late` as in `Turn`; `pause`: the silence that ends was one;
+    `since`: how long it was, should it turn out to have been one."""
     assert fact.turn is not None
     at, inputs = state.turn_time(now), fact.inputs or {}
     turn = state.turns.get(fact.turn)
     if turn is None:
         over = isinstance(fact, SpeechStarted) and fact.over
-        turn = Turn(fact.turn, at, over=over, late=bool(inputs.get("late")))
+        since = (fact.participant, inputs["since"]) if "since" in inputs else None
+        turn = Turn(fact.turn, at, over=over, late=bool(inputs.get("late")), since=since)
     state.turns[turn.id] = replace(answers.heard_during(state, turn), touched=at)
-    person = state.people.get(fact.participant)
-    if person is not None and "pause" in inputs:
-        state.people[person.name] = replace(person, pauses=(*person.pauses, inputs["pause"])[-PAUSES_KEPT:])
+    if "pause" in inputs:
+        _paused(state, fact.participant, inputs["pause"])
+
+
+def _paused(state: State, name: str, pause: float) -> None:
+    """Somebody did, within a turn of theirs."""
+    person = state.people.get(name)
+    if person is not None:
+        state.people[name] = replace(person, pauses=(*person.pauses, pause)[-PAUSES_KEPT:])
 
 
 def _captured(state: State, fact: UtteranceCaptured, now: Now) -> None:
@@ -171,11 +185,13 @@ def _captured(state: State, fact: UtteranceCaptured, now: Now) -> None:
     turn = state.turns.get(fact.turn) or Turn(fact.turn, at, over=fact.over)
     state.wanted = tuple(own for own in state.wanted if own.phrase is None)  # an apology would be out of place
     state.next_utterance = max(state.next_utterance, arriving.number_of(fact.utterance) + 1)
+    carried = (*fact.joins, fact.replaces)
     if fact.audio:  # it is read: whoever decided it knows the sound by the answer to its publication
         state.stored[fact.utterance] = tuple(fact.audio)
-        state.stored.pop(fact.replaces or "", None)
-    before = next((utterance.words for utterance in turn.utterances if utterance.id == fact.replaces), "")
-    kept = tuple(utterance for utterance in turn.utterances if utterance.id != fact.replaces)
+        for name in carried:
+            state.stored.pop(name or "", None)
+    before = " ".join(one.words for one in turn.utterances if one.id in carried and one.words)
+    kept = tuple(utterance for utterance in turn.utterances if utterance.id not in carried)
     lost: Literal["failed"] | None = "failed" if inputs.get("unheard") else None
     utterance = Utterance(fact.utterance, fact.participant, None, fact.duration, asked=at, failed=lost, before=before)
     state.deaf = state.deaf or lost is not None
@@ -288,8 +304,16 @@ def _turn_ended(state: State, fact: TurnEnded, now: Now) -> None:
     turn = state.turns.pop(fact.turn, None)
     if turn is None:
         return
-    for utterance in turn.utterances:
-        state.stored.pop(utterance.id, None)
+    heir = state.turns.get(fact.into) if fact.into is not None else None
+    if heir is not None:
+        state.turns[heir.id] = _goes_on_with(turn, heir)
+        if heir.since is not None:
+            _paused(state, *heir.since)
+    else:
+        for utterance in turn.utterances:
+            state.stored.pop(utterance.id, None)
+    if fact.into is None and turn.reply is not None and (turn.own is None or turn.own.phrase is None):
+        state.asked = answers.asked_in(turn.reply, state.asked)
     interrupted = (fact.how, fact.reason) == ("interrupted", "barge_in")
     for other in tuple(state.turns.values()):  # it has been waiting for this one, or has interrupted it
         other = replace(answers.after(turn, other), touched=state.turn_time(now))
@@ -306,6 +330,20 @@ def _turn_ended(state: State, fact: TurnEnded, now: Now) -> None:
         want(state, phrase(state.agent, "repeat"))
     elif fact.reason == "overload" or (gave_up and fact.reason in ("llm", "tts")):
         want(state, phrase(state.agent, "fallback"))
+
+
+def _goes_on_with(turn: Turn, heir: Turn) -> Turn:
+    """`heir`, which was spoken over `turn` and has taken it back: the users' again, with all that was said. Nothing was
+    written in either."""
+    return replace(
+        heir,
+        over=False,
+        late=False,
+        during=None,
+        since=None,
+        utterances=(*turn.utterances, *heir.utterances),
+        spoken=max(turn.spoken, heir.spoken),
+    )
 
 
 def _found_room(state: State, found: bool, now: Now) -> None:

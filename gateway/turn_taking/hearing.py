@@ -1,27 +1,22 @@
 """Hearing: from the detector's edges to captured utterances and their transcripts.
 
-Soft end, merged audio, the cut of long speech, partials. A capture, not a VAD edge, reopens a turn.
+Soft end, the cut of long speech, partials; what is stored of it, and when a turn is reopened: `capturing.py`.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from gateway.turn_taking import barge_in
+from gateway.turn_taking.capturing import capture, carried, early
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.interface import Capture, SpeechEdge
 from gateway.turn_taking.people import Onset, Person, Silent, Speaking, Speech, Trailing
-from gateway.turn_taking.state import State, Turn, Utterance
+from gateway.turn_taking.state import State, Turn
 from schemas.audio import HEARING_RATE
 from schemas.clock import TurnTime, earlier
-from schemas.events import (
-    CommitReason,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    TranscriptPartial,
-    UtteranceCaptured,
-)
-from schemas.jobs import HINT_DEADLINE, LlmJob, SttJob
+from schemas.events import CommitReason, SpeechResumed, SpeechStarted, TranscriptPartial
+from schemas.jobs import HINT_DEADLINE, SttJob
 
 PREROLL = 0.4
 """Seconds stored before the first frame of speech: soft consonants lie there."""
@@ -68,13 +63,24 @@ def _begin(draft: Draft, person: Person, position: int, moment: TurnTime) -> Non
         inputs = None if pause is None else {"pause": pause}
         draft.fact(SpeechResumed, turn=number, participant=person.name, ago=ago, inputs=inputs)
     else:
-        inputs = {"late": barge_in.all_but_finished(state)} if over else None
+        inputs = _over(state, person.name, moment) if over else None
         draft.fact(SpeechStarted, turn=number, participant=person.name, over=over, ago=ago, inputs=inputs)
     person = state.people[person.name]
     start = max(person.captured_to, position - round(PREROLL * HEARING_RATE), 0)
     speech = Speech(number, draft.new_utterance_id(), start, position, moment, over)
     draft.put_person(replace(person, voice=Speaking(speech)))
     barge_in.pause(draft)
+
+
+def _over(state: State, name: str, moment: TurnTime) -> dict[str, Any]:
+    """What is known of speech that begins over the agent: whether that is `late`; and for how long whoever it answers had been
+    silent, which was a pause of theirs if they take their turn back (`regret.py`)."""
+    rules, playing = state.agent.turn_taking, state.playing
+    inputs: dict[str, Any] = {"late": barge_in.all_but_finished(state)}
+    if playing is not None and rules.regret and rules.barge_in and name in playing.speakers:
+        silence = moment - playing.spoken
+        inputs |= {"since": round(silence, 3)} if silence <= rules.commit_max else {}
+    return inputs
 
 
 def _pause(state: State, turn: Turn, silence: float) -> float | None:
@@ -90,12 +96,7 @@ def _pause(state: State, turn: Turn, silence: float) -> float | None:
 
 def soft_end_at(state: State, voice: Trailing) -> TurnTime:
     settings = state.agent.turn_taking
-    return voice.ended + (settings.soft_end_idle if _early(state) else settings.soft_end)
-
-
-def _early(state: State) -> bool:
-    """The soft end comes early: nobody else wants the pools."""
-    return state.load.idle and state.agent.turn_taking.soft_end_idle < state.agent.turn_taking.soft_end
+    return voice.ended + (settings.soft_end_idle if early(state) else settings.soft_end)
 
 
 def cut_at(state: State, speech: Speech) -> TurnTime:
@@ -141,10 +142,22 @@ def settle(draft: Draft) -> bool:
 
 
 def _soft_end(draft: Draft, name: str, speech: Speech, end: int, ended: TurnTime) -> None:
-    if end - speech.voiced < round(SHORTEST * HEARING_RATE):
+    if _is_noise(draft.state, name, speech, end):
         _noise(draft, speech)
     else:
         capture(draft, name, speech, ended=ended)
+
+
+def _is_noise(state: State, name: str, speech: Speech, end: int) -> bool:
+    """It is too short for a word, and not the last sound of one: what comes sooner after somebody's speech than the soft end that
+    is not early belongs to that."""
+    if end - speech.voiced >= round(SHORTEST * HEARING_RATE):
+        return False
+    turn = state.turns.get(speech.turn)
+    before = turn.utterances[-1] if turn is not None and turn.utterances else None
+    if turn is None or before is None or before.participant != name:
+        return True
+    return speech.began - turn.spoken >= state.agent.turn_taking.soft_end
 
 
 def _noise(draft: Draft, speech: Speech) -> None:
@@ -170,99 +183,10 @@ def finish_speech(draft: Draft, name: str, *, sure: CommitReason | None = None) 
         return None
     ended = person.voice.ended if isinstance(person.voice, Trailing) else draft.time
     draft.put_person(replace(person, voice=Silent()))
-    if person.position(draft.now) - speech.voiced < round(SHORTEST * HEARING_RATE):
+    if _is_noise(draft.state, name, speech, person.position(draft.now)):
         _noise(draft, speech)
         return None
     return capture(draft, name, speech, ended=ended, sure=sure)
-
-
-# ── capture ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _carried(state: State, turn: Turn, name: str, speech: Speech, end: int) -> tuple[Utterance | None, int]:
-    """The utterance whose audio the next one carries again, as long as both make no more than one may have; and the first sample
-    to add to it."""
-    last = turn.utterances[-1] if turn.utterances else None
-    if last is None or last.participant != name:
-        return None, speech.start
-    start = speech.start if last.end is None else last.end
-    fits = last.duration + (end - start) / HEARING_RATE <= state.agent.turn_taking.max_utterance
-    return (last, start) if fits else (None, speech.start)
-
-
-def capture(
-    draft: Draft,
-    name: str,
-    speech: Speech,
-    *,
-    ended: TurnTime,
-    end: int | None = None,
-    cut: bool = False,
-    sure: CommitReason | None = None,
-) -> Turn:
-    """Store an utterance and have it transcribed: this, not the VAD edge, reopens a turn whose reply nobody heard."""
-    state = draft.state
-    end = state.people[name].position(draft.now) if end is None else end
-    _take_back_own(draft, speech)
-    turn = (
-        state.turns.get(speech.turn)
-        or state.users_turn
-        or Turn(state.next_turn, draft.time, over=state.playing is not None)
-    )
-    carried, start = _carried(state, turn, name, speech, end)
-    replaced = carried.id if carried else None
-    raises = turn.reply is not None
-    then = None if cut else _then(state, turn, state.generation + raises, committed=sure is not None)
-    duration = (carried.duration if carried else 0.0) + (end - start) / HEARING_RATE
-    silence = draft.time - ended
-    if not cut:
-        draft.fact(SpeechPaused, turn=turn.id, participant=name, silence=round(silence, 4), ago=silence)
-    over = turn.undecided and sure is None  # a button is no backchannel
-    inputs = {"idle": state.load.idle, "then": then.id if then else None, "cut": cut, "over": over}
-    draft.fact(
-        UtteranceCaptured,
-        turn=turn.id,
-        generation=then.generation if then else None,
-        utterance=speech.utterance,
-        participant=name,
-        audio=[],
-        duration=round(duration, 4),
-        replaces=replaced,
-        over=speech.over,
-        ago=silence,
-        inputs=inputs,
-        raises=raises,
-    )
-    job = SttJob.of(state.agent, state.session, turn.id, speech.utterance, name, replaces=replaced, then=then)
-    draft.enqueue(job)
-    draft.captures.append(Capture(job.id, speech.utterance, name, start, end, carries=replaced))
-    draft.put_person(replace(state.people[name], captured_to=end))
-    turn = state.turns[turn.id]
-    utterance = replace(turn.utterances[-1], end=end, duration=duration)
-    return draft.put_turn(replace(turn, utterances=(*turn.utterances[:-1], utterance), sure=sure))
-
-
-def _take_back_own(draft: Draft, speech: Speech) -> None:
-    """The agent's own words that nobody has heard yet give way, and so does what bridges the wait for the turn taken back."""
-    draft.dismiss_own()
-    filler = draft.state.filler
-    if filler is not None:
-        draft.end_turn(filler, "interrupted", "barge_in", by=speech.turn, captured=speech.utterance)
-
-
-def speculates(state: State) -> bool:
-    """Replies are made before their turn is committed, as long as the pools have room for wasted work."""
-    return state.load.short and state.agent.turn_taking.speculate_below > 0
-
-
-def _then(state: State, turn: Turn, generation: int, *, committed: bool) -> LlmJob | None:
-    """What follows the transcript without the gateway: only when one human speaks, and not over the agent. Not after an early
-    soft end, either: more often than not it is a gap between words, and by the transcript we know."""
-    if (_early(state) and not committed) or turn.undecided or state.humans > 1 or state.other_replies(turn):
-        return None
-    if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
-        return None
-    return LlmJob.of(state.agent, state.session, turn.id, generation, committed=committed)
 
 
 # ── partials and transcripts ─────────────────────────────────────────────────────────────────────────────────────────
@@ -278,8 +202,8 @@ def _partial(draft: Draft, person: Person, speech: Speech) -> None:
     if turn is None or not free or not state.agent.stt.partials:
         return
     end = person.position(draft.now)
-    carried, start = _carried(state, turn, person.name, speech, end)
-    name, behind = person.name, carried.id if carried else None
+    again, start = carried(state, turn, person.name, speech, end)
+    name, behind = person.name, again[0].id if again else None
     job = SttJob.hint(state.agent, state.session, turn.id, speech.utterance, name, asked.partials)
     draft.enqueue(job)
     draft.captures.append(Capture(job.id, speech.utterance, name, start, end, partial=True, carries=behind))

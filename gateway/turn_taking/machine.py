@@ -232,7 +232,8 @@ def _store(draft: Draft, sent: Sent, item: Published) -> None:
     """Remember the blobs of utterances that a further one may carry again."""
     stored = draft.state.stored
     live = {utterance.id for turn in draft.state.turns.values() for utterance in turn.utterances}
-    live |= {capture.carries for bundle in draft.state.outbox for capture in bundle.captures if capture.carries}
+    ahead = (sent.bundle, *draft.state.outbox)  # refused, it goes out again
+    live |= {capture.carries for bundle in ahead for capture in bundle.captures if capture.carries}
     for capture in sent.bundle.captures:
         if not capture.partial and capture.job in item.audio:
             stored[capture.utterance] = item.audio[capture.job]

@@ -33,7 +33,7 @@ def may_sound(draft: Draft) -> bool:
 
 
 def _start(draft: Draft) -> bool:
-    """Publish playback.started of the next sentence: from here on the users can't take the turn back."""
+    """Publish playback.started of the next sentence: from here on speech is speech over the agent."""
     state = draft.state
     turn = state.replying
     if turn is None or turn.reply is None or state.playback is not None or not draft.quiet or draft.starts:
@@ -162,6 +162,8 @@ def _finish_turn(draft: Draft, turn: Turn) -> bool:
     """The reply was heard to its end, or as far as it came."""
     reply = turn.reply
     if reply is None or not reply.complete or reply.next_index() < len(reply.sentences):
+        return False
+    if barge_in.may_be_taken_back(draft, turn):
         return False
     if reply.failed or not reply.sentences:
         draft.end_turn(turn, reply.failed or "failed", "llm")

@@ -58,7 +58,7 @@ def push_to_talk(draft: Draft, item: PushToTalk) -> None:
     if turn is None or turn.has_floor or not turn.utterances:
         return
     if over:
-        barge_in.interrupt(draft, turn, pressed=True)
+        barge_in.pressed(draft, turn)
     draft.put_turn(replace(state.turns[turn.id], sure="push_to_talk"))
 
 

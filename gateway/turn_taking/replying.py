@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.turn_taking import barge_in, commit
+from gateway.turn_taking.capturing import speculates
 from gateway.turn_taking.draft import Draft
+from gateway.turn_taking.expecting import expected
 from gateway.turn_taking.facts import next_wanted
-from gateway.turn_taking.hearing import speculates
 from gateway.turn_taking.moments import LONG_AGO
 from gateway.turn_taking.state import Committed, Own, Playing, Reply, State, Turn, UsersFloor, Utterance
 from schemas.client import ErrorMessage
 from schemas.clock import TurnTime
+from schemas.config.agent import Expects
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import LlmJob, TtsJob
 from schemas.text.sentences import sentences
@@ -71,7 +73,12 @@ def _wait(state: State, turn: Turn) -> commit.Wait:
     last = turn.last_words
     if last is None:
         return commit.Wait(0.0, "text")  # written
-    return commit.decide(last.end_of_turn, last.words, _pauses(state, last), state.agent.turn_taking)
+    return _wait_for(state, last, expected(state.asked, state.agent.turn_taking))
+
+
+def _wait_for(state: State, last: Utterance, expects: Expects) -> commit.Wait:
+    pauses, settings = _pauses(state, last), state.agent.turn_taking
+    return commit.decide(last.end_of_turn, last.words, pauses, settings, complete=last.complete, expects=expects)
 
 
 def _pauses(state: State, utterance: Utterance) -> tuple[float, ...]:
@@ -95,6 +102,9 @@ def _commit(draft: Draft, turn: Turn) -> bool:
     inputs: dict[str, Any] = {"wait": round(wait.wait, 4)}
     if last is not None:
         inputs |= {"end_of_turn": last.end_of_turn, "text": last.words, "pauses": list(_pauses(state, last))}
+        inputs |= {} if last.complete is None else {"complete": last.complete}
+        if wait != _wait_for(state, last, "free"):  # else it does not matter what was asked
+            inputs["expects"] = expected(state.asked, state.agent.turn_taking)
     draft.commit(turn, wait.why, spoken=turn.spoken, **inputs)
     return True
 

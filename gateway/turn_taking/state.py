@@ -26,8 +26,8 @@ from schemas.jobs import Job
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """Captured. `text`: None until its transcript is there; `failed`: it will never be; `end`: the sample after its last
-    (None after a take-over: another stream of samples); `duration`: seconds; `asked`: turn time; `before`: words of what it
-    carries, as far as they were transcribed."""
+    (None after a take-over, or once they left: another stream of samples); `duration`: seconds; `asked`: turn time; `before`:
+    words of what it carries, as far as they were transcribed."""
 
     id: str
     participant: str
@@ -36,6 +36,7 @@ class Utterance:
     asked: TurnTime
     text: str | None = None
     end_of_turn: float | None = None
+    complete: float | None = None
     failed: Literal["failed", "expired"] | None = None
     before: str = ""
 
@@ -83,7 +84,7 @@ class Reply:
     """What answers a turn, or may: from the moment an LLM job (or the `then` of an STT job) names its generation.
 
     `asked`: turn time of the last news from the LLM; `finished`: as in reply.finished; `failed`: the LLM gave up;
-    `resumes`: continuations after tools so far.
+    `resumes`: continuations after tools so far; `tools`: one was called.
     """
 
     generation: int
@@ -92,6 +93,7 @@ class Reply:
     finished: Literal["stop", "length", "tool", "cut"] | None = None
     failed: Literal["failed", "expired"] | None = None
     resumes: int = 0
+    tools: bool = False
 
     @property
     def complete(self) -> bool:
@@ -122,7 +124,8 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """Its first playback.started was sent: speech from now on is speech over the agent."""
+    """Its first playback.started was sent: speech from now on is speech over the agent, which takes the turn back in its first
+    moments (`regret.py`), and interrupts after them."""
 
     why: CommitReason
 
@@ -166,10 +169,11 @@ class Letter:
 class Turn:
     """An open turn. `over`: spoken over the agent, and no log says yet that it takes the floor; `decided`: it does, by what no
     log holds (interim words, speech without a pause, a button; its next utterance tells); `late`: it began when the agent had
-    all but finished; `during`: the turn and sentence that was being said when it began; `asked`: the question it was said
-    over, once the agent is done; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress;
-    `spoken`: turn time at which speech last ended; `letters`: typed messages it has; `own`: the agent's own initiative;
-    `committed`: turn time at which the floor last became the agent's; `bridged`: the wait for its answer has been."""
+    all but finished; `during`: the turn and sentence that was being said when it began; `since`: who began it over the answer
+    to themselves, and for how many seconds they had been silent; `asked`: the question it was said over, once the agent is
+    done; `sure`: commit without waiting, for this reason; `touched`: turn time of its last progress; `spoken`: turn time at
+    which speech last ended; `letters`: typed messages it has; `own`: the agent's own initiative; `committed`: turn time at
+    which the floor last became the agent's; `bridged`: the wait for its answer has been."""
 
     id: int
     touched: TurnTime
@@ -178,6 +182,7 @@ class Turn:
     decided: bool = False
     late: bool = False
     during: tuple[int, int] | None = None
+    since: tuple[str, float] | None = None
     asked: str = ""
     utterances: tuple[Utterance, ...] = ()
     typed: bool = False
@@ -316,6 +321,8 @@ class State:
     crowded_for: float = 0.0
     """Seconds of that pause, which grows while there is none."""
     letters: tuple[Letter, ...] = ()
+    asked: str = ""
+    """What the agent asked last, of what was heard: "" where its last words were no question."""
     greeted: bool = False
     """The greeting had its turn."""
     end_requested: str | None = None
@@ -425,6 +432,14 @@ class State:
     def playing(self) -> Turn | None:
         """The turn whose reply the users are hearing."""
         return next((turn for turn in self.turns.values() if isinstance(turn.phase, Playing)), None)
+
+    def as_heard(self, turn: Turn) -> Turn:
+        """`turn`, with what of its reply has sounded by now."""
+        playback = self.playback
+        if playback is None or playback.turn != turn.id or turn.reply is None or not playback.begun:
+            return turn
+        sentence = replace(turn.reply.sentences[playback.index], heard=playback.position)
+        return replace(turn, reply=turn.reply.with_sentence(playback.index, sentence))
 
     @property
     def filler(self) -> Turn | None:

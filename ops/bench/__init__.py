@@ -10,9 +10,11 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from schemas.config.settings import Settings
 
-__all__ = ["BENCHES", "Bench", "find", "machine", "models"]
+__all__ = ["BENCHES", "Bench", "find", "machine", "models", "table"]
 
 Bench = Callable[..., Coroutine[Any, Any, dict[str, Any]]]
 
@@ -28,6 +30,14 @@ BENCHES = {
     "vad": ("ops.bench.vad", "participants one gateway process on one core can hear"),
     "calls": ("ops.bench.calls", "phone calls one gateway process on one core can hold"),
     "rooms": ("ops.bench.rooms", "LiveKit rooms one gateway process on one core can hold"),
+    "curve": (
+        "ops.bench.curve",
+        "what shorter waits give and cost: latency against talk-over and spoilt turns, replayed in seconds",
+    ),
+    "peers": (
+        "ops.bench.peers",
+        "the same recordings and models with LiveKit Agents and Pipecat, which are installed for it on demand",
+    ),
     "turns": ("ops.bench.turns", "cost of a late turn over an early one of the same session"),
     "dispatch": ("ops.bench.dispatch", "LiveKit rooms made at once: a job's offer until the agent hears its room"),
     "api": (
@@ -42,6 +52,19 @@ BENCHES = {
         "ops.bench.reading",
         "processor time of a command that reads: sessions, show, state, export, stats, top",
     ),
+    "archive": (
+        "ops.bench.archive",
+        "a call put away: processor time, size, memory, and what calls that go on notice of it",
+    ),
+    "archive-list": ("ops.bench.archive_list", "a filtered page out of 100,000 archived sessions"),
+    "fold": (
+        "ops.bench.fold",
+        "a session of 100,000 events read again: events a second, and the state after any of them",
+    ),
+    "replay-turns": (
+        "ops.bench.replay_turns",
+        "how many times faster than it took turn-taking is replayed, on one core",
+    ),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }
 
@@ -50,6 +73,12 @@ def find(name: str) -> Bench:
     """The coroutine function `bench` of the module named so."""
     bench: Bench = importlib.import_module(BENCHES[name][0]).bench
     return bench
+
+
+def table(name: str, figures: dict[str, Any]) -> "Table | None":
+    """Its figures for a person, where they are more than names and numbers."""
+    told: Callable[[dict[str, Any]], Table] | None = getattr(importlib.import_module(BENCHES[name][0]), "table", None)
+    return told(figures) if told else None
 
 
 def machine() -> dict[str, Any]:

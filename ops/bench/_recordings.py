@@ -1,16 +1,22 @@
-"""Turns of real people, cut from recordings that come with the moonshine-voice package, and made lines (ops/demo/make_caller.py).
+"""Turns of real people, cut from recordings that come with the moonshine-voice package, of actors who converse (`talk/`), and
+made lines (ops/demo/make_caller.py).
 
 Each cut begins and ends with speech: its last sample is the end of the last word (by Silero, to 32 ms, then by energy).
 """
 
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
+from typing import TypeVar
 
 import numpy as np
 
 from gateway.sound.audio_file import read_speech
 from ops.people.recordings import packaged
 from schemas.audio import HEARING_RATE, Pcm
+from schemas.errors import AntiphonError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +29,14 @@ class Turn:
     pauses: bool = False
 
 
+T = TypeVar("T")
+
 SPEAKERS = 3
 """Of the made lines, each at a pitch of its own."""
+_EACH = 9.0
+"""Seconds a turn takes: 2.5 of speech, a reply that is listened to for up to 5, and often another call."""
+_SCENE = 1000
+"""Of the lines in `talk/`, whose numbers are this close: who speaks them is not told, so a scene is a call."""
 
 # seconds in the file: start, end, whether there are pauses inside
 _CUTS = {
@@ -70,19 +82,72 @@ def turns() -> list[Turn]:
     """The fixed set in a fixed order: speaker after speaker, as people call."""
     found = []
     for name, cuts in _CUTS.items():
+        whole = packaged(name)
         for start, end, pauses in cuts:
-            found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(packaged(name, start, end)), name, pauses))
+            pcm = whole[int(start * HEARING_RATE) : int(end * HEARING_RATE)]
+            found.append(Turn(f"{name} {start:.1f}-{end:.1f}", trim(pcm), name, pauses))
     for path in sorted((Path(__file__).parent / "lines").glob("*.flac")):
         speaker = f"caller {int(path.stem[:2]) % SPEAKERS}"
         found.append(Turn(f"line {path.stem}", trim(read_speech(path)), speaker, path.stem.endswith("pause")))
+    for path in sorted((Path(__file__).parent / "talk").glob("*.flac")):
+        scene = f"scene {int(path.stem[:5]) // _SCENE}"
+        found.append(Turn(f"talk {path.stem}", trim(read_speech(path)), scene, path.stem.endswith("pause")))
     mixed = [found[place] for place in np.random.default_rng(1).permutation(len(found))]
     return sorted(mixed, key=lambda turn: turn.speaker)  # stable: nobody's turns come sorted by length
 
 
+def part_of(name: str) -> str:
+    """Which of the two a recording belongs to: on one the constants are fitted, on the other it is reported what they do. The set
+    may grow, and none changes sides."""
+    return "report" if zlib.crc32(name.encode()) & 1 else "fit"
+
+
+def script(wav: Path | None = None, most: int | None = None, part: str | None = None) -> list[Turn]:
+    """What a bench speaks: the recordings of a folder, or those that come along, of `part` alone, at most so many, from all
+    speakers alike. AntiphonError: there are none."""
+    chosen = [turn for turn in (folder(wav) if wav else turns()) if part in (None, part_of(turn.name))]
+    if not chosen:
+        raise AntiphonError(f"{wav}: no .wav and no .flac there; give a folder of recordings, a turn each")
+    return spread(chosen, most)
+
+
+def spread(every: Sequence[T], most: int | None) -> list[T]:
+    """At most so many of them, from all places alike."""
+    count = min(most or len(every), len(every))
+    return [every[place * len(every) // count] for place in range(count)]
+
+
+@dataclass(slots=True)
+class Progress:
+    """Tells how far a bench is that speaks `of` turns in real time, and how long it will take: 169 of them are 25 minutes."""
+
+    of: int
+    tell: Callable[[str], object] | None
+    done: int = 0
+    began: float = field(default_factory=monotonic)
+
+    def __post_init__(self) -> None:
+        self._tell(f"{self.of} turns are spoken, and answered, in real time: about {self.of * _EACH / 60:.0f} min")
+
+    def __call__(self, what: str) -> None:
+        """One more was spoken."""
+        self.done += 1
+        left = (monotonic() - self.began) / self.done * (self.of - self.done) / 60
+        self._tell(f"{self.done} of {self.of}, {left:.1f} min left  {what}")
+
+    def _tell(self, line: str) -> None:
+        if self.tell is not None:
+            self.tell(line)
+
+
 def folder(path: Path) -> list[Turn]:
-    """One turn for each WAV or FLAC in a folder of one's own."""
+    """One turn for each WAV or FLAC in a folder of one's own. AntiphonError: there is no sound in one."""
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".wav", ".flac"))
-    return [Turn(file.name, trim(read_speech(file))) for file in files]
+    turns = [Turn(file.name, trim(read_speech(file))) for file in files]
+    for turn in turns:
+        if not turn.pcm.any():
+            raise AntiphonError(f"{path / turn.name}: nothing sounds in it; expected somebody who speaks")
+    return turns
 
 
 def trim(pcm: Pcm) -> Pcm:

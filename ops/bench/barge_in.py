@@ -30,7 +30,7 @@ _WORDS = 3.0  # seconds of somebody's speech that is spoken over the agent
 _TURNS = 12
 
 
-async def bench(livekit: bool = False, turns: int | None = None, progress: Any = None, **_: Any) -> dict[str, Any]:
+async def bench(livekit: bool = False, turns: int | None = None, **_: Any) -> dict[str, Any]:
     script = [turn.pcm for turn in recorded_turns() if not turn.pauses and len(turn.pcm) > 16_000]
     found: dict[str, list[float | None]] = {"websocket": [], "livekit": []} if livekit else {"websocket": []}
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as data:
@@ -42,8 +42,6 @@ async def bench(livekit: bool = False, turns: int | None = None, progress: Any =
                 speech = script[number % len(script)][: int(_WORDS * 16_000)]
                 for room, took in found.items():
                     took.append(await _interrupt(stack, room, speech, number))
-                    if progress:
-                        progress(room, number, took[-1])
     figures = {room: _figures(took) for room, took in found.items()}
     main = figures.pop("livekit", None) or figures.pop("websocket")
     return {**main, **figures, **models(load()), **machine()}

@@ -14,18 +14,21 @@ from ops import console
 
 if TYPE_CHECKING:
     from ops.reading import Sessions
+    from ops.replay.check import Stored
+    from schemas.session.listing import Kept
     from schemas.session.summary import Wanted
 
 T = TypeVar("T")
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 
+# pydantic would look for plug-ins among all that is installed, with the first option understood: not for who only looks.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 
 def lightly() -> None:
-    """Before anything else is loaded. Loading makes so many objects that the collector spends a tenth of the time on them, and
-    pydantic looks for plug-ins of its own among all that is installed: neither for who only looks."""
+    """Before anything else is loaded: that makes so many objects that the collector would spend a tenth of the time on them."""
     gc.set_threshold(100_000, 20, 100)
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def read(given: str | None, work: "Callable[[Sessions, str], Awaitable[T]]") -> T:
@@ -37,6 +40,26 @@ def read(given: str | None, work: "Callable[[Sessions, str], Awaitable[T]]") -> 
             return await work(found.log, found.session)
 
     return console.run(main, briefly=True)
+
+
+def read_kept(given: str, work: "Callable[[Kept, str], Awaitable[T]]") -> T:
+    """The same with a session that may lie in a file."""
+    from ops.reading import find_kept
+
+    async def main() -> T:
+        async with find_kept(given) as found:
+            return await work(found.log, found.session)
+
+    return console.run(main, briefly=True)
+
+
+def stored(given: str) -> "Stored":
+    """Every event of it, and the state that is kept beside them. NoFile, StoredError."""
+    import asyncio
+
+    from ops.reading import find_stored
+
+    return asyncio.run(find_stored(given))
 
 
 def seconds(text: str) -> float:
@@ -62,6 +85,8 @@ Since = Annotated[
     typer.Option(parser=moment, metavar="1h", help="Begun that long ago at most: 15m, 1h, 2d; or since a date."),
 ]
 Meant = Annotated[str, typer.Argument(metavar="SESSION", help="A session's id, the beginning of it, or `last`.")]
+WHICH = "A session's id, the beginning of it, or `last`; or a file: an export, or events (.jsonl)."
+MeantOrFile = Annotated[str, typer.Argument(metavar="SESSION", help=WHICH)]
 Agent = Annotated[str, typer.Option(help="Of this agent.")]
 
 
@@ -72,6 +97,7 @@ def wanted(
     only_open: bool = False,
     failed: bool = False,
     slow: float | None = None,
+    forks: bool | None = None,
 ) -> "Wanted | None":
     """None: nothing in particular."""
     from schemas.session.summary import Wanted
@@ -82,5 +108,6 @@ def wanted(
         since=round((since or 0) * 1e6),
         failed=True if failed else None,
         slow=slow or 0.0,
+        forks=forks,
     )
     return asked if asked != Wanted() else None

@@ -40,7 +40,7 @@ def show(stack: "Stack", lacking: "list[StageSeen]", detached: bool) -> None:
         console.hang(
             "", Text(f"It asks for a key, since GATEWAY_TOKEN_SECRET is set: {me} key add NAME --role admin\n")
         )
-    for sentence in languages.unspoken_here(settings):
+    for sentence in (*languages.unspoken_here(settings), *languages.doubts_of(Agents(settings.agents))):
         console.hang("", Text(sentence, style="yellow"))
     for seen in lacking:
         console.hang("", Text(unmanned_line(seen, settings.lease), style="red"))

@@ -10,8 +10,9 @@ from ops.commands._options import Json
 def agents(json: Json = False) -> None:
     """List the agents, and what is wrong with their files.
 
-    Those of AGENTS, as gateways that are started here have them: the name to ask for, what it thinks and speaks with, and who is
-    had by callers that name none. Exit code 1 when a file is wrong, with every complaint, by file and line.
+    Those of AGENTS (in this terminal, or .env), as gateways that are started here have them: the name to ask for, what it
+    thinks and speaks with, and who is had by callers that name none. Where a stack runs here and AGENTS is not set, those it
+    has; where it is, whether the stack has others. Exit code 1 when a file is wrong, with every complaint, by file and line.
 
     \b
     Examples:

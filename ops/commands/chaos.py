@@ -23,20 +23,33 @@ def chaos(
     rooms: Annotated[
         bool, typer.Option("--rooms", help="Gateways only, in LiveKit rooms, in the middle of replies.")
     ] = False,
-    kills: Annotated[int, typer.Option(min=1, help="With --rooms: how many.")] = 20,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Jobs workers and Redis, while calls that ended are archived.")
+    ] = False,
+    kills: Annotated[
+        int | None, typer.Option(min=1, help="With --rooms or --archive: how many; 20 and 200 when not given.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Kill everything all the time, then check every log.
 
     Workers, gateways and Redis are killed and stopped at random, connections are cut; with --rooms a gateway that speaks in a
-    LiveKit room is killed, and another has to go on there. Exit code 1 on any violation.
+    LiveKit room is killed, and another has to go on there; with --archive whoever puts calls away, and the Redis they are in.
+    Exit code 1 on any violation.
 
     Example: antiphon chaos --seconds 120
     """
-    if rooms:
+    if rooms and archive:
+        console.fail("--rooms and --archive: one at a time", console.USAGE)
+    if archive:
+        from ops.chaos import archive as of_archive
+
+        putting_away = of_archive.ArchiveChaos(kills=kills or 200, seed=seed, keep=keep)
+        sound = console.run(lambda: _tell(lambda say: of_archive.chaos(putting_away, say), json))
+    elif rooms:
         from ops.chaos import rooms as in_rooms
 
-        plan = in_rooms.RoomChaos(kills=kills, seed=seed, keep=keep)
+        plan = in_rooms.RoomChaos(kills=kills or 20, seed=seed, keep=keep)
         sound = console.run(lambda: _tell(lambda say: in_rooms.chaos(plan, say), json))
     else:
         from ops.chaos import run as everywhere

@@ -31,7 +31,7 @@ def demo(
     from ops.stack.models import use_models_here
     from schemas.config.settings import strangers
 
-    if told := strangers():
+    for told in strangers():
         console.err.print(told, style="yellow", soft_wrap=True)
     with console.telling():
         found = use_models_here()

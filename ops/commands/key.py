@@ -62,7 +62,11 @@ def list_all(json: Json = False) -> None:
 
     Example: antiphon key list
     """
-    found = _ask(lambda log: log.keys())
+
+    async def work(log: "Bus") -> "tuple[list[ApiKey], bool]":
+        return await log.keys(), await log.had_keys()
+
+    found, had = _ask(work)
     rows = [{"id": key.key, "name": key.name, "role": key.role, "made_at": _date(key.made)} for key in found]
     if json:
         console.emit({"keys": rows})
@@ -70,7 +74,8 @@ def list_all(json: Json = False) -> None:
     for row in rows:
         console.out.print("  ".join(row.values()), soft_wrap=True)
     if not rows:
-        console.out.print("no keys: on loopback everybody is let in, elsewhere nobody")
+        none = "no keys: on loopback everybody is let in, elsewhere nobody"
+        console.out.print(f"no key any more: {_nobody()}" if had else none, soft_wrap=True)
 
 
 def remove(
@@ -84,16 +89,19 @@ def remove(
     Example: antiphon key remove 1f3a9c2e
     """
 
-    async def work(log: "Bus") -> bool:
+    async def work(log: "Bus") -> tuple[bool, bool]:
         removed = await log.remove_key(key)
         if removed:
             await _record(log, "key remove", f"key={key}")
-        return removed
+        return removed, not await log.keys()
 
-    if not _ask(work):
+    removed, last = _ask(work)
+    if not removed:
         console.fail(f"there is no key {key!r}; `antiphon key list` has them", console.USAGE)
     if json:
         console.emit({"done": True})
+    if last:
+        console.err.print(f"That was the last one: {_nobody()}", style="yellow", soft_wrap=True)
 
 
 def _ask(work: "Callable[[Bus], Awaitable[T]]") -> T:
@@ -105,6 +113,11 @@ def _ask(work: "Callable[[Bus], Awaitable[T]]") -> T:
             return await work(log)
 
     return console.run(main)
+
+
+def _nobody() -> str:
+    how = f"`{console.me()} key add NAME --role admin`"
+    return f"nobody is let in until there is one ({how}), or, on loopback, API_DEVELOPMENT=true lets everybody in."
 
 
 async def _record(log: "Bus", action: str, about: str) -> None:

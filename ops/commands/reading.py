@@ -1,13 +1,16 @@
 """`antiphon sessions | show | state | export`: find the log, read it, print."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops import console
-from ops.commands._looking import Agent, Meant, Since, lightly, read, seconds, wanted
+from ops.commands._looking import Agent, MeantOrFile, Since, lightly, read, read_kept, seconds, wanted
 from ops.commands._options import Json
+
+if TYPE_CHECKING:
+    from schemas.session.listing import Kept
 
 
 def sessions(
@@ -19,6 +22,9 @@ def sessions(
     slow: Annotated[
         float | None,
         typer.Option(parser=seconds, metavar="1s", help="Whose worst answer took so long at least: 1s, 800ms."),
+    ] = None,
+    forks: Annotated[
+        bool | None, typer.Option("--forks/--no-forks", help="Only replays of others; or all but those.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Again each second, until Ctrl-C.")] = False,
     json: Json = False,
@@ -33,45 +39,68 @@ def sessions(
       antiphon sessions
       antiphon sessions --since 1h --slow 1s
       antiphon sessions --open --watch
+      antiphon sessions --no-forks
     """
     lightly()
     from ops import reading
 
-    asked = wanted(agent=agent, since=since, only_open=only_open, failed=failed, slow=slow)
+    asked = wanted(agent=agent, since=since, only_open=only_open, failed=failed, slow=slow, forks=forks)
     read(None, lambda log, _: reading.sessions(log, count=count, wanted=asked, watch=watch, json=json))
 
 
 def show(
-    session: Meant,
+    session: MeantOrFile,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what happens, until the session ends.")
     ] = False,
     last: Annotated[int | None, typer.Option("--lines", "-n", min=1, help="Only the last so many lines.")] = None,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Bookkeeping too: every event of the log.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Write it on one page, with its sound, to be sent to somebody.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Tell a session event by event, with each turn's timing.
 
     In order of time. Under each answered turn stands why it took as long as it did: who waited for what, in parts that sum.
-    With --json a line is an event, as the log has it.
+    With --json a line is an event, as the log has it. With --html all of it is one file, which needs nothing of ours to be read
+    and heard.
 
     \b
     Examples:
       antiphon show last
       antiphon show SESSION -f -n 20
       antiphon show last --json | grep transcript.final
+      antiphon show last --html call.html
     """
     lightly()
+    if page is not None:
+        read_kept(session, lambda log, name: _page(log, name, page, json=json))
+        return
     from ops import reading
 
-    read(
+    called = session if reading.file_of(session) else ""
+    follow = follow and not called  # to a file nothing is appended
+    read_kept(
         session,
-        lambda log, name: reading.show(log, name, follow=follow, last=last, everything=everything, json=json),
+        lambda log, name: reading.show(
+            log, name, follow=follow, last=last, everything=everything, json=json, called=called
+        ),
     )
 
 
+async def _page(log: "Kept", session: str, file: Path, *, json: bool) -> None:
+    from ops.replay.page import write_page
+
+    sound = await write_page(log, session, file)
+    if json:
+        console.emit({"session": session, "file": str(file), "sound": sound.file is not None, "note": sound.why})
+        return
+    console.out.print(f"{file}: the whole call on one page{f'. {sound.why}' if sound.why else ''}", soft_wrap=True)
+
+
 def state(
-    session: Meant,
+    session: MeantOrFile,
     at: Annotated[int | None, typer.Option(min=1, help="The event after which; the last when not given.")] = None,
     json: Json = False,
 ) -> None:
@@ -84,11 +113,11 @@ def state(
     lightly()
     from ops import reading
 
-    read(session, lambda log, name: reading.state(log, name, at=at, json=json))
+    read_kept(session, lambda log, name: reading.state(log, name, at=at, json=json))
 
 
 def export(
-    session: Meant,
+    session: MeantOrFile,
     file: Annotated[Path | None, typer.Argument(help="The zip to write; SESSION.zip here when not given.")] = None,
     output: Annotated[Path | None, typer.Option("--out", "--output", "-o", help="The same.")] = None,
     json: Json = False,
@@ -104,4 +133,4 @@ def export(
     lightly()
     from ops import reading
 
-    read(session, lambda log, name: reading.export(log, name, file or output or Path(f"{name}.zip"), json=json))
+    read_kept(session, lambda log, name: reading.export(log, name, file or output or Path(f"{name}.zip"), json=json))

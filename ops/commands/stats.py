@@ -19,7 +19,7 @@ def stats(
     """Tell how fast answers came over many calls, part by part.
 
     p50 and p95 of every part of the way from the caller's last word to the agent's first sound, and how many turns were
-    interrupted, failed or were cut off. Of the latest 1,000 open and 1,000 ended calls.
+    interrupted, failed or were cut off. Of the latest 1,000 open and 1,000 ended calls; replays are none.
 
     \b
     Examples:

@@ -57,7 +57,7 @@ def up(
     from ops.stack.stack import Plan
 
     plan = Plan(
-        folder, gateways, stt, llm, tts, free_ports, livekit, api=True,
+        folder, gateways, stt, llm, tts, free_ports, livekit, api=True, jobs=1,
         on_restart=us.tell_restart, on_wait=us.tell_wait, on_warn=us.tell_trouble, on_ready=us.tell_ready,
     )  # fmt: skip
     console.run(lambda: us.run(plan))
@@ -101,7 +101,7 @@ class Up:
         from schemas.config.settings import strangers
 
         with own_words_kept(stack.plan.folder / "logs" / "up.log"):
-            if told := strangers():
+            for told in strangers():
                 self._warn(told)
             async with stack:
                 log.info(
@@ -166,8 +166,8 @@ class Up:
         from ops.stack import disk
 
         assert self._stack is not None
-        why = disk.trouble(self._stack.plan.folder)
-        self._warn(f"{name} died and was started again{f': {why}' if why else ''}")
+        why, code = disk.trouble(self._stack.plan.folder), self._stack.supervisor[name].row()["exit"]
+        self._warn(f"{name} died and was started again{f': {why}' if why else f' (it ended with {code})'}")
 
     def _warn(self, sentence: str) -> None:
         log.warning("%s", sentence)

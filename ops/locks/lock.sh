@@ -17,3 +17,4 @@ compile dev.lock ops/locks/dev.in --constraints ops/locks/app.lock --constraints
 compile weights.lock ops/locks/weights.in --no-deps
 compile models.lock ops/locks/models.in --no-deps
 compile node.lock ops/locks/node.in
+compile ../bench/peer-agents/peers.lock ops/bench/peer-agents/peers.in --no-emit-package docopt # num2words' command line

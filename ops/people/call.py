@@ -179,7 +179,8 @@ async def _talk(caller: Caller, pcm: Pcm, options: Options, spoken: list[float])
 
 
 async def until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
-    """Until the agent has answered and been quiet for a while, or `wait` seconds have brought nothing."""
+    """Until the agent has answered and been quiet for a while, or `wait` seconds have brought nothing. A turn that was spoken
+    over, or taken back, is no answer: one to what was said over it follows."""
     while not caller.ended.is_set():
         now = time.monotonic()
         news = [
@@ -189,7 +190,11 @@ async def until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
         ]
         last = max([last_sample, caller.silent_at, *news])
         ended = any(
-            isinstance(message, TurnMessage) and message.why != "filler" and when > last_sample
+            isinstance(message, TurnMessage)
+            and message.why != "filler"
+            and message.how != "interrupted"
+            and message.reason != "taken_back"
+            and when > last_sample
             for when, message in caller.messages
         )
         if now - last > (_QUIET if ended else wait):
@@ -200,12 +205,12 @@ async def until_quiet(caller: Caller, last_sample: float, wait: float) -> None:
 def summary(caller: Person) -> dict[str, Any]:
     """What was said on both sides, from the messages the gateway sent."""
     heard = [message for _, message in caller.messages if isinstance(message, TranscriptMessage)]
-    transcripts = [message.text for message in heard if message.final]
+    transcripts = {message.utterance: message.text for message in heard if message.final}.values()
     turns = [message for _, message in caller.messages if isinstance(message, TurnMessage)]
     return {
         "session": caller.session,
         "transcripts": [text for text in transcripts if text],
-        "replies": [turn.heard for turn in turns if turn.heard],
+        "replies": [turn.heard for turn in turns if turn.heard and turn.reason != "taken_back"],
         "turns": [turn.model_dump(exclude={"type"}) for turn in turns],
         "error": caller.error,
     }

@@ -38,6 +38,8 @@ class Dialogue:
             case TurnMessage(how="interrupted", heard=heard):
                 had = f"“{heard}”" if heard else "nothing yet"
                 self._say("", f"interrupted; heard so far: {had}", "yellow")
+            case TurnMessage(reason="taken_back"):
+                self._say("", "begun anew: the caller went on", "dim")
             case TurnMessage(why="filler" | "fallback" | "repeat" as why, heard=heard) if heard:
                 self._say("", _NO_ANSWER[why], "dim")
             case ErrorMessage(message=text):

@@ -203,8 +203,11 @@ class LiveKitCaller(Person):
             if state in get_args(Activity):  # others know more
                 self._note(StateMessage.model_validate({"state": state}))
 
+    def _speaks_for_agent(self, participant: rtc.RemoteParticipant) -> bool:
+        return participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+
     def _hear(self, track: rtc.Track, participant: rtc.RemoteParticipant) -> None:
-        if participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT and isinstance(track, rtc.RemoteAudioTrack):
+        if self._speaks_for_agent(participant) and isinstance(track, rtc.RemoteAudioTrack):
             self._ears[track.sid] = asyncio.create_task(self._listen_to(track))
             self._tasks.append(self._ears[track.sid])
             self._voice.set()

@@ -52,6 +52,9 @@ class Said:
                 self._words.setdefault((turn, index), {})[part] = due
             case MetricsMessage():
                 yield from latency(message)
+            case TurnMessage(turn=turn, reason="taken_back"):
+                yield from self._turn_is_over(turn, "dropped", "")
+                yield "", "begun anew: you went on", "dim"
             case TurnMessage(turn=turn, how=how, heard=heard):
                 yield from self._turn_is_over(turn, how, heard)
             case ErrorMessage(message=text):
@@ -100,15 +103,28 @@ class Said:
             yield "", "interrupted", "yellow"
 
 
-_STEPS = (("stt", "words"), ("end_of_turn", "end of turn"), ("llm", "first token"), ("tts", "first clip"))
+_STEPS = (("tts", "first clip"), ("llm", "first token"), ("stt", "words"))
+"""What an answer is made of, the last first."""
 
 
 def latency(metrics: MetricsMessage) -> Iterator[Line]:
-    """How long an answer took; nothing of one that did not sound."""
+    """How long an answer took, in parts that sum to it: what each stage took, and the rest, in which something was waited for
+    (the end of the turn, a queue, the rest of a sentence). Nothing of an answer that did not sound."""
     if metrics.first_sound is None:
         return
-    steps = [f"{name} {value:.2f}" for field, name in _STEPS if (value := getattr(metrics, field)) is not None]
-    yield "", f"answered after {metrics.first_sound:.2f} s" + (f" ({', '.join(steps)})" if steps else ""), "dim"
+    left = whole = round(metrics.first_sound * 100)
+    parts: list[str] = []
+    for stage, name in _STEPS:
+        if (took := getattr(metrics, stage)) is not None:
+            part = min(round(took * 100), left)  # nobody waited for what was done while they still spoke
+            left -= part
+            parts.insert(0, f"{name} {part / 100:.2f}")
+    if parts and left:
+        parts.append(f"other {left / 100:.2f}")
+    told = [", ".join(parts)] if parts else []
+    if metrics.end_of_turn:
+        told.append(f"sure of the turn's end after {metrics.end_of_turn:.2f}")
+    yield "", f"answered after {whole / 100:.2f} s" + (f" ({'; '.join(told)})" if told else ""), "dim"
 
 
 def meter(level: float, cells: int = 12) -> str:

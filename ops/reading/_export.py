@@ -9,9 +9,11 @@ from schemas.bus import Reading
 
 async def export(log: Reading, session: str, file: Path, *, json: bool = False) -> dict[str, Any]:
     """Write the session to `file`, and print what became of it; answers its manifest."""
-    from schemas.session.export import export as write  # numpy: nobody else here waits for it
+    from schemas.session.export import ExportFile  # numpy: nobody else here waits for it
+    from schemas.session.export import export as write
 
-    manifest = await write(log, session, file)
+    partitions = log.partitions if isinstance(log, ExportFile) else None  # of the deployment that file came from
+    manifest = await write(log, session, file, partitions=partitions)
     _print(manifest, file, json=json)
     return manifest
 

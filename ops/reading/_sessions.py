@@ -10,9 +10,9 @@ from rich.text import Text
 from ops import console
 from ops.reading import _table
 from schemas.clock import Micros
-from schemas.session import words
+from schemas.session import ends
 from schemas.session.listing import Kept, Row, Rows
-from schemas.session.summary import Wanted
+from schemas.session.summary import Wanted, is_fork
 
 _EVERY = 1.0
 """Seconds between two looks."""
@@ -21,8 +21,8 @@ _ROOMY = 100
 
 _SPARED = ("p50 ms", "length", "turns", "caller", "started", "agent")
 """Columns that narrow terminals do without, the first of them first."""
-_CUT = {"agent": 12, "caller": 10, "ended": 10}
-"""Columns that may be cut, and to how much of them at least."""
+_CUT = {"agent": 12, "caller": 10, "ended": len("hung up, 10 unanswered")}
+"""Columns that may be cut, and to how much of them at least: what went wrong stands at the end of how it ended."""
 _FIGURES = ("length", "turns", "p50 ms", "worst ms")
 _WHOLE = 1_000
 
@@ -58,7 +58,9 @@ async def sessions(
     if json:
         return
     if found:
-        _table.show(sessions_table(found, await log.now(), _table.width(out)), out)
+        print_rows(found, await log.now(), out)
+    elif rows.unreadable:
+        pass  # whether there are any nobody knows
     elif wanted is None:
         out.print(f"No sessions. Hold one: {console.me()} demo, or {console.me()} up and {console.me()} call")
     else:
@@ -67,6 +69,11 @@ async def sessions(
         console.hang("", Text(f"There are more: {console.me()} sessions -n {count * 5}", style="dim"), out)
     for session, why in rows.unreadable.items():
         console.hang("", Text(f"{session} can't be told: {why}", style="red"), out)
+
+
+def print_rows(rows: Sequence[Row], now: Micros, out: Console | None = None) -> None:
+    out = out or console.out
+    _table.show(sessions_table(rows, now, _table.width(out)), out)
 
 
 def sessions_table(rows: Sequence[Row], now: Micros, width: int) -> Table:
@@ -116,9 +123,10 @@ def _ms(seconds: float | None) -> str:
 
 
 def _ended(row: Row) -> Text:
-    """How it ended, or what goes on in it; what went wrong is said, too."""
+    """How it ended, or what goes on in it; that it is a replay, and what went wrong, is said, too."""
     told = row.told
-    how = words.ended(told.ended) if told.ended is not None else "open, orphaned" if row.orphaned else told.activity
+    how = ends.in_words(told.ended) if told.ended is not None else "open, orphaned" if row.orphaned else told.activity
+    how += " (fork)" if is_fork(told.session) else ""
     if count := told.failed + told.unanswered:
         how += f", {count} unanswered"
     return _table.cell(how, "red" if told.wrong or row.orphaned else "" if told.ended is not None else "green")

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from ops import console
 from schemas.bus import Reading
-from schemas.session import words
+from schemas.session import ends, words
 from schemas.session.fold import SessionState
 from schemas.text.clean import json_line
 
@@ -37,7 +37,7 @@ def _whole(found: SessionState) -> dict[str, Any]:
 
 def _print(found: SessionState, out: Console) -> None:
     since = (found.at - found.started_at) / 1e6
-    ended = f", ended: {words.ended(found.ended)}" if found.ended is not None else ""
+    ended = f", ended: {ends.in_words(found.ended)}" if found.ended is not None else ""
     console.hang("", Text(f"After event {found.seq}, {since:.2f} s after the beginning{ended}", style="bold"), out)
     _fact(out, "agent", f'"{found.agent.name}", by {found.gateway}, epoch {found.epoch}')
     if found.metadata:

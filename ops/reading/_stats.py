@@ -11,7 +11,7 @@ from ops.reading import _table
 from schemas.clock import iso
 from schemas.session.figures import Figures, figures, over_time
 from schemas.session.listing import LOOKED_AT, Kept, Row, Rows
-from schemas.session.summary import Wanted
+from schemas.session.summary import Wanted, is_fork
 from schemas.session.waterfall import PARTS, name_of
 
 By = Literal["agent", "transport", "gateway"]
@@ -22,10 +22,10 @@ _BAR, _LINE = 32, 40  # columns
 async def stats(
     log: Kept, *, wanted: Wanted | None = None, by: By | None = None, json: bool = False, out: Console | None = None
 ) -> None:
-    """Print figures of the calls that are `wanted` (None: all), of all together or apart `by` what they have."""
+    """Print figures of the calls that are `wanted` (None: all; no replays), of all together or apart `by` what they have."""
     out = out or console.out
     rows = Rows(log)
-    found = [row async for row in rows.each(wanted)]
+    found = [row async for row in rows.each(wanted) if not is_fork(row.told.session)]
     groups: dict[str, list[Row]] = {}
     for row in found:
         groups.setdefault(getattr(row.told, by) if by else "", []).append(row)
@@ -56,8 +56,10 @@ def _print(found: Figures, rows: Sequence[Row], out: Console) -> None:
         _many(found.turns, "turn"),
         f"{found.answered} answered",
         f"{found.interrupted} interrupted",
+        *([f"{found.restarts} restarted"] if found.restarts else []),
         f"{found.failed} failed",
         f"{found.cut_off} cut off by the end of the call",
+        _many(found.other, "other"),
     ]
     console.hang("", " · ".join(counts), out)
     if found.unanswered:

@@ -12,12 +12,14 @@ from ops.reading import _table
 from schemas.bus import Reading
 from schemas.clock import Micros, iso
 from schemas.codec import event_to_json
+from schemas.session import ends
 from schemas.session.fold import SessionState
 from schemas.session.history import Step, answered_turns, steps_of
 from schemas.session.listing import Kept
+from schemas.session.summary import Gist, Summarized
 from schemas.session.unanswered import Unanswered, unanswered
 from schemas.session.waterfall import Waterfall
-from schemas.session.words import ended, is_bookkeeping, totals
+from schemas.session.words import is_bookkeeping, totals
 
 _BAR, _NARROW_BAR = 36, 18  # columns of a waterfall's bars; the second where the terminal has fewer than 105
 _STYLES = {"user": "cyan", "agent": "green", "stage": "", "system": "dim", "trouble": "red"}
@@ -31,13 +33,15 @@ async def show(
     last: int | None = None,
     everything: bool = False,
     json: bool = False,
+    called: str = "",
     out: Console | None = None,
 ) -> None:
     """Print a session in words, in order of time, and under each turn why its answer took as long as it did, or what it waited
     for in vain.
 
     `follow`: go on with what is appended, as it comes, until the session ends; `last`: only so many lines of what there is;
-    `everything`: also what is but bookkeeping; `json`: a line for each event, in the order of the log, instead.
+    `everything`: also what is but bookkeeping; `json`: a line for each event, in the order of the log, instead; `called`: what
+    whoever asks calls it by, where that is not its id.
     """
     if json:
         await _show_json(log, session, follow=follow, last=last)
@@ -62,7 +66,8 @@ async def show(
     if held is not None:
         told.tell_all(held, last)
         told.tell_waiting(state, await _waited_until(log, session))
-    told.sum(session, state)
+    gist = await log.gist(session) if isinstance(log, Summarized) else None
+    told.sum(session, state, called or session, gist)
 
 
 async def _waited_until(log: Kept, session: str) -> Micros:
@@ -121,7 +126,7 @@ class _Told:
             self._print(step)
 
     def _head(self, state: SessionState) -> None:
-        how = f"ended: {ended(state.ended)}" if state.ended is not None else "open"
+        how = f"ended: {ends.in_words(state.ended)}" if state.ended is not None else "open"
         people = ", ".join(one.shown for one in state.participants.values() if one.kind != "agent")
         facts = [
             _table.begun(state.started_at),
@@ -164,19 +169,22 @@ class _Told:
         self._waited_in_vain = self._waited_in_vain or shape.jobs > 0
         print_waterfall(shape, self._out)
 
-    def sum(self, session: str, state: SessionState) -> None:
+    def sum(self, session: str, state: SessionState, called: str, gist: Gist | None = None) -> None:
         out = self._out
         out.print()
         console.hang(f"{session}: ", totals(state), out)
+        if gist is not None:
+            topics = f" ({', '.join(gist.topics)})" if gist.topics else ""
+            console.hang("what it was about: ", Text(f"{gist.text}{topics}"), out)
         if self._waited_in_vain:
             top = Text(f"{console.me()} top --once", style="dim")
             console.hang(Text("which workers there are now: ", style="dim"), top, out)
         if self._left_out:
             events = "1 event of bookkeeping" if self._left_out == 1 else f"{self._left_out} events of bookkeeping"
             console.hang(
-                Text(f"{events} too: ", style="dim"), Text(f"{console.me()} show {session} --all", style="dim"), out
+                Text(f"{events} too: ", style="dim"), Text(f"{console.me()} show {called} --all", style="dim"), out
             )
-        hint = Text(f"{console.me()} state {session} --at {max(1, state.seq // 2)}", style="dim")
+        hint = Text(f"{console.me()} state {called} --at {max(1, state.seq // 2)}", style="dim")
         console.hang(Text("as it was at any event: ", style="dim"), hint, out)
 
 

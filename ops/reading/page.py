@@ -13,6 +13,7 @@ from ops.stack.api import ApiProcess, session_url
 from ops.stack.here import data_folder
 from ops.stack.ports import Ports
 from ops.stack.supervisor import Failed, Supervisor
+from schemas.archive.place import archive_of
 from schemas.config.settings import Settings, load
 
 
@@ -33,16 +34,26 @@ async def page_of(session: str | None) -> AsyncIterator[Page]:
             yield Page(_address(found.api_url, found.session), ours=False)
             return
         settings = load()
+        if not found.url:
+            console.fail(
+                f"{found.session or 'what there is'} is archived, and nothing runs here: begin with {console.me()} up"
+            )
         api = ApiProcess(settings, _port(settings))
         keeper = Supervisor(data_folder() / "open" / "logs", {**os.environ, "PYTHONUNBUFFERED": "1"})
         try:
             try:
-                await keeper.start([api.command({"REDIS_URL": found.url})])
+                await keeper.start([api.command({"REDIS_URL": found.url, **_archive(settings)})])
             except Failed as error:
                 console.fail(str(error))
             yield Page(_address(api.url, found.session), ours=True)
         finally:
             await keeper.stop()
+
+
+def _archive(settings: Settings) -> dict[str, str]:
+    """As the API's settings: it reads the very one that we do."""
+    place = archive_of(settings)
+    return {"ARCHIVE_URL": place.url, "ARCHIVE_BLOBS": place.blobs} if place is not None else {}
 
 
 def _port(settings: Settings) -> int:

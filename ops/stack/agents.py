@@ -1,12 +1,14 @@
 """The agents of this machine in a table, as `antiphon agents` prints them, and for somebody who asks for one that isn't there."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from ops import console
-from ops.stack.first_look import wrong_agents
+from ops.stack.first_look import doubtful, wrong_agents
+from ops.stack.here import running
 from ops.stack.models import answering, speaking
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
@@ -17,7 +19,7 @@ from schemas.config.settings import Settings
 class Listed:
     """`name`: to ask for it; `file`: "" of the built-in agent; `default`: whoever names none gets it; `called`: in sessions;
     `model`, `voice`: its own, else the settings', "" where only its provider knows; `problems`: why its file is no
-    agent; then the rest is empty."""
+    agent; then the rest is empty; `doubts`: what of it changes little in its language."""
 
     name: str
     file: str
@@ -27,11 +29,13 @@ class Listed:
     model: str = ""
     voice: str = ""
     problems: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def _listed(agents: Agents, settings: Settings) -> list[Listed]:
     """By name."""
     wrong, files, usual = wrong_agents(agents, settings), agents.files, agents.usual
+    doubts = doubtful(agents)
     rows = []
     for name in agents.names:
         file, default = str(files.get(name, "")), name == usual
@@ -40,7 +44,8 @@ def _listed(agents: Agents, settings: Settings) -> list[Listed]:
             continue
         spec = agents.find(name)
         model, voice = _model(spec, settings), _voice(spec, settings)
-        rows.append(Listed(name, file, default, spec.name, spec.language, model, voice))
+        doubted = tuple(doubts.get(name, ()))
+        rows.append(Listed(name, file, default, spec.name, spec.language, model, voice, doubts=doubted))
     return rows
 
 
@@ -54,13 +59,35 @@ def _voice(spec: AgentSpec, settings: Settings) -> str:
     return spec.voice.name or (speaking(settings) if own else "")
 
 
+def _as_the_stack(settings: Settings) -> tuple[Settings, str | None, str]:
+    """Settings with AGENTS as the stack has it that runs here, where this terminal names none; what it is there ("": not set;
+    None: no stack runs, or none that has gateways); and that in a sentence."""
+    theirs = (running() or {}).get("agents")
+    if theirs is None:
+        return settings, None, ""
+    told = f"AGENTS={theirs}" if theirs else "AGENTS is not set there"
+    if "agents" not in settings.model_fields_set:
+        agents = _from_here(Path(theirs)) if theirs else None
+        return settings.model_copy(update={"agents": agents}), theirs, f"as the stack that runs here has them: {told}"
+    own = str(settings.agents.absolute()) if settings.agents else ""
+    if own == theirs:
+        return settings, theirs, "as the stack that runs here has them"
+    return settings, theirs, f"the stack that runs here has others: {told} (without AGENTS here, they are listed)"
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) and path != here else path
+
+
 def list_agents(settings: Settings, *, json: bool) -> bool:
     """Print them; False when a file is wrong. AgentSpecError: AGENTS names nothing that is there."""
+    settings, theirs, whose = _as_the_stack(settings)
     agents = Agents(settings.agents, strict=False)
     rows = _listed(agents, settings)
     problems = [line for row in rows for line in row.problems]
     if json:
-        console.emit({"source": str(settings.agents or ""), "agents": [asdict(row) for row in rows]})
+        console.emit({"source": str(settings.agents or ""), "stack": theirs, "agents": [asdict(row) for row in rows]})
         return not problems
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
     for column in ("agent", "language", "model", "voice", "file"):
@@ -73,13 +100,17 @@ def list_agents(settings: Settings, *, json: bool) -> bool:
         table.add_row(*map(Text, cells), style="red" if row.problems else "")
     console.out.print(table)
     console.hang("", Text(agents.explain_usual(), style="dim"))
-    for number, line in enumerate(problems):
-        console.hang("" if number else "\n", Text(line, style="red"))
+    if whose:
+        console.hang("", Text(whose, style="dim"))
+    for style, lines in (("red", problems), ("yellow", [line for row in rows for line in row.doubts])):
+        for number, line in enumerate(lines):
+            console.hang("" if number else "\n", Text(line, style=style))
     return not problems
 
 
 def where_agents_are(settings: Settings, wanted: str) -> str:
     """What somebody can do whose gateway has no agent called `wanted`."""
+    settings, _, _ = _as_the_stack(settings)
     names = [row.name for row in _listed(Agents(settings.agents, strict=False), settings) if not row.problems]
     me = console.me()
     if wanted in names:

@@ -1,5 +1,6 @@
 """What a start would fail of once everything has been loaded, found before anything is started: agents, models, doors."""
 
+import contextlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from schemas.config.explain import line_of
 from schemas.config.settings import Settings
 from schemas.errors import AgentSpecError, Permanent, SettingsError
 from schemas.events import STAGES, Stage
+from schemas.languages import unread
 from schemas.process.connections import proxies_of
 from workers import registry
 
@@ -50,6 +52,21 @@ def wrong_agents(agents: Agents, settings: Settings, stages: Collection[Stage] =
     return found
 
 
+def doubtful(agents: Agents) -> dict[str, list[str]]:
+    """What of their files changes little or nothing in the agent's language, by name; of files that are no agents nothing."""
+    found = {}
+    for name, path in agents.files.items():
+        with contextlib.suppress(AgentSpecError):
+            if unheard := unread(agents.find(name)):
+                found[name] = [f"{_place(path, keys)}: {sentence}" for keys, sentence in unheard.items()]
+    return found
+
+
+def _place(path: Path, keys: tuple[str, ...]) -> str:
+    line = line_of(path.read_text("utf-8"), keys)
+    return f"{path}, line {line}" if line else str(path)
+
+
 def _complaints(agent: AgentSpec, path: Path, settings: Settings, stages: Collection[Stage]) -> list[str]:
     return list(_missing_providers(agent, path)) or [
         *_unheeded_options(agent, path, settings, stages),
@@ -61,8 +78,7 @@ def _missing_providers(agent: AgentSpec, path: Path) -> Iterator[str]:
     for stage in STAGES:
         wanted, there = getattr(agent, stage).provider, registry.provider_names(stage)
         if wanted and wanted not in there:
-            line = line_of(path.read_text("utf-8"), (stage, "provider"))
-            where = f"{path}, line {line}" if line else str(path)
+            where = _place(path, (stage, "provider"))
             yield f'{where}: {stage}.provider = "{wanted}"; expected one that is installed: {", ".join(there)}'
 
 
@@ -72,8 +88,7 @@ def _unheeded_options(agent: AgentSpec, path: Path, settings: Settings, stages: 
         name = spec.provider or registry.own_name(stage, settings)
         why = registry.unheeded(registry.provider_class(stage, name), stage, name, spec.model, spec.options)
         if why and stage != "llm":
-            line = line_of(path.read_text("utf-8"), (stage, "model" if spec.model else "options"))
-            yield f"{path}, line {line}: {why}" if line else f"{path}: {why}"
+            yield f"{_place(path, (stage, 'model' if spec.model else 'options'))}: {why}"
 
 
 def _missing_voice(agent: AgentSpec, path: Path, settings: Settings, stages: Collection[Stage]) -> Iterator[str]:
@@ -85,6 +100,4 @@ def _missing_voice(agent: AgentSpec, path: Path, settings: Settings, stages: Col
     try:
         found[1]()
     except Permanent as error:
-        line = line_of(path.read_text("utf-8"), ("voice", "name"))
-        where = f"{path}, line {line}" if line else str(path)
-        yield f"{where}: {str(error).replace('TTS_VOICE=', 'voice.name = ')}"
+        yield f"{_place(path, ('voice', 'name'))}: {str(error).replace('TTS_VOICE=', 'voice.name = ')}"

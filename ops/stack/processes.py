@@ -15,7 +15,7 @@ from typing import Literal
 
 from schemas.events import STAGES, Stage
 
-Kind = Stage | Literal["gateway"]
+Kind = Stage | Literal["gateway", "jobs"]
 
 _forks = multiprocessing.get_context("forkserver")
 
@@ -80,6 +80,11 @@ class KeptProcess:
             self._process = await asyncio.to_thread(self._fork)
             return True
 
+    async def ended(self) -> int | None:
+        """Its exit code, once it has ended by itself, or of a signal."""
+        await asyncio.to_thread(self._process.join)
+        return self._process.exitcode
+
     async def stop(self, grace: float) -> None:
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGTERM)
@@ -119,6 +124,11 @@ async def _serve(role: Role) -> None:
     from schemas.log.library import without_ownership
 
     settings = load()
+    if role.kind == "jobs":
+        from ops.jobs.worker import run_jobs
+
+        await run_jobs(settings)
+        return
     bus = (
         RedisBus(settings.redis_url, lease=settings.lease, library=without_ownership())
         if role.mutant

@@ -9,7 +9,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,8 +24,9 @@ from ops.stack.models import in_use, served_llm
 from ops.stack.occupied import Occupied
 from ops.stack.ports import Ports
 from ops.stack.private import private_folder
-from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervised, Supervisor
+from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervised, Supervisor, log_restart
 from ops.stack.system import free_port, reachable
+from schemas.archive.place import place_of
 from schemas.config.settings import Settings, without_password
 from schemas.errors import AntiphonError
 from schemas.events import STAGES
@@ -50,7 +51,8 @@ class StackError(AntiphonError):
 class Plan:
     """What to start. `folder`: data and logs; `free_ports`: never the well-known ones; `environment`: for every process;
     `livekit`: a LiveKit server too (the gateways join its rooms by dispatch); `phones`: answer where SIP_LISTEN says, else on any
-    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `on_wait` is
+    free port of this machine; `api`: the HTTP API, and with it the web app, whose pages may connect to the gateways; `jobs`:
+    workers that archive what has ended, unless ARCHIVE is off; `on_wait` is
     told, in a sentence, for what a long start waits; `on_warn`, when that lasts, and which port isn't the usual one; `on_ready`,
     who can work."""
 
@@ -63,9 +65,10 @@ class Plan:
     livekit: bool = False
     phones: bool = True
     api: bool = False
+    jobs: int = 0
     appendfsync: Literal["always", "everysec"] = "always"
     environment: Mapping[str, str] = field(default_factory=dict)
-    on_restart: Callable[[str], None] = lambda _: None
+    on_restart: Callable[[str], None] = log_restart
     on_wait: Callable[[str], None] = lambda _: None
     on_warn: Callable[[str], None] = lambda _: None
     on_ready: Callable[[Supervised], None] = lambda _: None
@@ -166,8 +169,14 @@ class Stack:
             self._told.tell(self._shown())
 
     def _shown(self) -> dict[str, Any]:
-        urls = {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url}
-        return self.endpoints() | urls | {"state": self._state, "processes": self.supervisor.table()}
+        more: dict[str, Any] = {"redis_url": self.redis_url, "llm_base_url": self.llm_base_url}
+        if self.plan.gateways:
+            more["agents"] = str(Path(named).absolute()) if (named := self._agents()) else ""
+        return self.endpoints() | more | {"state": self._state, "processes": self.supervisor.table()}
+
+    def _agents(self) -> Path | str | None:
+        """What AGENTS is to gateways; None, "": it is not set."""
+        return self.plan.environment.get("AGENTS") or self._settings.agents
 
     async def _look_first(self) -> None:
         """What can be known before anything is started: are there agents to speak, models to hear with, doors that open, ports,
@@ -175,7 +184,7 @@ class Stack:
         from ops.stack.first_look import look_at_the_edge, look_at_workers
 
         plan, settings = self.plan, self._settings
-        named = plan.environment.get("AGENTS") or settings.agents
+        named = self._agents()
         agents = Path(named) if named and plan.gateways else None
         stages = [stage for stage in STAGES if getattr(plan, stage)]
         ours = {*plan.environment} <= {"AGENTS"}  # else its workers' settings are others
@@ -263,13 +272,15 @@ class Stack:
         commands += [
             self._worker(stage, number, shared) for stage, count in pools.items() for number in range(1, count + 1)
         ]
+        if self._archives():
+            commands += [self._jobs(number, shared | self._archive()) for number in range(1, self.plan.jobs + 1)]
         edge = {**shared, **(self.livekit.environment if self.livekit else {})}
         if self.plan.api:
             self.api = ApiProcess(
                 self._settings,
                 self._ports.of("api", self._settings.api_port, setting="API_PORT", host=self._settings.api_host),
             )
-            commands.append(self.api.command(edge))
+            commands.append(self.api.command(edge | self._archive()))
             edge["GATEWAY_ALLOWED_ORIGINS"] = self.api.origins()
         return commands + [self._gateway(number, edge) for number in range(1, self.plan.gateways + 1)]
 
@@ -298,6 +309,28 @@ class Stack:
         return self._watched(
             f"{stage}-{number}", ["worker", stage], shared, needs=["llm-server"] if stage == "llm" else []
         )
+
+    def _jobs(self, number: int, shared: Mapping[str, str]) -> Command:
+        """What it does nobody waits for: calls come first, and a start is none the worse for an archive that is away."""
+        made = self._watched(f"jobs-{number}", ["worker", "jobs"], shared)
+        alive = made.metrics.replace("/metrics", "/healthz")
+        return replace(made, arguments=["nice", "-n", "10", *made.arguments], ready=alive)
+
+    def _archives(self) -> bool:
+        settings = self._settings
+        if settings.archive == "off" or not self.plan.jobs:
+            return False
+        if settings.redis_cluster and not settings.jobs_redis_url:
+            self.plan.on_warn(
+                "nothing is archived: REDIS_URL is a cluster, and JOBS_REDIS_URL names no Redis for background jobs"
+            )
+            return False
+        return True
+
+    def _archive(self) -> dict[str, str]:
+        """The same for who writes it and who reads it, whatever folder it would be by itself."""
+        place = place_of(self._settings)
+        return {"ARCHIVE_URL": place.url, "ARCHIVE_BLOBS": place.blobs}
 
     def _watched(
         self, name: str, words: Sequence[str], environment: Mapping[str, str], needs: Sequence[str] = ()

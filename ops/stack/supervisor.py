@@ -13,11 +13,11 @@ from typing import Any
 
 import aiohttp
 
+from ops.stack.child import Child
 from ops.stack.log_files import LogFile
 from ops.stack.output import into_file, pipe
 from ops.stack.private import private_folder
 from ops.stack.readiness import Ready, look
-from ops.stack.system import dying_with_parent
 from schemas.process.backoff import Backoff
 
 log = logging.getLogger("antiphon.supervisor")
@@ -62,6 +62,11 @@ class Failed(Exception):
         self.code = code
 
 
+def log_restart(name: str) -> None:
+    """Where nobody else tells of it."""
+    log.warning("%s died and was started again", name)
+
+
 class Supervised:
     """One command, kept alive until `stop`. `began`: when its process was started (epoch), `ready_after`: seconds until it was
     ready the first time."""
@@ -78,7 +83,7 @@ class Supervised:
         self.command = command
         self.log_file = logs / f"{command.name}.log"
         self.restarts = 0
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: Child | None = None
         self.began = 0.0
         self.ready_after = 0.0
         self._base = base
@@ -100,20 +105,14 @@ class Supervised:
         return self.process.pid if self.process and self.process.returncode is None else None
 
     async def start(self) -> None:
-        await self._spawn()
+        self._spawn()
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.command.name}")
 
-    async def _spawn(self) -> None:
+    def _spawn(self) -> None:
         self._output.open()
         with pipe() as (end, sink):
-            self.process = await asyncio.create_subprocess_exec(
-                *dying_with_parent(self.command.arguments),
-                env={**self._base, **self.command.environment},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                start_new_session=True,  # Ctrl-C reaches only us: we stop the others in order
-                pass_fds=self.command.descriptors,
+            self.process = Child(
+                self.command.arguments, {**self._base, **self.command.environment}, sink, self.command.descriptors
             )
             self.began = time.time()
             self._hearing = asyncio.create_task(into_file(end, self._output), name=f"hear {self.command.name}")
@@ -141,12 +140,10 @@ class Supervised:
             self._on_change()
             if time.monotonic() - born > _STEADY:
                 pauses.reset()
-            pause = next(pauses)
-            log.warning("%s ended with %s; starting it again in %.1f s", self.command.name, code, pause)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(next(pauses))
             self.restarts += 1
             self._on_restart(self.command.name)
-            await self._spawn()
+            self._spawn()
 
     async def ready(
         self, http: aiohttp.ClientSession, timeout: float, patience: float, needed: Callable[[], bool]
@@ -208,12 +205,12 @@ class Supervised:
         self._stopping = True
         if self.process and self.process.returncode is None:
             self.process.send_signal(signal.SIGCONT)  # a stopped process could not hear SIGTERM
-            self.process.terminate()
+            self.process.send_signal(signal.SIGTERM)
             try:
                 async with asyncio.timeout(grace):
                     await self.process.wait()
             except TimeoutError:
-                self.process.kill()
+                self.process.send_signal(signal.SIGKILL)
                 await self.process.wait()
         if self._keeper:
             self._keeper.cancel()
@@ -250,7 +247,7 @@ class Supervisor:
         self,
         logs: Path,
         environment: Mapping[str, str],
-        on_restart: Callable[[str], None] = lambda _: None,
+        on_restart: Callable[[str], None] = log_restart,
         on_wait: Callable[[str], None] = lambda _: None,
         patience: float = PATIENCE,
         on_ready: Callable[[Supervised], None] = lambda _: None,

@@ -56,20 +56,21 @@ def check_secret(secret: str) -> None:
         )
 
 
-def mint(secret: str, grant: Grant, seconds: float = 3600.0) -> str:
-    """A token for `grant` that is good for `seconds`. SettingsError: the secret is too short, or the time too long."""
+def mint(secret: str, grant: Grant, seconds: float = 3600.0, now: float | None = None) -> str:
+    """A token for `grant` that is good for `seconds`; `now`: s since 1970 by the log's clock, which whoever is shown it goes by;
+    None: by this machine's. SettingsError: the secret is too short, or the time too long."""
     check_secret(secret)
     if seconds > LONGEST:
         raise SettingsError(f"a token is good for {LONGEST // 86_400} days at most; make it for fewer hours")
-    claims: dict[str, object] = {"aud": AUDIENCE, "exp": int(time.time() + seconds)}
+    claims: dict[str, object] = {"aud": AUDIENCE, "exp": int((time.time() if now is None else now) + seconds)}
     names = ("room", "participant", "agent", "join", "operator", "listen")
     claims |= {name: value for name in names if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
-def verify(secret: str, token: str) -> Grant:
-    """What `token` allows. TokenRefused says in one sentence why it is none."""
-    claims = claims_of(secret, token, AUDIENCE)
+def verify(secret: str, token: str, now: float | None = None) -> Grant:
+    """What `token` allows; `now`: as in `mint`. TokenRefused says in one sentence why it is none."""
+    claims = claims_of(secret, token, AUDIENCE, now=now)
     values = {name: claims.get(name, "") for name in ("room", "participant", "agent", "listen")}
     if not all(isinstance(value, str) and _NAME.fullmatch(value) for value in values.values()):
         raise TokenRefused(
@@ -78,7 +79,9 @@ def verify(secret: str, token: str) -> Grant:
     return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)
 
 
-def claims_of(secret: str, token: str, audience: str, signed_with: str = "this gateway's secret") -> dict[str, Any]:
+def claims_of(
+    secret: str, token: str, audience: str, signed_with: str = "this gateway's secret", now: float | None = None
+) -> dict[str, Any]:
     """What a token says that is for `audience`, and good now. TokenRefused."""
     if len(token) > LARGEST:
         raise TokenRefused(f"the token has {len(token)} characters; {LARGEST} are allowed")
@@ -91,13 +94,12 @@ def claims_of(secret: str, token: str, audience: str, signed_with: str = "this g
         raise TokenRefused(f"the token's `aud` is another's; expected {audience}") from None
     except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
         raise TokenRefused(f"the token is not signed with {signed_with} (HS256)") from None
-    _check_times(claims)
+    _check_times(claims, time.time() if now is None else now)
     return claims
 
 
-def _check_times(claims: Mapping[str, Any]) -> None:
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
     """That now lies between `nbf` and `exp`, and that `exp` is no slip of units."""
-    now = time.time()
     for name in ("exp", "nbf"):
         value = claims.get(name, now)
         endless = isinstance(value, float) and not math.isfinite(value)

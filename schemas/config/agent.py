@@ -13,6 +13,9 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Expects = Literal["free", "yes_no", "amount", "number", "spelling"]
+
+
 class VoiceSpec(_Section):
     """`name`: a voice of the TTS provider ("" is the worker's TTS_VOICE); `speed`: 1.0 is the voice's own."""
 
@@ -34,7 +37,11 @@ class TurnTaking(_Section):
     commit_max: float = Field(1.4, ge=0.1, le=10.0)
     """Silence after which anything is committed."""
     commit_silence: float = Field(0.7, ge=0.1, le=10.0)
-    """Silence that commits when there is no end-of-turn model."""
+    """Silence that commits what no model judged, by its words or its melody."""
+    waits: float = Field(1.0, ge=0.0, le=3.0)
+    """All of these waits, times this: below 1 answers sooner, and is taken back more often."""
+    regret: float = Field(0.6, ge=0.0, le=2.0)
+    """Seconds of a reply's sound within which whoever goes on speaking takes the turn back, and is answered whole; 0: never."""
     speculate_below: int = Field(4, ge=0)
     """Queued LLM or TTS jobs from which replies are no longer speculated."""
     max_utterance: float = Field(20.0, ge=5.0, le=28.0)
@@ -45,6 +52,9 @@ class TurnTaking(_Section):
     resume_after: float = Field(1.0, ge=0.2, le=5.0)
     """Silence after speech over the agent that lets it go on though the words are not there yet, where the transcript before
     was lost. While hearing works, it waits for them."""
+    expects: Expects = "free"
+    """What callers are expected to say: a "number" and a "spelling" are dictated in pieces with long pauses, an "amount" and a
+    "yes_no" are over at once. "free": by what the agent asked last, as far as it did so in English."""
     backchannels: list[str] = [
         "mhm", "mm", "mmhm", "mm-hmm", "uh-huh", "uhuh", "hm", "hmm", "yeah", "yes", "yep", "ok", "okay",
         "right", "sure", "i see", "aha", "ah", "oh", "huh",
@@ -72,6 +82,8 @@ class LlmSpec(ProviderSpec):
 class SttSpec(ProviderSpec):
     end_of_turn: bool = True
     """Ask the end-of-turn model beside each transcript."""
+    complete: bool = True
+    """Ask a small language model whether the words are complete, where they leave it open. It knows English."""
     partials: bool = True
 
 

@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -50,7 +49,7 @@ def read_toml(
     say = sentence or explain
     try:
         return spec.model_validate(_loaded(text, defaults))
-    except tomllib.TOMLDecodeError as problem:
+    except _NotToml as problem:
         raise error(f"{name}: not TOML: {problem}") from None
     except ValidationError as problem:
         raise error("\n".join(say(spec, name, text, dict(item)) for item in problem.errors())) from None
@@ -61,7 +60,7 @@ def complaints(spec: type[BaseModel], text: str) -> list[Complaint]:
     made to."""
     try:
         spec.model_validate(_loaded(text))
-    except tomllib.TOMLDecodeError as problem:
+    except _NotToml as problem:
         line = re.search(r"at line (\d+)", str(problem))
         last = text.count("\n") + 1 if "at end of document" in str(problem) else None
         return [Complaint(int(line[1]) if line else last, f"not TOML: {problem}")]
@@ -71,16 +70,21 @@ def complaints(spec: type[BaseModel], text: str) -> list[Complaint]:
     return []
 
 
+class _NotToml(Exception): ...
+
+
 def _loaded(text: str, defaults: Mapping[str, str] = {}) -> dict[str, Any]:
-    """TOMLDecodeError, for texts, too, that are deeper or hold longer numbers than anybody means."""
+    """_NotToml, for texts, too, that are deeper or hold longer numbers than anybody means."""
+    import tomllib  # who only looks reads none
+
     try:
         found = tomllib.loads(text)
     except RecursionError:
-        raise tomllib.TOMLDecodeError("lists and tables within each other, deeper than can be read") from None
-    except ValueError as problem:
-        if isinstance(problem, tomllib.TOMLDecodeError):
-            raise
-        raise tomllib.TOMLDecodeError("a number, or a time, that can't be read") from None
+        raise _NotToml("lists and tables within each other, deeper than can be read") from None
+    except tomllib.TOMLDecodeError as problem:
+        raise _NotToml(str(problem)) from None
+    except ValueError:
+        raise _NotToml("a number, or a time, that can't be read") from None
     return found | {key: value for key, value in defaults.items() if found.get(key, "") == ""}
 
 
@@ -133,6 +137,8 @@ def line_of(text: str, keys: Keys) -> int | None:
 
 
 def _parsed(lines: Sequence[str]) -> dict[str, Any] | None:
+    import tomllib
+
     try:
         return tomllib.loads("".join(lines))
     except tomllib.TOMLDecodeError:

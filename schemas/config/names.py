@@ -34,16 +34,15 @@ def misspelt(names: Collection[str], settings: Collection[str]) -> Iterator[tupl
             yield name, near[0]
 
 
-def unknown(environment: Mapping[str, str], settings: Collection[str]) -> str:
-    """One line about the variables that were meant as settings, it seems, and are none: without their values, which may be
-    secrets. "": there are none."""
+def unknown(environment: Mapping[str, str], settings: Collection[str]) -> list[str]:
+    """A line for each variable that was meant as a setting, it seems, and is none: without its value, which may be a secret."""
     given = sorted(name for name, value in environment.items() if value and not _of_a_container(name, value))
     slips = dict(misspelt(given, settings))
     for name in given:
         if name.upper().startswith(_OURS) and name.upper() not in {*settings, *OF_THE_TOOLS, *OF_COMPOSE}:
             near = difflib.get_close_matches(name.upper(), settings, n=1, cutoff=_AKIN)
             slips.setdefault(name, near[0] if near else "")
-    return "; ".join(f"environment: {sentence(name, near)}" for name, near in slips.items())
+    return [f"environment: {sentence(name, near)}" for name, near in slips.items()]
 
 
 def sentence(name: str, near: str) -> str:

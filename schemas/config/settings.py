@@ -1,5 +1,6 @@
 """Every environment variable of every process, in one object. `.env.example` documents them; `load()` says which is wrong."""
 
+import base64
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from schemas.config.explain import expected, when_left_out
 from schemas.config.lease import LONGEST, SHORTEST
@@ -16,6 +17,8 @@ from schemas.config.names import misspelt, sentence, unknown
 from schemas.errors import SettingsError
 
 _Kind = TypeVar("_Kind", bound=BaseSettings)
+_WEBHOOK = re.compile(r"https?://[^\s/?#@,]+([/?][^\s,#]*)?")
+"""Nobody's password is in it: what is to be secret is signed with, or stands in the path."""
 
 
 class Settings(BaseSettings):
@@ -49,6 +52,8 @@ class Settings(BaseSettings):
     stt_device: Literal["auto", "cpu", "cuda"] = "auto"
     stt_compute_type: str = "default"
     """CTranslate2's: default (int8 on CPU, float16 on GPU), int8, float16, float32, …"""
+    stt_complete: bool = True
+    """Load what says whether words are complete (an agent's `stt.complete`); without it they end by their melody."""
     stt_base_url: str = ""
     """An OpenAI-compatible transcription endpoint, for STT_PROVIDER=openai: `http://host:port/v1`."""
     stt_api_key: SecretStr = SecretStr("")
@@ -133,14 +138,64 @@ class Settings(BaseSettings):
     api_connections: int = Field(2000, ge=1)
     api_connections_per_address: int = Field(600, ge=1)
     """HTTP connections at once, event streams included, in all and of one address (IPv6: of one /64)."""
+    api_upload_mib: int = Field(2048, ge=1, le=1 << 20)
+    """MiB that a file may have which is sent to be taken in as a session."""
+    api_uploads_gib: float = Field(16.0, gt=0)
+    """GiB that such files may have together until they are taken in, or a day old."""
+    api_exports: int = Field(8, ge=1)
+    """Sessions that one process of the API sends as files at once."""
     api_anonymous: Literal["nobody", "caller"] = "nobody"
     """What those without a key may, where keys are asked for: nothing, or hold conversations."""
+    api_development: bool = False
+    """On loopback, where there is no key any more: let everybody do everything, as before there was one."""
     api_web: Path | None = None
     """The folder of the built web app; None looks for web/dist."""
     api_connects: str = ""
     """Origins beside gateways and LiveKit that the app's pages may fetch from, comma-separated: avatars by their address, say."""
     api_agents: str = ""
     """Agents that callers may choose, comma-separated, the default one first; "" is all."""
+
+    # the archive
+    archive: Literal["auto", "on", "off"] = "auto"
+    """Whether `antiphon up` archives what has ended; auto: it does."""
+    archive_url: str = ""
+    """sqlite:///file or postgresql://user:password@host/database; "" is a file in the data folder that stacks keep."""
+    archive_blobs: str = ""
+    """Where sound is archived: a folder, or s3://bucket/prefix; "" is a folder beside the archive's file."""
+    archive_sound: Literal["flac", "opus"] = "flac"
+    """flac: as it was, bit by bit; opus: a fifth of the room, for whom that is enough."""
+    archive_days: float = Field(0.0, ge=0)
+    """Days after which an archived session is deleted; 0: never."""
+    archive_sound_days: float = Field(0.0, ge=0)
+    """Days after which its sound is; 0: with the session."""
+    archive_agents: str = ""
+    """Of single agents, other days: receptionist=30/7,demo=1 (sessions/sound), comma-separated; 0: never."""
+    archive_gib: float = Field(0.0, ge=0)
+    """GiB of the archive from which the oldest sounds, then the oldest sessions, are deleted; 0: none."""
+    jobs_redis_url: str = ""
+    """The Redis of background jobs, never a cluster; "" is REDIS_URL, where that is none."""
+
+    # what follows once a session is archived
+    webhook_url: str = ""
+    """https://…: told of each session that ended (docs/operating/webhooks.md); "" tells nobody."""
+    webhook_agents: str = ""
+    """Of single agents, other addresses: desk=https://crm.example.com/hook,demo=off, comma-separated."""
+    webhook_secret: SecretStr = SecretStr("")
+    """What deliveries are signed with, whsec_ and base64 of 24 to 64 bytes; several while one replaces another."""
+    webhook_private: bool = False
+    """Whether a webhook may lead to this machine or a private network, and be http."""
+    summaries: Literal["on", "off"] = "off"
+    """Whether a model says in two or three sentences what each session was about."""
+    summary_base_url: str = ""
+    """An OpenAI-compatible endpoint for that; "" is LLM_BASE_URL, asked only while no reply waits for it."""
+    summary_model: str = ""
+    """"" is LLM_MODEL."""
+    summary_api_key: SecretStr = SecretStr("")
+    """"" is LLM_API_KEY, where the endpoint is LLM_BASE_URL's."""
+    summary_timeout: float = Field(60.0, gt=0, le=300)
+    """Seconds that endpoint may stay silent."""
+    recordings: Literal["off", "flac", "opus"] = "off"
+    """Whether each call's sound is mixed into one stereo file, kept with it."""
 
     # phones
     sip_listen: str = ""
@@ -177,6 +232,20 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr = SecretStr("")
     """Where errors are told to, https://KEY@HOST/NUMBER; "" tells nobody (docs/operating/logs.md)."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Each source looks for every setting, which takes milliseconds: none in a file that isn't there."""
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)
+        files = [dotenv_settings] if dotenv_settings.env_vars else []
+        return (init_settings, env_settings, *files)
+
     @field_validator("llm_prefill", mode="before")
     @classmethod
     def _as_switch(cls, value: Any) -> Any:
@@ -184,7 +253,43 @@ class Settings(BaseSettings):
         known = str(value).strip().lower()
         return {"true": "on", "1": "on", "yes": "on", "false": "off", "0": "off", "no": "off"}.get(known, known)
 
-    @field_validator("redis_url", "blob_url")
+    @field_validator("archive_agents")
+    @classmethod
+    def _names_agents(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            if not re.fullmatch(r"[^=\s]+=\d+(\.\d+)?(/\d+(\.\d+)?)?", part):
+                raise ValueError("agent=days or agent=days/days of sound, comma-separated, such as receptionist=30/7")
+        return text
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_webhook(cls, url: str) -> str:
+        if url and not _WEBHOOK.fullmatch(url):
+            raise ValueError("https://host/path (http:// with WEBHOOK_PRIVATE=true)")
+        return url
+
+    @field_validator("webhook_agents")
+    @classmethod
+    def _has_webhooks(cls, text: str) -> str:
+        for part in filter(None, (part.strip() for part in text.split(","))):
+            agent, _, url = part.partition("=")
+            if not agent or not (url == "off" or _WEBHOOK.fullmatch(url)):
+                raise ValueError("agent=https://host/path or agent=off, comma-separated")
+        return text
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, secret: SecretStr) -> SecretStr:
+        for part in secret.get_secret_value().split():
+            try:
+                length = len(base64.b64decode(part.removeprefix("whsec_"), validate=True))
+            except ValueError:
+                length = 0
+            if not part.startswith("whsec_") or not 24 <= length <= 64:
+                raise ValueError('whsec_ and base64 of 24 to 64 bytes: echo "whsec_$(openssl rand -base64 32)"')
+        return secret
+
+    @field_validator("redis_url", "blob_url", "jobs_redis_url")
     @classmethod
     def _is_redis(cls, url: str) -> str:
         if url and not re.match(r"(rediss?://.|unix:///)", url):
@@ -204,7 +309,7 @@ class Settings(BaseSettings):
             raise ValueError("ws://host:7880, or wss://… with TLS")
         return url
 
-    @field_validator("llm_base_url", "stt_base_url", "tts_base_url")
+    @field_validator("llm_base_url", "stt_base_url", "tts_base_url", "summary_base_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
         if url and not re.match(r"https?://.", url):
@@ -250,9 +355,9 @@ def _typos(file: Path) -> Iterator[str]:
         yield f".env: {sentence(name, near)}"
 
 
-def strangers(environment: Mapping[str, str] = os.environ) -> str:
-    """What is to be warned of at a start: one line about variables of the environment that were meant for us and are no setting.
-    "": nothing. Those of `.env` are errors: that file is ours."""
+def strangers(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """What is to be warned of at a start: a line for each variable of the environment that was meant for us and is no setting.
+    Those of `.env` are errors: that file is ours."""
     return unknown(environment, _names())
 
 

@@ -33,11 +33,18 @@ class RedisAdmitting(Admitting):
     async def add_key(self, key: ApiKey) -> bool:
         if int(await self._server.command(keys.API_KEYS, "HLEN", keys.API_KEYS)) >= MOST:
             return False
+        await self._server.command(keys.KEYED, "SET", keys.KEYED, "1")
         await self._server.command(keys.API_KEYS, "HSET", keys.API_KEYS, key.key, msgpack.packb(astuple(key)))
         return True
 
     async def remove_key(self, key: str) -> bool:
+        if not await self._server.command(keys.API_KEYS, "HEXISTS", keys.API_KEYS, key):
+            return False
+        await self._server.command(keys.KEYED, "SET", keys.KEYED, "1")  # it was made before that was noted
         return bool(await self._server.command(keys.API_KEYS, "HDEL", keys.API_KEYS, key))
+
+    async def had_keys(self) -> bool:
+        return bool(await self._server.command(keys.KEYED, "EXISTS", keys.KEYED))
 
     async def ticket_secret(self) -> str:
         name = keys.TICKET_SECRET
@@ -65,6 +72,7 @@ class MemoryAdmitting(Admitting):
 
     def __init__(self) -> None:
         self._keys: dict[str, ApiKey] = {}
+        self._keyed = False
         self._secret = secrets.token_hex(32)
         self._deeds: list[Deed] = []
         self._entries = 0
@@ -79,11 +87,14 @@ class MemoryAdmitting(Admitting):
     async def add_key(self, key: ApiKey) -> bool:
         if len(self._keys) >= MOST:
             return False
-        self._keys[key.key] = key
+        self._keys[key.key], self._keyed = key, True
         return True
 
     async def remove_key(self, key: str) -> bool:
         return self._keys.pop(key, None) is not None
+
+    async def had_keys(self) -> bool:
+        return self._keyed
 
     async def ticket_secret(self) -> str:
         return self._secret

@@ -205,6 +205,12 @@ class PostCall(TypedDict):
     events: Sequence[EventRow]
 
 
+class ForgetCall(TypedDict):
+    """`seq`: of the event it must end with."""
+
+    seq: int
+
+
 class StagesCall(TypedDict):
     """`silent`: after which a worker that has no job is left out."""
 
@@ -229,6 +235,7 @@ Call = (
     | ClaimCall
     | ExpiredCall
     | PostCall
+    | ForgetCall
     | StagesCall
     | RetryCall
 )

@@ -53,6 +53,10 @@ class ClusterServer(Common):
     async def _send(self, key: str, command: tuple[Argument, ...]) -> Any:
         return await self._at_home(key, lambda url: self._wire(url).call(*command))
 
+    async def _send_together(self, key: str, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        answers: list[Any] = await self._at_home(key, lambda url: self._wire(url).call_together(*commands))
+        return answers
+
     async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
         rows: Rows = await self._try(lambda: self._read_streams(after, count, timeout, doorbell))
         return rows

@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 from schemas.bus import (
@@ -30,6 +30,7 @@ from schemas.log import keys
 from schemas.log._admitting import MemoryAdmitting
 from schemas.log._fences import check_postable
 from schemas.log._memory_outside import MemoryOutside
+from schemas.log._memory_taking_in import MemoryTakingIn
 from schemas.log._twin import Partition
 from schemas.log._twin_values import Inbox, StoredSession
 from schemas.process.clock import MonotonicClock
@@ -38,7 +39,7 @@ EPOCH = 1_700_000_000_000_000
 """The log's time, µs, where the clock says 0."""
 
 
-class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
+class MemoryBus(MemoryAdmitting, MemoryOutside, MemoryTakingIn, Bus):
     """`clock`: gives the log its time (virtual in tests; waiting is the event loop's); `lease`: seconds; `fenced=False`: the
     mutant that lets anyone commit."""
 
@@ -51,7 +52,7 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
         self.blobs: dict[str, bytes] = {}
         self._clock = clock or MonotonicClock()
         self._log = [Partition(number, int(lease * 1e6), fenced) for number in range(partitions)]
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         MemoryOutside.__init__(self)
 
     async def start(self) -> None: ...
@@ -63,12 +64,12 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
 
     def save(self) -> object:
         """The whole log as it is now, for `restore`."""
-        return copy.deepcopy(self._log)
+        return _copy(self._log)
 
     def restore(self, saved: object) -> None:
         """Lose everything since `save`: what a failover or a lost write does. Ids of entries are not given twice."""
         assert isinstance(saved, list)
-        lost, self._log = self._log, copy.deepcopy(saved)
+        lost, self._log = self._log, _copy(saved)
         for old, new in zip(lost, self._log, strict=True):
             for stage, queue in new.queues.items():
                 queue.last = old.queues[stage].last
@@ -89,11 +90,10 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
     async def wait(
         self, stage: Stage, consumer: str, last_ids: Mapping[int, str], count: int, timeout: float
     ) -> Handed:
+        after = [(partition, _number(last_id)) for partition, last_id in last_ids.items()]
+
         def rings() -> bool:
-            return any(
-                next(reversed(self._log[partition].queues[stage].entries), 0) > _number(last_id)
-                for partition, last_id in last_ids.items()
-            )
+            return any(next(reversed(self._log[part].queues[stage].entries), 0) > number for part, number in after)
 
         await self._wait(rings, timeout)
         now, deliveries = self._now(), list[Delivery]()
@@ -195,7 +195,8 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
     async def expired(self, partition: int, count: int) -> list[str]:
         await asyncio.sleep(0)
         now = self._now()
-        lapsed = [s for s in self._log[partition].sessions.values() if s.state == "open" and s.lease_ends <= now]
+        there = [s for s in self._log[partition].sessions.values() if s.listed and s.state == "open"]
+        lapsed = [s for s in there if s.lease_ends <= now]
         return [s.name for s in sorted(lapsed, key=lambda s: (s.lease_ends, s.name))[:count]]
 
     # ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -232,7 +233,7 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
         return [Touched(one.session, one.last_activity) for one in found if one.last_activity >= since][:count]
 
     def _latest(self, state: str, count: int) -> list[SessionInfo]:
-        found = [_info(s, log.number) for log in self._log for s in log.sessions.values() if s.state == state]
+        found = [_info(s, log.number) for log in self._log for s in _listed(log) if s.state == state]
         return sorted(found, key=lambda info: (info.last_activity, info.session), reverse=True)[:count]
 
     async def info(self, session: str) -> SessionInfo | None:
@@ -261,6 +262,16 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
         await asyncio.sleep(0)
         return self.blobs.get(key)
 
+    async def forget(self, session: str, seq: int, sounds: Collection[str] = ()) -> Outcome:
+        await asyncio.sleep(0)
+        outcome = self._of(session).forget(session, seq)
+        if outcome in (Outcome.OK, Outcome.MISSING):
+            own = keys.blob(self.partition(session), session, "")
+            for name in sounds:
+                if name.startswith(own):
+                    self.blobs.pop(name, None)
+        return outcome
+
     async def now(self) -> Micros:
         return self._now()
 
@@ -273,11 +284,15 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
         return Micros(EPOCH + int(self._clock.now() * 1e6))
 
     def _ring(self) -> None:
-        """Something may have been appended: whoever waits looks again."""
+        """Something may have been appended: whoever waited for it goes on."""
         waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
+        for ready, future in waiting:
+            if future.done():
+                continue
+            if ready():
                 future.set_result(None)
+            else:
+                self._waiting.append((ready, future))
 
     async def _wait(self, ready: Callable[[], bool], timeout: float) -> None:
         await asyncio.sleep(0)
@@ -285,10 +300,20 @@ class MemoryBus(MemoryAdmitting, MemoryOutside, Bus):
             async with asyncio.timeout(timeout):
                 while not ready():
                     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                    self._waiting.append(future)
+                    self._waiting.append((ready, future))
                     await future
         except TimeoutError:
             pass
+
+
+def _copy(log: list[Partition]) -> list[Partition]:
+    """Of all but its events: nobody changes one."""
+    events = (event for part in log for s in part.sessions.values() for event in s.events)
+    return copy.deepcopy(log, {id(event): event for event in events})
+
+
+def _listed(log: Partition) -> list[StoredSession]:
+    return [s for s in log.sessions.values() if s.listed]
 
 
 def _info(s: StoredSession, partition: int) -> SessionInfo:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import msgpack
@@ -38,14 +38,17 @@ from schemas.log._admitting import RedisAdmitting
 from schemas.log._fences import asked_limits, check_postable, reason_of
 from schemas.log._redis_outside import RedisOutside
 from schemas.log._server import Server, SingleServer
+from schemas.log._taking_in import RedisTakingIn
 
 _logger = logging.getLogger(__name__)
 _Argument = str | bytes | int
+_AT_ONCE = 500
+"""Keys that one command names."""
 _DEAD_CONSUMER = 3_600_000
 """ms of silence after which a consumer that owns nothing is forgotten."""
 
 
-class RedisBus(RedisAdmitting, RedisOutside, Bus):
+class RedisBus(RedisAdmitting, RedisOutside, RedisTakingIn, Bus):
     """The log on Redis. One object per process; any number of tasks may call it at once, and their calls are pipelined.
 
     `partitions`: P, None takes the stored one; `blob_url`: another server for audio; `lease`: seconds a job or session stays
@@ -299,9 +302,7 @@ class RedisBus(RedisAdmitting, RedisOutside, Bus):
     async def snapshot(self, session: str) -> Snapshot | None:
         partition = self.partition(session)
         name, stored = keys.session_hash(partition, session), keys.snapshot(partition, session)
-        seq, packed = await asyncio.gather(
-            self._server.command(name, "HGET", name, "seq"), self._server.command(stored, "GET", stored)
-        )
+        seq, packed = await self._server.commands(name, ("HGET", name, "seq"), ("GET", stored))
         if packed is None or seq is None:
             return None
         snapshot = Snapshot(*msgpack.unpackb(packed))
@@ -332,9 +333,10 @@ class RedisBus(RedisAdmitting, RedisOutside, Bus):
     async def info(self, session: str) -> SessionInfo | None:
         partition = self.partition(session)
         name, leases = keys.session_hash(partition, session), keys.leases(partition)
-        fields, lease = await asyncio.gather(
-            self._server.command(name, "HMGET", name, "seq", "state", "owner", "epoch", "gen", "at"),
-            self._server.command(leases, "ZSCORE", leases, session),
+        fields, lease = await self._server.commands(
+            name,
+            ("HMGET", name, "seq", "state", "owner", "epoch", "gen", "at"),
+            ("ZSCORE", leases, session),
         )
         if fields[0] is None:
             return None
@@ -362,6 +364,18 @@ class RedisBus(RedisAdmitting, RedisOutside, Bus):
     async def get_blob(self, key: str) -> bytes | None:
         pcm: bytes | None = await self._blobs.command(key, "GET", key)
         return pcm
+
+    async def forget(self, session: str, seq: int, sounds: Collection[str] = ()) -> Outcome:
+        call = calls.ForgetCall(seq=seq)
+        answer: calls.SessionAnswer = await self._call("forget", call, self._hash(session))
+        outcome = Outcome(answer["outcome"])
+        if outcome in (Outcome.OK, Outcome.MISSING):
+            own = keys.blob(self.partition(session), session, "")
+            names = [name for name in sounds if name.startswith(own)]
+            for start in range(0, len(names), _AT_ONCE):
+                some = names[start : start + _AT_ONCE]
+                await self._blobs.command(some[0], "UNLINK", *some)
+        return outcome
 
     def _hash(self, session: str) -> str:
         return keys.session_hash(self.partition(session), session)

@@ -41,6 +41,7 @@ class Server(Protocol):
     async def aclose(self) -> None: ...
     async def function(self, name: str, names: Sequence[str], arguments: bytes) -> Any: ...
     async def command(self, key: str, *command: Argument) -> Any: ...
+    async def commands(self, key: str, *commands: tuple[Argument, ...]) -> list[Any]: ...
     async def read_streams(
         self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False
     ) -> Rows: ...
@@ -76,6 +77,11 @@ class Common(ABC):
     async def command(self, key: str, *command: Argument) -> Any:
         return await self._try(lambda: self._send(key, command))
 
+    async def commands(self, key: str, *commands: tuple[Argument, ...]) -> list[Any]:
+        """The answers of several, whose keys are of the slot of `key`: asked at once, and without a task for each."""
+        answers: list[Any] = await self._try(lambda: self._send_together(key, commands))
+        return answers
+
     async def _try(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Again over broken connections: every request bears a mark, or may be repeated."""
         end, pauses = time.monotonic() + self._patience, Backoff(0.01, 0.1)
@@ -102,6 +108,10 @@ class Common(ABC):
     @abstractmethod
     async def _send(self, key: str, command: tuple[Argument, ...]) -> Any:
         """Once, to the server that has `key`."""
+
+    @abstractmethod
+    async def _send_together(self, key: str, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """The same of several."""
 
     @abstractmethod
     async def _prepare(self) -> None:
@@ -181,6 +191,9 @@ class SingleServer(Common):
 
     async def _send(self, key: str, command: tuple[Argument, ...]) -> Any:
         return await self._wire.call(*command)
+
+    async def _send_together(self, key: str, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        return await self._wire.call_together(*commands)
 
     async def read_streams(self, after: Mapping[str, str], count: int, timeout: float, doorbell: bool = False) -> Rows:
         if not after:

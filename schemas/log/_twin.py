@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from schemas.bus import Claimed, Delivery, Ending, Hold, Outcome, Publication, Receipt, Seen
+from schemas.bus import FORK, Claimed, Delivery, Ending, Hold, Outcome, Publication, Receipt, Seen
 from schemas.clock import Micros
 from schemas.codec import decode_event, encode_event
 from schemas.events import Event, Stage
@@ -224,7 +224,7 @@ class Partition:
             if held:
                 held.since = now
         else:
-            if ending == "dead":
+            if ending == "dead" and s.listed:
                 self._bury(stage, entry, job, delivery.attempt, reason_of(events), step, now)
             self._finish(s, stage, entry, job)
         return _receipt(s, Outcome.OK, now)
@@ -270,7 +270,7 @@ class Partition:
             if first is None:
                 return Claimed(_receipt(s, Outcome.EXISTS, now))
             return Claimed(Receipt(Outcome.DUP, first[0], now, first[1]), first[2])
-        s = self.sessions[name] = StoredSession(name, owner, ticket)
+        s = self.sessions[name] = StoredSession(name, owner, ticket, listed=not name.startswith(FORK))
         self._append(s, events, now)
         self._enqueue(s, jobs, now)
         s.lease_ends = Micros(now + self.lease)
@@ -362,6 +362,17 @@ class Partition:
         self._append(s, [event], now)
         s.remember("post", request)
         return _receipt(s, Outcome.OK, now)
+
+    def forget(self, name: str, seq: int) -> Outcome:
+        s = self.sessions.get(name)
+        if s is None:
+            return Outcome.MISSING
+        if s.state == "open":
+            return Outcome.HELD
+        if s.seq != seq:
+            return Outcome.REWOUND
+        del self.sessions[name]
+        return Outcome.OK
 
 
 def _receipt(s: StoredSession | None, outcome: Outcome, now: Micros) -> Receipt:

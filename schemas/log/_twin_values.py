@@ -118,6 +118,8 @@ class StoredSession:
     positions: Mapping[str, Any] = field(default_factory=dict)
     snapshot: Snapshot | None = None
     lease_ends: Micros = Micros(0)
+    listed: bool = True
+    """Not so a replay that is being made."""
 
     def void(self, job: Job) -> bool:
         fence, value = fence_of(job)

@@ -16,6 +16,7 @@ import hiredis
 
 from schemas.clock import Micros
 from schemas.log._address import Address
+from schemas.process.tasks import unheard
 
 Answer = Any
 Command = tuple[str | bytes | int | float, ...]
@@ -55,24 +56,30 @@ class Link(asyncio.Protocol):
         if self.broken or self._transport is None:
             answer.set_exception(Unconnected("the connection was closed"))
             return answer
-        if not self._waiting:
-            self._transport.write(_packed(command))  # alone: there is nobody to wait for
-        else:
-            if not self._out:
-                self._loop.call_soon(self._flush)
-            self._out.append(_packed(command))
+        self._put(_packed(command))
         return self._awaited(answer, block)
 
-    def send_together(self, first: Command, second: Command, block: float) -> "list[asyncio.Future[Answer]]":
-        """Both in one packet: the server carries out the second right after the first, and nobody's command between them.
-        `block`: seconds it may wait, beside the timeout."""
-        answers = [self._loop.create_future(), self._loop.create_future()]
+    def send_together(self, *commands: Command, block: float = 0.0) -> "list[asyncio.Future[Answer]]":
+        """All in one packet: the server carries out each right after the one before, and nobody's command between them. `block`:
+        seconds they may wait, beside the timeout. Whoever gives up at the first error need not ask for the others'."""
+        answers: list[asyncio.Future[Answer]] = [self._loop.create_future() for _ in commands]
+        for answer in answers:
+            answer.add_done_callback(unheard)
         if self.broken or self._transport is None:
             for answer in answers:
                 answer.set_exception(Unconnected("the connection was closed"))
             return answers
-        self._transport.write(_packed(first) + _packed(second))
+        self._put(b"".join(map(_packed, commands)))
         return [self._awaited(answer, block) for answer in answers]
+
+    def _put(self, packet: bytes) -> None:
+        assert self._transport is not None
+        if not self._waiting:
+            self._transport.write(packet)  # alone: there is nobody to wait for
+        else:
+            if not self._out:
+                self._loop.call_soon(self._flush)
+            self._out.append(packet)
 
     def _awaited(self, answer: "asyncio.Future[Answer]", block: float) -> "asyncio.Future[Answer]":
         due = self._loop.time() + block + self._timeout
@@ -191,15 +198,21 @@ class Wire:
 
     async def call(self, *command: str | bytes | int | float) -> Answer:
         """The answer, bytes for strings. Raises ServerError, WrongCredentials, Unconnected, OSError, TimeoutError."""
-        link = self._link
-        if link is None or link.broken:
-            link = await self._connect()
-        return await link.send(command)
+        return await (await self._linked()).send(command)
+
+    async def call_together(self, *commands: Command) -> list[Answer]:
+        """The answers of all, asked in one packet; the same errors."""
+        answers = (await self._linked()).send_together(*commands)
+        return [await answer for answer in answers]
 
     async def aclose(self) -> None:
         if self._link:
             await self._link.close()
         self._link = None
+
+    async def _linked(self) -> Link:
+        link = self._link
+        return await self._connect() if link is None or link.broken else link
 
     async def _connect(self) -> Link:
         async with self._connecting:
@@ -233,10 +246,7 @@ class Blocking:
         """The same, after the server's time when it began to wait, and what that has become when the answer is read here, both
         in µs. A process that gets no processor reads late, and nobody but itself can know."""
         async with self._lent() as link:
-            first, second = link.send_together(("TIME",), command, block)
-            second.add_done_callback(
-                lambda answer: answer.cancelled() or answer.exception()
-            )  # if nobody comes that far
+            first, second = link.send_together(("TIME",), command, block=block)
             seconds, micros = await first
             asked, since = int(seconds) * 1_000_000 + int(micros), time.monotonic_ns()
             answer = await second

@@ -1,4 +1,4 @@
-#!lua name=antiphon_4
+#!lua name=antiphon_5
 -- The log's function library, part 1 of 4: what all functions share. The parts are joined and loaded as one.
 --
 -- The library's name carries its version, and so does each function's: processes of two versions live side by side.
@@ -10,7 +10,7 @@
 -- `register` unpacks and packs them.
 -- A session function answers {outcome, seq, time, at, ...}: seq and at of the session's last event, time is TIME, µs.
 
-local NAME = 'antiphon_4'
+local NAME = 'antiphon_5'
 local GROUP = 'workers'      -- the one consumer group of each job stream
 local NOBODY = '-'           -- the consumer that owns what was handed back
 local ENDED = 64             -- marks of ended jobs kept per session
@@ -21,6 +21,8 @@ local DEAD = 10000           -- dead letters kept, about
 local DEAD_TTL = 86400000    -- ms they are kept: they hold what was said, as the log does
 local SOON = 250             -- ms within which it is told that a lease runs out
 local SHORTEST = 1000        -- ms of a lease
+local FORK = 'fork-'         -- what the ids of replays begin with: while one is open it is on no list and has no lease
+local FORK_TTL = 3600000     -- ms after which one that nobody goes on with is gone
 
 local function rc(...) return redis.call(...) end -- redis.call is nil while the library loads
 
@@ -111,7 +113,12 @@ end
 
 local function keep(s, ...) rc('HSET', s.key, 'seq', s.seq, 'at', digits(s.at), ...) end
 
-local function active(s) rc('ZADD', s.tag .. ':open', digits(s.at), s.name) end
+local function forked(s) return string.sub(s.name, 1, #FORK) == FORK end
+
+local function active(s)
+  if not forked(s) then return rc('ZADD', s.tag .. ':open', digits(s.at), s.name) end
+  for _, kind in ipairs({':s:', ':ev:', ':parked:'}) do rc('PEXPIRE', s.tag .. kind .. s.name, FORK_TTL) end
+end
 
 -- ── jobs, lanes and parking ─────────────────────────────────────────────────────────────────────────────────────────
 -- A job as it is stored: `fence` is a field of the session hash ('gen' or 'hear:<participant>'), '' for none; the job is void

@@ -2,6 +2,7 @@
 
 local function lease(s, ms)
   leases_last(ms)
+  if forked(s) then return end
   rc('ZADD', s.tag .. ':lease', digits(s.now + ms * 1000), s.name)
 end
 
@@ -65,7 +66,7 @@ local function publish(call, key)
     rc('ZREM', s.tag .. ':lease', s.name)
     rc('ZREM', s.tag .. ':open', s.name)
     local closed = s.tag .. ':closed'
-    rc('ZADD', closed, digits(s.at), s.name)
+    if not forked(s) then rc('ZADD', closed, digits(s.at), s.name) end
     rc('ZREMRANGEBYSCORE', closed, '-inf', digits(s.at - retention * 1000))
     rc('PEXPIRE', closed, retention)
     for _, name in ipairs({s.key, s.tag .. ':ev:' .. s.name, snap}) do rc('PEXPIRE', name, retention) end
@@ -151,6 +152,20 @@ local function post(call, key)
   return answer(s, 'OK')
 end
 
+-- forget: a closed session's log goes, once it is kept elsewhere: the one that ends with this event, and no other.
+-- KEYS  session hash
+-- ARGV  seq
+-- ->    OK | MISSING | HELD (it is open) | REWOUND (its last event is another)
+local function forget(call, key)
+  local s = load_session(key)
+  if not s then return missing() end
+  if s.open then return answer(s, 'HELD') end
+  if s.seq ~= call.seq then return answer(s, 'REWOUND') end
+  rc('ZREM', s.tag .. ':closed', s.name)
+  rc('DEL', s.key, s.tag .. ':ev:' .. s.name, s.tag .. ':snap:' .. s.name, s.tag .. ':parked:' .. s.name)
+  return answer(s, 'OK')
+end
+
 -- One argument and one answer, in msgpack.
 -- allow-oom: what only renews or frees goes on when memory is full, so that nothing in flight is lost over it.
 local function register(name, callback, ...)
@@ -172,5 +187,6 @@ register('hold', hold, 'allow-oom')
 register('claim', claim)
 register('expired', expired, 'no-writes')
 register('post', post)
+register('forget', forget, 'allow-oom')
 register('stages', stages, 'no-writes')
 register('retry', retry)

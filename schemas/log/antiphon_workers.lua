@@ -184,7 +184,7 @@ local function commit(call, session, queue)
   if call.ending == 'step' then
     rc('XCLAIM', queue, GROUP, consumer, 0, entry, 'JUSTID') -- progress renews the lease
   else
-    if call.ending == 'dead' then
+    if call.ending == 'dead' and not forked(s) then -- what fails in a replay is told there
       bury(s, rc('XRANGE', queue, entry, entry)[1], 'session', s.name, 'stage', call.stage, 'job', id, 'attempt', attempt,
         'reason', call.reason, 'at', digits(s.now), 'step', call.step)
     end

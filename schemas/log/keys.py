@@ -3,6 +3,8 @@
 import hashlib
 from binascii import crc_hqx
 
+from schemas.bus import FORK
+
 PARTITIONS = "antiphon:partitions"
 """The deployment's P."""
 LEASE = "antiphon:lease"
@@ -11,6 +13,8 @@ SPEAKS = "antiphon:speaks"
 """Before a stage: a hash of its workers, and what each one's model speaks."""
 API_KEYS = "antiphon:api:keys"
 """A hash: the public half of each key of the API, and what is kept of it."""
+KEYED = "antiphon:api:keyed"
+"""Is there once there was a key."""
 TICKET_SECRET = "antiphon:api:secret"
 AUDIT = "antiphon:api:audit"
 """A stream: what was done through the API, and by whom."""
@@ -22,6 +26,11 @@ DRAFTS = "{antiphon:drafts}:names"
 """A sorted set: the names of drafts, by when they are forgotten."""
 GROUP = "workers"
 """The one consumer group of each job stream."""
+
+
+def forks_begin(original: str) -> str:
+    """What the ids of a session's forks begin with, so that people see it; their metadata says it for sure."""
+    return f"{FORK}{original.removeprefix(FORK)[:80]}-"
 
 
 def partition_of(session: str, partitions: int) -> int:
@@ -47,6 +56,11 @@ def snapshot(partition: int, session: str) -> str:
 
 def parked(partition: int, session: str) -> str:
     return f"{tag(partition)}:parked:{session}"
+
+
+def taking_in(partition: int, session: str) -> str:
+    """While one that was held elsewhere comes, page by page: who takes it in."""
+    return f"{tag(partition)}:taking:{session}"
 
 
 def queue(partition: int, stage: str) -> str:

@@ -5,11 +5,17 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Tasks"]
+__all__ = ["Tasks", "unheard"]
 
 log = logging.getLogger("antiphon.tasks")
 
 _Result = TypeVar("_Result")
+
+
+def unheard(done: asyncio.Future[Any]) -> None:
+    """For `add_done_callback`, where perhaps nobody waits: its error, if there is one, is no complaint of asyncio's."""
+    if not done.cancelled():
+        done.exception()
 
 
 class Tasks:

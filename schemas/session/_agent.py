@@ -1,8 +1,9 @@
 """The fold, agent's side: the floor, the reply, its sound, and trouble."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from schemas.clock import Micros
 from schemas.events import (
     ClipReady,
     PlaybackFinished,
@@ -18,211 +19,206 @@ from schemas.events import (
     TurnCommitted,
     TurnEnded,
 )
-from schemas.session._changes import (
-    Changes,
-    changed_sentence,
-    changed_turn,
-    count,
-    forgotten,
-    standing_reply,
-)
-from schemas.session._users import utterance_lost
-from schemas.session.altered import altered
+from schemas.session._draft import Draft, change_sentence, forget, of_event, opened, standing_reply
+from schemas.session._users import change_utterance
+from schemas.session.altered import altered, changer
 from schemas.session.state import (
     OWN,
     Clip,
     Commit,
     Failure,
+    Letter,
     Lost,
     Phrase,
+    Reply,
     Say,
     Sentence,
-    SessionState,
     Tool,
+    Totals,
     Turn,
     TurnEnd,
+    Utterance,
 )
 
 # ── the floor ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _committed(state: SessionState, event: TurnCommitted) -> Changes:
+def _committed(draft: Draft, event: TurnCommitted) -> None:
     """A turn that answers what was typed takes up the messages that waited when it was decided."""
-    taken = [m for m in state.letters if event.why == "text" and (event.saw is None or m.seq <= event.saw)]
-    waiting = tuple(letter for letter in state.letters if letter not in taken)
-    commit = Commit(event.why, event.at, event.delay)
-    changes = changed_turn(
-        state,
-        event,
-        lambda turn: altered(turn, commit=commit, letters=(*turn.letters, *taken)),
-        opens=True,
-        letters=waiting,
-    )
-    if event.why in OWN and event.why != "filler" and "turns" in changes:
-        changes["turns"] = {number: _taken_back(turn, event) for number, turn in changes["turns"].items()}
-    return {**changes, "greeted": True} if event.why == "greeting" else changes
+    taken: list[Letter] = []
+    if draft.letters and event.why == "text":
+        taken = [letter for letter in draft.letters if event.saw is None or letter.seq <= event.saw]
+        draft.letters = tuple(letter for letter in draft.letters if letter not in taken)
+    turn = opened(draft, event)
+    if turn is not None:
+        commit = Commit(event.why, event.at, event.delay)
+        draft.turns[turn.id] = _with_commit(turn, commit, (*turn.letters, *taken))
+        if event.why in OWN and event.why != "filler":
+            _make_way(draft, turn.id)
+    if event.why == "greeting":
+        draft.greeted = True
 
 
-def _taken_back(turn: Turn, event: TurnCommitted) -> Turn:
+def _make_way(draft: Draft, number: int) -> None:
     """The agent takes the floor of its own accord while a turn is open for something urgent: a turn nobody has heard an answer
     to is the users' again, and is answered afterwards."""
-    if turn.id == event.turn or turn.end is not None or turn.own or turn.started_at is not None:
-        return turn
-    return altered(turn, commit=None, reply=None)
+    for turn in draft.turns.values():
+        if turn.id != number and turn.end is None and not turn.own and turn.started_at is None:
+            draft.turns[turn.id] = altered(turn, commit=None, reply=None)
 
 
-def _ended(state: SessionState, event: TurnEnded) -> Changes:
-    """What is needed afterwards stays: texts, moments, what was heard. A request dropped unheard waits again."""
+def _ended(draft: Draft, event: TurnEnded) -> None:
+    """What is needed afterwards stays: texts, moments, what was heard. A request dropped unheard waits again. What was said in a
+    turn that was taken back belongs to the one that goes on."""
+    turn = of_event(draft, event)
+    if turn is None:
+        return
     end = TurnEnd(event.how, event.reason, event.heard, tuple(event.unheard), event.at)
-    changes = changed_turn(state, event, lambda turn: _without_sound(altered(turn, end=end)))
-    if "turns" not in changes:
-        return {}
-    turns: dict[int, Turn] = changes["turns"]
-    ended = turns[event.turn]
-    changes["turns"] = forgotten(state, turns)
-    if ended.say is not None and event.how == "dropped" and not event.heard:
-        changes["says"] = (ended.say, *state.says)
+    draft.turns[turn.id] = _without_sound(turn, end)
+    if event.into is not None and (heir := draft.turns.get(event.into)) is not None:
+        said = turn.utterances  # with their sound; nothing was written
+        draft.turns[heir.id] = altered(heir, utterances=(*said, *heir.utterances))
+    forget(draft)
+    if turn.say is not None and event.how == "dropped" and not event.heard:
+        draft.says = (turn.say, *draft.says)
     if event.how == "interrupted" and event.reason != "session":
-        totals = changes.get("totals", state.totals)
-        changes["totals"] = altered(totals, interrupted=totals.interrupted + 1)
-    return changes
+        draft.totals = altered(draft.totals, interrupted=draft.totals.interrupted + 1)
 
 
-def _without_sound(turn: Turn) -> Turn:
-    utterances = tuple(altered(utterance, audio=()) for utterance in turn.utterances)
+def _without_sound(turn: Turn, end: TurnEnd) -> Turn:
+    utterances = tuple([_unheard(one, ()) if one.audio else one for one in turn.utterances])
     reply = turn.reply
     if reply is not None:
-        silent = {index: altered(sentence, clips=()) for index, sentence in reply.sentences.items()}
-        reply = altered(reply, sentences=silent)
-    return altered(turn, utterances=utterances, reply=reply, partials={})
+        silent = {index: _silent(one, ()) if one.clips else one for index, one in reply.sentences.items()}
+        reply = _with_sentences(reply, silent)
+    return _over(turn, end, utterances, reply, {})
 
 
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _sentence(state: SessionState, event: ReplySentence) -> Changes:
-    job = event.cause.job if event.cause else ""
-    sentence = Sentence(event.index, event.text, job, event.at, event.took, event.queued)
-
-    def change(turn: Turn) -> Turn:
-        reply = standing_reply(state, turn, event)
-        if reply is None:
-            return turn
-        own = _with_phrase(sentence, state.phrases.get(turn.commit.why)) if turn.commit else sentence
-        return altered(turn, reply=altered(reply, sentences={**reply.sentences, event.index: own}))
-
-    changes = changed_turn(state, event, change)
-    turn = changes.get("turns", {}).get(event.turn)
-    if turn is None or turn.say is not None or turn.commit is None or turn.commit.why != "say":
-        return changes
-    say = _asked_for(state, turn)
-    if say is None:
-        return changes
-    waiting = list(state.says)
-    waiting.remove(say)
-    return {**changes, "turns": {**changes["turns"], turn.id: altered(turn, say=say)}, "says": tuple(waiting)}
+def _sentence(draft: Draft, event: ReplySentence) -> None:
+    turn = of_event(draft, event)
+    if turn is None:
+        return
+    reply, commit = standing_reply(draft, turn, event), turn.commit
+    if reply is not None:
+        job = event.cause.job if event.cause else ""
+        own = _said(_NEW, event.index, event.text, job, event.at, event.took, event.queued)
+        if commit is not None and commit.why in draft.phrases:
+            own = _with_phrase(own, draft.phrases[commit.why])
+        turn = _with_reply(turn, _with_sentences(reply, {**reply.sentences, event.index: own}))
+    if commit is not None and commit.why == "say" and turn.say is None:
+        say = _asked_for(draft.says, turn)
+        if say is not None:
+            waiting = list(draft.says)
+            waiting.remove(say)
+            turn, draft.says = altered(turn, say=say), tuple(waiting)
+    draft.turns[turn.id] = turn
 
 
-def _asked_for(state: SessionState, turn: Turn) -> Say | None:
+def _asked_for(says: Sequence[Say], turn: Turn) -> Say | None:
     """The request this turn speaks: it begins with the turn's words."""
     words = _bare(" ".join(s.text for _, s in sorted(turn.reply.sentences.items()))) if turn.reply else ""
-    return next((say for say in state.says if _bare(say.text).startswith(words)), None)
+    return next((say for say in says if _bare(say.text).startswith(words)), None)
+
+
+_NEW = Sentence(0, "", "", Micros(0))
+"""What a sentence begins as."""
+_said = changer(Sentence, "index", "text", "job", "at", "took", "queued")
+_first_sound = changer(Sentence, "clips", "duration", "complete", "clip_at", "clip_took", "clip_queued")
+_played = changer(Sentence, "started_at", "paused", "heard", "finished")
+_silent, _unheard = changer(Sentence, "clips"), changer(Utterance, "audio")
+_complete = changer(Reply, "finished", "model", "time_to_first_token")
+_with_reply, _with_sentences = changer(Turn, "reply"), changer(Reply, "sentences")
+_with_usage = changer(Totals, "replies", "prompt_tokens", "completion_tokens")
+_with_clip = changer(Totals, "clips", "sound", "characters")
+_with_commit = changer(Turn, "commit", "letters")
+_over = changer(Turn, "end", "utterances", "reply", "partials")
 
 
 def _bare(text: str) -> str:
     return " ".join(text.split())
 
 
-def _with_phrase(sentence: Sentence, phrase: Phrase | None) -> Sentence:
+def _with_phrase(sentence: Sentence, phrase: Phrase) -> Sentence:
     """A fixed phrase plays the clips made ahead."""
-    if phrase is None:
-        return sentence
     duration = sum(clip.duration for clip in phrase.clips)
     return altered(sentence, clips=phrase.clips, duration=duration, complete=phrase.complete, lost=phrase.lost)
 
 
-def _finished(state: SessionState, event: ReplyFinished) -> Changes:
-    def change(turn: Turn) -> Turn:
-        reply = standing_reply(state, turn, event)
-        if reply is None:
-            return turn
-        first_token = reply.time_to_first_token
-        first_token = event.time_to_first_token if first_token is None else first_token
-        model = event.model or reply.model
-        return altered(turn, reply=altered(reply, finished=event.reason, model=model, time_to_first_token=first_token))
-
-    changes = changed_turn(state, event, change)
+def _finished(draft: Draft, event: ReplyFinished) -> None:
     if event.cause is not None:
-        usage = event.usage
-        changes["totals"] = count(
-            altered(state, totals=changes.get("totals", state.totals)),
-            replies=1,
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
+        totals, usage = draft.totals, event.usage
+        draft.totals = _with_usage(
+            totals,
+            totals.replies + 1,
+            totals.prompt_tokens + usage.prompt_tokens,
+            totals.completion_tokens + usage.completion_tokens,
         )
-    return changes
+    turn = of_event(draft, event)
+    reply = standing_reply(draft, turn, event) if turn is not None else None
+    if turn is None or reply is None:
+        return
+    first_token = reply.time_to_first_token
+    if first_token is None:
+        first_token = event.time_to_first_token
+    draft.turns[turn.id] = _with_reply(turn, _complete(reply, event.reason, event.model or reply.model, first_token))
 
 
-def _tool_called(state: SessionState, event: ToolCalled) -> Changes:
-    def change(turn: Turn) -> Turn:
-        reply = standing_reply(state, turn, event)
-        if reply is None or any(tool.call == event.call for tool in reply.tools):
-            return turn
-        job = event.cause.job if event.cause else ""
-        tool = Tool(event.call, event.name, event.arguments, after=len(reply.sentences), job=job)
-        return altered(turn, reply=altered(reply, tools=(*reply.tools, tool)))
-
-    return changed_turn(state, event, change)
+def _tool_called(draft: Draft, event: ToolCalled) -> None:
+    turn = of_event(draft, event)
+    reply = standing_reply(draft, turn, event) if turn is not None else None
+    if turn is None or reply is None or any(tool.call == event.call for tool in reply.tools):
+        return
+    job = event.cause.job if event.cause else ""
+    tool = Tool(event.call, event.name, event.arguments, after=len(reply.sentences), job=job)
+    draft.turns[turn.id] = _with_reply(turn, altered(reply, tools=(*reply.tools, tool)))
 
 
-def _tool_returned(state: SessionState, event: ToolReturned) -> Changes:
-    def change(turn: Turn) -> Turn:
-        reply = standing_reply(state, turn, event)
-        if reply is None:
-            return turn
-        tools = tuple(
-            altered(tool, returned=True, result=event.result, error=event.error) if tool.call == event.call else tool
-            for tool in reply.tools
-        )
-        return altered(turn, reply=altered(reply, tools=tools))
-
-    return changed_turn(state, event, change)
+def _tool_returned(draft: Draft, event: ToolReturned) -> None:
+    turn = of_event(draft, event)
+    reply = standing_reply(draft, turn, event) if turn is not None else None
+    if turn is None or reply is None:
+        return
+    tools = tuple(
+        altered(tool, returned=True, result=event.result, error=event.error) if tool.call == event.call else tool
+        for tool in reply.tools
+    )
+    draft.turns[turn.id] = _with_reply(turn, altered(reply, tools=tools))
 
 
 # ── its sound ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _clip(state: SessionState, event: ClipReady) -> Changes:
-    clip = Clip(event.part, event.last, event.audio, event.duration, tuple(event.words))
-    totals = count(state, clips=1, sound=event.duration, characters=len(event.text))
+def _clip(draft: Draft, event: ClipReady) -> None:
+    seconds, last, totals = event.duration, event.last, draft.totals
+    draft.totals = _with_clip(totals, totals.clips + 1, totals.sound + seconds, totals.characters + len(event.text))
+    clip = Clip(event.part, last, event.audio, seconds, tuple(event.words))
     if event.phrase is not None:
-        phrase = state.phrases.get(event.phrase, Phrase())
-        phrase = altered(phrase, clips=_in_order(phrase.clips, clip), complete=phrase.complete or event.last)
-        return {**_phrase_changed(state, event.phrase, phrase), "totals": totals}
+        phrase = draft.phrases.get(event.phrase, Phrase())
+        phrase = altered(phrase, clips=_in_order(phrase.clips, clip), complete=phrase.complete or last)
+        _change_phrase(draft, event.phrase, phrase)
+        return
 
     def change(sentence: Sentence) -> Sentence:
+        complete = sentence.complete or last
         if not sentence.clips:
-            sentence = altered(sentence, clip_at=event.at, clip_took=event.took, clip_queued=event.queued)
+            return _first_sound(sentence, (clip,), 0 + seconds, complete, event.at, event.took, event.queued)
         clips = _in_order(sentence.clips, clip)
-        return altered(
-            sentence,
-            clips=clips,
-            duration=sum(one.duration for one in clips),
-            complete=sentence.complete or event.last,
-        )
+        return altered(sentence, clips=clips, duration=sum(one.duration for one in clips), complete=complete)
 
-    return changed_turn(state, event, lambda turn: changed_sentence(turn, event, event.index, change), totals=totals)
+    change_sentence(draft, event, event.index, change)
 
 
-def _phrase_changed(state: SessionState, name: str, phrase: Phrase) -> Changes:
+def _change_phrase(draft: Draft, name: str, phrase: Phrase) -> None:
     """The phrase, and the open turn that is waiting to speak it."""
-    changes: Changes = {"phrases": {**state.phrases, name: phrase}}
-    for turn in state.turns.values():
+    draft.phrases = {**draft.phrases, name: phrase}
+    for turn in reversed(draft.turns.values()):
         if turn.end is None and turn.commit is not None and turn.commit.why == name and turn.reply is not None:
             sentences = {index: _with_phrase(one, phrase) for index, one in turn.reply.sentences.items()}
-            turn = altered(turn, reply=altered(turn.reply, sentences=sentences))
-            changes["turns"] = {**state.turns, turn.id: turn}
-    return changes
+            draft.turns[turn.id] = _with_reply(turn, _with_sentences(turn.reply, sentences))
+            return
 
 
 def _in_order(clips: tuple[Clip, ...], clip: Clip) -> tuple[Clip, ...]:
@@ -230,51 +226,48 @@ def _in_order(clips: tuple[Clip, ...], clip: Clip) -> tuple[Clip, ...]:
     return tuple(sorted([*others, clip], key=lambda one: one.part))
 
 
-def _playback(
-    state: SessionState, event: PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackFinished
-) -> Changes:
-    def change(sentence: Sentence) -> Sentence:
-        return altered(
-            sentence,
-            started_at=event.at if isinstance(event, PlaybackStarted) else sentence.started_at,
-            paused=isinstance(event, PlaybackPaused),
-            heard=max(sentence.heard, event.position),
-            finished=isinstance(event, PlaybackFinished),
-        )
+def _playback(*, begins: bool = False, paused: bool = False, ends: bool = False) -> Callable[[Draft, Any], None]:
+    """How a sentence sounds from now on. One handler for each event of playback."""
 
-    return changed_turn(state, event, lambda turn: changed_sentence(turn, event, event.index, change))
+    def handler(draft: Draft, event: PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackFinished) -> None:
+        def change(sentence: Sentence) -> Sentence:
+            started_at = event.at if begins else sentence.started_at
+            return _played(sentence, started_at, paused, max(sentence.heard, event.position), ends)
+
+        change_sentence(draft, event, event.index, change)
+
+    return handler
 
 
 # ── trouble ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _trouble(state: SessionState, event: StageFailed | StageExpired) -> Changes:
+def _failed(draft: Draft, event: StageFailed) -> None:
+    _trouble(draft, event, Failure(event.stage, event.code, event.message, event.will_retry), "failed")
+
+
+def _expired(draft: Draft, event: StageExpired) -> None:
+    _trouble(draft, event, Failure(event.stage, "expired", event.message, will_retry=False), "expired")
+
+
+def _trouble(draft: Draft, event: StageFailed | StageExpired, failure: Failure, how: Lost) -> None:
     """A stage gave up on an utterance, a sentence or a phrase; or, with `will_retry`, has only stumbled."""
-    if isinstance(event, StageFailed):
-        failure = Failure(event.stage, event.code, event.message, event.will_retry)
-        how: Lost = "failed"
-    else:
-        failure, how = Failure(event.stage, "expired", event.message, will_retry=False), "expired"
-    totals = count(state, failures=1)
-
-    def change(turn: Turn) -> Turn:
-        turn = altered(turn, failures=(*turn.failures, failure))
-        if event.index is None or failure.will_retry:
-            return turn
-        return changed_sentence(turn, event, event.index, lambda sentence: altered(sentence, lost=how, complete=True))
-
-    changes = changed_turn(state, event, change, totals=totals)
+    draft.totals = altered(draft.totals, failures=draft.totals.failures + 1)
+    turn = of_event(draft, event)
+    if turn is not None:
+        draft.turns[turn.id] = altered(turn, failures=(*turn.failures, failure))
     if failure.will_retry:
-        return changes
+        return
+    if event.index is not None:
+        change_sentence(draft, event, event.index, lambda sentence: altered(sentence, lost=how, complete=True))
     if event.phrase is not None:
-        phrase = altered(state.phrases.get(event.phrase, Phrase()), lost=how)
-        changes |= _phrase_changed(altered(state, **changes), event.phrase, phrase)
+        phrase = altered(draft.phrases.get(event.phrase, Phrase()), lost=how)
+        _change_phrase(draft, event.phrase, phrase)
     if event.utterance is not None:
-        changes |= utterance_lost(altered(state, **changes), event.utterance, how)
-    return changes
+        change_utterance(draft, event.utterance, lambda utterance: altered(utterance, lost=how))
 
 
-HANDLERS: dict[type, Callable[[SessionState, Any], Changes]] = {
+HANDLERS: Mapping[type, Callable[[Draft, Any], None]] = {
     TurnCommitted: _committed,
     TurnEnded: _ended,
     ReplySentence: _sentence,
@@ -282,10 +275,10 @@ HANDLERS: dict[type, Callable[[SessionState, Any], Changes]] = {
     ToolCalled: _tool_called,
     ToolReturned: _tool_returned,
     ClipReady: _clip,
-    PlaybackStarted: _playback,
-    PlaybackPaused: _playback,
-    PlaybackResumed: _playback,
-    PlaybackFinished: _playback,
-    StageFailed: _trouble,
-    StageExpired: _trouble,
+    PlaybackStarted: _playback(begins=True),
+    PlaybackPaused: _playback(paused=True),
+    PlaybackResumed: _playback(),
+    PlaybackFinished: _playback(ends=True),
+    StageFailed: _failed,
+    StageExpired: _expired,
 }

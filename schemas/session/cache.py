@@ -2,10 +2,10 @@
 
 from collections import OrderedDict
 
-from schemas.bus import Reading
+from schemas.bus import Milestones, Reading
 from schemas.errors import EventError
 from schemas.events import Event
-from schemas.session.fold import FOLD_VERSION, fold
+from schemas.session.fold import FOLD_VERSION, fold, fold_all
 from schemas.session.snapshot import load
 from schemas.session.state import SessionState
 
@@ -54,25 +54,29 @@ async def _read(
     after = max(base.seq - 1, 0)  # from its last event inclusive: is it the one that was folded?
     later: list[Event] = []
     while True:
-        page = await log.read(session, after, _PAGE)
-        full = len(page) == _PAGE
+        wanted = _PAGE if upto is None or wants_later else min(max(1, upto - after), _PAGE)
+        page = await log.read(session, after, wanted)
+        full, last = len(page) == wanted, page[-1].seq if page else after
         if after < base.seq:
             if not page or (page[0].seq, page[0].at) != (base.seq, base.at):  # the log lost its tail: anew
                 return await _read(log, session, SessionState(), upto, wants_later=wants_later)
             after = base.seq
             page = page[1:]
-        for event in page:
-            if upto is None or event.seq <= upto:
-                state = fold(state, event)
-            else:
-                later.append(event)
-        if not full or (later and not wants_later):
+        known = page if upto is None else [event for event in page if event.seq <= upto]
+        state = fold_all(known, state) if known else state
+        later += page[len(known) :]
+        if not full or (not wants_later and upto is not None and last >= upto):
             return state, later
-        after = page[-1].seq
+        after = last
 
 
 async def _snapshot(log: Reading, session: str, upto: int | None) -> SessionState:
-    found = await log.snapshot(session)
+    kept = (
+        log.snapshot_before(session, upto)
+        if upto is not None and isinstance(log, Milestones)
+        else log.snapshot(session)
+    )
+    found = await kept
     if found is None or found.version != FOLD_VERSION or (upto is not None and found.seq > upto):
         return SessionState()
     try:

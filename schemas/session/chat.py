@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from schemas.session.state import Reply, Sentence, SessionState, Turn
+from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Turn
 from schemas.text.clean import one_line
 
 Message = dict[str, Any]
@@ -22,12 +22,19 @@ _LONGEST_WORDS = 4000
 
 
 def counts(turn: Turn) -> bool:
-    """Whether an ended turn leaves anything in the chat. What bridged a wait would only teach the LLM to say so itself."""
-    if turn.commit is not None and turn.commit.why == "filler":
+    """Whether an ended turn leaves anything in the chat. What bridged a wait would only teach the LLM to say so itself; of a turn
+    that was taken back all that was said stands in the one that goes on, and the reply counts as never said."""
+    commit, end = turn.commit, turn.end
+    if commit is not None and commit.why == "filler":
         return False
-    if turn.end is None or turn.heard:
+    if end is None:
         return True
-    if turn.end.how == "dropped" and turn.end.reason in _UNSAID:
+    reason = end.reason
+    if reason == TAKEN_BACK:
+        return False
+    if end.heard:
+        return True
+    if reason in _UNSAID and end.how == "dropped":
         return False
     return bool(turn.text)
 

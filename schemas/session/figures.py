@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from schemas.clock import Micros
@@ -27,28 +27,37 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`answered`: turns somebody waited for and heard; `wrong`: calls in which something went wrong; `total`, `parts`: of what
-    was answered, None and nothing where nothing was; parts of speech only of what was spoken."""
+    """`turns`: the sum of `answered` (somebody waited, and heard the answer to its end), `interrupted` (also of the agent's own
+    words), `restarts` (taken back, and answered with what came after), `failed`, `cut_off` (by the end of the call) and `other`:
+    the agent's own words, what needed no answer, what goes on.
+    `unanswered`: of all these, those waited for in vain; `wrong`: calls in which something went wrong; `timed`: answers that
+    were heard, if only begun; `total`, `parts`: of those, None and nothing where nothing was heard; parts of speech only of
+    what was spoken."""
 
     calls: int
     wrong: int
     turns: int
     answered: int
     interrupted: int
+    restarts: int
     failed: int
     cut_off: int
+    other: int
     unanswered: int
     troubles: int
+    timed: int
     total: Spread | None
     parts: Mapping[str, Spread]
 
     def view(self) -> dict[str, Any]:
         """As JSON values."""
-        counts = ("calls", "wrong", "turns", "answered", "interrupted", "failed", "cut_off", "unanswered", "troubles")
-        return {name: getattr(self, name) for name in counts} | {
+        return {name: getattr(self, name) for name in _COUNTS} | {
             "total": self.total.view() if self.total is not None else None,
             "parts": {part: spread.view() for part, spread in self.parts.items()},
         }
+
+
+_COUNTS = tuple(one.name for one in fields(Figures) if one.name not in ("total", "parts"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +90,23 @@ def figures(rows: Iterable[Row]) -> Figures:
     rows = list(rows)
     answers = [answer for row in rows for answer in row.answers]
     spreads = {part: spread(seconds) for part, seconds in by_part(answers).items()}
+    turns = sum(row.told.turns for row in rows)
+    ends = {
+        "answered": sum(answer.how == "played" for answer in answers),
+        "interrupted": sum(row.told.interrupted for row in rows),
+        "restarts": sum(row.told.restarts for row in rows),
+        "failed": sum(row.told.failed for row in rows),
+        "cut_off": sum(row.told.cut_off for row in rows),
+    }
     return Figures(
         calls=len(rows),
         wrong=sum(row.told.wrong for row in rows),
-        turns=sum(row.told.turns for row in rows),
-        answered=len(answers),
-        interrupted=sum(row.told.interrupted for row in rows),
-        failed=sum(row.told.failed for row in rows),
-        cut_off=sum(row.told.cut_off for row in rows),
+        turns=turns,
+        **ends,
+        other=turns - sum(ends.values()),
         unanswered=sum(row.told.unanswered for row in rows),
         troubles=sum(row.told.troubles for row in rows),
+        timed=len(answers),
         total=spread([answer.total for answer in answers]),
         parts={part: found for part, found in spreads.items() if found is not None},
     )

@@ -26,7 +26,7 @@ from schemas.events import (
     SessionStarted,
 )
 from schemas.session import _agent, _users
-from schemas.session._changes import Changes
+from schemas.session._draft import Draft, done, drafted
 from schemas.session.altered import altered
 from schemas.session.state import (
     OWN,
@@ -47,104 +47,104 @@ from schemas.session.state import (
     Utterance,
 )
 
-FOLD_VERSION = 6
+FOLD_VERSION = 7
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 
 def fold(state: SessionState, event: Event) -> SessionState:
     """The session after `event`. Events come in order of seq; a gap is allowed (an LLM job leaves out what came after it)."""
-    handler = _HANDLERS.get(type(event))
-    changes = handler(state, event) if handler is not None else {}
-    if event.raises is not None and event.raises > state.generation:
-        changes |= {"generation": event.raises, "turns": _voided(changes.get("turns", state.turns), event.raises)}
-    return altered(state, seq=event.seq, at=event.at, **changes)
-
-
-def _voided(turns: Mapping[int, Turn], generation: int) -> dict[int, Turn]:
-    """What was made of an older generation and has not begun to sound never will."""
-
-    def void(turn: Turn) -> bool:
-        reply = turn.reply
-        return reply is not None and reply.generation < generation and turn.end is None and turn.started_at is None
-
-    return {number: altered(turn, reply=None) if void(turn) else turn for number, turn in turns.items()}
+    return fold_all((event,), state)
 
 
 def fold_all(events: Iterable[Event], state: SessionState | None = None) -> SessionState:
-    """All of `events`, onto `state` or from the beginning."""
-    state = state if state is not None else SessionState()
+    """All of `events`, onto `state` or from the beginning; of many several times as fast as one by one."""
+    draft = drafted(state if state is not None else SessionState())
+    handlers = _HANDLERS
     for event in events:
-        state = fold(state, event)
-    return state
+        handler = handlers.get(type(event))
+        if handler is not None:
+            handler(draft, event)
+        raises = event.raises
+        if raises is not None and raises > draft.generation:
+            _raise(draft, raises)
+        draft.seq = event.seq
+        draft.at = event.at
+    return done(draft)
+
+
+def _raise(draft: Draft, generation: int) -> None:
+    """What was made of an older generation and has not begun to sound never will."""
+    draft.generation = generation
+    for turn in draft.turns.values():
+        reply = turn.reply
+        if reply is not None and turn.end is None and reply.generation < generation and turn.started_at is None:
+            draft.turns[turn.id] = altered(turn, reply=None)
 
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _started(state: SessionState, event: SessionStarted) -> Changes:
-    return {
-        "agent": event.agent,
-        "instructions": event.agent.instructions,
-        "room": event.room,
-        "transport": event.transport,
-        "metadata": event.metadata,
-        "gateway": event.gateway,
-        "started_at": event.at,
-    }
+def _started(draft: Draft, event: SessionStarted) -> None:
+    draft.agent = event.agent
+    draft.instructions = event.agent.instructions
+    draft.room = event.room
+    draft.transport = event.transport
+    draft.metadata = event.metadata
+    draft.gateway = event.gateway
+    draft.started_at = event.at
 
 
-def _resumed(state: SessionState, event: SessionResumed) -> Changes:
+def _resumed(draft: Draft, event: SessionResumed) -> None:
     """The gateway that comes hears everybody anew; what was being said and not captured is lost."""
-    people = {name: altered(person, speaking=False) for name, person in state.participants.items()}
-    return {"gateway": event.gateway, "epoch": event.epoch, "participants": people}
+    draft.gateway, draft.epoch = event.gateway, event.epoch
+    draft.participants = {name: altered(person, speaking=False) for name, person in draft.participants.items()}
 
 
-def _ended(state: SessionState, event: SessionEnded) -> Changes:
-    return {"ended": event.reason, "ended_at": event.at}
+def _ended(draft: Draft, event: SessionEnded) -> None:
+    draft.ended, draft.ended_at = event.reason, event.at
 
 
-def _joined(state: SessionState, event: ParticipantJoined) -> Changes:
+def _joined(draft: Draft, event: ParticipantJoined) -> None:
     person = Participant(event.participant, event.kind, event.name, event.attributes)
-    return {"participants": {**state.participants, event.participant: person}}
+    draft.participants = {**draft.participants, event.participant: person}
 
 
-def _participant_changed(state: SessionState, event: ParticipantChanged) -> Changes:
-    person = state.participants.get(event.participant)
-    if person is None:
-        return {}
-    return {"participants": {**state.participants, event.participant: altered(person, attributes=event.attributes)}}
+def _participant_changed(draft: Draft, event: ParticipantChanged) -> None:
+    person = draft.participants.get(event.participant)
+    if person is not None:
+        draft.participants = {**draft.participants, event.participant: altered(person, attributes=event.attributes)}
 
 
-def _left(state: SessionState, event: ParticipantLeft) -> Changes:
+def _left(draft: Draft, event: ParticipantLeft) -> None:
     """Who left stays known by name, for the chat; of those gone the latest few."""
-    person = state.participants.get(event.participant, Participant(event.participant))
-    others = {name: other for name, other in state.participants.items() if name != event.participant}
+    person = draft.participants.get(event.participant, Participant(event.participant))
+    others = {name: other for name, other in draft.participants.items() if name != event.participant}
     gone = [name for name, other in others.items() if not other.present]
     for name in gone[: max(0, len(gone) + 1 - _GONE_KEPT)]:
         del others[name]
-    return {"participants": {**others, event.participant: altered(person, present=False, speaking=False)}}
+    draft.participants = {**others, event.participant: altered(person, present=False, speaking=False)}
 
 
 _GONE_KEPT = 16
 
 
-def _instructions(state: SessionState, event: InstructionsChanged) -> Changes:
-    return {"instructions": event.instructions}
+def _instructions(draft: Draft, event: InstructionsChanged) -> None:
+    draft.instructions = event.instructions
 
 
-def _dtmf(state: SessionState, event: DtmfReceived) -> Changes:
-    return {"digits": (state.digits + event.digits)[-64:]}
+def _dtmf(draft: Draft, event: DtmfReceived) -> None:
+    draft.digits = (draft.digits + event.digits)[-64:]
 
 
-def _say_requested(state: SessionState, event: SayRequested) -> Changes:
-    return {"says": (*state.says, Say(event.text, event.interrupt, event.request))}
+def _say_requested(draft: Draft, event: SayRequested) -> None:
+    draft.says = (*draft.says, Say(event.text, event.interrupt, event.request))
 
 
-def _end_requested(state: SessionState, event: EndRequested) -> Changes:
-    return {"end_requested": event.reason}
+def _end_requested(draft: Draft, event: EndRequested) -> None:
+    draft.end_requested = event.reason
 
 
-_HANDLERS: dict[type, Callable[[SessionState, Any], Changes]] = {
+_HANDLERS: Mapping[type, Callable[[Draft, Any], None]] = {
     SessionStarted: _started,
     SessionResumed: _resumed,
     SessionEnded: _ended,

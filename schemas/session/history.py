@@ -2,13 +2,14 @@
 `export` print what is here; whoever tells of sessions elsewhere reads the same."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.bus import Reading
-from schemas.events import Event
-from schemas.session.fold import SessionState, fold
+from schemas.events import Event, TurnEnded
+from schemas.session.altered import altered
+from schemas.session.fold import SessionState, Turn, fold
 from schemas.session.unanswered import Unanswered, unanswered
 from schemas.session.waterfall import Waterfall, waterfall_of
 from schemas.session.words import Line, line
@@ -63,20 +64,32 @@ class Step:
 async def steps_of(log: Reading, session: str, *, follow: bool = False) -> AsyncIterator[Step]:
     """The session, event by event; `follow` as with `events_of`: where the log lost its tail, all is told again."""
     state = SessionState()
+    standing = state.turns
     async for event in events_of(log, session, follow=follow):
         if event.seq <= state.seq:  # read again
             state = SessionState()
         state = fold(state, event)
-        turn = state.turns.get(event.turn or 0) if event.type == "turn.ended" else None
+        cut_off = isinstance(event, TurnEnded) and event.reason == "session"
+        turn = state.turns.get(event.turn or 0) if isinstance(event, TurnEnded) else None
         if turn is None:
             yield Step(event, state, None)
         else:
-            yield Step(event, state, waterfall_of(turn), unanswered(turn, event.at))
+            yield Step(event, state, waterfall_of(turn), unanswered(_as_it_stood(turn, standing), event.at))
+        standing = standing if cut_off else state.turns
+
+
+def _as_it_stood(turn: Turn, standing: Mapping[int, Turn]) -> Turn:
+    """With the reply it waited for: of the turns that a call's end cuts off, the end of the first voids those of the others.
+    `standing`: the turns before that."""
+    before = standing.get(turn.id)
+    return altered(turn, reply=before.reply) if turn.reply is None and before is not None else turn
 
 
 async def answered_turns(log: Reading, session: str) -> list[tuple[Waterfall, SessionState]]:
-    """Every answered turn's waterfall, in order, each with the session as it was when that turn ended."""
-    return [(step.waterfall, step.state) async for step in steps_of(log, session) if step.waterfall is not None]
+    """Every answered turn's waterfall, in order, each with the session as it was when that turn ended. One that was taken back
+    answered nothing."""
+    found = [(step.waterfall, step.state) async for step in steps_of(log, session) if step.waterfall is not None]
+    return [(shape, state) for shape, state in found if not shape.restart]
 
 
 async def waterfalls(log: Reading, session: str) -> list[dict[str, Any]]:

@@ -1,13 +1,14 @@
 """Which sessions there are, each told in a line: the open ones first, then those that ended, the latest activity first."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from schemas.bus import Listing, Reading, SessionInfo
 from schemas.clock import Micros
-from schemas.errors import EventError
-from schemas.session.summary import Answer, Summary, Telling, Wanted
+from schemas.errors import ArchiveError, EventError
+from schemas.session.summary import Answer, Summary, Telling, Wanted, is_fork
 
 LOOKED_AT = 1_000
 """Open sessions, and closed ones, that are read at most where only some of them are wanted."""
@@ -33,6 +34,7 @@ class Row:
         """As JSON values: the summary's, and how the log holds it."""
         lease = ("orphaned" if self.orphaned else "held") if self.info.state == "open" else None
         return self.told.view() | {
+            "fork": is_fork(self.info.session),
             "idle_s": round(self.idle, 1),
             "lease": lease,
             "gateway": self.info.owner or self.told.gateway,
@@ -41,12 +43,24 @@ class Row:
         }
 
 
+@runtime_checkable
+class Recalling(Protocol):
+    """A log beside an archive that knows the rows of its sessions. `live`: what the log alone has."""
+
+    @property
+    def live(self) -> Kept: ...
+
+    async def recalled(self, wanted: Wanted | None, count: int) -> Sequence[Row]:
+        """Up to `count` sessions of the archive that are wanted, the latest activity first."""
+
+
 class Rows:
-    """Of one log. What was read of an open session is kept, so that asking again reads only what is new. `unreadable`: why some
-    could not be told, by session."""
+    """Of one log, and of the archive beside it where there is one. What was read of an open session is kept, so that asking again
+    reads only what is new. `unreadable`: why some could not be told, by session; of the archive, too."""
 
     def __init__(self, log: Kept) -> None:
-        self._log = log
+        self._log: Kept = log.live if isinstance(log, Recalling) else log
+        self._archive = log if isinstance(log, Recalling) else None
         self._open: dict[str, Telling] = {}
         self.unreadable: dict[str, str] = {}
 
@@ -60,7 +74,8 @@ class Rows:
         return rows, False
 
     async def each(self, wanted: Wanted | None = None, most: int = LOOKED_AT) -> AsyncIterator[Row]:
-        """Those that are wanted, of the latest `most` open and the latest `most` closed ones."""
+        """Those that are wanted, of the latest `most` open and the latest `most` closed ones; of the archive's the latest `most`
+        that are wanted."""
         wanted = wanted or Wanted()
         now = await self._log.now()
         infos = [] if wanted.state == "closed" else await self._log.sessions(most)
@@ -68,9 +83,35 @@ class Rows:
         for info in infos:
             if row := await self._row(info, now, wanted):
                 yield row
-        for info in [] if wanted.state == "open" else await self._log.closed(most):
-            if row := await self._row(info, now, wanted):
+        if wanted.state != "open":
+            async for row in self._closed(wanted, most, now):
                 yield row
+
+    async def _closed(self, wanted: Wanted, most: int, now: Micros) -> AsyncIterator[Row]:
+        """The log is asked first: what it lets go of meanwhile is in the archive by then."""
+        infos = await self._log.closed(most)
+        kept = deque(await self._recalled(wanted, most))
+        told: set[str] = set()
+        for info in infos:
+            while kept and kept[0].info.last_activity > info.last_activity:
+                told.add(kept[0].info.session)
+                yield kept.popleft()
+            if info.session not in told and (row := await self._row(info, now, wanted)):
+                told.add(info.session)
+                yield row
+        for row in kept:
+            if row.info.session not in told:
+                yield row
+
+    async def _recalled(self, wanted: Wanted, most: int) -> Sequence[Row]:
+        """Without an archive that answers the log's are told all the same."""
+        if self._archive is None:
+            return ()
+        try:
+            return await self._archive.recalled(wanted, most)
+        except ArchiveError as error:
+            self.unreadable["the archive"] = str(error)
+            return ()
 
     async def _row(self, info: SessionInfo, now: Micros, wanted: Wanted) -> Row | None:
         if info.last_activity < wanted.since:  # nor can it have begun since
@@ -107,8 +148,7 @@ class Rows:
                 if not page or (page[0].seq, page[0].at) != (last.seq, last.at):
                     return False
                 page = page[1:]
-            for event in page:
-                telling.add(event)
+            telling.add_all(page)
             if not full:
                 return True
             after = telling.state.seq

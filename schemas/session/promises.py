@@ -123,15 +123,15 @@ class _Check:
 
     def captured(self, event: UtteranceCaptured) -> None:
         self._only_once(event, f"utterance {event.utterance} captured", event.utterance)
-        if event.replaces is not None:
-            replaced = self._utterances.get(event.replaces)
+        for name in (*event.joins, *([] if event.replaces is None else [event.replaces])):
+            replaced = self._utterances.get(name)
             if replaced is None:
-                self._say(event, f"replaces utterance {event.replaces}, which was never captured")
+                self._say(event, f"replaces utterance {name}, which was never captured")
             elif replaced.participant != event.participant:
-                self._say(event, f"replaces utterance {event.replaces} of another participant")
-            elif other := self._replaced.get(event.replaces):
-                self._say(event, f"replaces utterance {event.replaces}, which {other} has replaced")
-            self._replaced[event.replaces] = event.utterance
+                self._say(event, f"replaces utterance {name} of another participant")
+            elif other := self._replaced.get(name):
+                self._say(event, f"replaces utterance {name}, which {other} has replaced")
+            self._replaced[name] = event.utterance
         self._utterances[event.utterance] = event
         self._committed.discard(event.turn or 0)
         if event.turn in self._played:
@@ -151,6 +151,8 @@ class _Check:
     def ended(self, event: TurnEnded) -> None:
         self._only_once(event, f"turn {event.turn} ended", event.turn)
         self._ended.setdefault(event.turn, event.seq)
+        if event.into is not None and (event.into not in self._turns or event.into in self._ended):
+            self._say(event, f"turn {event.into} does not go on with what was said in turn {event.turn}")
 
     def sentence(self, event: ReplySentence) -> None:
         reply = (event.turn, event.generation)

@@ -24,6 +24,9 @@ Fetch = Callable[[AudioRef], Awaitable[Pcm | None]]
 """A blob's sound at 16 kHz (`heard_at`), None if it is gone."""
 
 _BLOCK = HEARING_RATE
+_LONGEST, _MOST = 3_600 * HEARING_RATE, 4 * 3_600 * HEARING_RATE
+"""Samples of one stretch that are heard, and of all that sound at one moment: nobody speaks for an hour. A few kilobytes of some
+stranger's file, which says the same sound again and again, would else be more than any memory holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ class Score:
                 self._began = event.at / 1e6
                 at = 0.0
             case UtteranceCaptured():
-                if event.replaces is not None:
-                    self._utterances.pop(event.replaces, None)
+                for carried in (*event.joins, event.replaces or ""):
+                    self._utterances.pop(carried, None)
                 duration = sum(ref.duration for ref in event.audio)
                 self._utterances[event.utterance] = Stretch(at - duration, duration, tuple(event.audio), 0.0, 0)
             case ClipReady() if event.phrase is not None:
@@ -115,7 +118,7 @@ def heard_at(pcm: bytes, rate: int) -> Pcm:
     return resampled
 
 
-class Recording:
+class Mix:
     """The session's sound in blocks, at 16 kHz: only what sounds in the present block is in memory."""
 
     def __init__(self, score: Score, fetch: Fetch):
@@ -134,17 +137,24 @@ class Recording:
         for start in range(first, last, _BLOCK):
             end = min(start + _BLOCK, last)
             while waiting and waiting[0].at * HEARING_RATE < end:
-                await self._begin(waiting.pop(0))
+                stretch = waiting.pop(0)
+                if sum(len(pcm) for _, _, pcm in self._open) < _MOST:
+                    await self._begin(stretch)
             yield self._mixed(start, end)
             self._open = [one for one in self._open if one[0] + len(one[2]) > end]
 
     async def _begin(self, stretch: Stretch) -> None:
-        parts = [pcm for pcm in [await self._fetch(ref) for ref in stretch.audio] if pcm is not None]
+        parts = list[Pcm]()
+        for ref in stretch.audio:
+            if sum(map(len, parts)) >= _MOST:
+                break
+            if (part := await self._fetch(ref)) is not None:
+                parts.append(part)
         if not parts:
             return
-        pcm = np.concatenate(parts)
         first = round(stretch.offset * HEARING_RATE)
-        pcm = pcm[first : first + round(stretch.duration * HEARING_RATE)]
+        last = first + min(round(stretch.duration * HEARING_RATE), _LONGEST)
+        pcm = np.concatenate(parts)[first:last].copy()  # the rest goes
         self._open.append((max(0, round(stretch.at * HEARING_RATE)), stretch.side, pcm))
 
     def _mixed(self, start: int, end: int) -> Pcm:

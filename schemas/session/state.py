@@ -15,9 +15,14 @@ from schemas.events import CommitReason, Stage, Word
 
 Floor = Literal["user", "agent", "none"]
 Lost = Literal["failed", "expired"]
+How = Literal["played", "interrupted", "dropped", "failed", "expired"]
+"""A turn's end."""
 
 OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler"})
 """Why a turn without an utterance was committed: the agent speaks of its own accord."""
+
+TAKEN_BACK = "taken_back"
+"""The reason of such a turn's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    how: Literal["played", "interrupted", "dropped", "failed", "expired"]
+    how: How
     reason: str
     heard: str
     unheard: tuple[int, ...]
@@ -197,6 +202,11 @@ class Turn:
     def own(self) -> bool:
         """The agent speaks of its own accord: greeting, say, fallback, repeat."""
         return self.commit is not None and self.commit.why in OWN
+
+    @property
+    def taken_back(self) -> bool:
+        """Its reply had hardly begun when the same caller went on: another turn has what was said in it, and answers it."""
+        return self.end is not None and self.end.reason == TAKEN_BACK
 
     @property
     def text(self) -> str:

@@ -3,19 +3,32 @@
 import math
 import statistics
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, overload, runtime_checkable
 
+from schemas.bus import FORK
 from schemas.clock import Micros, iso
 from schemas.config.agent import AgentSpec
 from schemas.events import Event, TurnEnded
-from schemas.session.fold import fold
-from schemas.session.state import Participant, SessionState, Turn
+from schemas.session.fold import fold, fold_all
+from schemas.session.state import How, Participant, SessionState, Turn
 from schemas.session.unanswered import asked, unanswered
 from schemas.session.waterfall import PARTS, Kind, Waterfall, waterfall_of
 
-__all__ = ["Activity", "Answer", "Summary", "Telling", "Wanted", "activity", "answer_of"]
+__all__ = [
+    "Activity",
+    "Answer",
+    "Gist",
+    "Summarized",
+    "Summary",
+    "Telling",
+    "Wanted",
+    "activity",
+    "answer_of",
+    "is_fork",
+    "names_of",
+]
 
 Activity = Literal["waiting", "listening", "thinking", "speaking", "ended"]
 """waiting: nobody speaks · listening: a user does, or what was said is not answered yet · thinking: the agent has the floor and
@@ -29,13 +42,14 @@ _PATIENCE = AgentSpec.model_fields["patience"].default
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A turn that was answered aloud. `at`: µs, from where it is counted; `total`: seconds; `parts`: seconds of each of PARTS, in
-    their order."""
+    their order; `how` it ended: some answers are but begun."""
 
     turn: int
     kind: Kind
     at: Micros
     total: float
     parts: tuple[float, ...]
+    how: How = "played"
 
     @property
     def worst_part(self) -> str:
@@ -44,11 +58,29 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Gist:
+    """What a model said that a session was about."""
+
+    text: str
+    topics: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Summarized(Protocol):
+    """What keeps sessions, and what a model said of them."""
+
+    async def gist(self, session: str) -> Gist | None:
+        """None: nothing (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """`seq` and `at`: of the last event; `started_at`, `ended_at`: µs; `duration`: seconds, as the state has it; `last`,
-    `median`, `worst`: seconds from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not
-    be answered; `cut_off`: turns the session's end cut off; `unanswered`: turns in which somebody was let wait for nothing: until
-    the end longer than the agent's patience, or at all where nothing was answered; `troubles`: times a stage gave up."""
+    `median`, `worst`: seconds from the user's last word to the agent's first sound; `restarts`: turns that were taken back and
+    answered anew; `ended`: why; `failed`: turns that could not be answered; `cut_off`: turns the session's end cut off;
+    `unanswered`: turns in which somebody was let wait for nothing: until the end longer than the agent's patience, or at all
+    where nothing was answered; `troubles`: times a stage gave up; `gist`, `topics`: what a model made of it afterwards
+    (SUMMARIES)."""
 
     session: str
     seq: int
@@ -63,6 +95,7 @@ class Summary:
     duration: float
     turns: int
     interrupted: int
+    restarts: int
     failed: int
     cut_off: int
     unanswered: int
@@ -72,6 +105,8 @@ class Summary:
     last: float | None
     median: float | None
     worst: float | None
+    gist: str = ""
+    topics: tuple[str, ...] = ()
 
     @property
     def wrong(self) -> bool:
@@ -109,14 +144,21 @@ class Summary:
             "activity": self.activity,
             "ended": self.ended,
             "interrupted": self.interrupted,
+            "restarts": self.restarts,
             "failed": self.failed,
             "cut_off": self.cut_off,
             "unanswered": self.unanswered,
             "troubles": self.troubles,
             "events": self.seq,
+            "summary": self.gist,
+            "topics": list(self.topics),
         }
 
 
+@overload
+def _ms(seconds: float) -> float: ...
+@overload
+def _ms(seconds: float | None) -> float | None: ...
 def _ms(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1e3, 1)
 
@@ -124,7 +166,7 @@ def _ms(seconds: float | None) -> float | None:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which rows. `since`: µs, when it began at the earliest; `slow`: seconds, its worst answer took as long at least;
-    `caller`: part of a participant's name; `text`: part of any name in it."""
+    `caller`: part of a participant's name; `text`: part of any name in it; `forks`: replays of others, or all but those."""
 
     state: Literal["open", "closed"] | None = None
     agent: str = ""
@@ -134,20 +176,32 @@ class Wanted:
     slow: float = 0.0
     failed: bool | None = None
     text: str = ""
+    forks: bool | None = None
 
     def finds(self, told: Summary, names: str = "") -> bool:
         """`names`: `names_of(told)`, from whoever keeps it for many to search."""
         if self.state is not None and (told.ended_at is None) != (self.state == "open"):
             return False
-        if told.started_at < self.since or (self.slow and (told.worst or 0.0) < self.slow):
+        if told.started_at < self.since or not self.finds_slow(told.worst):
             return False
         if (self.agent and told.agent != self.agent) or (self.transport and told.transport != self.transport):
             return False
         if self.failed is not None and told.wrong != self.failed:
             return False
+        if self.forks is not None and is_fork(told.session) != self.forks:
+            return False
         if self.caller and not _named(told, self.caller):
             return False
         return not self.text or self.text in (names or names_of(told))
+
+    def finds_slow(self, worst: float | None) -> bool:
+        """As it is told, to a tenth of a millisecond: who asks for what a list says finds it."""
+        return not self.slow or (worst is not None and _ms(worst) >= _ms(self.slow))
+
+
+def is_fork(session: str) -> bool:
+    """Whether it is a replay of another, by its id."""
+    return session.startswith(FORK)
 
 
 def names_of(told: Summary) -> str:
@@ -168,7 +222,7 @@ class Telling:
         self.state = SessionState()
         self.answers: list[Answer] = []
         self._totals: list[float] = []
-        self._failed = self._cut_off = 0
+        self._failed = self._cut_off = self._restarts = 0
         self._waited: list[float] = []
 
     @classmethod
@@ -187,26 +241,41 @@ class Telling:
         """The same up to here, to be gone on with apart from it."""
         twin = Telling(self.session)
         twin.state, twin._failed, twin._cut_off = self.state, self._failed, self._cut_off
+        twin._restarts = self._restarts
         twin.answers, twin._totals, twin._waited = [*self.answers], [*self._totals], [*self._waited]
         return twin
 
     def add(self, event: Event) -> None:
         self.state = fold(self.state, event)
         if isinstance(event, TurnEnded):
-            turn = self.state.turns.get(event.turn)
-            if turn is not None:
-                self._turn_ended(turn)
+            self._ended(event)
+
+    def add_all(self, events: Sequence[Event]) -> None:
+        """The same of many, twice as fast."""
+        begins = 0
+        for place, event in enumerate(events, 1):
+            if isinstance(event, TurnEnded):
+                self.state = fold_all(events[begins:place], self.state)
+                self._ended(event)
+                begins = place
+        self.state = fold_all(events[begins:], self.state)
+
+    def _ended(self, event: TurnEnded) -> None:
+        turn = self.state.turns.get(event.turn)
+        if turn is not None:
+            self._turn_ended(turn)
 
     def _turn_ended(self, turn: Turn) -> None:
         assert turn.end is not None
         self._cut_off += turn.end.reason == "session" and turn.end.how != "played"
+        self._restarts += turn.taken_back
         self._failed += turn.end.how in ("failed", "expired") and turn.end.reason != "session"
         if turn.end.reason in _LET_WAIT and asked(turn) and (waits := unanswered(turn, turn.end.at)):
             self._waited.append(math.inf if turn.end.reason == "overload" else waits.total)
         shape = waterfall_of(turn)
-        if shape is None or shape.kind == "own":  # nobody waited for it
+        if shape is None or shape.kind == "own" or shape.restart:  # nobody waited for it, or it answered nothing
             return
-        self.answers.append(answer_of(shape))
+        self.answers.append(answer_of(shape, turn.end.how))
         insort(self._totals, shape.total)
 
     def summary(self) -> Summary:
@@ -227,6 +296,7 @@ class Telling:
             duration=state.duration,
             turns=state.totals.turns,
             interrupted=state.totals.interrupted,
+            restarts=self._restarts,
             failed=self._failed,
             cut_off=self._cut_off,
             unanswered=sum(seconds >= patience or not self.answers for seconds in self._waited),
@@ -239,9 +309,9 @@ class Telling:
         )
 
 
-def answer_of(shape: Waterfall) -> Answer:
-    """What is kept of a waterfall where many are counted."""
-    return Answer(shape.turn, shape.kind, shape.began_at, shape.total, tuple(shape.parts[part] for part in PARTS))
+def answer_of(shape: Waterfall, how: How) -> Answer:
+    """What is kept of a waterfall where many are counted, and of `how` its turn ended."""
+    return Answer(shape.turn, shape.kind, shape.began_at, shape.total, tuple(shape.parts[part] for part in PARTS), how)
 
 
 def activity(state: SessionState) -> Activity:

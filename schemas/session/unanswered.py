@@ -7,7 +7,7 @@ from schemas.clock import Micros
 from schemas.session.state import Sentence, Turn
 from schemas.session.waterfall import SINCE, Moments, Waterfall
 
-_OWED_NOTHING = frozenset({"noise", "empty", "backchannel", "replaced", "unaddressed"})
+_OWED_NOTHING = frozenset({"noise", "empty", "backchannel", "replaced", "unaddressed", "taken_back"})
 """Reasons for which a turn is dropped that needs no answer."""
 
 

@@ -5,7 +5,7 @@ the parts are differences of consecutive moments, so nothing is lost between the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.clock import Micros
@@ -55,7 +55,8 @@ class Bar:
 @dataclass(frozen=True, slots=True)
 class Waterfall:
     """Seconds. `kind`: spoken to, typed to, or the agent's own words (counted from the commit); `parts`: by name, all of PARTS;
-    `queued`: of the stages among them, what was spent waiting for a worker; `began_at`: µs, where it is counted from."""
+    `queued`: of the stages among them, what was spent waiting for a worker; `began_at`: µs, where it is counted from; `restart`:
+    the turn was taken back as the sound began, so that it answered nothing."""
 
     turn: int
     kind: Kind
@@ -63,6 +64,7 @@ class Waterfall:
     total: float
     parts: Mapping[str, float]
     queued: Mapping[str, float]
+    restart: bool = field(default=False, kw_only=True)
 
     @property
     def voice_to_voice(self) -> float | None:
@@ -73,7 +75,8 @@ class Waterfall:
     def headline(self) -> str:
         """How long the turn took, and from what to what, in a sentence."""
         sound = "its first sound" if self.kind == "own" else "the agent's first sound"
-        return f"turn {self.turn}: {self.total * 1e3:.0f} ms from {SINCE[self.kind]} to {sound}"
+        restart = ", a restart: the user went on" if self.restart else ""
+        return f"turn {self.turn}: {self.total * 1e3:.0f} ms from {SINCE[self.kind]} to {sound}{restart}"
 
     def bars(self) -> list[Bar]:
         """The parts that took time, in order. Each is rounded to where it ends, not by itself."""
@@ -99,7 +102,7 @@ class Waterfall:
             "total": self.total,
             "parts": dict(self.parts),
             "queued": dict(self.queued),
-        }
+        } | ({"restart": True} if self.restart else {})
 
 
 def name_of(part: str) -> str:
@@ -120,7 +123,8 @@ def waterfall_of(turn: Turn) -> Waterfall | None:
         return None
     moments = Moments(turn, first, end=first.started_at)
     moments.until("playout", first.started_at)
-    return Waterfall(turn.id, moments.kind, moments.began, moments.total, moments.parts, moments.queued)
+    about = turn.id, moments.kind, moments.began, moments.total, moments.parts, moments.queued
+    return Waterfall(*about, restart=turn.taken_back)
 
 
 def _first_played(turn: Turn) -> Sentence | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from schemas import events as e
+from schemas.session.ends import ENDS
 from schemas.session.fold import SessionState, Turn
 from schemas.text.clean import printable
 
@@ -78,25 +79,13 @@ def _sentence(state: SessionState, event: e.Event, index: int) -> str:
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ENDS = {
-    "hang_up": ("they hung up", "hung up"),
-    "client_gone": ("the client was gone for too long", "client gone"),
-    "end_requested": ("somebody asked for the end", "asked to end"),
-    "limit": ("a limit was reached", "limit reached"),
-    "gateway_lost": ("its gateway was lost", "gateway lost"),
-    "room_closed": ("the room was closed", "room closed"),
-    "error": ("an error", "error"),
-}
-"""In a sentence, and in two or three words."""
+_REPLAY = "replay"
+"""Who goes on with a fork from the turn on that is decided again: no gateway has it, and none was restarted."""
 _TAKEN = {
     "expired": "the last gateway's lease had run out",
     "ticket": "the client came back with its ticket",
     "restart": "the gateway was restarted",
 }
-
-
-def _end(reason: str) -> tuple[str, str]:
-    return _ENDS.get(reason, (reason, reason))
 
 
 def _started(event: e.SessionStarted, state: SessionState) -> Line:
@@ -108,6 +97,10 @@ def _started(event: e.SessionStarted, state: SessionState) -> Line:
 
 
 def _resumed(event: e.SessionResumed, state: SessionState) -> Line:
+    forked = state.metadata.get("forked_from")
+    if event.gateway == _REPLAY and isinstance(forked, dict):
+        original = forked.get("session") or "the original"
+        return Line("gateway", f"the replay begins here; what is before it is kept from {original}")
     return Line("gateway", f"{event.gateway} takes over: {_TAKEN[event.reason]}", f"epoch {event.epoch}", "trouble")
 
 
@@ -118,7 +111,7 @@ def _rewound(event: e.SessionRewound, state: SessionState) -> Line:
 
 
 def _ended(event: e.SessionEnded, state: SessionState) -> Line:
-    return Line("gateway", f"session ends: {_end(event.reason)[0]}", event.detail)
+    return Line("gateway", f"session ends: {ENDS.get(event.reason, (event.reason,))[0]}", event.detail)
 
 
 def _joined(event: e.ParticipantJoined, state: SessionState) -> Line:
@@ -165,6 +158,7 @@ def _final(event: e.TranscriptFinal, state: SessionState) -> Line:
     who = _person(state, event.participant)
     text = f"{who} said {_quoted(event.text)}" if event.text else f"{who} said nothing (noise)"
     sure = [] if event.end_of_turn is None else [f"has finished: {event.end_of_turn:.0%}"]
+    sure += [] if event.complete is None else [f"complete: {event.complete:.0%}"]
     return Line("STT", text, ", ".join([*sure, _times(event.took, event.queued)]), "stage")
 
 
@@ -197,6 +191,7 @@ _REASON = {
     "empty": "no words",
     "backchannel": "only “mhm”",
     "replaced": "the user spoke first",
+    "taken_back": "the user went on",
     "overload": "too much was waiting",
     "unaddressed": "somebody else was meant",
     "lost": "its sound went with its gateway",
@@ -209,9 +204,13 @@ _REASON = {
 }
 
 
+_UNLIKE = {"session": "was cut off", "taken_back": "was restarted"}
+"""How it ended for these reasons, whatever the `how`."""
+
+
 def ended_turn(how: str, reason: str) -> str:
     """How a turn ended, and why."""
-    said, why = "was cut off" if reason == "session" else _HOW[how], _REASON.get(reason, reason)
+    said, why = _UNLIKE.get(reason) or _HOW[how], _REASON.get(reason, reason)
     return f"{said}: {why}" if why else said
 
 
@@ -361,11 +360,6 @@ _FLOOR = {"agent": "the agent's", "user": "the users'", "none": "nobody's"}
 def floor(state: SessionState) -> str:
     """Whose turn it is."""
     return _FLOOR[state.floor]
-
-
-def ended(reason: str) -> str:
-    """Why a session ended, in two or three words."""
-    return _end(reason)[1]
 
 
 def people(state: SessionState) -> str:

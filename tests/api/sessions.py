@@ -31,7 +31,7 @@ async def keep(house: House, session: str, events: list[Event]) -> None:
         await bus.close(session, 1, Publication(1))
     kept = bus._log[bus.partition(session)].sessions[session]
     kept.events = list(events)
-    kept.seq, kept.at = events[-1].seq, events[-1].at
+    kept.seq, kept.at, kept.listed = events[-1].seq, events[-1].at, True  # a replay, too, once it is over
 
 
 @dataclass(slots=True)

@@ -39,6 +39,16 @@ async def test_the_slowest_turns(client: httpx2.AsyncClient, house: House) -> No
     assert 0 < slowest[0]["worst_ms"] <= slowest[0]["total_ms"]
 
 
+async def test_nobody_waited_for_a_replay(client: httpx2.AsyncClient, house: House) -> None:
+    """It is on the list, and no answer of it counts."""
+    await keep(house, "fork-plain-1", golden("plain"))
+    await _told(house, "plain")
+    assert len((await client.get("/v1/sessions")).json()["sessions"]) == 2
+    told = (await client.get("/v1/latency")).json()
+    assert {turn["session"] for turn in told["slowest"]} == {"plain"}
+    assert told["total"]["count"] == 1
+
+
 async def test_nothing_was_answered(client: httpx2.AsyncClient, house: House) -> None:
     """Without an answer there is no number, rather than a zero."""
     told = (await client.get("/v1/latency")).json()

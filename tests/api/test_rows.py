@@ -1,15 +1,18 @@
 """The list of sessions, and the stream of what changes in it."""
 
 import asyncio
+from dataclasses import replace
 
 import httpx2
 import pytest
 
 from api.house import House
 from api.sessions import index
+from api.sessions.shapes import row_json, row_of
 from schemas.errors import BusError, BusUnavailable, FutureEvent
 from schemas.events import ParticipantJoined, TurnCommitted
 from schemas.log import MemoryBus
+from schemas.session.summary import Telling
 from tests.api.listening import listening
 from tests.api.sessions import XSS, golden, keep, open_session, troubled
 
@@ -36,6 +39,18 @@ async def test_open_and_closed_sessions_are_listed(client: httpx2.AsyncClient, h
         assert (await client.get(f"/v1/sessions/{name}")).json()["row"] == by_name[name]
 
 
+@pytest.mark.parametrize("name", ["barge_in", "taken_back", "fallback"])
+def test_a_row_is_written_as_it_is_described(name: str) -> None:
+    """What is told as it stands, without the model that describes it, is byte for byte what that would write."""
+    telling = Telling("s1")
+    for event in golden(name):
+        telling.add(event)
+        told = telling.summary()
+        assert row_json(told) == row_of(told).model_dump_json().encode()
+    told = replace(told, gist="„Tische“ \u2028", topics=("a", "b"), last=None)
+    assert row_json(told) == row_of(told).model_dump_json().encode()
+
+
 async def test_filters(client: httpx2.AsyncClient, house: House) -> None:
     """Each filter finds what it says, and several of them what all of them say."""
     await keep(house, "slow", golden("early_answer"))
@@ -57,6 +72,17 @@ async def test_filters(client: httpx2.AsyncClient, house: House) -> None:
     assert set(await _names(client, "?since=2026-09-21T00:00:00")) == {"slow", "broken"}
 
 
+async def test_replays_are_told_from_calls(client: httpx2.AsyncClient, house: House) -> None:
+    """Only the one, only the other, or both."""
+    await keep(house, "call", golden("plain"))
+    await keep(house, "fork-call-1", golden("plain"))
+    await house.sessions.look()
+    await house.sessions.index.read_stored()
+    assert await _names(client, "?forks=true") == ["fork-call-1"]
+    assert await _names(client, "?forks=false") == ["call"]
+    assert set(await _names(client)) == {"call", "fork-call-1"}
+
+
 async def test_pages_follow_each_other(client: httpx2.AsyncClient, house: House) -> None:
     """Every session stands on one page, those that began last on the first, though others come meanwhile."""
     for number in range(7):
@@ -76,7 +102,7 @@ async def test_pages_follow_each_other(client: httpx2.AsyncClient, house: House)
 @pytest.mark.parametrize(
     "query",
     ["cursor=x", "cursor=1e9:s", "cursor=" + "9" * 400, "limit=0", "limit=1000", "state=gone", "transport=pigeon",
-     "since=yesterday", "slow_ms=-1", "slow_ms=nan", "q=" + "x" * 300],
+     "since=yesterday", "slow_ms=-1", "slow_ms=nan", "forks=maybe", "q=" + "x" * 300],
 )  # fmt: skip
 async def test_odd_questions(client: httpx2.AsyncClient, house: House, query: str) -> None:
     """What can't be asked is refused, by the parameter's name."""

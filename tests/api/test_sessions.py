@@ -170,6 +170,23 @@ async def test_the_transcript_in_the_order_of_speech(client: httpx2.AsyncClient,
     assert vtt.text.startswith("WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n<v Caller>Tell me a story.\n")
 
 
+async def test_what_was_taken_back_stands_in_the_transcript_once(client: httpx2.AsyncClient, house: House) -> None:
+    """In the turn that went on with it; of the reply that had hardly begun there is nothing. The turn is told as a restart."""
+    await keep(house, "s1", golden("taken_back"))
+    said = (await client.get("/v1/sessions/s1/transcript.json")).json()["said"]
+    assert [(one["turn"], one["who"], one["text"]) for one in said] == [
+        (2, "Caller", "I would like to book a table for four people."),
+        (2, "Agent", "For four people."),
+    ]
+    assert said[0]["start_s"] == pytest.approx(1.0)
+    told = (await client.get("/v1/sessions/s1")).json()
+    assert [(turn["how"], turn["reason"]) for turn in told["turns"]] == [
+        ("dropped", "taken_back"),
+        ("played", "finished"),
+    ]
+    assert told["row"]["restarts"] == 1
+
+
 async def test_scripts_and_line_breaks_in_names_and_words(client: httpx2.AsyncClient, house: House) -> None:
     """What strangers wrote stays text: in JSON as it is, in captions escaped, in lines on their own line."""
     session = await open_session(house, "s1", name=f"Eve\n[00:00:00.000] Bob: hi {XSS}")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from api.house import House
-from api.sessions.wav import Span, Unsatisfiable, Wav, span_of
+from api.sessions.ranges import Span, Unsatisfiable, span_of
+from api.sessions.wav import Wav
 from schemas.audio import AudioRef
 from schemas.errors import BusUnavailable
 from schemas.events import ClipReady, Event, SessionEnded, UtteranceCaptured

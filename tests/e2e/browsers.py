@@ -7,6 +7,9 @@ import asyncio
 import json
 import re
 import shutil
+from asyncio import Future
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from api.built import HOW, built_app
 from ops.stack.embedded.livekit import LiveKitServerError, find_binary
@@ -42,13 +45,56 @@ def has_livekit() -> bool:
         return False
 
 
+def _need(file: str) -> None:
+    """The browser that it is for."""
+    if name := _missing(file):
+        unable(f"no {name} here (ops/locks/browsers.sh)")
+
+
+def _missing(file: str) -> str:
+    """A program without which it can't be run; "" if there is none."""
+    return next((names[0] for names in _OTHERS.get(file, ()) if not any(map(shutil.which, names))), "")
+
+
+async def _run(stack: dict[str, object], *words: str, heard: Callable[[str], None] | None = None) -> tuple[int, str]:
+    settings = {"ANTIPHON_E2E": json.dumps(stack), "NO_COLOR": "1", "FORCE_COLOR": "0", "ARCHIVE": "on"}
+    return await run_script("e2e", *words, errors=asyncio.subprocess.STDOUT, heard=heard, **settings)
+
+
 async def run_in_a_browser(file: str, stack: dict[str, object]) -> None:
     """What a person sees and hears of the app is as the file of web/e2e says."""
-    for names in _OTHERS.get(file, ()):
-        if not any(shutil.which(name) for name in names):
-            unable(f"no {names[0]} here (ops/locks/browsers.sh)")
-    settings = {"ANTIPHON_E2E": json.dumps(stack), "NO_COLOR": "1", "FORCE_COLOR": "0"}
-    status, said = await run_script("e2e", file, errors=asyncio.subprocess.STDOUT, **settings)
+    _need(file)
+    status, said = await _run(stack, file)
     failed = re.findall(r"^ *((?:FAIL|\w*Error:).*|[+-] {2,}\S.*)", said, re.MULTILINE)
     why = " · ".join(failed)[:2000]  # some show no more than the first line
     assert status == 0, f"{why}\n{said}"
+
+
+class InOneRun:
+    """Several files in one process and one browser, one after the other; each is told of as it is through."""
+
+    def __init__(self, files: Iterable[str], stack: dict[str, object]) -> None:
+        loop = asyncio.get_running_loop()
+        self._told: dict[str, Future[str]] = {file: loop.create_future() for file in files if not _missing(file)}
+        words = ("--", *self._told, "--reporter=default", "--reporter=./e2e/told.ts")
+        self._run = loop.create_task(_run(stack, *words, heard=self._hear))
+
+    def _hear(self, line: str) -> None:
+        if line.startswith('{"told":'):
+            told = json.loads(line)
+            self._told[Path(told["told"]).name].set_result(told["why"] or ("" if told["ok"] else "it failed"))
+
+    async def told(self, file: str) -> None:
+        """What a person sees of the app is as the file of web/e2e says."""
+        _need(file)
+        await asyncio.wait((self._told[file], self._run), return_when=asyncio.FIRST_COMPLETED)
+        assert self._told[file].done(), f"it was not come to: {await self._run}"
+        assert not (why := self._told[file].result()), why
+
+    async def aclose(self) -> None:
+        """Where all of them are through, so is the run, and has nothing else to complain of."""
+        if all(told.done() for told in self._told.values()):
+            status, said = await self._run
+            assert status == 0 or any(told.result() for told in self._told.values()), said
+        self._run.cancel()
+        await asyncio.wait([self._run])

@@ -126,9 +126,13 @@ async def browsed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dic
     data = tmp_path_factory.mktemp("browser")
     allowed = json.loads((ROOT / "web" / "e2e" / "environment.json").read_text())
     agents = shutil.copytree(ROOT / "web" / "e2e" / "agents", data / "agents")
-    environment = allowed | {"AGENTS": str(agents)}
-    plan = Plan(data / "up", gateways=2, free_ports=True, api=True, livekit=has_livekit(), environment=environment)
-    async with Stack(plan, load(**{name.lower(): value for name, value in allowed.items()})) as one:
+    environment = allowed | {"AGENTS": str(agents), "ARCHIVE": "on"}
+    plan = Plan(
+        data / "up", gateways=2, jobs=1, free_ports=True, api=True, livekit=has_livekit(), environment=environment
+    )
+    archive = f"sqlite:///{data / 'archive' / 'archive.sqlite'}"  # where commands look that have this data folder
+    settings = load(archive="on", archive_url=archive, **{name.lower(): value for name, value in allowed.items()})
+    async with Stack(plan, settings) as one:
         yield one.endpoints() | {"processes": one.supervisor.table(), "data": str(data)}
 
 

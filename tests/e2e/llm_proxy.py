@@ -12,15 +12,16 @@ from typing import Any, Literal
 import aiohttp
 from aiohttp import web
 
-Mode = Literal["pass", "brief", "500", "hang", "half", "empty"]
+Mode = Literal["pass", "brief", "tale", "500", "hang", "half", "empty"]
 
-_SAID: dict[Mode, str] = {"brief": "Yes.", "half": "I was just about to", "empty": ""}
+_TALE = "A dragon was afraid of the dark. So it slept beside a lamp. And one night, the moon came to visit."
+_SAID: dict[Mode, str] = {"brief": "Yes.", "tale": _TALE, "half": "I was just about to", "empty": ""}
 
 
 class LlmProxy:
     """OpenAI-compatible at `url`. By user: `requests`, the bodies of all chat completions so far; `modes`, how it behaves now.
 
-    `brief`: it says yes, at once, and nothing more.
+    `brief`: it says yes, at once, and nothing more; `tale`: three sentences, word by word, six seconds of speech.
     """
 
     def __init__(self) -> None:
@@ -85,11 +86,12 @@ class LlmProxy:
             return response
 
     async def _say(self, mode: Mode, request: web.Request) -> web.StreamResponse:
-        """A word, half a sentence and a broken line, or a reply without a word."""
+        """A word, a tale, half a sentence and a broken line, or a reply without a word."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
+        pieces = [f"{word} " for word in _TALE.split()] if mode == "tale" else [_SAID[mode]]
         for delta, finish in (
-            ({"role": "assistant", "content": _SAID[mode]}, None),
+            *(({"role": "assistant", "content": piece}, None) for piece in pieces),
             ({}, None if mode == "half" else "stop"),
         ):
             chunk = {
@@ -100,6 +102,7 @@ class LlmProxy:
                 "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
             }
             await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
+            await asyncio.sleep(0.03 if mode == "tale" else 0)  # as a model does
         if mode == "half" and request.transport is not None:
             request.transport.abort()
         else:

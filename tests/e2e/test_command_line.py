@@ -90,11 +90,10 @@ async def test_a_call_survives_its_gateway_and_can_be_read(tmp_path: Path, lines
     question = recorded(tmp_path, lines("story"))
     secret = secrets.token_hex(16)
     (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "default.toml").write_text("llm.max_tokens = 24\n")
+    (tmp_path / "agents" / "default.toml").write_text("llm.max_tokens = 12\n")
     (tmp_path / ".env").write_text(f"GATEWAY_TOKEN_SECRET={secret}\nAGENTS=agents\n")
     ann = mint(secret, Grant(participant="ann"))
     async with up(tmp_path) as pids:
-        assert last_object(await antiphon("doctor", "--json", folder=tmp_path))["healthy"]
         calling = asyncio.create_task(
             antiphon("call", question, "--token", ann, "--out", "conversation.wav", "--json", folder=tmp_path)
         )
@@ -103,27 +102,30 @@ async def test_a_call_survives_its_gateway_and_can_be_read(tmp_path: Path, lines
         called = last_object(await calling)
         assert called["replies"]
         write_stereo(tmp_path / "silence.wav", *(np.zeros(4_000, np.int16),) * 2, 16_000)
-        several, silent = await asyncio.gather(
+        session = called["session"]
+        several, silent, healthy, listed, state, followed = await asyncio.gather(
             antiphon("call", question, "--sessions", "2", "--json", folder=tmp_path),
             antiphon("call", "silence.wav", "--wait", "1", folder=tmp_path, code=1),
+            antiphon("doctor", "--json", folder=tmp_path),
+            antiphon("sessions", "--json", folder=tmp_path),
+            antiphon("state", session, "--at", "2", "--json", folder=tmp_path),
+            antiphon("show", session, "--follow", "--json", folder=tmp_path),
         )
         assert last_object(several)["answered"] == 2
         assert "no answer came" in silent
-    session = called["session"]
+        assert last_object(healthy)["healthy"]
     with wave.open(str(tmp_path / "conversation.wav")) as sound:
         both = np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 2)
     assert np.abs(both.astype(int)).max(axis=0).min() > 1000  # somebody on either side
-    listed = last_object(await antiphon("sessions", "--json", folder=tmp_path))["sessions"]
-    assert session in {row["session"] for row in listed}
+    assert session in {row["session"] for row in last_object(listed)["sessions"]}
+    assert last_object(state)["seq"] == 2
+    seqs = [json.loads(line)["seq"] for line in followed.splitlines()]
+    assert seqs == list(range(1, len(seqs) + 1))
     told = await antiphon("show", session, folder=tmp_path)
     assert "takes over" in told
     assert "ann" in told
     assert "caller" not in told
     assert "ms from the user's last word to the agent's first sound" in told
-    followed = (await antiphon("show", session, "--follow", "--json", folder=tmp_path)).splitlines()
-    assert [json.loads(line)["seq"] for line in followed] == list(range(1, len(followed) + 1))
-    state = last_object(await antiphon("state", session, "--at", "2", "--json", folder=tmp_path))
-    assert state["seq"] == 2
     await antiphon("export", session, "call.zip", folder=tmp_path)
     with zipfile.ZipFile(tmp_path / "call.zip") as archive:
         assert archive.testzip() is None
@@ -135,7 +137,12 @@ async def test_the_demo_converses_with_ones_own_recording(tmp_path: Path, lines:
     question = recorded(tmp_path, lines("capital"))
     told = last_object(await antiphon("demo", "--wav", question, "--json", folder=tmp_path))
     assert told["answered"] == told["steps"] == 1
-    assert [shape["kind"] for shape in told["waterfalls"]] == ["own", "voice"]
+    shown = await antiphon("show", told["session"], "--json", folder=tmp_path)
+    events = [json.loads(line) for line in shown.splitlines()]
+    # A busy machine says once that its answer is on its way.
+    fillers = [event for event in events if event["type"] == "turn.committed" and event["why"] == "filler"]
+    assert len(fillers) <= 1
+    assert [shape["kind"] for shape in told["waterfalls"]] == ["own", *["own" for _ in fillers], "voice"]
     for shape in told["waterfalls"]:
         assert abs(sum(shape["parts"].values()) - shape["total"]) < 1e-6
     with wave.open(str(tmp_path / told["recording"])) as sound:

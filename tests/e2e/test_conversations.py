@@ -10,7 +10,7 @@ from ops.people.caller import Caller
 from ops.people.recordings import packaged
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.client import SentenceMessage, StateMessage, TalkMessage, TranscriptMessage, TurnMessage, TypedMessage
-from schemas.events import TurnEnded
+from schemas.events import TranscriptFinal, TurnEnded
 from schemas.session.promises import violations
 from tests.e2e.conftest import House
 
@@ -42,6 +42,17 @@ async def say(caller: Caller, pcm: Pcm) -> TurnMessage:
     return turn
 
 
+async def write(caller: Caller, text: str) -> TurnMessage:
+    """Type, and hear the whole answer."""
+    began = time.monotonic()
+    await caller.send(TypedMessage(type="message", text=text))
+    turn = await caller.wait_for(
+        TurnMessage, REPLY, began, lambda turn: turn.why == "text" and turn.how != "interrupted"
+    )
+    assert turn is not None, f"no reply: {[message for when, message in caller.messages if when > began]}"
+    return turn
+
+
 def heard_between(caller: Caller, start: float, end: float) -> Pcm:
     """Agent's sound that came in that time."""
     parts = [sound.pcm for sound in caller.heard if start <= sound.start < end]
@@ -69,19 +80,15 @@ async def test_a_plain_turn(house: House, call: Connect, lines: Lines) -> None:
 
 async def test_the_tenth_turn_refers_to_the_first(house: House, call: Connect, lines: Lines) -> None:
     """After ten turns in a row the LLM is still given the first question and all answers."""
-    caller = await call()
+    caller = await call(llm="brief")
     await say(caller, lines("capital"))
-    house.llm.modes[caller.agent] = "brief"
     for number in range(2, 10):
-        began = time.monotonic()
-        await caller.send(TypedMessage(type="message", text=f"This is message number {number}."))
-        assert await caller.wait_for(TurnMessage, REPLY, began, ended("played")), number
-    house.llm.modes[caller.agent] = "pass"
+        assert (await write(caller, f"This is message number {number}.")).how == "played", number
     await say(caller, lines("first"))
     given = house.llm.context_of_last(caller.agent)
     assert "capital of France" in given
     assert all(f"message number {number}." in given for number in range(2, 10))
-    assert given.count("Yes.") == 8
+    assert given.count("Yes.") == 9
     assert "first question" in given.lower()
 
 
@@ -110,6 +117,34 @@ async def test_a_pause_in_mid_sentence_does_not_end_the_turn(house: House, call:
     assert "spider" in text_heard(caller)
 
 
+async def test_who_is_cut_in_upon_goes_on_and_is_answered_whole(house: House, call: Connect) -> None:
+    """A pause in mid-sentence, taken for its end: the caller goes on, the agent falls silent, and both halves are heard and
+    answered as one. Of the reply that had begun the LLM is told nothing."""
+    caller = await call("hasty")
+    began = time.monotonic()
+    await caller.speak(packaged("two_cities", 1.15, 2.87))
+    assert await caller.wait_for(StateMessage, REPLY, began, is_speaking)
+    on = time.monotonic()
+    await caller.speak(packaged("two_cities", 2.94, 4.60))
+    back = await caller.wait_for(TurnMessage, REPLY, began, ended("dropped"))
+    assert back is not None
+    assert back.reason == "taken_back", await house.told(caller.session)
+    whole = await caller.wait_for(TurnMessage, 60.0, on, ended("played"))
+    assert whole is not None, await house.told(caller.session)
+    await caller.hang_up()
+    log = await house.log(caller.session)
+    assert violations(log) == []
+    ends = [event for event in log if isinstance(event, TurnEnded)]
+    assert [(event.turn, event.into) for event in ends] == [(back.turn, whole.turn), (whole.turn, None)]
+    words = [event.text.lower() for event in log if isinstance(event, TranscriptFinal)][-1]
+    assert all(half in words for half in ("best of times", "worst of times")), await house.told(caller.session)
+    told = [message for message in house.llm.last(caller.agent) if message["role"] != "system"]
+    assert [message["role"] for message in told] == ["user"]
+    assert told[0]["content"].lower() == words
+    shown = {one.utterance: one.text for _, one in caller.messages if isinstance(one, TranscriptMessage)}
+    assert [text.lower() for text in shown.values() if text] == [words]
+
+
 async def test_an_interruption_leaves_what_was_heard(house: House, call: Connect, lines: Lines) -> None:
     """Speaking over the agent silences it; the next request to the LLM holds what had been heard, and no more."""
     caller = await call("talker")
@@ -117,10 +152,11 @@ async def test_an_interruption_leaves_what_was_heard(house: House, call: Connect
     await caller.speak(lines("story"))
     assert await caller.wait_for(StateMessage, REPLY, began, is_speaking)
     await asyncio.sleep(1.5)
+    house.llm.modes[caller.agent] = "brief"
     interrupted_at = time.monotonic()
     await caller.speak(lines("stop"))
     cut = await caller.wait_for(TurnMessage, REPLY, interrupted_at, ended("interrupted"))
-    assert cut is not None
+    assert cut is not None, await house.told(caller.session)
     heard = cut.heard
     assert await caller.wait_for(TurnMessage, REPLY, interrupted_at, ended("played"))
     said = [
@@ -137,7 +173,7 @@ async def test_an_interruption_leaves_what_was_heard(house: House, call: Connect
 
 async def test_yeah_over_the_agent_does_not_interrupt_it(house: House, call: Connect, lines: Lines) -> None:
     """A backchannel pauses the agent for a moment, and it says the rest."""
-    caller = await call("talker")
+    caller = await call(llm="tale")
     began = time.monotonic()
     await caller.speak(lines("story"))
     assert await caller.wait_for(StateMessage, REPLY, began, is_speaking)
@@ -150,13 +186,13 @@ async def test_yeah_over_the_agent_does_not_interrupt_it(house: House, call: Con
 
 async def test_a_lost_socket_resumes_in_mid_reply(house: House, call: Connect, lines: Lines) -> None:
     """A caller who loses the line while the agent speaks comes back with the ticket and hears the rest, once."""
-    caller = await call("talker")
+    caller = await call(llm="tale")
     began = time.monotonic()
     await caller.speak(lines("story"))
     assert await caller.wait_for(StateMessage, REPLY, began, is_speaking)
     await asyncio.sleep(1.0)
     await caller.drop()
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(0.5)
     back = time.monotonic()
     assert await caller.connect()
     turn = await caller.wait_for(TurnMessage, 60.0, began, ended("played"))
@@ -176,7 +212,7 @@ async def test_a_greeting_is_spoken_on_join(house: House, call: Connect) -> None
 
 async def test_push_to_talk_commits_on_release(house: House, call: Connect, lines: Lines) -> None:
     """While the key is pressed no pause ends the turn; its release does."""
-    caller = await call()
+    caller = await call(llm="brief")
     began = time.monotonic()
     await caller.send(TalkMessage(type="talk", pressed=True))
     await caller.speak(np.concatenate((lines("capital"), silence(2.5))))

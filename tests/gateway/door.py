@@ -58,9 +58,8 @@ class Door:
 
     async def __aexit__(self, *_: object) -> None:
         await self.reception.drain(0)
-        await self.server.aclose()
-        for client in self.clients:
-            await client.close()
+        # at once: who does not read that it was closed would be waited for
+        await asyncio.gather(self.server.aclose(), *(client.close() for client in self.clients))
         await self.http.close()
         await self.reception.aclose()
         await self.engine.aclose()

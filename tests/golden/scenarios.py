@@ -207,6 +207,39 @@ def barge_in() -> list[Event]:
     return log.hang_up(8000)
 
 
+def taken_back() -> list[Event]:
+    """The caller goes on when the agent has said a word: the turn is taken back, both parts are heard as one and answered as one,
+    and the chat knows nothing of the reply that began."""
+    log = Log()
+    log.speak(1000, 1, "u1", 1.0, generation=0)
+    log.transcribe(2300, 1, "u1", "I would like to book a table.")
+    log.reply(2430, 1, 0, ["For how many people?"])
+    log.clip(2550, 1, 0, 0, "For how many people?", 1.2)
+    log.commit(2600, 1, delay=0.6)
+    log.add(2605, PlaybackStarted, turn=1, generation=0, index=0, by="gw1")
+    log.add(3010, SpeechStarted, turn=2, participant="caller", over=True, ago=0.096, by="gw1")
+    log.add(3010, PlaybackPaused, turn=1, generation=0, index=0, position=0.31, by="gw1")
+    log.add(3500, SpeechPaused, turn=2, participant="caller", silence=0.2, ago=0.2, by="gw1")
+    log.add(
+        3500, UtteranceCaptured, turn=2, utterance="u2", participant="caller", audio=[_audio("u2", 0.6, 16_000)],
+        duration=0.6, over=True, ago=0.2, by="gw1",
+    )  # fmt: skip
+    log.transcribe(3600, 2, "u2", "For four people.")
+    log.end(3602, 1, "dropped", "taken_back", "For", generation=0, raises=1, into=2)
+    log.add(
+        3602, UtteranceCaptured, turn=2, utterance="u3", participant="caller",
+        audio=[_audio("u1", 1.0, 16_000), _audio("u2-from-u1", 1.3, 16_000)], duration=2.3, replaces="u2", joins=["u1"],
+        over=True, ago=0.302, by="gw1",
+    )  # fmt: skip
+    log.transcribe(3720, 2, "u3", "I would like to book a table for four people.")
+    log.reply(3850, 2, 1, ["For four people."])
+    log.commit(3920, 2, delay=0.62)
+    log.clip(3960, 2, 1, 0, "For four people.", 0.9)
+    done = log.play(3965, 2, 1, 0, 0.9)
+    log.end(done, 2, "played", "finished", "For four people.", generation=1)
+    return log.hang_up(7000)
+
+
 def backchannel() -> list[Event]:
     """ "Mhm" over the agent: it pauses, goes on, and the chat knows nothing of it."""
     log = Log()
@@ -461,8 +494,8 @@ def broken() -> list[Event]:
 
 
 SOUND: list[Callable[[], list[Event]]] = [
-    plain, barge_in, backchannel, early_answer, lost_piece, reopened, greeting, fallback, take_over, two_humans, tools,
-    unanswered,
+    plain, barge_in, taken_back, backchannel, early_answer, lost_piece, reopened, greeting, fallback, take_over, two_humans,
+    tools, unanswered,
 ]  # fmt: skip
 """Those that keep every promise; `broken` does not."""
 

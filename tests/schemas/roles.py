@@ -2,8 +2,11 @@
 does, the `ignore` is unused, and `make check` says so."""
 
 from gateway.sessions.house import House
-from schemas.bus import Bus, Listing, Reading
+from schemas.archive import Archive as Store
+from schemas.archive import Both
+from schemas.bus import Bus, Listing, Milestones, Reading, Watching
 from schemas.log import MemoryBus, RedisBus
+from schemas.session.listing import Kept
 from tests.archive import Archive
 from workers._stage import Work
 
@@ -13,6 +16,11 @@ def told(log: RedisBus, memory: MemoryBus, archive: Archive) -> tuple[list[Readi
     buses: list[Bus] = [log, memory]
     buses.append(archive)  # type: ignore[arg-type]
     return [log, memory, archive], [log, memory, archive], buses
+
+
+def kept(store: Store, both: Both) -> tuple[list[Kept], list[Milestones], list[Watching]]:
+    """So are those that a real archive has, and a log and an archive together."""
+    return [store, both], [store, both], [store, both]
 
 
 def a_stage_reads_and_stores(work: Work) -> None:

@@ -18,7 +18,7 @@ from schemas.codec import (
     event_to_json,
     prepare,
 )
-from schemas.config.agent import AgentSpec
+from schemas.config.agent import AgentSpec, TurnTaking
 from schemas.errors import EventError, FutureEvent
 from schemas.events import Event, PlaybackStarted, SessionEnded, SessionStarted, ToolCalled, TranscriptFinal
 from schemas.jobs import Job, LlmJob, SttJob, TtsJob
@@ -146,6 +146,19 @@ def test_a_missing_step_is_an_error_not_a_guess() -> None:
         upcast("x", {"v": 1}, 3, {"x": {1: lambda body: body}})
 
 
+def test_a_session_from_before_turns_could_be_taken_back_is_one_in_which_none_could() -> None:
+    """Its agent's settings are all there but that one, whose default says otherwise: its decisions are taken as they were."""
+    agent = AgentSpec(turn_taking=TurnTaking(commit_max=1.6)).model_dump()
+    del agent["turn_taking"]["regret"]
+    fields = {"room": "r", "transport": "memory", "agent": agent, "gateway": "g"}
+    old = decode_event("session.started", msgpack.packb(fields), 1, 0)
+    assert isinstance(old, SessionStarted)
+    assert (old.agent.turn_taking.regret, old.agent.turn_taking.commit_max) == (0.0, 1.6)
+    new = decode_event("session.started", encode_event(old.model_copy(update={"agent": AgentSpec()})), 1, 0)
+    assert isinstance(new, SessionStarted)
+    assert new.agent == AgentSpec()
+
+
 def test_every_version_in_the_past_of_a_class_has_its_upcaster() -> None:
     """A class at version n has the n - 1 functions that lead to it."""
     for kind, cls in EVENT_TYPES.items():
@@ -163,6 +176,23 @@ def test_a_job_keeps_its_successor() -> None:
         then=LlmJob(id="llm/1", session="s", turn=1, generation=0),
     )
     assert decode_job(encode_job(job)) == job
+
+
+def test_an_older_gateway_asks_nobody_how_complete_words_are() -> None:
+    """Its job does not say so; and it could not read the answer: its events forbid fields that it does not know."""
+    stored = {
+        "id": "stt/u1",
+        "session": "s",
+        "turn": 1,
+        "utterance": "u1",
+        "participant": "p",
+        "audio": [],
+        "stage": "stt",
+    }
+    older = decode_job(msgpack.packb(stored))
+    assert isinstance(older, SttJob)
+    assert (older.end_of_turn, older.complete) == (True, False)
+    assert decode_job(encode_job(older.model_copy(update={"complete": True}))) != older
 
 
 def test_an_llm_job_is_of_a_turn() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from schemas.config.agent import AgentSpec, ProviderSpec, SttSpec, VoiceSpec
-from schemas.languages import Announced, unspoken
+from schemas.config.agent import AgentSpec, Expects, ProviderSpec, SttSpec, TurnTaking, VoiceSpec
+from schemas.languages import Announced, unread, unspoken
 
 EARS = Announced("stt", ["en"], "STT_MODEL=tiny.en", "faster-whisper")
 VOICE = Announced("tts", ["en"], "TTS_VOICE=en_US-joe-medium", "piper")
@@ -55,3 +55,33 @@ def test_of_many_languages_some_are_named() -> None:
     """A multilingual model's languages don't fill the screen."""
     (found,) = unspoken(AgentSpec(language="xx"), [MANY])
     assert "understands en, de, fr, pt, es, … only" in found.sentence
+
+
+@pytest.mark.parametrize("language", ["", "en", "en-GB", "EN"])
+def test_of_an_agent_that_speaks_english_all_is_read(language: str) -> None:
+    """Nor is anything said of one whose language is not known yet."""
+    asked = TurnTaking(expects="yes_no")
+    assert unread(AgentSpec(language=language, turn_taking=asked, stt=SttSpec(complete=True))) == {}
+
+
+@pytest.mark.parametrize(
+    ("expects", "says"),
+    [
+        ("yes_no", "in de it changes nothing"), ("amount", "in de it goes by digits"),
+        ("number", "in de it goes by digits and single letters"), ("spelling", "in de it goes by digits and single letters"),
+    ],
+)  # fmt: skip
+def test_what_a_file_expects_in_a_language_nobody_reads_is_told(expects: Expects, says: str) -> None:
+    """What of it holds in any language, too."""
+    found = unread(AgentSpec(language="de-AT", turn_taking=TurnTaking(expects=expects)))
+    assert [*found] == [("turn_taking", "expects")]
+    assert found["turn_taking", "expects"].endswith(says)
+
+
+def test_completeness_is_told_of_where_a_file_asks_for_it() -> None:
+    """It is on by itself, of which nobody is to be warned."""
+    assert unread(AgentSpec(language="de")) == {}
+    assert unread(AgentSpec(language="de", stt=SttSpec(complete=False))) == {}
+    assert unread(AgentSpec(language="de", stt=SttSpec(complete=True))) == {
+        ("stt", "complete"): "complete = true can be told of English only; in de turns end by their melody"
+    }

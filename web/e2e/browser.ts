@@ -30,11 +30,20 @@ export const PHONE = { width: 390, height: 844 };
 export const TABLET = { width: 820, height: 1180 };
 export const DESK = { width: 1440, height: 900 };
 
-/** WebGL without a GPU. Each edge smoothed would be half of the work. */
-const IN_SOFTWARE = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--webgl-msaa-sample-count=0"];
+/** WebGL without a GPU, and nothing else by it: the page beside it would be most of the work. */
+const IN_SOFTWARE = [
+  "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader",
+  "--webgl-msaa-sample-count=0",
+  "--disable-gpu-compositing",
+];
+/** Of a page's pixels one in 16 is drawn there. */
+const COARSE = 0.25;
 
 interface Options {
   size?: { width: number; height: number };
+  /** Pixels of the screen for one of the page: 1, or few of them where it has WebGL. */
+  scale?: number;
   theme?: "light" | "dark";
   /** Without a GPU it draws a few frames a second, and takes the processor from everything else: off unless asked for, as it comes or
    * with what was chosen of it. */
@@ -59,6 +68,20 @@ interface Browsing {
   webgl?: boolean;
 }
 
+/** By how they were started: whoever wants the same has the same, until the process ends, and they with it. */
+const running = new Map<string, Promise<Browser>>();
+
+async function browserOf(args: string[]): Promise<Browser> {
+  const key = args.join(" ");
+  const found = await running.get(key);
+  if (found?.isConnected()) return found;
+  const executablePath = chromiumPath();
+  if (!executablePath) throw new Error("no Chromium here: apt-get install chromium, or set CHROMIUM");
+  const started = chromium.launch({ executablePath, args });
+  running.set(key, started);
+  return started;
+}
+
 /** In a file's top: one browser for all of its tests. `open` gives a page of its own. */
 export function inBrowser({ microphone = "scripted", hosts = () => [], kept = false, webgl = false }: Browsing = {}): {
   open: (path: string, options?: Options) => Promise<Page>;
@@ -68,29 +91,26 @@ export function inBrowser({ microphone = "scripted", hosts = () => [], kept = fa
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    const executablePath = chromiumPath();
-    if (!executablePath) throw new Error("no Chromium here: apt-get install chromium, or set CHROMIUM");
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        "--no-sandbox",
-        ...(microphone === "none" ? [] : ["--use-fake-device-for-media-stream=fps=5"]),
-        ...(microphone === "scripted" ? ["--use-fake-ui-for-media-stream"] : []),
-        `--host-resolver-rules=${hosts().join(", ")}`,
-        "--autoplay-policy=no-user-gesture-required",
-        ...(webgl ? IN_SOFTWARE : ["--disable-gpu"]),
-      ],
-    });
+    browser = await browserOf([
+      "--no-sandbox",
+      ...(microphone === "none" ? [] : ["--use-fake-device-for-media-stream=fps=5"]),
+      ...(microphone === "scripted" ? ["--use-fake-ui-for-media-stream"] : []),
+      `--host-resolver-rules=${hosts().join(", ")}`,
+      "--autoplay-policy=no-user-gesture-required",
+      ...(webgl ? IN_SOFTWARE : ["--disable-gpu"]),
+    ]);
   });
+  const close = () => Promise.all(contexts.splice(0).map((context) => context.close()));
   afterEach(async () => {
-    if (!kept) await Promise.all(contexts.splice(0).map((context) => context.close()));
+    if (!kept) await close();
     expect(complaints.splice(0), "errors in the browser's console").toEqual([]);
   });
-  afterAll(() => browser?.close());
+  afterAll(close);
 
   async function open(path: string, options: Options = {}): Promise<Page> {
     const {
       size = DESK,
+      scale = webgl ? COARSE : 1,
       theme = "light",
       avatar = false,
       before,
@@ -101,6 +121,7 @@ export function inBrowser({ microphone = "scripted", hosts = () => [], kept = fa
     const context = await browser.newContext({
       baseURL: inject("stack").api_url,
       viewport: size,
+      deviceScaleFactor: scale,
       colorScheme: theme,
       serviceWorkers: worker ? "allow" : "block",
       permissions: microphone === "scripted" ? ["microphone", "camera"] : [],
@@ -132,4 +153,4 @@ export function inBrowser({ microphone = "scripted", hosts = () => [], kept = fa
 /** Told by the browser itself, and by LiveKit's client, where a gateway or a server that was killed does not answer, or a camera
  * comes back into a room and has no picture yet. */
 const EXPECTED =
-  /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED|WebSocket is already in CLOSING|^(cannot send signal request before connected|could not determine track dimensions|Failed to fetch|Received leave request while trying to \(re\)connect|DataChannel error on|publisher data channel '\w+' closed)/;
+  /WebSocket connection to .* failed|ERR_CONNECTION_REFUSED|WebSocket is already in CLOSING|^(cannot send signal request before connected|Encountered websocket error during connection establishment|could not determine track dimensions|Failed to fetch|Received leave request while trying to \(re\)connect|DataChannel error on|publisher data channel '\w+' closed)/;

@@ -23,6 +23,7 @@ test("The console shows the waterfall that `antiphon show` prints.", async () =>
   const page = await open(`/sessions/${encodeURIComponent(session)}`);
   for (const { turn, total, parts } of waterfalls) {
     const card = page.locator(`#turn-${turn}`);
+    if (total === 0) continue; // "One moment, please", on a busy machine: nobody waited for it
     await card
       .getByText(latency(total * 1000), { exact: true })
       .first()

@@ -91,6 +91,7 @@ function witnessIn(tap: string): void {
       if (contextTime > 0) clock.push({ at: contextTime * rate, ms: performanceTime });
     };
     setInterval(look, 100);
+    document.addEventListener("avatarframe", look, true); // lips are looked at by it
   }
 
   const Real = WebSocket;
@@ -126,6 +127,12 @@ function witnessIn(tap: string): void {
   }).observe(document, { subtree: true, childList: true, characterData: true });
 
   Object.assign(window, {
+    /** When the last of what was recorded leaves the loudspeaker. */
+    heardUntil() {
+      const near = clock.at(-1);
+      const end = (blocks.at(-1)?.at ?? 0) * rate + 128;
+      return near === undefined ? 0 : near.ms + ((end - near.at) / rate) * 1000;
+    },
     witnessed() {
       const first = Math.round((blocks[0]?.at ?? 0) * rate);
       const heard = new Int16Array(blocks.length * 128);

@@ -16,7 +16,8 @@ const doing = (page: Page, state: string) => page.waitForSelector(`[data-agent-s
 async function talks(page: Page): Promise<void> {
   await doing(page, "listening");
   await speak(page, "capital");
-  await page.waitForFunction(() => /capital of france/i.test(document.body.textContent ?? ""));
+  // the smallest Whisper sometimes makes friends of France, of what a room's codec has left of it
+  await page.waitForFunction(() => /what is the capital of fr/i.test(document.body.textContent ?? ""));
   await doing(page, "speaking");
   await page.waitForFunction(() => /\w/.test(document.querySelector("[data-said]")?.textContent ?? ""));
   await doing(page, "listening");

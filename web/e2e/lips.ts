@@ -1,5 +1,5 @@
 import type { Page } from "playwright-core";
-import { leftAt, placeOf, type Witnessed, witnessedBeside } from "./ear";
+import { leftAt, placeOf, type Witnessed, witnessed, witnessedBeside } from "./ear";
 
 /** A frame of the avatar's. ms by the page's performance.now(). */
 export interface Frame {
@@ -17,10 +17,29 @@ export interface Frame {
   frames: number;
 }
 
-/** For a page that is opened: what it lets sound is recorded, beside each frame of the avatar. */
+/** For a page that is opened: what it lets sound is recorded, beside each frame of the avatar. It draws too seldom for one, with
+ * or without a GPU: the processor is left to who speaks. */
 export const LIPS_READ = witnessedBeside(noteFrames);
 
 function noteFrames(): void {
+  const FRAME = 150;
+  const real = window.requestAnimationFrame.bind(window);
+  const waiting = new Map<number, FrameRequestCallback>();
+  let [number, last, due] = [0, 0, false];
+  const draw = (now: number) => {
+    [last, due] = [now, false];
+    const all = [...waiting.values()];
+    waiting.clear();
+    for (const then of all) then(now);
+  };
+  window.cancelAnimationFrame = (id) => void waiting.delete(id);
+  window.requestAnimationFrame = (then) => {
+    waiting.set(++number, then);
+    if (!due) setTimeout(() => real(draw), last + FRAME - performance.now());
+    due = true;
+    return number;
+  };
+
   const drawn: Frame[] = [];
   document.addEventListener(
     "avatarframe",
@@ -81,22 +100,35 @@ export async function framesUntil(page: Page, from: number, mouth: "open" | "at 
   });
 }
 
-const TOGETHER = 200;
-/** Of int16: what is louder is heard as speech. */
-const LOUD = 650;
+/** The avatar's frames, from the `from`th on, and what was heard around each of them, the last as well. */
+export async function lipsOf(page: Page, from: number): Promise<{ seen: Witnessed; frames: Frame[] }> {
+  const frames = await framesOf(page, from);
+  const heard = (ms: number) => (window as unknown as { heardUntil(): number }).heardUntil() >= ms;
+  await page.waitForFunction(heard, (frames.at(-1)?.ms ?? 0) + TOGETHER + BESIDE);
+  return { seen: await witnessed(page), frames };
+}
 
-/** Frames whose mouth is not that of the sound: open where for 200 ms to both sides nothing sounds, or at rest where all of that is
- * speech. What the machine took to draw a frame is allowed for. */
+const TOGETHER = 200;
+/** A shape of the mouth comes that much before its sound, and stays that much after it (mouth.ts). ms. */
+const BESIDE = 60;
+/** Of int16: what is louder is heard as speech, and what is softer than that is no consonant either. */
+const LOUD = 650;
+const SILENT = 160;
+/** Of the loudest around: what is softer is a gap between words, in which lips may rest. */
+const GAP = 1 / 16;
+
+/** Frames whose mouth is not that of the sound, by more than 200 ms: open where nothing sounds, or at rest where all is speech.
+ * What the machine took to draw a frame is allowed for. */
 export function astray(seen: Witnessed, frames: Frame[]): string[] {
   return frames.flatMap(({ ms, drawing, open, position, heard }) => {
-    const pieces = loudness(seen, ms - drawing - TOGETHER, ms + TOGETHER);
-    const told = () => {
-      const around = loudness(seen, heard - 1000, heard + 1000).map((peak) => Math.min(9, Math.floor(peak / LOUD)));
-      return `at ${Math.round(ms)} ms, drawn in ${Math.round(drawing)}: ${open.toFixed(2)} at ${position.toFixed(2)} s, a second around it ${around.join("")}`;
-    };
-    if (pieces.length === 0) return [];
-    if (open > 0.3 && pieces.every((peak) => peak < LOUD)) return [`open in silence ${told()}`];
-    return open < 0.05 && pieces.every((peak) => peak >= LOUD) ? [`at rest in speech ${told()}`] : [];
+    const within = (beside: number) => loudness(seen, ms - drawing - beside, ms + beside);
+    const around = loudness(seen, heard - 1000, heard + 1000);
+    if (within(TOGETHER).length === 0) return []; // nothing was recorded yet
+    const told = () =>
+      `at ${Math.round(ms)} ms, drawn in ${Math.round(drawing)}: ${open.toFixed(2)} at ${position.toFixed(2)} s, a second around it ${around.map((peak) => (peak < SILENT ? "." : Math.min(9, Math.floor(peak / LOUD)))).join("")}`;
+    if (open > 0.3 && within(TOGETHER + BESIDE).every((peak) => peak < SILENT)) return [`open in silence ${told()}`];
+    const speech = Math.max(LOUD, GAP * Math.max(...around));
+    return open < 0.05 && within(TOGETHER).every((peak) => peak >= speech) ? [`at rest in speech ${told()}`] : [];
   });
 }
 
@@ -126,14 +158,22 @@ export function leads(seen: Witnessed, frames: Frame[]): { ahead: number; behind
 
 /** Peaks of what left the loudspeaker between two moments, 20 ms each. */
 function loudness(seen: Witnessed, from: number, to: number): number[] {
-  const near = seen.clock.find(({ ms }) => ms >= from) ?? seen.clock.at(-1);
-  if (near === undefined) throw new Error("the browser never told where its output is");
-  const sampleAt = (ms: number) => Math.round(near.at + ((ms - near.ms) * seen.rate) / 1000);
   const peaks: number[] = [];
   const step = Math.round(seen.rate / 50);
-  for (let at = Math.max(0, sampleAt(from)); at + step <= Math.min(seen.heard.length, sampleAt(to)); at += step)
+  const end = Math.min(seen.heard.length, soundedAt(seen, to));
+  for (let at = Math.max(0, soundedAt(seen, from)); at + step <= end; at += step)
     peaks.push(peakOf(seen.heard.subarray(at, at + step)));
   return peaks;
+}
+
+/** The sample that left the loudspeaker then. On a busy machine the output stumbles, and hurries after it: it is known exactly where
+ * it was looked at, and between two looks lies between. */
+function soundedAt({ clock, rate }: Witnessed, ms: number): number {
+  const after = clock.findIndex((one) => one.ms >= ms);
+  const [one, other] = [clock[after - 1], clock.at(after)];
+  if (other === undefined) throw new Error("the browser never told where its output is");
+  if (one === undefined || after < 0) return Math.round(other.at + ((ms - other.ms) * rate) / 1000);
+  return Math.round(one.at + ((ms - one.ms) / (other.ms - one.ms)) * (other.at - one.at));
 }
 
 function peakOf(samples: Int16Array): number {

@@ -48,7 +48,10 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
 
     await speak(ann, "story");
     await state(ann, "speaking");
-    await said.last().filter({ hasText: /\w \w/ }).waitFor();
+    await said
+      .last()
+      .filter({ hasText: /(\S+ ){4}\S/ }) // sooner it would be taken back
+      .waitFor();
     await speak(ann, "stop");
     const answer = words.getByText(/cut off/).first();
     const cut = await answer.locator("..").textContent();

@@ -32,6 +32,23 @@ const VIEWS: { name: string; path: () => string; ready: (page: Page) => Promise<
     path: () => `/sessions/${session}`,
     ready: (page) => page.getByRole("heading", { name: "Turn 1" }).waitFor(),
   },
+  {
+    name: "compare",
+    path: () => `/compare?a=${session}&b=${session}`,
+    ready: (page) => page.getByRole("heading", { name: "Turn 1" }).waitFor(),
+  },
+  { name: "replays", path: () => "/replays", ready: (page) => page.getByRole("heading", { level: 1 }).waitFor() },
+  { name: "erasures", path: () => "/erasures", ready: (page) => page.getByRole("heading", { level: 1 }).waitFor() },
+  {
+    name: "replay-many",
+    path: () => "/replays/new",
+    ready: (page) => page.getByText(/calls? pass(es)? the filter/).waitFor(),
+  },
+  {
+    name: "fork",
+    path: () => `/sessions/${session}`,
+    ready: forking,
+  },
   { name: "latency", path: () => "/latency", ready: (page) => page.getByRole("heading", { level: 1 }).waitFor() },
   { name: "queues", path: () => "/queues", ready: (page) => page.getByRole("heading", { level: 1 }).waitFor() },
   { name: "agents", path: () => "/agents", ready: (page) => page.getByRole("heading", { level: 1 }).waitFor() },
@@ -63,6 +80,18 @@ test.each(VIEWS)("$name: no serious fault of accessibility, nothing wider than t
 /** In a call: the first time it is begun. */
 async function talks(page: Page): Promise<void> {
   if ((await page.locator("[data-agent-state]").count()) === 0) await begin(page);
+}
+
+/** The dialog of a fork, which stays open. */
+async function forking(page: Page): Promise<void> {
+  await page.getByRole("heading", { name: "Turn 1", exact: true }).waitFor();
+  const dialog = page.getByRole("dialog");
+  if ((await dialog.count()) === 0)
+    await page
+      .getByRole("button", { name: /^Fork from here: turn/ })
+      .first()
+      .click();
+  await dialog.getByLabel("Instructions").waitFor();
 }
 
 /** CSS pixels by which the page is wider than the window. */

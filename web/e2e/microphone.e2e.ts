@@ -54,6 +54,7 @@ describe("a machine without a microphone", () => {
     const page = await open("/");
     await page.getByRole("button", { name: "Talk", exact: true }).click();
     await page.getByText("No microphone was found. Plug one in, then try again.").first().waitFor();
+    await state(page, "listening"); // who leaves before that is offered to try again
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByRole("button", { name: "Talk again" }).click();
     await page.getByRole("button", { name: "Type instead" }).click();

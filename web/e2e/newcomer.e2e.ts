@@ -30,3 +30,23 @@ test("Who has never seen it finds in three clicks why a turn was slow, and what 
   await expect.poll(() => card.getByRole("definition").first().textContent()).toBe(`“${cut?.heard}”`);
   expect(await card.evaluate((one) => one.getBoundingClientRect().top < window.innerHeight)).toBe(true);
 });
+
+test("Who chooses LiveKit where its server is away is told so before anything is tried, and WebSocket goes on.", async () => {
+  const page = await open("/");
+  const away = {
+    reachable: false,
+    problem: "LiveKit can't be used now",
+    url: "",
+    room: "",
+    agents: [],
+    agent_name: "",
+  };
+  await page.route("**/v1/livekit/status", (route) => route.fulfill({ json: away }));
+  await page.getByRole("button", { name: "Name, room and devices" }).click();
+  const needs = page.getByText("LiveKit can't be used now.");
+  await page.getByText("LiveKit", { exact: true }).click();
+  await needs.waitFor();
+  await page.getByText("WebSocket", { exact: true }).click();
+  await needs.waitFor({ state: "detached" });
+  expect(await page.getByRole("button", { name: "Talk", exact: true }).isEnabled()).toBe(true);
+});

@@ -11,7 +11,8 @@ const SIZE = { width: 1200, height: 760 };
 const CALL = { width: 1180, height: 700 };
 
 test("The two pictures of README.md, of a real call: README_SHOTS=1 npm run e2e", async () => {
-  const page = await open("/", { size: CALL, avatar: { slow: 9 } }); // here it is drawn without a GPU: it is asked for all the same
+  // here it is drawn without a GPU: it is asked for all the same
+  const page = await open("/", { size: CALL, scale: 1, avatar: { slow: 9 } });
   await begin(page);
   await page.getByRole("button", { name: "Show it anyway" }).click();
   await page.locator("[data-avatar=shown]").waitFor();

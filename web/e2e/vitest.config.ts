@@ -1,7 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** `npm run e2e`: a real Chromium against the real stack. One file after the other: they share it, and its models. */
+class ByName extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.toSorted((one, other) => (one.moduleId < other.moduleId ? -1 : 1));
+  }
+}
+
+/** `npm run e2e`: a real Chromium against the real stack. One file after the other, in one process: they share the stack, its
+ * models, and the browser. */
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   resolve: { alias: { "@": fileURLToPath(new URL("../src", import.meta.url)) } },
@@ -9,9 +17,12 @@ export default defineConfig({
     include: process.env.README_SHOTS ? ["e2e/readme.shots.ts"] : ["e2e/**/*.e2e.ts"],
     globalSetup: ["e2e/stack.ts"],
     fileParallelism: false,
+    isolate: false,
+    sequence: { sequencer: ByName },
     testTimeout: 120_000,
     expect: { poll: { timeout: 20_000 } }, // as long as pages wait for what is to be there (browser.ts)
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
+    chaiConfig: { truncateThreshold: 0 }, // the line that CI shows first says all of what was found
   },
 });

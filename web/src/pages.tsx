@@ -1,4 +1,4 @@
-import { Activity, AudioLines, Bot, Gauge, KeyRound, ListTree, type LucideIcon } from "lucide-react";
+import { Activity, AudioLines, Bot, Gauge, GitFork, KeyRound, ListTree, type LucideIcon } from "lucide-react";
 import { type ComponentType, lazy } from "react";
 import type { Role } from "@/access/me";
 
@@ -16,6 +16,10 @@ export const PAGES: readonly Page[] = [
   { path: "/access/:part?", role: "admin", view: lazy(() => import("@/access/page")) },
   { path: "/agents/:agent?", role: "operator", view: lazy(() => import("@/console/agents/page")) },
   { path: "/sessions", role: "operator", view: lazy(() => import("@/console/sessions/page")) },
+  { path: "/replays/new", role: "operator", view: lazy(() => import("@/console/replays/new-batch")) },
+  { path: "/replays/:job?", role: "operator", view: lazy(() => import("@/console/replays/page")) },
+  { path: "/erasures", role: "operator", view: lazy(() => import("@/console/erasures/page")) },
+  { path: "/compare", role: "operator", view: lazy(() => import("@/console/compare/page")) },
   { path: "/queues", role: "operator", view: lazy(() => import("@/console/queues/page")) },
   { path: "/sessions/:session", role: "operator", view: lazy(() => import("@/console/session/page")) },
 ];
@@ -31,6 +35,7 @@ export interface Place {
 export const PLACES: readonly Place[] = [
   { to: "/", name: "Talk", icon: AudioLines, role: "caller" },
   { to: "/sessions", name: "Sessions", icon: ListTree, role: "operator" },
+  { to: "/replays", name: "Replays", icon: GitFork, role: "operator" },
   { to: "/latency", name: "Latency", icon: Gauge, role: "operator" },
   { to: "/queues", name: "Queues", icon: Activity, role: "operator" },
   { to: "/agents", name: "Agents", icon: Bot, role: "operator" },

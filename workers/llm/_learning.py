@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.errors import ProviderError
 from workers._answers import opened, read_some
 from workers._http import TROUBLE
-from workers.llm.models import Known, listed
+from workers.llm.models import FIRST, Known, listed
 from workers.providers import ChatRequest, Llm
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ CONTINUING: Mapping[str, Any] = {"continue_final_message": True, "add_generation
 _LISTING = 3.0  # seconds
 _LISTEN = 2.0  # seconds of a first answer: longer ones tell nothing more
 _MOST = 4 << 20
-_FIRST = ChatRequest([{"role": "user", "content": "Answer with the one word: ready"}], max_tokens=400, temperature=0.0)
 _COUNT = ChatRequest(
     [{"role": "user", "content": "Count from one to ten in words, nothing else."}],
     max_tokens=12,
@@ -46,7 +45,7 @@ async def first_answer(llm: Llm) -> None:
     """Have a model answer something short, and see whether its reasoning shows. ProviderError: it doesn't answer."""
     now = asyncio.get_running_loop().time
     text, until = "", None
-    async with contextlib.aclosing(llm.stream(_FIRST)) as deltas:
+    async with contextlib.aclosing(llm.stream(FIRST)) as deltas:
         async for delta in deltas:
             until = until or now() + _LISTEN
             text = delta.text if delta.forget else text + delta.text

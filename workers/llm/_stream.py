@@ -8,15 +8,19 @@ from types import TracebackType
 from schemas.process.tasks import Tasks
 from workers.providers import Delta
 
+_AHEAD = 256
+"""Pieces of a reply."""
+
 
 class Leavable:
     """`async with Leavable(stream, cancelled) as deltas:` iterate; it ends early, and the stream is closed at once, when
-    `cancelled` is set. The stream is read while the caller is busy with what came before."""
+    `cancelled` is set. The stream is read while the caller is busy with what came before, but not far ahead: an endpoint that
+    sends without end would have the process to itself."""
 
     def __init__(self, stream: AsyncGenerator[Delta, None], cancelled: asyncio.Event):
         self._stream = stream
         self._cancelled = cancelled
-        self._arrived: asyncio.Queue[Delta | Exception | None] = asyncio.Queue()
+        self._arrived: asyncio.Queue[Delta | Exception | None] = asyncio.Queue(_AHEAD)
         self._tasks = Tasks()
 
     async def __aenter__(self) -> "Leavable":
@@ -43,10 +47,10 @@ class Leavable:
     async def _pump(self) -> None:
         try:
             async for delta in self._stream:
-                self._arrived.put_nowait(delta)
-            self._arrived.put_nowait(None)
+                await self._arrived.put(delta)
+            await self._arrived.put(None)
         except Exception as error:
-            self._arrived.put_nowait(error)
+            await self._arrived.put(error)
         finally:
             with contextlib.suppress(Exception):
                 await self._stream.aclose()
@@ -54,4 +58,5 @@ class Leavable:
     async def _watch(self, pumping: asyncio.Task[None]) -> None:
         await self._cancelled.wait()
         pumping.cancel()
-        self._arrived.put_nowait(None)
+        with contextlib.suppress(asyncio.QueueFull):  # nobody waits for it then
+            self._arrived.put_nowait(None)

@@ -1,7 +1,12 @@
-"""The list of models that an endpoint has, in whichever shape it tells it."""
+"""The list of models that an endpoint has, in whichever shape it tells it; and what a model is asked first of all."""
 
 from dataclasses import dataclass
 from typing import Any
+
+from workers.providers import ChatRequest
+
+FIRST = ChatRequest([{"role": "user", "content": "Answer with the one word: ready"}], max_tokens=400, temperature=0.0)
+"""Whether it answers, and how soon: a word, with room for what some think before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ is the first thing dropped under load, without a word in the log.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -15,10 +16,12 @@ from schemas.config.settings import Settings
 from schemas.errors import Permanent
 from schemas.events import Stage, TranscriptFinal, TranscriptPartial
 from schemas.jobs import SttJob
+from schemas.text.endings import OVER, ending
 from workers import registry
 from workers._stage import Work
 from workers.providers import Hearing, Stt, Transcript
 from workers.registry import Opened
+from workers.stt.completeness import Completeness
 
 __all__ = ["SttStage"]
 
@@ -36,15 +39,26 @@ class SttStage:
 
     stage: Stage = "stt"
 
-    def __init__(self, provider: Stt, settings: Settings, open_provider: Callable[[str], Stt] | None = None) -> None:
+    def __init__(
+        self,
+        provider: Stt,
+        settings: Settings,
+        open_provider: Callable[[str], Stt] | None = None,
+        completeness: Completeness | None = None,
+    ) -> None:
         self.batch = settings.worker_batch or DEFAULT_BATCH
         self.slots = settings.worker_slots or DEFAULT_SLOTS
         opening = open_provider or (lambda name: registry.provider("stt", name, settings))
         self._providers = Opened(provider, settings.stt_provider, opening)
+        self._completeness = completeness or Completeness()
+        self._loads_completeness = provider.read_again and settings.stt_complete
         self._in_hand = 0
 
     async def warm_up(self) -> None:
-        await self._providers.own.warm_up()
+        waking: list[Awaitable[None]] = [self._providers.own.warm_up()]
+        if self._loads_completeness:
+            waking.append(self._completeness.warm_up())
+        await _all(waking)
 
     async def run(self, works: Sequence[Work]) -> None:
         """Transcribe `works` together; one whose sound is missing or broken fails by itself.
@@ -54,17 +68,19 @@ class SttStage:
         self._in_hand += len(works)
         try:
             wanted = await self._without_hints_under_load(works)
+            reads = len(wanted) < max(2, self.batch)  # of a full batch none is read again: others wait
             heard = await _all(self._heard(work) for work in wanted)
             groups: dict[str, list[tuple[Work, Hearing]]] = {}
             for work, hearing in zip(wanted, heard, strict=True):
                 if hearing is not None:
                     groups.setdefault(_job(work).provider, []).append((work, hearing))
-            await _all(self._transcribe(name, group) for name, group in groups.items())
+            await _all(self._transcribe(name, group, reads) for name, group in groups.items())
         finally:
             self._in_hand -= len(works)
 
     async def aclose(self) -> None:
         await self._providers.aclose()
+        await self._completeness.aclose()
 
     async def _without_hints_under_load(self, works: Sequence[Work]) -> list[Work]:
         """All but the partials that stand in the way of somebody's reply: those are ended, nothing appended."""
@@ -108,22 +124,38 @@ class SttStage:
             job.options,
         )
 
-    async def _transcribe(self, name: str, group: Sequence[tuple[Work, Hearing]]) -> None:
+    async def _transcribe(self, name: str, group: Sequence[tuple[Work, Hearing]], reads: bool) -> None:
+        """`reads`: there is time to have read what leaves open whether it was all. Nobody need judge the melody of what will be:
+        it tells nothing more (docs/architecture.md), and takes as long."""
         provider, called = self._providers.named(name), name or self._providers.own_name
         group = [(work, hearing) for work, hearing in group if not await _refused(provider, called, work)]
         if not group:
             return
-        transcripts = await provider.transcribe([hearing for _, hearing in group])
+        reads = reads and provider.read_again
+        wanted = [reads and _job(work).complete and not _job(work).partial for work, _ in group]
+        asked = [
+            replace(hearing, end_of_turn=False) if read and self._completeness.reads(hearing.language) else hearing
+            for (_, hearing), read in zip(group, wanted, strict=True)
+        ]
+        transcripts = await provider.transcribe(asked)
         if len(transcripts) != len(group):
             raise Permanent(
                 f"STT_PROVIDER={called}: expected {len(group)} transcripts, got {len(transcripts)}",
                 "bad_answer",
             )
         await _all(
-            _finish(work, transcript, _job(work).model or provider.model)
-            for (work, _), transcript in zip(group, transcripts, strict=True)
+            self._tell(work, transcript, _job(work).model or provider.model, read)
+            for (work, _), transcript, read in zip(group, transcripts, wanted, strict=True)
             if not work.cancelled.is_set()
         )
+
+    async def _tell(self, work: Work, transcript: Transcript, model: str, read: bool) -> None:
+        """End the job; `read`: once it is known how complete its words are, if they leave it open. No other's waits for it."""
+        complete, text = None, transcript.text.strip()
+        if read and text and ending(text) not in OVER:
+            complete = await self._completeness.judge(text, transcript.language or _job(work).language)
+        if not work.cancelled.is_set():
+            await _finish(work, transcript, complete, model)
 
 
 async def _all(doing: Iterable[Awaitable[_Item]]) -> list[_Item]:
@@ -145,7 +177,7 @@ async def _refused(provider: Stt, name: str, work: Work) -> bool:
     return bool(why)
 
 
-async def _finish(work: Work, transcript: Transcript, model: str) -> None:
+async def _finish(work: Work, transcript: Transcript, complete: float | None, model: str) -> None:
     job = _job(work)
     text = transcript.text.strip()
     if job.partial:
@@ -167,6 +199,7 @@ async def _finish(work: Work, transcript: Transcript, model: str) -> None:
         confidence=transcript.confidence,
         words=transcript.words if text else [],
         end_of_turn=transcript.end_of_turn,
+        complete=None if complete is None else round(complete, 4),
         took=work.elapsed(),
         queued=work.queued,
         model=model,

@@ -26,6 +26,8 @@ _BOUND = 1000
 """Sends of one kind that may wait; beyond that the room takes nothing, and what comes is lost."""
 _PATIENCE = 5.0
 """Seconds one send may take."""
+_LOOK_EVERY = 0.1
+"""Seconds after which one looks whether attributes are set of which no answer came."""
 _KNOWN_OVER = 1.0
 """Seconds after which it is known that a connection is over; what is sent until then fails."""
 
@@ -112,7 +114,7 @@ class Outgoing:
                 segment = rtc.TranscriptionSegment(send.segment, send.text, 0, 0, "", send.final)
                 await participant.publish_transcription(rtc.Transcription(send.participant, send.track, [segment]))
             case SetAttributes():
-                await participant.set_attributes(send.attributes)
+                await _set_attributes(participant, send.attributes)
             case SendBytes():
                 await participant.send_bytes(
                     send.data,
@@ -131,6 +133,19 @@ class Outgoing:
         if participant is self.participant and what not in self._complained:
             self._complained.add(what)
             log.warning("%s: %s (said once)", self._name, said)
+
+
+async def _set_attributes(participant: rtc.LocalParticipant, attributes: dict[str, str]) -> None:
+    """Until they are set. The SDK loses an answer that is there before it waits for it, and the states that come after, each in
+    the place of the one before, would stand behind that for seconds; but it hears of its attributes as everybody does."""
+    setting = asyncio.ensure_future(participant.set_attributes(attributes))
+    try:
+        while not (await asyncio.wait({setting}, timeout=_LOOK_EVERY))[0]:
+            if attributes.items() <= participant.attributes.items():
+                return
+        await setting
+    finally:
+        setting.cancel()
 
 
 def _kind(send: Send) -> str:

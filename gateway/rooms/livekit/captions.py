@@ -219,17 +219,21 @@ class Captions:
 
     def _end_reply(self, message: TurnMessage) -> Iterator[Fact]:
         reply = self._reply
+        how = message.reason if message.reason == "taken_back" else message.how
         if reply is None or reply.turn != message.turn:
-            yield TurnOver(self._segment_of(message.turn), message.how)
+            yield TurnOver(self._segment_of(message.turn), how)
             return
         self._reply = None
+        if how == "taken_back":  # as if nothing had been said
+            yield ReplyEnded(reply.segment, "", how, self._wall())
+            return
         if message.how == "played":
             yield from _complete(reply)
         elif message.heard.startswith(reply.said) and len(message.heard) > len(reply.said):
             delta = message.heard[len(reply.said) :]
             reply.said = message.heard
             yield WordsSounded(reply.segment, delta, reply.said)
-        yield ReplyEnded(reply.segment, reply.said, message.how, self._wall())
+        yield ReplyEnded(reply.segment, reply.said, how, self._wall())
 
     def _abandon(self) -> Iterator[Fact]:
         """The reply in flight ends where it is."""

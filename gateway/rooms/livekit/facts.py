@@ -70,7 +70,8 @@ class SentenceEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """`text`: as the user heard it; `how` as in `TurnMessage`: all but `played` is before its end."""
+    """`text`: as the user heard it; `how` as in `TurnMessage`: all but `played` is before its end; or `taken_back`: it counts as
+    never said."""
 
     segment: str
     text: str
@@ -80,7 +81,7 @@ class ReplyEnded:
 
 @dataclass(frozen=True, slots=True)
 class TurnOver:
-    """A turn ended that got no reply, or whose reply had to end before; `how` as in `TurnMessage`."""
+    """A turn ended that got no reply, or whose reply had to end before; `how` as in `ReplyEnded`."""
 
     segment: str
     how: str

@@ -10,15 +10,13 @@ import aiohttp
 from ops.commands.doctor.findings import Finding
 from schemas.config.settings import Settings, without_password
 from schemas.errors import AntiphonError, ProviderError, in_words
-from workers.llm.models import listed
-from workers.providers import ChatRequest
+from workers.llm.models import FIRST, listed
 
 _ANSWERS_WITHIN = 5.0  # seconds
 _LISTED = 4 * 2**20
 """Bytes of a list of models that are read."""
 _SLOW = 1.0
 """Seconds to a model's first word from which on callers notice it in every turn."""
-_ASKED = ChatRequest([{"role": "user", "content": "Answer with the one word: ready"}], max_tokens=16, temperature=0.0)
 
 
 async def llm(settings: Settings, embedded: str | None) -> Finding:
@@ -85,7 +83,7 @@ async def _first_word(settings: Settings, url: str) -> float:
     model = OpenAiLlm(settings.model_copy(update={"llm_base_url": url}))
     began = time.monotonic()
     try:
-        async with contextlib.aclosing(model.stream(_ASKED)) as deltas:
+        async with contextlib.aclosing(model.stream(FIRST)) as deltas:
             await anext(deltas)
         return time.monotonic() - began
     finally:

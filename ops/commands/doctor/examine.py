@@ -28,6 +28,8 @@ async def examine() -> AsyncIterator[Finding]:
     yield await endpoints.llm(settings, stack["llm_base_url"] if stack else None)
     for finding in await asyncio.to_thread(machine.models, settings):
         yield finding
+    for finding in await asyncio.to_thread(machine.completeness, settings):
+        yield finding
     for finding in await asyncio.to_thread(languages.examine, settings):
         yield finding
     yield machine.access(settings)

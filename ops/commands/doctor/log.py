@@ -11,6 +11,7 @@ from ops.commands.doctor.findings import Finding
 from schemas.config.settings import Settings, without_password
 from schemas.errors import in_words
 from schemas.log.keys import PARTITIONS
+from schemas.process.log_clock import FAR, apart_in_words
 
 
 async def examine(settings: Settings, embedded: str | None) -> AsyncIterator[Finding]:
@@ -25,7 +26,7 @@ async def examine(settings: Settings, embedded: str | None) -> AsyncIterator[Fin
     try:
         info = await client.info()
         seconds, micros = await client.time()
-        offset = abs(time.time() - (seconds + micros / 1e6))
+        ahead = time.time() - (seconds + micros / 1e6)
         config = await client.config_get("append*")
         stored = None if settings.redis_cluster else await client.get(PARTITIONS)
     except (RedisError, OSError) as error:
@@ -48,12 +49,19 @@ async def examine(settings: Settings, embedded: str | None) -> AsyncIterator[Fin
         yield Finding("partitions", "bad", f"PARTITIONS={settings.partitions}, the log has {int(stored)}", advice)
     yield _persistence(config, info)
     yield _memory(info)
-    if offset > 0.5:
-        yield Finding(
-            "clock", "warn", f"{offset:.1f} s apart from the log's", "run NTP; `ago` hides it, people's eyes don't"
+    yield _clock(ahead)
+
+
+def _clock(ahead: float) -> Finding:
+    """`ahead`: seconds that this machine's is."""
+    if abs(ahead) >= FAR:
+        advice = "run NTP on both: sessions go by the log's clock; `--since`, LiveKit's tokens and webhooks by this one"
+        return Finding("clock", "bad", f"{apart_in_words(ahead)} of the log's", advice)
+    if abs(ahead) > 0.5:
+        return Finding(
+            "clock", "warn", f"{abs(ahead):.1f} s apart from the log's", "run NTP; `ago` hides it, people's eyes don't"
         )
-    else:
-        yield Finding("clock", "ok", f"{offset * 1e3:.0f} ms apart from the log's")
+    return Finding("clock", "ok", f"{abs(ahead) * 1e3:.0f} ms apart from the log's")
 
 
 def _advice(error: Exception) -> str:

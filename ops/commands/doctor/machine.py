@@ -7,7 +7,7 @@ from ops.commands.doctor.findings import Finding
 from ops.stack.disk import LITTLE, free, trouble
 from ops.stack.doors import look_at_clients
 from schemas.config.settings import Settings
-from schemas.errors import ProviderError, SettingsError
+from schemas.errors import Permanent, ProviderError, SettingsError
 
 
 def disk(folder: Path) -> Finding:
@@ -34,6 +34,24 @@ def models(settings: Settings) -> list[Finding]:
         except ProviderError as error:
             findings.append(Finding(check, "bad", str(error), f"correct {setting}"))
     return findings
+
+
+def completeness(settings: Settings) -> list[Finding]:
+    """Find the model that says whether words are complete, too, where STT workers would load it."""
+    from workers.registry import own_name, provider_class
+    from workers.stt.completeness import locate
+
+    try:
+        if not getattr(provider_class("stt", own_name("stt", settings)), "read_again", False):
+            return []
+        if not settings.stt_complete:
+            return [
+                Finding("words", "ok", "STT_COMPLETE=false: nobody asks whether they are complete; turns end by melody")
+            ]
+        return [Finding("words", "ok", f"STT_COMPLETE: {locate()}")]
+    except Permanent as error:
+        advice = "until then turns end by their melody, a little later; STT_COMPLETE=false: that is how it is meant"
+        return [Finding("words", "warn", str(error), advice)]
 
 
 def access(settings: Settings) -> Finding:

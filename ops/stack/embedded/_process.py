@@ -82,7 +82,7 @@ class ServerProcess(ABC):
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl-C is for the supervisor, which stops the servers last
+            process_group=0,  # Ctrl-C is for the supervisor, which stops the servers last
             umask=MASK,
         )
 

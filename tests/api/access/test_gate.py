@@ -1,6 +1,7 @@
 """Who is let in, as what, and until when."""
 
 import time
+from email.utils import parsedate_to_datetime
 
 import httpx2
 import jwt
@@ -9,9 +10,10 @@ import pytest
 from api.access import gate as gates
 from api.access import tickets
 from api.access.gate import KeyGate
+from api.app import create_app
 from api.house import House
 from api.main import house_of
-from schemas.access.keys import Role
+from schemas.access.keys import Role, public_half
 from schemas.access.new_key import new_key
 from schemas.access.tokens import Grant, mint
 from schemas.config.settings import Settings
@@ -52,6 +54,38 @@ async def test_the_first_key_ends_development(client: httpx2.AsyncClient, house:
     assert answer.headers["www-authenticate"] == "Bearer"
     me = (await client.get("/v1/me", headers=bearer(shown))).json()
     assert (me["name"], me["role"], me["development"]) == ("ann", "operator", False)
+
+
+async def test_the_last_key_opens_nothing(
+    client: httpx2.AsyncClient, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who had keys has a proxy in front, perhaps, behind which all are on loopback: without one nobody is let in, and the refusal
+    says how one is made; nor is anybody by a process that begins then."""
+    shown = await made(house, "admin")
+    assert await house.bus.remove_key(public_half(shown))
+    anew(house)
+    later = house_of(house.settings, house.bus)
+    later.waits_for = ""
+    transport = httpx2.ASGITransport(create_app(later), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as of_later:
+        for asked in (client, of_later):
+            answer = await asked.get("/v1/me")
+            assert (answer.status_code, answer.json()["code"]) == (401, "key")
+            assert "antiphon key add NAME --role admin" in answer.json()["detail"]
+    assert caplog.text.count("there is no key any more") == 2
+    assert "API_DEVELOPMENT=true" in caplog.text
+    another = await made(house, "admin")
+    assert (await client.get("/v1/me", headers=bearer(another))).json()["development"] is False
+
+
+@pytest.mark.parametrize("settings", [Settings(_env_file=None, api_development=True)])
+async def test_development_can_be_asked_for_again(client: httpx2.AsyncClient, house: House) -> None:
+    """API_DEVELOPMENT=true: while there is a key everybody needs one; without any nobody does."""
+    shown = await made(house, "admin")
+    assert (await client.get("/v1/me")).status_code == 401
+    assert await house.bus.remove_key(public_half(shown))
+    anew(house)
+    assert (await client.get("/v1/me")).json()["development"] is True
 
 
 @pytest.mark.parametrize("settings", [Settings(_env_file=None, gateway_token_secret=SECRET)])
@@ -263,3 +297,28 @@ def test_a_short_secret_is_refused() -> None:
     """As the gateway does."""
     with pytest.raises(SettingsError, match="32"):
         gates.KeyGate(Settings(_env_file=None, gateway_token_secret="short"), MemoryBus())
+
+
+async def test_tickets_go_by_the_logs_clock(settings: Settings) -> None:
+    """An API whose machine is two hours behind hands out tickets that another one takes, as long as they are good and no longer;
+    and what it answers is dated by the log."""
+    bus = MemoryBus()
+    key, shown = new_key("ann", "operator", await bus.now())
+    await bus.add_key(key)
+    right = await bus.now() / 1e6
+    here = {"behind": right - 7_200, "ahead": right + 7_200}
+    houses = {name: house_of(settings, bus) for name in here}
+    for name, house in houses.items():
+        house.waits_for = ""
+        house.clock._here = lambda name=name: here[name]  # type: ignore[misc]
+        await house.clock.look(bus)
+    ticket = (await houses["behind"].gate.login(shown)).ticket
+    transport = httpx2.ASGITransport(create_app(houses["ahead"]), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as asking:
+        answer = await asking.get("/v1/me", headers=bearer(ticket))
+        assert answer.status_code == 200
+        assert abs(parsedate_to_datetime(answer.headers["date"]).timestamp() - right) < 60
+        missing = (await asking.get("/ready")).json()["missing"]
+        assert "a clock that agrees with the log's (this machine's is 2.0 h ahead: run NTP)" in missing
+        here["ahead"] += tickets.GOOD_FOR + 60
+        assert (await asking.get("/v1/me", headers=bearer(ticket))).status_code == 401

@@ -1,5 +1,7 @@
 """Tokens for LiveKit rooms, as LiveKit's own kits and shorter front ends ask for them."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -220,11 +222,28 @@ async def test_shorter_front_ends_are_served(client: httpx2.AsyncClient, path: s
     assert said.get("metadata", "") == body.get("metadata", "")
 
 
-async def test_a_starter_that_asks_its_own_path(client: httpx2.AsyncClient) -> None:
-    """LiveKit's React starter posts its room_config to /api/token: it finds its agent, and the two keys that it reads."""
-    answer = await client.post("/api/token", json={"room_config": {"agents": [{"agent_name": "helper"}]}})
-    assert agent_in(answer.json()["participant_token"]) == ("", "helper")
-    assert answer.json()["server_url"] == "wss://rooms.example.com"
+STARTER = json.loads((Path(__file__).parent / "starter.json").read_text())
+"""What LiveKit's own client sends for its kits, and what of an answer it reads: the app's `starter.test.ts` asks that client."""
+
+
+@pytest.mark.parametrize("path", [LONG, "/api/token"])
+@pytest.mark.parametrize("asked", STARTER["requests"], ids=lambda asked: " ".join(asked["options"]) or "nothing")
+async def test_a_starter_finds_its_agent(client: httpx2.AsyncClient, path: str, asked: dict[str, Any]) -> None:
+    """LiveKit's React starter asks /api/token or another address, in its client's words: it finds its agent and its room, and the
+    two keys that are read."""
+    answer = await client.post(path, json=asked["request"])
+    assert answer.is_success
+    told = answer.json()
+    assert set(told) >= set(STARTER["answer"])
+    assert told["server_url"] == STARTER["answer"]["server_url"]
+    assert agent_in(told["participant_token"]) == ("", asked["agent"])
+    said = claims(told["participant_token"])
+    become = {
+        "roomName": said["video"]["room"], "participantIdentity": said["sub"], "participantName": said.get("name"),
+        "participantMetadata": said.get("metadata"), "participantAttributes": said.get("attributes"),
+    }  # fmt: skip
+    for option, has in become.items():
+        assert asked["options"].get(option, has) == has, option
 
 
 async def test_tokens_are_kept_by_nobody_and_secrets_never_shown(client: httpx2.AsyncClient) -> None:

@@ -40,8 +40,11 @@ class Screen:
         self._interim, self._loses, self._told = interim, set(loses), 0
         self.lines: dict[str, str] = {}
         self.final: set[str] = set()
+        self._turns: dict[str, int | None] = {}
 
     def take(self, message: ToClient) -> None:
+        if isinstance(message, TurnMessage) and message.reason == "taken_back":
+            self.final -= {name for name, turn in self._turns.items() if turn == message.turn}
         if not isinstance(message, TranscriptMessage):
             return
         self._told += 1
@@ -49,6 +52,7 @@ class Screen:
         assert message.text or not message.final
         if self._told in self._loses or not (message.final or self._interim):
             return
+        self._turns[message.utterance] = message.turn
         if message.final:
             self.final.add(message.utterance)
         self.lines[message.utterance] = message.text
@@ -152,6 +156,50 @@ def test_what_bridges_the_wait_makes_nothing_final() -> None:
     assert not any(message.final for message in told if isinstance(message, TranscriptMessage))
 
 
+TAKEN_BACK = TurnEnded(turn=1, how="dropped", reason="taken_back", into=2)
+REST = "a table."
+
+
+def of_next(event: Event) -> Event:
+    """The same of turn 2."""
+    return event.model_copy(update={"turn": 2})
+
+
+@pytest.mark.parametrize("interim", [True, False])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        [TAKEN_BACK, of_next(captured("u2", "u1")), of_next(final("u2", ALL))],
+        [of_next(partial("u2", REST)), TAKEN_BACK, of_next(captured("u2", "u1")), of_next(final("u2", ALL))],
+        [
+            of_next(captured("u2")),
+            of_next(final("u2", REST)),
+            TAKEN_BACK,
+            of_next(captured("u3", "u2").model_copy(update={"joins": ["u1"]})),
+            of_next(final("u3", ALL)),
+        ],
+    ],
+    ids=["speaks on", "interim words first", "heard once more"],
+)
+def test_who_takes_a_turn_back_goes_on_with_their_line(rest: Sequence[Event], interim: bool) -> None:
+    """What was final is not any more, once the client is told of the turn; and in the end the line is the whole."""
+    over = TurnEnded(turn=2, how="played", reason="finished")
+    assert shown([captured("u1"), final("u1", MORE), SOUNDS, *rest, over], interim=interim) == [ALL]
+
+
+def test_a_reply_that_was_taken_back_is_told_as_that_and_has_no_figures() -> None:
+    """First its end, then what changes by it; it answered nothing."""
+    narrator = Narrator()
+    commit = TurnCommitted(turn=1, why="text", delay=0.4, at=Micros(10_000_000))
+    clip = ClipReady.model_construct(turn=1, index=0, part=0, took=0.06)
+    for event in [captured("u1"), final("u1", MORE), commit, clip, SOUNDS]:
+        narrator.messages(event)
+    assert narrator.messages(TAKEN_BACK) == [
+        TurnMessage(turn=1, how="dropped", reason="taken_back", why="text", heard=""),
+        TranscriptMessage(participant="ann", turn=2, utterance="u1", text=MORE, final=False),
+    ]
+
+
 def test_speech_taken_for_more_of_a_line_that_it_is_not_has_its_own() -> None:
     """Too long to be carried again: the line before it gets its own words back."""
     more = partial("u2", "and")
@@ -208,25 +256,37 @@ def test_words_heard_anew_take_the_place_of_those_that_the_log_lost() -> None:
 
 def words(log: Sequence[Event]) -> list[str]:
     """What was said, by the log: of each chain of utterances that carry one another the words of the latest that has any, as far
-    as they were there when the answer sounded or the turn ended; later ones where there were none. And what the API wrote."""
+    as they were there when the answer sounded or the turn ended; later ones where there were none. (Where it was taken back: the
+    answer to the turn that goes on with it.) And what the API wrote."""
     captures = {event.utterance: event for event in log if isinstance(event, UtteranceCaptured)}
     settled = {event.turn: event.seq for event in reversed(log) if isinstance(event, PlaybackStarted | TurnEnded)}
+    heirs = {event.turn: event.into for event in log if isinstance(event, TurnEnded) and event.into is not None}
     texts = {event.utterance: event for event in log if isinstance(event, TranscriptFinal)}
     said = [event.text for event in log if isinstance(event, MessageReceived) and event.turn is None]
-    for last in captures.keys() - {event.replaces for event in captures.values()}:
-        until = settled.get(captures[last].turn, 1 << 40)
-        chain: list[TranscriptFinal] = []
-        name: str | None = last
-        while name is not None:
-            chain += [texts[name]] if name in texts else []
-            name = captures[name].replaces
-        in_time = [event.text.strip() for event in chain if event.seq < until]
-        late = [event for event in chain if event.seq > until]
-        said.append(in_time[0] if in_time else "")
-        if not said[-1]:
-            said[-1] = next(
-                (event.text.strip() for event in sorted(late, key=lambda e: e.seq) if event.text.strip()), ""
-            )
+
+    def carried(name: str) -> list[str]:
+        event = captures[name]
+        return [*event.joins, *([event.replaces] if event.replaces is not None else [])]
+
+    def chain(name: str) -> list[TranscriptFinal]:
+        mine = [texts[name]] if name in texts else []
+        return [*mine, *(event for other in carried(name) for event in chain(other))]
+
+    def in_time(name: str, until: int) -> str | None:
+        if name in texts and texts[name].seq < until:
+            return texts[name].text.strip()
+        until = captures[name].seq if captures[name].joins else until
+        before = [text for other in carried(name) if (text := in_time(other, until)) is not None]
+        return " ".join(text for text in before if text) if before else None
+
+    for last in captures.keys() - {other for name in captures for other in carried(name)}:
+        turn = captures[last].turn
+        while turn in heirs:
+            turn = heirs[turn]
+        until = settled.get(turn, 1 << 40)
+        late = sorted((event for event in chain(last) if event.seq > until), key=lambda event: event.seq)
+        told = in_time(last, until) or next((event.text.strip() for event in late if event.text.strip()), "")
+        said.append(told)
     return sorted(text for text in said if text)
 
 

@@ -10,6 +10,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.rooms.memory.room import MemoryRoom
 from gateway.sessions.session import Session
 from gateway.sessions.tally import Tally
+from gateway.turn_taking import Play, SpeechEdge
 from schemas.client import TurnMessage
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
@@ -40,6 +41,12 @@ def figures(metrics: GatewayMetrics) -> dict[str, float]:
 
 def said(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, Any]]:
     return [vars(record) for record in caplog.records if record.getMessage() == message]
+
+
+def answers(tally: Tally, turn: int, seconds: float) -> None:
+    """Its reply begins to sound so long after the speech."""
+    tally.speech(SpeechEdge("ann", "stop", 0, 0), Now(0.0))
+    tally.sounds(Play(turn, 1, 0, (), last=True), Now(seconds))
 
 
 @virtually
@@ -145,6 +152,25 @@ async def test_what_bridges_the_wait_is_not_how_fast_it_answers() -> None:
         told = figures(gateway.house.metrics)
     assert told["antiphon_gateway_voice_to_voice_seconds_count agent=desk"] == 1
     assert told["antiphon_gateway_voice_to_voice_seconds_sum agent=desk"] > 3.0
+
+
+def test_a_reply_that_was_taken_back_was_no_answer() -> None:
+    """It is a restart, and counts neither for how fast the agent answers nor as its worst; what the end cuts off counts."""
+    metrics = GatewayMetrics()
+    tally = Tally(metrics, "s1", MemoryRoom(ManualClock()), "desk", Now(0.0), goes_on=False, draft=False)
+    tally.entered()
+    answers(tally, 1, 0.5)
+    for _ in range(2):  # the log's last events may come again
+        tally.event(TurnEnded(turn=1, how="dropped", reason="taken_back", into=2))
+    answers(tally, 2, 0.75)
+    tally.event(TurnEnded(turn=2, how="played", reason="finished"))
+    answers(tally, 3, 1.0)
+    count, total = (f"antiphon_gateway_voice_to_voice_seconds_{what} agent=desk" for what in ("count", "sum"))
+    assert (figures(metrics)[count], figures(metrics)[total]) == (1, 0.75)
+    tally.ended("hang_up", Now(9.0), lost=True)
+    told = figures(metrics)
+    assert (told[count], told[total]) == (2, 1.75)
+    assert told["antiphon_gateway_turns_total agent=desk how=dropped reason=taken_back"] == 1
 
 
 @virtually

@@ -44,6 +44,8 @@ from schemas.events import (
     ReplySentence,
     SessionStarted,
     StageFailed,
+    ToolCalled,
+    ToolReturned,
     TranscriptFinal,
     TranscriptPartial,
     UtteranceCaptured,
@@ -56,13 +58,14 @@ FRAME = 0.032
 
 @dataclass
 class Speech:
-    """What `who` says from `at` to `end`, and the end-of-turn model's opinion of it."""
+    """What `who` says from `at` to `end`, and the models' opinions of its end."""
 
     who: str
     at: float
     end: float
     text: str
     end_of_turn: float | None
+    complete: float | None = None
 
 
 @dataclass
@@ -126,6 +129,8 @@ class Call:
         """Turn, index, position, `now` since which it sounds from there."""
         self.clips: dict[tuple[int, int], tuple[float, bool]] = {}
         self.ear: list[tuple[int, int, int]] = []
+        self.as_it_sounds: list[Callable[[], object]] = []
+        """Done one by one, as the next sentences begin to sound."""
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self.state: State = start("s1", self.agent, self.now, seq=1)
@@ -148,10 +153,17 @@ class Call:
         self.at(moment, lambda: self.feed(item))
 
     def says(
-        self, moment: float, length: float, text: str, who: str = "alice", end_of_turn: float | None = 0.97
+        self,
+        moment: float,
+        length: float,
+        text: str,
+        who: str = "alice",
+        end_of_turn: float | None = 0.97,
+        complete: float | None = None,
     ) -> float:
         """Speech from `moment`, `length` seconds long; answers its end."""
-        self.speeches.append(Speech(who, self.began + moment, self.began + moment + length, text, end_of_turn))
+        start, over = self.began + moment, self.began + moment + length
+        self.speeches.append(Speech(who, start, over, text, end_of_turn, complete))
         last = [s for s in self.speeches if s.who == who][-2:-1]
         near = last and self.began + moment - last[0].end < 0.13
         first, end = self._sample(moment), self._sample(moment + length)
@@ -217,6 +229,8 @@ class Call:
                 self.ear.append((turn, generation, index))
                 self.clips[turn, index] = (sum(clip.duration for clip in clips), last)
                 self._sound(turn, index, 0.0)
+                if self.as_it_sounds:
+                    self.as_it_sounds.pop(0)()
             case Pause():
                 turn, index, _, _ = self.sounding or (0, 0, 0.0, 0.0)
                 assert (decision.turn, decision.index) == (turn, index)
@@ -371,10 +385,10 @@ class Call:
             or (job.generation is not None and job.generation != self.generation)
         )
 
-    def heard_in(self, audio: list[AudioRef]) -> tuple[str, float | None]:
-        """The words that lie in these stretches of sound."""
+    def heard_in(self, audio: list[AudioRef]) -> tuple[str, float | None, float | None]:
+        """The words that lie in these stretches of sound, and the models' opinions of their end."""
         words: list[str] = []
-        opinion: float | None = None
+        opinions: tuple[float | None, float | None] = (None, None)
         for ref in audio:
             who, first, last = ref.key.split(":")
             start, end = self.began + int(first) / HEARING_RATE, self.began + int(last) / HEARING_RATE
@@ -384,14 +398,14 @@ class Call:
                     moment = speech.at + (speech.end - speech.at) * (index + 0.5) / len(pieces)
                     if speech.who == who and start <= moment < end:
                         words.append(word)
-                        opinion = speech.end_of_turn
-        return " ".join(words), opinion
+                        opinions = speech.end_of_turn, speech.complete
+        return " ".join(words), *opinions
 
     def _transcribe(self, job: SttJob) -> None:
         replaced = any(isinstance(j, SttJob) and j.replaces == job.utterance for j in self.jobs)
         if self._void(job) or replaced:
             return
-        text, opinion = self.heard_in(job.audio)
+        text, opinion, complete = self.heard_in(job.audio)
         who = {"utterance": job.utterance, "participant": job.participant}
         if job.partial:
             if self.partials:
@@ -402,7 +416,8 @@ class Call:
                 StageFailed(stage="stt", code="x", message="x", job=job.id, utterance=job.utterance, turn=job.turn)
             )
             return
-        final = TranscriptFinal(**who, text=text, end_of_turn=opinion, turn=job.turn)  # type: ignore[arg-type]
+        opinions = {"end_of_turn": opinion, "complete": complete if job.complete else None}
+        final = TranscriptFinal(**who, **opinions, text=text, turn=job.turn)  # type: ignore[arg-type]
         self.append(final)
         if text and job.then is not None and not self._void(job.then):
             self.enqueue(job.then)
@@ -417,6 +432,9 @@ class Call:
         sentences = self.stages.replies[min(number, len(self.stages.replies)) - 1]
         if self.stages.tool and job.resume:
             sentences = sentences[1:]
+            called = {"call": f"c{job.turn}.{job.generation}", "name": "clock", "cause": Cause(job=job.id, attempt=1)}
+            self.append(ToolCalled(arguments={}, **called, **about))  # type: ignore[arg-type]
+            self.append(ToolReturned(result="ten", **called, **about))  # type: ignore[arg-type]
         stops = self.stages.tool and not job.committed and not job.resume
         said = (e for e in self.log if isinstance(e, ReplySentence))
         first = sum((e.turn, e.generation) == (job.turn, job.generation) for e in said)

@@ -3,17 +3,11 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
-from gateway.turn_taking import Queues
-from schemas.bus import Outcome
-from schemas.config.agent import AgentSpec, Limits, TurnTaking
-from schemas.events import EndRequested, MessageReceived, SayRequested
+from gateway.inputs import HungUp
+from schemas.config.agent import AgentSpec, TurnTaking
 from schemas.session.promises import violations
+from tests.gateway.turn_taking.anything import SHORT, TEXTS, WHO, play
 from tests.gateway.turn_taking.call import Call, Stages
-
-TEXTS = ("What is the weather?", "mhm", "", "Stop, I said Paris, not London please.", "Yes.", "and then", "um")
-WHO = ("alice", "bob")
-SHORT = Limits(stt_deadline=2.0, llm_deadline=2.0, tts_deadline=2.0, turn=8.0, client_gone=6.0)
 
 delay = st.sampled_from((0.0, 0.02, 0.1, 0.5, 1.5, 4.0))
 moment = st.integers(20, 2500).map(lambda n: n / 100)
@@ -67,53 +61,10 @@ agents = st.builds(
         TurnTaking,
         barge_in=st.sampled_from((True, True, False)),
         answer=st.sampled_from(("anyone", "linked", "addressed")),
+        regret=st.sampled_from((0.6, 0.6, 2.0, 0.0)),
+        expects=st.sampled_from(("free", "free", "number")),
     ),
 )
-
-
-def play(call: Call, happenings: list[tuple], people: int) -> None:  # type: ignore[type-arg]
-    for kind, at, *rest in happenings:
-        match kind:
-            case "speech":
-                length, text, who = rest
-                busy = any(
-                    s.who == who and s.at - 0.3 < call.began + at + length and call.began + at < s.end + 0.3
-                    for s in call.speeches
-                )
-                if who in WHO[:people] and not busy:
-                    call.says(at, length, text, who=who, end_of_turn=0.9 if length < 1 else None)
-            case "noise":
-                if rest[0] in WHO[:people]:
-                    call.noise(at, rest[0])
-            case "typed":
-                call.gives(at, Typed("alice", "And in writing?"))
-            case "posted":
-                call.at(at, lambda: call.append(MessageReceived(participant="api", text="By the API.")))
-            case "say":
-                interrupt = rest[0]
-                call.at(at, lambda i=interrupt: call.append(SayRequested(text="A word from our sponsor.", interrupt=i)))
-            case "button":
-                call.gives(at, PushToTalk("alice", True))
-                call.gives(at + rest[0], PushToTalk("alice", False))
-            case "away":
-                call.gives(at, Detached())
-                call.gives(at + rest[0], Attached())
-            case "left":
-                call.gives(at, Left("bob"))
-                call.gives(at + rest[0], Joined("bob"))
-            case "digits":
-                call.gives(at, Digits("alice", "42"))
-            case "load":
-                call.gives(at, Queues(rest[0], rest[0], rest[0]))
-            case "end":
-                call.at(at, lambda: call.append(EndRequested()))
-            case "takeover":
-                call.at(at, lambda: None if call.state.closed else call.take_over())
-            case "rewind":
-                size = rest[0]
-                call.at(at, lambda n=size: call.lose_tail(n))
-            case "full":
-                call.at(at, lambda: call.outcomes.append(Outcome.FULL))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)

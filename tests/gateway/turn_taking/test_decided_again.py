@@ -34,11 +34,12 @@ def test_every_verdict_on_what_was_said_is_decided_again_from_the_log(
 def test_every_commit_is_decided_again_from_the_log(
     agent: AgentSpec, stages: Stages, people: int, happenings: list[Any]
 ) -> None:
-    """By the words, the probability that came with them, and the speaker's pauses."""
+    """By the words, the probabilities that came with them, the speaker's pauses, and what was asked."""
     for event in stored(agent, stages, people, happenings):
         inputs = event.inputs or {} if isinstance(event, TurnCommitted) else {}
         if "text" in inputs and isinstance(event, TurnCommitted):
-            wait = commit.decide(inputs["end_of_turn"], inputs["text"], inputs["pauses"], agent.turn_taking)
+            more = {"complete": inputs.get("complete"), "expects": inputs.get("expects", "free")}
+            wait = commit.decide(inputs["end_of_turn"], inputs["text"], inputs["pauses"], agent.turn_taking, **more)
             assert (round(wait.wait, 4), wait.why) == (inputs["wait"], event.why)
 
 

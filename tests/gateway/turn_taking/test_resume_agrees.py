@@ -212,7 +212,7 @@ def known(state: State, call: Call) -> dict[str, Any]:
     tail a gateway still knows what others had asked for, that it has greeted, and which numbers it gave."""
     failed = {(e.turn, e.index) for e in call.of(StageFailed) if e.stage == "tts"}
     asked = {"next_turn": state.next_turn, "wanted": wanted(state), "letters": state.letters, "greeted": state.greeted}
-    asked["crowded_for"] = state.crowded_for
+    asked |= {"crowded_for": state.crowded_for, "question": state.asked}
     return {
         "generation": state.generation,
         "people": [(p.name, p.kind, p.shown, dict(p.attributes)) for p in state.people.values()],

@@ -1,10 +1,12 @@
 """The life of a turn: soft end, speculation, merged audio, commit, the turn taken back, several humans."""
 
-from gateway.inputs import PushToTalk, Typed
+import pytest
+
+from gateway.inputs import Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import Play, Publish, Queues, Tell, step
 from gateway.turn_taking.recovery import fold
 from schemas.client import StateMessage
-from schemas.config.agent import AgentSpec, TurnTaking, VoiceSpec
+from schemas.config.agent import AgentSpec, SttSpec, TurnTaking, VoiceSpec
 from schemas.events import (
     MessageReceived,
     PlaybackStarted,
@@ -238,6 +240,36 @@ def test_speculation_switches_itself_off_under_load() -> None:
     assert call.ended() == [(1, "played", "finished")]
 
 
+@pytest.mark.parametrize(("agent", "queued", "asked"), [
+    (AgentSpec(), 0, True),
+    (AgentSpec(), 9, False),
+    (AgentSpec(stt=SttSpec(complete=False)), 0, False),
+])  # fmt: skip
+def test_how_complete_the_words_are_is_asked_while_the_pools_have_room(
+    agent: AgentSpec, queued: int, asked: bool
+) -> None:
+    """And where the agent wants to know."""
+    call = Call(agent)
+    call.feed(Queues(0, queued, 0))
+    call.says(1.0, 1.0, "Hello there.")
+    call.run(2.5)
+    assert [job.complete for job in stt_jobs(call)] == [asked]
+
+
+def test_who_leaves_and_comes_back_has_other_samples() -> None:
+    """What they had said is carried by its stored sound; what comes is cut from their new stream, by its own count."""
+    call = Call()
+    call.says(1.0, 0.6, "I would like to know and", end_of_turn=0.05)
+    call.gives(1.8, Left("alice"))
+    call.gives(1.9, Joined("alice"))
+    call.says(2.15, 0.6, "what it costs.")
+    call.run(8.0)
+    first, second = call.of(UtteranceCaptured)
+    assert second.replaces == first.utterance
+    assert second.audio[:-1] == first.audio
+    assert second.audio[-1].key.split(":")[1] == str(round((2.15 - 0.4) * 16_000))
+
+
 def test_a_tool_call_goes_on_after_the_commit() -> None:
     """A speculative reply stops at a tool; the continuation is enqueued once it has stopped and the turn is committed."""
     call = Call(stages=Stages(tool=True))
@@ -290,6 +322,20 @@ def test_speech_too_short_to_be_a_word_ends_as_noise() -> None:
     call.run(3.0)
     assert call.ended() == [(1, "dropped", "noise")]
     assert not stt_jobs(call)
+
+
+@pytest.mark.parametrize(("after", "heard"), [(0.1, "I hate these heights."), (0.24, "I hate these")])
+def test_the_last_sound_of_a_word_is_no_noise(after: float, heard: str) -> None:
+    """An early soft end lies in the midst of a word now and then: what follows sooner than the usual one would have come is heard
+    with the rest, however short it is; what comes later is a click."""
+    call = Call()
+    call.says(1.0, 1.0, "I hate these")
+    call.says(2.0 + after, 0.1, "heights.")
+    call.run(8.0)
+    assert call.ended() == [(1, "played", "finished")]
+    assert call.of(TranscriptFinal)[-1].text == heard
+    assert [event.replaces for event in call.of(UtteranceCaptured)] == ([None, "u1"] if after < 0.2 else [None])
+    assert not violations(call.log)
 
 
 def test_an_empty_transcript_drops_the_turn() -> None:

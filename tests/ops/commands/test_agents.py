@@ -9,8 +9,12 @@ import typer
 from typer.testing import CliRunner, Result
 
 from ops import cli
+from ops.commands.doctor.languages import examine
 from ops.people.call import refuse
 from ops.people.person import CallError
+from ops.stack.agents import where_agents_are
+from ops.stack.here import Told
+from schemas.config.settings import load
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +67,43 @@ def test_who_really_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sales() == ("", "alloy")
 
 
+def test_where_a_stack_runs_it_is_said_which_it_has(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own where this terminal names none; else whether they are the same. Whoever asks for one is told of those."""
+    monkeypatch.setenv("ANTIPHON_DATA", str(tmp_path / "data"))
+    (tmp_path / "data" / "up").mkdir(parents=True)
+    stack = Told(tmp_path / "data" / "up")
+
+    def runs(agents: str) -> None:
+        stack.tell({"state": "running", "processes": [], "redis_url": "", "llm_base_url": "", "agents": agents})
+
+    def told() -> tuple[str, str | None, set[str]]:
+        found = json.loads(said("--json").output)
+        return found["source"], found["stack"], {one["name"] for one in found["agents"]}
+
+    assert told() == ("agents", None, {"default", "desk", "sales"})
+    assert "stack" not in said().output
+    runs(str(folder))
+    assert told() == ("agents", str(folder), {"default", "desk", "sales"})
+    assert said().output.splitlines()[-1] == "as the stack that runs here has them"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "night.toml").write_text("")
+    runs(str(other))
+    assert told() == ("agents", str(other), {"default", "desk", "sales"})
+    assert f"the stack that runs here has others: AGENTS={other} (" in said().output
+    monkeypatch.delenv("AGENTS")
+    assert told() == ("other", str(other), {"default", "night"})
+    assert f"as the stack that runs here has them: AGENTS={other}\n" in said().output
+    assert "those here are default, night" in where_agents_are(load(), "nobody")
+    runs("")
+    assert told() == ("", "", {"default"})
+    assert "as the stack that runs here has them: AGENTS is not set there" in said().output
+    stack.take_back()
+    assert told() == ("", None, {"default"})
+
+
 def test_every_complaint_by_file_and_line(folder: Path) -> None:
     """Of all files that are wrong; the others are listed all the same; a script is told by the exit code. doctor says as much."""
     (folder / "bad.toml").write_text("greeting = 3\nlanguag = 'de'\n")
@@ -86,6 +127,23 @@ def test_every_complaint_by_file_and_line(folder: Path) -> None:
     findings = json.loads(CliRunner().invoke(cli.app, ["doctor", "--json"]).output)["findings"]
     found = [one["found"] for one in findings if one["check"] == "agents"]
     assert found == [*rows["bad"], *rows["worse"], *rows["worst"]]
+
+
+def test_what_changes_little_in_an_agents_language_is_told(folder: Path) -> None:
+    """By file and line; the agent is one all the same. doctor warns of it in the same words."""
+    (folder / "amt.toml").write_text('language = "de"\n[turn_taking]\nexpects = "yes_no"\n[stt]\ncomplete = true\n')
+    result = said()
+    assert result.exit_code == 0
+    assert 'amt.toml, line 3: expects = "yes_no" knows English answers only; in de it changes nothing' in result.output
+    assert "amt.toml, line 5: complete = true can be told of English only" in result.output
+    rows = {one["name"]: (one["problems"], one["doubts"]) for one in json.loads(said("--json").output)["agents"]}
+    assert {name: (len(problems), len(doubts)) for name, (problems, doubts) in rows.items()} == {
+        "amt": (0, 2), "default": (0, 0), "desk": (0, 0), "sales": (0, 0)
+    }  # fmt: skip
+    findings = examine(load())
+    assert [(one.result, one.found) for one in findings if one.check == "agents"] == [
+        ("warn", line) for line in rows["amt"][1]
+    ]
 
 
 def test_a_folder_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import stat
 from pathlib import Path
@@ -114,6 +115,9 @@ async def test_a_stack_in_the_background(tmp_path: Path, monkeypatch: pytest.Mon
     assert told_by == {"valkey", "api", "gateway-1", "up"}
     assert out.count("Valkey is starting") == 2  # before it was killed, and after
     assert "valkey died and was started again" in out
+    assert [
+        line.count("(it ended with -9)") for line in out.splitlines() if re.search(r"\bvalkey (died|ended)", line)
+    ] == [1]
     assert {line.partition(" | ")[0].strip() for line in out.splitlines() if typo in line} >= {"api", "gateway-1"}
     assert "hunter2" not in out
     code, out, _ = await asyncio.to_thread(invoke, "logs", "gateway", "-n", "1")  # they stay
@@ -131,7 +135,7 @@ async def test_nobody_need_read_a_start_in_the_background(tmp_path: Path) -> Non
     told = told_in(tmp_path / "data" / "up")
     assert told is not None
     assert (told["state"], {row["name"] for row in told["processes"]}) == ("running", {"valkey", "api", "gateway-1"})
-    code, _, error = await antiphon("down")
+    code, _, error = await asyncio.to_thread(invoke, "down")
     assert code == console.DONE, error
 
 

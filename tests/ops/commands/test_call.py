@@ -27,6 +27,13 @@ RATE = 24_000
 LOUD = np.full(RATE // 2, 8000, np.int16)
 
 
+@pytest.fixture(autouse=True)
+def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the pauses that are but good manners a caller here makes shorter ones."""
+    monkeypatch.setattr("ops.people.person._MANNERS", 0.1)
+    monkeypatch.setattr("ops.people.call._QUIET", 0.5)
+
+
 class Gateway:
     """One that greets (or not), counts what the caller says, says something `first` of its own accord (why, and what), and
     answers it. `heard`: events in order."""
@@ -141,6 +148,35 @@ async def test_a_recording_that_ends_in_silence_is_answered_in_it(
         soundfile.write(options.wav, said, 16_000)
         assert await hold(options)
     assert "ms from the end of what you said" in capsys.readouterr().out
+
+
+class SpokenOver(Gateway):
+    """The caller spoke over it; what it says to that takes a while, and is said to nobody who hung up."""
+
+    async def _spoken_to(self, socket: web.WebSocketResponse) -> None:
+        if not self.spoken_to.is_set():
+            self.spoken_to.set()
+            self.answering = asyncio.create_task(self._answer_at_last(socket))
+
+    async def _answer_at_last(self, socket: web.WebSocketResponse) -> None:
+        await asyncio.sleep(0.6)
+        over = {"type": "turn", "turn": 1, "how": "interrupted", "reason": "barge_in", "why": "text", "heard": "Oh"}
+        await socket.send_json(over)
+        await asyncio.sleep(0.6)
+        if not self.hung_up:
+            await self._say(socket, 2, "end_of_turn", self.answer)
+
+
+async def test_an_answer_that_was_spoken_over_is_not_the_last(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody hangs up on the answer to what was said over it."""
+    monkeypatch.setattr("ops.people.call._QUIET", 0.1)
+    gateway = SpokenOver("")
+    async with calling(gateway, tmp_path) as options:
+        assert await hold(options)
+        await gateway.answering
+    assert "Paris." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("why", ["filler", "fallback", "repeat"])

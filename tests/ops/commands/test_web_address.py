@@ -74,7 +74,8 @@ def test_every_gateway_is_told(tmp_path: Path) -> None:
 
 
 async def test_the_api_is_one_more_process(tmp_path: Path) -> None:
-    """It runs beside the rest, is told of in the running file, answers there, and is started again when it dies."""
+    """It runs beside the rest, is told of in the running file, answers there, and is started again when it dies. Where a stack
+    runs that has the session, its own API is named, and nothing is started."""
     plan = Plan(tmp_path / "data" / "up", gateways=0, stt=0, llm=0, tts=0, free_ports=True, api=True)
     async with Stack(plan, load(llm_provider="simulated")) as stack, aiohttp.ClientSession() as http:
         told = running()
@@ -83,6 +84,10 @@ async def test_the_api_is_one_more_process(tmp_path: Path) -> None:
         assert told["api_url"] == stack.api.url
         async with http.get(f"{told['api_url']}/ready") as answer:
             assert (await answer.json())["ready"]
+        async with connected(load(redis_url=stack.redis_url)) as bus:
+            await bus.open("ws-1", "gateway", "r1", [STARTED])
+        async with page_of("ws-1") as page:
+            assert page == Page(f"{stack.api.url}/sessions/ws-1", ours=False)
         api = stack.supervisor["api"]
         first = api.pid
         api.kill()
@@ -104,17 +109,6 @@ async def test_a_session_of_a_stopped_stack_is_opened(tmp_path: Path) -> None:
     async with aiohttp.ClientSession() as http:
         with pytest.raises(aiohttp.ClientConnectorError):
             await http.get(f"{api}/ready")
-
-
-async def test_a_running_stack_shows_its_own(tmp_path: Path) -> None:
-    """Where a stack runs that has the session, its own API is named, and nothing is started."""
-    plan = Plan(tmp_path / "data" / "up", gateways=0, stt=0, llm=0, tts=0, free_ports=True, api=True)
-    async with Stack(plan, load(llm_provider="simulated")) as stack:
-        async with connected(load(redis_url=stack.redis_url)) as bus:
-            await bus.open("ws-1", "gateway", "r1", [STARTED])
-        async with page_of("ws-1") as page:
-            assert stack.api is not None
-            assert page == Page(f"{stack.api.url}/sessions/ws-1", ours=False)
 
 
 async def test_without_the_app_it_says_how_to_build_it(

@@ -11,6 +11,7 @@ import sysconfig
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import yaml
 from livekit import api as livekit_api
 
 from api import built
+from ops.stack import condition
 from ops.stack.embedded.livekit import LiveKit, pinned_version
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port, free_udp_port
@@ -28,8 +30,10 @@ from schemas.access.livekit import Access
 from schemas.config.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-ANTIPHON = ("gateway", "api", "stt", "llm", "tts", "llm-server")
+ANTIPHON = ("gateway", "api", "jobs", "stt", "llm", "tts", "llm-server")
 POOLS = ("stt", "llm", "tts")
+STARTED = (("gateway",), ("api",), ("jobs",), ("stt",), ("llm-server", "llm"), ("tts",))
+"""Services that are started by themselves, and that one which needs another behind it."""
 NOT_HANDED_ON = {
     "API_WEB": "the image has the app",
     "DRAIN": "stop_grace_period goes with it",
@@ -44,9 +48,13 @@ MADE_OF = {"GATEWAY_ALLOWED_ORIGINS": "the API's own pages come first"}
 GIVEN = {
     "GATEWAY_TOKEN_SECRET": {"gateway", "telephone", "api"},
     "LIVEKIT_API_SECRET": {"gateway", "telephone", "api"},
-    "LLM_API_KEY": {"llm"},
+    "LLM_API_KEY": {"llm", "jobs"},
     "STT_API_KEY": {"stt"},
     "TTS_API_KEY": {"tts"},
+    "ARCHIVE_URL": {"api", "jobs"},
+    "JOBS_REDIS_URL": {"api", "jobs"},
+    "SUMMARY_API_KEY": {"jobs"},
+    "WEBHOOK_SECRET": {"jobs"},
 }
 """Secrets, and who is told them."""
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -80,9 +88,15 @@ def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
 
 def services(**variables: str) -> dict[str, Any]:
     """The services as Compose would start them with these variables set."""
-    file = yaml.safe_load((ROOT / "compose.yml").read_text())
-    found: dict[str, Any] = interpolate(file, SECRETS | variables)["services"]
+    found: dict[str, Any] = interpolate(written(), SECRETS | variables)["services"]
     return found
+
+
+@cache
+def written() -> dict[str, Any]:
+    """compose.yml, read once; nobody alters it."""
+    file: dict[str, Any] = yaml.safe_load((ROOT / "compose.yml").read_text())
+    return file
 
 
 @contextmanager
@@ -113,18 +127,21 @@ def started(service: Mapping[str, Any], folder: Path) -> Iterator[tuple[subproce
 def becomes_healthy(
     process: subprocess.Popen[bytes], service: Mapping[str, Any], environment: Mapping[str, str], folder: Path
 ) -> None:
-    """Waits until the service's own health check passes, or the test's time runs out."""
+    """Waits until the service's own health check passes, or the test's time runs out. It is a process, so the page it asks is
+    looked at here first."""
     form, program, *arguments = service["healthcheck"]["test"]
     assert (form, program) == ("CMD", "python")
+    [page] = re.findall(r"http://[^']+", arguments[-1])
     while True:
         output = (folder / "output").read_text()
         assert process.poll() is None, f"it ended with {process.returncode}:\n{output}"
-        check = subprocess.run(
-            [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
-        )
-        if check.returncode == 0:
-            return
-        time.sleep(0.2)
+        if condition.ask(page).ready:
+            check = subprocess.run(
+                [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
+            )
+            if check.returncode == 0:
+                return
+        time.sleep(0.05)
 
 
 def test_it_has_the_form_the_specification_asks() -> None:
@@ -186,7 +203,10 @@ def test_every_variable_is_one_we_read() -> None:
 
 def environment_of(name: str, dotenv: Mapping[str, str]) -> dict[str, str]:
     """What a service's process sees where `.env` says so: Compose fills the file in from it, and hands it on by `env_file`."""
-    service = services(**dotenv)[name]
+    return environment_in(services(**dotenv)[name], dotenv)
+
+
+def environment_in(service: Mapping[str, Any], dotenv: Mapping[str, str]) -> dict[str, str]:
     paths = [file["path"] for file in service["env_file"]]
     return {**(dotenv if ".env" in paths else {}), **service["environment"]}
 
@@ -199,7 +219,8 @@ def test_every_variable_of_the_example_reaches_its_services(variable: str) -> No
     """Set in `.env` it is what every process of ours sees; secrets reach only those whose they are; what containers have of
     their own is named above, with the reason."""
     value = "wss://set-in-dotenv" if variable in ("LIVEKIT_URL", "LIVEKIT_PUBLIC_URL") else "set-in-dotenv"
-    seen = {name: environment_of(name, {variable: value}) for name in (*ANTIPHON, "telephone") if name != "llm-server"}
+    found, dotenv = services(**{variable: value}), {variable: value}
+    seen = {name: environment_in(found[name], dotenv) for name in (*ANTIPHON, "telephone") if name != "llm-server"}
     if variable in NOT_HANDED_ON:
         assert all(value not in environment.get(variable, "") for environment in seen.values())
         return
@@ -445,25 +466,28 @@ def test_the_bridge_is_told_where_everything_is() -> None:
 
 @pytest.mark.models
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("name", ANTIPHON)
-async def test_it_starts(name: str, valkey: Valkey, tmp_path: Path) -> None:
-    """Each service starts with just the environment the file gives it, passes its own health check, and ends on SIGTERM."""
+@pytest.mark.parametrize("names", STARTED, ids="+".join)
+async def test_it_starts(names: tuple[str, ...], valkey: Valkey, tmp_path: Path) -> None:
+    """Each service starts with just the environment the file gives it (and what it needs: a log, an LLM server), passes its own
+    health check, and ends on SIGTERM."""
     ports = {key: str(free_port()) for key in ("HEALTH_PORT", "GATEWAY_PORT", "API_PORT", "LLM_SERVER_PORT")}
-    found = services(REDIS_URL=valkey.url, **ports)
-    if name == "llm":
-        ports["LLM_BASE_URL"] = f"http://127.0.0.1:{ports['LLM_SERVER_PORT']}/v1"
-        found = services(REDIS_URL=valkey.url, **ports)
-        (tmp_path / "llm-server").mkdir()
-        with started(found["llm-server"], tmp_path / "llm-server") as (server, environment):
-            await asyncio.to_thread(becomes_healthy, server, found["llm-server"], environment, tmp_path / "llm-server")
-            await _starts_and_ends(found[name], tmp_path)
-    else:
-        await _starts_and_ends(found[name], tmp_path)
+    ports["LLM_BASE_URL"] = f"http://127.0.0.1:{ports['LLM_SERVER_PORT']}/v1" if "llm" in names else ""
+    await _start_and_end([*names], services(REDIS_URL=valkey.url, **ports), tmp_path)
 
 
-async def _starts_and_ends(service: Mapping[str, Any], folder: Path) -> None:
-    with started(service, folder) as (process, environment):
-        await asyncio.to_thread(becomes_healthy, process, service, environment, folder)
+def test_all_of_them_are_started() -> None:
+    """The test above leaves none out."""
+    assert sorted(name for names in STARTED for name in names) == sorted(ANTIPHON)
+
+
+async def _start_and_end(names: list[str], found: Mapping[str, Any], folder: Path) -> None:
+    """The first of them, the others while it runs, its end."""
+    name, *rest = names
+    (folder / name).mkdir()
+    with started(found[name], folder / name) as (process, environment):
+        await asyncio.to_thread(becomes_healthy, process, found[name], environment, folder / name)
+        if rest:
+            await _start_and_end(rest, found, folder)
         process.send_signal(signal.SIGTERM)
         code = await asyncio.to_thread(process.wait, 25)
-        assert code in (0, -signal.SIGTERM), (folder / "output").read_text()
+        assert code in (0, -signal.SIGTERM), (folder / name / "output").read_text()

@@ -1,11 +1,10 @@
 """Prometheus itself reads the pages of a whole deployment, and takes our rules and queries."""
 
 import asyncio
-import logging
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,21 @@ import yaml
 
 from api.main import run_api
 from gateway.main import run_gateway
+from ops.jobs.worker import run_jobs
 from ops.stack.embedded.valkey import Valkey
 from ops.stack.system import free_port
 from schemas.config.settings import Settings
 from schemas.events import STAGES
 from schemas.process.tasks import Tasks
 from tests.pages import ROOT, figures
-from tests.servers import unable
+from tests.servers import own_logging, unable
 from tests.test_metrics import RULES, queries
 from workers.main import run_worker
 
+__all__ = ["own_logging"]
+
 FOLDER = RULES.parent
-PAGES = ("gateway", "api", *STAGES)
+PAGES = ("gateway", "api", "jobs", *STAGES)
 
 
 def program(name: str) -> str:
@@ -37,17 +39,6 @@ def program(name: str) -> str:
     if found is None:
         unable(f"there is no {name}: ops/locks/prometheus.sh fetches it where apt is, or install prometheus")
     return found
-
-
-@pytest.fixture(autouse=True)
-def own_logging() -> Iterator[None]:
-    """The processes' mains set up the one log of this process."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], level = before
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 @pytest.mark.parametrize(
@@ -138,14 +129,16 @@ async def answers(http: aiohttp.ClientSession, url: str) -> None:
 
 
 @asynccontextmanager
-async def deployment(redis_url: str) -> AsyncIterator[tuple[dict[str, int], str]]:
-    """A gateway with phones, three workers and the API, by their own mains: the ports of their pages, and where clients begin."""
+async def deployment(redis_url: str, data: Path) -> AsyncIterator[tuple[dict[str, int], str]]:
+    """A gateway with phones, three workers, the API and a jobs worker whose archive is in `data`, by their own mains: the ports
+    of their pages, and where clients begin."""
     pages = {name: free_port() for name in PAGES}
     door = free_port()
 
     def settings(name: str) -> Settings:
         simulated = {f"{stage}_provider": "simulated" for stage in STAGES}
         return Settings(  # type: ignore[call-arg]
+            archive="on", archive_url=f"sqlite:///{data / 'archive.db'}", archive_blobs=str(data / "sounds"),
             redis_url=redis_url, health_port=pages[name], gateway_port=door, api_port=0, sip_listen="127.0.0.1:0",
             _env_file=None, **simulated,  # type: ignore[arg-type]
         )  # fmt: skip
@@ -154,6 +147,7 @@ async def deployment(redis_url: str) -> AsyncIterator[tuple[dict[str, int], str]
         *(lambda stage=stage: run_worker(stage, settings(stage)) for stage in STAGES),  # type: ignore[misc]
         lambda: run_gateway(settings("gateway")),
         lambda: run_api(settings("api")),
+        lambda: run_jobs(settings("jobs")),
     ]
     tasks = Tasks()
     for main in mains:
@@ -178,11 +172,12 @@ async def converse(url: str) -> None:
                 await client.send_json({"type": "hang_up"})
 
 
+@pytest.mark.usefixtures("own_logging")
 async def test_prometheus_reads_a_deployment(tmp_path: Path, valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every page is read; each figure of docs/metrics.md stands on one, in its kind, and no other; a call is told by agent,
     provider and model; rules and the board's queries are taken."""
     monkeypatch.setenv("SIMULATED_TTS_CHAR_MS", "2")
-    async with deployment(valkey.url) as (pages, door), prometheus(tmp_path, pages) as one:
+    async with deployment(valkey.url, tmp_path) as (pages, door), prometheus(tmp_path, pages) as one:
         await converse(door)
         [ended] = await one.until('antiphon_gateway_sessions_ended_total{reason="hang_up"} > 0')
         assert ended["metric"]["page"] == "gateway"
@@ -211,4 +206,4 @@ async def test_prometheus_reads_a_deployment(tmp_path: Path, valkey: Valkey, mon
                 break
             await asyncio.sleep(0.1)
         assert {rule["name"]: rule["health"] for rule in rules} == {rule["name"]: "ok" for rule in rules}
-        assert len(rules) == 12
+        assert len(rules) == 18

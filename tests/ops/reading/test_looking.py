@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+import redis.asyncio
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -21,6 +21,7 @@ from ops.stack.embedded.valkey import Valkey
 from ops.stack.pools import has_none, unmanned_line, workers_line
 from schemas.bus import Bus, GatewaySeen, StageSeen, WorkerSeen
 from schemas.config.settings import Settings
+from schemas.events import Event
 from schemas.log import MemoryBus, connected
 from schemas.session.figures import figures
 from schemas.session.listing import Rows
@@ -121,6 +122,21 @@ async def test_of_a_narrow_table_the_agent_stays(log: Bus) -> None:
     assert {"caller", "started", "worst", "ended"} <= {*heads[80]}
 
 
+async def test_at_80_columns_what_went_wrong_is_whole() -> None:
+    """How many waited in vain goes before who called; the id is there whatever the width."""
+    name = "ws-0123456789abcdef"
+    log = Archive([event for event in scenarios.unanswered() if event.turn != 1])
+    log.logs = {name: log.logs["s1"]}
+    for width in (56, 80):
+        out = screen(width)
+        await reading.sessions(log, out=out)
+        _, line = text_of(out).splitlines()
+        assert line.split()[0] == name
+        assert "…" not in line
+        assert re.search(r" never +hung up, 1 unanswered *$", line)
+        assert len(line) <= width
+
+
 async def test_sessions_that_are_wanted(log: Bus) -> None:
     """With filters only those; where there are none, that is said; where there are more, how to see them."""
     out = screen()
@@ -162,6 +178,32 @@ def test_filters_at_the_command_line(valkey: Valkey, monkeypatch: pytest.MonkeyP
         assert result.exit_code == 2
         assert value in result.stderr
         assert "expected" in result.stderr
+
+
+def test_forks_are_marked_and_can_be_left_out(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay says that it is one, in the list and as JSON; --no-forks and --forks tell them from calls."""
+
+    async def write() -> None:
+        async with connected(Settings(_env_file=None, redis_url=valkey.url)) as bus:
+            await talk(bus, "over", 1)
+
+            async def replayed() -> AsyncIterator[list[Event]]:
+                yield await bus.read("over")
+
+            await bus.take_in("fork-over-a1b2c3", replayed())
+
+    asyncio.run(write())
+    monkeypatch.setenv("REDIS_URL", valkey.url)
+
+    def found(*options: str) -> dict[str, bool]:
+        told = json.loads(CliRunner().invoke(cli.app, ["sessions", "--json", *options]).stdout)
+        return {row["session"]: row["fork"] for row in told["sessions"]}
+
+    assert found() == {"over": False, "fork-over-a1b2c3": True}
+    assert found("--no-forks") == {"over": False}
+    assert found("--forks", "--agent", "default") == {"fork-over-a1b2c3": True}
+    shown = CliRunner().invoke(cli.app, ["sessions"]).stdout
+    assert [line.split()[0] for line in shown.splitlines() if line.rstrip().endswith("(fork)")] == ["fork-over-a1b2c3"]
 
 
 async def _watched(log: Bus, there: str, opens: str) -> None:
@@ -207,6 +249,17 @@ async def test_figures_of_all_calls(log: Bus, capsys: pytest.CaptureFixture[str]
     value = json.loads(capsys.readouterr().out)
     assert (value["version"], value["all"]["calls"], value["by"]) == (1, 3, None)
     assert value["all"]["parts"]["soft_end"]["p50_ms"] == pytest.approx(200, abs=1)
+
+
+async def test_replays_are_no_calls() -> None:
+    """Nobody waited for their answers; alone they are nothing to tell of."""
+    log, out, nothing = Archive(scenarios.plain()), screen(), screen()
+    log.logs["fork-s1-1"] = scenarios.plain()
+    await reading.stats(log, out=out)
+    assert "1 call ·" in text_of(out)
+    del log.logs["s1"]
+    await reading.stats(log, out=nothing)
+    assert "No calls yet" in text_of(nothing)
 
 
 async def test_what_is_typed_has_no_part_of_speech() -> None:
@@ -329,21 +382,45 @@ async def test_nothing_a_stranger_is_called_reaches_the_terminal_as_a_control() 
         assert "Bob" in out.file.getvalue()
 
 
-@pytest.mark.parametrize("arguments", ["sessions", "show s", "show s --json", "state s", "stats", "top --once"])
-async def test_a_command_that_reads_loads_little(arguments: str, valkey: Valkey, tmp_path: Path) -> None:
+READS = ("sessions", "state s", "stats", "top --once", "show s", "show s --json")
+ASK = f"""
+import sys
+from ops import cli
+for command in {READS}:
+    try:
+        cli.app(command.split())
+    except SystemExit as ended:
+        print("\\nloaded", ended.code, *sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(shared_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """How each command ended, and what was loaded then: in one process, for they load the same; those that show come last."""
+
+    async def fill() -> None:
+        async with redis.asyncio.Redis.from_url(shared_valkey.url) as raw:
+            await raw.flushall()
+        async with connected(Settings(_env_file=None, redis_url=shared_valkey.url)) as bus:
+            await talk(bus, "s", 1)
+
+    asyncio.run(fill())
+    environment = {"REDIS_URL": shared_valkey.url, "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], check=True, capture_output=True, text=True, env=environment,
+        cwd=tmp_path_factory.mktemp("alone"),
+    )  # fmt: skip
+    told = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("loaded ")]
+    return dict(zip(READS, told, strict=True))
+
+
+@pytest.mark.parametrize("arguments", READS)
+def test_a_command_that_reads_loads_little(arguments: str, loaded: dict[str, list[str]]) -> None:
     """Neither numpy nor an HTTP client, nor redis-py, nor the pools: each a tenth of a second and more before the first line."""
-    async with connected(Settings(_env_file=None, redis_url=valkey.url)) as bus:
-        await talk(bus, "s", 1)
-    ask = "import sys\nfrom ops import cli\ntry: cli.app(sys.argv[1:])\nexcept SystemExit as e: print(e.code, *sys.modules)"
-    command = [sys.executable, "-c", ask, *arguments.split()]
-    environment = {"REDIS_URL": valkey.url, "PATH": "", "PYTHONPATH": ":".join(sys.path)}
-    done = await asyncio.to_thread(
-        subprocess.run, command, check=True, capture_output=True, text=True, env=environment, cwd=tmp_path
-    )
-    code, *modules = done.stdout.splitlines()[-1].split()
+    code, *modules = loaded[arguments]
     assert code == "0"
     assert "schemas.events" in modules
     heavy = {"numpy", "aiohttp", "redis", "httpx2", "fastapi", "soxr", "livekit", "api", "gateway", "workers"}
     assert not heavy & {*modules}
-    assert "schemas.log._memory" not in modules
+    assert not {"schemas.log._memory", "schemas.log._twin", "rich._emoji_codes"} & {*modules}
     assert ("ops.reading._timeline" in modules) == arguments.startswith("show")

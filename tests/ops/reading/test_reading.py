@@ -100,6 +100,24 @@ async def test_a_turn_that_nobody_answered_says_what_it_waited_for(capsys: pytes
     assert re.search(r"turn 2: nothing is heard yet, 0\.\d s after the user's last word", text_of(still))
 
 
+async def test_each_of_two_turns_that_a_hang_up_cuts_off_says_what_it_waited_for() -> None:
+    """The end of the first voids the reply of the second, which waited for its sound, and for no LLM."""
+    log, out = scenarios.Log(), screen()
+    for turn, began in ((1, 1000), (2, 4000)):
+        log.speak(began, turn, f"u{turn}", 1.0, generation=0)
+        log.transcribe(began + 1300, turn, f"u{turn}", "When do you close?")
+        log.reply(began + 1430, turn, 0, ["At seven."])
+        log.commit(began + 1650, turn, delay=0.65)
+    log.end(9000, 1, "dropped", "session", generation=0, raises=1)
+    log.end(9000, 2, "dropped", "session")
+    await reading.show(Archive(log.hang_up(9000)), "s1", out=out)
+    assert re.findall(r"turn (\d): nothing was heard", text_of(out)) == ["1", "2"]
+    assert (
+        len(re.findall(r"TTS +░+ +\d+ ms  1 job waited [\d.]+ s; nothing came of it$", text_of(out), re.MULTILINE)) == 2
+    )
+    assert not re.search(r"LLM .*nothing came", text_of(out))
+
+
 async def test_who_spoke_on_is_told_in_plain_words() -> None:
     """No names of utterances, no numbers of generations."""
     out = screen()

@@ -71,18 +71,19 @@ async def test_a_session_is_told_without_controls(json_too: bool, capsys: pytest
 
 
 def test_whatever_is_printed_is_shown_as_text() -> None:
-    """A table, a line, a dialogue: also what is printed without a thought of strangers; and nothing in it is taken for markup."""
+    """A table, a line, a dialogue: also what is printed without a thought of strangers; and nothing in it is taken for markup, or
+    for the name of a picture."""
     out, file = shown()
     table = Table("who", box=None)
     table.add_row(Text(EVIL))
     table.add_row(EVIL)
     out.print(table)
-    out.print(EVIL, "[bold]plain[/nothing]")
+    out.print(EVIL, "[bold]plain[/nothing] :smile:")
     Dialogue(lambda who, text, style: console.hang(Text(who), text, out), "you").message(
         SentenceMessage(turn=1, index=0, text=EVIL, spoken=True)
     )
     assert harmless(file.getvalue())
-    assert "[bold]plain[/nothing]" in file.getvalue()
+    assert "[bold]plain[/nothing] :smile:" in file.getvalue()
     assert r"\x1b[2J" in file.getvalue()
 
 

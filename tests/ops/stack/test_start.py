@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,14 @@ from ops.stack.supervisor import ANTIPHON, Command, Failed, Supervisor
 from ops.stack.system import free_port
 from schemas.config.settings import load
 from schemas.errors import AgentSpecError, BusError, BusUnavailable, Permanent, SettingsError
+from schemas.events import STAGES, Stage
 from tests.quirks import MODELS, QUIRKS, Answer, Step, fixed, whole
-from tests.servers import ODDITIES, Misbehaving, misbehaving, odd_server
+from tests.servers import ODDITIES, Misbehaving, misbehaving, odd_server, own_logging
+from workers.llm.models import FIRST
+from workers.main import run_worker
 from workers.stt.whisper import WhisperStt
 
-__all__ = ["misbehaving"]
+__all__ = ["misbehaving", "own_logging"]
 
 BARE = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 """Nothing of ours in the environment."""
@@ -48,10 +53,45 @@ async def why_not(folder: Path, stage: str, **settings: str) -> str:
     return str(failed.value)
 
 
+@asynccontextmanager
+async def starting_here(
+    folder: Path, stage: Stage, on_wait: Callable[[str], None] = lambda _: None, **settings: str
+) -> AsyncIterator[tuple[asyncio.Future[None], asyncio.Future[None]]]:
+    """A worker in this process, and its start, that is watched as any other's: it is not loaded for each case anew."""
+    keeper = Supervisor(folder, BARE, patience=0.5, on_wait=on_wait)
+    health = free_port()
+    told = load(redis_url="redis://127.0.0.1:1/0", health_port=health, **settings)
+    working = asyncio.ensure_future(run_worker(stage, told))
+    command = Command(f"{stage}-1", ["sleep", "600"], ready=f"http://127.0.0.1:{health}/readyz")
+    starting = asyncio.ensure_future(keeper.start([command], timeout=40))
+    try:
+        yield working, starting
+    finally:
+        for one in (working, starting):
+            one.cancel()
+        await asyncio.gather(working, starting, return_exceptions=True)
+        await keeper.stop(grace=1)
+
+
+async def why_not_here(folder: Path, stage: Stage, **settings: str) -> str:
+    """The same of a worker in this process."""
+    async with starting_here(folder, stage, **settings) as both:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    ended, failed = await asyncio.gather(*both, return_exceptions=True)
+    assert isinstance(ended, Permanent) or isinstance(failed, Failed), (ended, failed)
+    return str(ended if isinstance(ended, Permanent) else failed)
+
+
+BY_ITS_PROCESS = ("llm", "no http")
+"""A stage, and one of ODDITIES: of a whole process, from its start to its last words. Those of the others' are told by what is no
+model, below."""
+
+
 @pytest.mark.models
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("stage", ["llm", "stt", "tts"])
-async def test_an_endpoint_that_is_none_is_named(stage: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("own_logging")
+@pytest.mark.parametrize("stage", STAGES)
+async def test_an_endpoint_that_is_none_is_named(stage: Stage, tmp_path: Path) -> None:
     """Whatever an endpoint does instead of its work, its worker's start ends with one sentence that names the setting."""
     name = stage.upper()
 
@@ -60,7 +100,9 @@ async def test_an_endpoint_that_is_none_is_named(stage: str, tmp_path: Path) -> 
             folder = tmp_path / how
             folder.mkdir()
             settings = {f"{name}_PROVIDER": "openai", f"{name}_BASE_URL": f"http://{place}/v1", f"{name}_TIMEOUT": "1"}
-            return await why_not(folder, stage, **settings)
+            if (stage, how) == BY_ITS_PROCESS:
+                return await why_not(folder, stage, **settings)
+            return await why_not_here(folder, stage, **{key.lower(): value for key, value in settings.items()})
 
     for how, sentence in zip(ODDITIES, await asyncio.gather(*map(said, ODDITIES)), strict=True):
         lines = [line for line in sentence.splitlines() if line.strip()]
@@ -69,7 +111,7 @@ async def test_an_endpoint_that_is_none_is_named(stage: str, tmp_path: Path) -> 
         assert "Traceback" not in sentence, (how, sentence)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("own_logging")
 async def test_an_endpoint_that_is_silent_is_named_while_it_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,22 +119,11 @@ async def test_an_endpoint_that_is_silent_is_named_while_it_is_waited_for(
     monkeypatch.setattr("ops.stack.supervisor._FIRST_WORD", 0.5)
     monkeypatch.setattr("ops.stack.supervisor._NEXT_WORD", 0.5)
     told: asyncio.Queue[str] = asyncio.Queue()
-    keeper = Supervisor(tmp_path, BARE, on_wait=told.put_nowait)
-    health = free_port()
     async with odd_server("hang") as place:
-        environment = {
-            "REDIS_URL": "redis://127.0.0.1:1/0", "HEALTH_PORT": str(health), "ANTIPHON_DATA": str(tmp_path),
-            "LLM_BASE_URL": f"http://{place}/v1", "LLM_TIMEOUT": "30",
-        }  # fmt: skip
-        command = Command("llm-1", [*ANTIPHON, "worker", "llm"], environment, f"http://127.0.0.1:{health}/readyz")
-        starting = asyncio.create_task(keeper.start([command], timeout=40))
-        try:
+        settings = {"llm_base_url": f"http://{place}/v1", "llm_timeout": "30"}
+        async with starting_here(tmp_path, "llm", told.put_nowait, **settings):
             while "LLM_BASE_URL" not in (word := await told.get()):
                 pass
-        finally:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-            await keeper.stop(grace=1)
     assert f"LLM_BASE_URL=http://{place}/v1" in word
     assert "no answer yet, one is expected within 30 s (LLM_TIMEOUT)" in word
 
@@ -390,10 +421,10 @@ async def test_ctrl_c_ends_a_start(tmp_path: Path) -> None:
     async with odd_server("hang") as place:
         environment = BARE | {
             "ANTIPHON_DATA": str(tmp_path / "data"), "LLM_BASE_URL": f"http://{place}/v1", "LLM_TIMEOUT": "60",
-            "STT_PROVIDER": "simulated", "TTS_PROVIDER": "simulated",
+            "ARCHIVE": "off",
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(
-            *ANTIPHON, "up", "--free-ports", "--gateways", "1", env=environment, cwd=tmp_path,
+            *ANTIPHON, "up", "--free-ports", "--stt", "0", "--tts", "0", env=environment, cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         log = tmp_path / "data" / "up" / "logs" / "llm-1.log"
@@ -466,6 +497,7 @@ async def test_doctor_asks_an_endpoint_without_a_list_of_models(misbehaving: Mis
     misbehaving.models = "page not found"
     found = await endpoints.llm(load(llm_base_url=misbehaving.url, llm_model="m"), None)
     assert (found.result, misbehaving.bodies[0]["model"]) == ("ok", "m")
+    assert misbehaving.bodies[0]["messages"][-1]["content"] == FIRST.messages[-1]["content"]
     assert "no list of models" in found.found
     misbehaving.fault = 401
     found = await endpoints.llm(load(llm_base_url=misbehaving.url, llm_model="m"), None)

@@ -131,6 +131,17 @@ def test_every_changed_byte_counts() -> None:
             verify(SECRET, token[:position] + changed + token[position + 1 :])
 
 
+def test_by_the_logs_clock() -> None:
+    """Whoever mints and whoever looks go by it, however wrong their own machines' are."""
+    later = NOW + 7_200.0
+    token = mint(SECRET, Grant("lobby"), 120, later)
+    assert verify(SECRET, token, later + 60) == Grant("lobby")
+    with pytest.raises(TokenRefused, match="expired"):
+        verify(SECRET, token, later + 300)
+    with pytest.raises(TokenRefused, match="expired"):
+        verify(SECRET, mint(SECRET, Grant(), 120), later)
+
+
 def test_oversized() -> None:
     """A token of more than 4096 characters is refused before it is read."""
     with pytest.raises(TokenRefused, match="4096"):

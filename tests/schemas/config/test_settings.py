@@ -1,5 +1,6 @@
 """Settings: each variable documented, each wrong one named, no secret shown."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -7,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from schemas.config import names
+from schemas.config.beginning import begin
 from schemas.config.settings import Settings, load, strangers, without_password
 from schemas.errors import SettingsError
+from tests.servers import own_logging
+
+__all__ = ["own_logging"]
 
 EXAMPLE = Path(__file__).parents[3] / ".env.example"
 
@@ -60,6 +65,17 @@ def test_a_copy_of_the_example_sets_nothing() -> None:
             "REDIS_URL=redis://:…@host:6379/0: expected redis://:PASSWORD@host",
         ),
         ("LLM_BASE_URL", "127.0.0.1:8081", "LLM_BASE_URL=127.0.0.1:8081: expected http://host:port/v1"),
+        ("WEBHOOK_URL", "crm.example.com", "WEBHOOK_URL=crm.example.com: expected https://host/path"),
+        (
+            "WEBHOOK_URL",
+            "https://ann:pw@crm.example.com/x",
+            "WEBHOOK_URL=https://ann:…@crm.example.com/x: expected https://host/path",
+        ),
+        ("WEBHOOK_AGENTS", "desk", "WEBHOOK_AGENTS=desk: expected agent=https://host/path or agent=off"),
+        ("WEBHOOK_SECRET", "swordfish", "WEBHOOK_SECRET=(a secret): expected whsec_ and base64 of 24 to 64 bytes"),
+        ("WEBHOOK_SECRET", "whsec_c2hvcnQ=", "WEBHOOK_SECRET=(a secret): expected whsec_ and base64 of 24 to 64 bytes"),
+        ("SUMMARY_BASE_URL", "llm.example.com", "SUMMARY_BASE_URL=llm.example.com: expected http://host:port/v1"),
+        ("RECORDINGS", "mp3", 'RECORDINGS=mp3: expected one of "off", "flac", "opus"'),
     ],
 )
 def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
@@ -110,14 +126,30 @@ def test_a_typo_in_the_env_file_is_found() -> None:
 def test_a_typo_in_the_environment_is_told(name: str, near: str) -> None:
     """One line with the setting that may be meant, and without what the variable holds."""
     told = strangers({name: "hunter2", "GATEWAY_PORT": "8765", "HOME": "/root"})
-    assert told == f"environment: there is no setting {name}" + (f"; did you mean {near}?" if near else "")
+    assert told == [f"environment: there is no setting {name}" + (f"; did you mean {near}?" if near else "")]
 
 
-def test_several_typos_are_one_line() -> None:
-    """A log is told of them once."""
+def test_each_of_several_typos_is_a_line() -> None:
+    """None is overlooked behind another."""
     told = strangers({"GATEWAY_PROT": "1", "LLM_URL": "http://x"})
-    assert told.count("there is no setting") == 2
-    assert "\n" not in told
+    assert [line.count("there is no setting") for line in told] == [1, 1]
+    assert not [line for line in told if "\n" in line]
+
+
+@pytest.mark.usefixtures("own_logging")
+def test_a_process_says_them_in_its_log_first_of_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under its own name, a record each, in the form that is set."""
+    monkeypatch.setenv("GATEWAY_PROT", "hunter2")
+    monkeypatch.setenv("LLM_URL", "hunter2")
+    begin(Settings(_env_file=None, log_format="json"), "gateway-1")  # type: ignore[call-arg]
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [one["message"] for one in told] == [
+        "environment: there is no setting GATEWAY_PROT; did you mean GATEWAY_PORT?",
+        "environment: there is no setting LLM_URL; did you mean LLM_BASE_URL?",
+    ]
+    assert {(one["process"], one["level"]) for one in told} == {("gateway-1", "warning")}
 
 
 def test_what_others_set_is_no_typo() -> None:
@@ -128,11 +160,11 @@ def test_what_others_set_is_no_typo() -> None:
             f"{service}_PORT": "tcp://10.0.0.1:1", f"{service}_PORT_1_TCP": "tcp://10.0.0.1:1",
             f"{service}_PORT_1_TCP_PROTO": "tcp", f"{service}_PORT_1_TCP_PORT": "1", f"{service}_PORT_1_TCP_ADDR": "10.0.0.1",
         }  # fmt: skip
-        assert strangers(kubernetes | {f"{service}_NAME": "/web/it", f"{service}_ENV_PATH": "/bin"}) == ""
+        assert strangers(kubernetes | {f"{service}_NAME": "/web/it", f"{service}_ENV_PATH": "/bin"}) == []
     compose = "".join(path.read_text("utf-8") for path in EXAMPLE.parent.glob("compose*.yml"))
     read = set(re.findall(r"\$\{([A-Z_]+)", compose))
     assert read >= names.OF_COMPOSE
-    assert strangers(dict.fromkeys(read | set(documented()) | names.OF_THE_TOOLS, "x")) == ""
+    assert strangers(dict.fromkeys(read | set(documented()) | names.OF_THE_TOOLS, "x")) == []
     others = (
         "API_KEY",
         "API_TOKEN",
@@ -143,7 +175,7 @@ def test_what_others_set_is_no_typo() -> None:
         "WORKER_CLASS",
         "SENTRY_RELEASE",
     )
-    assert strangers(dict.fromkeys(others, "x") | {"GATEWAY_PROT": ""}) == ""
+    assert strangers(dict.fromkeys(others, "x") | {"GATEWAY_PROT": ""}) == []
     Path(".env").write_text("SIP_PORT=5060\n")
     assert load().sip_ports == Settings.model_fields["sip_ports"].default
 

@@ -53,7 +53,7 @@ class Worker:
                 taken += answer.deliveries
                 last_ids[partition] = answer.last_id
             if not taken:
-                taken += (await self.bus.wait(self.stage, consumer, last_ids, 1, 0.25)).deliveries
+                taken += (await self.bus.wait(self.stage, consumer, last_ids, 1, 0.5)).deliveries
             for delivery in taken:
                 await self._work(consumer, delivery)
 

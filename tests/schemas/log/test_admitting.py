@@ -53,6 +53,17 @@ async def test_keys_are_kept_and_removed(bus: Bus) -> None:
     assert await bus.keys() == [second]
 
 
+async def test_that_there_was_a_key_is_not_forgotten(bus: Bus) -> None:
+    """With the last one neither; and what removed nothing made none."""
+    key, _ = new_key("ann", "admin", Micros(1))
+    assert not await bus.remove_key(key.key)
+    assert not await bus.had_keys()
+    await bus.add_key(key)
+    assert await bus.had_keys()
+    assert await bus.remove_key(key.key)
+    assert (await bus.keys(), await bus.had_keys()) == ([], True)
+
+
 async def test_keys_are_so_many_at_most(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than the most is not added."""
     monkeypatch.setattr("schemas.log._admitting.MOST", 2)

@@ -3,7 +3,7 @@
 import pytest
 
 from ops.stack.embedded.valkey import Valkey
-from schemas.bus import Bus, Publication
+from schemas.bus import Bus, Outcome, Publication
 from schemas.config.agent import AgentSpec
 from schemas.events import SessionEnded, SessionStarted
 from schemas.log import MemoryBus, RedisBus
@@ -63,4 +63,27 @@ async def test_who_watches_learns_which_sessions_moved(kind: str, valkey: Valkey
     assert [one.session for one in await bus.touched("open", 10, since=found[1].at)] == ["s4", "s3"]
     assert [one.session for one in await bus.touched("open", 2)] == ["s4", "s3"]
     assert found[2].at == receipt.at
+    await bus.aclose()
+
+
+@pytest.mark.parametrize("kind", ["memory", "redis"])
+async def test_a_log_is_forgotten_only_when_it_is_over_and_the_one_that_is_meant(kind: str, valkey: Valkey) -> None:
+    """An open session stays, and a closed one with another last event; then nothing of it is left, and asking again is no
+    harm."""
+    bus = MemoryBus(partitions=2) if kind == "memory" else RedisBus(valkey.url, partitions=2)
+    await bus.start()
+    await _two_sessions(bus)
+    own, others = await bus.put_blob("s2", "u1", b"\1\0"), await bus.put_blob("s1", "u1", b"\2\0")
+    shared = await bus.put_shared_blob("s2", b"\3\0")
+    sounds = [own, others, shared]
+    assert await bus.forget("s1", 1, sounds) is Outcome.HELD
+    assert await bus.forget("s2", 1, sounds) is Outcome.REWOUND
+    assert [await bus.get_blob(key) for key in sounds] == [b"\1\0", b"\2\0", b"\3\0"]
+    assert await bus.forget("s2", 2, sounds) is Outcome.OK
+    assert [await bus.get_blob(key) for key in sounds] == [None, b"\2\0", b"\3\0"]
+    assert (await bus.info("s2"), await bus.read("s2"), await bus.closed(), await bus.touched("closed", 9)) == (
+        None, [], [], [],
+    )  # fmt: skip
+    assert await bus.forget("s2", 2, sounds) is Outcome.MISSING
+    assert [info.session for info in await bus.sessions()] == ["s1"]
     await bus.aclose()

@@ -1,5 +1,6 @@
 """Sessions in a line each, and many of them in figures."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -81,13 +82,27 @@ async def test_only_those_that_are_wanted() -> None:
     assert ([row.told.session for row in latest], more) == (["s1", "s2"], True)
 
 
+async def test_an_answer_took_as_long_as_is_told() -> None:
+    """Who asks for calls that took as long as a list says of one finds that one, whatever was rounded up to say so."""
+    told = replace((await rows_of(Archive(scenarios.plain())))[0].told, worst=1.239961)
+    assert told.view()["worst_ms"] == 1240.0
+    assert [Wanted(slow=ms / 1e3).finds(told) for ms in (1239.9, 1240, 1240.1, 1241)] == [True, True, False, False]
+
+
 async def test_figures_of_many_calls() -> None:
-    """Counts are sums over the calls; what is answered is spread over all of them, part by part, as numpy counts percentiles."""
+    """Counts are sums over the calls, and add up to the turns; what was heard of answers is spread over all of them, part by
+    part, as numpy counts percentiles. An answer that was cut short is none that was heard to its end."""
     rows = await rows_of(Archive(*(scenario() for scenario in scenarios.SOUND)))
     told = figures(rows)
     answers = [answer for row in rows for answer in row.answers]
-    assert (told.calls, told.answered) == (len(scenarios.SOUND), len(answers))
+    assert (told.calls, told.timed) == (len(scenarios.SOUND), len(answers))
+    assert 0 < told.answered == sum(answer.how == "played" for answer in answers) < told.timed
     assert told.turns == sum(row.told.turns for row in rows)
+    ends = told.answered, told.interrupted, told.restarts, told.failed, told.cut_off, told.other
+    assert sum(ends) == told.turns
+    (cut,) = await rows_of(Archive(scenarios.barge_in()))
+    one = figures([cut])
+    assert (one.turns, one.answered, one.interrupted, one.other, one.timed) == (2, 1, 1, 0, 2)
     assert told.interrupted == sum(row.told.interrupted for row in rows) > 0
     assert told.failed == sum(row.told.failed for row in rows)
     assert told.total is not None
@@ -111,11 +126,36 @@ def test_a_turn_that_the_end_of_the_call_cut_off_is_counted() -> None:
     assert (told.view()["cut_off"], told.view()["failed"]) == (1, 0)
 
 
+async def test_a_reply_that_was_taken_back_is_a_restart_and_no_answer() -> None:
+    """It is neither interrupted nor counted among the answers' times, and owes nobody anything; what answered the whole is."""
+    log = scenarios.taken_back()
+    telling = followed(log)
+    told = telling.summary()
+    assert (told.turns, told.restarts, told.interrupted, told.unanswered, told.wrong) == (2, 1, 0, 0, False)
+    assert [answer.turn for answer in telling.answers] == [2]
+    assert (told.view()["restarts"], telling.apart().summary()) == (1, told)
+    (row,) = await rows_of(Growing(log, len(log)))
+    assert figures([row, row]).view()["restarts"] == 2
+
+
 def followed(log: list[Event]) -> Telling:
     telling = Telling("s1")
     for event in log:
         telling.add(event)
     return telling
+
+
+@pytest.mark.parametrize("scenario", scenarios.SOUND, ids=lambda scenario: scenario.__name__)
+def test_many_events_at_once_are_told_as_one_by_one(scenario: Callable[[], list[Event]]) -> None:
+    """In whatever pages they come."""
+    log = scenario()
+    for size in (1, 7, len(log)):
+        telling = Telling("s1")
+        for begin in range(0, len(log), size):
+            telling.add_all(log[begin : begin + size])
+        one_by_one = followed(log)
+        assert (telling.state, telling.answers) == (one_by_one.state, one_by_one.answers)
+        assert telling.summary() == one_by_one.summary()
 
 
 def test_who_was_let_wait_in_vain_was_not_answered() -> None:

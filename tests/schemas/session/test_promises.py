@@ -131,6 +131,16 @@ def test_an_utterance_is_replaced_once_and_by_its_own_speaker() -> None:
     assert any("of another participant" in violation for violation in violations(at_the_end(other)(log)))
 
 
+def test_what_was_taken_back_goes_on_in_an_open_turn_and_carries_what_stands() -> None:
+    """A turn that is none, or has ended, answers nothing; an utterance that was replaced is not carried again."""
+    log = scenarios.taken_back()
+    assert any("turn 9 does not go on" in violation for violation in violations(altered(TurnEnded, into=9)(log)))
+    joined = next(event for event in log if isinstance(event, UtteranceCaptured) and event.joins)
+    again = joined.model_copy(update={"utterance": "u4", "replaces": "u3"})
+    found = violations(at_the_end(again)(log))
+    assert any("replaces utterance u1, which u3 has replaced" in violation for violation in found)
+
+
 @pytest.mark.parametrize(("reason", "sound"), [("hang_up", False), ("error", True), ("gateway_lost", True)])
 def test_only_a_session_that_nobody_was_left_to_end_may_leave_a_turn_open(reason: str, sound: bool) -> None:
     """An ordinary end of a session ends its turns first."""

@@ -1,7 +1,7 @@
 """Endpoints as people really have them: whatever one does, the caller hears the reply, and hears it once."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,9 @@ from schemas.log import MemoryBus
 from tests.quirks import CHECKING, QUIRKS, SENTENCES, Quirk, context_of, refused
 from tests.servers import Misbehaving
 from workers.llm import LlmStage
+from workers.llm._stream import Leavable
 from workers.llm.openai import OpenAiLlm
+from workers.providers import Delta
 from workers.runtime import Worker, WorkerOptions
 
 
@@ -277,6 +279,21 @@ async def test_an_endless_stream_is_cut(misbehaving: Misbehaving) -> None:
     assert reply.finished.reason == "length"
     assert 200 < len(reply.text) < 500
     assert reply.text.endswith(".")
+
+
+async def test_no_more_is_read_ahead_than_anybody_needs() -> None:
+    """An endpoint that has always more to send does not keep the process, whose leases run, from all else."""
+    read = 0
+
+    async def flood() -> AsyncGenerator[Delta]:
+        nonlocal read
+        while True:
+            read += 1
+            yield Delta("Round and round it goes. ")
+
+    async with Leavable(flood(), asyncio.Event()) as deltas:
+        assert (await anext(deltas)).text
+        assert read < 1000
 
 
 async def test_signs_of_life_end_at_the_deadline(misbehaving: Misbehaving) -> None:

@@ -2,33 +2,34 @@
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from ops.stack.embedded.valkey import Valkey
+from ops.stack.processes import KeptProcess, Role, preload, simulated
+from ops.stack.system import free_port
 from schemas.bus import Publication
 from schemas.config.agent import AgentSpec
 from schemas.events import ClipReady, SessionStarted
 from schemas.jobs import TtsJob
 from schemas.log import RedisBus
-from tests.workers.llm.endpoints import free_port
 
 pytestmark = pytest.mark.chaos
 
 
 class Process:
-    """`antiphon worker tts` with the simulated provider."""
+    """A TTS worker with the simulated provider, forked from a process that has the code loaded."""
 
-    def __init__(self, process: asyncio.subprocess.Process, port: int):
+    def __init__(self, process: KeptProcess, port: int):
         self.process = process
         self.port = port
+        self.send = process.signal
 
     async def get(self, path: str) -> tuple[int, str]:
         async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{self.port}{path}") as answer:
@@ -42,41 +43,28 @@ class Process:
                     return
             await asyncio.sleep(0.05)
 
-    def send(self, sent: signal.Signals) -> None:
-        self.process.send_signal(sent)
-
 
 Start = Callable[..., Any]
 
 
 @pytest.fixture
-async def start(valkey: Valkey) -> AsyncIterator[Start]:
-    """`await start(SIMULATED_TTS_MS="100")` runs one worker process and waits until it is ready."""
+async def start(valkey: Valkey, tmp_path: Path) -> AsyncIterator[Start]:
+    """`await start(TTS_MS="100")` runs one worker process and waits until it is ready."""
+    preload()
     processes: list[Process] = []
 
-    async def begin(**environment: str) -> Process:
+    async def begin(**costs: str) -> Process:
         port = free_port()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "ops.cli", "worker", "tts"),
-            env={
-                **os.environ,
-                "REDIS_URL": valkey.url,
-                "TTS_PROVIDER": "simulated",
-                "HEALTH_PORT": str(port),
-                **environment,
-            },
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        processes.append(one := Process(process, port))
+        environment = {"REDIS_URL": valkey.url, "HEALTH_PORT": str(port)} | simulated(costs)
+        role = Role(f"tts-{port}", "tts", environment, tmp_path / f"{port}.log")
+        processes.append(one := Process(await asyncio.to_thread(KeptProcess, role), port))
         await one.ready()
         return one
 
     yield begin
     for one in processes:
-        if one.process.returncode is None:
-            one.send(signal.SIGKILL)
-        await one.process.wait()
+        one.send(signal.SIGKILL)
+        await one.process.ended()
 
 
 @pytest.fixture
@@ -108,11 +96,11 @@ async def until(bus: RedisBus, session: str, within: float) -> list[ClipReady]:
 
 async def test_killed_workers_job_is_taken_again(bus: RedisBus, start: Start) -> None:
     """A worker killed with SIGKILL in mid-job: another has its job within 2.5 s, as the second attempt."""
-    slow = await start(SIMULATED_TTS_MS="60000")
+    slow = await start(TTS_MS="60000")
     await ask(bus, "a")
     await asyncio.sleep(0.4)
     assert not await clips(bus, "a")
-    await start(SIMULATED_TTS_MS="1")
+    await start(TTS_MS="1")
     await asyncio.sleep(1.2)  # the second has settled; the first renews on
     slow.send(signal.SIGKILL)
     killed = time.monotonic()
@@ -125,11 +113,11 @@ async def test_killed_workers_job_is_taken_again(bus: RedisBus, start: Start) ->
 
 async def test_frozen_worker_appends_nothing(bus: RedisBus, start: Start) -> None:
     """A worker stopped until its job went to another, and woken then, appends nothing and serves on."""
-    zombie = await start(SIMULATED_TTS_MS="1500")
+    zombie = await start(TTS_MS="1500")
     await ask(bus, "a")
     await asyncio.sleep(0.4)
     zombie.send(signal.SIGSTOP)
-    await start(SIMULATED_TTS_MS="1")
+    await start(TTS_MS="1")
     await until(bus, "a", 10)
     zombie.send(signal.SIGCONT)
     while 'outcome="lost"' not in (await zombie.get("/metrics"))[1]:  # or the test's time runs out
@@ -140,7 +128,7 @@ async def test_frozen_worker_appends_nothing(bus: RedisBus, start: Start) -> Non
 
 async def test_sigterm_drains(bus: RedisBus, start: Start) -> None:
     """SIGTERM: not ready any more, the job in hand is finished, the process ends with 0 and leaves no consumer behind."""
-    worker = await start(SIMULATED_TTS_MS="1500")
+    worker = await start(TTS_MS="1500")
     await ask(bus, "a")
     await asyncio.sleep(0.5)
     worker.send(signal.SIGTERM)
@@ -148,7 +136,7 @@ async def test_sigterm_drains(bus: RedisBus, start: Start) -> None:
     assert (await worker.get("/readyz"))[0] == 503
     assert (await worker.get("/healthz"))[0] == 200
     async with asyncio.timeout(10):
-        assert await worker.process.wait() == 0
+        assert await worker.process.ended() == 0
     (clip,) = await clips(bus, "a")
     assert clip.cause is not None
     assert clip.cause.attempt == 1
@@ -156,7 +144,7 @@ async def test_sigterm_drains(bus: RedisBus, start: Start) -> None:
 
 async def test_lives_without_the_log(valkey: Valkey, bus: RedisBus, start: Start) -> None:
     """While the log is away a worker is alive and not ready; when it is back it works, nothing lost."""
-    worker = await start(SIMULATED_TTS_MS="1")
+    worker = await start(TTS_MS="1")
     await ask(bus, "a")
     await until(bus, "a", 5)
     await valkey.kill()

@@ -2,11 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
 from schemas.config.settings import Settings
+from workers.stt import turn_ends
 from workers.stt.whisper import WhisperStt
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_end_of_turn() -> Iterator[None]:
+    """Whoever loads that model gets the same one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turn_ends, "SmartTurn", cache(turn_ends.SmartTurn))
+        yield
 
 
 @pytest.fixture(scope="session")

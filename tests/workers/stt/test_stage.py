@@ -1,5 +1,6 @@
 """The stt stage on the log: what it appends and enqueues, what it drops, and that nobody spoils another's transcript."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from workers._metrics import WorkerMetrics
 from workers._work import TakenJob
 from workers.providers import Hearing, Stt, Transcript
 from workers.stt import SttStage
+from workers.stt.completeness import Completeness
 from workers.testing import ManualClock
 
 SPEAKER = "ann"
@@ -343,3 +345,129 @@ async def test_closing_closes_all(log: Log) -> None:
 
     assert (own.closed, other.closed) == (1, 1)
     assert len(other.asked) == 1
+
+
+class Reading(Completeness):
+    """Finds every text as complete as it is long, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str]] = []
+        self.loaded = 0
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+
+    async def warm_up(self) -> None:
+        self.loaded += 1
+
+    def reads(self, language: str) -> bool:
+        return language == "en"
+
+    async def judge(self, text: str, language: str) -> float | None:
+        self.asked.append((text, language))
+        await self.goes_on.wait()
+        return len(text) / 100 if text and self.reads(language) else None
+
+
+def reads(
+    provider: Stt | None = None, open_provider: Callable[[str], Stt] | None = None, **settings: Any
+) -> tuple[SttStage, Reading]:
+    reading = Reading()
+    return SttStage(provider or CountingStt(), Settings(_env_file=None, **settings), open_provider, reading), reading
+
+
+async def test_a_transcript_tells_how_complete_its_words_are(log: Log) -> None:
+    """For whoever asks, by the words in their language; beside nothing said nobody is asked."""
+    await log.hear("s1", range(20), language="en", complete=True)
+    await log.hear("s2", range(20))
+    await log.hear("s3", range(5), complete=True)
+    handler, reading = reads()
+    await handler.run(await log.take())
+
+    told = {session: (await log.of(session))[0] for session in ("s1", "s2", "s3")}
+    assert {session: getattr(event, "complete", 1) for session, event in told.items()} == {
+        "s1": 0.19, "s2": None, "s3": None,
+    }  # fmt: skip
+    assert reading.asked == [("20 samples, 0 to 19", "en")]
+
+
+async def test_a_full_batch_is_not_read_again(log: Log) -> None:
+    """Others wait: the transcripts come first, with the melody of all at once."""
+    for number in range(3):
+        await log.hear(f"s{number}", range(20), language="en", complete=True)
+    handler, reading = reads(worker_batch=3)
+    await handler.run(await log.take())
+
+    assert reading.asked == []
+    assert [getattr((await log.of(f"s{number}"))[0], "end_of_turn", 1) for number in range(3)] == [0.7] * 3
+
+
+class Asking(CountingStt):
+    """Hears a question in twenty samples, and the beginning of something in any other number."""
+
+    def _heard(self, hearing: Hearing) -> Transcript:
+        return Transcript("Is it raining?" if len(hearing.pcm) == 20 else "It rains and", "en")
+
+
+async def test_what_is_over_by_its_words_is_not_read_again(log: Log) -> None:
+    """A question needs no second opinion, and its reply does not wait for those that others in its batch need."""
+    await log.hear("s1", range(20), complete=True)
+    await log.hear("s2", range(30), complete=True)
+    handler, reading = reads(Asking())
+    reading.goes_on.clear()
+    running = asyncio.create_task(handler.run(await log.take()))
+    async with asyncio.timeout(10):
+        while not await log.of("s1"):
+            await asyncio.sleep(0)
+    assert await log.of("s2") == []
+    reading.goes_on.set()
+    await running
+
+    assert len(await log.of("s2")) == 1
+    assert reading.asked == [("It rains and", "en")]
+
+
+async def test_where_the_words_are_read_nobody_judges_the_melody(log: Log) -> None:
+    """It tells nothing more, and takes as long; of other languages, and for whoever doesn't ask, it is judged."""
+    await log.hear("s1", range(20), language="en", complete=True)
+    await log.hear("s2", range(20), language="de", complete=True)
+    await log.hear("s3", range(20), language="en")
+    handler, _ = reads()
+    await handler.run(await log.take())
+
+    judged = {session: getattr((await log.of(session))[0], "end_of_turn", 1) for session in ("s1", "s2", "s3")}
+    assert judged == {"s1": None, "s2": 0.7, "s3": 0.7}
+
+
+async def test_a_hint_is_not_read_again(log: Log) -> None:
+    """Somebody speaks on: how complete it is so far is nothing to go by."""
+    await log.hear("s1", range(20), partial=True, complete=True, id="stt/u1.p1")
+    handler, reading = reads()
+    await handler.run(await log.take())
+
+    assert reading.asked == []
+
+
+async def test_what_a_provider_hears_is_not_read_again_if_it_says_so(log: Log) -> None:
+    """`read_again`, also of one that only a job names: the melody is judged, as if nobody could read."""
+    other = CountingStt()
+    other.read_again = False
+    await log.hear("s1", range(20), language="en", complete=True, provider="other")
+    handler, reading = reads(open_provider=lambda name: other)
+    await handler.run(await log.take())
+
+    (event,) = await log.of("s1")
+    assert isinstance(event, TranscriptFinal)
+    assert (event.complete, event.end_of_turn, reading.asked) == (None, 0.7, [])
+
+
+async def test_a_worker_loads_what_reads_unless_nobody_wants_it() -> None:
+    """STT_COMPLETE=false, or a provider that needs none, saves its memory."""
+    silent = CountingStt()
+    silent.read_again = False
+    loaded = []
+    for provider, wanted in ((CountingStt(), True), (CountingStt(), False), (silent, True)):
+        handler, reading = reads(provider, stt_complete=wanted)
+        await handler.warm_up()
+        loaded.append(reading.loaded)
+    assert loaded == [1, 0, 0]

@@ -38,6 +38,11 @@ def letters(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in text.lower()).split())
 
 
+def words(pcm: Pcm, language: str = "en") -> Hearing:
+    """Asked for nothing else: to judge the end of a turn takes as long as to hear a short one."""
+    return Hearing(pcm, language, end_of_turn=False)
+
+
 def noises() -> dict[str, Pcm]:
     rng = np.random.default_rng(7)
     time = np.arange(3 * SECOND) / SECOND
@@ -68,7 +73,7 @@ class TestSimulatedContract(SttContractOnSpeech):
 @pytest.mark.parametrize(("span", "text"), TRANSCRIPTS.items(), ids=TRANSCRIPTS.values())
 async def test_it_hears_what_was_said(whisper: WhisperStt, span: tuple[float, float], text: str) -> None:
     """Recorded sentences come back word for word, in English, with confidence."""
-    (heard,) = await whisper.transcribe([Hearing(speech(*span), "en")])
+    (heard,) = await whisper.transcribe([words(speech(*span))])
 
     assert letters(heard.text) == text
     assert heard.language == "en"
@@ -79,7 +84,7 @@ async def test_it_hears_what_was_said(whisper: WhisperStt, span: tuple[float, fl
 @pytest.mark.parametrize("name", noises())
 async def test_noise_is_no_words(whisper: WhisperStt, name: str) -> None:
     """Hiss, hum, beeps and breath are no "Thank you."."""
-    (heard,) = await whisper.transcribe([Hearing(noises()[name], "en")])
+    (heard,) = await whisper.transcribe([words(noises()[name])])
 
     assert heard.text == ""
 
@@ -88,14 +93,14 @@ async def test_noise_is_no_words(whisper: WhisperStt, name: str) -> None:
 async def test_a_snippet_is_no_song(whisper: WhisperStt, seconds: float) -> None:
     """A fraction of a second gives at most a few words, never a loop."""
     snippets = [speech(at, at + seconds) for at in (1.2, 3.1, 9.0, 21.5)]
-    for heard in await whisper.transcribe([Hearing(pcm, "en") for pcm in snippets]):
+    for heard in await whisper.transcribe([words(pcm) for pcm in snippets]):
         assert len(heard.text.split()) <= 4
 
 
 async def test_a_short_command_is_said_once(whisper: WhisperStt) -> None:
     """Words shorter than a second come once, as they were said: the window that just fits them loops."""
     in_short = speech(28.95, 29.75)
-    (heard,) = await whisper.transcribe([Hearing(in_short, "en")])
+    (heard,) = await whisper.transcribe([words(in_short)])
 
     assert 1 <= len(heard.text.split()) <= 4
     assert doubt_of_fitting_window(whisper, in_short) is Doubt.LOOP, "the trap is gone; the silence may go too"
@@ -107,7 +112,7 @@ async def test_after_pauses_nothing_is_said_twice(whisper: WhisperStt) -> None:
     spans = ((1.15, 2.87), (2.94, 4.60), (4.97, 6.25), (6.54, 8.25))
     sentences = [part for span in spans for part in (speech(*span), pause)]
     spoken = np.concatenate([*sentences, line("capital"), pause[: SECOND // 4]])
-    (heard,) = await whisper.transcribe([Hearing(spoken, "en")])
+    (heard,) = await whisper.transcribe([words(spoken)])
 
     assert letters(heard.text).count("capital of france") == 1
     decoder = whisper._decoder
@@ -140,7 +145,7 @@ async def test_what_is_given_up_is_not_computed() -> None:
 
     stt, slow = WhisperStt(settings()), Slow()
     stt._decoder = slow  # type: ignore[assignment]
-    utterances = [asyncio.create_task(stt.transcribe([Hearing(speech(1, 1 + n), "en")])) for n in range(1, 6)]
+    utterances = [asyncio.create_task(stt.transcribe([words(speech(1, 1 + n))])) for n in range(1, 6)]
     while len(slow.begun) < 2:
         await asyncio.sleep(0.01)
     for void in utterances[:-1]:
@@ -167,7 +172,7 @@ def doubt_of_fitting_window(whisper: WhisperStt, pcm: Pcm) -> Doubt | None:
 
 async def test_more_than_a_window_is_heard_whole(whisper: WhisperStt) -> None:
     """What is longer than Whisper's 30 s is cut in a pause; nothing of it is lost or said twice."""
-    (heard,) = await whisper.transcribe([Hearing(speech(1.1, 41.8), "en")])
+    (heard,) = await whisper.transcribe([words(speech(1.1, 41.8))])
     text = letters(heard.text)
 
     assert text.startswith("it was the best of times")
@@ -178,7 +183,7 @@ async def test_more_than_a_window_is_heard_whole(whisper: WhisperStt) -> None:
 async def test_batches_run_side_by_side(whisper: WhisperStt) -> None:
     """Two batches at once give what each gives alone."""
     spans = list(TRANSCRIPTS)
-    batches = [[Hearing(speech(*span), "en") for span in spans[at : at + 2]] for at in (0, 2)]
+    batches = [[words(speech(*span)) for span in spans[at : at + 2]] for at in (0, 2)]
     both = await asyncio.gather(*(whisper.transcribe(batch) for batch in batches))
 
     assert [letters(heard.text) for batch in both for heard in batch] == list(TRANSCRIPTS.values())
@@ -187,7 +192,7 @@ async def test_batches_run_side_by_side(whisper: WhisperStt) -> None:
 async def test_an_english_model_hears_english(whisper: WhisperStt) -> None:
     """Asked for another language, or one that isn't, a model of English answers in English."""
     for language in ("de", "en-US", "xx", ""):
-        (heard,) = await whisper.transcribe([Hearing(speech(1.1, 2.9), language)])
+        (heard,) = await whisper.transcribe([words(speech(1.1, 2.9), language)])
         assert heard.language == "en"
         assert letters(heard.text) == "it was the best of times"
 

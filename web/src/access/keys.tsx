@@ -84,6 +84,9 @@ export function Keys() {
             <p>
               Whoever uses <strong>{asked.name}</strong> is refused within a second or two.
               {isSignedIn(me) && asked.name === me.name ? " You have signed in with a key of this name yourself." : ""}
+              {keys.data?.length === 1
+                ? " It is the last one: nobody is let in until there is another (antiphon key add NAME --role admin)."
+                : ""}
             </p>
             {remove.error ? <p className="text-bad">{remove.error.message}</p> : null}
             <div className="flex justify-end gap-2">

@@ -249,6 +249,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Batch
+         * @description Replay many sessions with another setting. `result`: `figures` (before and after), `waits_ms`, and of each of the
+         *     `sessions` its fork and whether it got better, worse, or neither. 422: a setting can't be so, or nothing is changed.
+         */
+        post: operations["batch_v1_batches_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare
+         * @description Where two sessions part, turn by turn: what was heard, decided, said, and how long it took. 404: there is no such session;
+         *     413: one is too long.
+         */
+        get: operations["compare_v1_compare_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -309,6 +351,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/erasures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Erasures
+         * @description What was deleted: proofs, the latest first.
+         */
+        get: operations["erasures_v1_erasures_get"];
+        put?: never;
+        /**
+         * Erase
+         * @description Delete every session in which somebody has this identity or name, whole: whatever others said in it goes, too. Those that
+         *     go on stay (`result.open`): ask again once they are over. `result.proof` says what was deleted, and not whose it was.
+         */
+        post: operations["erase_v1_erasures_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateways": {
         parameters: {
             query?: never;
@@ -321,6 +388,91 @@ export interface paths {
          * @description Those that have told of themselves in the last seconds. `GET /v1/queues/stream` tells of them as they come and go.
          */
         get: operations["gateways_v1_gateways_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take In
+         * @description Take a file in that was sent before: an export file comes back as it was; a recording of a call held elsewhere is cut where
+         *     its people fall silent. `result.session` names the session.
+         */
+        post: operations["take_in_v1_imports_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Job List
+         * @description The latest; each is kept for a week.
+         */
+        get: operations["job_list_v1_jobs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Job
+         * @description One of them, with what came of it. 404: there is none of that id, or it was long ago.
+         */
+        get: operations["job_v1_jobs__job__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Job Stop
+         * @description Stop it. What it has made so far stays. 409: it is over.
+         */
+        delete: operations["job_stop_v1_jobs__job__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/jobs/{job}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Job Stream
+         * @description Server-sent events `job` with each change, the first at once; `end`: it is over, and that was all.
+         */
+        get: operations["job_stream_v1_jobs__job__stream_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -382,7 +534,7 @@ export interface paths {
         };
         /**
          * Latency
-         * @description Of all sessions that are kept: how long answers took over time, where that time went, and which took longest.
+         * @description Of all calls that are kept (no replays): how long answers took over time, where that time went, and which took longest.
          */
         get: operations["latency_v1_latency_get"];
         put?: never;
@@ -912,7 +1064,12 @@ export interface paths {
         get: operations["session_v1_sessions__session__get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete Session
+         * @description Delete a session for good: out of the log, the archive and their sound. `result.proof` says that it is done. 404: there is
+         *     none of that name; 409: it goes on.
+         */
+        delete: operations["delete_session_v1_sessions__session__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1001,6 +1158,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{session}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description Everything the session left, events, sound and state, in one file (docs/export-file.md), made while it is sent. Who took
+         *     it is recorded. 503: API_EXPORTS of them are being sent.
+         */
+        get: operations["export_v1_sessions__session__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/follow-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow Ups
+         * @description Those that came last first. 404: there is no such session.
+         */
+        get: operations["follow_ups_v1_sessions__session__follow_ups_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/forks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Forks
+         * @description What was made of it by replays: the latest 20. 404: there is no such session.
+         */
+        get: operations["forks_v1_sessions__session__forks_get"];
+        put?: never;
+        /**
+         * Fork
+         * @description Replay the session with other settings, from a turn on: as a session of its own, which `result.session` names; this one
+         *     stays as it is. 404: there is no such session or turn; 409: it goes on; 422: a setting can't be so, or nothing is changed.
+         */
+        post: operations["fork_v1_sessions__session__forks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{session}/instructions": {
         parameters: {
             query?: never;
@@ -1074,6 +1297,28 @@ export interface paths {
          * @description What a waveform of `audio.wav` is drawn from.
          */
         get: operations["peaks_v1_sessions__session__peaks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Recording
+         * @description The session's sound as one stereo file: the callers left, right the agent as it was heard. One of this format that is kept
+         *     with the session is sent as it is, by ranges, too, with an ETag; else one is made now. 409: it goes on. Who took it is
+         *     recorded.
+         */
+        get: operations["recording_v1_sessions__session__recording_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1354,6 +1599,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload
+         * @description Send a file, as the body; POST /v1/imports then takes it in. It is written as it comes. 413: it is larger than
+         *     API_UPLOAD_MIB; 408: nothing more of it came for 30 s; 503: others are being received, or as much as API_UPLOADS_GIB waits to
+         *     be taken in.
+         */
+        post: operations["upload_v1_uploads_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/ws/ticket": {
         parameters: {
             query?: never;
@@ -1529,6 +1796,7 @@ export interface components {
             repeat: string;
             /**
              * @default {
+             *       "complete": true,
              *       "end_of_turn": true,
              *       "model": "",
              *       "options": {},
@@ -1574,13 +1842,16 @@ export interface components {
              *       "commit_max": 1.4,
              *       "commit_min": 0.3,
              *       "commit_silence": 0.7,
+             *       "expects": "free",
              *       "interrupt_after": 1,
              *       "max_utterance": 20,
+             *       "regret": 0.6,
              *       "resume_after": 1,
              *       "soft_end": 0.2,
              *       "soft_end_idle": 0.064,
              *       "speculate_below": 4,
-             *       "start_speech": 0.096
+             *       "start_speech": 0.096,
+             *       "waits": 1
              *     }
              */
             turn_taking: components["schemas"]["TurnTaking"];
@@ -1682,6 +1953,217 @@ export interface components {
             seconds: number;
         };
         /**
+         * BatchAsk
+         * @description `most`: the latest so many of those that are wanted.
+         */
+        BatchAsk: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
+            /**
+             * @default {
+             *       "agent": "",
+             *       "caller": "",
+             *       "q": "",
+             *       "slow_ms": 0
+             *     }
+             */
+            filter: components["schemas"]["BatchFilter"];
+            /** Instructions */
+            instructions?: string | null;
+            /** Model */
+            model?: string | null;
+            /**
+             * Most
+             * @default 50
+             */
+            most: number;
+            /**
+             * Settings
+             * @default {}
+             */
+            settings: {
+                [key: string]: boolean | number | string | string[];
+            };
+        };
+        /**
+         * BatchFigures
+         * @description Of all sessions together, before and after. `cut_ins`: times the agent began though the caller had not ended; `wer`: how
+         *     many words are others than they were, `wer_to_reference`: than they should be, of `referenced` sessions.
+         */
+        BatchFigures: {
+            /** Better */
+            better: number;
+            /** Completion Tokens */
+            completion_tokens: [
+                number | null,
+                number | null
+            ] | null;
+            /** Cut Ins */
+            cut_ins: [
+                number | null,
+                number | null
+            ] | null;
+            /** Dropped */
+            dropped: [
+                number | null,
+                number | null
+            ];
+            /** Failed */
+            failed: [
+                number | null,
+                number | null
+            ];
+            /** Interrupted */
+            interrupted: [
+                number | null,
+                number | null
+            ];
+            /** P50 Ms */
+            p50_ms: [
+                number | null,
+                number | null
+            ];
+            /** P95 Ms */
+            p95_ms: [
+                number | null,
+                number | null
+            ];
+            /** Prompt Tokens */
+            prompt_tokens: [
+                number | null,
+                number | null
+            ] | null;
+            /** Referenced */
+            referenced: number | null;
+            /** Same */
+            same: number;
+            /** Turns */
+            turns: [
+                number | null,
+                number | null
+            ];
+            /** Unreplayed */
+            unreplayed: number;
+            /** Wer */
+            wer: number | null;
+            /** Wer To Reference */
+            wer_to_reference: [
+                number | null,
+                number | null
+            ] | null;
+            /** Worse */
+            worse: number;
+        };
+        /**
+         * BatchFilter
+         * @description Which sessions, as in GET /v1/sessions; only those that are over, and no forks.
+         */
+        BatchFilter: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
+            /**
+             * Caller
+             * @default
+             */
+            caller: string;
+            /** Failed */
+            failed?: boolean | null;
+            /**
+             * Q
+             * @default
+             */
+            q: string;
+            /** Since */
+            since?: string | null;
+            /**
+             * Slow Ms
+             * @default 0
+             */
+            slow_ms: number;
+            /** Transport */
+            transport?: ("websocket" | "file" | "livekit" | "sip" | "memory") | null;
+        };
+        /**
+         * BatchResult
+         * @description `more`: there are more that were wanted; `waits_ms`: of all answers, the shortest first, before and after; `models`: by
+         *     stage which did its work, in how many sessions; `warnings`: where another model answered than was meant, a sentence each.
+         */
+        BatchResult: {
+            figures: components["schemas"]["BatchFigures"];
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "batch";
+            /** Models */
+            models: {
+                [key: string]: [
+                    {
+                        [key: string]: number;
+                    },
+                    {
+                        [key: string]: number;
+                    }
+                ];
+            } | null;
+            /** More */
+            more: boolean;
+            /** Sessions */
+            sessions: components["schemas"]["BatchRow"][];
+            /** Waits Ms */
+            waits_ms: [
+                number[],
+                number[]
+            ];
+            /** Warnings */
+            warnings: string[] | null;
+        };
+        /**
+         * BatchRow
+         * @description A session and its fork. `error`: why there is none, and nothing else is told; `wer`: how many words are others than they
+         *     were, `wer_to_reference`: than they should be; `divergence`: where the two part, and `why`; `models`: by stage which did its
+         *     work.
+         */
+        BatchRow: {
+            /** Agent */
+            agent: string | null;
+            /** Changed */
+            changed: string[] | null;
+            /** Divergence */
+            divergence: string | null;
+            /** Error */
+            error: string | null;
+            figures: components["schemas"]["RowFigures"] | null;
+            /** Fork */
+            fork: string | null;
+            /** Models */
+            models: {
+                [key: string]: [
+                    string[],
+                    string[]
+                ];
+            } | null;
+            /** Session */
+            session: string;
+            /** Verdict */
+            verdict: ("better" | "worse" | "same") | null;
+            /** Wer */
+            wer: number | null;
+            /** Wer To Reference */
+            wer_to_reference: [
+                number | null,
+                number | null
+            ] | null;
+            /** Why */
+            why: string | null;
+        };
+        /**
          * CallRow
          * @description `number`: the caller's, or whom we called; `called`: ours; `status`: of LiveKit's bridge (active, ringing, …).
          */
@@ -1701,6 +2183,25 @@ export interface components {
         Calls: {
             /** Calls */
             calls: components["schemas"]["CallRow"][];
+        };
+        /**
+         * CompareView
+         * @description `divergence`: the first of `turns` that differs in more than time, by its place there; null: none does; `wer`: how much was
+         *     heard otherwise, 0 to 1 (docs/looking.md).
+         */
+        CompareView: {
+            /** Divergence */
+            divergence: number | null;
+            /** Figures */
+            figures: components["schemas"]["FigureView"][];
+            first: components["schemas"]["OfSession"];
+            second: components["schemas"]["OfSession"];
+            /** Settings */
+            settings: components["schemas"]["SettingView"][];
+            /** Turns */
+            turns: components["schemas"]["PairView"][];
+            /** Wer */
+            wer: number;
         };
         /**
          * DeedRow
@@ -1736,6 +2237,19 @@ export interface components {
             deeds: components["schemas"]["DeedRow"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * DifferenceView
+         * @description In a sentence of which the second session is the subject. `parts`: it is one by which they part; that one was slower is
+         *     none.
+         */
+        DifferenceView: {
+            /** Kind */
+            kind: string;
+            /** Parts */
+            parts: boolean;
+            /** Text */
+            text: string;
         };
         /**
          * DispatchRow
@@ -1793,6 +2307,37 @@ export interface components {
             server_url: string;
         };
         /**
+         * ErasureView
+         * @description Proof of a deletion, not of whose. `done_at`: null until all is gone; `removed`: the first 1,000 of `sessions`.
+         */
+        ErasureView: {
+            /** Asked At */
+            asked_at: string;
+            /** Asked By */
+            asked_by: string;
+            /** Done At */
+            done_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "person" | "session" | "retention";
+            /** Removed */
+            removed: components["schemas"]["RemovedView"][];
+            /** Sessions */
+            sessions: number;
+        };
+        /**
+         * Erasures
+         * @description The latest first.
+         */
+        Erasures: {
+            /** Erasures */
+            erasures: components["schemas"]["ErasureView"][];
+        };
+        /**
          * EventPage
          * @description `next`: give it as `after` for what follows; None: that was all there is now.
          */
@@ -1827,7 +2372,8 @@ export interface components {
         /**
          * Features
          * @description What this deployment has, or has not: `websocket`, `livekit`: rooms to talk in; `phones`: numbers can be called; `listen`:
-         *     live calls can be listened to; `replay`: a session can be forked.
+         *     live calls can be listened to; `replay`: sessions can be forked, replayed in batches,
+         *     imported and deleted, by jobs in the background.
          */
         Features: {
             /** Listen */
@@ -1850,6 +2396,147 @@ export interface components {
             problem: string;
             /** Where */
             where: string;
+        };
+        /** FigureView */
+        FigureView: {
+            /** First */
+            first: number | null;
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "turns" | "interrupted" | "dropped" | "failed" | "p50_ms" | "worst_ms";
+            /** Second */
+            second: number | null;
+        };
+        /**
+         * FollowUpView
+         * @description `about`: of a webhook, which event it tells; `tries`: that failed since it is tried; `next_at`: its next try, while it is
+         *     pending; `done_at`: once it is done; `error`: why the last try failed.
+         */
+        FollowUpView: {
+            /** About */
+            about: string;
+            /** Done At */
+            done_at: string | null;
+            /** Error */
+            error: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "webhook" | "summary" | "recording";
+            /** Next At */
+            next_at: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "done" | "failed";
+            /** Tries */
+            tries: number;
+        };
+        /**
+         * FollowUps
+         * @description `archived`: only what is archived is followed; before that there are none.
+         */
+        FollowUps: {
+            /** Archived */
+            archived: boolean;
+            /** Follow Ups */
+            follow_ups: components["schemas"]["FollowUpView"][];
+        };
+        /**
+         * ForkAsk
+         * @description `from_turn`: what was before this turn is as it was; null: nothing is.
+         */
+        ForkAsk: {
+            /**
+             * Agent
+             * @default
+             */
+            agent: string;
+            /** From Turn */
+            from_turn?: number | null;
+            /** Instructions */
+            instructions?: string | null;
+            /** Model */
+            model?: string | null;
+            /**
+             * Settings
+             * @default {}
+             */
+            settings: {
+                [key: string]: boolean | number | string | string[];
+            };
+        };
+        /**
+         * ForkResult
+         * @description `session`: the fork's; `notes`: what of it is an estimate, a sentence each; `jobs`: by stage, how many of them were made,
+         *     reused, estimated.
+         */
+        ForkResult: {
+            /** Events */
+            events: number;
+            /** Jobs */
+            jobs: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "fork";
+            /** Notes */
+            notes: string[];
+            /** Session */
+            session: string;
+        };
+        /**
+         * ForkView
+         * @description `turn`, `changed`: as `forked_from` of a session.
+         */
+        ForkView: {
+            /** Changed */
+            changed: {
+                [key: string]: unknown;
+            };
+            /** Made At */
+            made_at: string;
+            /** Session */
+            session: string;
+            /** Turn */
+            turn: number | null;
+        };
+        /**
+         * ForkedFrom
+         * @description `turn`: what was before that one is as it was, null: nothing is; `changed`: settings that are others, by their path in an
+         *     agent file, with their values.
+         */
+        ForkedFrom: {
+            /**
+             * Changed
+             * @default {}
+             */
+            changed: {
+                [key: string]: unknown;
+            };
+            /** Session */
+            session: string;
+            /** Turn */
+            turn?: number | null;
+        };
+        /**
+         * Forks
+         * @description The latest first.
+         */
+        Forks: {
+            /** Forks */
+            forks: components["schemas"]["ForkView"][];
         };
         /**
          * Gateway
@@ -1874,6 +2561,62 @@ export interface components {
         Gateways: {
             /** Gateways */
             gateways: components["schemas"]["Gateway"][];
+        };
+        /**
+         * ImportAsk
+         * @description `upload`: an export file, or a recording (WAV, FLAC, Ogg, MP3; in stereo the caller left, the agent right; `swap`: the
+         *     other way round); `name`: of the file; `captions`: an upload of them (.vtt, .srt), for a recording; `agent_voice`: what they
+         *     call the agent; `called`: the session's id, "": as it was, or after the file; `salvage`: of a damaged export take what is
+         *     sound.
+         */
+        ImportAsk: {
+            /**
+             * Agent Voice
+             * @default
+             */
+            agent_voice: string;
+            /**
+             * Called
+             * @default
+             */
+            called: string;
+            /** Captions */
+            captions?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Salvage
+             * @default false
+             */
+            salvage: boolean;
+            /**
+             * Swap
+             * @default false
+             */
+            swap: boolean;
+            /** Upload */
+            upload: string;
+        };
+        /**
+         * ImportResult
+         * @description `session`: what was taken in; `seconds`: of the call; `notes`: what is not as it was, or as one may expect.
+         */
+        ImportResult: {
+            /** Events */
+            events: number;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "import";
+            /** Notes */
+            notes: string[];
+            /** Seconds */
+            seconds: number;
+            /** Session */
+            session: string;
+            /** Sounds */
+            sounds: number;
         };
         /**
          * InboundTrunk
@@ -1916,6 +2659,63 @@ export interface components {
         InstructionsAsk: {
             /** Instructions */
             instructions: string;
+        };
+        /**
+         * JobView
+         * @description `kind`: fork, batch, import, removal (of sessions), erasure (of a person); `by`: who asked; `done` of `of` (0: not known
+         *     yet) is behind it, `doing`: what is on now; `about`: what was asked; `result`: what came of it; `error`: why nothing did;
+         *     `revision`: another one with each change; `served`: whether a jobs worker is there at all.
+         */
+        JobView: {
+            /** About */
+            about: {
+                [key: string]: unknown;
+            };
+            /** Asked At */
+            asked_at: string;
+            /** By */
+            by: string;
+            /** Changed At */
+            changed_at: string;
+            /** Doing */
+            doing: string;
+            /** Done */
+            done: number;
+            /** Error */
+            error: string;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "fork" | "batch" | "import" | "removal" | "erasure";
+            /** Of */
+            of: number;
+            /** Result */
+            result: components["schemas"]["ForkResult"] | components["schemas"]["BatchResult"] | components["schemas"]["ImportResult"] | components["schemas"]["RemovalResult"] | null;
+            /** Revision */
+            revision: number;
+            /**
+             * Served
+             * @default true
+             */
+            served: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed" | "stopped";
+        };
+        /**
+         * Jobs
+         * @description The last one asked for comes first; without results.
+         */
+        Jobs: {
+            /** Jobs */
+            jobs: components["schemas"]["JobView"][];
+            /** Served */
+            served: boolean;
         };
         /**
          * KeyRow
@@ -2503,6 +3303,11 @@ export interface components {
             /** Text */
             text: string;
         };
+        /** OfSession */
+        OfSession: {
+            forked_from: components["schemas"]["ForkedFrom"] | null;
+            row: components["schemas"]["SessionRow"];
+        };
         /**
          * OneCall
          * @description Which phone: the room it is in, and its identity there.
@@ -2546,6 +3351,39 @@ export interface components {
              * @default
              */
             user: string;
+        };
+        /**
+         * PairView
+         * @description The same turn in both, null where one has none. `parts`: here they are no longer the same; `wer`: of what was heard;
+         *     `heard`, `said`: word by word; `latency`: the total first.
+         */
+        PairView: {
+            /** Differences */
+            differences: components["schemas"]["DifferenceView"][];
+            first: components["schemas"]["SideView"] | null;
+            /** Heard */
+            heard: components["schemas"]["StretchView"][];
+            /** Latency */
+            latency: components["schemas"]["PartView"][];
+            /** Parts */
+            parts: boolean;
+            /** Said */
+            said: components["schemas"]["StretchView"][];
+            second: components["schemas"]["SideView"] | null;
+            /** Wer */
+            wer: number;
+        };
+        /**
+         * PartView
+         * @description A part of the wait in both, ms; null: it took none.
+         */
+        PartView: {
+            /** First */
+            first: number | null;
+            /** Part */
+            part: string;
+            /** Second */
+            second: number | null;
         };
         /**
          * ParticipantRow
@@ -2616,6 +3454,14 @@ export interface components {
             p50_ms: number;
             /** P95 Ms */
             p95_ms: number;
+        };
+        /**
+         * PersonAsk
+         * @description `person`: an identity or a name, as it stands in sessions; whichever case it is in.
+         */
+        PersonAsk: {
+            /** Person */
+            person: string;
         };
         /**
          * PersonView
@@ -2736,8 +3582,8 @@ export interface components {
         };
         /**
          * Ready
-         * @description `because`: why it can't work, one phrase each; nothing means ready. `missing`: what calls need and is
-         *     not there just now; the API works without.
+         * @description `because`: why it can't work, one phrase each; nothing means ready. `starting`: nothing has failed yet, it has only just
+         *     begun. `missing`: what calls need and is not there just now; the API works without.
          */
         Ready: {
             /** Because */
@@ -2749,6 +3595,39 @@ export interface components {
             missing: string[];
             /** Ready */
             ready: boolean;
+            /**
+             * Starting
+             * @default false
+             */
+            starting: boolean;
+        };
+        /**
+         * RemovalResult
+         * @description Of a removal or an erasure. `proof`: null where there was nothing; `open`: sessions that go on, and stayed.
+         */
+        RemovalResult: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "removal" | "erasure";
+            /** Open */
+            open: string[];
+            proof: components["schemas"]["ErasureView"] | null;
+        };
+        /**
+         * RemovedView
+         * @description `session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived.
+         */
+        RemovedView: {
+            /** Bytes */
+            bytes: number;
+            /** Hash */
+            hash: string;
+            /** Session */
+            session: string;
+            /** Sound Bytes */
+            sound_bytes: number;
         };
         /**
          * Retried
@@ -2800,6 +3679,57 @@ export interface components {
             next?: string | null;
             /** Rooms */
             rooms: components["schemas"]["RoomRow"][];
+        };
+        /**
+         * RowFigures
+         * @description Of one session, before and after.
+         */
+        RowFigures: {
+            /** Completion Tokens */
+            completion_tokens: [
+                number | null,
+                number | null
+            ] | null;
+            /** Cut Ins */
+            cut_ins: [
+                number | null,
+                number | null
+            ] | null;
+            /** Dropped */
+            dropped: [
+                number | null,
+                number | null
+            ] | null;
+            /** Failed */
+            failed: [
+                number | null,
+                number | null
+            ] | null;
+            /** Interrupted */
+            interrupted: [
+                number | null,
+                number | null
+            ] | null;
+            /** P50 Ms */
+            p50_ms: [
+                number | null,
+                number | null
+            ] | null;
+            /** Prompt Tokens */
+            prompt_tokens: [
+                number | null,
+                number | null
+            ] | null;
+            /** Turns */
+            turns: [
+                number | null,
+                number | null
+            ] | null;
+            /** Worst Ms */
+            worst_ms: [
+                number | null,
+                number | null
+            ] | null;
         };
         /**
          * RowsChange
@@ -2943,7 +3873,7 @@ export interface components {
          * @description A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
          *     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
          *     `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
-         *     stage gave up; `events`: how many.
+         *     stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without.
          */
         SessionRow: {
             /**
@@ -2977,6 +3907,8 @@ export interface components {
             p50_ms: number | null;
             /** Participants */
             participants: components["schemas"]["PersonView"][];
+            /** Restarts */
+            restarts: number;
             /** Room */
             room: string;
             /** Session */
@@ -2988,6 +3920,10 @@ export interface components {
              * @enum {string}
              */
             state: "open" | "closed";
+            /** Summary */
+            summary: string;
+            /** Topics */
+            topics: string[];
             /** Transport */
             transport: string;
             /** Troubles */
@@ -3001,14 +3937,27 @@ export interface components {
         };
         /**
          * SessionView
-         * @description A session whole. `notes`: what concerns no single turn.
+         * @description A session whole. `notes`: what concerns no single turn; `forked_from`: what it is a replay of, null: of none.
          */
         SessionView: {
+            forked_from?: components["schemas"]["ForkedFrom"] | null;
             /** Notes */
             notes: components["schemas"]["NoteView"][];
             row: components["schemas"]["SessionRow"];
             /** Turns */
             turns: components["schemas"]["TurnView"][];
+        };
+        /**
+         * SettingView
+         * @description By its path in an agent file; null: not set.
+         */
+        SettingView: {
+            /** First */
+            first: unknown;
+            /** Name */
+            name: string;
+            /** Second */
+            second: unknown;
         };
         /**
          * ShortTokenAnswer
@@ -3026,8 +3975,9 @@ export interface components {
         };
         /**
          * ShortTokenRequest
-         * @description `room` or `room_name`, `identity` or `participant_identity`, `name` or `participant_name`, `metadata`; `agent`: who shall
-         *     answer; `room_config` as LiveKit's kits send it. Everything may be left out.
+         * @description `room` or `room_name`, `identity` or `participant_identity`, `name` or `participant_name`, `metadata` or
+         *     `participant_metadata`; `agent`: who shall answer; `participant_attributes` and `room_config` as LiveKit's kits send them.
+         *     Everything may be left out.
          */
         ShortTokenRequest: {
             /** Agent */
@@ -3038,8 +3988,14 @@ export interface components {
             metadata?: string | null;
             /** Name */
             name?: string | null;
+            /** Participant Attributes */
+            participant_attributes?: {
+                [key: string]: string;
+            } | null;
             /** Participant Identity */
             participant_identity?: string | null;
+            /** Participant Metadata */
+            participant_metadata?: string | null;
             /** Participant Name */
             participant_name?: string | null;
             /** Room */
@@ -3047,6 +4003,39 @@ export interface components {
             room_config?: components["schemas"]["RoomConfig"] | null;
             /** Room Name */
             room_name?: string | null;
+        };
+        /**
+         * SideView
+         * @description A turn in one of them. `began_s`: of its sound, since the session's beginning; `own`: the agent spoke of its own accord;
+         *     `end`: how it ended, in words.
+         */
+        SideView: {
+            /** Began S */
+            began_s: number;
+            /** Delay Ms */
+            delay_ms: number;
+            /** End */
+            end: string;
+            /** Heard */
+            heard: string;
+            /** How */
+            how: string;
+            /** Model */
+            model: string;
+            /** Own */
+            own: boolean;
+            /** Reply */
+            reply: string;
+            /** Said */
+            said: string;
+            /** Tools */
+            tools: string[];
+            /** Total Ms */
+            total_ms: number | null;
+            /** Turn */
+            turn: number;
+            /** Why */
+            why: string;
         };
         /**
          * Signed
@@ -3155,8 +4144,28 @@ export interface components {
             url: string;
             webhooks: components["schemas"]["Webhooks"];
         };
+        /**
+         * StretchView
+         * @description Words in a row, as they stand in each: the same, others, only in the first (gone), only in the second (new).
+         */
+        StretchView: {
+            /** First */
+            first: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "same" | "other" | "gone" | "new";
+            /** Second */
+            second: string;
+        };
         /** SttSpec */
         SttSpec: {
+            /**
+             * Complete
+             * @default true
+             */
+            complete: boolean;
             /**
              * End Of Turn
              * @default true
@@ -3426,6 +4435,12 @@ export interface components {
              */
             commit_silence: number;
             /**
+             * Expects
+             * @default free
+             * @enum {string}
+             */
+            expects: "free" | "yes_no" | "amount" | "number" | "spelling";
+            /**
              * Interrupt After
              * @default 1
              */
@@ -3435,6 +4450,11 @@ export interface components {
              * @default 20
              */
             max_utterance: number;
+            /**
+             * Regret
+             * @default 0.6
+             */
+            regret: number;
             /**
              * Resume After
              * @default 1
@@ -3460,6 +4480,11 @@ export interface components {
              * @default 0.096
              */
             start_speech: number;
+            /**
+             * Waits
+             * @default 1
+             */
+            waits: number;
         };
         /**
          * TurnView
@@ -3513,6 +4538,16 @@ export interface components {
             utterances: components["schemas"]["UtteranceView"][];
             /** Why */
             why: string | null;
+        };
+        /**
+         * Upload
+         * @description `upload`: its name for POST /v1/imports, for a day; `bytes`: how many came.
+         */
+        Upload: {
+            /** Bytes */
+            bytes: number;
+            /** Upload */
+            upload: string;
         };
         /**
          * UtteranceView
@@ -4180,6 +5215,91 @@ export interface operations {
             };
         };
     };
+    batch_v1_batches_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BatchAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    compare_v1_compare_get: {
+        parameters: {
+            query: {
+                /** @description A session's id. */
+                a: string;
+                /** @description Another's, the subject of each sentence. */
+                b: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompareView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     dead_letters_v1_dead_letters_get: {
         parameters: {
             query?: {
@@ -4300,6 +5420,88 @@ export interface operations {
             };
         };
     };
+    erasures_v1_erasures_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erasures"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    erase_v1_erasures_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     gateways_v1_gateways_get: {
         parameters: {
             query?: never;
@@ -4316,6 +5518,212 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Gateways"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    take_in_v1_imports_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    job_list_v1_jobs_get: {
+        parameters: {
+            query?: {
+                kind?: ("fork" | "batch" | "import" | "removal" | "erasure") | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Jobs"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    job_v1_jobs__job__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A job's id. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    job_stop_v1_jobs__job__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A job's id. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    job_stream_v1_jobs__job__stream_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A job's id. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["JobView"];
                 };
             };
             /** @description Client Error */
@@ -5576,6 +6984,8 @@ export interface operations {
                 slow_ms?: number;
                 /** @description Something in it went wrong, or nothing did. */
                 failed?: boolean | null;
+                /** @description Only replays of others, or all but those. */
+                forks?: boolean | null;
                 /** @description Part of any name in it. */
                 q?: string;
                 limit?: number;
@@ -5674,6 +7084,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    delete_session_v1_sessions__session__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description Client Error */
@@ -5897,6 +7348,174 @@ export interface operations {
             };
         };
     };
+    export_v1_sessions__session__export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    follow_ups_v1_sessions__session__follow_ups_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUps"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    forks_v1_sessions__session__forks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forks"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    fork_v1_sessions__session__forks_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForkAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
     instructions_v1_sessions__session__instructions_post: {
         parameters: {
             query?: never;
@@ -6056,6 +7675,68 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Peaks"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    recording_v1_sessions__session__recording_get: {
+        parameters: {
+            query?: {
+                /** @description Opus is small; the others are lossless. Without: as it is kept with the session, else Opus. */
+                format?: ("opus" | "flac" | "wav") | null;
+            };
+            header?: {
+                range?: string | null;
+                "if-range"?: string | null;
+                "if-none-match"?: string | null;
+            };
+            path: {
+                /** @description A session's id. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/*": unknown;
+                };
+            };
+            /** @description The bytes of Range. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is what If-None-Match names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {
@@ -6709,6 +8390,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StartAnswer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    upload_v1_uploads_post: {
+        parameters: {
+            query: {
+                /** @description What its sender calls it, for people. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
                 };
             };
             /** @description Client Error */

@@ -125,6 +125,20 @@ def test_a_reply_that_fails_is_not_taken_for_an_interrupted_one(how: str) -> Non
     assert facts == [WordsSounded("x-agent-1", "one", "one"), ReplyEnded("x-agent-1", "one", how, NOON)]
 
 
+def test_a_reply_that_was_taken_back_counts_as_never_said() -> None:
+    """What was heard of it goes into nobody's history, and the caller's line goes on under its name."""
+    one = captions()
+    one.take(transcript("u1", "A table for"), 0, 0)
+    one.take(sentence(0, "For how many people?"), 0, 0)
+    one.take(words(0, [["For", 0.0, 0.2]]), 0, 0)
+    assert [fact.said for fact in one.advance(0.2) if isinstance(fact, WordsSounded)] == ["For"]
+    over = TurnMessage(turn=1, how="dropped", reason="taken_back", heard="For")
+    assert one.take(over, 0.3, 0.3) == [ReplyEnded("x-agent-1", "", "taken_back", NOON)]
+    assert one.take(over.model_copy(update={"turn": 3}), 0.3, 0.3) == [TurnOver("x-agent-3", "taken_back")]
+    goes_on = transcript("u1", "A table for", turn=2, final=False)
+    assert texts(one.take(goes_on, 0.3, 0.3)) == [("x-u1", "A table for", False)]
+
+
 def test_a_turn_without_a_reply_says_how_it_ended() -> None:
     """While another reply sounds, too; and one that had to end for the next is told of again."""
     one = captions()

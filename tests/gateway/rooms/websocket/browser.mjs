@@ -78,18 +78,17 @@ function hear() {
 }
 
 const Socket = globalThis.WebSocket;
-let socket;
 globalThis.WebSocket = class extends Socket {
   constructor(url) {
     super(url);
-    socket = this;
     told.connections += 1;
-    this.addEventListener("message", ({ data }) => typeof data === "string" && happened(JSON.parse(data)));
+    this.addEventListener("message", ({ data }) => typeof data === "string" && happened(this, JSON.parse(data)));
   }
 };
 
 let answers = 0;
-function happened(message) {
+function happened(socket, message) {
+  if (socket.readyState !== Socket.OPEN) return; // on its way before the line was dropped
   if (message.type === "ready") speaks = 9600;
   if (message.type !== "turn") return;
   answers += 1;

@@ -80,7 +80,7 @@ async def test_the_browser_client(node: str, tmp_path: Path) -> None:
         assert not [event for event in await gateway.bus.read(session) if isinstance(event, SessionResumed)]
 
 
-@pytest.mark.parametrize(("language", "most"), [("python", 30), ("html", 65)])
+@pytest.mark.parametrize(("language", "most"), [("python", 30), ("html", 60)])
 def test_they_are_short(language: str, most: int) -> None:
     """A client is nothing to be afraid of."""
     assert len([line for line in written(language).splitlines() if line.strip()]) <= most

@@ -31,7 +31,8 @@ from schemas.client import (
 )
 from schemas.config.agent import Limits
 from schemas.events import CommitReason, Stage, TurnEnded
-from schemas.session.words import _ENDS, _REASON
+from schemas.session.ends import ENDS
+from schemas.session.words import _REASON
 
 DOCS = (Path(gateway.__file__).parents[1] / "docs" / "websocket.md").read_text()
 GATEWAY = Path(gateway.__file__).parent
@@ -125,7 +126,7 @@ def test_the_reasons_are_those_there_are() -> None:
     assert {how: listed[how] for how in values(TurnMessage, "how")} == given
     assert set().union(*given.values()) == set(_REASON)
     _, _, ends = DOCS.partition("`reason` of `ended`: ")
-    assert set(CODE.findall(ends.partition("\n\n")[0])) == set(_ENDS)
+    assert set(CODE.findall(ends.partition("\n\n")[0])) == set(ENDS)
 
 
 def _reasons() -> dict[str, set[str]]:

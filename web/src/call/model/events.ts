@@ -2,7 +2,8 @@
 
 export type AgentState = "absent" | "joining" | "listening" | "thinking" | "speaking";
 export type Quality = "unknown" | "good" | "fair" | "poor";
-export type How = "played" | "interrupted" | "dropped" | "failed" | "expired";
+/** `taken_back`: whoever it answered went on as it began; it counts as never said. */
+export type How = "played" | "interrupted" | "dropped" | "failed" | "expired" | "taken_back";
 
 /** A word and when it sounds, from and to: seconds of the agent's sound, by the transport's `voice.position()`. */
 export type TimedWord = readonly [text: string, start: number, end: number];

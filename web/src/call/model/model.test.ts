@@ -209,6 +209,17 @@ describe("the agent's words", () => {
     expect(readingOf(line, 0).said).toBe("Read this.");
   });
 
+  test("a reply that was taken back is shown no more, and what was said goes on in its line", () => {
+    const person = { type: "heard", participant: "caller", utterance: "u1" } as const;
+    const { lines } = following(
+      [0, { ...person, turn: 1, text: "A table for", final: true }],
+      [1, sentence(0, "For how many?", 1)],
+      [2, { type: "turn", turn: 1, how: "taken_back", heard: "For" }],
+      [3, { ...person, turn: 2, text: "A table for four.", final: false }],
+    );
+    expect(lines.map((line) => line.kind === "person" && line.text)).toEqual(["A table for four."]);
+  });
+
   test("an answer that failed says so", () => {
     const line = agentOf(following([0, sentence(0, "A", 0)], [1, { type: "turn", turn: 1, how: "failed", heard: "" }]));
     expect(readingOf(line, 0).note).toBe("The agent could not answer this.");

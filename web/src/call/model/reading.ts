@@ -14,6 +14,7 @@ export interface Reading {
 const NOTES: Record<How, string> = {
   played: "",
   interrupted: "",
+  taken_back: "",
   dropped: "The agent was too busy to answer this.",
   failed: "The agent could not answer this.",
   expired: "The answer did not come in time.",

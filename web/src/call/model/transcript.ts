@@ -88,6 +88,7 @@ export function reduceTranscript(transcript: Transcript, event: CallEvent, now: 
           : line,
       );
     case "turn":
+      if (event.how === "taken_back") return unsaid(transcript, event.turn);
       return each(transcript, (line) =>
         line.kind === "agent" && line.turn === event.turn
           ? { ...line, over: { how: event.how, heard: event.heard } }
@@ -174,6 +175,11 @@ function reply(transcript: Transcript, turn: number, now: number, change: (line:
     took: null,
   };
   return put(transcript, change(line));
+}
+
+/** Nothing of that reply is shown. */
+function unsaid(transcript: Transcript, turn: number): Transcript {
+  return { ...transcript, lines: transcript.lines.filter((line) => line.kind !== "agent" || line.turn !== turn) };
 }
 
 function each(transcript: Transcript, change: (line: Line) => Line): Transcript {

@@ -12,5 +12,9 @@ export function LiveKitNeeds() {
   });
   const problem = roomsLack(window) || error?.message || sentence(data?.problem ?? "");
   if (problem === "") return null;
-  return <p className="mt-2 rounded-md bg-warn-wash px-3 py-2 text-sm">{problem}</p>;
+  return (
+    <p role="status" className="mt-2 rounded-md bg-warn-wash px-3 py-2 text-sm">
+      {problem}
+    </p>
+  );
 }

@@ -15,8 +15,8 @@ export function Ring({ voice, state, small = false }: { voice: Voice; state: Age
     const draw = () => {
       const wanted = state === "speaking" ? voice.level() : 0;
       level += (wanted - level) * (wanted > level ? RISE : FALL);
-      if (halo.current !== null) halo.current.style.strokeWidth = `${1 + level * 13}`;
-      frame = requestAnimationFrame(draw);
+      if (halo.current !== null) halo.current.style.strokeWidth = (1 + level * 13).toFixed(2);
+      if (state === "speaking") frame = requestAnimationFrame(draw); // else it rests, and so may the machine
     };
     frame = requestAnimationFrame(draw);
     return () => cancelAnimationFrame(frame);

@@ -1,7 +1,9 @@
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useMe } from "@/access/me";
 import type { Phase } from "@/api/stream";
-import type { SessionRow } from "@/console/session/model/shapes";
+import { Origin } from "@/console/session/keep/origin";
+import { Over } from "@/console/session/keep/over";
+import type { SessionRow, SessionView } from "@/console/session/model/shapes";
 import { Actions } from "@/console/session/operator/actions";
 import { ListenIn } from "@/console/session/operator/listen-in";
 import type { Clock } from "@/console/session/player/clock";
@@ -11,6 +13,8 @@ import { count, clock as duration } from "@/format";
 import { PageHead } from "@/ui/shell";
 import { Chip } from "@/ui/surface";
 
+const Afterwards = lazy(() => import("@/console/session/keep/afterwards"));
+
 interface Props {
   session: string;
   row: SessionRow;
@@ -18,10 +22,11 @@ interface Props {
   clock: Clock;
   phase: Phase;
   onEvent: (seq: number) => void;
+  forkedFrom: SessionView["forked_from"];
 }
 
 /** Whose call it is, how it goes or went, and what an operator can do about it. */
-export function Head({ session, row, live, clock, phase, onEvent }: Props) {
+export function Head({ session, row, live, clock, phase, onEvent, forkedFrom }: Props) {
   const me = useMe();
   const [receipt, setReceipt] = useState<{ words: string; seq: number } | null>(null);
   const people = row.participants.filter((one) => one.kind !== "agent");
@@ -59,8 +64,16 @@ export function Head({ session, row, live, clock, phase, onEvent }: Props) {
             senders={people.filter((one) => one.present)}
             onReceipt={(words, seq) => setReceipt({ words, seq })}
           />
-        ) : null}
+        ) : (
+          <Over row={row} />
+        )}
       </PageHead>
+      {forkedFrom ? <Origin session={session} from={forkedFrom} /> : null}
+      {live ? null : (
+        <Suspense>
+          <Afterwards row={row} />
+        </Suspense>
+      )}
       {live && (phase.state === "waiting" || phase.state === "refused") ? (
         <p role="status" className="mx-4 mb-2 rounded-sm bg-warn-wash px-3 py-2 text-sm text-warn md:mx-8">
           {phase.state === "waiting"

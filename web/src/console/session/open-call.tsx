@@ -1,4 +1,5 @@
-import { useCallback, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useMemo, useRef, useState } from "react";
+import { useMe } from "@/access/me";
 import { useLive, useOpening } from "@/console/session/clocking";
 import type { Log } from "@/console/session/data/events";
 import { EventsPanel } from "@/console/session/events/events-panel";
@@ -18,6 +19,8 @@ import { Around } from "@/console/session/turns/around";
 import { Shortcuts } from "@/console/session/turns/shortcuts";
 import { TurnList } from "@/console/session/turns/turn-list";
 
+const ForkDialog = lazy(() => import("@/console/replay/fork-dialog"));
+
 type Shown = "turns" | "moment" | "events";
 
 const TURNS = { name: "turns", title: "Turns" } as const;
@@ -29,7 +32,10 @@ export function OpenCall({ session, view, log }: { session: string; view: Sessio
   const { events, epoch } = log.buffer;
   const [clock] = useState(() => new Clock());
   const [chosen, setChosen] = useState<number | null>(null);
+  const [forking, setForking] = useState<number | null>(null);
+  const me = useMe();
   const live = row.state === "open" && events.at(-1)?.type !== "session.ended";
+  const forkable = me.features.replay && !live;
   const times = useMemo(() => tellingTimes(events), [events]);
   const works = useMemo(() => workOf(events), [events]);
   const voices = useMemo(() => voicesOf(events), [events]);
@@ -70,7 +76,11 @@ export function OpenCall({ session, view, log }: { session: string; view: Sessio
     <div className="flex flex-col gap-3 p-4 md:px-8">
       <Shortcuts turns={turns} clock={clock} />
       <Around notes={view.notes} clock={clock} />
-      <TurnList {...{ clock, turns, works, voices, current, covered, live }} agent={row.agent} />
+      <TurnList
+        {...{ clock, turns, works, voices, current, covered, live }}
+        agent={row.agent}
+        onFork={forkable ? setForking : null}
+      />
     </div>
   );
   const momentShown = <MomentPanel session={session} clock={clock} event={event} epoch={epoch} />;
@@ -88,7 +98,10 @@ export function OpenCall({ session, view, log }: { session: string; view: Sessio
   );
   return (
     <>
-      <Head {...{ session, row, live, clock }} phase={log.phase} onEvent={showEvent} />
+      <Head {...{ session, row, live, clock }} phase={log.phase} onEvent={showEvent} forkedFrom={view.forked_from} />
+      <Suspense>
+        {forking === null ? null : <ForkDialog session={session} turn={forking} onClose={() => setForking(null)} />}
+      </Suspense>
       <div ref={player} className="top-0 z-20 border-b border-line bg-paper [@media(min-height:560px)]:sticky">
         <Player {...{ session, clock, live, turns, notes, voices, link }} />
         {wide ? null : (

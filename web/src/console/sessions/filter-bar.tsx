@@ -13,10 +13,12 @@ interface Props {
   filters: Filters;
   agents: readonly string[];
   onChange: (filters: Filters) => void;
+  /** Only calls that have ended are meant, and no replays. */
+  ended?: boolean;
 }
 
 /** What of the sessions is wanted. On a phone all but the search lies behind a button. */
-export function FilterBar({ filters, agents, onChange }: Props) {
+export function FilterBar({ filters, agents, onChange, ended = false }: Props) {
   const narrow = useNarrow();
   const set = Object.entries(filters).filter(([name, value]) => value && name !== "q").length;
   const [open, setOpen] = useState(set > 0);
@@ -37,7 +39,7 @@ export function FilterBar({ filters, agents, onChange }: Props) {
           {set ? `Filters (${set})` : "Filters"}
         </Button>
       ) : null}
-      {narrow && !open ? null : <Choices filters={filters} agents={agents} onChange={onChange} />}
+      {narrow && !open ? null : <Choices filters={filters} agents={agents} onChange={onChange} ended={ended} />}
       {set || filters.q ? (
         <Button tone="quiet" onClick={clear}>
           Clear
@@ -47,21 +49,35 @@ export function FilterBar({ filters, agents, onChange }: Props) {
   );
 }
 
-function Choices({ filters, agents, onChange }: Props) {
+function Choices({ filters, agents, onChange, ended }: Props) {
   const change = (part: Partial<Filters>) => onChange({ ...filters, ...part });
   const known = [...new Set([...agents, filters.agent].filter(Boolean))];
   return (
     <>
-      <Select
-        label="State"
-        hideLabel
-        value={filters.state}
-        onChange={(event) => change({ state: event.target.value as Filters["state"] })}
-      >
-        <option value="">Live and ended</option>
-        <option value="open">Live</option>
-        <option value="closed">Ended</option>
-      </Select>
+      {ended ? null : (
+        <Select
+          label="State"
+          hideLabel
+          value={filters.state}
+          onChange={(event) => change({ state: event.target.value as Filters["state"] })}
+        >
+          <option value="">Live and ended</option>
+          <option value="open">Live</option>
+          <option value="closed">Ended</option>
+        </Select>
+      )}
+      {ended ? null : (
+        <Select
+          label="Replays"
+          hideLabel
+          value={filters.forks}
+          onChange={(event) => change({ forks: event.target.value as Filters["forks"] })}
+        >
+          <option value="">Calls and replays</option>
+          <option value="none">Calls</option>
+          <option value="only">Replays</option>
+        </Select>
+      )}
       <Select label="Agent" hideLabel value={filters.agent} onChange={(event) => change({ agent: event.target.value })}>
         <option value="">Every agent</option>
         {known.map((name) => (

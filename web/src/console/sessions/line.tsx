@@ -1,8 +1,9 @@
 import clsx from "clsx";
+import { GitFork } from "lucide-react";
 import type { ReactNode } from "react";
 import { moodOf } from "@/console/shared/latency-mood";
 import { useNow } from "@/console/shared/now";
-import { callers, endedBadly, endOf, lasted, type Row } from "@/console/shared/row";
+import { callers, endedBadly, endOf, isFork, lasted, type Row } from "@/console/shared/row";
 import { transportName } from "@/console/shared/transport-name";
 import { clock, count, fullMoment, latency, moment } from "@/format";
 import { Chip } from "@/ui/surface";
@@ -32,6 +33,20 @@ export function StateMark({ row }: { row: Row }) {
     <span className="flex items-center gap-2 text-xs font-medium">
       <span aria-hidden className={clsx("size-2 shrink-0 rounded-full", busy ? "bg-accent" : "bg-good")} />
       {ACTIVITIES[row.activity] ?? row.activity}
+    </span>
+  );
+}
+
+/** Whose call it is; of a fork, that it is one. */
+function Who({ row }: { row: Row }) {
+  return (
+    <span className="flex min-w-0 items-center gap-1.5 text-sm font-medium">
+      {isFork(row) ? (
+        <GitFork role="img" aria-label="A fork:" className="size-3.5 shrink-0 text-muted">
+          <title>A fork: a replay of another call</title>
+        </GitFork>
+      ) : null}
+      <span className="truncate">{callers(row)}</span>
     </span>
   );
 }
@@ -67,6 +82,11 @@ export function Troubles({ row }: { row: Row }) {
   );
 }
 
+/** By what it was held; or that it was not. */
+function how(row: Row): string {
+  return isFork(row) ? "Replay" : transportName(row.transport);
+}
+
 /** The cells of a line in the table. `link` makes the whole line lead somewhere. */
 export function Line({ row, link }: { row: Row; link: (words: ReactNode) => ReactNode }) {
   const number = "text-right text-sm tabular-nums";
@@ -76,7 +96,7 @@ export function Line({ row, link }: { row: Row; link: (words: ReactNode) => Reac
         <StateMark row={row} />
       </td>
       <td className="min-w-0">
-        <div className="flex">{link(<span className="truncate text-sm font-medium">{callers(row)}</span>)}</div>
+        <div className="flex">{link(<Who row={row} />)}</div>
         <div className="flex items-center gap-2">
           <Troubles row={row} />
           <p className="min-w-0 truncate font-mono text-2xs text-faint">{row.session}</p>
@@ -92,7 +112,7 @@ export function Line({ row, link }: { row: Row; link: (words: ReactNode) => Reac
       <td className={number}>{row.turns}</td>
       <td className={clsx(number, moodOf(row.last_ms))}>{latency(row.last_ms)}</td>
       <td className={clsx(number, moodOf(row.worst_ms))}>{latency(row.worst_ms)}</td>
-      <td className={clsx(WIDE_ONLY, "pl-4 text-sm text-muted")}>{transportName(row.transport)}</td>
+      <td className={clsx(WIDE_ONLY, "pl-4 text-sm text-muted")}>{how(row)}</td>
     </>
   );
 }
@@ -103,7 +123,7 @@ export function CardLine({ row, link }: { row: Row; link: (words: ReactNode) => 
     <div className="flex h-full flex-col justify-center gap-1.5 px-4">
       <div className="flex items-center gap-2">
         <span className="flex min-w-0 flex-1 items-center gap-2">
-          {link(<span className="truncate text-sm font-medium">{callers(row)}</span>)}
+          {link(<Who row={row} />)}
           <Troubles row={row} />
         </span>
         <StateMark row={row} />
@@ -119,7 +139,7 @@ export function CardLine({ row, link }: { row: Row; link: (words: ReactNode) => 
         </span>
       </div>
       <p className="truncate text-xs text-faint">
-        {moment(row.started_at)} · {row.agent} · {transportName(row.transport)}
+        {moment(row.started_at)} · {row.agent} · {how(row)}
       </p>
     </div>
   );

@@ -1,5 +1,7 @@
-import { useCallback } from "react";
+import { FileUp, Layers } from "lucide-react";
+import { lazy, Suspense, useCallback, useState } from "react";
 import { Link, useLocation, useSearch } from "wouter";
+import { useMe } from "@/access/me";
 import { useSessions } from "@/console/sessions/data";
 import { FilterBar } from "@/console/sessions/filter-bar";
 import { type Filters, filtersOf, searchOf } from "@/console/sessions/filters";
@@ -7,8 +9,11 @@ import { List } from "@/console/sessions/list";
 import { useAgentNames } from "@/console/shared/agents";
 import { LiveMark } from "@/console/shared/live-mark";
 import { count } from "@/format";
+import { Button } from "@/ui/button";
 import { PageHead } from "@/ui/shell";
 import { Empty, Failed, Loading } from "@/ui/state";
+
+const ImportDialog = lazy(() => import("@/console/sessions/import-dialog"));
 
 /** Every session there is, live ones as they go. */
 export default function SessionsPage() {
@@ -21,14 +26,31 @@ export default function SessionsPage() {
     if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
   }, [fetchNextPage, hasNextPage, isFetchingNextPage, isFetchNextPageError]);
   const change = (next: Filters) => go(`/sessions${searchOf(next)}`, { replace: true });
+  const me = useMe();
+  const [importing, setImporting] = useState(false);
   const filtered = searchOf(filters) !== "";
 
   return (
     <>
       <PageHead title="Sessions" lead={ids.length ? shownOf(ids.length, hasNextPage) : undefined}>
         <LiveMark {...stream} />
+        {me.features.replay ? (
+          <>
+            <Button size="small" icon={<FileUp aria-hidden className="size-4" />} onClick={() => setImporting(true)}>
+              Import
+            </Button>
+            <Link
+              href={`/replays/new${searchOf({ ...filters, state: "", forks: "" })}`}
+              className="inline-flex h-8 items-center gap-2 rounded-md border border-line bg-surface px-3 text-sm font-medium hover:border-strong-line"
+            >
+              <Layers aria-hidden className="size-4" />
+              Replay these
+            </Link>
+          </>
+        ) : null}
       </PageHead>
       <FilterBar filters={filters} agents={agents} onChange={change} />
+      <Suspense>{importing ? <ImportDialog onClose={() => setImporting(false)} /> : null}</Suspense>
       {ids.length > 0 ? <List rows={rows} ids={ids} onEnd={onEnd} /> : null}
       {ids.length === 0 && stored.isPending ? <Loading lines={8} label="Loading sessions" /> : null}
       {ids.length === 0 && stored.isError ? (

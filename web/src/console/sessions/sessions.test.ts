@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import type { StreamEvent } from "@/api/stream";
 import { Feed } from "@/console/sessions/feed";
-import { filtersOf, matches, NO_FILTERS, queryOf, searchOf } from "@/console/sessions/filters";
+import { type Filters, filtersOf, matches, NO_FILTERS, queryOf, searchOf } from "@/console/sessions/filters";
 import { Rows } from "@/console/sessions/rows";
 import { step } from "@/console/shared/keys";
 import { callers, endOf, lasted, type Row } from "@/console/shared/row";
@@ -27,23 +27,28 @@ function row(session: string, change: Partial<Row> = {}): Row {
     activity: "listening",
     ended: null,
     interrupted: 0,
+    restarts: 0,
     failed: 0,
     cut_off: 0,
     unanswered: 0,
     troubles: 0,
+    summary: "",
+    topics: [],
     ...change,
   };
 }
 
 test("filters live in the address: what was written is read again, and nothing stands there for none", () => {
-  const filters = { q: "ann & bob", state: "open", agent: "x", transport: "sip", slow: "1500", failed: true } as const;
+  const named = { q: "ann & bob", state: "open", agent: "x", transport: "sip" } as const;
+  const filters = { ...named, slow: "1500", failed: true, forks: "none" } as const;
   expect(filtersOf(searchOf(filters))).toEqual(filters);
   expect([searchOf(NO_FILTERS), filtersOf("")]).toEqual(["", NO_FILTERS]);
-  expect(queryOf(filters)).toMatchObject({ slow_ms: 1500, failed: true });
+  expect(queryOf(filters)).toMatchObject({ slow_ms: 1500, failed: true, forks: false });
+  expect([queryOf({ ...NO_FILTERS, forks: "only" }).forks, queryOf(NO_FILTERS).forks]).toEqual([true, undefined]);
 });
 
 test("an address that somebody made up does no harm", () => {
-  expect(filtersOf("?state=haunted&slow=-1&failed=maybe&constructor=x")).toEqual(NO_FILTERS);
+  expect(filtersOf("?state=haunted&slow=-1&failed=maybe&forks=some&constructor=x")).toEqual(NO_FILTERS);
   expect(filtersOf(`?q=${"a".repeat(10_000)}`).q.length).toBe(200);
 });
 
@@ -55,10 +60,13 @@ test("every filter lets pass what it names, and nothing else", () => {
     [{ agent: "default" }, { agent: "x" }],
     [{ transport: "websocket" }, { transport: "sip" }],
     [{ slow: "1400" }, { slow: "1401" }],
+    [{ forks: "none" }, { forks: "only" }],
   ] as const) {
     expect(matches(one, { ...NO_FILTERS, ...good })).toBe(true);
     expect(matches(one, { ...NO_FILTERS, ...bad })).toBe(false);
   }
+  const passes = (forks: Filters["forks"]) => matches(row("fork-s-1"), { ...NO_FILTERS, forks });
+  expect([passes("none"), passes("only"), passes("")]).toEqual([false, true, true]);
   const rows = [one, row("s"), row("s", { unanswered: 1 }), row("s", { cut_off: 1 })];
   expect(rows.map((each) => matches(each, { ...NO_FILTERS, failed: true }))).toEqual([true, false, true, false]);
 });

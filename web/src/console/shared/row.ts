@@ -9,6 +9,7 @@ const ENDS: Record<string, string> = {
   end_requested: "ended on request",
   limit: "time limit",
   gateway_lost: "gateway lost",
+  broken_off: "replay stopped",
   room_closed: "room closed",
   error: "error",
 };
@@ -16,6 +17,11 @@ const ENDS: Record<string, string> = {
 /** Why it ended, in words. */
 export function endOf(row: Row): string {
   return row.ended ? (ENDS[row.ended] ?? row.ended) : "";
+}
+
+/** Made of another call by a replay, so that nobody waited for its answers: its id says so (schemas/bus.py). */
+export function isFork(row: Row): boolean {
+  return row.session.startsWith("fork-");
 }
 
 /** Ended, but not because anybody wanted it so. */

@@ -7,6 +7,7 @@ import pytest
 from livekit import api, rtc
 from livekit.protocol import agent as pb
 
+from gateway.rooms.livekit import door
 from schemas.drafts import keep_draft
 from schemas.events import SessionEnded, SessionStarted
 from tests.gateway.rooms.livekit.site.conftest import Site, agents, eventually, session_of, until
@@ -119,10 +120,13 @@ async def test_draining_takes_no_more(site: Site) -> None:
         await leaving
 
 
-async def test_without_workers_a_room_waits_for_them(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+async def test_without_workers_a_room_waits_for_them(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where GATEWAY_NEEDS_WORKERS is set no agent comes to stay mute: the job is left to others, and the room is looked after
     once there are workers."""
     caplog.set_level("INFO", "antiphon.gateway.livekit")
+    monkeypatch.setattr(door, "LOOK_EVERY", 0.4)
     gateway = await site.gateway(gateway_needs_workers=True, livekit_watch=True)
     await until(gateway.reception.unmanned, "a look at the queues")
     ann = await site.person("lobby")

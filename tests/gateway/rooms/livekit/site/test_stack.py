@@ -8,7 +8,8 @@ from ops.people.livekit_caller import LiveKitCaller
 from ops.stack.embedded.livekit import LiveKitServerError, find_binary
 from ops.stack.here import running
 from ops.stack.stack import Plan, Stack
-from schemas.config.settings import load
+from schemas.config.settings import Settings, load
+from schemas.log import connected
 
 
 @pytest.mark.timeout(90)
@@ -20,10 +21,11 @@ async def test_a_stack_with_rooms(tmp_path: Path) -> None:
         pytest.skip(str(error))  # where CI is set, the `livekit` fixture fails instead
     plan = Plan(tmp_path / "up", stt=0, llm=0, tts=0, free_ports=True, livekit=True)
     async with Stack(plan, load(llm_provider="simulated")) as stack:
-        caller = LiveKitCaller(stack.livekit_access())
-        await caller.connect()
-        assert caller.session.startswith("lk-")
-        await caller.hang_up()
+        async with connected(Settings(redis_url=stack.redis_url)) as log:
+            caller = LiveKitCaller(stack.livekit_access(), log)
+            await caller.connect()
+            assert caller.session.startswith("lk-")
+            await caller.hang_up()  # and with it the session, for whose end the gateway would wait
         assert stack.livekit is not None
         found = running(tmp_path)
         assert found is not None

@@ -158,7 +158,7 @@ StartProcess = Callable[[str], Awaitable[KeptProcess]]
 
 @pytest.fixture
 async def start_process(site: Site, tmp_path: Path) -> AsyncIterator[StartProcess]:
-    """Gateways that are processes, by their names, once they listen: forked from one that has the code loaded."""
+    """Gateways that are processes, by their names, once LiveKit knows them: forked from one that has the code loaded."""
     preload("gateway.rooms.livekit.door")
     started: list[KeptProcess] = []
 
@@ -172,9 +172,9 @@ async def start_process(site: Site, tmp_path: Path) -> AsyncIterator[StartProces
             "LIVEKIT_WATCH": "false",
             "LEASE": "1",
         }
-        started.append(
-            await asyncio.to_thread(KeptProcess, Role(name, "gateway", environment, tmp_path / f"{name}.log"))
-        )
+        log = tmp_path / f"{name}.log"
+        started.append(await asyncio.to_thread(KeptProcess, Role(name, "gateway", environment, log)))
+        await until(lambda: log.exists() and "registered with LiveKit" in log.read_text(), name, 20.0)
         return started[-1]
 
     yield start
@@ -187,8 +187,7 @@ async def start_process(site: Site, tmp_path: Path) -> AsyncIterator[StartProces
 async def test_a_dead_gateways_session_goes_on(site: Site, start_process: StartProcess) -> None:
     """A gateway killed with -9: another has its session, in the same room, as the same participant, and nobody else."""
     first = await start_process("first")
-    ann = await site.person("lobby")  # may be earlier than the gateway: then it is asked for
-    await eventually(lambda: _asked(site), "the first gateway is there")
+    ann = await site.person("lobby")
     session = await until(lambda: session_of(ann), "the agent")
     there = [(one.identity, one.attributes) for one in agents(ann)]
     assert len(there) == 1, f"{there}\n{first.role.log.read_text()}"
@@ -205,20 +204,11 @@ async def test_a_dead_gateways_session_goes_on(site: Site, start_process: StartP
     await until(lambda: not second.engine.sessions, "the session ends with its room")
 
 
-async def _asked(site: Site) -> bool:
-    """Ask for the agent until there is somebody who comes."""
-    made = await site.api.agent_dispatch.create_dispatch(api.CreateAgentDispatchRequest(room="lobby"))
-    await asyncio.sleep(0.2)
-    found = [d for d in await site.api.agent_dispatch.list_dispatch("lobby") if d.id == made.id]
-    return bool(found and found[0].state.jobs)
-
-
 @pytest.mark.timeout(90)
 async def test_a_zombie_is_put_out(site: Site, start_process: StartProcess) -> None:
     """A gateway that slept through its lease finds its place in the room taken, and ends nothing when it wakes."""
     first = await start_process("first")
     ann = await site.person("lobby")
-    await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
     (before,) = agents(ann)
     second = await site.gateway()
@@ -246,7 +236,6 @@ async def test_a_room_that_is_gone_is_not_made_again(site: Site, start_process: 
     """A session whose room ended with its gateway ends as room_closed, and nobody stands in an empty room."""
     first = await start_process("first")
     ann = await site.person("lobby")
-    await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
     first.signal(signal.SIGSTOP)
     await site.api.room.delete_room(api.DeleteRoomRequest(room="lobby"))
@@ -265,7 +254,6 @@ async def test_a_gateway_without_livekit_leaves_it_alone(site: Site, start_proce
     """A gateway that has no LiveKit does not end the session of one that had; one that has it takes it over."""
     first = await start_process("first")
     ann = await site.person("lobby")
-    await eventually(lambda: _asked(site), "the first gateway is there")
     session = await until(lambda: session_of(ann), "the agent")
     other = await site.gateway(livekit_url="")
     first.signal(signal.SIGKILL)

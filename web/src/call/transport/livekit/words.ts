@@ -16,7 +16,14 @@ const FRESH: Reply = { text: "", streaming: false, how: "played", over: false, b
 
 /** Turns back from the latest: what still comes of an older one is not told. */
 const STILL_HEARD_OF = 8;
-const HOWS: ReadonlySet<unknown> = new Set<How>(["played", "interrupted", "dropped", "failed", "expired"]);
+const HOWS: ReadonlySet<unknown> = new Set<How>([
+  "played",
+  "interrupted",
+  "dropped",
+  "failed",
+  "expired",
+  "taken_back",
+]);
 /** Characters of what is told of trouble. */
 const LONGEST_CODE = 80;
 const LONGEST_TROUBLE = 1000;
@@ -105,7 +112,7 @@ export class LiveKitWords {
   private end(turn: number, reply: Reply): void {
     reply.over = true;
     const ended = () => this.tell({ type: "turn", turn, how: reply.how, heard: reply.text });
-    if (reply.how === "interrupted") ended();
+    if (reply.how === "interrupted" || reply.how === "taken_back") ended();
     else this.heard(this.sent(), ended);
   }
 

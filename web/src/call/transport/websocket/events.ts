@@ -21,8 +21,10 @@ export function eventOf(message: ToClient, received: number, rate: number): Call
       const { turn, index, part } = message;
       return { type: "timings", turn, index, part, words, shapes: timedShapes(message.visemes, begin) };
     }
-    case "turn":
-      return { type: "turn", turn: message.turn, how: message.how, heard: message.heard };
+    case "turn": {
+      const how = message.reason === "taken_back" ? message.reason : message.how;
+      return { type: "turn", turn: message.turn, how, heard: message.heard };
+    }
     case "metrics":
       return typeof message.first_sound !== "number"
         ? null

@@ -65,9 +65,9 @@ export interface components {
         };
         /**
          * MetricsMessage
-         * @description How long an answered turn took, just before its `turn`: seconds from the end of speech to the commit (`end_of_turn`), to
-         *     the transcript, to the first token, to the first clip, and until the agent was heard (`first_sound`); each where it is known,
-         *     else left out.
+         * @description How long an answered turn took, just before its `turn`: seconds from the end of speech to the commit (`end_of_turn`), and
+         *     until the agent was heard (`first_sound`); what `stt`, `llm` and `tts` took of that to the transcript, the first token, the
+         *     first clip, without their queues; each where it is known, else left out.
          */
         MetricsMessage: {
             /**
@@ -231,8 +231,8 @@ export interface components {
          * TranscriptMessage
          * @description What was heard: a line of the screen, `utterance` its name for good, `text` all of it, whatever stood there before. `turn`:
          *     where it is known. `final: false`: it may still be said otherwise; `final` comes once, before the answer sounds, or when the
-         *     turn is over. An empty `text` takes the line away. `final` without a `turn`: nobody spoke, it was written to the agent by the
-         *     API (an operator's text), in the name of `participant`.
+         *     turn is over, and once more if it is taken back. An empty `text` takes the line away. `final` without a `turn`: nobody spoke,
+         *     it was written to the agent by the API (an operator's text), in the name of `participant`.
          */
         TranscriptMessage: {
             /**
@@ -250,7 +250,7 @@ export interface components {
          * TurnMessage
          * @description A turn ended: `how` and `reason` as in `turn.ended`, `why` it was answered as in `turn.committed` (schemas/events.py), ""
          *     where nothing was to be answered. A `filler` bridges the wait for another turn's answer. `heard`: the reply as the user heard
-         *     it.
+         *     it; `taken_back`: it counts as never said.
          */
         TurnMessage: {
             /**

@@ -63,12 +63,15 @@ test("A turn of which nothing was heard has no time to explain, but says how it 
   expect(explain(dropped)).toBeNull();
   expect(ending(dropped)).toBe("No answer: only “mhm”");
   expect(ending(turn(1, [bar("llm", 1)]))).toBe("");
+  const restarted = turn(1, [bar("llm", 1)], { how: "dropped", reason: "taken_back" });
+  expect(ending(restarted)).toBe("Restarted: the caller went on, and was answered whole");
 });
 
 test("Who hangs up in mid-answer cuts a turn off, and makes no failure of it.", () => {
   const left = turn(1, [bar("llm", 1)], { how: "expired", reason: "session" });
   expect(hasFailed(left)).toBe(false);
   expect(ending(left)).toBe("Cut: the session ended");
+  expect(ending(turn(1, [], { how: "dropped", reason: "session" }))).toBe("Cut: the session ended");
   expect(hasFailed(turn(1, [], { how: "expired", reason: "llm" }))).toBe(true);
   expect(hasFailed(turn(1, [], { how: "failed", reason: "stt" }))).toBe(true);
 });

@@ -23,6 +23,7 @@ export type Receipt = Shapes["Asked"];
 export interface SessionState {
   seq: number;
   floor: "agent" | "user" | "none";
+  agent: components["schemas"]["AgentSpec"];
   instructions: string;
   participants: Record<string, { identity: string; name: string; kind: string; present: boolean; speaking: boolean }>;
   turns: Record<string, StateTurn>;

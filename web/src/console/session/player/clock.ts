@@ -1,11 +1,17 @@
 import { useSyncExternalStore } from "react";
 
+/** What a clock needs of a sound: a browser's own player is one. */
+export type Sounding = Pick<
+  HTMLAudioElement,
+  "readyState" | "playbackRate" | "currentTime" | "seeking" | "ended" | "play" | "pause"
+>;
+
 /**
  * The one clock of the page: the second of the session that everything shows. Sound drives it while there is any; without a
  * recording it runs by itself. Read it by `useClock`, which renders only when what was asked of it changes.
  */
 export class Clock {
-  private sound: HTMLAudioElement | null = null;
+  private sound: Sounding | null = null;
   private listeners = new Set<() => void>();
   private frame = 0;
   private ticked = 0;
@@ -25,7 +31,7 @@ export class Clock {
   };
 
   /** The sound to play from; null: there is none. */
-  attach(sound: HTMLAudioElement | null): void {
+  attach(sound: Sounding | null): void {
     this.sound = sound;
     if (sound === null) return;
     if (sound.readyState > 0) this.loaded();

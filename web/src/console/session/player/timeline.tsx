@@ -1,5 +1,6 @@
-import { type PointerEvent, useEffect, useRef, useState } from "react";
+import { type PointerEvent, useEffect, useRef } from "react";
 import { clockTime, toldSecond } from "@/console/session/model/clock-time";
+import { useTheme, useWidth } from "@/console/session/player/canvas";
 import { type Clock, useClock } from "@/console/session/player/clock";
 import { type Colour, draw, HEIGHT, type Score, secondsAt, xOf } from "@/console/session/player/draw";
 import { pan, type Window, zoom } from "@/console/session/player/window";
@@ -106,28 +107,6 @@ function remembered(ask: Colour): Colour {
 
 /** Pixels from a mark within which its sentence is told. */
 const NEAR = 7;
-
-function useWidth(frame: React.RefObject<HTMLElement | null>): number {
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    if (frame.current === null) return;
-    const observer = new ResizeObserver(([entry]) => setWidth(entry?.contentRect.width ?? 0));
-    observer.observe(frame.current);
-    return () => observer.disconnect();
-  }, [frame]);
-  return width;
-}
-
-/** A canvas is not painted anew by CSS. */
-function useTheme(): string {
-  const [theme, setTheme] = useState(() => document.documentElement.dataset.theme ?? "");
-  useEffect(() => {
-    const observer = new MutationObserver(() => setTheme(document.documentElement.dataset.theme ?? ""));
-    observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    return () => observer.disconnect();
-  }, []);
-  return theme;
-}
 
 /** React listens to wheels passively: they could not be kept from scrolling the page. `act` answers whether it took it. */
 function useWheel(frame: React.RefObject<HTMLElement | null>, act: (event: WheelEvent, x: number) => boolean): void {

@@ -9,7 +9,7 @@ import { Button } from "@/ui/button";
 export function Shortcuts({ turns, clock }: { turns: readonly Turn[]; clock: Clock }) {
   if (turns.length < 2) return null;
   const slowest = slowestOf(turns);
-  const cut = turns.filter((turn) => turn.how === "interrupted");
+  const cut = turns.filter((turn) => turn.how === "interrupted" && turn.reason !== "session");
   const failed = turns.filter(hasFailed);
   const go = (found: readonly Turn[]) => {
     const next = found.find((turn) => beginning(turn) > clock.seconds + 0.01) ?? found[0];

@@ -1,5 +1,5 @@
 import clsx from "clsx";
-import { Play } from "lucide-react";
+import { GitFork, Play } from "lucide-react";
 import { memo, useMemo, useState } from "react";
 import { clockTime } from "@/console/session/model/clock-time";
 import { ending, explain } from "@/console/session/model/explain";
@@ -27,10 +27,11 @@ interface Props {
   agent: string;
   /** The clock stands in it. */
   current: boolean;
+  onFork: ((turn: number) => void) | null;
 }
 
 /** One turn: how long it took and why, in words; where the time went; what was said, and what was heard of it. */
-export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices, agent, current }: Props) {
+export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices, agent, current, onFork }: Props) {
   const [open, setOpen] = useState(false);
   const why = useMemo(() => explain(turn, all), [turn, all]);
   const how = ending(turn);
@@ -48,19 +49,32 @@ export const TurnCard = memo(function TurnCard({ clock, turn, all, works, voices
         </h2>
         {turn.total_ms === null || turn.bars.length === 0 ? null : <Chip>{latency(turn.total_ms)}</Chip>}
         <State turn={turn} />
-        <Button
-          size="small"
-          tone="quiet"
-          className="ml-auto tabular-nums"
-          icon={<Play aria-hidden className="size-3.5" />}
-          aria-label={`Play turn ${turn.turn} from ${clockTime(beginning(turn))}`}
-          onClick={() => {
-            clock.seek(beginning(turn));
-            void clock.play();
-          }}
-        >
-          {clockTime(beginning(turn))}
-        </Button>
+        <div className="ml-auto flex items-center">
+          {onFork ? (
+            <Button
+              size="small"
+              tone="quiet"
+              icon={<GitFork aria-hidden className="size-3.5" />}
+              aria-label={`Fork from here: turn ${turn.turn}`}
+              onClick={() => onFork(turn.turn)}
+            >
+              <span className="max-sm:sr-only">Fork from here</span>
+            </Button>
+          ) : null}
+          <Button
+            size="small"
+            tone="quiet"
+            className="tabular-nums"
+            icon={<Play aria-hidden className="size-3.5" />}
+            aria-label={`Play turn ${turn.turn} from ${clockTime(beginning(turn))}`}
+            onClick={() => {
+              clock.seek(beginning(turn));
+              void clock.play();
+            }}
+          >
+            {clockTime(beginning(turn))}
+          </Button>
+        </div>
       </header>
       <div className="flex flex-col gap-3 px-4 pt-1 pb-4">
         {why || (how && !cut) ? (
@@ -107,7 +121,12 @@ const STATES: Record<string, [text: string, mood: Mood]> = {
   expired: ["too late", "bad"],
 };
 
+const REASONS: Record<string, [text: string, mood: Mood]> = {
+  session: ["cut off", "neutral"],
+  taken_back: ["restarted", "neutral"],
+};
+
 function State({ turn }: { turn: Turn }) {
-  const shown: [string, Mood] | undefined = turn.reason === "session" ? ["cut off", "neutral"] : STATES[turn.how];
+  const shown: [string, Mood] | undefined = REASONS[turn.reason] ?? STATES[turn.how];
   return shown === undefined ? null : <Chip mood={shown[1]}>{shown[0]}</Chip>;
 }

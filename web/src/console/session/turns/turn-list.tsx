@@ -19,10 +19,12 @@ interface Props {
   /** Pixels that the player covers above. */
   covered: number;
   live: boolean;
+  /** Replays the call from a turn on; null: it can't be. */
+  onFork: ((turn: number) => void) | null;
 }
 
 /** Every turn of the call; only those near the window are there. The one that is on is brought into view. */
-export function TurnList({ clock, turns, works, voices, agent, current, covered, live }: Props) {
+export function TurnList({ clock, turns, works, voices, agent, current, covered, live, onFork }: Props) {
   const list = useRef<HTMLDivElement>(null);
   const top = useTop(list, turns.length > 0);
   const virtual = useWindowVirtualizer({
@@ -71,6 +73,7 @@ export function TurnList({ clock, turns, works, voices, agent, current, covered,
               voices={voicesOf.get(turn.turn) ?? NONE}
               agent={agent}
               current={item.index === current}
+              onFork={onFork}
             />
           </div>
         );

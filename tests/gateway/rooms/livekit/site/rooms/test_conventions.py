@@ -4,6 +4,8 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+import pytest
+from livekit import rtc
 from livekit.protocol.agent_pb import agent_session as pb
 
 from gateway.rooms.livekit.room import LiveKitRoom
@@ -42,6 +44,26 @@ async def test_one_turn_in_every_convention(rooms: Rooms) -> None:
         _rtvi(ann.told(""))
         assert [(s.text, s.final) for who, s in ann.old if who == "ann"][-1] == (QUESTION, True)
         assert [(s.text, s.final) for who, s in ann.old if who == "antiphon"][-1] == (" ".join(ANSWER), True)
+
+
+async def test_an_answer_of_livekits_that_is_lost_holds_up_no_state(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK may miss that its attributes were taken, and waits for it: the states that come next are shown all the same."""
+    send = rtc.LocalParticipant.set_attributes
+
+    async def deaf(participant: rtc.LocalParticipant, attributes: dict[str, str]) -> None:
+        await send(participant, attributes)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(rtc.LocalParticipant, "set_attributes", deaf)
+    async with SpeakingPools(rooms.bus, hears=[QUESTION], says=ANSWER, seconds=0.8):
+        session, _ = await rooms.agent()
+        ann = await rooms.human("ann")
+        await ann.speak(1.0)
+        await rooms.event(session, TurnEnded)
+        await ann.until(lambda: "speaking" in ann.states and ann.states[-1] == "listening", "its states")
+        _states(ann.states)
 
 
 def _states(states: list[str]) -> None:

@@ -1,0 +1,237 @@
+"""The rim in virtual time, with stages that are asked anew: what depends on what changed is given to the pools, the rest is
+answered as it was recorded. It asks nobody itself: `asks` are to be answered before time goes on.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from gateway.inputs import Detached, HungUp, Left
+from gateway.turn_taking import Input
+from ops.replay._answering import bare, cause_of, from_tool
+from ops.replay._recorded import Answer, Given, Recording, Span
+from ops.replay._virtual import Virtual
+from schemas.audio import HEARING_RATE, AudioRef
+from schemas.config.agent import AgentSpec
+from schemas.events import STAGES, ClipReady, Event, ReplyFinished, ReplySentence, SessionStarted, Stage
+from schemas.jobs import Job, LlmJob, SttJob, TtsJob
+from schemas.session.chat import messages
+from schemas.session.fold import SessionState, fold
+
+__all__ = ["BROKEN_OFF", "Ask", "Cut", "How", "Parts", "Piped", "Plan", "chats"]
+
+How = Literal["made", "reused", "estimated"]
+"""made: by the pools, now · reused: as it was recorded · estimated: neither could be."""
+Parts = Sequence[tuple[float, Event]]
+"""What came of a job, and how many seconds after."""
+BROKEN_OFF = "broken_off"
+"""Why a fork ended that somebody stopped in the midst of it."""
+_GOING, _HEARS_OUT, _LOOKS = 2.0, 60.0, 0.25
+"""Seconds before the recorded end in which people go; for which they hear an answer out; between two looks whether it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`anew`: stages that do all of theirs again; `manned`: that can be asked at all; `exactly`: a recorded reply counts only
+    where all that the LLM was told is as it was, not just the last words; `gone`: keys of sounds that are no more; `chats`: what
+    it was told then, by turn and generation; `waits`: people go, as they did, when the agent has answered; `cut_key`: names the
+    sound of a stretch that was never one utterance."""
+
+    anew: Collection[Stage]
+    manned: Collection[Stage]
+    exactly: bool = False
+    gone: Collection[str] = ()
+    chats: Mapping[tuple[int | None, int | None], str] = field(default_factory=dict)
+    waits: bool = False
+    cut_key: Callable[[int], str] = str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """`done`: is told what came of it, while time stands still; `sound`: of what is to be heard."""
+
+    job: Job
+    done: Callable[[Parts], None]
+    sound: tuple[AudioRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A stretch of somebody's recorded sound that was never one utterance."""
+
+    participant: str
+    spans: tuple[Span, ...]
+
+
+class Piped(Virtual):
+    """`asks`: of the present moment; `asked`: ids of jobs the pools were given; `became`: by turn and stage, how its jobs were
+    answered; `cuts`: by key, sounds to be made of the recorded ones."""
+
+    def __init__(
+        self, recording: Recording, agent: AgentSpec, given: Iterable[Given], started: SessionStarted, plan: Plan,
+        kept: Sequence[Event] = (), since: float = 0.0, late: Sequence[tuple[float, Event]] = (),
+    ):  # fmt: skip
+        self.asks: list[Ask] = []
+        self.asked: set[str] = set()
+        self.became: dict[int, dict[Stage, Counter[How]]] = {}
+        self.cuts: dict[str, Cut] = {}
+        self._keys: dict[Cut, str] = {}
+        self._plan = plan
+        self._off = False
+        super().__init__(recording, agent, given, started, kept, since, late)
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
+    @property
+    def agent(self) -> AgentSpec:
+        return self._agent
+
+    def break_off(self) -> None:
+        """Somebody stops it: it ends here, and nobody is asked any more."""
+        self._off = True
+        self.asks.clear()
+        self.feed(HungUp(BROKEN_OFF))
+        self.run()
+
+    def feed(self, item: Input) -> None:
+        """Whoever went once they were answered hears the answer out, though it takes longer now."""
+        if isinstance(item, HungUp | Left | Detached) and self._hears_out():
+            self._after(_LOOKS, partial(self.feed, item))
+            return
+        super().feed(item)
+
+    def _hears_out(self) -> bool:
+        late = self._now - self._recording.length
+        if not self._plan.waits or self._off or not -_GOING <= late < _HEARS_OUT:
+            return False
+        return any(turn.end is None for turn in self._folded.turns.values())
+
+    def _became(self, job: Job, how: How) -> None:
+        self.became.setdefault(job.turn or 0, {stage: Counter() for stage in STAGES})[job.stage][how] += 1
+
+    def _can(self, stage: Stage) -> bool:
+        return stage in self._plan.manned and not self._off
+
+    def _full(self, stage: Stage) -> float | None:
+        """What is all done again is asked of the queues there are now."""
+        return None if stage in self._plan.anew else super()._full(stage)
+
+    def _ask(self, job: Job, done: Callable[[Parts], None], sound: tuple[AudioRef, ...] = ()) -> None:
+        self._became(job, "made")
+        self.asked.add(job.id)
+        self.asks.append(Ask(job, done, sound))
+
+    def _later(self, what: Callable[[Event], None], parts: Parts) -> None:
+        for delay, event in parts:
+            self._after(delay, partial(what, event))
+
+    # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _audio(self, participant: str, spans: Sequence[Span]) -> tuple[AudioRef, ...]:
+        """Of a stretch that was never one utterance, a sound of its own."""
+        recorded = super()._audio(participant, spans)
+        if not recorded or self._recording.same_as(participant, spans) is not None:
+            return recorded
+        if all(ref.key in self._plan.gone for ref in recorded):
+            return recorded
+        cut = Cut(participant, tuple(spans))
+        key = self._keys.setdefault(cut, self._plan.cut_key(len(self._keys) + 1))
+        self.cuts[key] = cut
+        return (AudioRef(key=key, rate=HEARING_RATE, samples=samples(spans)),)
+
+    def _hear(self, job: SttJob, spans: Sequence[Span]) -> None:
+        heard = self._recording.same_as(job.participant, spans)
+        recorded = heard is not None and heard.result is not None
+        if recorded and "stt" not in self._plan.anew:
+            self._became(job, "reused")
+            super()._hear(job, spans)
+            return
+        sound = self._audio(job.participant, spans)
+        if not self._can("stt") or not sound or any(ref.key in self._plan.gone for ref in sound):
+            if self._can("stt"):
+                self._note(job.turn, f"what {job.participant} said: its sound is gone, so it can't be heard again")
+            self._became(job, "reused" if recorded else "estimated")
+            super()._hear(job, spans)
+            return
+
+        def heard_as(event: Event) -> None:
+            about = {"turn": job.turn, "utterance": job.utterance, "generation": None, "cause": cause_of(job)}
+            about |= {"participant": job.participant} if hasattr(event, "participant") else {"job": job.id}
+            self._transcribed(job, event.model_copy(update=about))
+
+        self._ask(job, partial(self._later, heard_as), sound)
+
+    # ── replies ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _think(self, job: LlmJob) -> None:
+        known = self._recorded_reply(job) if "llm" not in self._plan.anew or not self._can("llm") else None
+        if known is not None:
+            self._became(job, "reused")
+            self._used[id(known)] = self._used.get(id(known), 0) + 1
+            self._later(partial(self._said, job), from_tool(known, job))
+        elif self._can("llm"):
+            self._ask(job, partial(self._later, partial(self._said, job)))
+        else:
+            self._became(job, "estimated")
+            super()._think(job)
+
+    def _recorded_reply(self, job: LlmJob) -> Answer | None:
+        """What was said to these words; where it must be exact, to all these words."""
+        turn = self._folded.turns.get(job.turn)
+        text = bare(turn.text if turn is not None else "")
+        same = [one for one in self._recording.answers if one.whole and bare(one.text) == text]
+        if self._plan.exactly and self._can("llm"):
+            told = told_to(self._folded, job.turn, job.generation)
+            same = [one for one in same if self._plan.chats.get(_of(one)) == told]
+        return min(same, key=lambda one: (self._used.get(id(one), 0), self._since_asked(one)), default=None)
+
+    # ── its sound ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _speak(self, job: TtsJob) -> None:
+        known = self._is_recorded(job)
+        if self._can("tts") and ("tts" in self._plan.anew or not known):
+            self._ask(job, partial(self._later, partial(self._spoke, job)))
+            return
+        self._became(job, "reused" if known else "estimated")
+        super()._speak(job)
+
+    def _is_recorded(self, job: TtsJob) -> bool:
+        """Whether this very text was spoken."""
+        phrase = self._recording.phrases.get(job.phrase) if job.phrase is not None else None
+        if phrase is not None:
+            texts = {event.text for _, event in phrase.parts if isinstance(event, ClipReady)}
+            return texts <= {job.text, ""}
+        return job.text in self._recording.spoken
+
+
+def samples(spans: Iterable[Span]) -> int:
+    """How many there are in these stretches."""
+    return sum(max(0, round((end - start) * HEARING_RATE)) for start, end in spans)
+
+
+def _of(answer: Answer) -> tuple[int | None, int | None]:
+    event = answer.parts[0][1]
+    return event.turn, event.generation
+
+
+def told_to(state: SessionState, turn: int, generation: int | None) -> str:
+    """What an LLM is told, without what is no letter: how a transcript writes it is no other question."""
+    chat = messages(state, turn, generation)
+    return "\n".join(f"{one['role']}:{bare(json.dumps(one, ensure_ascii=False, default=str))}" for one in chat)
+
+
+def chats(events: Iterable[Event]) -> dict[tuple[int | None, int | None], str]:
+    """What the LLM was told for each reply of a log, by turn and generation."""
+    found: dict[tuple[int | None, int | None], str] = {}
+    state = SessionState()
+    for event in events:
+        said = isinstance(event, ReplySentence | ReplyFinished) and event.cause is not None
+        if said and event.turn is not None and (event.turn, event.generation) not in found:
+            found[event.turn, event.generation] = told_to(state, event.turn, event.generation)
+        state = fold(state, event)
+    return found
