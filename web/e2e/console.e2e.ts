@@ -30,12 +30,13 @@ test("The console shows the waterfall that `antiphon show` prints.", async () =>
       .waitFor();
     const rows = card.getByRole("list", { name: `Where the time of turn ${turn} went` }).getByRole("button");
     const names = await rows.evaluateAll((all) => all.map((row) => row.textContent ?? ""));
-    const shown = names.map((name) => milliseconds(name.replace(/^\D*?([\d.]+ m?s)\b.*$/, "$1")));
+    const shown = names.map((name) => name.replace(/^\D*?([\d.]+ m?s)\b.*$/, "$1"));
     const told = Object.values(parts).filter((seconds) => seconds > 0);
     expect(shown).toHaveLength(told.length);
     for (const [place, seconds] of told.entries()) {
-      // parts are rounded so that they sum up to the whole
-      expect(Math.abs((shown[place] ?? 0) - seconds * 1000)).toBeLessThanOrEqual(seconds < 0.99 ? 1.5 : 10);
+      const figure = shown[place] ?? "";
+      // both are rounded, by as much as the last digit that is shown
+      expect(Math.abs(milliseconds(figure) - seconds * 1000)).toBeLessThanOrEqual(lastDigit(figure));
     }
   }
 });
@@ -204,6 +205,11 @@ test("A page that is gone to while the API does not answer says so, and is there
 });
 
 /** "840 ms" or "1.40 s". */
+/** What one in the last digit of a figure is, ms; of "840 ms", which `antiphon show` rounds to whole ones as well, one and a half. */
+function lastDigit(figure: string): number {
+  return figure.endsWith(" ms") ? 1.5 : 1000 / 10 ** (figure.split(".")[1] ?? "").replace(/\D/g, "").length;
+}
+
 function milliseconds(figure: string): number {
   return Number.parseFloat(figure) * (figure.endsWith(" ms") ? 1 : 1000);
 }

@@ -42,7 +42,7 @@ describe.skipIf(!hasLiveKit())("in a LiveKit room", () => {
     await expect.poll(() => words.locator("[data-coming]").count()).toBe(0);
     const said = words.locator("[data-said]");
     expect(await said.last().textContent()).not.toBe("");
-    const sounded = await roomWordsOf(ann, 1);
+    const sounded = await roomWordsOf(ann, session, 1);
     expect(sounded.length).toBeGreaterThan(0);
     expect(apart(sounded)).toEqual([]);
 
