@@ -33,3 +33,11 @@ httpcore2.default_ssl_context = _kept_certificates
 # As of Python 3.12: 3.11 writes out what a runner's task came to, however long it is, to find that it is no number.
 _to_enum = signal._int_to_enum  # type: ignore[attr-defined]
 signal._int_to_enum = lambda value, kind: _to_enum(value, kind) if isinstance(value, int) else value  # type: ignore[attr-defined]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What a run took of the processor: where several wait for the same cores, the clock does not tell."""
+    took = os.times()
+    terminalreporter.write_line(
+        f"processor: {took.user + took.system:.0f} s here, {took.children_user + took.children_system:.0f} s in processes"
+    )
