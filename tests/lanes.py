@@ -3,9 +3,9 @@ them, e.g. `-x` (`make test ARGS=-x` is something else: one plain pytest).
 
 What waits in real time has two lanes and its cores when it needs them: conversations by real models and workers that are killed;
 people in rooms, phones and chaos. In each one test follows the other, and mostly waits for somebody who speaks. What computes
-has what is left of the machine (nice), in three rows of lanes, for there is much waiting in it: the gateway's, then the
-API's; the operators'; and the rest. Browsers compute as well: those in which nobody speaks begin when the first two lanes
-are through; those that speak, in real time, come last, with no more than the rest beside them. A new test is in one of the
+has what is left of the machine (nice), in two rows of lanes, for there is some waiting in it: the gateway's, then the
+operators'; and the rest, then the API's. Browsers compute as well: those in which nobody speaks begin when the first two lanes
+are through; those that speak, in real time, come last, with no more than the API's beside them. A new test is in one of the
 lanes that compute unless it lies under `REAL_TIME`.
 """
 
@@ -42,8 +42,8 @@ BROWSERS = "tests/e2e/test_browser.py"
 PAGES = "tests/e2e/test_pages.py"
 _ELSEWHERE = tuple(f"--ignore={path}" for path in REAL_TIME)
 _PYTEST = (sys.executable, "-u", "-m", "pytest", "--durations=30")
-_NICE = 9
-"""A seventh of what one of the first two lanes gets where both want a core: all of these tests have passed on that. It counts among
+_NICE = 7
+"""A fifth of what one of the first two lanes gets where both want a core: all of these tests have passed on that. It counts among
 the processes of one session only, so nothing here may begin one of its own (`start_new_session`)."""
 _LIBC = ctypes.CDLL(None)
 _PR_CAPBSET_DROP, _CAP_SYS_NICE = 24, 23
@@ -129,9 +129,9 @@ async def main(options: tuple[str, ...]) -> int:
     talks = Lane("conversations", (*CONVERSATIONS, f"--ignore={BROWSERS}", f"--ignore={PAGES}", *options))
     rooms = Lane("rooms", (*ROOMS, *options))
     gateway = Lane("gateway", (*GATEWAY, *_ELSEWHERE, *options), _NICE)
-    operators = Lane("operators", (*OPERATORS, *_ELSEWHERE, *options), _NICE)
+    operators = Lane("operators", (*OPERATORS, *_ELSEWHERE, *options), _NICE, after=(gateway,))
     rest = Lane("the rest", ("tests", *elsewhere, *_ELSEWHERE, *options), _NICE)
-    api = Lane("api", (*API, *_ELSEWHERE, *options), _NICE, after=(gateway,))
+    api = Lane("api", (*API, *_ELSEWHERE, *options), _NICE, after=(rest,))
     pages = Lane("pages", (PAGES, *options), _NICE, after=(gateway, talks, rooms))
     lanes = [
         talks,
