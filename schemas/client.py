@@ -261,7 +261,8 @@ def _depth(value: Any) -> int:
 
 
 class StartMessage(_FromClient):
-    """The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
+    """The first frame, and only that. `rate`: Hz the client wants to hear; `sound`: false for a conversation in text, in
+    which no sound is made, and which waits for its client as long as for words; `agent`: "" for the default one; `participant`: who
     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own; `metadata`: what the
     session is to be found by, an object of your own, kept in its log and told to nobody else. `session` and `ticket`, of the
     `ready`: to come back; then the others but `rate` are not looked at. A field that is none of these is refused."""
@@ -271,6 +272,7 @@ class StartMessage(_FromClient):
     type: Literal["start"]
     version: Literal[1]
     rate: Rate = 24_000
+    sound: Annotated[bool, Field(strict=True, exclude_if=lambda sound: sound)] = True
     agent: Name = ""
     participant: Name = ""
     name: Name = ""

@@ -42,9 +42,10 @@ class Pools:
         without = {stage: self._looked_at - self._gone[stage] for stage in STAGES if stage in self._gone}
         return {stage: seconds for stage, seconds in without.items() if stage not in self._manned or seconds >= GRACE}
 
-    def told(self) -> list[str]:
-        """The same in words."""
-        return [f"no {stage} worker for {seconds:.0f} s" for stage, seconds in self.missing().items()]
+    def told(self, *, sound: bool = True) -> list[str]:
+        """The same in words. `sound`: else only of those that a conversation in text needs."""
+        missing = [(stage, seconds) for stage, seconds in self.missing().items() if sound or stage == "llm"]
+        return [f"no {stage} worker for {seconds:.0f} s" for stage, seconds in missing]
 
     async def run(self) -> None:
         """Look, for ever."""

@@ -116,7 +116,7 @@ class Reception:
         it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
-        if self.unmanned():
+        if self.unmanned(agent):
             raise Refused(f"{NOBODY_HERE}; try again in a while", "workers")
         if draft:
             inputs = {**(inputs or {}), _DRAFT: True}
@@ -134,7 +134,7 @@ class Reception:
     ) -> Session:
         house = self.house
         ticket = new_ticket()
-        warnings = await self.tongues.warnings(agent)
+        warnings = await self.tongues.warnings(agent) if agent.sound else []
         started = SessionStarted(
             room=room.name,
             transport=room.transport,
@@ -172,9 +172,10 @@ class Reception:
             self._early.pop(name, None)
         return session
 
-    def unmanned(self) -> list[str]:
-        """Why no session is begun for want of workers, a phrase a stage; nothing where that is no reason."""
-        return self.pools.told() if self.needs_workers else []
+    def unmanned(self, agent: AgentSpec | None = None) -> list[str]:
+        """Why no session (None: of an agent that speaks) is begun for want of workers, a phrase a stage; nothing where that is no
+        reason."""
+        return self.pools.told(sound=agent is None or agent.sound) if self.needs_workers else []
 
     async def draft(self, name: str, *, timeout: float = 5.0) -> AgentSpec:
         """An agent that is tried before it is saved. AgentSpecError: it is not kept any more; Refused: the log did not answer."""

@@ -155,7 +155,7 @@ def _has_sound(state: State, event: PlaybackStarted | PlaybackPaused | PlaybackR
     known = turn.reply.sentences if turn is not None and turn.reply is not None else ()
     name = turn.own.phrase if turn is not None and turn.own is not None else None
     fixed = name is not None and name in state.phrases and state.phrases[name].complete
-    return event.index < len(known) and (fixed or bool(known[event.index].clips))
+    return event.index < len(known) and (fixed or not state.agent.sound or bool(known[event.index].clips))
 
 
 def _perhaps_asked(state: State, turn: Turn) -> bool:

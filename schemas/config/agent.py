@@ -170,6 +170,9 @@ class AgentSpec(_Section):
     prompt_attributes: list[str] = []
     """Attributes of participants that the LLM is told, by name (`metadata`: LiveKit's participant metadata). What participants or
     their apps set reaches the prompt in no other way."""
+    sound: bool = True
+    """Whether it is spoken: else its words are told as text (no TTS), and count as heard when they are told. A client that asks for a
+    conversation without sound gets this agent so."""
     language: str = "en"
     """ISO 639-1; "" detects it."""
     voice: VoiceSpec = VoiceSpec()

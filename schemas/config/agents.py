@@ -1,7 +1,7 @@
 """Which agent a session gets: by name, from a folder of agents or one of them; without either, the built-in default.
 
-An agent is a file, `NAME.toml`, or a folder, `NAME/agent.toml`, with what else belongs to it beside that (docs/agents.md). Who names
-none gets the one that says `default = true`, else the one called `default`, else the only one there is, else the built-in one.
+An agent is a file, `NAME.toml`, or a folder, `NAME/agent.toml`, with what else belongs to it beside that (docs/agents.md). Who
+names none gets the one that says `default = true`, else the one called `default`, else the only one there is, else the built-in one.
 Files are looked at whenever a session begins: what was changed or added counts from then on, sessions that go on keep theirs.
 """
 
@@ -45,7 +45,7 @@ class Agents:
         return self._files()
 
     def folder(self, name: str) -> Path | None:
-        """The folder of the agent called `name`, by its place or by what its file says; None: it is a file alone, or there is none."""
+        """The folder of the agent called `name`, by its place or by what its file says; None: a file, or none."""
         files = self._files()
         path = files.get(name) or next((path for path in files.values() if self._called(path) == name), None)
         return path.parent if path is not None and self._is_folder(path) else None

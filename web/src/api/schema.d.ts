@@ -1795,6 +1795,11 @@ export interface components {
              */
             repeat: string;
             /**
+             * Sound
+             * @default true
+             */
+            sound: boolean;
+            /**
              * @default {
              *       "complete": true,
              *       "end_of_turn": true,
