@@ -155,7 +155,9 @@ class Reception:
             if claimed.receipt.outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
             receipt = claimed.receipt
-            state = turn_taking.start(name, agent, room.clock.now(), seq=receipt.seq)
+            state = turn_taking.start(
+                name, agent, room.clock.now(), seq=receipt.seq, began=receipt.at, metadata=started.metadata
+            )
             own = Ownership(
                 claimed.epoch,
                 sent,
@@ -175,7 +177,9 @@ class Reception:
     def unmanned(self, agent: AgentSpec | None = None) -> list[str]:
         """Why no session (None: of an agent that speaks) is begun for want of workers, a phrase a stage; nothing where that is no
         reason."""
-        return self.pools.told(sound=agent is None or agent.sound) if self.needs_workers else []
+        if not self.needs_workers:
+            return []
+        return self.pools.told() if agent is None or agent.sound else self.pools.told(("llm",))
 
     async def draft(self, name: str, *, timeout: float = 5.0) -> AgentSpec:
         """An agent that is tried before it is saved. AgentSpecError: it is not kept any more; Refused: the log did not answer."""

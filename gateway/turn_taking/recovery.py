@@ -196,7 +196,9 @@ def fold(session: str, events: Sequence[Event], now: Now, *, clocks: State | Non
         found = first.type if first else "an empty log"
         raise ValueError(f"session {session}: expected session.started as the log's first event, found {found}")
     opened = Now(now - max(0.0, (events[-1].at - first.at) / 1e6))
-    state = State(session, first.agent, opened=opened, away_since=now, active=now)
+    state = State(
+        session, first.agent, opened=opened, began=first.at, metadata=first.metadata, away_since=now, active=now
+    )
     if clocks is not None:
         state.away_since, state.stood = clocks.away_since, clocks.stood
     for event in facts.as_known(events):

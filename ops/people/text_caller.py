@@ -76,8 +76,8 @@ class Answer:
 
 
 class TextCaller(Caller):
-    """One who types, with no microphone and no loudspeaker. `log`: where the session's log is read, for the tools that were called;
-    `name`, `metadata`: as in `start`."""
+    """One who types, with no microphone and no loudspeaker. `log`: where the session's log is read, for the tools that were
+    called; `name`, `metadata`: as in `start`."""
 
     sound = False
 
@@ -103,8 +103,8 @@ class TextCaller(Caller):
         return await self._answer(0.0, 0, within, lambda turn: turn.why != "filler") if greets else Answer()
 
     async def say(self, text: str, within: float = 60.0) -> Answer:
-        """Write `text`, and read until the agent is done, the conversation is over, or `within` seconds have passed. CallError: the
-        line is down; ValueError: `text` says nothing, or too much."""
+        """Write `text`, and read until the agent is done, the conversation is over, or `within` seconds have passed. CallError:
+        the line is down; ValueError: `text` says nothing, or too much."""
         message = TypedMessage(type="message", text=text)
         if not self.connected:
             why = self._why_ended()

@@ -1,11 +1,12 @@
 """The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.config.explain import line_of, read_text, read_toml
+from schemas.config import values
+from schemas.config.explain import line_of, read_text, read_toml, shown
 from schemas.errors import AgentSpecError
 
 
@@ -170,9 +171,13 @@ class AgentSpec(_Section):
     prompt_attributes: list[str] = []
     """Attributes of participants that the LLM is told, by name (`metadata`: LiveKit's participant metadata). What participants or
     their apps set reaches the prompt in no other way."""
+    prompt_metadata: list[str] = []
+    """Keys of the call's metadata (token, dispatch, dial, start) that `{{metadata.KEY}}` may tell."""
+    timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    """IANA name; of `{{now}}`."""
     sound: bool = True
-    """Whether it is spoken: else its words are told as text (no TTS), and count as heard when they are told. A client that asks for a
-    conversation without sound gets this agent so."""
+    """Whether it is spoken: else its words are told as text (no TTS), and count as heard when they are told. A client that asks
+    for a conversation without sound gets this agent so."""
     language: str = "en"
     """ISO 639-1; "" detects it."""
     voice: VoiceSpec = VoiceSpec()
@@ -216,7 +221,42 @@ def load_agent(path: Path, *, folder: bool | None = None) -> AgentSpec:
     text = read_text(path, AgentSpecError, "the path of an agent file, or of an agent's folder,")
     spec = parse_agent(text, str(path), name)
     beside = path.with_name(INSTRUCTIONS_FILE)
-    return with_instructions(spec, text, path) if folder and beside.exists() else spec
+    apart = folder and beside.exists()
+    spec = with_instructions(spec, text, path) if apart else spec
+    if found := wrong_values(spec, text, path, beside if apart else path):
+        raise AgentSpecError("\n".join(found))
+    return spec
+
+
+def wrong_values(spec: AgentSpec, text: str, path: Path | str, instructions: Path | str) -> list[str]:
+    """What names a value that no session of this agent can have, with the file and the line. `text`: of its file, at `path`;
+    `instructions`: the file where those stand."""
+    found = []
+    if values.zone_of(spec.timezone) is None:
+        line = line_of(text, ("timezone",))
+        found.append(
+            f"{_place(path, line)}: timezone = {shown(spec.timezone)}; expected an IANA name, such as Europe/Berlin"
+            " (left out: UTC)"
+        )
+    for key, where, said in (("instructions", instructions, spec.instructions), ("greeting", path, spec.greeting)):
+        for one in values.mistakes(said, spec.prompt_attributes, spec.prompt_metadata, spoken=key == "greeting"):
+            if where == path:
+                first = line_of(text, (key,))
+                line = None if first is None else first + _lines_to(text, one.name, first)
+            else:
+                line = said.count("\n", 0, one.offset) + 1
+            found.append(f"{_place(where, line)}: {one.message}")
+    return found
+
+
+def _lines_to(text: str, name: str, first: int) -> int:
+    """How many lines below line `first` a value is named; 0 where that can't be told."""
+    rest = text.splitlines()[first - 1 :]
+    return next((number for number, line in enumerate(rest) if name in line), 0)
+
+
+def _place(path: Path | str, line: int | None) -> str:
+    return f"{path}, line {line}" if line else str(path)
 
 
 def with_instructions(spec: AgentSpec, text: str, path: Path) -> AgentSpec:

@@ -1,7 +1,7 @@
 """Which agent a session gets: by name, from a folder of agents or one of them; without either, the built-in default.
 
 An agent is a file, `NAME.toml`, or a folder, `NAME/agent.toml`, with what else belongs to it beside that (docs/agents.md). Who
-names none gets the one that says `default = true`, else the one called `default`, else the only one there is, else the built-in one.
+names none gets the one that says `default = true`, else the one called `default`, else the only one, else the built-in one.
 Files are looked at whenever a session begins: what was changed or added counts from then on, sessions that go on keep theirs.
 """
 

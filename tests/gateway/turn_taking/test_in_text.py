@@ -1,6 +1,6 @@
 """A conversation in text: nothing is spoken, and what is told counts as heard."""
 
-from gateway.inputs import Typed
+from gateway.inputs import Attached, Joined, Typed
 from gateway.turn_taking import Play, Tell
 from schemas.client import SentenceMessage
 from schemas.config.agent import AgentSpec
@@ -79,3 +79,17 @@ def test_whoever_takes_over_tells_nothing_twice() -> None:
     call.take_over()
     call.run(2.0)
     assert _told(call) == before
+
+
+def test_the_greeting_tells_values_of_whom_it_greets() -> None:
+    """Those of the log: who it is for, the call's metadata as far as it is allowed."""
+    agent = AGENT.model_copy(
+        update={"greeting": "Hello {{caller.name | there}}, order {{metadata.order}}, {{metadata.secret}}.",
+                "prompt_metadata": ["order"]}
+    )  # fmt: skip
+    call = Call(agent, Stages(tts=1e6), attach=False, people=())
+    call.state.metadata = {"order": 7, "secret": "x"}
+    call.feed(Joined("a1", name="Ann"))
+    call.feed(Attached())
+    call.run(0.5)
+    assert _told(call) == ["Hello Ann, order 7, unknown."]

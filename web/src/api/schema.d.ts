@@ -1790,6 +1790,11 @@ export interface components {
              */
             prompt_attributes: string[];
             /**
+             * Prompt Metadata
+             * @default []
+             */
+            prompt_metadata: string[];
+            /**
              * Repeat
              * @default Sorry, I didn't catch that. Could you say it again?
              */
@@ -1810,6 +1815,11 @@ export interface components {
              *     }
              */
             stt: components["schemas"]["SttSpec"];
+            /**
+             * Timezone
+             * @default UTC
+             */
+            timezone: string;
             /**
              * @default {
              *       "model": "",
@@ -3188,7 +3198,7 @@ export interface components {
         /**
          * NewPhoneCall
          * @description `trunk`: "" is the one that fits; `digits`: to be pressed once answered, w waits half a second; `wait_s`: how long it may
-         *     ring.
+         *     ring; `metadata`: of the session.
          */
         NewPhoneCall: {
             /**
@@ -3201,6 +3211,13 @@ export interface components {
              * @default
              */
             digits: string;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
             /** To */
             to: string;
             /**
@@ -4228,7 +4245,8 @@ export interface components {
         };
         /**
          * TicketAsked
-         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client.
+         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client; `metadata`: of the session, before
+         *     what its client says.
          */
         TicketAsked: {
             /**
@@ -4236,6 +4254,13 @@ export interface components {
              * @default
              */
             agent: string;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
             /**
              * Participant
              * @default
