@@ -7,6 +7,7 @@ async with aclosing(TextCaller(url, agent="pizza", log=log)) as caller:
     answer.said, answer.tools, answer.ended
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,7 @@ from schemas.client import (
     TurnMessage,
     TypedMessage,
 )
+from schemas.errors import BusError
 from schemas.events import Event, SessionStarted, ToolCalled, ToolReturned
 
 _BEGINS = 1.0
@@ -109,6 +111,8 @@ class TextCaller(Caller):
         if not self.connected:
             why = self._why_ended()
             raise CallError(f"the conversation is over ({why})" if why else "the line to the gateway is down")
+        if not self.events:
+            await self._read()  # what was before is not of this answer
         place, sent = len(self.messages), time.monotonic()
         try:
             await self.send(message)
@@ -165,7 +169,9 @@ class TextCaller(Caller):
         return not states or states[-1] == "listening"
 
     async def _read(self) -> None:
-        if self.log is not None and self.session:
+        if self.log is None or not self.session:
+            return
+        with contextlib.suppress(BusError):  # what it has is told with the next answer
             self.events += await self.log.read(self.session, self.events[-1].seq if self.events else 0)
 
     def _why_ended(self) -> str | None:

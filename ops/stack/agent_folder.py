@@ -62,7 +62,9 @@ def _wrong_code(path: Path) -> list[str]:
     try:
         ast.parse(text, str(path))
     except SyntaxError as error:
-        return [f"{path}, line {error.lineno}: not Python: {error.msg}; the agent answers without its tools until this is right"]
+        return [
+            f"{path}, line {error.lineno}: not Python: {error.msg}; the agent answers without its tools until this is right"
+        ]
     except (ValueError, RecursionError, MemoryError):
         return [f"{path}: not Python that can be read (a null character, or brackets too deep)"]
     return []
@@ -121,13 +123,13 @@ def write_new(parent: Path, name: str) -> Path:
 
 _FILES = {
     AGENT_FILE: """\
-# The agent NAME. What is left out keeps its default; every setting there is: `antiphon agents` names the file, docs/agents.md tells.
+# The agent NAME. What is left out keeps its default; docs/agents.md tells of every setting there is.
 # A change counts from the next conversation on; nothing need be started again.
 
 # Spoken as soon as somebody is there; "" waits to be spoken to. A value of the call stands in double braces.
 greeting = "Hello {{caller.name | dear caller}}, this is NAME. What can I do for you?"
 
-# The instructions stand beside this file, in instructions.md. They may tell values, too: {{now}}, {{caller.number}}, {{metadata.order}}.
+# The instructions stand beside this file, in instructions.md. They may tell values, too: {{now}}, {{caller.number}}, …
 timezone = "UTC"          # of {{now}}: an IANA name, such as "Europe/Berlin"
 prompt_metadata = []      # keys of a call's metadata that may be told, such as ["order"]
 

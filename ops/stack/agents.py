@@ -47,9 +47,7 @@ def _listed(agents: Agents, settings: Settings) -> list[Listed]:
         spec = agents.find(name)
         model, voice = _model(spec, settings), _voice(spec, settings)
         doubted = (*doubts.get(name, ()), *odd)
-        rows.append(
-            Listed(name, file, default, spec.name, spec.language, model, voice, tuple(broken), doubted)
-        )
+        rows.append(Listed(name, file, default, spec.name, spec.language, model, voice, tuple(broken), doubted))
     return rows
 
 

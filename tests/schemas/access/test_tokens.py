@@ -174,6 +174,8 @@ def test_a_token_may_hold_metadata_of_the_session() -> None:
     token = mint(secret, Grant(agent="pizza", metadata={"order": 4711}))
     assert verify(secret, token).metadata == {"order": 4711}
     for metadata, told in (("x", "is an object"), ({"a": "b" * 2048}, "at most 2048 bytes")):
-        made = jwt.encode({"aud": AUDIENCE, "exp": int(time.time()) + 60, "metadata": metadata}, secret, algorithm="HS256")
+        made = jwt.encode(
+            {"aud": AUDIENCE, "exp": int(time.time()) + 60, "metadata": metadata}, secret, algorithm="HS256"
+        )
         with pytest.raises(TokenRefused, match=told):
             verify(secret, made)
