@@ -34,8 +34,8 @@ _LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`text`: one line, None to type; `name`: of a conversation that goes on from command to command, "" for one that ends with this
-    one; `anew`: begin it again; `end`: hang up afterwards; `wait`: seconds an answer may take."""
+    """`text`: one line, None to type; `name`: of a conversation that goes on from command to command, "" for one that ends with
+    this one; `anew`: begin it again; `end`: hang up afterwards; `wait`: seconds an answer may take."""
 
     agent: str = ""
     text: str | None = None
@@ -99,13 +99,9 @@ async def _converse(caller: TextCaller, options: Options, *, known: bool) -> boo
         await caller.hang_up()
         _forget(options.name)
     if options.json:
-        last = answers[-1].as_json() if answers else {}
+        came = [one.as_json() for one in answers]
         told = {"session": caller.session, "name": options.name, "resumed": known, "greeting": list(greeting.said)}
-        console.emit(
-            told
-            | (last if options.text is not None else {"answers": [one.as_json() for one in answers]})
-            | _state(caller)
-        )
+        console.emit(told | (came[-1] if options.text is not None else {"answers": came}) | _state(caller))
     elif options.text is None:
         print_where_to_look(caller.session)
     return all(answer.whole and not answer.errors for answer in answers)

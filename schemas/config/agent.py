@@ -219,6 +219,12 @@ def load_agent(path: Path, *, folder: bool | None = None) -> AgentSpec:
     folder = is_folder(path) if folder is None else folder
     name = path.resolve().parent.name if folder else path.stem
     text = read_text(path, AgentSpecError, "the path of an agent file, or of an agent's folder,")
+    return agent_from(text, path, name, folder=folder)
+
+
+def agent_from(text: str, path: Path, name: str, *, folder: bool) -> AgentSpec:
+    """The agent that the file at `path` is with this `text`, called `name` where that says nothing; `folder`: with the
+    instructions beside it. AgentSpecError."""
     spec = parse_agent(text, str(path), name)
     beside = path.with_name(INSTRUCTIONS_FILE)
     apart = folder and beside.exists()
