@@ -38,6 +38,7 @@ from schemas.events import (
     ParticipantLeft,
     SessionEnded,
     SessionStarted,
+    Stage,
     TransportName,
 )
 from schemas.process.logging import of_session
@@ -49,6 +50,8 @@ Why = Literal["expired", "ticket", "restart"]
 T = TypeVar("T")
 _DRAFT = "draft"
 """Of a beginning's inputs: the agent is tried before it is saved. What it is called is up to its text."""
+_IN_TEXT: tuple[Stage, ...] = ("llm",)
+"""Stages that a conversation without sound needs."""
 NOBODY_HERE = "nobody is here to answer just now"
 """What whoever calls is told while a stage has no worker: which, is ours to know."""
 
@@ -179,7 +182,7 @@ class Reception:
         reason."""
         if not self.needs_workers:
             return []
-        return self.pools.told() if agent is None or agent.sound else self.pools.told(("llm",))
+        return self.pools.told() if agent is None or agent.sound else self.pools.told(_IN_TEXT)
 
     async def draft(self, name: str, *, timeout: float = 5.0) -> AgentSpec:
         """An agent that is tried before it is saved. AgentSpecError: it is not kept any more; Refused: the log did not answer."""

@@ -1,6 +1,7 @@
 """`antiphon dev`: an agent, run while it is written."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -55,10 +56,11 @@ def dev(
         console.out.print(f"with the stack that runs here; try: {console.me()} chat {name}", style="dim")
         console.run(lambda: watch(log_of(stack) or stack["redis_url"]))
         return
+    os.environ["AGENTS"] = str(source.absolute())  # all that is started reads it
     us = Up(json=False)
     us.listen()
     plan = Plan(
-        data_folder() / "up", free_ports=free_ports, api=True, environment={"AGENTS": str(source.absolute())},
+        data_folder() / "up", free_ports=free_ports, api=True,
         on_restart=us.tell_restart, on_wait=us.tell_wait, on_warn=us.tell_trouble, on_ready=us.tell_ready,
     )  # fmt: skip
     watching: list[asyncio.Task[None]] = []

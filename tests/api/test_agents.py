@@ -330,7 +330,7 @@ async def test_a_wrong_draft_is_refused(client: httpx2.AsyncClient) -> None:
 
 
 async def test_an_agent_that_is_a_folder_is_read_and_saved(client: httpx2.AsyncClient, folder: Path) -> None:
-    """Its agent.toml is edited, with the instructions beside it in its spec; that these and its code are edited elsewhere is told."""
+    """Its agent.toml is edited, with the instructions beside it in its spec; that these and code are not edited here is told."""
     (folder / "pizza").mkdir()
     (folder / "pizza" / "agent.toml").write_text(GOOD)
     (folder / "pizza" / "instructions.md").write_text("You sell pizza.")
@@ -352,7 +352,10 @@ async def test_what_would_be_wrong_beside_other_files_is_not_saved(client: httpx
     (folder / "pizza" / "agent.toml").write_text(GOOD)
     (folder / "pizza" / "instructions.md").write_text("You sell pizza.")
     etag = (await client.get("/v1/agents/pizza")).json()["etag"]
-    for toml, told in (('instructions = "x"', "instructions.md says them, too"), ('greeting = "{{x}}"', "no such value")):
+    for toml, told in (
+        ('instructions = "x"', "instructions.md says them, too"),
+        ('greeting = "{{x}}"', "no such value"),
+    ):
         answer = await save(client, "pizza", toml, etag)
         assert answer.status_code == 422
         assert told in answer.text

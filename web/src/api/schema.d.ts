@@ -1880,7 +1880,8 @@ export interface components {
         };
         /**
          * AgentText
-         * @description `spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change.
+         * @description `spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change;
+         *     `note`: what of the agent lies beside the file, and is not edited here, "" nothing.
          */
         AgentText: {
             /** Etag */
@@ -1889,6 +1890,11 @@ export interface components {
             locked: string;
             /** Name */
             name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
             /** Problem */
             problem: string;
             spec: components["schemas"]["AgentSpec"] | null;
@@ -3831,6 +3837,11 @@ export interface components {
             locked: string;
             /** Name */
             name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
             /** Problem */
             problem: string;
             /** Reach */
