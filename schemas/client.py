@@ -245,7 +245,8 @@ class _FromClient(BaseModel):
     needs: ClassVar[str] = ""
 
 
-def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+def fit_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """As it may stand in a log. ValueError, in a sentence: too large, too deep, no JSON."""
     if _depth(metadata) > DEEPEST_METADATA:
         raise ValueError(f"at most {DEEPEST_METADATA} objects and lists within each other are taken")
     fit: dict[str, Any] = mended(metadata)
@@ -260,8 +261,13 @@ def _depth(value: Any) -> int:
     return 0 if within is None else 1 + max(map(_depth, within), default=0)
 
 
+Metadata = Annotated[dict[str, Any], AfterValidator(fit_metadata)]
+"""Of a call: an object of whoever began it."""
+
+
 class StartMessage(_FromClient):
-    """The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
+    """The first frame, and only that. `rate`: Hz the client wants to hear; `sound`: false for a conversation in text, in which
+    no sound is made, and which waits for its client as long as for words; `agent`: "" for the default one; `participant`: who
     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own; `metadata`: what the
     session is to be found by, an object of your own, kept in its log and told to nobody else. `session` and `ticket`, of the
     `ready`: to come back; then the others but `rate` are not looked at. A field that is none of these is refused."""
@@ -271,11 +277,12 @@ class StartMessage(_FromClient):
     type: Literal["start"]
     version: Literal[1]
     rate: Rate = 24_000
+    sound: Annotated[bool, Field(strict=True, exclude_if=lambda sound: sound)] = True
     agent: Name = ""
     participant: Name = ""
     name: Name = ""
     room: Name = ""
-    metadata: Annotated[dict[str, Any], AfterValidator(_bounded)] = {}
+    metadata: Metadata = {}
     session: Name = ""
     ticket: Annotated[Line, Field(max_length=LONGEST_TICKET)] = ""
 

@@ -135,7 +135,7 @@ class Narrator:
 
     def _metrics(self, turn: int) -> list[ToClient]:
         figures = self._figures.get(turn, {})
-        if "tts" not in figures:
+        if not figures.keys() & {"tts", "first_sound"}:
             return []  # nothing was answered
         return [
             MetricsMessage.model_validate({"turn": turn} | {name: round(value, 4) for name, value in figures.items()})

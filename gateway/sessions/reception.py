@@ -38,6 +38,7 @@ from schemas.events import (
     ParticipantLeft,
     SessionEnded,
     SessionStarted,
+    Stage,
     TransportName,
 )
 from schemas.process.logging import of_session
@@ -49,6 +50,8 @@ Why = Literal["expired", "ticket", "restart"]
 T = TypeVar("T")
 _DRAFT = "draft"
 """Of a beginning's inputs: the agent is tried before it is saved. What it is called is up to its text."""
+_IN_TEXT: tuple[Stage, ...] = ("llm",)
+"""Stages that a conversation without sound needs."""
 NOBODY_HERE = "nobody is here to answer just now"
 """What whoever calls is told while a stage has no worker: which, is ours to know."""
 
@@ -116,7 +119,7 @@ class Reception:
         it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
-        if self.unmanned():
+        if self.unmanned(agent):
             raise Refused(f"{NOBODY_HERE}; try again in a while", "workers")
         if draft:
             inputs = {**(inputs or {}), _DRAFT: True}
@@ -134,7 +137,7 @@ class Reception:
     ) -> Session:
         house = self.house
         ticket = new_ticket()
-        warnings = await self.tongues.warnings(agent)
+        warnings = await self.tongues.warnings(agent) if agent.sound else []
         started = SessionStarted(
             room=room.name,
             transport=room.transport,
@@ -155,7 +158,9 @@ class Reception:
             if claimed.receipt.outcome not in (Outcome.OK, Outcome.DUP):
                 raise Refused(f"a session {name} exists already; begin one with another name", "exists")
             receipt = claimed.receipt
-            state = turn_taking.start(name, agent, room.clock.now(), seq=receipt.seq)
+            state = turn_taking.start(
+                name, agent, room.clock.now(), seq=receipt.seq, began=receipt.at, metadata=started.metadata
+            )
             own = Ownership(
                 claimed.epoch,
                 sent,
@@ -172,9 +177,12 @@ class Reception:
             self._early.pop(name, None)
         return session
 
-    def unmanned(self) -> list[str]:
-        """Why no session is begun for want of workers, a phrase a stage; nothing where that is no reason."""
-        return self.pools.told() if self.needs_workers else []
+    def unmanned(self, agent: AgentSpec | None = None) -> list[str]:
+        """Why no session (None: of an agent that speaks) is begun for want of workers, a phrase a stage; nothing where that is no
+        reason."""
+        if not self.needs_workers:
+            return []
+        return self.pools.told() if agent is None or agent.sound else self.pools.told(_IN_TEXT)
 
     async def draft(self, name: str, *, timeout: float = 5.0) -> AgentSpec:
         """An agent that is tried before it is saved. AgentSpecError: it is not kept any more; Refused: the log did not answer."""

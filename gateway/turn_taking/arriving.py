@@ -79,7 +79,7 @@ def _sentence(state: State, fact: ReplySentence, now: Now) -> None:
         return
     turn, reply = found
     name = turn.own.phrase if turn.own is not None else None
-    sentence = _with_sound(state, Sentence(fact.text, at, phrase=name))
+    sentence = _with_sound(state, Sentence(fact.text, at, complete=not state.agent.sound, phrase=name))
     if turn.own is not None and not turn.own.text:  # the log has lost the request
         turn = replace(turn, own=replace(turn.own, text=fact.text))
     reply = replace(reply.with_sentence(fact.index, sentence), asked=at)

@@ -289,7 +289,7 @@ def _taken_up(state: State, why: str) -> Own:
         case "fallback" | "repeat" | "filler":
             return phrase(state.agent, why)
         case "greeting":
-            return Own("greeting", state.agent.greeting)
+            return Own("greeting", state.greeting)
         case _:
             return Own("say", "")
 

@@ -37,7 +37,9 @@ def _waits(state: State) -> Turn | None:
     if turn is None or not alone or turn.own is not None or turn.bridged or not isinstance(turn.phase, Committed):
         return None
     reply = turn.reply
-    if reply is not None and (reply.complete or any(sentence.clips or sentence.failed for sentence in reply.sentences)):
+    if reply is not None and (
+        reply.complete or any(sentence.clips or sentence.complete or sentence.failed for sentence in reply.sentences)
+    ):
         return None
-    known = state.phrases.get("filler", Phrase()).complete
-    return turn if known and state.agent.patience > 0 else None
+    known = state.phrases.get("filler", Phrase()).complete or not state.agent.sound
+    return turn if known and state.agent.patience > 0 and state.agent.filler.strip() else None

@@ -7,10 +7,9 @@ from gateway.turn_taking.state import Own
 def settle(draft: Draft) -> bool:
     """Want it, if it is time; `facts` notes at its commit that everybody has been greeted."""
     state = draft.state
-    greeting = Own("greeting", state.agent.greeting)
     if state.greeted or state.away_since is not None or not state.humans:
         return False
-    if not greeting.text.strip() or greeting in state.wanted:
+    if not state.agent.greeting.strip() or any(own.why == "greeting" for own in state.wanted):
         return False
-    draft.want(greeting)
+    draft.want(Own("greeting", state.greeting))
     return True

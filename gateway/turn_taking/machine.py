@@ -1,6 +1,8 @@
 """The machine's face: `start` and `step`. Each step takes one input, then does whatever is due until nothing is."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import (
@@ -33,7 +35,7 @@ from gateway.turn_taking.moments import NO_TIMER
 from gateway.turn_taking.state import Load, Sent, State, UsersFloor
 from schemas.bus import Outcome
 from schemas.client import Activity, StateMessage
-from schemas.clock import Now
+from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
 from schemas.events import (
     ClipReady,
@@ -85,9 +87,15 @@ ROUNDS = 200
 """Rules that fire in one step, beyond which two of them contradict each other."""
 
 
-def start(session: str, agent: AgentSpec, now: Now, *, seq: int = 1, generation: int = 0) -> State:
-    """A session just opened: `session.started` is its event `seq`. Nobody has joined; no client is attached."""
-    state = State(session, agent, opened=now, generation=generation, saw=seq, away_since=now, active=now)
+def start(
+    session: str, agent: AgentSpec, now: Now, *, seq: int = 1, generation: int = 0, began: Micros = Micros(0),
+    metadata: Mapping[str, Any] = {},
+) -> State:  # fmt: skip
+    """A session just opened: `session.started` is its event `seq`, appended at `began`, with the call's `metadata`. Nobody has
+    joined; no client is attached."""
+    state = State(
+        session, agent, opened=now, began=began, metadata=metadata, generation=generation, saw=seq, away_since=now, active=now
+    )  # fmt: skip
     state.wake_at = _wake_at(state)
     return state
 

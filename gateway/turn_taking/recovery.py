@@ -155,7 +155,7 @@ def _has_sound(state: State, event: PlaybackStarted | PlaybackPaused | PlaybackR
     known = turn.reply.sentences if turn is not None and turn.reply is not None else ()
     name = turn.own.phrase if turn is not None and turn.own is not None else None
     fixed = name is not None and name in state.phrases and state.phrases[name].complete
-    return event.index < len(known) and (fixed or bool(known[event.index].clips))
+    return event.index < len(known) and (fixed or not state.agent.sound or bool(known[event.index].clips))
 
 
 def _perhaps_asked(state: State, turn: Turn) -> bool:
@@ -196,7 +196,9 @@ def fold(session: str, events: Sequence[Event], now: Now, *, clocks: State | Non
         found = first.type if first else "an empty log"
         raise ValueError(f"session {session}: expected session.started as the log's first event, found {found}")
     opened = Now(now - max(0.0, (events[-1].at - first.at) / 1e6))
-    state = State(session, first.agent, opened=opened, away_since=now, active=now)
+    state = State(
+        session, first.agent, opened=opened, began=first.at, metadata=first.metadata, away_since=now, active=now
+    )
     if clocks is not None:
         state.away_since, state.stood = clocks.away_since, clocks.stood
     for event in facts.as_known(events):

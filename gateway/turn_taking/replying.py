@@ -230,6 +230,6 @@ def open_own(draft: Draft, own: Own) -> None:
     for index, part in enumerate(parts):
         draft.write(ReplySentence(turn=number, generation=generation, index=index, text=part))
     draft.write(ReplyFinished(turn=number, generation=generation, sentences=len(parts)))
-    if own.phrase is None:
+    if own.phrase is None and state.agent.sound:
         for index, part in enumerate(parts):
             draft.enqueue(TtsJob.sentence(state.agent, state.session, number, generation, index, part))

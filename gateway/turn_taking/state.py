@@ -6,7 +6,7 @@ hear: it stands still while no client is attached, and so do all timers of turns
 What a fact of the log changes here stands in `facts.py`, and there only.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Literal
@@ -15,7 +15,8 @@ from gateway.turn_taking.interface import Capture
 from gateway.turn_taking.moments import AT_FIRST, LONG_AGO, NO_TIMER
 from gateway.turn_taking.people import Person, Silent
 from schemas.audio import AudioRef
-from schemas.clock import Now, TurnTime
+from schemas.clock import Micros, Now, TurnTime
+from schemas.config import values
 from schemas.config.agent import AgentSpec
 from schemas.events import CommitReason, Event, Word
 from schemas.jobs import Job
@@ -299,6 +300,10 @@ class State:
     agent: AgentSpec
     opened: Now
     """`now` of the session's opening."""
+    began: Micros = Micros(0)
+    """The same by the log's time."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Of the call: some may be told."""
     wake_at: Now = NO_TIMER
     """When `now` reaches this, feed a `Tick` (inf: no timer)."""
     generation: int = 0
@@ -395,6 +400,21 @@ class State:
     @property
     def humans(self) -> int:
         return sum(person.human for person in self.people.values())
+
+    @property
+    def greeting(self) -> str:
+        """As it is said here and now, to whom the session is for."""
+        person = self.people.get(self.linked or "")
+        known = values.Known(
+            began=self.began,
+            timezone=self.agent.timezone,
+            name=person.shown if person else "",
+            attributes=person.attributes if person else {},
+            metadata=self.metadata,
+            attributes_allowed=tuple(self.agent.prompt_attributes),
+            metadata_allowed=tuple(self.agent.prompt_metadata),
+        )
+        return values.filled(self.agent.greeting, known)
 
     @property
     def linked(self) -> str | None:

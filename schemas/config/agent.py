@@ -1,11 +1,12 @@
 """The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.config.explain import read_text, read_toml
+from schemas.config import values
+from schemas.config.explain import line_of, read_text, read_toml, shown
 from schemas.errors import AgentSpecError
 
 
@@ -170,6 +171,13 @@ class AgentSpec(_Section):
     prompt_attributes: list[str] = []
     """Attributes of participants that the LLM is told, by name (`metadata`: LiveKit's participant metadata). What participants or
     their apps set reaches the prompt in no other way."""
+    prompt_metadata: list[str] = []
+    """Keys of the call's metadata (token, dispatch, dial, start) that `{{metadata.KEY}}` may tell."""
+    timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    """IANA name; of `{{now}}`."""
+    sound: bool = True
+    """Whether it is spoken: else its words are told as text (no TTS), and count as heard when they are told. A client that asks
+    for a conversation without sound gets this agent so."""
     language: str = "en"
     """ISO 639-1; "" detects it."""
     voice: VoiceSpec = VoiceSpec()
@@ -182,10 +190,103 @@ class AgentSpec(_Section):
     limits: Limits = Limits()
 
 
-def load_agent(path: Path) -> AgentSpec:
-    """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
-    what is allowed."""
-    return parse_agent(read_text(path, AgentSpecError, "the path of an agent file"), str(path), path.stem)
+AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
+SCENARIOS, KNOWLEDGE = "scenarios", "knowledge"
+"""What a folder that is an agent holds: all but the first as it likes."""
+LONGEST_INSTRUCTIONS = 200_000
+"""Bytes of `instructions.md`."""
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this agent file is that of a folder, not one file beside others: it is called agent.toml, and something of an
+    agent's lies beside it, or nothing but it."""
+    if path.name != AGENT_FILE:
+        return False
+    beside = [path.with_name(name) for name in (INSTRUCTIONS_FILE, CODE_FILE, SCENARIOS, KNOWLEDGE)]
+    return any(one.exists() for one in beside) or list(path.parent.glob("*.toml")) == [path]
+
+
+def name_of(path: Path) -> str:
+    """What the agent in this file is called, where its text does not say."""
+    return path.resolve().parent.name if is_folder(path) else path.stem
+
+
+def load_agent(path: Path, *, folder: bool | None = None) -> AgentSpec:
+    """Read an agent: its folder, or its file, and the instructions beside that; without `name` it is called like the file, or its
+    folder. `folder`: whether it is one's, None: as it looks (`is_folder`). AgentSpecError names the file, the line, what was
+    found and what is allowed."""
+    path = path / AGENT_FILE if path.is_dir() else path
+    folder = is_folder(path) if folder is None else folder
+    name = path.resolve().parent.name if folder else path.stem
+    text = read_text(path, AgentSpecError, "the path of an agent file, or of an agent's folder,")
+    return agent_from(text, path, name, folder=folder)
+
+
+def agent_from(text: str, path: Path, name: str, *, folder: bool) -> AgentSpec:
+    """The agent that the file at `path` is with this `text`, called `name` where that says nothing; `folder`: with the
+    instructions beside it. AgentSpecError."""
+    spec = parse_agent(text, str(path), name)
+    beside = path.with_name(INSTRUCTIONS_FILE)
+    apart = folder and beside.exists()
+    spec = with_instructions(spec, text, path) if apart else spec
+    if found := wrong_values(spec, text, path, beside if apart else path):
+        raise AgentSpecError("\n".join(found))
+    return spec
+
+
+def wrong_values(spec: AgentSpec, text: str, path: Path | str, instructions: Path | str) -> list[str]:
+    """What names a value that no session of this agent can have, with the file and the line. `text`: of its file, at `path`;
+    `instructions`: the file where those stand."""
+    found = []
+    if values.zone_of(spec.timezone) is None:
+        line = line_of(text, ("timezone",))
+        found.append(
+            f"{_place(path, line)}: timezone = {shown(spec.timezone)}; expected an IANA name, such as Europe/Berlin"
+            " (left out: UTC)"
+        )
+    for key, where, said in (("instructions", instructions, spec.instructions), ("greeting", path, spec.greeting)):
+        for one in values.mistakes(said, spec.prompt_attributes, spec.prompt_metadata, spoken=key == "greeting"):
+            if where == path:
+                first = line_of(text, (key,))
+                line = None if first is None else first + _lines_to(text, one.name, first)
+            else:
+                line = said.count("\n", 0, one.offset) + 1
+            found.append(f"{_place(where, line)}: {one.message}")
+    return found
+
+
+def _lines_to(text: str, name: str, first: int) -> int:
+    """How many lines below line `first` a value is named; 0 where that can't be told."""
+    rest = text.splitlines()[first - 1 :]
+    return next((number for number, line in enumerate(rest) if name in line), 0)
+
+
+def _place(path: Path | str, line: int | None) -> str:
+    return f"{path}, line {line}" if line else str(path)
+
+
+def with_instructions(spec: AgentSpec, text: str, path: Path) -> AgentSpec:
+    """`spec`, of the file at `path` that says `text`, with what `instructions.md` says beside it. AgentSpecError: both say some,
+    or it can't be read."""
+    beside = path.with_name(INSTRUCTIONS_FILE)
+    if "instructions" in spec.model_fields_set:
+        line = line_of(text, ("instructions",))
+        raise AgentSpecError(
+            f"{path}{f', line {line}' if line else ''}: instructions = …; {beside} says them, too: keep one of the two"
+        )
+    return spec.model_copy(update={"instructions": _instructions(beside)})
+
+
+def _instructions(path: Path) -> str:
+    wanted = f"text in UTF-8 of at most {LONGEST_INSTRUCTIONS:,} bytes"
+    try:
+        if path.stat().st_size > LONGEST_INSTRUCTIONS:
+            raise AgentSpecError(f"{path}: {path.stat().st_size:,} bytes; expected {wanted}")
+        return path.read_text("utf-8").strip()
+    except OSError as problem:
+        raise AgentSpecError(f"{path}: cannot be read ({problem.strerror}); expected {wanted}") from None
+    except UnicodeDecodeError as problem:
+        raise AgentSpecError(f"{path}: byte {problem.start} is not UTF-8; expected {wanted}") from None
 
 
 def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from schemas.config import values
 from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Turn
 from schemas.text.clean import one_line
 
@@ -39,8 +40,8 @@ def counts(turn: Turn) -> bool:
     return bool(turn.text)
 
 
-def messages(state: SessionState, number: int, generation: int | None = None) -> list[Message]:
-    """The chat an LLM is given to answer turn `number` in `generation`: OpenAI messages, system first.
+def messages(state: SessionState, number: int, generation: int | None = None, *, session: str = "") -> list[Message]:
+    """The chat an LLM is given to answer turn `number` in `generation`: OpenAI messages, system first. `session`: its id.
 
     The agent's side is what was heard. For the turn itself: what the users said, then the tool rounds of this generation's
     reply, if it is being continued. What was said since the last tool round is not in it: `said`.
@@ -58,8 +59,28 @@ def messages(state: SessionState, number: int, generation: int | None = None) ->
         _add(chat, "user", _users_words(state, present, several))
         if (reply := _standing(present, generation)) is not None:
             chat.extend(_tool_rounds(reply, heard_only=False))
-    system = "\n\n".join(part for part in (state.instructions, _known(state)) if part)
+    instructions = values.filled(state.instructions, values_of(state, number, session))
+    system = "\n\n".join(part for part in (instructions, _known(state)) if part)
     return [{"role": "system", "content": system}, *chat] if system else chat
+
+
+def values_of(state: SessionState, number: int, session: str = "") -> values.Known:
+    """What the instructions may tell, for the answer to turn `number`. Whom the session is for: who came first, of those who are
+    there."""
+    humans = [person for person in state.participants.values() if person.kind != "agent"]
+    person = next((one for one in humans if one.present), humans[0] if humans else None)
+    turn = state.turns.get(number)
+    return values.Known(
+        session=session,
+        began=state.started_at,
+        at=turn.opened_at if turn is not None else state.at,
+        timezone=state.agent.timezone,
+        name=person.name if person is not None else "",
+        attributes=person.attributes if person is not None else {},
+        metadata=state.metadata,
+        attributes_allowed=tuple(state.agent.prompt_attributes),
+        metadata_allowed=tuple(state.agent.prompt_metadata),
+    )
 
 
 def _latest(state: SessionState, past: list[Turn], several: bool) -> list[Turn]:

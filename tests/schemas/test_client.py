@@ -220,5 +220,5 @@ def test_the_schema_is_fit_for_types() -> None:
         "ReadyMessage": {"warnings"},
         "WordsMessage": {"visemes"},
         "MetricsMessage": {"end_of_turn", "stt", "llm", "tts", "first_sound"},
-        "StartMessage": {"rate", "agent", "participant", "name", "room", "metadata", "session", "ticket"},
+        "StartMessage": {"rate", "sound", "agent", "participant", "name", "room", "metadata", "session", "ticket"},
     }  # fmt: skip

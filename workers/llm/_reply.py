@@ -92,15 +92,18 @@ class ReplyUnderWay:
 
     async def _step(self, text: str) -> None:
         if not self.work.cancelled.is_set():
-            sentence, job = self._sentence(text)
-            await self.work.step([sentence], [job])
+            sentence, jobs = self._sentence(text)
+            await self.work.step([sentence], jobs)
 
-    def _sentence(self, text: str) -> tuple[ReplySentence, TtsJob]:
+    def _sentence(self, text: str) -> tuple[ReplySentence, list[TtsJob]]:
+        """With the job that speaks it, where it is to be spoken."""
         index, job = self.before + len(self.said), self.job
         text = well_formed(text)
         self.said.append(text)
         sentence = ReplySentence(index=index, text=text, took=self.work.elapsed(), queued=self.work.queued)
-        return sentence, TtsJob.sentence(self.agent, job.session, job.turn, job.generation, index, text, job.trace)
+        if not self.agent.sound:
+            return sentence, []
+        return sentence, [TtsJob.sentence(self.agent, job.session, job.turn, job.generation, index, text, job.trace)]
 
     async def finish(self, reason: Literal["stop", "length", "tool", "cut"], rest: Sequence[str] = ()) -> None:
         """The last commit: what is left to say, and that this was all."""
@@ -115,7 +118,7 @@ class ReplyUnderWay:
             model=self.model,
         )
         events: list[Event] = [*(sentence for sentence, _ in spoken), finished]
-        await self.work.finish(events, [job for _, job in spoken])
+        await self.work.finish(events, [job for _, jobs in spoken for job in jobs])
 
 
 class _NewSentences:

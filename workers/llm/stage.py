@@ -6,6 +6,7 @@ from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from schemas.bus import Seen
+from schemas.config import values
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
 from schemas.events import Stage
@@ -26,6 +27,8 @@ log = logging.getLogger("antiphon.llm")
 _SLOTS = 16
 _ROOM = 4
 """Times max_tokens that are asked for after a reasoning that used them up."""
+_MISSED = 1_000
+"""Missing values that are told of."""
 _PERHAPS = 1_000
 """Characters of a refused chat, from which its length may be why, whatever the endpoint says."""
 
@@ -42,6 +45,8 @@ class LlmStage:
         self._folds: Folds | None = None
         self._silent: WeakKeyDictionary[Work, bool] = WeakKeyDictionary()
         """Jobs answered with nothing so far, and whether reasoning took all there was."""
+        self._missed: set[tuple[str, str]] = set()
+        """Values that were told to be missing, by agent."""
         self._fits: dict[str, int] = {}
         """Characters of chat that fitted where more did not, by model."""
 
@@ -132,8 +137,9 @@ class LlmStage:
         job, spec = reply.job, state.agent.llm
         silent = self._silent.get(work)
         again = silent is not None and not reply.said  # the same seed would be silent again
+        self._tell_missing(state, job)
         return ChatRequest(
-            messages=chat.messages(state, job.turn, job.generation),
+            messages=chat.messages(state, job.turn, job.generation, session=job.session),
             model=spec.model,
             temperature=spec.temperature,
             max_tokens=spec.max_tokens * (_ROOM if again and silent else 1),
@@ -142,6 +148,16 @@ class LlmStage:
             options=spec.options,
             session=job.session,
         )
+
+    def _tell_missing(self, state: SessionState, job: LlmJob) -> None:
+        """Values the instructions name and this call has not: once a process, however many calls have none."""
+        for name in values.missing(state.instructions, chat.values_of(state, job.turn, job.session)):
+            if (key := (state.agent.name, name)) not in self._missed and len(self._missed) < _MISSED:
+                self._missed.add(key)
+                log.warning(
+                    "agent %s: no {{%s}} in this call: the LLM is told %r; write {{%s | something}} for another word",
+                    state.agent.name, name, values.UNKNOWN, name, extra={"session": job.session},
+                )  # fmt: skip
 
     def _said_nothing(self, work: Work, reply: ReplyUnderWay, end: AnswerEnd) -> Exception:
         if end.finish == "filter":

@@ -193,7 +193,7 @@ class Calls:
             self._house.clock, f"{trunk.name}/{call.guest.called}"[:120], party, call.line, EchoGate(agent.phone.echo_gate),
             lambda reason: self._ended(call, reason), timeout=trunk.rtp_timeout, tells_keys=agent.phone.tell_keys,
         )  # fmt: skip
-        call.session = await self._reception.open(new_session("sip"), call.room, agent)
+        call.session = await self._reception.open(new_session("sip"), call.room, agent, metadata=call.guest.metadata)
         call.line.session = call.session.name
         log.info(
             "%s call, %s → %s by %s", party.attributes["sip.direction"], shortened(party.number),

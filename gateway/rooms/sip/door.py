@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aiosipua.dialog import DialogState, dialog_matches, remote_cseq_valid
 from aiosipua.headers import parse_address, stringify_uri
@@ -121,10 +123,14 @@ class Phones:
         if not self.trunks:
             log.warning("SIP: no trunk, so nobody may call; name who may in SIP_TRUNKS (docs/phones.md)")
 
-    async def dial(self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0) -> str:
+    async def dial(
+        self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0,
+        metadata: Mapping[str, Any] = {},
+    ) -> str:  # fmt: skip
         """Ring somebody; answers the session's name once they have answered. NotDialled."""
         way = await route(to, trunk, self.trunks)
-        return await dial(self.calls, self._reception, self.sides, way, agent, digits=digits, wait=wait)
+        side = self._reception, self.sides, way, agent
+        return await dial(self.calls, *side, digits=digits, wait=wait, metadata=metadata)
 
     async def aclose(self) -> None:
         for registrar in self.registrars:

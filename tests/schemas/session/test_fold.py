@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.clock import Micros
 from schemas.config.agent import AgentSpec, Limits
 from schemas.errors import EventError
 from schemas.events import (
     ClipReady,
     Event,
     InstructionsChanged,
+    ParticipantJoined,
     PlaybackStarted,
     ReplySentence,
     SayRequested,
+    SessionStarted,
     StageExpired,
     StageFailed,
     TranscriptFinal,
@@ -422,3 +425,23 @@ def test_a_commit_that_takes_up_more_drops_the_reply_to_less() -> None:
     turn = fold_all(log.events).turns[1]
     assert turn.commit is not None
     assert turn.reply is None
+
+
+def test_instructions_tell_values_of_the_call() -> None:
+    """By the log alone: whom the session is for, when it began, its metadata as far as the agent allows it."""
+    agent = AgentSpec(
+        instructions="For {{caller.name}} ({{caller.number}}), {{now}}, {{metadata.order}}, {{metadata.secret}}, {{session.id}}.",
+        prompt_metadata=["order"], timezone="Asia/Tokyo",
+    )  # fmt: skip
+    started = SessionStarted(
+        seq=1, at=Micros(1_790_000_000_000_000), room="r", transport="sip", agent=agent, gateway="g",
+        metadata={"order": 4711, "secret": "x"},
+    )  # fmt: skip
+    joined = ParticipantJoined(
+        seq=2, at=Micros(1_790_000_001_000_000), participant="+81", kind="sip", name="Aiko",
+        attributes={"sip.phoneNumber": "+81 3"},
+    )  # fmt: skip
+    [system] = messages(fold_all([started, joined]), 1, session="sip-1")
+    assert system["content"] == (
+        "For Aiko (+81 3), Monday, 21 September 2026, 23:13 (Asia/Tokyo), 4711, unknown, sip-1."
+    )

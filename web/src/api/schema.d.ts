@@ -1790,10 +1790,20 @@ export interface components {
              */
             prompt_attributes: string[];
             /**
+             * Prompt Metadata
+             * @default []
+             */
+            prompt_metadata: string[];
+            /**
              * Repeat
              * @default Sorry, I didn't catch that. Could you say it again?
              */
             repeat: string;
+            /**
+             * Sound
+             * @default true
+             */
+            sound: boolean;
             /**
              * @default {
              *       "complete": true,
@@ -1805,6 +1815,11 @@ export interface components {
              *     }
              */
             stt: components["schemas"]["SttSpec"];
+            /**
+             * Timezone
+             * @default UTC
+             */
+            timezone: string;
             /**
              * @default {
              *       "model": "",
@@ -1865,7 +1880,8 @@ export interface components {
         };
         /**
          * AgentText
-         * @description `spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change.
+         * @description `spec`: what the text says, with every default, null where it is wrong; `etag`: to be sent as If-Match with a change;
+         *     `note`: what of the agent lies beside the file, and is not edited here, "" nothing.
          */
         AgentText: {
             /** Etag */
@@ -1874,6 +1890,11 @@ export interface components {
             locked: string;
             /** Name */
             name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
             /** Problem */
             problem: string;
             spec: components["schemas"]["AgentSpec"] | null;
@@ -3183,7 +3204,7 @@ export interface components {
         /**
          * NewPhoneCall
          * @description `trunk`: "" is the one that fits; `digits`: to be pressed once answered, w waits half a second; `wait_s`: how long it may
-         *     ring.
+         *     ring; `metadata`: of the session.
          */
         NewPhoneCall: {
             /**
@@ -3196,6 +3217,13 @@ export interface components {
              * @default
              */
             digits: string;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
             /** To */
             to: string;
             /**
@@ -3809,6 +3837,11 @@ export interface components {
             locked: string;
             /** Name */
             name: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
             /** Problem */
             problem: string;
             /** Reach */
@@ -4223,7 +4256,8 @@ export interface components {
         };
         /**
          * TicketAsked
-         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client.
+         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client; `metadata`: of the session, before
+         *     what its client says.
          */
         TicketAsked: {
             /**
@@ -4231,6 +4265,13 @@ export interface components {
              * @default
              */
             agent: string;
+            /**
+             * Metadata
+             * @default {}
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
             /**
              * Participant
              * @default

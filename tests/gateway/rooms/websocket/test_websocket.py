@@ -199,7 +199,10 @@ async def test_bad_start(frame: str | bytes) -> None:
     [
         ({"agnet": "greeter"}, "there is no field 'agnet'; did you mean 'agent'?"),
         ({"meta-data": {}}, "there is no field 'meta-data'; did you mean 'metadata'?"),
-        ({"colour": "red"}, "there is no field 'colour'; there are version, rate, agent, participant, name, room,"),
+        (
+            {"colour": "red"},
+            "there is no field 'colour'; there are version, rate, sound, agent, participant, name, room,",
+        ),
         ({"x" * 200: 1}, f"there is no field {'x' * 40!r}; there are version"),
         ({"metadata": {"a": [[[[]]]]}}, "metadata: at most 4 objects and lists within each other are taken"),
         ({"metadata": {"a": "é" * 1500}}, "metadata: at most 2048 bytes of JSON are taken, these are 3008"),

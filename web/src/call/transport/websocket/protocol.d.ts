@@ -167,7 +167,8 @@ export interface components {
         };
         /**
          * StartMessage
-         * @description The first frame, and only that. `rate`: Hz the client wants to hear; `agent`: "" for the default one; `participant`: who
+         * @description The first frame, and only that. `rate`: Hz the client wants to hear; `sound`: false for a conversation in text, in which
+         *     no sound is made, and which waits for its client as long as for words; `agent`: "" for the default one; `participant`: who
          *     the client is, `name`: what they are called; `room`: what the room is called, "" for a name of its own; `metadata`: what the
          *     session is to be found by, an object of your own, kept in its log and told to nobody else. `session` and `ticket`, of the
          *     `ready`: to come back; then the others but `rate` are not looked at. A field that is none of these is refused.
@@ -185,6 +186,8 @@ export interface components {
              * @enum {integer}
              */
             rate: 16000 | 24000 | 48000;
+            /** @default true */
+            sound: boolean;
             /** @default  */
             agent: string;
             /** @default  */
