@@ -1,8 +1,9 @@
 """What comes in by one room: sound goes into the rings, nobody says more than their share, the rest goes to turn-taking."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from gateway.inputs import Heard, Joined, Left
+from gateway.inputs import Heard, Joined, Left, PushToTalk
 from gateway.metrics import GatewayMetrics
 from gateway.room import Room
 from gateway.sessions.fairness import Fairness
@@ -38,6 +39,9 @@ class Listening:
                 continue
             if isinstance(item, Joined):
                 self._stream(item.participant, now)
+            if isinstance(item, PushToTalk) and (pressing := self.streams.get(item.participant)) is not None:
+                pressing.fill(now)
+                item = replace(item, head=pressing.head)
             yield item
             if isinstance(item, Left) and item.participant in self.streams:
                 self._vad.give_slot(self.streams.pop(item.participant).slot)
