@@ -88,12 +88,13 @@ def test_an_operator_is_more_urgent() -> None:
     assert call.ended()[0] == (1, "interrupted", "say")
 
 
-def test_but_not_before_it_has_begun() -> None:
-    """Two do not speak at once: what is about to be said comes first."""
+def test_even_before_it_has_begun() -> None:
+    """Two never speak at once: it gives way as it begins."""
     call = Call(AgentSpec(greeting=NOTICE, greeting_interruptible=False), Stages(tts=1.0))
     call.at(0.3, lambda: call.append(SayRequested(text="There is a fire.", interrupt=True)))
     call.run(12.0)
-    assert [turn for turn, _, _ in call.ear] == [1, 2]
+    assert [turn for turn, _, _ in call.ear] == [2]
+    assert call.ended() == [(1, "interrupted", "say"), (2, "played", "finished")]
     assert not violations(call.log)
 
 
