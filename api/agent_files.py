@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.problems import Problem, missing
-from schemas.config.agent import AgentSpec
+from schemas.config.agent import AgentSpec, parse_agent
 from schemas.config.agents import Agents
 from schemas.config.explain import Complaint, complaints
+from schemas.config.sounds import check_sounds
 from schemas.drafts import PREFIX, is_draft
 from schemas.errors import AgentSpecError
 
@@ -106,6 +107,15 @@ def check(toml: str) -> None:
         raise Problem(422, "agent", told(found))
 
 
+def _check_sounds(path: Path, toml: str) -> None:
+    """Problem 422: it names a sound that is not there, or can't be used."""
+    sound = parse_agent(toml).sound
+    try:
+        check_sounds({"background": sound.background, "thinking": sound.thinking}, path, toml)
+    except AgentSpecError as error:
+        raise Problem(422, "agent", str(error).replace(f"{path}, ", "")) from None
+
+
 def locked(agents: Agents, name: str) -> str:
     """Why it can't be saved, "" where it can: as far as can be told before."""
     try:
@@ -121,6 +131,7 @@ def save(agents: Agents, name: str, toml: str, *, matches: str | None) -> AgentF
     Problem 404, 409 (the built-in, or a folder that can't be written), 412, 422, 428, 507."""
     check(toml)
     path = _place(agents, name)
+    _check_sounds(path, toml)
     with _alone(path):
         old = _read(name, path) if path.exists() else None
         if old is None and matches is not None:

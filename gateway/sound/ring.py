@@ -5,7 +5,8 @@ from collections import deque
 import numpy as np
 
 from gateway.sound.detector import BEGINS, FRAME, Detector
-from gateway.turn_taking import SpeechEdge
+from gateway.sound.tones import Tones
+from gateway.turn_taking import SpeechEdge, Tone
 from schemas.audio import HEARING_RATE, Pcm
 
 LOUD = 100.0
@@ -85,6 +86,8 @@ class Stream:
         self._quiet = 0
         self._level = 0.0
         self._voice = VoiceLevel()
+        self.tones: Tones | None = None
+        """Where tones matter: who listens for them."""
         self.loud = self.spoken = 0
         """Frames with sound in them so far; those of them that the VAD called speech."""
 
@@ -119,13 +122,23 @@ class Stream:
         self._quiet = self._quiet + 1 if quiet else 0
         return self._quiet > ASLEEP
 
-    def decide(self, probability: float, level: float) -> tuple[SpeechEdge, ...]:
+    def decide(self, probability: float, level: float) -> tuple[SpeechEdge | Tone, ...]:
         """Take the next frame: its probability of speech and its level (mean amplitude); answers what changed."""
+        tone = self._tone()
         speech = probability >= BEGINS
         if level >= LOUD:
             self.loud += 1
             self.spoken += speech
-        return self.detector.frame(probability, self._faded(level, speech), self._voice.far_for(level, speech))
+        edges = self.detector.frame(probability, self._faded(level, speech), self._voice.far_for(level, speech))
+        return (*edges, tone) if tone is not None else edges
+
+    def _tone(self) -> Tone | None:
+        """One that has ended with the next frame."""
+        if self.tones is None:
+            return None
+        tone = self.tones.frame(self.next_frame())
+        self.tones = None if self.tones.over else self.tones
+        return tone
 
     def _faded(self, level: float, speech: bool) -> bool:
         """Whether a frame lies too far under this voice to be part of it."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.config.explain import read_text, read_toml
+from schemas.config.sounds import check_sounds
 from schemas.errors import AgentSpecError
 
 
@@ -234,7 +235,10 @@ class AgentSpec(_Section):
 def load_agent(path: Path) -> AgentSpec:
     """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
     what is allowed."""
-    return parse_agent(read_text(path, AgentSpecError, "the path of an agent file"), str(path), path.stem)
+    text = read_text(path, AgentSpecError, "the path of an agent file")
+    spec = parse_agent(text, str(path), path.stem)
+    check_sounds({"background": spec.sound.background, "thinking": spec.sound.thinking}, path, text)
+    return spec
 
 
 def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:
