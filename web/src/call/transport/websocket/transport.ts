@@ -143,6 +143,7 @@ export class WebSocketTransport implements Transport, Ends {
     switch (message.type) {
       case "ready":
         this.ready(message.session, message.warnings ?? [], message.resumed);
+        if (message.talk === "push_to_talk") this.tell({ type: "by_button" });
         break;
       case "state":
         this.agent = { ...this.agent, speaking: message.state === "speaking" };
