@@ -79,7 +79,8 @@ class _Fader:
         way = target - self.level
         levels = self.level + np.sign(way) * np.minimum(ramp, abs(way))
         self.level = float(levels[-1]) if samples else self.level
-        return levels.astype(np.float32)
+        fit: Level = levels.astype(np.float32)
+        return fit
 
 
 class Backdrop:

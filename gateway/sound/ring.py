@@ -122,18 +122,16 @@ class Stream:
         self._quiet = self._quiet + 1 if quiet else 0
         return self._quiet > ASLEEP
 
-    def decide(self, probability: float, level: float) -> tuple[SpeechEdge | Tone, ...]:
+    def decide(self, probability: float, level: float) -> tuple[SpeechEdge, ...]:
         """Take the next frame: its probability of speech and its level (mean amplitude); answers what changed."""
-        tone = self._tone()
         speech = probability >= BEGINS
         if level >= LOUD:
             self.loud += 1
             self.spoken += speech
-        edges = self.detector.frame(probability, self._faded(level, speech), self._voice.far_for(level, speech))
-        return (*edges, tone) if tone is not None else edges
+        return self.detector.frame(probability, self._faded(level, speech), self._voice.far_for(level, speech))
 
-    def _tone(self) -> Tone | None:
-        """One that has ended with the next frame."""
+    def tone(self) -> Tone | None:
+        """One that has ended with the next frame, which is still to be decided on."""
         if self.tones is None:
             return None
         tone = self.tones.frame(self.next_frame())

@@ -19,4 +19,5 @@ def soft(rate: int) -> Pcm:
         sound += swell * (np.sin(2 * np.pi * frequency * after) + 0.2 * np.sin(4 * np.pi * frequency * after))
     fade = np.minimum(1.0, (_SECONDS - time) / 0.3)
     sound *= fade
-    return np.round(sound / np.abs(sound).max() * 16_000).astype(np.int16)
+    pcm: Pcm = np.round(sound / np.abs(sound).max() * 16_000).astype(np.int16)
+    return pcm

@@ -4,6 +4,7 @@ What is said is known to the pools; what Whisper makes of such greetings: `tests
 """
 
 import asyncio
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,7 @@ from ops.demo.script import line
 from schemas.audio import HEARING_RATE, Pcm
 from schemas.events import CalleeDetected, Event
 from tests.gateway.rooms.sip.conftest import office
-from tests.gateway.rooms.sip.party import Party
-from tests.gateway.rooms.sip.test_dialing import taken
+from tests.gateway.rooms.sip.party import Party, sdp
 
 MESSAGE = "Your pizza is ready."
 
@@ -42,6 +42,17 @@ def tone(seconds: float = 0.4) -> Pcm:
 
 def silence(seconds: float) -> Pcm:
     return np.zeros(round(seconds * 8000), np.int16)
+
+
+async def taken(party: Party, invite: str) -> None:
+    """Answer a call of the gateway, in µ-law."""
+    party.reply(
+        invite, "200 OK", f"Contact: <sip:ann@127.0.0.1:{party.port}>\r\n", sdp(party.sound.port), to_tag="theirs"
+    )
+    await party.request("ACK")
+    found = re.search(r"m=audio (\d+)", invite)
+    assert found is not None
+    party.remote_port = int(found[1])
 
 
 def detected(event: Event) -> bool:
