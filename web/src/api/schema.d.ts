@@ -1715,6 +1715,20 @@ export interface components {
              */
             greeting: string;
             /**
+             * Greeting Interruptible
+             * @default true
+             */
+            greeting_interruptible: boolean;
+            /**
+             * @default {
+             *       "after": 0,
+             *       "goodbye": "Goodbye then.",
+             *       "say": "Are you still there?",
+             *       "times": 2
+             *     }
+             */
+            idle: components["schemas"]["Idle"];
+            /**
              * Instructions
              * @default You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. No lists, no markdown, no emoji.
              */
@@ -1780,6 +1794,8 @@ export interface components {
             /**
              * @default {
              *       "echo_gate": 15,
+             *       "machine": "off",
+             *       "machine_message": "",
              *       "tell_keys": true
              *     }
              */
@@ -1794,6 +1810,15 @@ export interface components {
              * @default Sorry, I didn't catch that. Could you say it again?
              */
             repeat: string;
+            /**
+             * @default {
+             *       "background": "",
+             *       "background_gain": -30,
+             *       "thinking": "",
+             *       "thinking_gain": -24
+             *     }
+             */
+            sound: components["schemas"]["SoundSpec"];
             /**
              * @default {
              *       "complete": true,
@@ -1845,13 +1870,17 @@ export interface components {
              *       "expects": "free",
              *       "interrupt_after": 1,
              *       "max_utterance": 20,
+             *       "mode": "voice",
              *       "regret": 0.6,
              *       "resume_after": 1,
              *       "soft_end": 0.2,
              *       "soft_end_idle": 0.064,
              *       "speculate_below": 4,
              *       "start_speech": 0.096,
-             *       "waits": 1
+             *       "waits": 1,
+             *       "wake": [],
+             *       "wake_context": false,
+             *       "wake_for": 20
              *     }
              */
             turn_taking: components["schemas"]["TurnTaking"];
@@ -2561,6 +2590,32 @@ export interface components {
         Gateways: {
             /** Gateways */
             gateways: components["schemas"]["Gateway"][];
+        };
+        /**
+         * Idle
+         * @description What the agent does when nobody says anything.
+         */
+        Idle: {
+            /**
+             * After
+             * @default 0
+             */
+            after: number;
+            /**
+             * Goodbye
+             * @default Goodbye then.
+             */
+            goodbye: string;
+            /**
+             * Say
+             * @default Are you still there?
+             */
+            say: string;
+            /**
+             * Times
+             * @default 2
+             */
+            times: number;
         };
         /**
          * ImportAsk
@@ -3490,6 +3545,17 @@ export interface components {
              */
             echo_gate: number;
             /**
+             * Machine
+             * @default off
+             * @enum {string}
+             */
+            machine: "off" | "hang_up" | "message";
+            /**
+             * Machine Message
+             * @default
+             */
+            machine_message: string;
+            /**
              * Tell Keys
              * @default true
              */
@@ -3819,7 +3885,8 @@ export interface components {
         };
         /**
          * SayAsk
-         * @description `interrupt`: at once, whatever the agent is saying.
+         * @description `interrupt`: at once, whatever the agent is saying; `interruptible`: false: it is said to its end, whoever speaks meanwhile
+         *     (who is heard, and answered after it).
          */
         SayAsk: {
             /**
@@ -3827,6 +3894,11 @@ export interface components {
              * @default false
              */
             interrupt: boolean;
+            /**
+             * Interruptible
+             * @default true
+             */
+            interruptible: boolean;
             /** Text */
             text: string;
         };
@@ -4074,6 +4146,33 @@ export interface components {
             worst_ms: number;
             /** Worst Part */
             worst_part: string;
+        };
+        /**
+         * SoundSpec
+         * @description What is heard besides the agent's voice: files beside the agent's own, or `soft`, which comes along. Gains: dB, below the
+         *     sound as it is in the file.
+         */
+        SoundSpec: {
+            /**
+             * Background
+             * @default
+             */
+            background: string;
+            /**
+             * Background Gain
+             * @default -30
+             */
+            background_gain: number;
+            /**
+             * Thinking
+             * @default
+             */
+            thinking: string;
+            /**
+             * Thinking Gain
+             * @default -24
+             */
+            thinking_gain: number;
         };
         /**
          * StageRow
@@ -4451,6 +4550,12 @@ export interface components {
              */
             max_utterance: number;
             /**
+             * Mode
+             * @default voice
+             * @enum {string}
+             */
+            mode: "voice" | "push_to_talk";
+            /**
              * Regret
              * @default 0.6
              */
@@ -4485,6 +4590,21 @@ export interface components {
              * @default 1
              */
             waits: number;
+            /**
+             * Wake
+             * @default []
+             */
+            wake: string[];
+            /**
+             * Wake Context
+             * @default false
+             */
+            wake_context: boolean;
+            /**
+             * Wake For
+             * @default 20
+             */
+            wake_for: number;
         };
         /**
          * TurnView
