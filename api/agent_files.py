@@ -151,7 +151,7 @@ def told(found: list[Complaint]) -> str:
 
 def check(toml: str, path: Path | None = None, *, folder: bool = False) -> None:
     """Problem 422: it is no agent; `path`: where it is to lie."""
-    found = told(complaints(AgentSpec, toml)) or (_wrong(path or Path("agent.toml"), toml, "agent", folder))
+    found = told(complaints(AgentSpec, toml)) or (_wrong(path, toml, "agent", folder) if path else "")
     if found:
         raise Problem(422, "agent", found)
 

@@ -101,8 +101,9 @@ async def start_gateway(settings: Settings, bus: Bus, clock: Clock | None = None
     agents = Agents(settings.agents)
     log.info("%s", agents.explain_usual())
     house = House(
-        bus, clock or MonotonicClock(), Vad(), settings.gateway_id or default_id(), queue_limit=settings.queue_limit
-    )
+        bus, clock or MonotonicClock(), Vad(), settings.gateway_id or default_id(), queue_limit=settings.queue_limit,
+        beside=agents.beside,
+    )  # fmt: skip
     engine = Engine(house)
     reception = Reception(house, engine, agents, needs_workers=settings.gateway_needs_workers)
     livekit = _livekit(settings, reception)

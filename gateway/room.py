@@ -71,8 +71,16 @@ class Room(Protocol):
     def push(self, pcm: Pcm) -> None:
         """Queue sound behind what is queued: int16 mono at `rate`."""
 
+    def hum(self, pcm: Pcm) -> None:
+        """Queue what is no voice of the agent's, in the same way."""
+        self.push(pcm)
+
     def queued(self) -> float:
         """Seconds pushed but not yet sounded, as exactly as the transport can tell. Played = pushed − queued."""
+
+    def ahead(self) -> float:
+        """Seconds until what is pushed next sounds."""
+        return self.queued()
 
     def clear(self) -> float:
         """Drop what is queued, at once; answers the seconds dropped."""

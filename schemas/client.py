@@ -7,9 +7,18 @@ Schema (client.schema.json), from which the web app's types are made.
 
 import difflib
 import json
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, SkipJsonSchema
 
 from schemas.text.clean import mended, one_line, plain, printable, well_formed
@@ -78,7 +87,7 @@ class _ToClient(BaseModel):
 class ReadyMessage(_ToClient):
     """The answer to `start`: go. `session` and `ticket`, a secret, are what to come back with; `warnings`: what is not as the
     agent wants it, a sentence each, left out where there are none; `rate`: Hz of the sound that comes; `resumed`: the session was
-    there before."""
+    there before; `talk`: `push_to_talk` where turns begin and end by `talk` alone, else left out."""
 
     type: Literal["ready"] = "ready"
     version: Literal[1] = 1
@@ -87,6 +96,7 @@ class ReadyMessage(_ToClient):
     warnings: Annotated[tuple[str, ...], Field(exclude_if=lambda warnings: not warnings)] = ()
     rate: int
     resumed: bool
+    talk: Annotated[Literal["voice", "push_to_talk"], Field(exclude_if=lambda talk: talk == "voice")] = "voice"
 
 
 class StateMessage(_ToClient):
@@ -160,7 +170,7 @@ class TurnMessage(_ToClient):
     reason: str
     why: Literal[
         "", "end_of_turn", "silence", "text", "push_to_talk", "interruption",
-        "greeting", "say", "fallback", "repeat", "filler",
+        "greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye",
     ] = ""  # fmt: skip
     heard: str
 
@@ -313,11 +323,19 @@ class TypedMessage(_FromClient):
 
 
 class TalkMessage(_FromClient):
-    """Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once."""
+    """Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once, or nobody's: `cancel` (with
+    `pressed: false`) forgets what was said."""
 
-    needs: ClassVar[str] = "`talk` needs `pressed`: true or false"
+    needs: ClassVar[str] = "`talk` needs `pressed`: true or false; `cancel: true` only with `pressed: false`"
     type: Literal["talk"]
     pressed: Annotated[bool, Field(strict=True)]
+    cancel: Annotated[bool, Field(strict=True)] = False
+
+    @model_validator(mode="after")
+    def _let_go(self) -> Self:
+        if self.pressed and self.cancel:
+            raise ValueError(self.needs)
+        return self
 
 
 class DtmfMessage(_FromClient):

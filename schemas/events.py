@@ -135,7 +135,8 @@ class SessionRewound(GatewayEvent):
 
 
 class SessionEnded(GatewayEvent):
-    """The last event of a log. `reason`: hang_up, client_gone, end_requested, limit, gateway_lost, room_closed, error."""
+    """The last event of a log. `reason`: hang_up, client_gone, end_requested, limit, idle (nobody said anything, and was said
+    goodbye to), machine (an answering machine took our call), gateway_lost, room_closed, error."""
 
     type: Literal["session.ended"] = "session.ended"
     reason: str
@@ -250,6 +251,8 @@ CommitReason = Literal[
     "fallback",
     "repeat",
     "filler",
+    "idle",
+    "goodbye",
 ]
 
 
@@ -266,12 +269,12 @@ class TurnEnded(GatewayEvent):
     """The one end of a turn.
 
     `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound, session) · dropped (noise, empty, backchannel,
-    replaced, overload, unaddressed, lost: speech that died with its gateway, taken_back, session) · failed (stt, llm, tts,
-    gateway) · expired (stt, llm, tts). `session`: the session ended, in mid-reply or before it (in older logs: expired).
-    `taken_back`: the reply had hardly begun when the same caller went on; what was said in it belongs to turn `into`, which
-    answers the whole. `heard`: the reply's text as the user heard it, to the word; `unheard`: indices of sentences whose sound
-    never came, sent as text instead. `inputs`, where words or speech over the agent decided: the words looked at, whose they
-    were, over what, how long, and who was there.
+    replaced, overload, unaddressed, asleep: without the wake phrase, cancelled: by the button, machine: an answering machine's,
+    lost: speech that died with its gateway, taken_back, session) · failed (stt, llm, tts, gateway) · expired (stt, llm, tts).
+    `session`: the session ended, in mid-reply or before it (older logs: expired). `taken_back`: the reply had hardly begun when
+    the same caller went on; what was said in it belongs to turn `into`, which answers the whole. `heard`: the reply's text as the
+    user heard it, to the word; `unheard`: sentences whose sound never came, sent as text instead. `inputs`, where words
+    or speech over the agent decided: the words looked at, whose they were, over what, how long, and who was there.
     """
 
     type: Literal["turn.ended"] = "turn.ended"
@@ -291,6 +294,34 @@ class MessageReceived(GatewayEvent):
     text: str
 
 
+class AgentWoke(GatewayEvent):
+    """The agent listens to `participant` now, who has said the wake phrase (`phrase`, as the agent has it), or pressed the button
+    ("")."""
+
+    type: Literal["agent.woke"] = "agent.woke"
+    participant: str
+    phrase: str = ""
+
+
+class AgentSlept(GatewayEvent):
+    """The agent's last answer to `participant` lies `after` seconds back: till the wake phrase it does not listen to them."""
+
+    type: Literal["agent.slept"] = "agent.slept"
+    participant: str
+    after: float = 0.0
+
+
+class CalleeDetected(GatewayEvent):
+    """Who has taken a call of ours. `why`: words, length, tone (a machine's), short (a person's greeting), silence or bound (it
+    could not be told in time); `after`: seconds since the call was taken. `inputs`: what it was decided from."""
+
+    type: Literal["callee.detected"] = "callee.detected"
+    participant: str
+    callee: Literal["human", "machine", "unknown"]
+    why: Literal["words", "length", "tone", "short", "silence", "bound"]
+    after: float = 0.0
+
+
 class DtmfReceived(GatewayEvent):
     type: Literal["dtmf.received"] = "dtmf.received"
     participant: str
@@ -298,12 +329,16 @@ class DtmfReceived(GatewayEvent):
 
 
 class SayRequested(GatewayEvent):
-    """Somebody asks the agent to speak `text` as it stands; `interrupt`: at once, as a barge-in."""
+    """Somebody asks the agent to speak `text` as it stands; `interrupt`: at once, as a barge-in; `interruptible`: false: nobody
+    interrupts it, what is said or written meanwhile is answered after it; `ends`: where not empty, the session ends once it has
+    been said, for this reason."""
 
     type: Literal["say.requested"] = "say.requested"
     text: str
     interrupt: bool = False
     request: str = ""
+    interruptible: bool = True
+    ends: str = ""
 
 
 class InstructionsChanged(GatewayEvent):
@@ -459,6 +494,9 @@ Event = Annotated[
     | TurnEnded
     | MessageReceived
     | DtmfReceived
+    | AgentWoke
+    | AgentSlept
+    | CalleeDetected
     | SayRequested
     | InstructionsChanged
     | EndRequested

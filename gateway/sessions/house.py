@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from gateway import turn_taking
@@ -33,7 +34,8 @@ class GatewayBus(Gatekeeping, Reading, Listing, Storing, Announcing, Advertising
 @dataclass(slots=True)
 class House:
     """One gateway, as its sessions see it: the log, the clock, the ear, its name and its figures. `by`: its name in the log;
-    `waken`: a session's next wake-up may have changed; `ended`: a session is over here."""
+    `waken`: a session's next wake-up may have changed; `ended`: a session is over here; `beside`: where a file lies that an agent
+    names."""
 
     bus: GatewayBus
     clock: Clock
@@ -44,6 +46,7 @@ class House:
     waken: Callable[["Session"], None] = lambda _: None
     ended: Callable[["Session"], None] = lambda _: None
     machine: Machine = turn_taking
+    beside: Callable[[str, str], Path | None] = lambda agent, name: None
     delays: Delays = field(default_factory=Delays)
     lease: Lease = field(init=False)
 

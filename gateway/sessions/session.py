@@ -9,14 +9,17 @@ from gateway import turn_taking
 from gateway.inputs import HungUp
 from gateway.room import Room
 from gateway.sessions.farewell import last_words
+from gateway.sessions.furnishing import any_sound, furnish
 from gateway.sessions.house import House
 from gateway.sessions.listening import Listening
 from gateway.sessions.outbox import gone
 from gateway.sessions.session_log import Ownership, SessionLog
 from gateway.sessions.tally import Tally
 from gateway.sessions.telling import Teller
+from gateway.sound.backdrop import Backdrop
 from gateway.sound.playback import Playback
 from schemas.bus import Held, Hold, Outcome, Receipt
+from schemas.client import StateMessage, ToClient
 from schemas.clock import Now
 from schemas.errors import in_words
 from schemas.events import ClipReady, Event, SessionEnded, TurnEnded
@@ -37,11 +40,14 @@ class Session:
         self._house = house
         self._tasks = Tasks(self.fail)
         self._record = turn_taking.Record(own.begins, state.active)
-        self._listening = Listening(room, state.agent.turn_taking, house.vad, house.metrics)
+        self._listening = Listening(room, state.agent, house.vad, house.metrics)
         self.streams = self._listening.streams
         self._log = SessionLog(house, self.name, own, self._take, self._tasks)
         self.tail = self._log.tail
-        self.playback = Playback(room, self._log.fetch, self._woken)
+        self._backdrop = Backdrop(room, room.clock) if any_sound(state.agent.sounds) else None
+        self.playback = Playback(self._backdrop or room, self._log.fetch, self._woken)
+        if self._backdrop is not None:
+            self._tasks.spawn(furnish(self._backdrop, state.agent, house.beside, self.name), "background sound")
         self._telling = Teller(self.name, room)
         self._tally = Tally(
             house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known), draft=own.draft
@@ -102,6 +108,8 @@ class Session:
         if due:
             self._step(turn_taking.Tick(), now)
         self.playback.pump()
+        if self._backdrop is not None:
+            self._backdrop.pump(heard=self.state.away_since is None and not self.playback.hushed)
 
     def _report(self, now: Now) -> None:
         played = self.playback.report()
@@ -208,11 +216,16 @@ class Session:
                 case turn_taking.NoMoreParts():
                     self.playback.no_more_parts((decision.turn, decision.generation, decision.index))
                 case turn_taking.Tell():
-                    self.room.send(decision.message)
+                    self._show(decision.message)
                 case turn_taking.End():
                     self._end(decision)
                 case turn_taking.Refold():
                     self._tasks.spawn(self._refold())
+
+    def _show(self, message: ToClient) -> None:
+        if self._backdrop is not None and isinstance(message, StateMessage):
+            self._backdrop.thinks(message.state == "thinking")
+        self.room.send(message)
 
     def _play(self, play: turn_taking.Play, now: Now) -> None:
         self._telling.sounds(play)

@@ -7,15 +7,18 @@ from typing import Any
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
 from gateway.turn_taking import (
     barge_in,
+    callee,
     facts,
     filler,
     greeting,
     hearing,
+    idle,
     phrases,
     playing,
     presence,
     replying,
     trouble,
+    waking,
 )
 from gateway.turn_taking.draft import KEPT, Draft
 from gateway.turn_taking.interface import (
@@ -30,6 +33,7 @@ from gateway.turn_taking.interface import (
     SpeechEdge,
     Stop,
     Tick,
+    Tone,
 )
 from gateway.turn_taking.moments import NO_TIMER
 from gateway.turn_taking.state import Load, Sent, State, UsersFloor
@@ -54,20 +58,25 @@ from schemas.events import (
 )
 
 RULES = (
+    presence.leave,
     trouble.settle,
     hearing.settle,
+    callee.settle,
+    waking.settle,
     barge_in.settle,
     replying.settle,
     playing.settle,
     filler.settle,
     greeting.settle,
     phrases.settle,
+    idle.settle,
     presence.settle,
 )
 """Whichever fires first begins the round anew, so each may rely on those before it having nothing to do: what will not come is
-given up before anybody waits for it; speech is captured before words are judged, and words said over the agent are judged before
-a turn is committed; the floor passes before anything sounds; a wait is bridged only where nothing can sound; phrases are made
-ahead when the greeting has been asked for; and the session ends by time only when nothing else is due."""
+given up before anybody waits for it; speech is captured before words are judged; who has taken a call, and whom the agent listens
+to, is known before what was said is answered; words said over the agent are judged before a turn is committed; the floor passes
+before anything sounds; a wait is bridged only where nothing can sound; phrases are made ahead when the greeting has been asked
+for; silence is broken, and the session ends by time, only when nothing else is due."""
 READ = (
     TranscriptFinal,
     TranscriptPartial,
@@ -96,6 +105,7 @@ def start(
     state = State(
         session, agent, opened=now, began=began, metadata=metadata, generation=generation, saw=seq, away_since=now, active=now
     )  # fmt: skip
+    state.silent = state.turn_time(now)
     state.wake_at = _wake_at(state)
     return state
 
@@ -145,6 +155,8 @@ def _take(draft: Draft, item: Input) -> None:
     match item:
         case SpeechEdge():
             hearing.edge(draft, item)
+        case Tone():
+            callee.tone(draft, item)
         case Played():
             playing.played(draft, item)
         case LogEvent(event):
@@ -175,7 +187,7 @@ def _log_event(draft: Draft, event: Event) -> None:
     if event.seq <= draft.state.saw:
         return  # folded already
     draft.state.saw = event.seq
-    if isinstance(event, MessageReceived) and event.clock is not None:
+    if isinstance(event, MessageReceived | SayRequested) and event.clock is not None:
         return  # one of our own, read back
     complete = not isinstance(event, StageFailed | StageExpired) or playing.sounding_is_complete(draft.state)
     facts.apply(draft.state, event, draft.now)
@@ -184,6 +196,7 @@ def _log_event(draft: Draft, event: Event) -> None:
     match event:
         case TranscriptPartial():
             hearing.partial_came(draft, event)
+            callee.words(draft, event.text)
         case MessageReceived():
             replying.answer_letters(draft)
         case EndRequested(reason=reason):
@@ -289,5 +302,6 @@ def _wake_at(state: State) -> Now:
     if state.away_since is not None:
         return wake
     timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *trouble.timers(state))
-    first = min((*timers, *filler.timers(state), *phrases.timers(state)), default=None)
+    timers += (*filler.timers(state), *phrases.timers(state), *idle.timers(state))
+    first = min((*timers, *waking.timers(state), *callee.timers(state)), default=None)
     return wake if first is None else min(wake, state.now_of(first))

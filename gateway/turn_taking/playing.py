@@ -24,7 +24,7 @@ def may_sound(draft: Draft) -> bool:
     state = draft.state
     if state.away_since is not None:
         return False
-    if not state.agent.turn_taking.barge_in and state.playing is not None:
+    if not state.may_interrupt and state.playing is not None:
         return True
     return not state.somebody_speaks and not barge_in.holds(draft)
 

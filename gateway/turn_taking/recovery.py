@@ -97,6 +97,7 @@ def _keep_alive(fresh: State, old: State, now: Now) -> None:
     fresh.opened, fresh.active, fresh.load, fresh.shown = old.opened, old.active, old.load, old.shown
     fresh.greeted, fresh.operation = old.greeted, old.operation
     fresh.met, fresh.deaf = old.met, old.deaf
+    fresh.silent, fresh.first_word, fresh.tone = old.silent, old.first_word, old.tone
     fresh.stored = {**fresh.stored, **old.stored}
     fresh.next_turn = max(fresh.next_turn, old.next_turn)
     fresh.next_utterance = max(fresh.next_utterance, old.next_utterance)
@@ -201,6 +202,7 @@ def fold(session: str, events: Sequence[Event], now: Now, *, clocks: State | Non
     )
     if clocks is not None:
         state.away_since, state.stood = clocks.away_since, clocks.stood
+    state.silent = state.turn_time(now)
     for event in facts.as_known(events):
         facts.apply(state, event, now)
     state.saw = events[-1].seq

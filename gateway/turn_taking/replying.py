@@ -28,6 +28,9 @@ LETTERS = 32
 
 def settle(draft: Draft) -> bool:
     """Do what is due; True if anything was."""
+    if draft.state.letters and _may_write_back(draft.state):  # they came while nobody might interrupt
+        answer_letters(draft)
+        return True
     for turn in tuple(draft.state.turns.values()):
         users = turn.own is None and not turn.undecided and not isinstance(turn.phase, Playing)
         if users and (_hear_out(draft, turn) or _commit(draft, turn) or _ask(draft, turn)):
@@ -41,7 +44,7 @@ def timers(state: State) -> Iterator[TurnTime]:
     if state.somebody_speaks:
         return
     for turn in state.turns.values():
-        if _may_commit(state, turn) and not turn.waiting:
+        if _may_commit(state, turn) and not turn.waiting and not state.holds_back:
             yield turn.spoken + _wait(state, turn).wait
     if state.crowded_until != LONG_AGO:
         yield state.crowded_until
@@ -55,8 +58,16 @@ def _hear_out(draft: Draft, turn: Turn) -> bool:
     state = draft.state
     if turn.waiting or turn.typed or state.speaks_in(turn) or (turn.text and state.is_addressed(turn)):
         return False
+    if state.holds_back and turn.text:
+        return False
     inputs = barge_in.looked_at(state, turn, turn.text, final=True)
     found = barge_in.verdict(inputs, state.agent)
+    if (
+        found in ("asleep", "unaddressed")
+        and "awake" in inputs
+        and not draft.due(turn.spoken + _wait(state, turn).wait)
+    ):
+        return False  # the wake phrase may come in pieces
     if found != "answered":
         barge_in.end_unanswered(draft, turn, found, inputs)
     return found != "answered"
@@ -90,6 +101,8 @@ def _commit(draft: Draft, turn: Turn) -> bool:
     state = draft.state
     if state.away_since is not None or state.somebody_speaks or not _may_commit(state, turn):
         return False
+    if state.holds_back or not (turn.waiting or state.is_addressed(turn)):
+        return False
     if turn.sure is not None:
         draft.commit(turn, turn.sure, spoken=turn.spoken)
         return True
@@ -113,6 +126,8 @@ def _ask(draft: Draft, turn: Turn) -> bool:
     """Have the reply made: by the first publication that finds nobody speaking and every transcript there."""
     state = draft.state
     if turn.reply is not None or turn.waiting or state.somebody_speaks or state.other_replies(turn):
+        return False
+    if state.callee == "machine" or not state.is_addressed(turn):
         return False
     committed = turn.has_floor
     if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
@@ -141,7 +156,7 @@ def _go_on_after_tool(draft: Draft, turn: Turn) -> bool:
 
 
 def typed(draft: Draft, participant: str, text: str) -> None:
-    """A written message interrupts and is answered at once; while nobody is there to hear, its turn waits."""
+    """A written message interrupts and is answered at once; its turn waits while nobody hears, or nobody may interrupt."""
     state = draft.state
     if not text.strip():
         return
@@ -149,12 +164,12 @@ def typed(draft: Draft, participant: str, text: str) -> None:
     if max(len(state.letters), turn.letters if turn else 0) >= LETTERS:
         draft.tell(_TOO_MANY)
         return
-    if state.away_since is None:
+    here = _may_write_back(state)
+    if here:
         _give_way_to_writing(draft)
     turn = state.users_turn
     number = state.next_turn if turn is None else turn.id
     in_flight = turn is not None and turn.reply is not None
-    here = state.away_since is None
     draft.fact(MessageReceived, turn=number, participant=participant, text=text, raises=in_flight and not here)
     if here:
         draft.commit(state.turns[number], "text", raises=in_flight, letter=False)
@@ -163,7 +178,7 @@ def typed(draft: Draft, participant: str, text: str) -> None:
 def answer_letters(draft: Draft) -> None:
     """Answer what was written while nobody was there to hear, or came by the API, now that somebody is."""
     state = draft.state
-    if state.away_since is not None:
+    if not _may_write_back(state):
         return
     turn = state.users_turn
     while state.letters or (turn is not None and turn.typed and not turn.has_floor):
@@ -171,6 +186,11 @@ def answer_letters(draft: Draft) -> None:
         turn = state.users_turn or Turn(state.next_turn, draft.time)
         draft.commit(turn, "text", raises=turn.reply is not None, letter=bool(state.letters))
         turn = state.users_turn
+
+
+def _may_write_back(state: State) -> bool:
+    """Somebody hears the answer, and what the agent says may be interrupted."""
+    return state.away_since is None and state.protected is None and not state.holds_back
 
 
 def _give_way_to_writing(draft: Draft) -> None:
@@ -198,6 +218,10 @@ def _speak_up(draft: Draft) -> bool:
     if not wanted or state.away_since is not None or state.somebody_speaks or barge_in.holds(draft):
         return False
     own = next_wanted(wanted)
+    if state.callee is None and state.holds_back and not own.interrupt:
+        return False
+    if own.interrupt and state.protected is not None and isinstance(state.protected.phase, Committed):
+        return False
     if own.interrupt and not any(_is_about_to_be_said(turn) for turn in state.turns.values()):
         _clear_the_floor(draft)
     elif state.turns:
@@ -219,13 +243,16 @@ def _clear_the_floor(draft: Draft) -> None:
     draft.dismiss_own()
 
 
-def open_own(draft: Draft, own: Own) -> None:
-    """Opened and committed in one publication, with its sentences and their jobs."""
+def open_own(draft: Draft, own: Own, **inputs: Any) -> None:
+    """Opened and committed in one publication, with its sentences and their jobs. `inputs`: from which it was decided."""
     state = draft.state
     parts = [own.text] if own.phrase else sentences(own.text)
     number = state.next_turn
     raises = own.why != "filler" and any(turn.reply is not None for turn in state.turns.values())
-    draft.commit(Turn(number, draft.time), own.why, raises=raises)
+    if own.why == "say":  # a log that lost the request tells all the same what it was
+        inputs |= {"interruptible": False} if not own.interruptible else {}
+        inputs |= {"ends": own.ends} if own.ends else {}
+    draft.commit(Turn(number, draft.time), own.why, raises=raises, **inputs)
     generation = state.generation
     for index, part in enumerate(parts):
         draft.write(ReplySentence(turn=number, generation=generation, index=index, text=part))

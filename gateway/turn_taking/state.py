@@ -137,7 +137,8 @@ TurnPhase = UsersFloor | Committed | Playing
 @dataclass(frozen=True, slots=True)
 class Own:
     """What the agent says of its own accord. `why`: of its turn; `phrase`: a fixed phrase whose clips are used; `interrupt`:
-    at once.
+    at once; `interruptible`: false: nobody interrupts it, nor is it dismissed before its first frame; `ends`: the session does,
+    for this reason, once it has been said.
 
     It waits in `State.wanted` (`facts.want`) until the floor is free. `replying.open_own` opens and commits a turn of its own
     with its sentences in one publication, and the fact of that commit takes it out of the queue: by its reason alone, of
@@ -146,16 +147,33 @@ class Own:
     back to the front of the queue, and after a take-over or a lost tail the agent's other words do, too
     (`facts._turn_ended`)."""
 
-    why: Literal["greeting", "say", "fallback", "repeat", "filler"]
+    why: Literal["greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye"]
     text: str
     phrase: str | None = None
     interrupt: bool = False
+    interruptible: bool = True
+    ends: str = ""
 
 
 def phrase(agent: AgentSpec, name: Literal["fallback", "repeat", "filler"]) -> Own:
     """A fixed phrase of the agent, as something it wants to say."""
     texts = {"fallback": agent.fallback, "repeat": agent.repeat, "filler": agent.filler}
     return Own(name, texts[name], phrase=name)
+
+
+def greeting(agent: AgentSpec, text: str) -> Own:
+    """`text`: as it is said here and now (`State.greeting`)."""
+    return Own("greeting", text, interruptible=agent.greeting_interruptible)
+
+
+def idle_question(agent: AgentSpec) -> Own:
+    """Asked when nobody says anything."""
+    return Own("idle", agent.idle.say)
+
+
+def farewell(agent: AgentSpec) -> Own:
+    """Said when nobody answered that."""
+    return Own("goodbye", agent.idle.goodbye, ends="idle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +350,20 @@ class State:
     """The greeting had its turn."""
     end_requested: str | None = None
     """Somebody asked for the session's end, with this reason."""
+    leaving: str = ""
+    """The agent's last words were said: the session ends, for this reason."""
+    questions: int = 0
+    """Heard since the last word, key or message: whether somebody is there (`idle.py`)."""
+    silent: TurnTime = LONG_AGO
+    """Turn time since which nothing has gone on."""
+    callee: Literal["human", "machine", "unknown"] | None = None
+    """Who has taken a call of ours; None while that is not known, or nobody asks (`callee.py`)."""
+    first_word: TurnTime = LONG_AGO
+    """Turn time at which somebody first spoke in the users' turn of then."""
+    tone: TurnTime = LONG_AGO
+    """Turn time at which the last tone of a machine ended."""
+    left_message: bool = False
+    """The message for the machine was asked for."""
     met: bool = False
     """Somebody has been there."""
     deaf: bool = False
@@ -422,6 +454,33 @@ class State:
         return next((person.name for person in self.people.values() if person.human), None)
 
     @property
+    def called(self) -> Person | None:
+        """Whom we have called, where it matters who answers."""
+        if self.agent.phone.machine == "off":
+            return None
+        phones = (person for person in self.people.values() if person.kind == "sip")
+        return next((one for one in phones if OUTBOUND & one.attributes.items()), None)
+
+    @property
+    def holds_back(self) -> bool:
+        """Nobody is answered: who has taken our call is not known yet, or is a machine."""
+        return self.callee == "machine" or (self.callee is None and self.called is not None)
+
+    def by_button(self, person: Person) -> bool:
+        """Whether their turns begin and end by a button alone. Phones have none."""
+        return self.agent.turn_taking.mode == "push_to_talk" and person.kind != "sip"
+
+    def listens_to(self, turn: Turn) -> bool:
+        """The agent need not be woken by what is said in this turn."""
+        if not self.agent.turn_taking.wake:
+            return True
+        names = {utterance.participant for utterance in turn.utterances}
+        return any(
+            person.awake and (person.name in names or (person.speech is not None and person.speech.turn == turn.id))
+            for person in self.people.values()
+        )
+
+    @property
     def somebody_speaks(self) -> bool:
         """Or may be about to, or holds the floor by a button."""
         return any(person.pressed or not isinstance(person.voice, Silent) for person in self.people.values())
@@ -445,13 +504,27 @@ class State:
         return turn.typed and self.away_since is not None
 
     def is_addressed(self, turn: Turn) -> bool:
-        """Whether the agent is meant: always with one human, else as `answer` says."""
-        return turn.typed or addressed(self.agent, turn.text, turn.speakers, self.humans, self.linked)
+        """Whether the agent is meant: always with one human, else as `answer` says; and it is awake for them."""
+        if turn.typed:
+            return True
+        meant = addressed(self.agent, turn.text, turn.speakers, self.humans, self.linked)
+        return meant and self.listens_to(turn)
 
     @property
     def playing(self) -> Turn | None:
         """The turn whose reply the users are hearing."""
         return next((turn for turn in self.turns.values() if isinstance(turn.phase, Playing)), None)
+
+    @property
+    def protected(self) -> Turn | None:
+        """What the agent says, or is about to, and nobody interrupts."""
+        own = (turn for turn in self.turns.values() if turn.own is not None and not turn.own.interruptible)
+        return next((turn for turn in own if turn.has_floor), None)
+
+    @property
+    def may_interrupt(self) -> bool:
+        """Whoever speaks over the agent may."""
+        return self.agent.turn_taking.barge_in and self.protected is None
 
     def as_heard(self, turn: Turn) -> Turn:
         """`turn`, with what of its reply has sounded by now."""
@@ -470,6 +543,10 @@ class State:
     def replying(self) -> Turn | None:
         """The turn in which the floor is the agent's: what bridges the wait for another comes first."""
         return self.filler or next((turn for turn in self.turns.values() if turn.has_floor), None)
+
+
+OUTBOUND = {("sip.direction", "outbound"), ("antiphon.direction", "outbound")}
+"""Attributes of a phone that we called: by our own SIP, or by LiveKit's bridge."""
 
 
 def addressed(agent: AgentSpec, text: str, speakers: Collection[str], humans: int, linked: str | None) -> bool:

@@ -1,12 +1,13 @@
 """The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.config import values
 from schemas.config.explain import line_of, read_text, read_toml, shown
+from schemas.config.sounds import check_sounds
 from schemas.errors import AgentSpecError
 
 
@@ -15,6 +16,9 @@ class _Section(BaseModel):
 
 
 Expects = Literal["free", "yes_no", "amount", "number", "spelling"]
+WakePhrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=60)]
+SoundName = Annotated[str, StringConstraints(max_length=120, pattern=r"^([^/\\\x00-\x1f.][^/\\\x00-\x1f]*)?$")]
+"""Of a file beside the agent's, or of a sound that comes along; "" is none."""
 
 
 class VoiceSpec(_Section):
@@ -63,6 +67,38 @@ class TurnTaking(_Section):
     """Whole utterances that, spoken over the agent, do not interrupt it."""
     answer: Literal["anyone", "linked", "addressed"] = "anyone"
     """Whom the agent answers when several humans are present: anyone, only the linked participant, or whoever says `name`."""
+    mode: Literal["voice", "push_to_talk"] = "voice"
+    """How a turn begins and ends: by voice, or by the client's button alone. Phones have no button: there it is by voice."""
+    wake: list[WakePhrase] = Field([], max_length=8)
+    """Phrases by which whoever says one wakes the agent; it answers nobody else. None: it is always awake."""
+    wake_for: float = Field(20.0, ge=1.0, le=3600.0)
+    """Seconds after its last answer for which it goes on listening to whom it answered, without the phrase."""
+    wake_context: bool = False
+    """Whether the LLM is told what was said while the agent slept."""
+
+
+class Idle(_Section):
+    """What the agent does when nobody says anything."""
+
+    after: float = Field(0.0, ge=0.0, le=3600.0)
+    """Seconds of silence, from the end of its words, after which it asks; 0: never."""
+    say: str = Field("Are you still there?", max_length=1000)
+    times: int = Field(2, ge=0, le=20)
+    """How often it asks, as long as no word comes."""
+    goodbye: str = Field("Goodbye then.", max_length=1000)
+    """What it says after one more such silence, and hangs up. "": it hangs up without a word."""
+
+
+class SoundsSpec(_Section):
+    """What is heard besides the agent's voice: files beside the agent's own, or `soft`, which comes along. Gains: dB, below the
+    sound as it is in the file."""
+
+    background: SoundName = ""
+    """Heard all the time, over and over."""
+    background_gain: float = Field(-30.0, ge=-80.0, le=0.0)
+    thinking: SoundName = ""
+    """Heard while an answer is waited for."""
+    thinking_gain: float = Field(-24.0, ge=-80.0, le=0.0)
 
 
 class ProviderSpec(_Section):
@@ -145,6 +181,16 @@ class Phone(_Section):
     """Lines have no echo cancellation: sound so many dB below the agent's own, while it speaks, is its echo; 0 hears all."""
     tell_keys: bool = True
     """What is keyed in is told to the agent as a message; else it stands in the log only."""
+    machine: Literal["off", "hang_up", "message"] = "off"
+    """Of a call of ours: whether it is found out who has answered, and what is done where it is a machine."""
+    machine_message: str = Field("", max_length=4000)
+    """What is left on it, after its tone."""
+
+    @model_validator(mode="after")
+    def _has_a_message(self) -> Self:
+        if self.machine == "message" and not self.machine_message.strip():
+            raise ValueError('machine = "message" needs a machine_message: what is to be left on the machine')
+        return self
 
 
 class AgentSpec(_Section):
@@ -160,6 +206,8 @@ class AgentSpec(_Section):
     )
     greeting: str = ""
     """Spoken on join when not empty."""
+    greeting_interruptible: bool = True
+    """Whether the caller may interrupt the greeting; else what is said meanwhile is heard, and answered after it."""
     fallback: str = "I'm sorry, I have trouble answering just now. Please try again in a moment."
     """Spoken when the LLM fails or stays silent."""
     filler: str = "One moment, please."
@@ -182,6 +230,8 @@ class AgentSpec(_Section):
     """ISO 639-1; "" detects it."""
     voice: VoiceSpec = VoiceSpec()
     turn_taking: TurnTaking = TurnTaking()
+    idle: Idle = Idle()
+    sounds: SoundsSpec = SoundsSpec()
     stt: SttSpec = SttSpec()
     llm: LlmSpec = LlmSpec()
     tts: ProviderSpec = ProviderSpec()
@@ -231,6 +281,7 @@ def agent_from(text: str, path: Path, name: str, *, folder: bool) -> AgentSpec:
     spec = with_instructions(spec, text, path) if apart else spec
     if found := wrong_values(spec, text, path, beside if apart else path):
         raise AgentSpecError("\n".join(found))
+    check_sounds({"background": spec.sounds.background, "thinking": spec.sounds.thinking}, path, text)
     return spec
 
 

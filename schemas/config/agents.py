@@ -116,6 +116,13 @@ class Agents:
             )
         return self._load(files[name]).model_copy(update={"default": False})
 
+    def beside(self, agent: str, name: str) -> Path | None:
+        """Where the file `name` lies that `agent` names: beside its own, else beside any; None: nowhere."""
+        files = self._files()
+        mine = [files[agent].parent] if agent in files else []
+        folders = dict.fromkeys((*mine, *(path.parent for path in files.values())))
+        return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
     def _usual(self, files: dict[str, Path]) -> str:
         """The name of the file that those get who ask for none; "": the built-in agent."""
         flagged = self._flagged(files)

@@ -14,7 +14,7 @@ from schemas.text.clean import one_line
 
 Message = dict[str, Any]
 
-_UNSAID = frozenset({"noise", "empty", "backchannel", "replaced", "lost"})
+_UNSAID = frozenset({"noise", "empty", "backchannel", "replaced", "asleep", "cancelled", "machine", "lost"})
 """Reasons of dropped turns whose words, if any, were not meant for the chat."""
 _LONGEST_VALUE = 300
 _LONGEST_NAME = 60

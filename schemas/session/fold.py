@@ -47,7 +47,7 @@ from schemas.session.state import (
     Utterance,
 )
 
-FOLD_VERSION = 7
+FOLD_VERSION = 8
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 

@@ -18,7 +18,7 @@ Lost = Literal["failed", "expired"]
 How = Literal["played", "interrupted", "dropped", "failed", "expired"]
 """A turn's end."""
 
-OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler"})
+OWN: frozenset[CommitReason] = frozenset({"greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye"})
 """Why a turn without an utterance was committed: the agent speaks of its own accord."""
 
 TAKEN_BACK = "taken_back"

@@ -175,6 +175,8 @@ _WHY = {
     "fallback": "to apologize",
     "repeat": "to ask again",
     "filler": "to bridge the wait",
+    "idle": "nobody said anything",
+    "goodbye": "nobody is there any more",
 }
 _HOW = {
     "played": "was answered",
@@ -194,6 +196,9 @@ _REASON = {
     "taken_back": "the user went on",
     "overload": "too much was waiting",
     "unaddressed": "somebody else was meant",
+    "asleep": "nobody said the wake phrase",
+    "cancelled": "taken back by the button",
+    "machine": "an answering machine said it",
     "lost": "its sound went with its gateway",
     "rewound": "the log lost its tail",
     "session": "the session ended",
@@ -239,7 +244,39 @@ def _dtmf(event: e.DtmfReceived, state: SessionState) -> Line:
 
 
 def _say(event: e.SayRequested, state: SessionState) -> Line:
-    return Line("API", f"asks the agent to say {_quoted(event.text)}", "at once" if event.interrupt else "")
+    how = ["at once"] if event.interrupt else []
+    how += [] if event.interruptible else ["to its end"]
+    how += ["then it hangs up"] if event.ends else []
+    who = "API" if event.clock is None else "gateway"
+    return Line(who, f"asks the agent to say {_quoted(event.text)}", ", ".join(how))
+
+
+def _woke(event: e.AgentWoke, state: SessionState) -> Line:
+    how = f"by {_quoted(event.phrase)}" if event.phrase else "by the button"
+    return Line("agent", f"listens to {_person(state, event.participant)} now", how, "agent")
+
+
+def _slept(event: e.AgentSlept, state: SessionState) -> Line:
+    who = _person(state, event.participant)
+    return Line(
+        "agent", f"waits for {who} to say the wake phrase", f"{event.after:.0f} s after its last answer", "agent"
+    )
+
+
+_BY = {
+    "words": "by its words",
+    "length": "by its length",
+    "tone": "by its tone",
+    "short": "a short greeting",
+    "silence": "nobody said anything",
+    "bound": "it could not be told in time",
+}
+_CALLEE = {"human": "a person", "machine": "an answering machine", "unknown": "nobody knows who"}
+
+
+def _callee(event: e.CalleeDetected, state: SessionState) -> Line:
+    text = f"{_CALLEE[event.callee]} has taken the call: {_BY[event.why]}"
+    return Line("gateway", text, f"after {event.after:.1f} s", "system")
 
 
 def _instructions(event: e.InstructionsChanged, state: SessionState) -> Line:
@@ -335,6 +372,9 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.TurnEnded: _turn_ended,
     e.MessageReceived: _message,
     e.DtmfReceived: _dtmf,
+    e.AgentWoke: _woke,
+    e.AgentSlept: _slept,
+    e.CalleeDetected: _callee,
     e.SayRequested: _say,
     e.InstructionsChanged: _instructions,
     e.EndRequested: _end_requested,

@@ -105,6 +105,9 @@ class SipRoom(Room):
     def push(self, pcm: Pcm) -> None:
         self.line.push(pcm)
 
+    def hum(self, pcm: Pcm) -> None:
+        self.line.push(pcm, voice=False)
+
     def queued(self) -> float:
         return self.line.queued()
 

@@ -137,8 +137,9 @@ class WebSocketDoor:
         assert isinstance(room, WebSocketRoom)
         warnings = () if resumed else tuple(session.warnings)
         ready = ReadyMessage(
-            session=session.name, ticket=session.ticket, warnings=warnings, rate=room.rate, resumed=resumed
-        )
+            session=session.name, ticket=session.ticket, warnings=warnings, rate=room.rate, resumed=resumed,
+            talk=session.state.agent.turn_taking.mode,
+        )  # fmt: skip
         room.attach(connection, ready)
         return session, connection
 

@@ -136,7 +136,8 @@ class Call:
         self.state: State = start("s1", self.agent, self.now, seq=1)
         self.append(SessionStarted(room="r", transport="memory", agent=self.agent, gateway="g1"), feed=False)
         for name in people:
-            self.feed(Joined(name))
+            ours = self.agent.phone.machine != "off"
+            self.feed(Joined(name, "sip", "", {"sip.direction": "outbound"}) if ours else Joined(name))
         if attach:
             self.feed(Attached())
 

@@ -1715,6 +1715,20 @@ export interface components {
              */
             greeting: string;
             /**
+             * Greeting Interruptible
+             * @default true
+             */
+            greeting_interruptible: boolean;
+            /**
+             * @default {
+             *       "after": 0,
+             *       "goodbye": "Goodbye then.",
+             *       "say": "Are you still there?",
+             *       "times": 2
+             *     }
+             */
+            idle: components["schemas"]["Idle"];
+            /**
              * Instructions
              * @default You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. No lists, no markdown, no emoji.
              */
@@ -1780,6 +1794,8 @@ export interface components {
             /**
              * @default {
              *       "echo_gate": 15,
+             *       "machine": "off",
+             *       "machine_message": "",
              *       "tell_keys": true
              *     }
              */
@@ -1804,6 +1820,15 @@ export interface components {
              * @default true
              */
             sound: boolean;
+            /**
+             * @default {
+             *       "background": "",
+             *       "background_gain": -30,
+             *       "thinking": "",
+             *       "thinking_gain": -24
+             *     }
+             */
+            sounds: components["schemas"]["SoundsSpec"];
             /**
              * @default {
              *       "complete": true,
@@ -1860,13 +1885,17 @@ export interface components {
              *       "expects": "free",
              *       "interrupt_after": 1,
              *       "max_utterance": 20,
+             *       "mode": "voice",
              *       "regret": 0.6,
              *       "resume_after": 1,
              *       "soft_end": 0.2,
              *       "soft_end_idle": 0.064,
              *       "speculate_below": 4,
              *       "start_speech": 0.096,
-             *       "waits": 1
+             *       "waits": 1,
+             *       "wake": [],
+             *       "wake_context": false,
+             *       "wake_for": 20
              *     }
              */
             turn_taking: components["schemas"]["TurnTaking"];
@@ -2582,6 +2611,32 @@ export interface components {
         Gateways: {
             /** Gateways */
             gateways: components["schemas"]["Gateway"][];
+        };
+        /**
+         * Idle
+         * @description What the agent does when nobody says anything.
+         */
+        Idle: {
+            /**
+             * After
+             * @default 0
+             */
+            after: number;
+            /**
+             * Goodbye
+             * @default Goodbye then.
+             */
+            goodbye: string;
+            /**
+             * Say
+             * @default Are you still there?
+             */
+            say: string;
+            /**
+             * Times
+             * @default 2
+             */
+            times: number;
         };
         /**
          * ImportAsk
@@ -3518,6 +3573,17 @@ export interface components {
              */
             echo_gate: number;
             /**
+             * Machine
+             * @default off
+             * @enum {string}
+             */
+            machine: "off" | "hang_up" | "message";
+            /**
+             * Machine Message
+             * @default
+             */
+            machine_message: string;
+            /**
              * Tell Keys
              * @default true
              */
@@ -3852,7 +3918,8 @@ export interface components {
         };
         /**
          * SayAsk
-         * @description `interrupt`: at once, whatever the agent is saying.
+         * @description `interrupt`: at once, whatever the agent is saying; `interruptible`: false: it is said to its end, whoever speaks meanwhile
+         *     (who is heard, and answered after it).
          */
         SayAsk: {
             /**
@@ -3860,6 +3927,11 @@ export interface components {
              * @default false
              */
             interrupt: boolean;
+            /**
+             * Interruptible
+             * @default true
+             */
+            interruptible: boolean;
             /** Text */
             text: string;
         };
@@ -4107,6 +4179,33 @@ export interface components {
             worst_ms: number;
             /** Worst Part */
             worst_part: string;
+        };
+        /**
+         * SoundsSpec
+         * @description What is heard besides the agent's voice: files beside the agent's own, or `soft`, which comes along. Gains: dB, below the
+         *     sound as it is in the file.
+         */
+        SoundsSpec: {
+            /**
+             * Background
+             * @default
+             */
+            background: string;
+            /**
+             * Background Gain
+             * @default -30
+             */
+            background_gain: number;
+            /**
+             * Thinking
+             * @default
+             */
+            thinking: string;
+            /**
+             * Thinking Gain
+             * @default -24
+             */
+            thinking_gain: number;
         };
         /**
          * StageRow
@@ -4492,6 +4591,12 @@ export interface components {
              */
             max_utterance: number;
             /**
+             * Mode
+             * @default voice
+             * @enum {string}
+             */
+            mode: "voice" | "push_to_talk";
+            /**
              * Regret
              * @default 0.6
              */
@@ -4526,6 +4631,21 @@ export interface components {
              * @default 1
              */
             waits: number;
+            /**
+             * Wake
+             * @default []
+             */
+            wake: string[];
+            /**
+             * Wake Context
+             * @default false
+             */
+            wake_context: boolean;
+            /**
+             * Wake For
+             * @default 20
+             */
+            wake_for: number;
         };
         /**
          * TurnView

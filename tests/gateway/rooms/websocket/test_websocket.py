@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.rooms.websocket.room import WebSocketRoom
 from schemas.client import EndedMessage, ErrorMessage, PongMessage, TranscriptMessage, TurnMessage, WordsMessage
 from schemas.clock import Now
+from schemas.config.agent import AgentSpec, TurnTaking
 from schemas.events import MessageReceived, ParticipantJoined, SessionStarted, TurnEnded
 from schemas.log import MemoryBus
 from schemas.session.fold import fold_all
@@ -97,6 +98,27 @@ async def test_typed_push_to_talk_and_keys() -> None:
         assert "dtmf.received" in types
         reasons = [event.why for event in await gateway.bus.read(ready.session) if event.type == "turn.committed"]
         assert reasons == ["text", "push_to_talk"]
+
+
+async def test_an_agent_one_talks_to_by_a_button() -> None:
+    """`ready` says so; only what is said with it held is heard, and a turn that is cancelled is forgotten."""
+    async with door() as gateway, Pools(gateway.bus, says=["Yes."], seconds=0.2):
+        by_button = AgentSpec(turn_taking=TurnTaking(mode="push_to_talk"))
+        gateway.reception.agents.find = lambda name="": by_button  # type: ignore[method-assign]
+        client, ready = await gateway.begin()
+        assert ready.talk == "push_to_talk"
+        await talk(client, 0.5)
+        await client.send_json({"type": "talk", "pressed": True})
+        await talk(client, 0.5)
+        await client.send_json({"type": "talk", "pressed": False, "cancel": True})
+        assert (await until(client, TurnMessage)).reason == "cancelled"
+        await client.send_json({"type": "talk", "pressed": True})
+        await talk(client, 0.5)
+        await client.send_json({"type": "talk", "pressed": False})
+        assert (await until(client, TurnMessage)).how == "played"
+        log = await gateway.bus.read(ready.session)
+        assert [event.type for event in log].count("speech.started") == 2
+        assert [event.type for event in log].count("utterance.captured") == 1
 
 
 # ── coming back ──────────────────────────────────────────────────────────────────────────────────────────────────────

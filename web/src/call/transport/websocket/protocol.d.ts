@@ -120,7 +120,7 @@ export interface components {
          * ReadyMessage
          * @description The answer to `start`: go. `session` and `ticket`, a secret, are what to come back with; `warnings`: what is not as the
          *     agent wants it, a sentence each, left out where there are none; `rate`: Hz of the sound that comes; `resumed`: the session was
-         *     there before.
+         *     there before; `talk`: `push_to_talk` where turns begin and end by `talk` alone, else left out.
          */
         ReadyMessage: {
             /**
@@ -135,6 +135,8 @@ export interface components {
             warnings?: string[];
             rate: number;
             resumed: boolean;
+            /** @enum {string} */
+            talk?: "voice" | "push_to_talk";
         };
         /**
          * SentenceMessage
@@ -220,7 +222,8 @@ export interface components {
         };
         /**
          * TalkMessage
-         * @description Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once.
+         * @description Push-to-talk: while `pressed` the turn is the user's; released, it is the agent's at once, or nobody's: `cancel` (with
+         *     `pressed: false`) forgets what was said.
          */
         TalkMessage: {
             /**
@@ -229,6 +232,8 @@ export interface components {
              */
             type: "talk";
             pressed: boolean;
+            /** @default false */
+            cancel: boolean;
         };
         /**
          * TranscriptMessage
@@ -266,7 +271,7 @@ export interface components {
             how: "played" | "interrupted" | "dropped" | "failed" | "expired";
             reason: string;
             /** @enum {string} */
-            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler";
+            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler" | "idle" | "goodbye";
             heard: string;
         };
         /**
