@@ -88,7 +88,7 @@ class Scripted(Llm):
     so that who asks again after a lost worker is told the same."""
 
     def __init__(self, settings: Settings, real: Llm) -> None:
-        self.model = "script"
+        self.model = real.model
         self.prefills = False
         self._real = real
         self._scripts: dict[str, list[Sequence[Delta]]] = {}
@@ -98,7 +98,8 @@ class Scripted(Llm):
         """What this session's next questions are answered with."""
         self._scripts.setdefault(session, []).extend(replies)
 
-    async def warm_up(self) -> None: ...
+    async def warm_up(self) -> None:
+        await self._real.warm_up()
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         script = self._scripts.get(request.session)

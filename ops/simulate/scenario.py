@@ -228,6 +228,10 @@ def _sentence(spec: type[BaseModel], name: str, text: str, item: dict[str, Any])
         where = f"{name}, line {line}: " if line else f"{name}: "
         found = f"{'.'.join(keys)} = {shown(item['input'])}; " if keys else ""
         return f"{where}{found}expected {custom}"
+    if item["type"] == "extra_forbidden" and keys[:-1] == ("expect", "called"):
+        line = line_of(text, keys[:-1])
+        where = f"{name}, line {line}: " if line else f"{name}: "
+        return f'{where}unknown key "{keys[-1]}" in expect.called; Allowed: {", ".join(Call.model_fields)}'
     if item["type"] == "missing":
         return f"{name}: {'.'.join(keys)} is missing; expected {_WANTED.get(keys[-1], 'a value')}"
     return explain(spec, name, text, item)

@@ -48,6 +48,12 @@ class Mute(Tts):
         yield Sound(np.zeros(_CLIP, np.int16), _RATE, last=True, words=timed)
 
 
+class _Warm(LlmStage):
+    """Nobody is asked before a conversation asks; who wants to know before whether the endpoint is there has warmed it up."""
+
+    async def warm_up(self) -> None: ...
+
+
 class Deaf:
     """A VAD for rooms without sound."""
 
@@ -122,7 +128,7 @@ class Scene:
         slots = settings.model_copy(update={"worker_slots": max(settings.worker_slots, at_once)})
         options = WorkerOptions(max_deliveries=settings.max_deliveries, drain=0.0)
         self._workers = [
-            Worker(self.bus, LlmStage(llm, slots), options),
+            Worker(self.bus, _Warm(llm, slots), options),
             Worker(self.bus, TtsStage(voice, slots, lambda _: voice), options),
         ]
 
