@@ -20,7 +20,9 @@ def simulate(
     agent: Annotated[str, typer.Argument(help="Its name, or the path of its file or folder.")],
     scenarios: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SCENARIO]...", help="Names of its scenarios, files, folders; all it has when left out."),
+        typer.Argument(
+            metavar="[SCENARIO]...", help="Names of its scenarios, files, folders; all it has when left out."
+        ),
     ] = None,
     sound: Annotated[bool, typer.Option("--sound", help="Callers speak, and are heard; else they type.")] = False,
     parallel: Annotated[
@@ -30,7 +32,9 @@ def simulate(
         str | None, typer.Option("--url", help="In sound: a gateway that runs; a stack is started where none is given.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the results as JUnit XML.")] = None,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write one page with all of it, and players.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write one page with all of it, and players.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Let simulated callers talk to an agent, and check it.
@@ -75,13 +79,17 @@ async def _simulate(
     from schemas.config.settings import load
     from schemas.errors import Transient
 
-    logging.getLogger("antiphon.gateway.engine").setLevel(logging.ERROR)  # nobody waits for a late tick here
+    logging.getLogger("antiphon.gateway").setLevel(
+        logging.ERROR
+    )  # that a tick is late, or no STT there, troubles nobody here
     settings = load()
     chosen = choose(agent, settings.agents)
     found = scenarios(chosen.scenarios, wanted)
     for file in filter(None, (junit, html)):
         if not file.absolute().parent.is_dir():  # said before an hour of conversations, not behind it
-            console.fail(f"{file}: cannot be written (there is no folder {file.parent}); give another file", console.USAGE)
+            console.fail(
+                f"{file}: cannot be written (there is no folder {file.parent}); give another file", console.USAGE
+            )
     at_once = parallel or (2 if sound else 8)
     asks = any(map(needs_model, found))
 
@@ -89,7 +97,11 @@ async def _simulate(
         if not json:
             console.err.print(sentence, style="dim", soft_wrap=True)
 
-    place = sound_place(chosen, settings, asks=asks, url=url, on_wait=wait) if sound else text_place(chosen, asks=asks, at_once=at_once)
+    place = (
+        sound_place(chosen, settings, asks=asks, url=url, on_wait=wait)
+        if sound
+        else text_place(chosen, asks=asks, at_once=at_once)
+    )
     try:
         async with place as here:
             told = _quietly if json else _tell
@@ -120,4 +132,3 @@ def _tell(result: "Result") -> None:
         console.hang("    ", Text(f"… {len(found.transcript) - len(lines)} lines before", style="dim"))
     for line in lines:
         console.hang(Text(f"    {line.who:<7}", style="dim"), Text(line.text + (" …" if line.cut else ""), style="dim"))
-

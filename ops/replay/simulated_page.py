@@ -20,12 +20,22 @@ _MOST = 200
 
 
 async def write_simulated_page(
-    agent: str, results: Sequence[Mapping[str, Any]], log: Reading, file: Path, *, sounds: bool, most_sound: int = MOST_SOUND
+    agent: str,
+    results: Sequence[Mapping[str, Any]],
+    log: Reading,
+    file: Path,
+    *,
+    sounds: bool,
+    most_sound: int = MOST_SOUND,
 ) -> None:
     """`results`: as `antiphon simulate --json` tells them, their sessions in `log`; `sounds`: there is something to listen to.
     AntiphonError: it can't be written."""
     ranked = sorted(results, key=lambda result: bool(result["passed"]))
-    with whole_file(file, AntiphonError) as part, html.sound_folder() as folder, part.open("w", encoding="utf-8") as out:
+    with (
+        whole_file(file, AntiphonError) as part,
+        html.sound_folder() as folder,
+        part.open("w", encoding="utf-8") as out,
+    ):
         out.writelines(_head(agent, ranked))
         left = most_sound
         for number, result in enumerate(ranked):

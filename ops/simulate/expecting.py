@@ -11,7 +11,19 @@ from ops.simulate.scenario import Call, Expect, regex_in
 
 __all__ = ["Check", "called", "checks", "fits", "says"]
 
-Kind = Literal["answered", "said", "never", "called", "ended", "latency", "turns", "interruptions", "judge", "caller", "conversation"]
+Kind = Literal[
+    "answered",
+    "said",
+    "never",
+    "called",
+    "ended",
+    "latency",
+    "turns",
+    "interruptions",
+    "judge",
+    "caller",
+    "conversation",
+]
 _LONGEST_SEARCHED = 200_000
 """Characters of what was said that are looked through."""
 
@@ -35,7 +47,9 @@ def checks(expect: Expect, found: Observed, cut_ins: int = 0) -> Iterator[Check]
     heard, begun = [" ".join(found.said), *found.said], [" ".join(found.begun), *found.begun]
     for pattern in expect.said:
         passed = any(says(text, pattern) for text in heard)
-        yield Check("said", f"the agent says {_quoted(pattern)}", passed, "" if passed else f"it said {_shortened(heard[0])}")
+        yield Check(
+            "said", f"the agent says {_quoted(pattern)}", passed, "" if passed else f"it said {_shortened(heard[0])}"
+        )
     for pattern in expect.never:
         where = next((text for text in reversed(begun) if says(text, pattern)), None)
         why = "" if where is None else f"it said {_shortened(where)}"
@@ -76,15 +90,19 @@ def _latency(most: float, found: Observed) -> Check:
 def _interruptions(wanted: bool, found: Observed, cut_ins: int) -> Check:
     if not wanted:
         passed = not found.interrupted
-        return Check("interruptions", "nothing interrupts the agent", passed, "" if passed else f"{found.interrupted} turns were")
+        return Check(
+            "interruptions", "nothing interrupts the agent", passed, "" if passed else f"{found.interrupted} turns were"
+        )
     what = "spoken over, the agent falls silent and answers"
     if not cut_ins:
-        return Check("interruptions", what, False, "the caller never spoke over it (temper = \"interrupting\")")
+        return Check("interruptions", what, False, 'the caller never spoke over it (temper = "interrupting")')
     if found.interrupted < cut_ins:
         why = f"spoken over {cut_ins} times, it fell silent {found.interrupted} times"
         return Check("interruptions", what, False, why)
     passed = not found.unanswered
-    return Check("interruptions", what, passed, "" if passed else f"no answer to {_shortened('; '.join(found.unanswered))}")
+    return Check(
+        "interruptions", what, passed, "" if passed else f"no answer to {_shortened('; '.join(found.unanswered))}"
+    )
 
 
 # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +137,9 @@ def fits(wanted: Any, given: Any) -> bool:
     """Whether an argument is as it must be: texts whatever the case or by "/regular expression/", numbers by value also where one is
     written as a text, tables by the keys that are wanted."""
     if isinstance(wanted, Mapping):
-        return isinstance(given, Mapping) and all(key in given and fits(value, given[key]) for key, value in wanted.items())
+        return isinstance(given, Mapping) and all(
+            key in given and fits(value, given[key]) for key, value in wanted.items()
+        )
     if isinstance(wanted, list | tuple):
         return isinstance(given, list | tuple) and len(wanted) == len(given) and all(map(fits, wanted, given))
     if isinstance(wanted, bool) or isinstance(given, bool):

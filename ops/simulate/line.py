@@ -11,6 +11,7 @@ from gateway.sessions.session import Session
 from ops.simulate.scenario import Caller
 from ops.simulate.scene import Scene, TextRoom
 from ops.simulate.tempers import cut_in, garbled
+from schemas.bus import Reading
 from schemas.client import SentenceMessage, StateMessage, ToClient, TurnMessage
 from schemas.config.agent import AgentSpec
 from schemas.errors import AntiphonError
@@ -38,6 +39,7 @@ class Line(ABC):
         self.session = ""
         self.messages: list[tuple[float, ToClient]] = []
         self.cut_ins = 0
+        self._known: list[Event] = []
 
     @abstractmethod
     async def connect(self) -> None:
@@ -51,9 +53,19 @@ class Line(ABC):
     async def hang_up(self) -> None:
         """End it, if it hasn't ended; and wait until its log is complete."""
 
-    @abstractmethod
     async def events(self) -> Sequence[Event]:
         """Its log so far."""
+        if self.session:
+            self._known += await self._log.read(self.session, self._known[-1].seq or 0 if self._known else 0)
+        return self._known
+
+    async def ends(self) -> bool:
+        """Whether the agent, or an operator, wants it to end."""
+        return any(isinstance(event, EndRequested) for event in await self.events())
+
+    @property
+    @abstractmethod
+    def _log(self) -> Reading: ...
 
     @property
     @abstractmethod
@@ -71,13 +83,15 @@ def joined(caller: Caller) -> Joined:
 
 
 class TextLine(Line):
-    """A conversation in text, within this process. `patience`: seconds for an answer."""
+    """A conversation in text, within this process. `patience`: seconds for an answer; `on_enter`: told the session's id, before
+    anything is said in it."""
 
     def __init__(self, scene: Scene, agent: AgentSpec, caller: Caller, name: str, patience: float = ANSWER_WITHIN):
         super().__init__(caller, name)
         self._scene, self._agent, self._patience = scene, agent, patience
         over = cut_in(caller.temper)
         self._cut_at = over.sentence if over else 0
+        self.on_enter: Callable[[str], None] = lambda _: None
         self._count, self._cutting_in = 0, False
         self._news = asyncio.Event()
         self._held: tuple[Session, TextRoom] | None = None
@@ -87,6 +101,7 @@ class TextLine(Line):
     async def connect(self) -> None:
         self._held = await self._scene.enter(self._agent, joined(self.caller), self._note)
         self.session = self._session.name
+        self.on_enter(self.session)
         if self._agent.greeting:
             await self._until(lambda: self._found(0, TurnMessage, lambda turn: turn.why == "greeting"))
         await self._settle()
@@ -117,8 +132,9 @@ class TextLine(Line):
         async with asyncio.timeout(_ENDS_WITHIN):
             await self._session.over.wait()
 
-    async def events(self) -> Sequence[Event]:
-        return await self._scene.bus.read(self.session)
+    @property
+    def _log(self) -> Reading:
+        return self._scene.bus
 
     @property
     def over(self) -> bool:
@@ -151,7 +167,9 @@ class TextLine(Line):
 
     def _reached(self, since: int) -> bool:
         """The agent is at the sentence that is spoken over."""
-        return self._found(since, SentenceMessage, lambda said: said.index >= self._cut_at) and self._state == "speaking"
+        return (
+            self._found(since, SentenceMessage, lambda said: said.index >= self._cut_at) and self._state == "speaking"
+        )
 
     async def _until(self, reached: Callable[[], bool]) -> None:
         try:
@@ -175,9 +193,6 @@ class TextLine(Line):
             if time.monotonic() - began > self._patience:
                 raise NoAnswer(f"the agent was not done within {self._patience:g} s")
             await asyncio.sleep(0.002)
-        if not self.over and await self._ends():
+        if not self.over and await self.ends():
             async with asyncio.timeout(_ENDS_WITHIN):
                 await self._session.over.wait()
-
-    async def _ends(self) -> bool:
-        return any(isinstance(event, EndRequested) for event in await self.events())

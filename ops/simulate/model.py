@@ -4,7 +4,8 @@ script, which answers for a real one where a test wants to know every word."""
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 from schemas.config.settings import Settings
@@ -12,7 +13,7 @@ from schemas.errors import Permanent, Transient
 from workers.providers import ChatRequest, Delta, Llm
 from workers.registry import provider
 
-__all__ = ["Model", "Scripted", "model_settings"]
+__all__ = ["Awaited", "Model", "Scripted", "model_settings", "reply_of"]
 
 _WITHIN = 90.0
 """Seconds for all of an answer."""
@@ -55,9 +56,13 @@ class Model:
         """ProviderError: it does not answer, and which setting to look at."""
         await self._llm.warm_up()
 
-    async def ask(self, messages: Sequence[Mapping[str, Any]], *, tokens: int, temperature: float = 0.2, seed: int = 7) -> str:
+    async def ask(
+        self, messages: Sequence[Mapping[str, Any]], *, tokens: int, temperature: float = 0.2, seed: int = 7
+    ) -> str:
         """Its answer, however long it raves cut. Transient, Permanent: it gave none."""
-        request = ChatRequest([dict(message) for message in messages], temperature=temperature, max_tokens=tokens, seed=seed)
+        request = ChatRequest(
+            [dict(message) for message in messages], temperature=temperature, max_tokens=tokens, seed=seed
+        )
         for tried in range(1, _TRIES + 1):
             try:
                 return await self._once(request)
@@ -76,11 +81,49 @@ class Model:
                     if len(answer) > _ANSWER:
                         break
         except TimeoutError:
-            raise Transient(f"no whole answer within {_WITHIN:g} s (SIMULATE_LLM_BASE_URL, LLM_BASE_URL)", "timeout") from None
+            raise Transient(
+                f"no whole answer within {_WITHIN:g} s (SIMULATE_LLM_BASE_URL, LLM_BASE_URL)", "timeout"
+            ) from None
         return answer[:_ANSWER].strip()
 
     async def aclose(self) -> None:
         await self._llm.aclose()
+
+
+class Awaited(Llm):
+    """A model that is opened with the first question: most tests ask none. `open_one`: gives it, warm."""
+
+    def __init__(self, settings: Settings, open_one: Callable[[], AbstractAsyncContextManager[Llm]]) -> None:
+        self.model = settings.llm_model
+        self._open = open_one
+        self._stack = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._llm: Llm | None = None
+
+    async def warm_up(self) -> None:
+        await self._opened()
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        async with contextlib.aclosing((await self._opened()).stream(request)) as stream:
+            async for delta in stream:
+                yield delta
+
+    async def _opened(self) -> Llm:
+        async with self._opening:
+            if self._llm is None:
+                self._llm = await self._stack.enter_async_context(self._open())
+                self.model = self._llm.model
+            return self._llm
+
+    async def aclose(self) -> None:
+        await self._stack.aclose()
+
+
+def reply_of(said: str | Mapping[str, Any]) -> Sequence[Delta]:
+    """A reply of a script: a text, or the call of a tool, {"call": name, "arguments": {…}}, as small models write it."""
+    if not isinstance(said, str):
+        said = json.dumps({"name": said["call"], "arguments": said.get("arguments", {})})
+    return [Delta(said), Delta(finish="stop")]
 
 
 class Scripted(Llm):
@@ -97,9 +140,6 @@ class Scripted(Llm):
     def script(self, session: str, replies: Sequence[Sequence[Delta]]) -> None:
         """What this session's next questions are answered with."""
         self._scripts.setdefault(session, []).extend(replies)
-
-    async def warm_up(self) -> None:
-        await self._real.warm_up()
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         script = self._scripts.get(request.session)

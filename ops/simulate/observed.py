@@ -95,9 +95,13 @@ class Observed:
 
 def observed(events: Sequence[Event], messages: Iterable[ToClient] = ()) -> Observed:
     """`messages`: what the client was told: its latencies."""
-    found = Observed(latencies=[one.first_sound for one in messages if isinstance(one, MetricsMessage) and one.first_sound])
+    found = Observed(
+        latencies=[one.first_sound for one in messages if isinstance(one, MetricsMessage) and one.first_sound]
+    )
     returned = {event.call: event for event in events if isinstance(event, ToolReturned)}
-    sentences = {(event.turn, event.generation, event.index): event.text for event in events if isinstance(event, ReplySentence)}
+    sentences = {
+        (event.turn, event.generation, event.index): event.text for event in events if isinstance(event, ReplySentence)
+    }
     replaced = {event.replaces for event in events if isinstance(event, UtteranceCaptured) and event.replaces}
     committed = {event.turn: event.why for event in events if isinstance(event, TurnCommitted)}
     asked: dict[int | None, list[str]] = {}
@@ -142,5 +146,9 @@ def _ended(
     found.interrupted += cut and event.reason == "barge_in"
     if event.heard and event.reason != TAKEN_BACK:
         lines.append((seq, Spoken("agent", event.heard, event.turn, cut)))
-    if asked and why not in OWN and (event.how in ("failed", "expired") or (event.how == "dropped" and event.reason == "overload")):
+    if (
+        asked
+        and why not in OWN
+        and (event.how in ("failed", "expired") or (event.how == "dropped" and event.reason == "overload"))
+    ):
         found.unanswered.extend(asked)

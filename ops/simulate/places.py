@@ -8,7 +8,7 @@ from pathlib import Path
 from ops.people.caller import Caller as Phone
 from ops.people.entry import client_token, gateway_url
 from ops.simulate.line import Line, TextLine
-from ops.simulate.model import Model, Scripted
+from ops.simulate.model import Awaited, Model, Scripted
 from ops.simulate.scenario import Scenario
 from ops.simulate.scene import Scene
 from ops.simulate.sound import SoundLine, Voice
@@ -21,9 +21,10 @@ from schemas.config.agents import Agents
 from schemas.config.settings import Settings
 from schemas.errors import AgentSpecError
 from schemas.log import connected
+from workers.providers import Llm
 from workers.registry import provider
 
-__all__ = ["Chosen", "Place", "choose", "needs_model", "scene_of", "sound_place", "text_place"]
+__all__ = ["Chosen", "Place", "choose", "needs_model", "own_llm", "scene_of", "sound_place", "text_place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Chosen:
 def choose(wanted: str, source: Path | None) -> Chosen:
     """The agent called `wanted` among those of `source` (AGENTS), or the one of the file or folder of that path. AgentSpecError:
     there is none, or what is wrong with it, by file and line."""
-    path = Path(wanted)
+    path = Path(wanted or "-")
     named = source is not None and source.exists() and wanted in Agents(source, strict=False).files
     if not named and (path.suffix == ".toml" or path.is_dir()):
         agents = Agents(path, strict=False)
@@ -47,7 +48,8 @@ def choose(wanted: str, source: Path | None) -> Chosen:
             raise AgentSpecError(f"{wanted}: {len(agents.files)} agents are there; name one, with AGENTS={wanted}")
         name = next(iter(agents.files))
     else:
-        agents, name = Agents(source, strict=False), wanted
+        agents = Agents(source, strict=False)
+        name = wanted or agents.usual
     spec = agents.find(name)
     file = agents.files.get(name)
     if file is None:
@@ -67,20 +69,25 @@ class Place:
 
 @asynccontextmanager
 async def scene_of(
-    settings: Settings, agents: Agents, *, at_once: int = 16, warm: bool = False
+    settings: Settings, llm: Llm, agents: Agents, *, at_once: int = 16
 ) -> AsyncIterator[tuple[Scene, Scripted]]:
-    """A scene whose LLM is the settings' own, and the script that can answer in its place. `warm`: it is asked whether it is there;
-    ProviderError: it isn't."""
+    """A scene in which `llm` answers, which is closed with it; and the script that can answer in its place."""
     settings = settings.model_copy(update={"agents": agents.source})
-    llm = Scripted(settings, provider("llm", "", settings))
-    if warm:
+    script = Scripted(settings, llm)
+    async with Scene(settings, script, agents, at_once=at_once).open() as scene:
+        yield scene, script
+
+
+@asynccontextmanager
+async def own_llm(settings: Settings) -> AsyncIterator[Llm]:
+    """The LLM of the settings, of the stack that runs here, or one of our own for the while; warm. ProviderError."""
+    async with reachable_llm(settings) as reachable:
+        llm = provider("llm", "", reachable)
         try:
             await llm.warm_up()
-        except BaseException:
+            yield llm
+        finally:
             await llm.aclose()
-            raise
-    async with Scene(settings, llm, agents, at_once=at_once).open() as scene:
-        yield scene, llm
 
 
 @asynccontextmanager
@@ -90,8 +97,10 @@ async def text_place(chosen: Chosen, *, asks: bool, at_once: int) -> AsyncIterat
     async with AsyncExitStack() as stack:
         settings = await stack.enter_async_context(reachable_llm(settings_here()))
         model = await _warm(stack, settings) if asks else None
-        entered = scene_of(settings, chosen.agents, at_once=at_once, warm=not chosen.spec.llm.provider)
-        scene, _ = await stack.enter_async_context(entered)
+        llm = Awaited(settings, lambda: own_llm(settings))
+        if not chosen.spec.llm.provider:
+            await llm.warm_up()  # that it is away is said at once
+        scene, _ = await stack.enter_async_context(scene_of(settings, llm, chosen.agents, at_once=at_once))
         yield Place(lambda one: TextLine(scene, chosen.spec, one.spec.caller, one.name), scene.bus, model)
 
 
@@ -113,7 +122,9 @@ async def sound_place(
                 on_wait=on_wait, on_warn=on_wait,
             )  # fmt: skip
             running = await stack.enter_async_context(Stack(plan, settings))
-            settings = settings.model_copy(update={"redis_url": running.redis_url, "llm_base_url": running.llm_base_url})
+            settings = settings.model_copy(
+                update={"redis_url": running.redis_url, "llm_base_url": running.llm_base_url}
+            )
             gateway = running.gateways[0]
         model = await _warm(stack, settings) if asks else None
         voice = Voice(settings)

@@ -2,14 +2,15 @@
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from ops.simulate.model import Model
-from ops.simulate.observed import Spoken
+from ops.simulate.observed import Spoken, observed
 from ops.simulate.scenario import Caller
 from ops.simulate.tempers import in_words
 from schemas.errors import AntiphonError
+from schemas.events import Event
 
 __all__ = ["Playing", "Played", "Scripted", "TooLong", "said_by", "who_plays"]
 
@@ -18,6 +19,9 @@ _LONGEST = 400
 _END = re.compile(r"[\[(<*]*\b(?:END|HANG[ _]UP|GOODBYE_END)\b[\])>*]+|^\s*\[?(?:END|HANG UP)\]?\s*$", re.IGNORECASE)
 _STAGE = re.compile(r"\*[^*\n]{1,200}\*|\([^()\n]{1,200}\)|\[[^\[\]\n]{1,200}\]")
 _NAMED = re.compile(r"^(?:the )?(?:caller|customer|user|me|you)\s*:\s*", re.IGNORECASE)
+
+
+Log = Callable[[], Awaitable[Sequence[Event]]]
 
 
 class TooLong(AntiphonError):
@@ -29,8 +33,8 @@ class Playing(Protocol):
     def goes_on(self) -> bool:
         """Whether they mean to say more, after what they said last."""
 
-    async def next(self, transcript: Sequence[Spoken]) -> str | None:
-        """What they say now; None: they hang up."""
+    async def next(self, log: Log) -> str | None:
+        """What they say now, after what stands in the log; None: they hang up."""
 
 
 class Scripted:
@@ -43,7 +47,7 @@ class Scripted:
     def goes_on(self) -> bool:
         return bool(self._lines)
 
-    async def next(self, transcript: Sequence[Spoken]) -> str | None:
+    async def next(self, log: Log) -> str | None:
         return self._lines.popleft() if self._lines else None
 
 
@@ -59,11 +63,12 @@ class Played:
     def goes_on(self) -> bool:
         return not self._over
 
-    async def next(self, transcript: Sequence[Spoken]) -> str | None:
+    async def next(self, log: Log) -> str | None:
         if self._over:
             return None
         if self._count >= self._caller.turns:
             raise TooLong(f"the caller had not reached an end after {self._count} lines (caller.turns)")
+        transcript = observed(await log()).transcript
         messages = [{"role": "system", "content": _told(self._caller)}, *_flipped(transcript)]
         for seed in (self._count, self._count + 1_000):  # one that is silent is asked once more
             answer = await self._model.ask(messages, tokens=120, temperature=0.7, seed=seed)

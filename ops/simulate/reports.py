@@ -31,7 +31,9 @@ def write_junit(agent: str, results: Sequence[Result], file: Path) -> None:
             failure = ET.SubElement(case, "failure", type=failures[0].kind, message=printable(lines[0]))
             failure.text = "\n".join(map(printable, lines))
         said = transcript_of(result.observed.transcript)
-        ET.SubElement(case, "system-out").text = "\n".join(map(printable, [f"session {result.session}", *said.split("\n")]))
+        ET.SubElement(case, "system-out").text = "\n".join(
+            map(printable, [f"session {result.session}", *said.split("\n")])
+        )
     root = ET.Element("testsuites", tests=str(len(results)), failures=str(failed), time=seconds)
     root.append(suite)
     ET.indent(root)

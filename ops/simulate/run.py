@@ -65,7 +65,13 @@ class Result:
                 for one in self.checks
             ],
             "tools": [
-                {"name": use.name, "arguments": use.arguments, "failed": use.failed, "returned": use.returned, "came": use.came}
+                {
+                    "name": use.name,
+                    "arguments": use.arguments,
+                    "failed": use.failed,
+                    "returned": use.returned,
+                    "came": use.came,
+                }
                 for use in found.tools
             ],
             "transcript": [{"who": line.who, "text": line.text, "interrupted": line.cut} for line in found.transcript],
@@ -125,7 +131,11 @@ async def hold(scenario: Scenario, line: Line, model: Model | None) -> Result:
 
 def told_as(error: Exception) -> str:
     """In a sentence; an error of ours by its own."""
-    return str(error) if isinstance(error, AntiphonError | Refused | CallError) else f"{type(error).__name__}: {error}"[:500]
+    return (
+        str(error)
+        if isinstance(error, AntiphonError | Refused | CallError)
+        else f"{type(error).__name__}: {error}"[:500]
+    )
 
 
 async def _converse(scenario: Scenario, line: Line, playing: Playing) -> str:
@@ -133,7 +143,7 @@ async def _converse(scenario: Scenario, line: Line, playing: Playing) -> str:
     cuts_in = cut_in(scenario.spec.caller.temper) is not None
     await line.connect()
     try:
-        while not line.over and (said := await playing.next(observed(await line.events()).transcript)) is not None:
+        while not line.over and (said := await playing.next(line.events)) is not None:
             await line.say(said, cut_in=cuts_in and playing.goes_on)
     except (NoAnswer, TooLong) as error:
         return str(error)

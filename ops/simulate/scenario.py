@@ -12,7 +12,18 @@ from schemas.client import LONGEST_MESSAGE, LONGEST_NAME
 from schemas.config.explain import explain, line_of, read_text, read_toml, shown
 from schemas.errors import AntiphonError
 
-__all__ = ["Call", "Caller", "Expect", "Judge", "Scenario", "ScenarioError", "ScenarioSpec", "Temper", "load", "scenarios"]
+__all__ = [
+    "Call",
+    "Caller",
+    "Expect",
+    "Judge",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioSpec",
+    "Temper",
+    "load",
+    "scenarios",
+]
 
 Temper = Literal["patient", "impatient", "interrupting", "mumbling", "bad line"]
 TEMPERS: tuple[Temper, ...] = get_args(Temper)
@@ -199,7 +210,9 @@ def scenarios(folder: Path, wanted: Sequence[str] = ()) -> list[Scenario]:
 def _files(folder: Path, wanted: Sequence[str]) -> Iterable[Path]:
     here = sorted(folder.glob("*.toml")) if folder.is_dir() else []
     if not wanted and not here:
-        raise ScenarioError(f"{folder}: no scenarios there; expected NAME.toml files, or the path of one behind the agent")
+        raise ScenarioError(
+            f"{folder}: no scenarios there; expected NAME.toml files, or the path of one behind the agent"
+        )
     if not wanted:
         yield from here
     names = {file.stem: file for file in here}
@@ -253,4 +266,6 @@ def made(name: str, **sections: Any) -> Scenario:
     try:
         return Scenario(name, ScenarioSpec.model_validate(sections))
     except ValidationError as error:
-        raise ScenarioError("\n".join(_sentence(ScenarioSpec, name, "", dict(item)) for item in error.errors())) from None
+        raise ScenarioError(
+            "\n".join(_sentence(ScenarioSpec, name, "", dict(item)) for item in error.errors())
+        ) from None

@@ -21,6 +21,7 @@ from schemas.client import SentenceMessage, ToClient
 from schemas.clock import Clock
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
+from schemas.config.lease import LONGEST
 from schemas.config.settings import Settings
 from schemas.events import TransportName, Word
 from schemas.log import MemoryBus
@@ -118,7 +119,7 @@ class Scene:
     def __init__(self, settings: Settings, llm: Llm, agents: Agents, *, at_once: int = 16):
         """`llm`: warm, and the caller's to close; `at_once`: conversations."""
         clock = MonotonicClock()
-        self.bus = MemoryBus()
+        self.bus = MemoryBus(lease=LONGEST)  # nobody else is there to take over
         self.agents = agents
         house = House(self.bus, clock, Deaf(), f"simulate-{secrets.token_hex(3)}")
         self._clock, self._house = clock, house
@@ -157,6 +158,7 @@ class Scene:
         room.put(caller)
         room.put(Attached())
         self._listen(session)
+        session.streams.clear()  # nobody is heard: no silence need be filled in
         return session, room
 
     def say(self, session: Session, room: TextRoom, who: str, text: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 import numpy as np
 import soxr
@@ -16,7 +15,6 @@ from schemas.audio import HEARING_RATE, Pcm
 from schemas.bus import Reading
 from schemas.client import ToClient, TurnMessage
 from schemas.config.settings import Settings
-from schemas.events import EndRequested, Event
 from workers.providers import Speaking, Tts
 from workers.registry import provider
 
@@ -52,7 +50,9 @@ class Voice:
             parts = [part async for part in self._tts.synthesize(Speaking(text, voice))]
             whole = np.concatenate([part.pcm for part in parts]).astype(np.float32)
             rate = parts[0].rate * (1.0 if voice else _PITCH)
-            pcm = np.clip(await asyncio.to_thread(soxr.resample, whole, rate, HEARING_RATE), -32768, 32767).astype(np.int16)
+            pcm = np.clip(await asyncio.to_thread(soxr.resample, whole, rate, HEARING_RATE), -32768, 32767).astype(
+                np.int16
+            )
             self._spoken[text, voice] = pcm
             return pcm
 
@@ -64,7 +64,7 @@ class SoundLine(Line):
         self, caller: Caller, name: str, phone: Phone, voice: Voice, log: Reading, patience: float = ANSWER_WITHIN
     ) -> None:
         super().__init__(caller, name)
-        self._phone, self._voice, self._log, self._patience = phone, voice, log, patience
+        self._phone, self._voice, self._kept, self._patience = phone, voice, log, patience
         self._over = cut_in(caller.temper)
         self._count, self._cutting_in = 0, False
         phone.on_message = self._note
@@ -93,7 +93,7 @@ class SoundLine(Line):
         if not self.over and not any(isinstance(message, TurnMessage) for _, message in self.messages[since:]):
             raise NoAnswer(f"no answer within {self._patience:g} s")
         await self._phone.hear_out()
-        if not self.over and any(isinstance(event, EndRequested) for event in await self.events()):
+        if not self.over and await self.ends():
             await self._until_over()
 
     async def _within(self, speaking: "asyncio.Future[float] | object", seconds: float) -> float:
@@ -126,8 +126,9 @@ class SoundLine(Line):
     async def hang_up(self) -> None:
         await self._phone.hang_up()
 
-    async def events(self) -> Sequence[Event]:
-        return await self._log.read(self.session) if self.session else []
+    @property
+    def _log(self) -> Reading:
+        return self._kept
 
     @property
     def over(self) -> bool:

@@ -89,7 +89,9 @@ def heard_as(pcm: Pcm, tempers: Collection[Temper], seed: str) -> Pcm:
     return np.clip(sound, -32768, 32767).astype(np.int16)
 
 
-def _narrow(sound: "np.ndarray[tuple[int], np.dtype[np.float32]]", rate: int) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+def _narrow(
+    sound: "np.ndarray[tuple[int], np.dtype[np.float32]]", rate: int
+) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
     there = soxr.resample(sound, HEARING_RATE, rate)
     back: np.ndarray[tuple[int], np.dtype[np.float32]] = soxr.resample(there, rate, HEARING_RATE)
     return np.pad(back, (0, max(0, len(sound) - len(back))))[: len(sound)]
