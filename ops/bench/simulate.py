@@ -1,15 +1,15 @@
-"""`antiphon bench simulate`: how many conversations a minute are simulated in text, by scripted callers with a simulated LLM: through
-the real turn-taking and the real LLM stage, each checked as `antiphon simulate` checks it."""
+"""`antiphon bench simulate`: how many conversations a minute are simulated in text, by scripted callers with a simulated LLM:
+through the real turn-taking and the real LLM stage, each checked as `antiphon simulate` checks it."""
 
 import time
 from typing import Any
 
 from ops.bench import machine
 from ops.bench.figures import milliseconds
+from ops.simulate.line import TextLine
 from ops.simulate.places import scene_of
 from ops.simulate.run import run_all
 from ops.simulate.scenario import Scenario, made
-from ops.simulate.line import TextLine
 from schemas.config.agent import AgentSpec
 from schemas.config.agents import Agents
 from schemas.config.settings import Settings, load

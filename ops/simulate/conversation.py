@@ -118,8 +118,8 @@ class Conversation:
     # ── before it begins ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def model(self, replies: Sequence[str | Mapping[str, Any]]) -> None:
-        """What a deterministic model answers, one after another: texts, and calls of tools (`Call`), each followed by what is said
-        of its result. Without it the endpoint of the settings answers. More may be given as the conversation goes on."""
+        """What a deterministic model answers, one after another: texts, and calls of tools (`Call`), each followed by what is
+        said of its result. Without it the endpoint of the settings answers. More may be given as the conversation goes on."""
         self._scripted = True
         if self._line is None:
             self._replies.extend(replies)

@@ -134,8 +134,8 @@ def called(tools: Sequence[ToolUse], name: str, arguments: Mapping[str, Any]) ->
 
 
 def fits(wanted: Any, given: Any) -> bool:
-    """Whether an argument is as it must be: texts whatever the case or by "/regular expression/", numbers by value also where one is
-    written as a text, tables by the keys that are wanted."""
+    """Whether an argument is as it must be: texts whatever the case or by "/regular expression/", numbers by value also where
+    one is written as a text, tables by the keys that are wanted."""
     if isinstance(wanted, Mapping):
         return isinstance(given, Mapping) and all(
             key in given and fits(value, given[key]) for key, value in wanted.items()

@@ -31,8 +31,8 @@ class NoAnswer(AntiphonError):
 
 
 class Line(ABC):
-    """`name`: of the scenario: what chance there is depends on it; `session`: its id, once there is one; `messages`: what the caller
-    was told, and when (monotonic seconds); `cut_ins`: how often the caller spoke over the agent."""
+    """`name`: of the scenario: what chance there is depends on it; `session`: its id, once there is one; `messages`: what the
+    caller was told, and when (monotonic seconds); `cut_ins`: how often the caller spoke over the agent."""
 
     def __init__(self, caller: Caller, name: str) -> None:
         self.caller, self.name = caller, name

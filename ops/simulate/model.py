@@ -1,5 +1,5 @@
-"""The model that plays callers and judges: the LLM stage's own endpoint, or one of its own (SIMULATE_LLM_BASE_URL). And a model by
-script, which answers for a real one where a test wants to know every word."""
+"""The model that plays callers and judges: the LLM stage's own endpoint, or one of its own (SIMULATE_LLM_BASE_URL). And a
+model by script, which answers for a real one where a test wants to know every word."""
 
 import asyncio
 import contextlib
@@ -127,8 +127,8 @@ def reply_of(said: str | Mapping[str, Any]) -> Sequence[Delta]:
 
 
 class Scripted(Llm):
-    """Answers sessions that have a script by it, reply by reply; all others as `real` does. The same question gets the same answer,
-    so that who asks again after a lost worker is told the same."""
+    """Answers sessions that have a script by it, reply by reply; all others as `real` does. The same question gets the same
+    answer, so that who asks again after a lost worker is told the same."""
 
     def __init__(self, settings: Settings, real: Llm) -> None:
         self.model = real.model

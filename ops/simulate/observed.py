@@ -59,9 +59,9 @@ class Spoken:
 
 @dataclass(slots=True)
 class Observed:
-    """`transcript`: in order; `begun`: sentences of the agent whose playback began, heard to the end or not; `latencies`: seconds,
-    one a turn; `interrupted`: turns of the agent that the caller spoke over, for which it fell silent; `unanswered`: what of the
-    caller's got no answer; `troubles`: what failed, in words; `end`: the reason, "" while it goes on."""
+    """`transcript`: in order; `begun`: sentences of the agent whose playback began, heard to the end or not; `latencies`:
+    seconds, one a turn; `interrupted`: turns of the agent that the caller spoke over, for which it fell silent; `unanswered`:
+    what of the caller's got no answer; `troubles`: what failed, in words; `end`: the reason, "" while it goes on."""
 
     transcript: list[Spoken] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)

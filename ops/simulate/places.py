@@ -60,7 +60,8 @@ def choose(wanted: str, source: Path | None) -> Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`make`: a line for a scenario; `log`: where the conversations are; `model`: plays and judges, None where it isn't needed."""
+    """`make`: a line for a scenario; `log`: where the conversations are; `model`: plays and judges, None where it isn't
+    needed."""
 
     make: Callable[[Scenario], Line]
     log: Reading
@@ -108,8 +109,8 @@ async def text_place(chosen: Chosen, *, asks: bool, at_once: int) -> AsyncIterat
 async def sound_place(
     chosen: Chosen, settings: Settings, *, asks: bool, url: str | None, on_wait: Callable[[str], None]
 ) -> AsyncIterator[Place]:
-    """Through a gateway: that of `url`, whose log the settings name, else of a stack of our own for the while, with real hearing and
-    speaking. ProviderError, CallError, StackError."""
+    """Through a gateway: that of `url`, whose log the settings name, else of a stack of our own for the while, with real
+    hearing and speaking. ProviderError, CallError, StackError."""
     from ops.stack.stack import Plan, Stack
 
     async with AsyncExitStack() as stack:

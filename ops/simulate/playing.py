@@ -12,7 +12,7 @@ from ops.simulate.tempers import in_words
 from schemas.errors import AntiphonError
 from schemas.events import Event
 
-__all__ = ["Playing", "Played", "Scripted", "TooLong", "said_by", "who_plays"]
+__all__ = ["Played", "Playing", "Scripted", "TooLong", "said_by", "who_plays"]
 
 _LONGEST = 400
 """Characters of a line."""
@@ -109,9 +109,9 @@ def _told(caller: Caller) -> str:
         f"What you want: {caller.goal}",
         f"What you know, and say only when you are asked or need it:\n{facts}" if facts else "",
         tempers,
-        "Say one short spoken sentence at a time, as people do on the telephone: no lists, no stage directions, no quotation marks. "
-        "Never make up what the agent should tell you. When you have what you want, or it can't be had, say goodbye and write [END] "
-        "behind it.",
+        "Say one short spoken sentence at a time, as people do on the telephone: no lists, no stage directions, no quotes. "
+        "Never make up what the agent should tell you. When you have what you want, or it can't be had, say goodbye and write "
+        "[END] behind it.",
     ]
     return "\n\n".join(part for part in parts if part)
 

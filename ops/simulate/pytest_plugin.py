@@ -1,5 +1,5 @@
-"""The fixture `conversation` (docs/testing-agents.md), for whoever has Antiphon and pytest installed. Nothing of it is loaded before a
-test asks for it."""
+"""The fixture `conversation` (docs/testing-agents.md), for whoever has Antiphon and pytest installed. Nothing of it is loaded
+before a test asks for it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -29,8 +29,8 @@ _LAST = 15.0
 
 @dataclass(slots=True)
 class Result:
-    """Of one scenario. `session`: of its conversation, "" where none came about; `checks`: in order; `seconds`: it took, without the
-    judge; `cut_ins`: how often the caller spoke over the agent."""
+    """Of one scenario. `session`: of its conversation, "" where none came about; `checks`: in order; `seconds`: it took,
+    without the judge; `cut_ins`: how often the caller spoke over the agent."""
 
     scenario: Scenario
     session: str = ""

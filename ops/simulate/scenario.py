@@ -191,8 +191,8 @@ def with_limit(file: Path) -> None:
 
 
 def scenarios(folder: Path, wanted: Sequence[str] = ()) -> list[Scenario]:
-    """Those of `folder`, by name; or `wanted`: names of them, files, or folders of files. ScenarioError: with all that is wrong in
-    any of them, or that there are none."""
+    """Those of `folder`, by name; or `wanted`: names of them, files, or folders of files. ScenarioError: with all that is
+    wrong in any of them, or that there are none."""
     files = list(dict.fromkeys(_files(folder, wanted)))
     if len(files) > MOST_SCENARIOS:
         raise ScenarioError(f"{len(files)} scenarios; at most {MOST_SCENARIOS} are run at a time")

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 import numpy as np
 import soxr
@@ -96,13 +98,13 @@ class SoundLine(Line):
         if not self.over and await self.ends():
             await self._until_over()
 
-    async def _within(self, speaking: "asyncio.Future[float] | object", seconds: float) -> float:
+    async def _within(self, speaking: Coroutine[Any, Any, float], seconds: float) -> float:
         """When the last sample was spoken; where the session ends meanwhile, now."""
-        task = asyncio.ensure_future(speaking)  # type: ignore[arg-type]
+        task = asyncio.ensure_future(speaking)
         ended = asyncio.ensure_future(self._phone.ended.wait())
         try:
             await asyncio.wait((task, ended), timeout=seconds + self._patience, return_when=asyncio.FIRST_COMPLETED)
-            return float(task.result()) if task.done() else time.monotonic()
+            return task.result() if task.done() else time.monotonic()
         finally:
             task.cancel()
             ended.cancel()

@@ -1,5 +1,5 @@
-"""How callers are: when they speak over the agent, what is left of their words, and of their sound. Pure, and the same for the same
-line of the same scenario."""
+"""How callers are: when they speak over the agent, what is left of their words, and of their sound. Pure, and the same for the
+same line of the same scenario."""
 
 import random
 from collections.abc import Collection
@@ -38,7 +38,8 @@ def cut_in(tempers: Collection[Temper]) -> CutIn | None:
 
 
 def garbled(text: str, tempers: Collection[Temper], seed: str) -> str:
-    """What is understood of what they say, where it is not spoken. Numbers stay: what is tested is who asks again, not who guesses."""
+    """What is understood of what they say, where it is not spoken. Numbers stay: what is tested is who asks again, not who
+    guesses."""
     dice, words = random.Random(seed), text.split()
     if "mumbling" in tempers:
         words = [_swallowed(word, dice) for word in words]
