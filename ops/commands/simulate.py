@@ -69,8 +69,6 @@ async def _simulate(
     agent: str, wanted: list[str], sound: bool, parallel: int | None, url: str | None, junit: Path | None, html: Path | None,
     json: bool,
 ) -> "list[Result]":  # fmt: skip
-    import logging
-
     from ops.replay.simulated_page import write_simulated_page
     from ops.simulate.places import choose, needs_model, sound_place, text_place
     from ops.simulate.reports import write_junit
@@ -79,7 +77,6 @@ async def _simulate(
     from schemas.config.settings import load
     from schemas.errors import Transient
 
-    logging.getLogger("antiphon.gateway").setLevel(
         logging.ERROR
     )  # that a tick is late, or no STT there, troubles nobody here
     settings = load()

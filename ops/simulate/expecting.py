@@ -145,7 +145,7 @@ def fits(wanted: Any, given: Any) -> bool:
     if isinstance(wanted, bool) or isinstance(given, bool):
         return wanted is given or (isinstance(given, str) and given.strip().casefold() == str(wanted).casefold())
     if isinstance(wanted, Real):
-        return _number(given) == wanted
+        return bool(_number(given) == wanted)
     if isinstance(wanted, str) and isinstance(given, str):
         return _same_text(wanted, given)
     if isinstance(wanted, str) and isinstance(given, Real):

@@ -95,15 +95,15 @@ class Observed:
 
 def observed(events: Sequence[Event], messages: Iterable[ToClient] = ()) -> Observed:
     """`messages`: what the client was told: its latencies."""
-    found = Observed(
-        latencies=[one.first_sound for one in messages if isinstance(one, MetricsMessage) and one.first_sound]
-    )
+    found = Observed()
     returned = {event.call: event for event in events if isinstance(event, ToolReturned)}
     sentences = {
         (event.turn, event.generation, event.index): event.text for event in events if isinstance(event, ReplySentence)
     }
     replaced = {event.replaces for event in events if isinstance(event, UtteranceCaptured) and event.replaces}
     committed = {event.turn: event.why for event in events if isinstance(event, TurnCommitted)}
+    timed = [one for one in messages if isinstance(one, MetricsMessage) and committed.get(one.turn) not in OWN]
+    found.latencies = [one.first_sound for one in timed if one.first_sound is not None]
     asked: dict[int | None, list[str]] = {}
     lines: list[tuple[int, Spoken]] = []
     for event in events:

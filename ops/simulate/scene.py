@@ -4,6 +4,7 @@ memory. Only the sound is left out: what the agent says counts as spoken once it
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,6 +33,8 @@ from workers.runtime import Worker, WorkerOptions
 from workers.tts import TtsStage
 
 _RATE = 16_000
+_TROUBLES_NOBODY = ("antiphon.gateway.engine", "antiphon.gateway.leases", "antiphon.gateway.pools")
+"""What warns of late ticks, of a process that stood still, and of stages without workers."""
 _CLIP = 64
 """Samples of a sentence: enough for its words to have places, and over before anybody waits for it."""
 
@@ -137,6 +140,9 @@ class Scene:
     async def open(self) -> AsyncIterator["Scene"]:
         """Conversations may be held meanwhile; whatever goes on at its end is broken off."""
         async with AsyncExitStack() as stack:
+            for logger in map(logging.getLogger, _TROUBLES_NOBODY):
+                stack.callback(logger.setLevel, logger.level)
+                logger.setLevel(logging.ERROR)
             await self._engine.start()
             stack.push_async_callback(self._engine.aclose)
             self._reception.start()

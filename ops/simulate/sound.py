@@ -52,9 +52,8 @@ class Voice:
             parts = [part async for part in self._tts.synthesize(Speaking(text, voice))]
             whole = np.concatenate([part.pcm for part in parts]).astype(np.float32)
             rate = parts[0].rate * (1.0 if voice else _PITCH)
-            pcm = np.clip(await asyncio.to_thread(soxr.resample, whole, rate, HEARING_RATE), -32768, 32767).astype(
-                np.int16
-            )
+            fit = await asyncio.to_thread(soxr.resample, whole, rate, HEARING_RATE)
+            pcm: Pcm = np.clip(fit, -32768, 32767).astype(np.int16)
             self._spoken[text, voice] = pcm
             return pcm
 

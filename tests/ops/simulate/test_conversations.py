@@ -53,7 +53,7 @@ async def test_many_at_once_are_told_in_their_order(scene: Scene) -> None:
         made(f"s{number}", caller={"lines": [f"Line {number}."]}, expect={"said": [f"Line {number}"]})
         for number in range(12)
     ]
-    many[3] = made("s3", caller={"lines": ["x"]}, expect={"said": ["y"]})
+    many[3] = made("s3", caller={"lines": ["x"]}, expect={"said": ["zebra"]})
     found = await results(scene, *many)
     assert [result.scenario.name for result in found] == [scenario.name for scenario in many]
     assert [result.scenario.name for result in found if not result.passed] == ["s3"]

@@ -83,13 +83,19 @@ async def test_no_such_agent(conversation):
     pass
 """
 
+INI = """
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+antiphon_agents = agents
+filterwarnings = error
+"""
+
 
 def test_in_a_project_of_somebody_elses(tmp_path: Path) -> None:
     """With nothing but Antiphon and pytest installed: the agent is found by its mark, what fails says why."""
     (tmp_path / "test_pizza.py").write_text(THEIRS)
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nasyncio_mode = auto\nantiphon_agents = agents\nfilterwarnings = error\n"
-    )
+    (tmp_path / "pytest.ini").write_text(INI)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-p", "no:cacheprovider"],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50,
