@@ -77,8 +77,6 @@ async def _simulate(
     from schemas.config.settings import load
     from schemas.errors import Transient
 
-        logging.ERROR
-    )  # that a tick is late, or no STT there, troubles nobody here
     settings = load()
     chosen = choose(agent, settings.agents)
     found = scenarios(chosen.scenarios, wanted)
