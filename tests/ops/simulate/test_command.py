@@ -48,11 +48,11 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return agent
 
 
-def simulate(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def simulate(*arguments: str, within: float = 55, **environment: str) -> subprocess.CompletedProcess[str]:
     root = Path(__file__).parents[3]
     variables = {**os.environ, "PYTHONPATH": str(root), **environment}
     return subprocess.run(
-        [*ANTIPHON, "simulate", *arguments], capture_output=True, text=True, check=False, timeout=55, env=variables
+        [*ANTIPHON, "simulate", *arguments], capture_output=True, text=True, check=False, timeout=within, env=variables
     )
 
 
@@ -134,13 +134,14 @@ def test_an_endpoint_that_is_away(demo: Path) -> None:
 
 
 @pytest.mark.models
+@pytest.mark.timeout(240)
 def test_a_small_model_plays_and_judges(demo: Path) -> None:
     """Whatever it makes of that: there are lines, and verdicts or the word that there is none."""
     Path("played.toml").write_text(
         '[caller]\ngoal = "find out the capital of France"\nturns = 2\nseconds = 40\n'
         '[judge]\ncriteria = ["The agent is polite."]\n'
     )
-    done = simulate("demo", "played.toml", "--json", LLM_PROVIDER="openai")
+    done = simulate("demo", "played.toml", "--json", within=230, LLM_PROVIDER="openai")
     assert done.returncode in (0, 1), done.stdout + done.stderr
     (result,) = told(done)["results"]
     assert result["turns"] >= 1
