@@ -65,6 +65,7 @@ BENCHES = {
         "ops.bench.replay_turns",
         "how many times faster than it took turn-taking is replayed, on one core",
     ),
+    "simulate": ("ops.bench.simulate", "conversations in text a minute, by scripted callers with a simulated LLM"),
     "scale-stt": ("ops.bench.scale_stt", "throughput of 1, 2, 4, 8 STT workers with a provider of fixed cost"),
 }
 

@@ -124,6 +124,7 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
         )
     },
     "Measure": {
+        "simulate": ("ops.commands.simulate:simulate", "Let simulated callers talk to an agent, and check it."),
         "bench": ("ops.commands.bench:bench", "Run one benchmark."),
         "chaos": ("ops.commands.chaos:chaos", "Kill everything all the time, then check every log."),
     },

@@ -197,6 +197,14 @@ class Settings(BaseSettings):
     recordings: Literal["off", "flac", "opus"] = "off"
     """Whether each call's sound is mixed into one stereo file, kept with it."""
 
+    # callers and judges of `antiphon simulate`
+    simulate_llm_base_url: str = ""
+    """An OpenAI-compatible endpoint for the model that plays callers and judges; "" is LLM_BASE_URL."""
+    simulate_llm_model: str = ""
+    """"" is LLM_MODEL."""
+    simulate_llm_api_key: SecretStr = SecretStr("")
+    """"" is LLM_API_KEY, where the endpoint is LLM_BASE_URL's."""
+
     # phones
     sip_listen: str = ""
     """host:port for SIP by UDP and TCP, such as 0.0.0.0:5060; "" answers no phone."""
@@ -309,7 +317,7 @@ class Settings(BaseSettings):
             raise ValueError("ws://host:7880, or wss://… with TLS")
         return url
 
-    @field_validator("llm_base_url", "stt_base_url", "tts_base_url", "summary_base_url")
+    @field_validator("llm_base_url", "stt_base_url", "tts_base_url", "summary_base_url", "simulate_llm_base_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
         if url and not re.match(r"https?://.", url):
