@@ -18,9 +18,9 @@ class Family(NamedTuple):
 GROUPS: dict[str, dict[str, Row | Family]] = {
     "Try": {
         "demo": ("ops.commands.demo:demo", "Hold a spoken conversation, and explain it."),
-        "new": ("ops.commands.new:new", "Write an agent that works, and is commented."),
-        "dev": ("ops.commands.dev:dev", "Run an agent while you write it: what is said, what changed."),
-        "chat": ("ops.commands.chat:chat", "Write with an agent, or one line of it a command."),
+        "new": ("ops.commands.new:new", "Write a new agent: it works, and is commented."),
+        "dev": ("ops.commands.dev:dev", "Run an agent while you write it."),
+        "chat": ("ops.commands.chat:chat", "Write with an agent, without sound."),
         "talk": ("ops.commands.talk:talk", "Talk with an agent, in the terminal."),
         "call": ("ops.commands.call:call", "Call a gateway with a recording."),
     },

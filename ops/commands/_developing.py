@@ -1,7 +1,7 @@
 """What `antiphon dev` shows while an agent is written: what changed of it, what is wrong, and what is said."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ Line = tuple[str, str, str]
 
 def line(who: str, text: str, style: str) -> None:
     console.hang(Text(f"{who:<7}", style=style), text)
+
+
+def as_json(who: str, text: str, _: str) -> None:
+    console.emit({"who": who, "text": text})
 
 
 class Files:
@@ -168,26 +172,26 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-async def follow(files: Files, log: Any) -> None:
+async def follow(files: Files, log: Any, say: Callable[[str, str, str], None] = line) -> None:
     """Tell of both, for ever."""
     for one in files.wrong():
-        line(*one)
+        say(*one)
     conversations = Conversations(log, ((spec := files._spec) and spec.name) or files.name)
     begun = away = False
     while True:
         for one in await asyncio.to_thread(files.news):
-            line(*one)
+            say(*one)
         try:
             if not begun:
                 await conversations.begin()
                 begun = True
             for one in await conversations.news():
-                line(*one)
+                say(*one)
             away = False
         except BusError as error:
             if not away:
-                line("wrong", str(error), "red")
+                say("wrong", str(error), "red")
             away = True
         except AntiphonError as error:  # a log of somebody else's making
-            line("look", str(error), "yellow")
+            say("look", str(error), "yellow")
         await asyncio.sleep(_EVERY)

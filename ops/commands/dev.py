@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from ops import console
+from ops.commands._options import Json
 
 
 def dev(
     agent: Annotated[str, typer.Argument(metavar="AGENT", help="Its folder or file, or the name of one of AGENTS.")],
     free_ports: Annotated[bool, typer.Option(help="Use free ports instead of the well-known ones.")] = False,
+    json: Json = False,
 ) -> None:
-    """Run an agent while you write it, until Ctrl-C.
+    """Run an agent while you write it.
 
-    Starts the stack, as `antiphon up` does, or uses the one that runs here; then tells which of the agent's files changed,
+    Until Ctrl-C. Starts the stack, as `antiphon up` does, or uses the one that runs here; then tells which of its files changed,
     what is wrong with them, and what is said in conversations, tools among it. The models stay loaded: a change counts from the
     next conversation on. Talk to it with `antiphon chat` or `antiphon talk` in another terminal, or in the browser.
 
@@ -25,7 +27,7 @@ def dev(
       antiphon dev agents/pizza
       antiphon dev pizza
     """
-    from ops.commands._developing import Files, follow
+    from ops.commands._developing import Files, as_json, follow, line
     from ops.commands.up import Up
     from ops.stack.here import data_folder, log_of, running
     from ops.stack.stack import Plan
@@ -50,14 +52,15 @@ def dev(
 
     async def watch(redis_url: str) -> None:
         async with connected(load(redis_url=redis_url)) as log:
-            await follow(files, log)
+            await follow(files, log, as_json if json else line)
 
     if stack is not None:
-        console.out.print(f"with the stack that runs here; try: {console.me()} chat {name}", style="dim")
+        if not json:
+            console.out.print(f"with the stack that runs here; try: {console.me()} chat {name}", style="dim")
         console.run(lambda: watch(log_of(stack) or stack["redis_url"]))
         return
     os.environ["AGENTS"] = str(source.absolute())  # all that is started reads it
-    us = Up(json=False)
+    us = Up(json)
     us.listen()
     plan = Plan(
         data_folder() / "up", free_ports=free_ports, api=True,
@@ -68,7 +71,8 @@ def dev(
     def ready() -> None:
         told = running()
         if told is not None:
-            console.out.print(f"\ntry: {console.me()} chat {name}, in another terminal", style="dim")
+            if not json:
+                console.out.print(f"\ntry: {console.me()} chat {name}, in another terminal", style="dim")
             watching.append(asyncio.ensure_future(watch(told["redis_url"])))
 
     us.ready = ready

@@ -16,9 +16,10 @@ def new(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write an agent that works, and is commented: a folder with agent.toml, instructions.md, agent.py and a scenario.
+    """Write a new agent: it works, and is commented.
 
-    Nothing is written over. Exit code 2 where it can't be written.
+    A folder with agent.toml, instructions.md, agent.py and a scenario. Nothing is written over. Exit code 2 where it can't be
+    written.
 
     \b
     Examples:
