@@ -10,6 +10,8 @@ from gateway.turn_taking.machine import settle
 from gateway.turn_taking.state import Bundle, Playing, State, Turn
 from schemas.clock import Now
 from schemas.events import (
+    AgentSlept,
+    AgentWoke,
     Event,
     ParticipantJoined,
     ParticipantLeft,
@@ -110,6 +112,8 @@ def _keep_people(draft: Draft, old: State) -> None:
         if name not in people:
             about: dict[str, Any] = {"kind": person.kind, "name": person.shown, "attributes": dict(person.attributes)}
             draft.fact(ParticipantJoined, participant=name, **about)
+        if people[name].awake != person.awake:  # which was told again before they came, or is lost
+            draft.fact(AgentWoke if person.awake else AgentSlept, participant=name)
         people[name] = person
     for name in tuple(people):
         if name not in old.people:

@@ -115,7 +115,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         for fields in ({}, {"text": " \n"}, {"text": ""}, {"text": "x" * 4001}, {"text": 5}, {"text": None})
     ),
     *(
-        ({"type": "talk"} | fields, "`talk` needs `pressed`: true or false")
+        ({"type": "talk"} | fields, "`talk` needs `pressed`: true or false; `cancel: true` only with `pressed: false`")
         for fields in ({}, {"pressed": "yes"}, {"pressed": 1}, {"pressed": None})
     ),
     *(
@@ -217,7 +217,8 @@ def test_the_schema_is_fit_for_types() -> None:
         name: set(one["properties"]) - set(one["required"]) for name, one in found.items() if "properties" in one
     }
     assert {name: fields for name, fields in optional.items() if fields} == {
-        "ReadyMessage": {"warnings"},
+        "ReadyMessage": {"warnings", "talk"},
+        "TalkMessage": {"cancel"},
         "WordsMessage": {"visemes"},
         "MetricsMessage": {"end_of_turn", "stt", "llm", "tts", "first_sound"},
         "StartMessage": {"rate", "sound", "agent", "participant", "name", "room", "metadata", "session", "ticket"},

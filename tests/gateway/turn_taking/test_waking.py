@@ -169,3 +169,16 @@ def test_who_takes_over_knows_whom_it_listens_to() -> None:
     call.says(27.0, 0.8, "And for two?")
     call.run(32.0)
     assert [how for _, how, _ in call.ended()] == ["played", "played", "dropped"]
+
+
+def test_a_lost_tail_wakes_nobody_and_puts_nobody_to_sleep() -> None:
+    """Whom the gateway listens to is told again, after who is there."""
+    call = asleep()
+    call.gives(0.4, PushToTalk("alice", True))
+    call.gives(0.5, PushToTalk("alice", False))
+    call.at(0.6, lambda: call.lose_tail(8))
+    call.says(2.5, 0.8, "What is left?")
+    call.run(8.0)
+    assert call.ended()[-1][1:] == ("played", "finished")
+    types = call.types()
+    assert types.index("participant.joined") < len(types) - types[::-1].index("agent.woke")
