@@ -82,10 +82,10 @@ class Idle(_Section):
 
     after: float = Field(0.0, ge=0.0, le=3600.0)
     """Seconds of silence, from the end of its words, after which it asks; 0: never."""
-    say: str = Field("Are you still there?", max_length=1000)
+    say: str = "Are you still there?"
     times: int = Field(2, ge=0, le=20)
     """How often it asks, as long as no word comes."""
-    goodbye: str = Field("Goodbye then.", max_length=1000)
+    goodbye: str = "Goodbye then."
     """What it says after one more such silence, and hangs up. "": it hangs up without a word."""
 
 
