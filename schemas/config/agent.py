@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from schemas.config.explain import read_text, read_toml
+from schemas.config.collecting import FIELDS_MOST, FieldSpec, MemorySpec, ResultSpec, VariantSpec, merged
+from schemas.config.explain import explain, read_text, read_toml
 from schemas.errors import AgentSpecError
 
 
@@ -135,6 +136,9 @@ class Limits(_Section):
     """Turns of chat context given to the LLM, so that a turn's cost does not grow with the session."""
     history_characters: int = Field(24_000, ge=200)
     """The same in characters (English has about four a token), so that turns of any length fit its context."""
+    history_tokens: int = Field(0, ge=0, le=1_000_000)
+    """The same in tokens, by estimate. Before they are used up a model summarizes the older part in the background, and the LLM
+    is given that instead. 0: no such limit, and no summaries."""
 
 
 class Phone(_Section):
@@ -180,14 +184,58 @@ class AgentSpec(_Section):
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
+    fields: list[FieldSpec] = Field([], max_length=FIELDS_MOST)
+    """What the agent asks for, in this order."""
+    result: ResultSpec = ResultSpec()
+    memory: MemorySpec = MemorySpec()
+    variants: list[VariantSpec] = Field([], max_length=FIELDS_MOST)
+    """Of a session's agent none: one was chosen when it began, and `session.started` says which."""
+
+    @field_validator("fields", "variants")
+    @classmethod
+    def _names_differ(cls, named: list[Any]) -> list[Any]:
+        names = [one.name for one in named]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f'there are two of the name "{twice[0]}"; expected a name of its own for each')
+        return named
+
+    @field_validator("variants")
+    @classmethod
+    def _shares_fit(cls, variants: list[VariantSpec]) -> list[VariantSpec]:
+        whole = sum(one.share for one in variants)
+        if whole > 1.0 + 1e-9:
+            raise ValueError(f"their shares are {whole:g} together; expected 1 at most")
+        return variants
+
+    @model_validator(mode="after")
+    def _variants_fit(self) -> "AgentSpec":
+        for variant in self.variants:
+            self.varied(variant)
+        return self
+
+    def varied(self, variant: VariantSpec) -> "AgentSpec":
+        """The agent as those get it who get this variant. ValueError: it is none."""
+        settings = variant.settings
+        for own in ("default", "variants"):
+            if own in settings:
+                raise ValueError(f'variant "{variant.name}" sets {own}; expected settings that a session can have')
+        base = self.model_dump(mode="json", exclude={"variants"})
+        try:
+            return AgentSpec.model_validate(merged(base, settings))
+        except ValidationError as error:
+            name = f'variant "{variant.name}"'
+            raise ValueError("; ".join(explain(AgentSpec, name, "", dict(item)) for item in error.errors()[:5])) from None
 
 
 def load_agent(path: Path) -> AgentSpec:
     """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
     what is allowed."""
-    return parse_agent(read_text(path, AgentSpecError, "the path of an agent file"), str(path), path.stem)
+    text = read_text(path, AgentSpecError, "the path of an agent file")
+    return parse_agent(text, str(path), path.stem, path.parent)
 
 
-def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:
-    """An agent from TOML text; `name`: what errors call it; `called`: what the agent is called where the text does not say."""
-    return read_toml(AgentSpec, text, name, AgentSpecError, defaults={"name": called} if called else {})
+def parse_agent(text: str, name: str = "agent.toml", called: str = "", folder: Path | None = None) -> AgentSpec:
+    """An agent from TOML text; `name`: what errors call it; `called`: what the agent is called where the text does not say;
+    `folder`: where the files lie that it names. AgentSpecError: what is wrong with the text, or with such a file."""
+    spec = read_toml(AgentSpec, text, name, AgentSpecError, defaults={"name": called} if called else {})
+    return with_schema(spec, name, folder)
