@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from schemas.config.collecting import FIELDS_MOST, FieldSpec, MemorySpec, ResultSpec, VariantSpec, merged
-from schemas.config.explain import explain, read_text, read_toml
+from schemas.config.collecting import FIELDS_MOST, FieldSpec, MemorySpec, ResultSpec, VariantSpec, merged, schema_from
+from schemas.config.explain import explain, line_of, read_text, read_toml
 from schemas.errors import AgentSpecError
 
 
@@ -227,15 +227,79 @@ class AgentSpec(_Section):
             raise ValueError("; ".join(explain(AgentSpec, name, "", dict(item)) for item in error.errors()[:5])) from None
 
 
-def load_agent(path: Path) -> AgentSpec:
-    """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
-    what is allowed."""
-    text = read_text(path, AgentSpecError, "the path of an agent file")
-    return parse_agent(text, str(path), path.stem, path.parent)
+AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
+SCENARIOS, KNOWLEDGE = "scenarios", "knowledge"
+"""What a folder that is an agent holds: all but the first as it likes."""
+LONGEST_INSTRUCTIONS = 200_000
+"""Bytes of `instructions.md`."""
 
 
-def parse_agent(text: str, name: str = "agent.toml", called: str = "", folder: Path | None = None) -> AgentSpec:
-    """An agent from TOML text; `name`: what errors call it; `called`: what the agent is called where the text does not say;
-    `folder`: where the files lie that it names. AgentSpecError: what is wrong with the text, or with such a file."""
-    spec = read_toml(AgentSpec, text, name, AgentSpecError, defaults={"name": called} if called else {})
-    return with_schema(spec, name, folder)
+def is_folder(path: Path) -> bool:
+    """Whether this agent file is that of a folder, not one file beside others: it is called agent.toml, and something of an
+    agent's lies beside it, or nothing but it."""
+    if path.name != AGENT_FILE:
+        return False
+    beside = [path.with_name(name) for name in (INSTRUCTIONS_FILE, CODE_FILE, SCENARIOS, KNOWLEDGE)]
+    return any(one.exists() for one in beside) or list(path.parent.glob("*.toml")) == [path]
+
+
+def name_of(path: Path) -> str:
+    """What the agent in this file is called, where its text does not say."""
+    return path.resolve().parent.name if is_folder(path) else path.stem
+
+
+def load_agent(path: Path, *, folder: bool | None = None) -> AgentSpec:
+    """Read an agent: its folder, or its file, and the instructions beside that; without `name` it is called like the file, or its
+    folder. `folder`: whether it is one's, None: as it looks (`is_folder`). AgentSpecError names the file, the line, what was
+    found and what is allowed."""
+    path = path / AGENT_FILE if path.is_dir() else path
+    folder = is_folder(path) if folder is None else folder
+    name = path.resolve().parent.name if folder else path.stem
+    text = read_text(path, AgentSpecError, "the path of an agent file, or of an agent's folder,")
+    spec = parse_agent(text, str(path), name)
+    spec = with_schema(spec, text, path)
+    beside = path.with_name(INSTRUCTIONS_FILE)
+    return with_instructions(spec, text, path) if folder and beside.exists() else spec
+
+
+def with_instructions(spec: AgentSpec, text: str, path: Path) -> AgentSpec:
+    """`spec`, of the file at `path` that says `text`, with what `instructions.md` says beside it. AgentSpecError: both say some,
+    or it can't be read."""
+    beside = path.with_name(INSTRUCTIONS_FILE)
+    if "instructions" in spec.model_fields_set:
+        line = line_of(text, ("instructions",))
+        raise AgentSpecError(
+            f"{path}{f', line {line}' if line else ''}: instructions = …; {beside} says them, too: keep one of the two"
+        )
+    return spec.model_copy(update={"instructions": _instructions(beside)})
+
+
+def _instructions(path: Path) -> str:
+    wanted = f"text in UTF-8 of at most {LONGEST_INSTRUCTIONS:,} bytes"
+    try:
+        if path.stat().st_size > LONGEST_INSTRUCTIONS:
+            raise AgentSpecError(f"{path}: {path.stat().st_size:,} bytes; expected {wanted}")
+        return path.read_text("utf-8").strip()
+    except OSError as problem:
+        raise AgentSpecError(f"{path}: cannot be read ({problem.strerror}); expected {wanted}") from None
+    except UnicodeDecodeError as problem:
+        raise AgentSpecError(f"{path}: byte {problem.start} is not UTF-8; expected {wanted}") from None
+
+
+def with_schema(spec: AgentSpec, text: str, path: Path) -> AgentSpec:
+    """`spec`, of the file at `path` that says `text`, with the schema of its result where it names a file. AgentSpecError: that
+    is none, or can't be read."""
+    name = spec.result.schema
+    if not isinstance(name, str) or not name:
+        return spec
+    try:
+        schema = schema_from(path.parent, name)
+    except ValueError as error:
+        line = line_of(text, ("result", "schema"))
+        raise AgentSpecError(f"{path}{f', line {line}' if line else ''}: result.schema: {error}") from None
+    return spec.model_copy(update={"result": spec.result.model_copy(update={"schema": schema})})
+
+
+def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:
+    """An agent from TOML text; `name`: what errors call it; `called`: what the agent is called where the text does not say."""
+    return read_toml(AgentSpec, text, name, AgentSpecError, defaults={"name": called} if called else {})

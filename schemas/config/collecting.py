@@ -1,13 +1,18 @@
 """Sections of an agent file about what a conversation is to bring: fields, a result, a memory of the caller, variants."""
 
+import json
 import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-__all__ = ["FIELDS_MOST", "FieldSpec", "MemorySpec", "ResultSpec", "VariantSpec", "merged"]
+__all__ = [
+    "FIELDS_MOST", "UNCHANGED", "FieldSpec", "FieldType", "MemorySpec", "ResultSpec", "VariantSpec", "check_schema", "merged",
+    "schema_from",
+]  # fmt: skip
 
 FIELDS_MOST = 40
 """Fields of an agent, and variants."""
@@ -91,6 +96,25 @@ def check_schema(schema: dict[str, Any]) -> None:
             raise ValueError(f"{key} = {value!r}; expected one that begins with #: nothing is fetched from elsewhere")
     if schema.get("type") != "object":
         raise ValueError(f'type = {schema.get("type")!r}; expected "object" at the top of a schema')
+
+
+def schema_from(folder: Path, name: str) -> dict[str, Any]:
+    """The schema in a file of this folder. ValueError: there is none, and why."""
+    if Path(name).name != name or not name.endswith(".json"):
+        raise ValueError(f"{name!r}; expected the name of a .json file beside the agent's, without a folder, or a table")
+    path = folder / name
+    try:
+        if path.stat().st_size > 4 * _SCHEMA_MOST:
+            raise ValueError(f"{path} has {path.stat().st_size:,} bytes; expected {_SCHEMA_MOST:,} characters at most")
+        schema = json.loads(path.read_text("utf-8"))
+    except OSError as problem:
+        raise ValueError(f"{path} cannot be read ({problem.strerror}); expected a JSON schema there") from None
+    except (ValueError, RecursionError) as problem:
+        raise ValueError(f"{path} is not JSON: {problem}") from None
+    if not isinstance(schema, dict):
+        raise ValueError(f"{path} is no JSON schema; expected an object")
+    check_schema(schema)
+    return schema
 
 
 def _inside(value: Any, depth: int) -> Iterator[tuple[str, Any, int]]:
