@@ -105,7 +105,8 @@ decided the session."""
 
 class SessionStarted(GatewayEvent):
     """A conversation began: where, by what transport, with which agent (whole, so that the log stands alone). `warnings`: what is
-    not as the agent wants it, a sentence each; `metadata`: what whoever began it wants it to be found by."""
+    not as the agent wants it, a sentence each; `metadata`: what whoever began it wants it to be found by; `caller`: who a token or
+    a line vouches for, "" nobody; `variant`: which of the agent's was chosen (docs/collecting.md), "" where it has none."""
 
     type: Literal["session.started"] = "session.started"
     v: int = 2
