@@ -105,8 +105,8 @@ decided the session."""
 
 class SessionStarted(GatewayEvent):
     """A conversation began: where, by what transport, with which agent (whole, so that the log stands alone). `warnings`: what is
-    not as the agent wants it, a sentence each; `metadata`: what whoever began it wants it to be found by; `caller`: who a token or
-    a line vouches for, "" nobody; `variant`: which of the agent's was chosen (docs/collecting.md), "" where it has none."""
+    not as the agent wants it, a sentence each; `metadata`: what whoever began it wants it to be found by; `caller`: who a token
+    or a line vouches for, "" nobody; `variant`: which of the agent's was chosen (docs/collecting.md), "" where it has none."""
 
     type: Literal["session.started"] = "session.started"
     v: int = 2
@@ -116,6 +116,8 @@ class SessionStarted(GatewayEvent):
     gateway: str
     warnings: list[str] = Field(default_factory=_nothing)
     metadata: dict[str, Any] = Field(default_factory=dict)
+    caller: str = ""
+    variant: str = ""
 
 
 class SessionResumed(GatewayEvent):
@@ -361,6 +363,38 @@ class ToolReturned(_Event):
     took: float = 0.0
 
 
+class FieldCollected(_Event):
+    """What the caller said for a field of the agent's. `value`: as it is kept (a date: 2026-05-03); `said`: what it was made of;
+    `confirmed`: it was read back, and the caller said that it is right, or need not be. The last one of a name counts."""
+
+    type: Literal["field.collected"] = "field.collected"
+    name: str
+    value: str | int | float | bool
+    said: str = ""
+    confirmed: bool = False
+
+
+class MemoryLoaded(_Event):
+    """Who the caller is, vouched for by a token or a line, and what is known of them from earlier sessions; `text` "": nothing.
+    `updated_at`: µs, when that was last written."""
+
+    type: Literal["memory.loaded"] = "memory.loaded"
+    caller: str
+    text: str = ""
+    updated_at: Micros = Micros(0)
+
+
+class ContextSummarized(_Event):
+    """The LLM is given `text` from now on instead of the turns up to `through`. `tokens`: of those, by estimate."""
+
+    type: Literal["context.summarized"] = "context.summarized"
+    through: int
+    text: str
+    tokens: int = 0
+    took: float = 0.0
+    model: str = ""
+
+
 class ClipReady(_Event):
     """Sound of sentence `index`, part `part` (`last`: no further part). Timings are from the start of this part.
 
@@ -467,6 +501,9 @@ Event = Annotated[
     | ReplyFinished
     | ToolCalled
     | ToolReturned
+    | FieldCollected
+    | MemoryLoaded
+    | ContextSummarized
     | ClipReady
     | PlaybackStarted
     | PlaybackPaused

@@ -38,7 +38,8 @@ class TokenRefused(AntiphonError): ...
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a token allows, beside a session of one's own. "" leaves the choice to the client; `join`: to send the agent into
-    LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else."""
+    LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else; `unvouched`:
+    whoever made the token took the participant's word for who they are."""
 
     room: str = ""
     participant: str = ""
@@ -46,6 +47,12 @@ class Grant:
     join: bool = False
     operator: bool = False
     listen: str = ""
+    unvouched: bool = False
+
+    @property
+    def caller(self) -> str:
+        """Who the token vouches for; "": nobody."""
+        return "" if self.unvouched else self.participant
 
 
 def check_secret(secret: str) -> None:
@@ -63,7 +70,7 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0, now: float | None =
     if seconds > LONGEST:
         raise SettingsError(f"a token is good for {LONGEST // 86_400} days at most; make it for fewer hours")
     claims: dict[str, object] = {"aud": AUDIENCE, "exp": int((time.time() if now is None else now) + seconds)}
-    names = ("room", "participant", "agent", "join", "operator", "listen")
+    names = ("room", "participant", "agent", "join", "operator", "listen", "unvouched")
     claims |= {name: value for name in names if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
 
@@ -76,7 +83,8 @@ def verify(secret: str, token: str, now: float | None = None) -> Grant:
         raise TokenRefused(
             "`room`, `participant`, `agent` and `listen` of a token are strings, one line of up to 256 characters"
         )
-    return Grant(**values, join=claims.get("join") is True, operator=claims.get("operator") is True)
+    flags = {name: claims.get(name) is True for name in ("join", "operator", "unvouched")}
+    return Grant(**values, **flags)
 
 
 def claims_of(

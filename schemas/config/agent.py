@@ -1,11 +1,21 @@
 """The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
 
+import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from schemas.config.collecting import FIELDS_MOST, FieldSpec, MemorySpec, ResultSpec, VariantSpec, merged, schema_from
+from schemas.config.collecting import (
+    FIELDS_MOST,
+    UNCHANGED,
+    FieldSpec,
+    MemorySpec,
+    ResultSpec,
+    VariantSpec,
+    merged,
+    schema_from,
+)
 from schemas.config.explain import explain, line_of, read_text, read_toml
 from schemas.errors import AgentSpecError
 
@@ -202,6 +212,8 @@ class AgentSpec(_Section):
     @field_validator("variants")
     @classmethod
     def _shares_fit(cls, variants: list[VariantSpec]) -> list[VariantSpec]:
+        if any(one.name == UNCHANGED for one in variants):
+            raise ValueError(f'"{UNCHANGED}" is what those get who get none; expected another name')
         whole = sum(one.share for one in variants)
         if whole > 1.0 + 1e-9:
             raise ValueError(f"their shares are {whole:g} together; expected 1 at most")
@@ -212,6 +224,19 @@ class AgentSpec(_Section):
         for variant in self.variants:
             self.varied(variant)
         return self
+
+    def chosen(self, who: str) -> tuple["AgentSpec", str]:
+        """The agent for whoever this is (a caller, or a session of nobody known), always the same while its variants are; and the
+        variant's name, "" where there are none."""
+        if not self.variants:
+            return self, ""
+        digest = hashlib.sha256(f"{self.name}\0{who}".encode()).digest()
+        place = int.from_bytes(digest[:8]) / 2**64
+        for variant in self.variants:
+            place -= variant.share
+            if place < 0:
+                return self.varied(variant), variant.name
+        return self.model_copy(update={"variants": []}), UNCHANGED
 
     def varied(self, variant: VariantSpec) -> "AgentSpec":
         """The agent as those get it who get this variant. ValueError: it is none."""
@@ -224,7 +249,9 @@ class AgentSpec(_Section):
             return AgentSpec.model_validate(merged(base, settings))
         except ValidationError as error:
             name = f'variant "{variant.name}"'
-            raise ValueError("; ".join(explain(AgentSpec, name, "", dict(item)) for item in error.errors()[:5])) from None
+            raise ValueError(
+                "; ".join(explain(AgentSpec, name, "", dict(item)) for item in error.errors()[:5])
+            ) from None
 
 
 AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"

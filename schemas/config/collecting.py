@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
-    "FIELDS_MOST", "UNCHANGED", "FieldSpec", "FieldType", "MemorySpec", "ResultSpec", "VariantSpec", "check_schema", "merged",
+    "FIELDS_MOST", "UNCHANGED", "UNVOUCHED", "FieldSpec", "FieldType", "MemorySpec", "ResultSpec", "VariantSpec", "check_schema", "merged",
     "schema_from",
 ]  # fmt: skip
 
@@ -18,6 +18,8 @@ FIELDS_MOST = 40
 """Fields of an agent, and variants."""
 _SCHEMA_MOST, _DEPTH_MOST = 16_000, 20
 """Characters of a result's schema, and tables within each other: it stands in each session's log, and in a prompt."""
+UNVOUCHED = "antiphon.unvouched"
+"""An attribute that a LiveKit token gives its participant: whoever made it took their word for who they are."""
 UNCHANGED = "unchanged"
 """Who gets the agent as it is, where there are variants."""
 
@@ -101,7 +103,9 @@ def check_schema(schema: dict[str, Any]) -> None:
 def schema_from(folder: Path, name: str) -> dict[str, Any]:
     """The schema in a file of this folder. ValueError: there is none, and why."""
     if Path(name).name != name or not name.endswith(".json"):
-        raise ValueError(f"{name!r}; expected the name of a .json file beside the agent's, without a folder, or a table")
+        raise ValueError(
+            f"{name!r}; expected the name of a .json file beside the agent's, without a folder, or a table"
+        )
     path = folder / name
     try:
         if path.stat().st_size > 4 * _SCHEMA_MOST:

@@ -10,7 +10,20 @@ from schemas.config.agent import AgentSpec
 from schemas.events import Event
 from schemas.session import chat
 from schemas.session.altered import changer
-from schemas.session.state import Letter, Participant, Phrase, Reply, Say, Sentence, SessionState, Totals, Turn
+from schemas.session.state import (
+    Collected,
+    Earlier,
+    Letter,
+    Memory,
+    Participant,
+    Phrase,
+    Reply,
+    Say,
+    Sentence,
+    SessionState,
+    Totals,
+    Turn,
+)
 
 
 @dataclass(slots=True)
@@ -40,6 +53,11 @@ class Draft:
     end_requested: str | None
     ended: str | None
     ended_at: Micros | None
+    caller: str
+    variant: str
+    fields: Mapping[str, Collected]
+    memory: Memory | None
+    earlier: Earlier | None
 
 
 _fields_of = attrgetter(*Draft.__slots__)

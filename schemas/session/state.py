@@ -239,6 +239,34 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
+class Collected:
+    """A field's value. `turn`: in which it was noted last."""
+
+    value: str | int | float | bool
+    said: str
+    confirmed: bool
+    turn: int
+    at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is known of the caller from earlier sessions."""
+
+    caller: str
+    text: str
+    updated_at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What stands for the turns up to `through`."""
+
+    through: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """What a session used. Seconds: `speech` sent to STT, `sound` made by TTS."""
 
@@ -263,7 +291,8 @@ _AGENT = AgentSpec()
 class SessionState:
     """A session after event `seq`. `at`: that event's; `turns`: the open ones and the last ended ones, in order
     (`agent.limits.history_turns` of those that count in the chat); `letters`: typed messages no turn has taken up yet; `says`:
-    what the agent was asked to say and hasn't begun; `end_requested`: somebody asked for the end, with this reason."""
+    what the agent was asked to say and hasn't begun; `end_requested`: somebody asked for the end, with this reason; `caller`: who
+    a token or a line vouches for; `fields`: what was collected, by name; `earlier`: a summary in place of older turns."""
 
     seq: int = 0
     at: Micros = Micros(0)
@@ -287,6 +316,11 @@ class SessionState:
     end_requested: str | None = None
     ended: str | None = None
     ended_at: Micros | None = None
+    caller: str = ""
+    variant: str = ""
+    fields: Mapping[str, Collected] = field(default_factory=dict)
+    memory: Memory | None = None
+    earlier: Earlier | None = None
 
     @property
     def duration(self) -> float:

@@ -10,6 +10,7 @@ from schemas.events import Event, ReplyFinished, ReplySentence, Usage
 from schemas.jobs import LlmJob, TtsJob
 from schemas.text.clean import well_formed
 from schemas.text.sentences import Piece, SentenceSplitter, ends_sentence
+from schemas.text.tokens import tokens
 from workers._stage import Work
 from workers.llm._resume import Diverged, Overlap, Repeat
 from workers.llm._stream import Leavable
@@ -19,7 +20,6 @@ __all__ = ["AnswerEnd", "ReplyUnderWay"]
 
 _ENDLESS = 4
 """Times max_tokens, beyond which a stream is cut: its endpoint counts no tokens."""
-_LETTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class _NewSentences:
         """Diverged: asked for again, it is another reply."""
         if delta.forget:
             self._begin()
-        self.tokens += sum(1 / _LETTERS_A_TOKEN if character < "\u0250" else 1 for character in delta.text)
+        self.tokens += tokens(delta.text)
         return self._new(self._splitter.feed(self._overlap.feed(delta.text)))
 
     def flush(self) -> list[str]:

@@ -154,7 +154,13 @@ class WebSocketDoor:
         room = WebSocketRoom(self._house.clock, grant.room or start.room or name, participant, start.rate, client.agent)
         room.join(client.name)
         return await self._reception.open(
-            name, room, agent, inputs=client.inputs(), metadata=start.metadata, draft=is_draft(client.agent)
+            name,
+            room,
+            agent,
+            inputs=client.inputs(),
+            metadata=start.metadata,
+            draft=is_draft(client.agent),
+            caller=grant.caller,
         )
 
     async def _agent(self, grant: Grant, wanted: str) -> AgentSpec:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from schemas.text.dictated._unfit import Unfit
 
 _ORDINALS = (
-    ("first", "1st"), ("second", "2nd"), ("third", "3rd"), ("fourth", "4th"), ("fifth", "5th"), ("sixth", "6th"), ("seventh", "7th"),
+    ("first", "1st"), ("second", "2nd"), ("third", "3rd"), ("fourth", "4th"), ("fifth", "5th"), ("sixth", "6th"),
+    ("seventh", "7th"),
 )  # fmt: skip
 _NO = re.compile(
     r"\b(no|nope|nah|not|never|don't|doesn't|isn't|wasn't|won't|can't|wrong|incorrect|false|negative|nein|non)\b"

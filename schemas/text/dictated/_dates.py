@@ -40,8 +40,14 @@ def _written(text: str, today: date) -> date | None:
         day, month = first, second
     elif second > 12 >= first or first == second:
         day, month = second, first
+    elif not (1 <= first <= 12 and 1 <= second <= 12):
+        raise Unfit(f"{parts[0]}: there is no such day; ask for it again")
     else:
-        months = f"{MONTHS[first - 1].capitalize()} {second} or {MONTHS[second - 1].capitalize()} {first}" if first and second else text
+        months = (
+            f"{MONTHS[first - 1].capitalize()} {second} or {MONTHS[second - 1].capitalize()} {first}"
+            if first and second
+            else text
+        )
         raise Unfit(f"{parts[0]} may be {months}; ask for the month by its name")
     return _year_found(day, month, _century(int(parts[4]), today) if parts[4] else None, today, text)
 
@@ -101,7 +107,9 @@ def _named(words: Sequence[str], today: date) -> date | None:
 def _month(word: str) -> int:
     """1 to 12; 0: it is none."""
     short = len(word) >= 3 and word != "mar" and word not in ("sec",)
-    return next((n for n, month in enumerate(MONTHS, 1) if word == month or (short and word in (month[:3], month[:4]))), 0)
+    return next(
+        (n for n, month in enumerate(MONTHS, 1) if word == month or (short and word in (month[:3], month[:4]))), 0
+    )
 
 
 def _day(words: Sequence[str]) -> tuple[int | None, int]:
@@ -115,7 +123,7 @@ def _day(words: Sequence[str]) -> tuple[int | None, int]:
     if first in ("twenty", "thirty"):
         if second in _ORDINALS and _ORDINALS[second] < 10:
             return TENS[first] + _ORDINALS[second], 2
-        if second in UNITS and UNITS[second]:
+        if UNITS.get(second):
             return TENS[first] + UNITS[second], 2
         return TENS[first], 1
     if first in _ORDINALS:

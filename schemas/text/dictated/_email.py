@@ -6,7 +6,16 @@ from schemas.text.dictated._letters import letter_at, tokens
 from schemas.text.dictated._numbers import TEENS, TENS, UNITS
 from schemas.text.dictated._unfit import Unfit
 
-_SIGNS = {"dot": ".", "point": ".", "period": ".", "underscore": "_", "dash": "-", "hyphen": "-", "minus": "-", "plus": "+"}
+_SIGNS = {
+    "dot": ".",
+    "point": ".",
+    "period": ".",
+    "underscore": "_",
+    "dash": "-",
+    "hyphen": "-",
+    "minus": "-",
+    "plus": "+",
+}
 _BEFORE = re.compile(
     r"^\W*(?:(?:it's|its|it is|that's|that is|that would be|yes|yeah|sure|okay|ok|well|so|uh|um|the|my|your|e-?mail|mail|address|"
     r"(?:e-?mail )?address is|is|would be)\b\W*)+",
@@ -44,7 +53,7 @@ def _joined(words: list[str]) -> str:
             made, place = made + letters, place + used
             continue
         word = words[place].casefold()
-        if word in TENS and place + 1 < len(words) and 0 < UNITS.get(words[place + 1].casefold(), 0):
+        if word in TENS and place + 1 < len(words) and UNITS.get(words[place + 1].casefold(), 0) > 0:
             made, place = made + str(TENS[word] + UNITS[words[place + 1].casefold()]), place + 2
             continue
         figure = {**UNITS, **TEENS, **TENS}.get(word)

@@ -7,11 +7,13 @@ from schemas.text.dictated._letters import letter_at, nato, tokens
 from schemas.text.dictated._unfit import Unfit
 
 _BEFORE = re.compile(
-    r"^\W*(?:(?:my (?:first |last |full )?name is|the name is|name is|my name's|i am|i'm|it's|it is|this is|that's|that is|yes|yeah|"
-    r"sure|okay|ok|uh|um|so|well)\b\W*)+",
+    r"^\W*(?:(?:my (?:first |last |full )?name is|the name is|name is|my name's|i am|i'm|it's|it is|this is|that's|that is|yes|"
+    r"yeah|sure|okay|ok|uh|um|so|well)\b\W*)+",
     re.IGNORECASE,
 )
-_BETWEEN = frozenset(("that's", "thats", "spelled", "spelt", "spelling", "it's", "its", "so", "which", "is", "i", "spell", "comma", "."))
+_BETWEEN = frozenset(
+    ("that's", "thats", "spelled", "spelt", "spelling", "it's", "its", "so", "which", "is", "i", "spell", "comma", ".")
+)
 _NEW_WORD = frozenset(("space", "newword"))
 _LONGEST = 100
 

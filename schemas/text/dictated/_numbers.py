@@ -20,10 +20,11 @@ TIMES = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _LIKE_DIGITS = {"to": 2, "too": 2, "for": 4, "ate": 8, "won": 1}
 """What is written for digits by who does not know that these were dictated."""
-_BETWEEN = frozenset(
-    "a and dash hyphen minus space then comma dot point slash uh um er hm it its it's is my the number that thats that's so okay "
-    "ok well yes code pin phone zip area".split()
-)
+_BETWEEN = frozenset((
+    "a", "and", "dash", "hyphen", "minus", "space", "then", "comma", "dot", "point", "slash", "uh", "um", "er", "hm", "it", "its",
+    "it's", "is", "my", "the", "number", "that", "thats", "that's", "so", "okay", "ok", "well", "yes", "code", "pin", "phone", "zip",
+    "area",
+))  # fmt: skip
 _MOST = 60
 """Digits that are anybody's number."""
 
@@ -112,7 +113,7 @@ def number_at(words: Sequence[str], place: int) -> tuple[int | float, int]:
     sign = 1
     if words[place] in ("minus", "negative") and place + 1 < len(words):
         sign, place = -1, place + 1
-    last = "" # what came before: tens take a unit, nothing else goes on with a small number
+    last = ""  # what came before: tens take a unit, nothing else goes on with a small number
     while place < len(words):
         word = words[place]
         plain = re.fullmatch(r"[+-]?\d+(?:,\d{3})*(?:\.\d+)?", word)
