@@ -19,7 +19,7 @@ from schemas.archive._database import Database
 from schemas.archive._objects import Objects
 from schemas.archive._reading import Remembered, StoredRecording, folder_of, later
 from schemas.archive._tables import FOLLOW_UPS, MEMORIES, RECORDINGS, SESSIONS
-from schemas.archive._writing import FollowKind, Follows, Writes, clean, due_anew
+from schemas.archive._writing import FollowKind, Follows, Writes, clean, due_anew, follow_up_id
 from schemas.clock import Micros
 from schemas.errors import ArchiveDamaged
 from schemas.session.summary import Gist
@@ -117,6 +117,14 @@ class FollowsUp(Writes):
         """It is not to be tried now, which is nobody's failure."""
         async with self._database.writing() as connection:
             return await self._set(connection, one, due_at=later(await self.now(), seconds))
+
+    async def drop_follow_ups(self, sessions: Sequence[str], kind: FollowKind) -> None:
+        """What is to be made of these is not to be made any more, and who is at it just now is refused."""
+        for start in range(0, len(sessions), 200):
+            ids = [follow_up_id(session, kind) for session in sessions[start : start + 200]]
+            waiting = update(FOLLOW_UPS).where(FOLLOW_UPS.c.id.in_(ids), FOLLOW_UPS.c.state == "pending")
+            async with self._database.writing() as connection:
+                await connection.execute(waiting.values(state="done", attempts=FOLLOW_UPS.c.attempts + 1, held_until=0))
 
     async def _set(self, connection: AsyncConnection, one: FollowUp, **values: Any) -> bool:
         mine = FOLLOW_UPS.c.id == one.id, FOLLOW_UPS.c.attempts == one.attempts, FOLLOW_UPS.c.state == "pending"

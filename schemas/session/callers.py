@@ -1,5 +1,5 @@
-"""Who a session's caller is, as far as somebody vouches for it: a phone line, or a token. What strangers say of themselves is nothing.
-Pure."""
+"""Who a session's caller is, as far as somebody vouches for it: a phone line, or a token. What strangers say of themselves is
+nothing. Pure."""
 
 import re
 

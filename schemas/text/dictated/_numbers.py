@@ -22,8 +22,8 @@ _LIKE_DIGITS = {"to": 2, "too": 2, "for": 4, "ate": 8, "won": 1}
 """What is written for digits by who does not know that these were dictated."""
 _BETWEEN = frozenset((
     "a", "and", "dash", "hyphen", "minus", "space", "then", "comma", "dot", "point", "slash", "uh", "um", "er", "hm", "it", "its",
-    "it's", "is", "my", "the", "number", "that", "thats", "that's", "so", "okay", "ok", "well", "yes", "code", "pin", "phone", "zip",
-    "area",
+    "it's", "is", "my", "the", "number", "that", "thats", "that's", "so", "okay", "ok", "well", "yes", "code", "pin", "phone",
+    "zip", "area",
 ))  # fmt: skip
 _MOST = 60
 """Digits that are anybody's number."""
