@@ -111,7 +111,8 @@ class BatchResult(BaseModel):
 
 
 class RemovedView(BaseModel):
-    """`session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived; of a `memory` of its id and text."""
+    """`session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived. Of a `memory`: of its id, of its
+    text."""
 
     model_config = ConfigDict(from_attributes=True)
 

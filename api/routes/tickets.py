@@ -16,8 +16,8 @@ GOOD_FOR = 120
 
 
 class TicketAsked(BaseModel):
-    """`agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client. Who asks with an operator's key vouches for
-    the participant: agents remember people by that."""
+    """`agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client. Who asks with an operator's key
+    vouches for the participant: agents remember people by that."""
 
     model_config = ConfigDict(extra="forbid")
 

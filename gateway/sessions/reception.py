@@ -112,8 +112,8 @@ class Reception:
         metadata: Mapping[str, Any] = {}, draft: bool = False, caller: str = "",
     ) -> Session:  # fmt: skip
         """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over;
-        `metadata`: of whoever began it; `draft`: the agent came by `draft`; `caller`: who a token or a line vouches for. Refused: draining, no workers where they are needed,
-        it exists already, or the log did not answer within `timeout` s."""
+        `metadata`: of whoever began it; `draft`: the agent came by `draft`; `caller`: who a token or a line vouches for. Refused:
+        draining, no workers where they are needed, it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         if self.unmanned():
@@ -168,6 +168,7 @@ class Reception:
                 ticket=ticket,
                 warnings=[one.told for one in warnings],
                 draft=_of_draft(started),
+                caller=caller,
             )
             session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
@@ -346,7 +347,10 @@ class Reception:
         last = events[-1]
         begins = turn_taking.Resumed(tuple(events), house.by, claimed.epoch, claimed.positions, why)
         draft = _of_draft(_beginning(events))
-        own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), begins, events, ticket, draft=draft)
+        caller = _beginning(events).caller
+        own = Ownership(
+            claimed.epoch, sent, Seen(last.seq, last.at), begins, events, ticket, draft=draft, caller=caller
+        )
         session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
         log.info("taken over (%s) at seq %d, epoch %d", why, last.seq, claimed.epoch, extra={"session": name})

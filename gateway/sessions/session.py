@@ -19,7 +19,7 @@ from gateway.sound.playback import Playback
 from schemas.bus import Held, Hold, Outcome, Receipt
 from schemas.clock import Now
 from schemas.errors import in_words
-from schemas.events import ClipReady, Event, SessionEnded, TurnEnded
+from schemas.events import ClipReady, Event, MemoryLoaded, ParticipantJoined, SessionEnded, TurnEnded
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway")
@@ -47,6 +47,7 @@ class Session:
             house.metrics, self.name, room, state.agent.name, self.now(), goes_on=bool(own.known), draft=own.draft
         )
         self._queues: turn_taking.Queues | None = None
+        self._caller, self._remembers = own.caller, house.remembering is not None and state.agent.memory.on
 
     def now(self) -> Now:
         """The session's own time: the gateway's, or that of a room which runs as fast as it goes."""
@@ -130,6 +131,7 @@ class Session:
         for event in events:
             self._telling.past(event)
             self._tally.known(event)
+            self._remembers = self._remembers and not isinstance(event, MemoryLoaded)
             self._log.waiting.read(event)
             if isinstance(event, ClipReady) and (event.phrase is not None or event.turn in self.state.turns):
                 self.playback.prepare(event)
@@ -147,6 +149,16 @@ class Session:
         self._tally.event(event)
         self._tally.told(self._telling.event(event))
         self.feed(turn_taking.LogEvent(event))
+        if self._remembers and isinstance(event, ParticipantJoined) and not self.over.is_set():
+            self._remember()
+
+    def _remember(self) -> None:
+        """Once it is known who calls."""
+        remembering = self._house.remembering
+        assert remembering is not None
+        if caller := remembering.caller(self.state, self.room.transport, self._caller):
+            self._remembers = False
+            self._tasks.spawn(remembering.load(self.name, self.state.agent.name, caller))
 
     async def _refold(self) -> None:
         """The log lost its tail: begin anew with what it has."""

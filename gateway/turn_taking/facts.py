@@ -27,9 +27,11 @@ from gateway.turn_taking.state import (
     phrase,
 )
 from schemas.clock import Now, TurnTime, earlier
+from schemas.config.collecting import FIELDS_MOST
 from schemas.events import (
     EndRequested,
     Event,
+    FieldCollected,
     GatewayEvent,
     MessageReceived,
     ParticipantChanged,
@@ -377,6 +379,11 @@ def _passed(sentence: Sentence) -> Sentence:
     return sentence if sentence.ended else replace(sentence, failed=sentence.heard is None, ended=True)
 
 
+def _collected(state: State, fact: FieldCollected, now: Now) -> None:
+    if fact.name in state.collected or len(state.collected) < FIELDS_MOST:
+        state.collected = {**state.collected, fact.name: fact.confirmed}
+
+
 _CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     ParticipantJoined: _joined,
     ParticipantChanged: _changed,
@@ -384,6 +391,7 @@ _CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     SessionRewound: _rewound,
     SessionEnded: _session_ended,
     EndRequested: _end_requested,
+    FieldCollected: _collected,
     SpeechStarted: _speech,
     SpeechResumed: _speech,
     UtteranceCaptured: _captured,

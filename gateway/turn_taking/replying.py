@@ -16,6 +16,7 @@ from schemas.clock import TurnTime
 from schemas.config.agent import Expects
 from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import LlmJob, TtsJob
+from schemas.session import collecting
 from schemas.text.sentences import sentences
 
 RESUMES = 8
@@ -73,7 +74,13 @@ def _wait(state: State, turn: Turn) -> commit.Wait:
     last = turn.last_words
     if last is None:
         return commit.Wait(0.0, "text")  # written
-    return _wait_for(state, last, expected(state.asked, state.agent.turn_taking))
+    return _wait_for(state, last, _expected(state))
+
+
+def _expected(state: State) -> Expects:
+    """By the words of the agent's question; where these leave it open, by the field it asks for."""
+    asked = expected(state.asked, state.agent.turn_taking)
+    return asked if asked != "free" else collecting.expects(state.agent.fields, state.collected)
 
 
 def _wait_for(state: State, last: Utterance, expects: Expects) -> commit.Wait:
@@ -104,7 +111,7 @@ def _commit(draft: Draft, turn: Turn) -> bool:
         inputs |= {"end_of_turn": last.end_of_turn, "text": last.words, "pauses": list(_pauses(state, last))}
         inputs |= {} if last.complete is None else {"complete": last.complete}
         if wait != _wait_for(state, last, "free"):  # else it does not matter what was asked
-            inputs["expects"] = expected(state.asked, state.agent.turn_taking)
+            inputs["expects"] = _expected(state)
     draft.commit(turn, wait.why, spoken=turn.spoken, **inputs)
     return True
 

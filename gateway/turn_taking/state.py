@@ -6,7 +6,7 @@ hear: it stands still while no client is attached, and so do all timers of turns
 What a fact of the log changes here stands in `facts.py`, and there only.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any, Literal
@@ -323,6 +323,8 @@ class State:
     letters: tuple[Letter, ...] = ()
     asked: str = ""
     """What the agent asked last, of what was heard: "" where its last words were no question."""
+    collected: Mapping[str, bool] = field(default_factory=dict)
+    """Fields that were noted, and whether they are confirmed."""
     greeted: bool = False
     """The greeting had its turn."""
     end_requested: str | None = None

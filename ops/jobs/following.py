@@ -33,7 +33,13 @@ ENDED, SUMMARIZED, RESULT = "session.ended", "session.summarized", "session.resu
 KINDS: tuple[FollowKind, ...] = ("webhook", "summary", "recording", "result", "memory")
 FOR = 86_400.0
 """Seconds for which something is tried."""
-HELD: dict[FollowKind, float] = {"webhook": 60.0, "summary": 360.0, "recording": 960.0, "result": 720.0, "memory": 360.0}
+HELD: dict[FollowKind, float] = {
+    "webhook": 60.0,
+    "summary": 360.0,
+    "recording": 960.0,
+    "result": 720.0,
+    "memory": 360.0,
+}
 """Seconds for which one try has it; each ends well before that."""
 _FIRST, _TIMES, _LONGEST = 5.0, 3.0, 14_400.0
 """Seconds before the second try, how many times as long before each further one, and at most."""

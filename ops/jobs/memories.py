@@ -11,10 +11,10 @@ __all__ = ["Memories"]
 
 _WHO = f"You keep an agent's notes about one caller. {CALL_IS_TOLD}"
 _ASKED = """
-Write the agent's notes about this caller anew: keep what still holds of the notes so far, add what of this call will matter in the \
-next one (who they are, what they want, what was agreed, how they like to be spoken to), drop what is settled. Write plain sentences about \
-the caller, at most {most} characters, and nothing else. No passwords, card numbers or health matters. If there is nothing worth keeping, \
-answer with one dash."""
+Write the agent's notes about this caller anew: keep what still holds of the notes so far, add what of this call will matter \
+in the next one (who they are, what they want, what was agreed, how they like to be spoken to), drop what is settled. Write \
+plain sentences about the caller, at most {most} characters, and nothing else. No passwords, card numbers or health matters. \
+If there is nothing worth keeping, answer with one dash."""
 
 
 class Memories:

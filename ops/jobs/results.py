@@ -25,8 +25,8 @@ _TOLD = 5
 """Complaints that the model is told of, and a person."""
 _WHO = f"You fill in forms about phone calls between a caller and an agent, as JSON and nothing else. {CALL_IS_TOLD}"
 _ASKED = """
-Fill this JSON schema about the call above. Take only what was said in it; leave out what is not required and was not said. Answer \
-with the one JSON object, without explanation:
+Fill this JSON schema about the call above. Take only what was said in it; leave out what is not required and was not said. \
+Answer with the one JSON object, without explanation:
 """
 
 
@@ -43,11 +43,13 @@ class Results:
         self._asking = asking
 
     async def of(self, log: Reading, session: str, spec: ResultSpec, collected: Mapping[str, Any]) -> Made:
-        """`collected`: the agent's fields and their values. Asked twice at most, the second time with what was wrong. ProviderError:
-        the endpoint did something else than answer."""
+        """`collected`: the agent's fields and their values. Asked twice at most, the second time with what was wrong.
+        ProviderError: the endpoint did something else than answer."""
         schema = spec.schema
         if not isinstance(schema, dict):
-            return Made(None, f'result.schema = "{schema}": a file beside the agent\'s, which a draft has not; give a table')
+            return Made(
+                None, f'result.schema = "{schema}": a file beside the agent\'s, which a draft has not; give a table'
+            )
         try:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
@@ -69,7 +71,10 @@ class Results:
             messages = [
                 *messages[:2],
                 {"role": "assistant", "content": answer[:4_000] or "{}"},
-                {"role": "user", "content": f"That is not right: {'; '.join(wrong)}. Answer with the mended JSON object only."},
+                {
+                    "role": "user",
+                    "content": f"That is not right: {'; '.join(wrong)}. Answer with the mended JSON object only.",
+                },
             ]
         return Made(None, f"{self._asking.model} filled the schema wrongly, twice: {'; '.join(wrong)}"[:1_000])
 

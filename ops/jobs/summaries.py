@@ -34,7 +34,9 @@ class Summaries:
         if not said:
             return Gist("")
         asked = f"<call>\n{said}\n</call>\n{_ASKED}"
-        gist = gist_of(await self._asking.ask([{"role": "system", "content": _WHO}, {"role": "user", "content": asked}], 300))
+        gist = gist_of(
+            await self._asking.ask([{"role": "system", "content": _WHO}, {"role": "user", "content": asked}], 300)
+        )
         if not gist.text:
             raise Transient(f"{self._asking.model} said nothing that is a summary (SUMMARY_MODEL)", "empty")
         return gist

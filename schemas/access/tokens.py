@@ -38,8 +38,8 @@ class TokenRefused(AntiphonError): ...
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What a token allows, beside a session of one's own. "" leaves the choice to the client; `join`: to send the agent into
-    LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else; `unvouched`:
-    whoever made the token took the participant's word for who they are."""
+    LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else;
+    `unvouched`: whoever made the token took the participant's word for who they are."""
 
     room: str = ""
     participant: str = ""
@@ -83,8 +83,8 @@ def verify(secret: str, token: str, now: float | None = None) -> Grant:
         raise TokenRefused(
             "`room`, `participant`, `agent` and `listen` of a token are strings, one line of up to 256 characters"
         )
-    flags = {name: claims.get(name) is True for name in ("join", "operator", "unvouched")}
-    return Grant(**values, **flags)
+    join, operator, unvouched = (claims.get(name) is True for name in ("join", "operator", "unvouched"))
+    return Grant(**values, join=join, operator=operator, unvouched=unvouched)
 
 
 def claims_of(

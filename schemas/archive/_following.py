@@ -1,4 +1,4 @@
-"""`Archive`, the part that follows: what is to be done once a session is archived (a webhook, a summary, a recording, a result, a memory), each by
+"""`Archive`, the part that follows: what is to be done once a session is archived (a webhook, a summary, a recording, …), each by
 one at a time, and what came of it.
 
 Each try raises the follow-up's `attempts` and holds it for a while; whatever is told of an older try is refused. What is due

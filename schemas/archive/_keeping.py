@@ -33,8 +33,8 @@ _PORTION = 200
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A session that is gone: `session`: the sha256 of its id; `hash`: that of its events, "" where it was never archived. Or what
-    was remembered of a caller: `session`: the sha256 of its own id, `hash`: of its text."""
+    """A session that is gone: `session`: the sha256 of its id; `hash`: that of its events, "" where it was never archived. Or
+    what was remembered of a caller: `session`: the sha256 of its own id, `hash`: of its text."""
 
     session: str
     hash: str

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
-    "FIELDS_MOST", "UNCHANGED", "UNVOUCHED", "FieldSpec", "FieldType", "MemorySpec", "ResultSpec", "VariantSpec", "check_schema", "merged",
-    "schema_from",
+    "FIELDS_MOST", "UNCHANGED", "UNVOUCHED", "FieldSpec", "FieldType", "MemorySpec", "ResultSpec", "VariantSpec", "check_schema",
+    "merged", "schema_from",
 ]  # fmt: skip
 
 FIELDS_MOST = 40

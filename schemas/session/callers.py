@@ -2,11 +2,13 @@
 nothing. Pure."""
 
 import re
+from collections.abc import Mapping
+from typing import Protocol
 
 from schemas.config.collecting import UNVOUCHED
-from schemas.session.state import Participant, SessionState
+from schemas.session.state import SessionState
 
-__all__ = ["caller_of", "phone"]
+__all__ = ["Known", "caller_among", "caller_of", "phone"]
 
 _FEWEST = 5
 """Digits of a phone number: less is an extension, which is somebody else's elsewhere."""
@@ -20,16 +22,29 @@ def phone(number: str) -> str:
     return bare if re.fullmatch(rf"\+?\d{{{_FEWEST},20}}", bare) else ""
 
 
+class Known(Protocol):
+    """Somebody who is, or was, in a session."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def attributes(self) -> Mapping[str, str]: ...
+
+
 def caller_of(state: SessionState) -> str:
     """ "": nobody is known, or several people are."""
-    if state.caller or state.transport != "livekit":
-        return state.caller
-    people = [_known(one) for one in state.participants.values() if one.kind != "agent"]
-    return people[0] if len(people) == 1 else ""
+    return caller_among(state.caller, state.transport, state.participants)
 
 
-def _known(person: Participant) -> str:
+def caller_among(caller: str, transport: str, people: Mapping[str, Known]) -> str:
+    """The same of people by their identities; `caller`: as `session.started` says."""
+    if caller or transport != "livekit":
+        return caller
+    known = [_known(identity, one) for identity, one in people.items() if one.kind != "agent"]
+    return known[0] if len(known) == 1 else ""
+
+
+def _known(identity: str, person: Known) -> str:
     if person.kind == "sip":
         return phone(person.attributes.get("sip.phoneNumber", ""))
-    unknown = UNVOUCHED in person.attributes or person.identity.startswith(_GUEST)
-    return "" if unknown else person.identity
+    return "" if UNVOUCHED in person.attributes or identity.startswith(_GUEST) else identity
