@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from schemas.bus import Counting, Delivery, Outcome, Reading, Seen, Storing
+from schemas.bus import Counting, Delivery, Outcome, Posting, Reading, Seen, Storing
 from schemas.events import Cause, Event, Stage
 from schemas.jobs import Job
 
 
-class StageBus(Reading, Storing, Counting, Protocol):
-    """The log as a stage knows it. What it appends goes through its `Work`."""
+class StageBus(Reading, Storing, Counting, Posting, Protocol):
+    """The log as a stage knows it. What it appends goes through its `Work`, but for what no job is for, which it posts."""
 
 
 class Work(Protocol):

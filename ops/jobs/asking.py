@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 from schemas.config.settings import Settings
 from schemas.errors import Transient
-from workers.providers import ChatRequest, Llm, Message
-from workers.registry import provider
+from workers.providers import ChatRequest, Llm
+from workers.registry import provider, summarizing
 
 __all__ = ["CALL_IS_TOLD", "Asking"]
 
@@ -22,26 +23,14 @@ class Asking:
     """`shared`: the model is the one that replies to callers."""
 
     def __init__(self, settings: Settings) -> None:
-        self.shared = not settings.summary_base_url
-        key = settings.summary_api_key
-        if self.shared and not key.get_secret_value():
-            key = settings.llm_api_key
-        self._settings = settings.model_copy(
-            update={
-                "llm_base_url": settings.summary_base_url or settings.llm_base_url,
-                "llm_model": settings.summary_model or settings.llm_model,
-                "llm_api_key": key,
-                "llm_timeout": settings.summary_timeout,
-                "llm_provider": settings.llm_provider if self.shared else "openai",
-            }
-        )
+        self._settings, self.shared = summarizing(settings)
         self._llm: Llm | None = None
 
     @property
     def model(self) -> str:
         return self._settings.llm_model
 
-    async def ask(self, messages: Sequence[Message], most: int, temperature: float = 0.2) -> str:
+    async def ask(self, messages: Sequence[dict[str, Any]], most: int, temperature: float = 0.2) -> str:
         """The answer, `most` tokens of it. ProviderError: the endpoint did something else than answer."""
         if self._llm is None:
             self._llm = provider("llm", "", self._settings)

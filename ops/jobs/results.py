@@ -60,7 +60,10 @@ class Results:
         asked = f"<call>\n{said}\n</call>\n{_noted(collected)}{_ASKED}{json.dumps(schema, ensure_ascii=False)}"
         if spec.instructions:
             asked += f"\n{spec.instructions}"
-        messages = [{"role": "system", "content": _WHO}, {"role": "user", "content": asked}]
+        messages: list[dict[str, Any]] = [
+            {"role": "system", "content": _WHO},
+            {"role": "user", "content": asked},
+        ]
         wrong: list[str] = []
         for _ in range(2):
             answer = await self._asking.ask(messages, _TOKENS, 0.0)

@@ -251,10 +251,16 @@ class Reads:
     async def gist(self, session: str) -> Gist | None:
         """None: there is none (yet)."""
         rows = await self._fetch(
-            "select gist, topics from sessions where state = 'done' and session = :session and gist <> ''",
+            "select gist, topics, result, result_error from sessions where state = 'done' and session = :session "
+            "and (gist <> '' or result <> '' or result_error <> '')",
             session=session,
         )
-        return Gist(rows[0].gist, tuple(json.loads(rows[0].topics))) if rows else None
+        if not rows:
+            return None
+        row = rows[0]
+        return Gist(
+            row.gist, tuple(json.loads(row.topics)), json.loads(row.result) if row.result else None, row.result_error
+        )
 
     async def recording(self, session: str) -> StoredRecording | None:
         """None: there is none (yet, or any more)."""

@@ -60,10 +60,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Gist:
-    """What a model said that a session was about."""
+    """What models made of a session: what it was about ("": nothing), and the agent's result, or why there is none."""
 
     text: str
     topics: tuple[str, ...] = ()
+    result: Mapping[str, Any] | None = None
+    result_error: str = ""
 
 
 @runtime_checkable

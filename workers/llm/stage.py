@@ -15,6 +15,7 @@ from schemas.session.cache import Folds
 from schemas.session.fold import SessionState
 from workers import registry
 from workers._stage import Work
+from workers.llm._context import Context
 from workers.llm._fitting import shorter, size, trimmed, without_tools
 from workers.llm._reply import AnswerEnd, ReplyUnderWay
 from workers.llm._resume import Diverged
@@ -39,6 +40,7 @@ class LlmStage:
     def __init__(self, provider: Llm, settings: Settings):
         self.slots = settings.worker_slots or _SLOTS
         self._providers = Opened(provider, settings.llm_provider, lambda name: registry.provider("llm", name, settings))
+        self._context = Context(settings)
         self._folds: Folds | None = None
         self._silent: WeakKeyDictionary[Work, bool] = WeakKeyDictionary()
         """Jobs answered with nothing so far, and whether reasoning took all there was."""
@@ -49,9 +51,11 @@ class LlmStage:
         await self._providers.own.warm_up()
 
     async def aclose(self) -> None:
+        await self._context.aclose()
         await self._providers.aclose()
 
     async def run(self, works: Sequence[Work]) -> None:
+        self._context.begins()
         for work in works:
             await self._answer(work)
 
@@ -74,6 +78,7 @@ class LlmStage:
             return
         if end.rest or reply.said or (end.finish == "tool" and end.tools):
             await reply.finish("cut" if end.finish == "filter" else end.finish, end.rest)
+            self._context.consider(work.bus, job.session, state, provider)
             return
         raise self._said_nothing(work, reply, end)
 
