@@ -48,7 +48,7 @@ def forget(
 ) -> None:
     """Forget a caller for good, and prove it.
 
-    Their conversations stay (`antiphon archive erase` deletes these, too); what was to be made of one that is over is made no more.
+    Their conversations stay (`antiphon archive erase` deletes these, too); what was to be made of one is made no more.
 
     Example: antiphon memory forget +4930123456 --by privacy-desk
     """
