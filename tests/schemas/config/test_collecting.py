@@ -14,14 +14,20 @@ from schemas.errors import AgentSpecError
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('[[fields]]\nname = "a"\ntype = "emial"', 'fields[0].type = "emial"; expected one of "text", "email", "digits"'),
+        (
+            '[[fields]]\nname = "a"\ntype = "emial"',
+            'fields[0].type = "emial"; expected one of "text", "email", "digits"',
+        ),
         ('[[fields]]\nname = "A b"', 'fields[0].name = "A b"; expected a name of small letters'),
         ('[[fields]]\nname = "a"\ntipe = "x"', 'unknown key fields[0].tipe; did you mean "type"?'),
         ('[[fields]]\ntype = "text"', "fields[0].name is missing; expected a text"),
         ('[[fields]]\nname = "a"\n[[fields]]\nname = "a"', 'fields: there are two of the name "a"'),
         ('[[fields]]\nname = "a"\ntype = "choice"', 'fields[0]: field "a" is a choice; expected choices'),
         ('[[fields]]\nname = "a"\npattern = "("', "fields[0].pattern: '(' is no regular expression"),
-        ('[[variants]]\nname = "a"\nshare = 0.5\n[variants.limits]\nturnz = 3', 'variant "a": unknown key "turnz" in [limits]'),
+        (
+            '[[variants]]\nname = "a"\nshare = 0.5\n[variants.limits]\nturnz = 3',
+            'variant "a": unknown key "turnz" in [limits]',
+        ),
         ('[[variants]]\nname = "a"\nshare = 0.5\ndefault = true', 'variant "a" sets default'),
         ('[[variants]]\nname = "unchanged"\nshare = 0.5', '"unchanged" is what those get who get none'),
         ('[[variants]]\nname = "a"\nshare = 2', "variants[0].share = 2; expected a number above 0 to 1"),
@@ -85,7 +91,9 @@ def test_a_caller_gets_the_same_variant_each_time() -> None:
     got = {who: agent.chosen(who) for who in (f"caller {number}" for number in range(2_000))}
     counts = Counter(name for _, name in got.values())
     assert counts.keys() == {"short", "long", "unchanged"}
-    assert all(abs(counts[name] - expected) < 120 for name, expected in (("short", 500), ("long", 500), ("unchanged", 1000)))
+    assert all(
+        abs(counts[name] - expected) < 120 for name, expected in (("short", 500), ("long", 500), ("unchanged", 1000))
+    )
     for who, (spec, name) in got.items():
         assert agent.chosen(who) == (spec, name)
         assert spec.variants == []
