@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.config.explain import read_text, read_toml
+from schemas.config.explain import line_of, read_text, read_toml
 from schemas.errors import AgentSpecError
 
 
@@ -182,10 +182,62 @@ class AgentSpec(_Section):
     limits: Limits = Limits()
 
 
-def load_agent(path: Path) -> AgentSpec:
-    """Read an agent file; without `name` it is called like the file. AgentSpecError names the file, the line, what was found and
-    what is allowed."""
-    return parse_agent(read_text(path, AgentSpecError, "the path of an agent file"), str(path), path.stem)
+AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
+SCENARIOS, KNOWLEDGE = "scenarios", "knowledge"
+"""What a folder that is an agent holds: all but the first as it likes."""
+LONGEST_INSTRUCTIONS = 200_000
+"""Bytes of `instructions.md`."""
+
+
+def is_folder(path: Path) -> bool:
+    """Whether this agent file is that of a folder, not one file beside others: it is called agent.toml, and something of an
+    agent's lies beside it, or nothing but it."""
+    if path.name != AGENT_FILE:
+        return False
+    beside = [path.with_name(name) for name in (INSTRUCTIONS_FILE, CODE_FILE, SCENARIOS, KNOWLEDGE)]
+    return any(one.exists() for one in beside) or list(path.parent.glob("*.toml")) == [path]
+
+
+def name_of(path: Path) -> str:
+    """What the agent in this file is called, where its text does not say."""
+    return path.resolve().parent.name if is_folder(path) else path.stem
+
+
+def load_agent(path: Path, *, folder: bool | None = None) -> AgentSpec:
+    """Read an agent: its folder, or its file, and the instructions beside that; without `name` it is called like the file, or its
+    folder. `folder`: whether it is one's, None: as it looks (`is_folder`). AgentSpecError names the file, the line, what was
+    found and what is allowed."""
+    path = path / AGENT_FILE if path.is_dir() else path
+    folder = is_folder(path) if folder is None else folder
+    name = path.resolve().parent.name if folder else path.stem
+    text = read_text(path, AgentSpecError, "the path of an agent file, or of an agent's folder,")
+    spec = parse_agent(text, str(path), name)
+    beside = path.with_name(INSTRUCTIONS_FILE)
+    return with_instructions(spec, text, path) if folder and beside.exists() else spec
+
+
+def with_instructions(spec: AgentSpec, text: str, path: Path) -> AgentSpec:
+    """`spec`, of the file at `path` that says `text`, with what `instructions.md` says beside it. AgentSpecError: both say some,
+    or it can't be read."""
+    beside = path.with_name(INSTRUCTIONS_FILE)
+    if "instructions" in spec.model_fields_set:
+        line = line_of(text, ("instructions",))
+        raise AgentSpecError(
+            f"{path}{f', line {line}' if line else ''}: instructions = …; {beside} says them, too: keep one of the two"
+        )
+    return spec.model_copy(update={"instructions": _instructions(beside)})
+
+
+def _instructions(path: Path) -> str:
+    wanted = f"text in UTF-8 of at most {LONGEST_INSTRUCTIONS:,} bytes"
+    try:
+        if path.stat().st_size > LONGEST_INSTRUCTIONS:
+            raise AgentSpecError(f"{path}: {path.stat().st_size:,} bytes; expected {wanted}")
+        return path.read_text("utf-8").strip()
+    except OSError as problem:
+        raise AgentSpecError(f"{path}: cannot be read ({problem.strerror}); expected {wanted}") from None
+    except UnicodeDecodeError as problem:
+        raise AgentSpecError(f"{path}: byte {problem.start} is not UTF-8; expected {wanted}") from None
 
 
 def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:
