@@ -3,20 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.config.agent import AgentSpec
 from schemas.events import FieldCollected
 from schemas.session.collecting import NOTE_FIELD, note
 from schemas.session.state import SessionState
 from schemas.text.clean import one_line
 
-__all__ = ["NOTE_FIELD", "call", "tool_of"]
+__all__ = ["NOTE_FIELD", "TOLD", "call", "parameters_of"]
 
+TOLD = "Note what the caller said for a field; answers what to say next."
+"""What the tool does, for the LLM."""
 _SAID = 500
 """Characters of what was said that stand in the log."""
 
 
-def tool_of(state: SessionState) -> dict[str, Any] | None:
-    """As OpenAI's chat requests have tools. None: the agent has no fields."""
-    names = [spec.name for spec in state.agent.fields]
+def parameters_of(agent: AgentSpec) -> dict[str, Any] | None:
+    """The tool's arguments, as JSON schema. None: the agent has no fields."""
+    names = [spec.name for spec in agent.fields]
     if not names:
         return None
     properties = {
@@ -24,14 +27,7 @@ def tool_of(state: SessionState) -> dict[str, Any] | None:
         "value": {"type": "string", "description": "What the caller said for it, word for word."},
         "confirmed": {"type": "boolean", "description": "The caller said that the value you read back is right."},
     }
-    return {
-        "type": "function",
-        "function": {
-            "name": NOTE_FIELD,
-            "description": "Note what the caller said for a field; answers what to say next.",
-            "parameters": {"type": "object", "properties": properties, "required": ["name", "value"]},
-        },
-    }
+    return {"type": "object", "properties": properties, "required": ["name", "value"]}
 
 
 def call(state: SessionState, turn: int, arguments: Mapping[str, Any]) -> tuple[FieldCollected | None, str]:

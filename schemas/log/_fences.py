@@ -11,6 +11,8 @@ POSTABLE = frozenset(
         "message.received",
         "instructions.changed",
         "end.requested",
+        "action.requested",
+        "tool.returned",
         "memory.loaded",
         "context.summarized",
     }

@@ -5,11 +5,12 @@ what somebody else said.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from schemas.session import collecting
-from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Turn
+from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Tool, Turn
 from schemas.text.clean import one_line
 from schemas.text.tokens import tokens
 
@@ -24,6 +25,12 @@ _LONGEST_WORDS = 4000
 LONGEST_SUMMARY = 8_000
 """Characters of what stands for older turns."""
 
+_TELL = "(The result has come. Tell it now, in a sentence.)"
+_RUNNING = "(there is no result yet; it is still being done, and is not to be called again)"
+UNKNOWN = (
+    "it is unknown whether this has happened: its result was lost. Do not call it again by yourself; tell the user"
+)
+
 
 def counts(turn: Turn) -> bool:
     """Whether an ended turn leaves anything in the chat. What bridged a wait would only teach the LLM to say so itself; of a turn
@@ -36,7 +43,7 @@ def counts(turn: Turn) -> bool:
     reason = end.reason
     if reason == TAKEN_BACK:
         return False
-    if end.heard:
+    if end.heard or turn.calls:  # what was done was done
         return True
     if reason in _UNSAID and end.how == "dropped":
         return False
@@ -53,14 +60,18 @@ def messages(state: SessionState, number: int, generation: int | None = None) ->
     several = _several(state)
     for turn in _latest(state, past(state, number), several):
         _add(chat, "user", _users_words(state, turn, several))
-        if turn.reply is not None:
-            chat.extend(_tool_rounds(turn.reply, heard_only=True))
+        chat.extend(_tool_rounds(turn.calls, turn.reply, heard_only=True))
         _add(chat, "assistant", turn.heard)
     present = state.turns.get(number)
     if present is not None:
         _add(chat, "user", _users_words(state, present, several))
-        if (reply := _standing(present, generation)) is not None:
-            chat.extend(_tool_rounds(reply, heard_only=False))
+        if present.commit is not None and present.commit.why == "tool":
+            _add(chat, "user", _TELL)
+        reply = _standing(present, generation)
+        before = present.tools if reply is present.reply else present.calls
+        chat.extend(_tool_rounds(before, None, heard_only=True))
+        if reply is not None:
+            chat.extend(_tool_rounds(reply.tools, reply, heard_only=False))
     parts = (state.instructions, collecting.told(state), _known(state), _remembered(state), _earlier(state))
     system = "\n\n".join(part for part in parts if part)
     return [{"role": "system", "content": system}, *chat] if system else chat
@@ -74,7 +85,7 @@ def past(state: SessionState, number: int) -> list[Turn]:
 
 def lines_of(state: SessionState, turn: Turn) -> list[str]:
     """A turn as lines for who sums it up: who said what, and what tools answered."""
-    tools = turn.reply.tools if turn.reply is not None else ()
+    tools = turn.calls
     said = _users_words(state, turn, several=True)
     results = [
         f"({tool.name}: {one_line(tool.error or tool.result, _LONGEST_VALUE)})" for tool in tools if tool.returned
@@ -84,7 +95,7 @@ def lines_of(state: SessionState, turn: Turn) -> list[str]:
 
 def size_of(state: SessionState, turn: Turn) -> tuple[int, float]:
     """Characters and tokens that a turn has in the chat."""
-    tools = turn.reply.tools if turn.reply is not None else ()
+    tools = turn.calls
     texts = [_users_words(state, turn, _several(state)), turn.heard]
     texts += [part for tool in tools for part in (str(tool.arguments), tool.result, tool.error)]
     return sum(map(len, texts)), sum(map(tokens, texts))
@@ -126,7 +137,7 @@ def said(state: SessionState, number: int, generation: int | None = None) -> lis
     reply = _standing(turn, generation) if turn else None
     if reply is None:
         return []
-    after = max((tool.after for tool in reply.tools if tool.returned), default=0)
+    after = max((max(tool.after, tool.until) for tool in reply.tools if tool.returned), default=0)
     return [sentence for index, sentence in sorted(reply.sentences.items()) if index >= after]
 
 
@@ -197,17 +208,20 @@ def _add(chat: list[Message], role: str, text: str) -> None:
         chat.append({"role": role, "content": text})
 
 
-def _tool_rounds(reply: Reply, *, heard_only: bool) -> Iterator[Message]:
-    """Calls made at one point of the reply and their results. In past turns the words around them stand in `heard`."""
-    tools = [tool for tool in reply.tools if tool.returned]
+def _tool_rounds(tools: Sequence[Tool], reply: Reply | None, *, heard_only: bool) -> Iterator[Message]:
+    """Calls made at one point of the reply and their results. In past turns the words around them stand in `heard`; what was said
+    while they ran, by them or to bridge the wait, stands with the result."""
+    sentences = reply.sentences if reply is not None and not heard_only else {}
     begun = 0
-    for after in sorted({tool.after for tool in tools}):
-        calls = [tool for tool in tools if tool.after == after]
-        words = [s.text for index, s in sorted(reply.sentences.items()) if begun <= index < after]
-        begun = after
+    for _, group in groupby(tools, key=lambda tool: (tool.job, tool.round, tool.after)):
+        calls = list(group)
+        after = calls[0].after
+        words = [s.text for index, s in sorted(sentences.items()) if begun <= index < after]
+        begun = max(max(tool.until, tool.after) for tool in calls)
+        meanwhile = " ".join(s.text for index, s in sorted(sentences.items()) if after <= index < begun)
         yield {
             "role": "assistant",
-            "content": "" if heard_only else " ".join(words),
+            "content": " ".join(words),
             "tool_calls": [
                 {
                     "id": tool.call,
@@ -218,5 +232,12 @@ def _tool_rounds(reply: Reply, *, heard_only: bool) -> Iterator[Message]:
             ],
         }
         for tool in calls:
-            content = f"error: {tool.error}" if tool.error else tool.result
-            yield {"role": "tool", "tool_call_id": tool.call, "content": content}
+            last = tool is calls[-1]
+            said = f"\n(You have said meanwhile: {meanwhile})" if meanwhile and last else ""
+            yield {"role": "tool", "tool_call_id": tool.call, "content": _content(tool) + said}
+
+
+def _content(tool: Tool) -> str:
+    if not tool.returned:
+        return _RUNNING
+    return f"error: {tool.error}" if tool.error else tool.result

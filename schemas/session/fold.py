@@ -30,7 +30,7 @@ from schemas.events import (
     SessionStarted,
 )
 from schemas.session import _agent, _users
-from schemas.session._draft import Draft, done, drafted
+from schemas.session._draft import Draft, done, drafted, without_reply
 from schemas.session.altered import altered
 from schemas.session.state import (
     OWN,
@@ -52,6 +52,7 @@ from schemas.session.state import (
     Turn,
     TurnEnd,
     Utterance,
+    Wanted,
 )
 
 FOLD_VERSION = 8
@@ -85,7 +86,7 @@ def _raise(draft: Draft, generation: int) -> None:
     for turn in draft.turns.values():
         reply = turn.reply
         if reply is not None and turn.end is None and reply.generation < generation and turn.started_at is None:
-            draft.turns[turn.id] = altered(turn, reply=None)
+            draft.turns[turn.id] = without_reply(turn)
 
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -211,6 +212,7 @@ __all__ = [
     "Turn",
     "TurnEnd",
     "Utterance",
+    "Wanted",
     "fold",
     "fold_all",
 ]

@@ -117,11 +117,12 @@ def test_what_a_model_calls_wrongly_is_answered(arguments: dict[str, Any], says:
 def test_an_agent_without_fields_has_no_tool_and_no_word_of_them() -> None:
     """As it was before there were any."""
     bare = state(agent=AgentSpec(instructions="Be brief."))
-    assert fields.tool_of(bare) is None
+    assert fields.parameters_of(bare.agent) is None
+    assert not bare.agent.has_tools
     assert messages(bare, 1) == [{"role": "system", "content": "Be brief."}]
-    tool = fields.tool_of(state())
-    assert tool is not None
-    assert tool["function"]["parameters"]["properties"]["name"]["enum"] == ["email", "size", "note"]
+    parameters = fields.parameters_of(AGENT)
+    assert parameters is not None
+    assert parameters["properties"]["name"]["enum"] == ["email", "size", "note"]
 
 
 def test_a_memory_is_told_as_notes() -> None:
