@@ -170,7 +170,7 @@ class TurnMessage(_ToClient):
     reason: str
     why: Literal[
         "", "end_of_turn", "silence", "text", "push_to_talk", "interruption",
-        "greeting", "say", "fallback", "repeat", "filler", "idle", "goodbye",
+        "greeting", "say", "fallback", "repeat", "filler", "tool", "idle", "goodbye",
     ] = ""  # fmt: skip
     heard: str
 

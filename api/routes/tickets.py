@@ -17,7 +17,7 @@ GOOD_FOR = 120
 
 class TicketAsked(BaseModel):
     """`agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client; `metadata`: of the session, before
-    what its client says."""
+    what its client says. Who asks with an operator's key vouches for the participant: agents remember people by that."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,6 +46,12 @@ async def ticket(request: Request, house: Here, who: Caller, asked: TicketAsked 
     asker = f"key {who.key}" if who.key else f"address {request.state.address}"
     gateway = await house.way_in.gateway(house.bus, "websocket", asker)
     secret = house.settings.gateway_token_secret.get_secret_value()
-    grant = Grant(room=asked.room, participant=asked.participant, agent=agent, metadata=asked.metadata)
+    grant = Grant(
+        room=asked.room,
+        participant=asked.participant,
+        agent=agent,
+        metadata=asked.metadata,
+        unvouched=bool(asked.participant) and not who.vouches,
+    )
     token = mint(secret, grant, GOOD_FOR, house.clock.now()) if secret else ""
     return Ticket(url=gateway.url, token=token, expires_in=GOOD_FOR, agent=agent, gateway=gateway.name)

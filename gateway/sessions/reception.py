@@ -112,11 +112,11 @@ class Reception:
 
     async def open(
         self, name: str, room: Room, agent: AgentSpec, *, timeout: float = 5.0, inputs: dict[str, Any] | None = None,
-        metadata: Mapping[str, Any] = {}, draft: bool = False,
+        metadata: Mapping[str, Any] = {}, draft: bool = False, caller: str = "",
     ) -> Session:  # fmt: skip
         """A new session named `name` in `room`; `inputs`: what is to stand in `session.started` for whoever takes it over;
-        `metadata`: of whoever began it; `draft`: the agent came by `draft`. Refused: draining, no workers where they are needed,
-        it exists already, or the log did not answer within `timeout` s."""
+        `metadata`: of whoever began it; `draft`: the agent came by `draft`; `caller`: who a token or a line vouches for. Refused:
+        draining, no workers where they are needed, it exists already, or the log did not answer within `timeout` s."""
         if self.draining:
             raise Refused("this gateway shuts down and takes no new sessions; try again", "draining")
         if self.unmanned(agent):
@@ -124,7 +124,7 @@ class Reception:
         if draft:
             inputs = {**(inputs or {}), _DRAFT: True}
         with of_session(name):
-            return await self._open(name, room, agent, timeout, inputs, metadata)
+            return await self._open(name, room, agent, timeout, inputs, metadata, caller)
 
     async def _open(
         self,
@@ -134,9 +134,11 @@ class Reception:
         timeout: float,
         inputs: dict[str, Any] | None,
         metadata: Mapping[str, Any],
+        caller: str,
     ) -> Session:
         house = self.house
         ticket = new_ticket()
+        agent, variant = agent.chosen(caller or name)
         warnings = await self.tongues.warnings(agent) if agent.sound else []
         started = SessionStarted(
             room=room.name,
@@ -148,6 +150,8 @@ class Reception:
             inputs={**(inputs or {}), BY_RULES: turn_taking.RULES_VERSION},
             warnings=[one.sentence for one in warnings],
             metadata=dict(metadata),
+            caller=caller,
+            variant=variant,
         )
         request = secrets.token_hex(8)
         self._early[name] = []
@@ -169,6 +173,7 @@ class Reception:
                 ticket=ticket,
                 warnings=[one.told for one in warnings],
                 draft=_of_draft(started),
+                caller=caller,
             )
             session = Session(house, state, room, own)
             house.metrics.opened.labels(room.transport).inc()
@@ -350,7 +355,10 @@ class Reception:
         last = events[-1]
         begins = turn_taking.Resumed(tuple(events), house.by, claimed.epoch, claimed.positions, why)
         draft = _of_draft(_beginning(events))
-        own = Ownership(claimed.epoch, sent, Seen(last.seq, last.at), begins, events, ticket, draft=draft)
+        caller = _beginning(events).caller
+        own = Ownership(
+            claimed.epoch, sent, Seen(last.seq, last.at), begins, events, ticket, draft=draft, caller=caller
+        )
         session = Session(house, state, room, own)
         house.metrics.claims.labels(why).inc()
         log.info("taken over (%s) at seq %d, epoch %d", why, last.seq, claimed.epoch, extra={"session": name})

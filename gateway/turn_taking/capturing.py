@@ -147,7 +147,7 @@ def early(state: State) -> bool:
 
 def speculates(state: State) -> bool:
     """Replies are made before their turn is committed, as long as the pools have room for wasted work."""
-    return state.load.short and state.agent.turn_taking.speculate_below > 0
+    return state.load.short and state.agent.turn_taking.speculate_below > 0 and not state.calls
 
 
 def _then(state: State, turn: Turn, name: str, generation: int, *, committed: bool) -> LlmJob | None:
@@ -155,7 +155,13 @@ def _then(state: State, turn: Turn, name: str, generation: int, *, committed: bo
     Not after an early soft end, either: more often than not it is a gap between words, and by the transcript we know."""
     if state.callee == "machine" or (state.agent.turn_taking.wake and not state.people[name].awake):
         return None
-    if (early(state) and not committed) or turn.undecided or state.humans > 1 or state.other_replies(turn):
+    if (
+        state.calls
+        or (early(state) and not committed)
+        or turn.undecided
+        or state.humans > 1
+        or state.other_replies(turn)
+    ):
         return None
     if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return None

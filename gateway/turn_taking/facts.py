@@ -30,6 +30,7 @@ from gateway.turn_taking.state import (
     phrase,
 )
 from schemas.clock import Now, TurnTime, earlier
+from schemas.config.collecting import FIELDS_MOST
 from schemas.events import (
     AgentSlept,
     AgentWoke,
@@ -37,6 +38,7 @@ from schemas.events import (
     DtmfReceived,
     EndRequested,
     Event,
+    FieldCollected,
     GatewayEvent,
     MessageReceived,
     ParticipantChanged,
@@ -156,7 +158,10 @@ def _rewound(state: State, fact: SessionRewound, now: Now) -> None:
 
 
 def _end_requested(state: State, fact: EndRequested, now: Now) -> None:
-    state.end_requested = fact.reason
+    if fact.said:
+        state.ending = fact.reason
+    else:
+        state.end_requested = fact.reason
 
 
 # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -283,6 +288,10 @@ def _committed(state: State, fact: TurnCommitted, now: Now) -> None:
         elif inputs.get("letter", fact.why == "text" and bool(state.letters)):  # the log may have lost it
             turn = replace(turn, typed=True, letters=turn.letters + 1)
             state.letters = state.letters[1:]
+        if fact.why == "tool":
+            turn = replace(turn, typed=True)
+        else:
+            state.ending = None  # somebody has gone on speaking
     state.turns[turn.id] = replace(turn, phase=Committed(fact.why), over=False, touched=at, committed=at)
 
 
@@ -435,6 +444,11 @@ def _passed(sentence: Sentence) -> Sentence:
     return sentence if sentence.ended else replace(sentence, failed=sentence.heard is None, ended=True)
 
 
+def _collected(state: State, fact: FieldCollected, now: Now) -> None:
+    if fact.name in state.collected or len(state.collected) < FIELDS_MOST:
+        state.collected = {**state.collected, fact.name: fact.confirmed}
+
+
 _CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     ParticipantJoined: _joined,
     ParticipantChanged: _changed,
@@ -442,6 +456,7 @@ _CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     SessionRewound: _rewound,
     SessionEnded: _session_ended,
     EndRequested: _end_requested,
+    FieldCollected: _collected,
     SpeechStarted: _speech,
     SpeechResumed: _speech,
     UtteranceCaptured: _captured,

@@ -17,6 +17,7 @@ from gateway.turn_taking import (
     playing,
     presence,
     replying,
+    tools,
     trouble,
     waking,
 )
@@ -65,6 +66,7 @@ RULES = (
     waking.settle,
     barge_in.settle,
     replying.settle,
+    tools.settle,
     playing.settle,
     filler.settle,
     greeting.settle,
@@ -199,8 +201,10 @@ def _log_event(draft: Draft, event: Event) -> None:
             callee.words(draft, event.text)
         case MessageReceived():
             replying.answer_letters(draft)
-        case EndRequested(reason=reason):
+        case EndRequested(reason=reason, said=False):
             presence.close(draft, "end_requested", reason)
+        case ToolReturned():
+            tools.returned(draft, event.turn, event.generation)
         case _:
             pass
 
@@ -301,7 +305,7 @@ def _wake_at(state: State) -> Now:
     wake = min(moment for moment, _, _ in presence.ends_at(state))
     if state.away_since is not None:
         return wake
-    timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *trouble.timers(state))
-    timers += (*filler.timers(state), *phrases.timers(state), *idle.timers(state))
+    timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *tools.timers(state))
+    timers += (*trouble.timers(state), *filler.timers(state), *phrases.timers(state), *idle.timers(state))
     first = min((*timers, *waking.timers(state), *callee.timers(state)), default=None)
     return wake if first is None else min(wake, state.now_of(first))

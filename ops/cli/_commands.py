@@ -87,6 +87,14 @@ GROUPS: dict[str, dict[str, Row | Family]] = {
                 "upgrade": ("ops.commands.archive:upgrade", "Make the archive's tables, or bring them up to date."),
             },
         ),
+        "memory": Family(
+            "What agents remember of callers: list, show, forget.",
+            {
+                "list": ("ops.commands.memory:list_all", "List the callers that agents remember, the latest first."),
+                "show": ("ops.commands.memory:show", "Show what is remembered of a caller."),
+                "forget": ("ops.commands.memory:forget", "Forget a caller for good, and prove it."),
+            },
+        ),
     },
     "Phones": {
         "phone": Family(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops import console
-from ops.commands._looking import Agent, MeantOrFile, Since, lightly, read, read_kept, seconds, wanted
+from ops.commands._looking import Agent, MeantOrFile, Since, Variant, lightly, read, read_kept, seconds, wanted
 from ops.commands._options import Json
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def sessions(
     forks: Annotated[
         bool | None, typer.Option("--forks/--no-forks", help="Only replays of others; or all but those.")
     ] = None,
+    variant: Variant = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Again each second, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
@@ -44,7 +45,9 @@ def sessions(
     lightly()
     from ops import reading
 
-    asked = wanted(agent=agent, since=since, only_open=only_open, failed=failed, slow=slow, forks=forks)
+    asked = wanted(
+        agent=agent, since=since, only_open=only_open, failed=failed, slow=slow, forks=forks, variant=variant
+    )
     read(None, lambda log, _: reading.sessions(log, count=count, wanted=asked, watch=watch, json=json))
 
 

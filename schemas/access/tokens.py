@@ -40,7 +40,8 @@ class TokenRefused(AntiphonError): ...
 class Grant:
     """What a token allows, beside a session of one's own. "" leaves the choice to the client; `join`: to send the agent into
     LiveKit rooms; `operator`: to have the gateway dial and hang up; `listen`: to hear that session, and nothing else;
-    `metadata`: of the session that is begun, before what its client says."""
+    `metadata`: of the session that is begun, before what its client says; `unvouched`: whoever made the token took the
+    participant's word for who they are."""
 
     room: str = ""
     participant: str = ""
@@ -49,6 +50,12 @@ class Grant:
     operator: bool = False
     listen: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    unvouched: bool = False
+
+    @property
+    def caller(self) -> str:
+        """Who the token vouches for; "": nobody."""
+        return "" if self.unvouched else self.participant
 
 
 def check_secret(secret: str) -> None:
@@ -66,7 +73,7 @@ def mint(secret: str, grant: Grant, seconds: float = 3600.0, now: float | None =
     if seconds > LONGEST:
         raise SettingsError(f"a token is good for {LONGEST // 86_400} days at most; make it for fewer hours")
     claims: dict[str, object] = {"aud": AUDIENCE, "exp": int((time.time() if now is None else now) + seconds)}
-    names = ("room", "participant", "agent", "join", "operator", "listen", "metadata")
+    names = ("room", "participant", "agent", "join", "operator", "listen", "metadata", "unvouched")
     claims |= {name: value for name in names if (value := getattr(grant, name))}
     return jwt.encode(claims, secret, algorithm="HS256")
 
@@ -86,7 +93,8 @@ def verify(secret: str, token: str, now: float | None = None) -> Grant:
         raise TokenRefused(f"`metadata` of a token: {error}") from None
     if metadata is None:
         raise TokenRefused("`metadata` of a token is an object")
-    return Grant(**values, metadata=metadata, join=claims.get("join") is True, operator=claims.get("operator") is True)
+    join, operator, unvouched = (claims.get(name) is True for name in ("join", "operator", "unvouched"))
+    return Grant(**values, metadata=metadata, join=join, operator=operator, unvouched=unvouched)
 
 
 def claims_of(

@@ -1,12 +1,31 @@
 """The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from schemas.config import values
-from schemas.config.explain import line_of, read_text, read_toml, shown
+from schemas.config.collecting import (
+    FIELDS_MOST,
+    UNCHANGED,
+    FieldSpec,
+    MemorySpec,
+    ResultSpec,
+    VariantSpec,
+    merged,
+    schema_from,
+)
+from schemas.config.explain import explain, line_of, read_text, read_toml, shown
 from schemas.config.sounds import check_sounds
 from schemas.errors import AgentSpecError
 
@@ -172,6 +191,9 @@ class Limits(_Section):
     """Turns of chat context given to the LLM, so that a turn's cost does not grow with the session."""
     history_characters: int = Field(24_000, ge=200)
     """The same in characters (English has about four a token), so that turns of any length fit its context."""
+    history_tokens: int = Field(0, ge=0, le=1_000_000)
+    """The same in tokens, by estimate. Before they are used up a model summarizes the older part in the background, and the LLM
+    is given that instead. 0: no such limit, and no summaries."""
 
 
 class Phone(_Section):
@@ -191,6 +213,78 @@ class Phone(_Section):
         if self.machine == "message" and not self.machine_message.strip():
             raise ValueError('machine = "message" needs a machine_message: what is to be left on the machine')
         return self
+
+
+Secret = Annotated[str, Field(pattern=r"^(TOOL_[A-Z0-9_]{1,100})?$")]
+"""The name of an environment variable of the workers, never its value. Only those that begin with TOOL_ can be had: who writes an
+agent shall not read what else the workers know."""
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Builtin = Literal["end_call", "transfer", "send_digits", "hold", "say_by_heart", "wait_quietly", "weather"]
+
+
+class McpSpec(_Section):
+    """A server of the Model Context Protocol: a program that is started, or an address. Its tools that `allow` names, or all
+    ("*")."""
+
+    name: ToolName
+    command: str = ""
+    """A program, one of those that the workers' MCP_COMMANDS names."""
+    args: list[str] = []
+    env: dict[str, Secret] = {}
+    """What the program finds in its environment: name = the variable of the worker that holds it. Nothing else of ours is
+    there."""
+    url: str = Field("", pattern=r"^(https?://\S+)?$")
+    headers: dict[str, Secret] = {}
+    """Sent with each request to `url`: name = the variable that holds the value."""
+    allow: list[str] = Field(min_length=1)
+    repeat: list[str] = []
+    """Those that may be called again when it is not known whether they were done: they only look."""
+
+    @model_validator(mode="after")
+    def _reached(self) -> "McpSpec":
+        if bool(self.command) == bool(self.url):
+            raise ValueError("expected either command or url")
+        return self
+
+
+class HttpSpec(_Section):
+    """Operations of an HTTP API as an OpenAPI file (JSON, 3.x) describes it: those that `allow` names by `operationId`, or all
+    ("*")."""
+
+    openapi: str = Field(min_length=1)
+    """Its path from the agent's folder."""
+    base_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """Where the API is: "" is the file's first server. Nothing outside of it is ever asked."""
+    allow: list[str] = Field(min_length=1)
+    auth: Secret = ""
+    """The variable that holds what is sent as `Authorization`: a bare token is sent as `Bearer`."""
+    headers: dict[str, Secret] = {}
+
+
+class Tools(_Section):
+    """What the agent can do (docs/tools.md), beside the functions of its `agent.py`. Seconds, unless the name says otherwise."""
+
+    builtin: list[Builtin] = []
+    """Of the tools that every agent can have: those that the model is told of."""
+    pool: bool = False
+    """Whether tools are run by workers of their own (`antiphon worker tools`); else by the LLM's. A tool may say otherwise."""
+    rounds: int = Field(5, ge=1, le=20)
+    """How often in one reply the model may call tools, several at once; then it has to answer."""
+    timeout: float = Field(15.0, gt=0, le=600)
+    """How long a call may take that does not say it itself."""
+    result_characters: int = Field(8_000, ge=200, le=100_000)
+    """What the model is told of a result at most; the rest is cut."""
+    tell_clients: bool = False
+    """Whether clients are told of calls with arguments and results, which may be private."""
+    transfer_to: dict[ToolName, str] = {}
+    """Whom the builtin `transfer` may hand callers to: name = phone number or SIP address. The model is told the names."""
+    by_heart: dict[ToolName, str] = {}
+    """What the builtin `say_by_heart` says word for word: name = text. The model is told the names."""
+    weather_url: str = Field("https://api.open-meteo.com/v1/forecast", pattern=r"^https?://\S+$")
+    places_url: str = Field("https://geocoding-api.open-meteo.com/v1/search", pattern=r"^https?://\S+$")
+    """Whom the builtin `weather` asks: Open-Meteo, which wants no key, or who answers like it."""
+    mcp: list[McpSpec] = Field([], max_length=16)
+    http: list[HttpSpec] = Field([], max_length=16)
 
 
 class AgentSpec(_Section):
@@ -235,9 +329,76 @@ class AgentSpec(_Section):
     stt: SttSpec = SttSpec()
     llm: LlmSpec = LlmSpec()
     tts: ProviderSpec = ProviderSpec()
+    tools: Tools = Tools()
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
+    fields: list[FieldSpec] = Field([], max_length=FIELDS_MOST)
+    """What the agent asks for, in this order."""
+    result: ResultSpec = ResultSpec()
+    memory: MemorySpec = MemorySpec()
+    variants: list[VariantSpec] = Field([], max_length=FIELDS_MOST)
+    """Of a session's agent none: one was chosen when it began, and `session.started` says which."""
+
+    code: str = Field("", pattern=r"^[0-9a-f]{0,16}$")
+    """The version of the `agent.py` in the agent's folder, when the session began. Whoever reads the folder writes it."""
+
+    @field_validator("fields", "variants")
+    @classmethod
+    def _names_differ(cls, named: list[Any]) -> list[Any]:
+        names = [one.name for one in named]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f'there are two of the name "{twice[0]}"; expected a name of its own for each')
+        return named
+
+    @field_validator("variants")
+    @classmethod
+    def _shares_fit(cls, variants: list[VariantSpec]) -> list[VariantSpec]:
+        if any(one.name == UNCHANGED for one in variants):
+            raise ValueError(f'"{UNCHANGED}" is what those get who get none; expected another name')
+        whole = sum(one.share for one in variants)
+        if whole > 1.0 + 1e-9:
+            raise ValueError(f"their shares are {whole:g} together; expected 1 at most")
+        return variants
+
+    @model_validator(mode="after")
+    def _variants_fit(self) -> "AgentSpec":
+        for variant in self.variants:
+            self.varied(variant)
+        return self
+
+    def chosen(self, who: str) -> tuple["AgentSpec", str]:
+        """The agent for whoever this is (a caller, or a session of nobody known), always the same while its variants are; and the
+        variant's name, "" where there are none."""
+        if not self.variants:
+            return self, ""
+        digest = hashlib.sha256(f"{self.name}\0{who}".encode()).digest()
+        place = int.from_bytes(digest[:8]) / 2**64
+        for variant in self.variants:
+            place -= variant.share
+            if place < 0:
+                return self.varied(variant), variant.name
+        return self.model_copy(update={"variants": []}), UNCHANGED
+
+    def varied(self, variant: VariantSpec) -> "AgentSpec":
+        """The agent as those get it who get this variant. ValueError: it is none."""
+        settings = variant.settings
+        for own in ("default", "variants"):
+            if own in settings:
+                raise ValueError(f'variant "{variant.name}" sets {own}; expected settings that a session can have')
+        base = self.model_dump(mode="json", exclude={"variants"})
+        try:
+            return AgentSpec.model_validate(merged(base, settings))
+        except ValidationError as error:
+            name = f'variant "{variant.name}"'
+            raise ValueError(
+                "; ".join(explain(AgentSpec, name, "", dict(item)) for item in error.errors()[:5])
+            ) from None
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether the model may be told of any."""
+        return bool(self.code or self.fields or self.tools.builtin or self.tools.mcp or self.tools.http)
 
 
 AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
@@ -276,13 +437,14 @@ def agent_from(text: str, path: Path, name: str, *, folder: bool) -> AgentSpec:
     """The agent that the file at `path` is with this `text`, called `name` where that says nothing; `folder`: with the
     instructions beside it. AgentSpecError."""
     spec = parse_agent(text, str(path), name)
+    spec = with_schema(spec, text, path)
     beside = path.with_name(INSTRUCTIONS_FILE)
     apart = folder and beside.exists()
     spec = with_instructions(spec, text, path) if apart else spec
     if found := wrong_values(spec, text, path, beside if apart else path):
         raise AgentSpecError("\n".join(found))
     check_sounds({"background": spec.sounds.background, "thinking": spec.sounds.thinking}, path, text)
-    return spec
+    return spec.model_copy(update={"code": code_version(path.parent) if folder else ""})
 
 
 def wrong_values(spec: AgentSpec, text: str, path: Path | str, instructions: Path | str) -> list[str]:
@@ -316,6 +478,27 @@ def _place(path: Path | str, line: int | None) -> str:
     return f"{path}, line {line}" if line else str(path)
 
 
+def code_files(folder: Path) -> list[Path]:
+    """`agent.py` and the Python beside it, which it may import; none without an `agent.py`."""
+    return sorted(folder.glob("*.py"))[:_MOST_CODE] if (folder / CODE_FILE).is_file() else []
+
+
+_MOST_CODE = 100
+
+
+def code_version(folder: Path) -> str:
+    """Another one whenever `agent.py`, or Python beside it, was changed; "": there is none."""
+    digest = hashlib.sha256()
+    files = code_files(folder)
+    for file in files:
+        try:
+            text = file.read_bytes()
+        except OSError:  # said by whoever loads it
+            text = b""
+        digest.update(f"{file.name} {len(text)} ".encode() + text)
+    return digest.hexdigest()[:16] if files else ""
+
+
 def with_instructions(spec: AgentSpec, text: str, path: Path) -> AgentSpec:
     """`spec`, of the file at `path` that says `text`, with what `instructions.md` says beside it. AgentSpecError: both say some,
     or it can't be read."""
@@ -338,6 +521,20 @@ def _instructions(path: Path) -> str:
         raise AgentSpecError(f"{path}: cannot be read ({problem.strerror}); expected {wanted}") from None
     except UnicodeDecodeError as problem:
         raise AgentSpecError(f"{path}: byte {problem.start} is not UTF-8; expected {wanted}") from None
+
+
+def with_schema(spec: AgentSpec, text: str, path: Path) -> AgentSpec:
+    """`spec`, of the file at `path` that says `text`, with the schema of its result where it names a file. AgentSpecError: that
+    is none, or can't be read."""
+    name = spec.result.schema
+    if not isinstance(name, str) or not name:
+        return spec
+    try:
+        schema = schema_from(path.parent, name)
+    except ValueError as error:
+        line = line_of(text, ("result", "schema"))
+        raise AgentSpecError(f"{path}{f', line {line}' if line else ''}: result.schema: {error}") from None
+    return spec.model_copy(update={"result": spec.result.model_copy(update={"schema": schema})})
 
 
 def parse_agent(text: str, name: str = "agent.toml", called: str = "") -> AgentSpec:

@@ -8,14 +8,14 @@ Files are looked at whenever a session begins: what was changed or added counts 
 import logging
 from pathlib import Path
 
-from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, AgentSpec, is_folder, load_agent, name_of
+from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, AgentSpec, code_files, is_folder, load_agent, name_of
 from schemas.config.explain import line_of
 from schemas.errors import AgentSpecError
 
 log = logging.getLogger("antiphon.gateway.agents")
 
-_Stamp = tuple[int, int | None]
-"""When an agent's file, and the instructions beside it, were last written to."""
+_Stamp = tuple[object, ...]
+"""When an agent's file, and what lies beside it, were last written to."""
 
 
 class Agents:
@@ -186,8 +186,9 @@ class Agents:
 
 def _stamp(path: Path, *, folder: bool) -> _Stamp:
     """Another one when what an agent is read from was changed. OSError: it is not there."""
-    own, beside = path.stat().st_mtime_ns, path.with_name(INSTRUCTIONS_FILE)
-    return own, beside.stat().st_mtime_ns if folder and beside.exists() else None
+    beside = [path.with_name(INSTRUCTIONS_FILE), *code_files(path.parent)] if folder else []
+    schemas = tuple(sorted((one.name, one.stat().st_mtime_ns) for one in path.parent.glob("*.json")))
+    return path.stat().st_mtime_ns, *(one.stat().st_mtime_ns if one.exists() else -1 for one in beside), schemas
 
 
 def _place(path: Path) -> str:

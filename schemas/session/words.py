@@ -287,6 +287,24 @@ def _end_requested(event: e.EndRequested, state: SessionState) -> Line:
     return Line("API", "asks for the session's end", event.reason)
 
 
+# ── what the session brings ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _field(event: e.FieldCollected, state: SessionState) -> Line:
+    sure = "" if event.confirmed else "not confirmed yet"
+    return Line("LLM", f"notes {event.name} = {_quoted(str(event.value))}", sure, "stage")
+
+
+def _memory(event: e.MemoryLoaded, state: SessionState) -> Line:
+    known = f"is known: {_quoted(event.text[:80])}" if event.text else "is not known yet"
+    return Line("gateway", f"the caller {known}")
+
+
+def _summarized(event: e.ContextSummarized, state: SessionState) -> Line:
+    text = f"a summary stands for the turns up to {event.through}: {_quoted(event.text[:80])}"
+    return Line("LLM", text, _times(event.took, 0.0), "stage")
+
+
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -382,6 +400,9 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.ReplyFinished: _finished,
     e.ToolCalled: _called,
     e.ToolReturned: _returned,
+    e.FieldCollected: _field,
+    e.MemoryLoaded: _memory,
+    e.ContextSummarized: _summarized,
     e.ClipReady: _clip,
     e.PlaybackStarted: _plays,
     e.PlaybackPaused: _holds,

@@ -168,6 +168,7 @@ class WebSocketDoor:
             inputs=client.inputs(),
             metadata={**start.metadata, **grant.metadata},
             draft=is_draft(client.agent),
+            caller=grant.caller,
         )
 
     async def _agent(self, grant: Grant, wanted: str) -> AgentSpec:
