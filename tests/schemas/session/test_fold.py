@@ -117,10 +117,12 @@ def test_a_continued_reply_sees_its_tools() -> None:
     assert chat(after, 1)[-1][0] == "tool"
 
 
-def test_a_tool_that_has_not_answered_is_not_shown_to_the_llm() -> None:
-    """A call without its result would be refused by every endpoint."""
+def test_a_tool_that_has_not_answered_is_shown_as_working() -> None:
+    """A call without its result would be refused by every endpoint; without the call it would be made again."""
     state = before(scenarios.tools(), "tool.returned", 1)
-    assert chat(state, 1)[-1] == ("user", "What's the weather?")
+    role, content = chat(state, 1)[-1]
+    assert role == "tool"
+    assert "is not to be called again" in content
     assert not state.turns[1].reply.tools[0].returned
 
 
@@ -399,7 +401,7 @@ def test_who_changes_the_state_raises_its_version() -> None:
 
 AGENT_PARTS = {
     "AgentSpec", "VoiceSpec", "TurnTaking", "Idle", "SoundsSpec", "SttSpec", "LlmSpec", "ProviderSpec", "Phone", "LiveKit",
-    "Limits",
+    "Limits", "Tools", "McpSpec", "HttpSpec", "FieldSpec", "MemorySpec", "ResultSpec", "VariantSpec",
 }  # fmt: skip
 """They may change without it: a snapshot holds its agent whole."""
 
