@@ -44,7 +44,7 @@ async def _judge(criterion: str, call: str, model: Model) -> Check:
     for seed in (7, 8):
         try:
             async with asyncio.timeout(_WITHIN):
-                answer = await model.ask(messages, tokens=200, temperature=0.0, seed=seed)
+                answer = await model.ask(messages, tokens=120, temperature=0.0, seed=seed)
         except TimeoutError:
             return Check("judge", criterion, False, f"undecided: no answer within {_WITHIN:g} s", undecided=True)
         except ProviderError as error:

@@ -138,7 +138,7 @@ def test_an_endpoint_that_is_away(demo: Path) -> None:
 def test_a_small_model_plays_and_judges(demo: Path) -> None:
     """Whatever it makes of that: there are lines, and verdicts or the word that there is none."""
     Path("played.toml").write_text(
-        '[caller]\ngoal = "find out the capital of France"\nturns = 2\nseconds = 40\n'
+        '[caller]\ngoal = "find out the capital of France"\nturns = 1\nseconds = 40\n'
         '[judge]\ncriteria = ["The agent is polite."]\n'
     )
     done = simulate("demo", "played.toml", "--json", within=230, LLM_PROVIDER="openai")
