@@ -24,8 +24,7 @@ from workers._stage import Work
 from workers.agents import Tool
 from workers.llm._reply import ReplyUnderWay
 from workers.providers import CalledTool
-from workers.tools import Call, Returned, Toolbox, call, context_of
-from workers.tools._builtin import notes_fields
+from workers.tools import Call, Returned, Toolbox, call, context_of, notes_fields
 from workers.tools._running import Doing, posted
 
 __all__ = ["MOST_AT_ONCE", "Rounds", "wanted"]
@@ -273,7 +272,11 @@ class Rounds:
     async def _note(self, made: Call) -> ToolReturned | None:
         """A field, in the very step that tells what the model is answered."""
         collected, answer = fields.call(self.state, self._job.turn, made.arguments)
-        own = {"turn": self._job.turn, "generation": self._job.generation, "cause": self._work.cause}
+        own: dict[str, Any] = {
+            "turn": self._job.turn,
+            "generation": self._job.generation,
+            "cause": self._work.cause,
+        }
         events: list[Event] = [] if collected is None else [collected.model_copy(update=own)]
         returned = ToolReturned(call=made.id, name=made.tool.name, result=answer, **own)
         if await self._work.step([*events, returned]) not in (Outcome.OK, Outcome.DUP):
