@@ -24,8 +24,7 @@ from workers._stage import Work
 from workers.agents import Tool
 from workers.llm._reply import ReplyUnderWay
 from workers.providers import CalledTool
-from workers.tools import Call, Returned, Toolbox, call, context_of, notes_fields
-from workers.tools._running import Doing, posted
+from workers.tools import Call, Doing, Returned, Toolbox, call, context_of, notes_fields, posted
 
 __all__ = ["MOST_AT_ONCE", "Rounds", "wanted"]
 

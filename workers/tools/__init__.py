@@ -2,8 +2,20 @@
 called."""
 
 from workers.tools._builtin import notes_fields
-from workers.tools._running import Call, Returned, call, context_of
+from workers.tools._running import Call, Doing, Returned, call, context_of, posted
 from workers.tools._toolbox import NO_TOOLS, Toolbox, Toolboxes
 from workers.tools.stage import ToolStage
 
-__all__ = ["NO_TOOLS", "Call", "Returned", "ToolStage", "Toolbox", "Toolboxes", "call", "context_of", "notes_fields"]
+__all__ = [
+    "NO_TOOLS",
+    "Call",
+    "Doing",
+    "Returned",
+    "ToolStage",
+    "Toolbox",
+    "Toolboxes",
+    "call",
+    "context_of",
+    "notes_fields",
+    "posted",
+]

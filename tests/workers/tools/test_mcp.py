@@ -32,7 +32,7 @@ async def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         )
         return
     port = free_port()
-    process = subprocess.Popen([sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL)
+    process = await asyncio.create_subprocess_exec(sys.executable, SERVER, str(port), stderr=subprocess.DEVNULL)
     for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -40,7 +40,7 @@ async def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         await asyncio.sleep(0.1)
     yield McpSpec(name="kitchen", url=f"http://127.0.0.1:{port}/mcp", headers={"X-Key": "TOOL_KITCHEN"}, allow=["*"])
     process.kill()
-    process.wait()
+    await process.wait()
 
 
 async def there(servers: McpServers, spec: McpSpec) -> dict[str, Tool]:

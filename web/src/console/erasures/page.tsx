@@ -62,6 +62,7 @@ export default function ErasuresPage() {
 const KINDS: Record<Erasure["kind"], string> = {
   person: "All calls of a person",
   session: "Calls, one by one",
+  memory: "What was remembered of a person",
   retention: "What was old enough",
 };
 

@@ -271,7 +271,7 @@ export interface components {
             how: "played" | "interrupted" | "dropped" | "failed" | "expired";
             reason: string;
             /** @enum {string} */
-            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler" | "idle" | "goodbye";
+            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler" | "tool" | "idle" | "goodbye";
             heard: string;
         };
         /**
