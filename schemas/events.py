@@ -13,8 +13,9 @@ from schemas.audio import AudioRef
 from schemas.clock import Micros, Now
 from schemas.config.agent import AgentSpec
 
-Stage = Literal["stt", "llm", "tts"]
+Stage = Literal["stt", "llm", "tts", "tools"]
 STAGES: tuple[Stage, ...] = ("stt", "llm", "tts")
+"""Those that every conversation needs; `tools` has workers where an agent wants them to have some."""
 TransportName = Literal["websocket", "file", "livekit", "sip", "memory"]
 """By which a session reaches its people."""
 
@@ -250,7 +251,9 @@ CommitReason = Literal[
     "fallback",
     "repeat",
     "filler",
+    "tool",
 ]
+"""Why: `tool`: what a tool found out has come after its turn was over, and is told."""
 
 
 class TurnCommitted(GatewayEvent):
@@ -313,12 +316,30 @@ class InstructionsChanged(GatewayEvent):
 
 
 class EndRequested(GatewayEvent):
+    """The session is to end: at once, or, `said`, when the agent has said what it has to say (whoever speaks on then keeps
+    it)."""
+
     type: Literal["end.requested"] = "end.requested"
     reason: str = ""
+    request: str = ""
+    said: bool = False
+
+
+class ActionRequested(GatewayEvent):
+    """A tool asks for something that only the gateway can do to the call: `transfer` (to, mode, announce), `dtmf` (digits),
+    `hold` (on). `call`: the tool's, that asks."""
+
+    type: Literal["action.requested"] = "action.requested"
+    action: Literal["transfer", "dtmf", "hold"]
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    call: str = ""
     request: str = ""
 
 
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+FinishReason = Literal["stop", "length", "tool", "cut", "silent"]
 
 
 class ReplySentence(_Event):
@@ -331,12 +352,21 @@ class ReplySentence(_Event):
     queued: float = 0.0
 
 
+class ToolWanted(_Value):
+    """A call that the model asked for, and nobody has begun."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
 class ReplyFinished(_Event):
-    """All sentences are there. `reason`: stop, length, tool (goes on after the tool), cut (a resumed stream diverged)."""
+    """All sentences are there. `reason`: stop, length, tool (goes on after the tool), cut (a resumed stream diverged), silent
+    (there is nothing to say to this). `calls`: what is to be called once the turn is committed, where it was not."""
 
     type: Literal["reply.finished"] = "reply.finished"
     sentences: int
-    reason: Literal["stop", "length", "tool", "cut"] = "stop"
+    reason: FinishReason = "stop"
+    calls: list[ToolWanted] = Field(default_factory=_nothing)
     usage: Usage = Usage()
     time_to_first_token: float | None = None
     took: float = 0.0
@@ -345,18 +375,33 @@ class ReplyFinished(_Event):
 
 
 class ToolCalled(_Event):
+    """A tool is about to be called: what has no such event was not. `call`: its id in the session; `round`: of the reply, from 1
+    (calls of one round run side by side); `timeout`: seconds within which its result comes; `patience`: after which the caller
+    hears a filler; `repeat`: it may be called again if a worker dies in it; `pool`: the tools' own workers run it."""
+
     type: Literal["tool.called"] = "tool.called"
     call: str
     name: str
     arguments: dict[str, Any]
+    round: int = 0
+    timeout: float = 0.0
+    patience: float = 0.0
+    repeat: bool = False
+    pool: bool = False
 
 
 class ToolReturned(_Event):
+    """What came of a call: a `result`, or an `error` that the model can read (that it is not known whether it happened, among
+    them). It comes once, also after a barge-in. `state`: what it changed of the session's state, None for what it removed;
+    `silent`: nothing is to be said to this turn."""
+
     type: Literal["tool.returned"] = "tool.returned"
     call: str
     name: str
     result: str = ""
     error: str = ""
+    state: dict[str, Any] = Field(default_factory=dict)
+    silent: bool = False
     took: float = 0.0
 
 
@@ -462,6 +507,7 @@ Event = Annotated[
     | SayRequested
     | InstructionsChanged
     | EndRequested
+    | ActionRequested
     | ReplySentence
     | ReplyFinished
     | ToolCalled

@@ -147,13 +147,19 @@ def early(state: State) -> bool:
 
 def speculates(state: State) -> bool:
     """Replies are made before their turn is committed, as long as the pools have room for wasted work."""
-    return state.load.short and state.agent.turn_taking.speculate_below > 0
+    return state.load.short and state.agent.turn_taking.speculate_below > 0 and not state.calls
 
 
 def _then(state: State, turn: Turn, generation: int, *, committed: bool) -> LlmJob | None:
     """What follows the transcript without the gateway: only when one human speaks, and not over the agent. Not after an early
     soft end, either: more often than not it is a gap between words, and by the transcript we know."""
-    if (early(state) and not committed) or turn.undecided or state.humans > 1 or state.other_replies(turn):
+    if (
+        state.calls
+        or (early(state) and not committed)
+        or turn.undecided
+        or state.humans > 1
+        or state.other_replies(turn)
+    ):
         return None
     if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return None

@@ -149,7 +149,10 @@ def _rewound(state: State, fact: SessionRewound, now: Now) -> None:
 
 
 def _end_requested(state: State, fact: EndRequested, now: Now) -> None:
-    state.end_requested = fact.reason
+    if fact.said:
+        state.ending = fact.reason
+    else:
+        state.end_requested = fact.reason
 
 
 # ── hearing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -252,6 +255,10 @@ def _committed(state: State, fact: TurnCommitted, now: Now) -> None:
         elif inputs.get("letter", fact.why == "text" and bool(state.letters)):  # the log may have lost it
             turn = replace(turn, typed=True, letters=turn.letters + 1)
             state.letters = state.letters[1:]
+        if fact.why == "tool":
+            turn = replace(turn, typed=True)
+        else:
+            state.ending = None  # somebody has gone on speaking
     state.turns[turn.id] = replace(turn, phase=Committed(fact.why), over=False, touched=at, committed=at)
 
 

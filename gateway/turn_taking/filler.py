@@ -37,6 +37,8 @@ def _waits(state: State) -> Turn | None:
     if turn is None or not alone or turn.own is not None or turn.bridged or not isinstance(turn.phase, Committed):
         return None
     reply = turn.reply
+    if any(call.turn == turn.id for call in state.calls.values()):
+        return None  # each has a patience of its own
     if reply is not None and (reply.complete or any(sentence.clips or sentence.failed for sentence in reply.sentences)):
         return None
     known = state.phrases.get("filler", Phrase()).complete

@@ -13,6 +13,7 @@ from gateway.turn_taking import (
     playing,
     presence,
     replying,
+    tools,
     trouble,
 )
 from gateway.turn_taking.draft import KEPT, Draft
@@ -56,6 +57,7 @@ RULES = (
     hearing.settle,
     barge_in.settle,
     replying.settle,
+    tools.settle,
     playing.settle,
     filler.settle,
     greeting.settle,
@@ -178,8 +180,10 @@ def _log_event(draft: Draft, event: Event) -> None:
             hearing.partial_came(draft, event)
         case MessageReceived():
             replying.answer_letters(draft)
-        case EndRequested(reason=reason):
+        case EndRequested(reason=reason, said=False):
             presence.close(draft, "end_requested", reason)
+        case ToolReturned():
+            tools.returned(draft, event.turn, event.generation)
         case _:
             pass
 
@@ -280,6 +284,6 @@ def _wake_at(state: State) -> Now:
     wake = min(moment for moment, _, _ in presence.ends_at(state))
     if state.away_since is not None:
         return wake
-    timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *trouble.timers(state))
-    first = min((*timers, *filler.timers(state), *phrases.timers(state)), default=None)
+    timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *tools.timers(state))
+    first = min((*timers, *trouble.timers(state), *filler.timers(state), *phrases.timers(state)), default=None)
     return wake if first is None else min(wake, state.now_of(first))

@@ -165,7 +165,9 @@ def _finish_turn(draft: Draft, turn: Turn) -> bool:
         return False
     if barge_in.may_be_taken_back(draft, turn):
         return False
-    if reply.failed or not reply.sentences:
+    if reply.finished == "silent" and not reply.sentences:
+        draft.end_turn(turn, "played", "silent")
+    elif reply.failed or not reply.sentences:
         draft.end_turn(turn, reply.failed or "failed", "llm")
     elif all(sentence.failed for sentence in reply.sentences):
         draft.end_turn(turn, "failed", "tts")

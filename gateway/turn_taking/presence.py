@@ -110,7 +110,11 @@ def ends_at(state: State) -> Iterator[tuple[Now, str, str]]:
 
 
 def settle(draft: Draft) -> bool:
-    """The session's end by time."""
+    """The session's end by time, or as it was asked for: when all is said."""
+    state = draft.state
+    if state.ending is not None and not (state.turns or state.wanted or state.somebody_speaks):
+        close(draft, "end_requested", state.ending)
+        return True
     for moment, reason, detail in ends_at(draft.state):
         if draft.now >= moment:
             close(draft, reason, detail)

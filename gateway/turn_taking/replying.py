@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from gateway.turn_taking import barge_in, commit
+from gateway.turn_taking import barge_in, commit, tools
 from gateway.turn_taking.capturing import speculates
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.expecting import expected
@@ -18,10 +18,6 @@ from schemas.events import MessageReceived, ReplyFinished, ReplySentence
 from schemas.jobs import LlmJob, TtsJob
 from schemas.text.sentences import sentences
 
-RESUMES = 8
-"""Continuations after tools in one reply, beyond which the LLM is going in circles."""
-
-
 LETTERS = 32
 """Typed messages in one turn, or waiting for a client: more are not taken before these are answered."""
 
@@ -31,8 +27,6 @@ def settle(draft: Draft) -> bool:
     for turn in tuple(draft.state.turns.values()):
         users = turn.own is None and not turn.undecided and not isinstance(turn.phase, Playing)
         if users and (_hear_out(draft, turn) or _commit(draft, turn) or _ask(draft, turn)):
-            return True
-        if _go_on_after_tool(draft, turn):
             return True
     return _speak_up(draft)
 
@@ -117,26 +111,11 @@ def _ask(draft: Draft, turn: Turn) -> bool:
     committed = turn.has_floor
     if not committed and (not speculates(state) or state.waits_for_a_client(turn)):
         return False
+    if tools.expected_soon(draft):
+        return False
+    state.untold = False
     draft.enqueue(LlmJob.of(state.agent, state.session, turn.id, state.generation, committed=committed))
     draft.put_turn(replace(turn, reply=Reply(state.generation, draft.time), touched=draft.time))
-    return True
-
-
-def _go_on_after_tool(draft: Draft, turn: Turn) -> bool:
-    """A speculative job stops at a tool call; committed, it goes on."""
-    reply = turn.reply
-    if reply is None or reply.finished != "tool" or not turn.has_floor:
-        return False
-    if reply.resumes >= RESUMES:
-        draft.put_turn(replace(turn, reply=replace(reply, finished=None, failed="failed")))
-        return True
-    resumes = reply.resumes + 1
-    state = draft.state
-    job = LlmJob.of(state.agent, state.session, turn.id, reply.generation, committed=True, resume=resumes)
-    draft.enqueue(job)
-    draft.put_turn(
-        replace(turn, reply=replace(reply, finished=None, resumes=resumes, asked=draft.time), touched=draft.time)
-    )
     return True
 
 

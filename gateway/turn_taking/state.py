@@ -17,7 +17,7 @@ from gateway.turn_taking.people import Person, Silent
 from schemas.audio import AudioRef
 from schemas.clock import Now, TurnTime
 from schemas.config.agent import AgentSpec
-from schemas.events import CommitReason, Event, Word
+from schemas.events import CommitReason, Event, FinishReason, Word
 from schemas.jobs import Job
 
 # ── turns ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,7 +90,7 @@ class Reply:
     generation: int
     asked: TurnTime
     sentences: tuple[Sentence, ...] = ()
-    finished: Literal["stop", "length", "tool", "cut"] | None = None
+    finished: FinishReason | None = None
     failed: Literal["failed", "expired"] | None = None
     resumes: int = 0
     tools: bool = False
@@ -98,7 +98,7 @@ class Reply:
     @property
     def complete(self) -> bool:
         """No further sentence will come."""
-        return self.failed is not None or self.finished in ("stop", "length", "cut")
+        return self.failed is not None or self.finished not in (None, "tool")
 
     def next_index(self) -> int:
         """Of the first sentence that is not over."""
@@ -163,6 +163,19 @@ class Letter:
 
     participant: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool that works. `since`: turn time; `timeout`: seconds within which it returns; `patience`: after which a filler is said
+    (0: never); `pool`: no LLM waits for it."""
+
+    turn: int
+    generation: int
+    since: TurnTime
+    timeout: float
+    patience: float
+    pool: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +340,12 @@ class State:
     """The greeting had its turn."""
     end_requested: str | None = None
     """Somebody asked for the session's end, with this reason."""
+    ending: str | None = None
+    """It is to end, for this reason, once the agent has said what it has to say."""
+    calls: dict[str, Call] = field(default_factory=dict)
+    """Tools that have not returned, by the call's id, whatever has become of their turns."""
+    untold: bool = False
+    """One has returned after its turn was over, and nobody has told the caller what it found out."""
     met: bool = False
     """Somebody has been there."""
     deaf: bool = False
@@ -359,7 +378,7 @@ class State:
         """A twin to work on."""
         twin = self._twin()
         twin.people, twin.turns = dict(self.people), dict(self.turns)
-        twin.phrases, twin.stored = dict(self.phrases), dict(self.stored)
+        twin.phrases, twin.stored, twin.calls = dict(self.phrases), dict(self.stored), dict(self.calls)
         return twin
 
     def at(self, position: float, now: Now) -> "State":

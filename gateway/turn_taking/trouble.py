@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.turn_taking import phrases, playing
+from gateway.turn_taking import phrases, playing, tools
 from gateway.turn_taking.draft import Draft
 from gateway.turn_taking.lost import hearing_failed, no_more_sound
 from gateway.turn_taking.state import Bundle, Phrase, Sent, Sentence, State, Turn
@@ -27,7 +27,9 @@ def _llm_until(state: State, turn: Turn) -> TurnTime | None:
     reply = turn.reply
     if reply is None or reply.complete or reply.finished == "tool" or turn.waiting:
         return None
-    return reply.asked + state.agent.limits.llm_deadline + SLACK
+    silent = reply.asked + state.agent.limits.llm_deadline + SLACK
+    works = tools.until(state, turn)
+    return silent if works is None else max(silent, works + SLACK)
 
 
 def _tts_until(state: State, sentence: Sentence) -> TurnTime | None:
@@ -42,7 +44,9 @@ def _turn_until(state: State, turn: Turn) -> TurnTime | None:
     sounding = playback is not None and playback.turn == turn.id and playback.mode != "starting"
     if sounding or state.somebody_speaks or state.other_replies(turn):
         return None
-    return turn.touched + state.agent.limits.turn
+    works = tools.until(state, turn)
+    idle = turn.touched + state.agent.limits.turn
+    return idle if works is None else max(idle, works + SLACK)
 
 
 def timers(state: State) -> Iterator[TurnTime]:

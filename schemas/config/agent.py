@@ -1,9 +1,10 @@
 """The agent spec: one TOML file says who speaks, how turns are taken, with which providers and within which limits."""
 
+import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.config.explain import line_of, read_text, read_toml
 from schemas.errors import AgentSpecError
@@ -146,6 +147,78 @@ class Phone(_Section):
     """What is keyed in is told to the agent as a message; else it stands in the log only."""
 
 
+Secret = Annotated[str, Field(pattern=r"^(TOOL_[A-Z0-9_]{1,100})?$")]
+"""The name of an environment variable of the workers, never its value. Only those that begin with TOOL_ can be had: who writes an
+agent shall not read what else the workers know."""
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Builtin = Literal["end_call", "transfer", "send_digits", "hold", "say_by_heart", "wait_quietly", "weather"]
+
+
+class McpSpec(_Section):
+    """A server of the Model Context Protocol: a program that is started, or an address. Its tools that `allow` names, or all
+    ("*")."""
+
+    name: ToolName
+    command: str = ""
+    """A program, one of those that the workers' MCP_COMMANDS names."""
+    args: list[str] = []
+    env: dict[str, Secret] = {}
+    """What the program finds in its environment: name = the variable of the worker that holds it. Nothing else of ours is
+    there."""
+    url: str = Field("", pattern=r"^(https?://\S+)?$")
+    headers: dict[str, Secret] = {}
+    """Sent with each request to `url`: name = the variable that holds the value."""
+    allow: list[str] = Field(min_length=1)
+    repeat: list[str] = []
+    """Those that may be called again when it is not known whether they were done: they only look."""
+
+    @model_validator(mode="after")
+    def _reached(self) -> "McpSpec":
+        if bool(self.command) == bool(self.url):
+            raise ValueError("expected either command or url")
+        return self
+
+
+class HttpSpec(_Section):
+    """Operations of an HTTP API as an OpenAPI file (JSON, 3.x) describes it: those that `allow` names by `operationId`, or all
+    ("*")."""
+
+    openapi: str = Field(min_length=1)
+    """Its path from the agent's folder."""
+    base_url: str = Field("", pattern=r"^(https?://\S+)?$")
+    """Where the API is: "" is the file's first server. Nothing outside of it is ever asked."""
+    allow: list[str] = Field(min_length=1)
+    auth: Secret = ""
+    """The variable that holds what is sent as `Authorization`: a bare token is sent as `Bearer`."""
+    headers: dict[str, Secret] = {}
+
+
+class Tools(_Section):
+    """What the agent can do (docs/tools.md), beside the functions of its `agent.py`. Seconds, unless the name says otherwise."""
+
+    builtin: list[Builtin] = []
+    """Of the tools that every agent can have: those that the model is told of."""
+    pool: bool = False
+    """Whether tools are run by workers of their own (`antiphon worker tools`); else by the LLM's. A tool may say otherwise."""
+    rounds: int = Field(5, ge=1, le=20)
+    """How often in one reply the model may call tools, several at once; then it has to answer."""
+    timeout: float = Field(15.0, gt=0, le=600)
+    """How long a call may take that does not say it itself."""
+    result_characters: int = Field(8_000, ge=200, le=100_000)
+    """What the model is told of a result at most; the rest is cut."""
+    tell_clients: bool = False
+    """Whether clients are told of calls with arguments and results, which may be private."""
+    transfer_to: dict[ToolName, str] = {}
+    """Whom the builtin `transfer` may hand callers to: name = phone number or SIP address. The model is told the names."""
+    by_heart: dict[ToolName, str] = {}
+    """What the builtin `say_by_heart` says word for word: name = text. The model is told the names."""
+    weather_url: str = Field("https://api.open-meteo.com/v1/forecast", pattern=r"^https?://\S+$")
+    places_url: str = Field("https://geocoding-api.open-meteo.com/v1/search", pattern=r"^https?://\S+$")
+    """Whom the builtin `weather` asks: Open-Meteo, which wants no key, or who answers like it."""
+    mcp: list[McpSpec] = Field([], max_length=16)
+    http: list[HttpSpec] = Field([], max_length=16)
+
+
 class AgentSpec(_Section):
     """A named configuration of an agent. Every field has a default: an empty file is an agent."""
 
@@ -177,9 +250,17 @@ class AgentSpec(_Section):
     stt: SttSpec = SttSpec()
     llm: LlmSpec = LlmSpec()
     tts: ProviderSpec = ProviderSpec()
+    tools: Tools = Tools()
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
+    code: str = Field("", pattern=r"^[0-9a-f]{0,16}$")
+    """The version of the `agent.py` in the agent's folder, when the session began. Whoever reads the folder writes it."""
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether the model may be told of any."""
+        return bool(self.code or self.tools.builtin or self.tools.mcp or self.tools.http)
 
 
 AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
@@ -213,7 +294,29 @@ def load_agent(path: Path, *, folder: bool | None = None) -> AgentSpec:
     text = read_text(path, AgentSpecError, "the path of an agent file, or of an agent's folder,")
     spec = parse_agent(text, str(path), name)
     beside = path.with_name(INSTRUCTIONS_FILE)
-    return with_instructions(spec, text, path) if folder and beside.exists() else spec
+    spec = with_instructions(spec, text, path) if folder and beside.exists() else spec
+    return spec.model_copy(update={"code": code_version(path.parent) if folder else ""})
+
+
+def code_files(folder: Path) -> list[Path]:
+    """`agent.py` and the Python beside it, which it may import; none without an `agent.py`."""
+    return sorted(folder.glob("*.py"))[:_MOST_CODE] if (folder / CODE_FILE).is_file() else []
+
+
+_MOST_CODE = 100
+
+
+def code_version(folder: Path) -> str:
+    """Another one whenever `agent.py`, or Python beside it, was changed; "": there is none."""
+    digest = hashlib.sha256()
+    files = code_files(folder)
+    for file in files:
+        try:
+            text = file.read_bytes()
+        except OSError:  # said by whoever loads it
+            text = b""
+        digest.update(f"{file.name} {len(text)} ".encode() + text)
+    return digest.hexdigest()[:16] if files else ""
 
 
 def with_instructions(spec: AgentSpec, text: str, path: Path) -> AgentSpec:

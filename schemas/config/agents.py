@@ -1,21 +1,22 @@
 """Which agent a session gets: by name, from a folder of agents or one of them; without either, the built-in default.
 
-An agent is a file, `NAME.toml`, or a folder, `NAME/agent.toml`, with what else belongs to it beside that (docs/agents.md). Who names
-none gets the one that says `default = true`, else the one called `default`, else the only one there is, else the built-in one.
-Files are looked at whenever a session begins: what was changed or added counts from then on, sessions that go on keep theirs.
+An agent is a file, `NAME.toml`, or a folder, `NAME/agent.toml`, with what else belongs to it beside that (docs/agents.md). Who
+names none gets the one that says `default = true`, else the one called `default`, else the only one there is, else the built-in
+one. Files are looked at whenever a session begins: what was changed or added counts from then on, sessions that go on keep
+theirs.
 """
 
 import logging
 from pathlib import Path
 
-from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, AgentSpec, is_folder, load_agent, name_of
+from schemas.config.agent import AGENT_FILE, INSTRUCTIONS_FILE, AgentSpec, code_files, is_folder, load_agent, name_of
 from schemas.config.explain import line_of
 from schemas.errors import AgentSpecError
 
 log = logging.getLogger("antiphon.gateway.agents")
 
-_Stamp = tuple[int, int | None]
-"""When an agent's file, and the instructions beside it, were last written to."""
+_Stamp = tuple[int, ...]
+"""When an agent's file, and what lies beside it, were last written to."""
 
 
 class Agents:
@@ -45,7 +46,8 @@ class Agents:
         return self._files()
 
     def folder(self, name: str) -> Path | None:
-        """The folder of the agent called `name`, by its place or by what its file says; None: it is a file alone, or there is none."""
+        """The folder of the agent called `name`, by its place or by what its file says; None: it is a file alone, or there is
+        none."""
         files = self._files()
         path = files.get(name) or next((path for path in files.values() if self._called(path) == name), None)
         return path.parent if path is not None and self._is_folder(path) else None
@@ -179,8 +181,8 @@ class Agents:
 
 def _stamp(path: Path, *, folder: bool) -> _Stamp:
     """Another one when what an agent is read from was changed. OSError: it is not there."""
-    own, beside = path.stat().st_mtime_ns, path.with_name(INSTRUCTIONS_FILE)
-    return own, beside.stat().st_mtime_ns if folder and beside.exists() else None
+    beside = [path.with_name(INSTRUCTIONS_FILE), *code_files(path.parent)] if folder else []
+    return path.stat().st_mtime_ns, *(one.stat().st_mtime_ns if one.exists() else -1 for one in beside)
 
 
 def _place(path: Path) -> str:

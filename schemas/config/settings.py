@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     """Whether new sessions are refused while a stage has no worker; else they wait."""
     agents: Path | None = None
     """A folder of agent files (<name>.toml) or one file; none serves the built-in default agent."""
+    mcp_commands: str = ""
+    """Programs that agents may have started as MCP servers by tools workers and LLM workers, comma-separated; "" is none."""
     queue_limit: int = Field(1000, ge=1)
     """Jobs of one stage in one partition from which new ones are refused (FULL)."""
 

@@ -37,6 +37,7 @@ class Draft:
     greeted: bool
     totals: Totals
     digits: str
+    data: Mapping[str, Any]
     end_requested: str | None
     ended: str | None
     ended_at: Micros | None
@@ -96,6 +97,14 @@ _NEW = Turn(0, Micros(0))
 _opened = changer(Turn, "id", "opened_at")
 _with_turns = changer(Totals, "turns")
 _with_reply, _with_sentences = changer(Turn, "reply"), changer(Reply, "sentences")
+
+
+def without_reply(turn: Turn) -> Turn:
+    """Its reply is void, and will be made anew. What that has called it has called."""
+    return _bare(turn, None, turn.calls)
+
+
+_bare = changer(Turn, "reply", "tools")
 
 
 def of_event(draft: Draft, event: Event) -> Turn | None:

@@ -5,10 +5,11 @@ what somebody else said.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
-from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Turn
+from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Tool, Turn
 from schemas.text.clean import one_line
 
 Message = dict[str, Any]
@@ -19,6 +20,12 @@ _LONGEST_VALUE = 300
 _LONGEST_NAME = 60
 _LONGEST_WORDS = 4000
 """Characters of a participant's attribute, of a name, and of one message or utterance that the LLM is told."""
+
+_TELL = "(The result has come. Tell it now, in a sentence.)"
+_RUNNING = "(there is no result yet; it is still being done, and is not to be called again)"
+UNKNOWN = (
+    "it is unknown whether this has happened: its result was lost. Do not call it again by yourself; tell the user"
+)
 
 
 def counts(turn: Turn) -> bool:
@@ -32,7 +39,7 @@ def counts(turn: Turn) -> bool:
     reason = end.reason
     if reason == TAKEN_BACK:
         return False
-    if end.heard:
+    if end.heard or turn.calls:  # what was done was done
         return True
     if reason in _UNSAID and end.how == "dropped":
         return False
@@ -50,14 +57,18 @@ def messages(state: SessionState, number: int, generation: int | None = None) ->
     past = [turn for turn in state.turns.values() if turn.id < number and counts(turn)]
     for turn in _latest(state, past, several):
         _add(chat, "user", _users_words(state, turn, several))
-        if turn.reply is not None:
-            chat.extend(_tool_rounds(turn.reply, heard_only=True))
+        chat.extend(_tool_rounds(turn.calls, turn.reply, heard_only=True))
         _add(chat, "assistant", turn.heard)
     present = state.turns.get(number)
     if present is not None:
         _add(chat, "user", _users_words(state, present, several))
-        if (reply := _standing(present, generation)) is not None:
-            chat.extend(_tool_rounds(reply, heard_only=False))
+        if present.commit is not None and present.commit.why == "tool":
+            _add(chat, "user", _TELL)
+        reply = _standing(present, generation)
+        before = present.tools if reply is present.reply else present.calls
+        chat.extend(_tool_rounds(before, None, heard_only=True))
+        if reply is not None:
+            chat.extend(_tool_rounds(reply.tools, reply, heard_only=False))
     system = "\n\n".join(part for part in (state.instructions, _known(state)) if part)
     return [{"role": "system", "content": system}, *chat] if system else chat
 
@@ -67,7 +78,7 @@ def _latest(state: SessionState, past: list[Turn], several: bool) -> list[Turn]:
     limits = state.agent.limits
     left, kept = limits.history_characters, 0
     for turn in reversed(past[-limits.history_turns :]):
-        tools = turn.reply.tools if turn.reply is not None else ()
+        tools = turn.calls
         left -= len(_users_words(state, turn, several)) + len(turn.heard)
         left -= sum(len(str(tool.arguments)) + len(tool.result) + len(tool.error) for tool in tools)
         if left < 0:
@@ -82,7 +93,7 @@ def said(state: SessionState, number: int, generation: int | None = None) -> lis
     reply = _standing(turn, generation) if turn else None
     if reply is None:
         return []
-    after = max((tool.after for tool in reply.tools if tool.returned), default=0)
+    after = max((max(tool.after, tool.until) for tool in reply.tools if tool.returned), default=0)
     return [sentence for index, sentence in sorted(reply.sentences.items()) if index >= after]
 
 
@@ -153,17 +164,20 @@ def _add(chat: list[Message], role: str, text: str) -> None:
         chat.append({"role": role, "content": text})
 
 
-def _tool_rounds(reply: Reply, *, heard_only: bool) -> Iterator[Message]:
-    """Calls made at one point of the reply and their results. In past turns the words around them stand in `heard`."""
-    tools = [tool for tool in reply.tools if tool.returned]
+def _tool_rounds(tools: Sequence[Tool], reply: Reply | None, *, heard_only: bool) -> Iterator[Message]:
+    """Calls made at one point of the reply and their results. In past turns the words around them stand in `heard`; what was said
+    while they ran, by them or to bridge the wait, stands with the result."""
+    sentences = reply.sentences if reply is not None and not heard_only else {}
     begun = 0
-    for after in sorted({tool.after for tool in tools}):
-        calls = [tool for tool in tools if tool.after == after]
-        words = [s.text for index, s in sorted(reply.sentences.items()) if begun <= index < after]
-        begun = after
+    for _, group in groupby(tools, key=lambda tool: (tool.job, tool.round, tool.after)):
+        calls = list(group)
+        after = calls[0].after
+        words = [s.text for index, s in sorted(sentences.items()) if begun <= index < after]
+        begun = max(max(tool.until, tool.after) for tool in calls)
+        meanwhile = " ".join(s.text for index, s in sorted(sentences.items()) if after <= index < begun)
         yield {
             "role": "assistant",
-            "content": "" if heard_only else " ".join(words),
+            "content": " ".join(words),
             "tool_calls": [
                 {
                     "id": tool.call,
@@ -174,5 +188,12 @@ def _tool_rounds(reply: Reply, *, heard_only: bool) -> Iterator[Message]:
             ],
         }
         for tool in calls:
-            content = f"error: {tool.error}" if tool.error else tool.result
-            yield {"role": "tool", "tool_call_id": tool.call, "content": content}
+            last = tool is calls[-1]
+            said = f"\n(You have said meanwhile: {meanwhile})" if meanwhile and last else ""
+            yield {"role": "tool", "tool_call_id": tool.call, "content": _content(tool) + said}
+
+
+def _content(tool: Tool) -> str:
+    if not tool.returned:
+        return _RUNNING
+    return f"error: {tool.error}" if tool.error else tool.result

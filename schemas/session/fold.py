@@ -26,7 +26,7 @@ from schemas.events import (
     SessionStarted,
 )
 from schemas.session import _agent, _users
-from schemas.session._draft import Draft, done, drafted
+from schemas.session._draft import Draft, done, drafted, without_reply
 from schemas.session.altered import altered
 from schemas.session.state import (
     OWN,
@@ -45,9 +45,10 @@ from schemas.session.state import (
     Turn,
     TurnEnd,
     Utterance,
+    Wanted,
 )
 
-FOLD_VERSION = 7
+FOLD_VERSION = 8
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 
@@ -78,7 +79,7 @@ def _raise(draft: Draft, generation: int) -> None:
     for turn in draft.turns.values():
         reply = turn.reply
         if reply is not None and turn.end is None and reply.generation < generation and turn.started_at is None:
-            draft.turns[turn.id] = altered(turn, reply=None)
+            draft.turns[turn.id] = without_reply(turn)
 
 
 # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,6 +178,7 @@ __all__ = [
     "Turn",
     "TurnEnd",
     "Utterance",
+    "Wanted",
     "fold",
     "fold_all",
 ]

@@ -439,7 +439,7 @@ class Call:
         said = (e for e in self.log if isinstance(e, ReplySentence))
         first = sum((e.turn, e.generation) == (job.turn, job.generation) for e in said)
         for index, text in enumerate(sentences[:1] if stops else sentences, first):
-            self.append(ReplySentence(index=index, text=text, **about))  # type: ignore[arg-type]
+            self.append(ReplySentence(index=index, text=text, cause=Cause(job=job.id, attempt=1), **about))  # type: ignore[arg-type]
             self.enqueue(TtsJob.sentence(self.agent, "s1", job.turn or 0, job.generation or 0, index, text))
         reason = "tool" if stops else "stop"
         cause = Cause(job=job.id, attempt=1)

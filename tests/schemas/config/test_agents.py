@@ -162,7 +162,8 @@ def test_changed_instructions_serve_who_comes_next(tmp_path: Path) -> None:
 
 
 def test_instructions_that_are_said_twice_are_told(tmp_path: Path) -> None:
-    """Instructions in both files: one sentence that names both, with the line. So are a file that is no text, and one too long."""
+    """Instructions in both files: one sentence that names both, with the line. So are a file that is no text, and one too
+    long."""
     pizza = _folder(tmp_path / "pizza", 'greeting = "Hi"\ninstructions = "Sell."\n', "Sell pizza.")
     with pytest.raises(AgentSpecError) as told:
         Agents(tmp_path)
