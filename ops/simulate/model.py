@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.config.settings import Settings
 from schemas.errors import Permanent, Transient
-from workers.providers import ChatRequest, Delta, Llm
+from workers.providers import CalledTool, ChatRequest, Delta, Llm
 from workers.registry import provider
 
 __all__ = ["Awaited", "Model", "Scripted", "model_settings", "reply_of"]
@@ -120,10 +120,11 @@ class Awaited(Llm):
 
 
 def reply_of(said: str | Mapping[str, Any]) -> Sequence[Delta]:
-    """A reply of a script: a text, or the call of a tool, {"call": name, "arguments": {…}}, as small models write it."""
-    if not isinstance(said, str):
-        said = json.dumps({"name": said["call"], "arguments": said.get("arguments", {})})
-    return [Delta(said), Delta(finish="stop")]
+    """A reply of a script: a text, or the call of a tool: {"call": name, "arguments": {…}, "say": what is said before it}."""
+    if isinstance(said, str):
+        return [Delta(said), Delta(finish="stop")]
+    called = CalledTool(said["call"], dict(said.get("arguments", {})))
+    return [Delta(said.get("say", "")), Delta(finish="tool", calls=(called,))]
 
 
 class Scripted(Llm):

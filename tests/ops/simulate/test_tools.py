@@ -6,7 +6,6 @@ import pytest
 
 from ops.simulate.conversation import Call, Conversation
 
-pytest.importorskip("workers.agents", reason="there are no tools yet")
 
 CODE = """
 from workers.agents import Context, tool
