@@ -27,7 +27,9 @@ def free_port() -> int:
 async def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[McpSpec]:
     monkeypatch.setenv("TOOL_KITCHEN", "the corner")
     if request.param == "stdio":
-        yield McpSpec(name="kitchen", command=sys.executable, args=[SERVER], env={"KITCHEN": "TOOL_KITCHEN"}, allow=["*"])
+        yield McpSpec(
+            name="kitchen", command=sys.executable, args=[SERVER], env={"KITCHEN": "TOOL_KITCHEN"}, allow=["*"]
+        )
         return
     port = free_port()
     process = subprocess.Popen([sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL)
