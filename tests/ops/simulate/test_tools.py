@@ -6,7 +6,6 @@ import pytest
 
 from ops.simulate.conversation import Call, Conversation
 
-
 CODE = """
 from workers.agents import Context, tool
 
