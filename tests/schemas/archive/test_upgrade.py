@@ -11,7 +11,7 @@ from schemas.archive.upgrade import bring_up_to_date
 from schemas.log import MemoryBus
 from tests.schemas.archive.calls import ended
 
-SINCE = {"gist", "topics", "restarts", "variant"}
+SINCE = {"gist", "topics", "restarts", "variant", "fields", "result", "result_error"}
 """Columns that the first one had not."""
 
 
