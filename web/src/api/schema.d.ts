@@ -1695,6 +1695,11 @@ export interface components {
          */
         AgentSpec: {
             /**
+             * Code
+             * @default
+             */
+            code: string;
+            /**
              * Default
              * @default false
              */
@@ -1704,6 +1709,11 @@ export interface components {
              * @default I'm sorry, I have trouble answering just now. Please try again in a moment.
              */
             fallback: string;
+            /**
+             * Fields
+             * @default []
+             */
+            fields: components["schemas"]["FieldSpec"][];
             /**
              * Filler
              * @default One moment, please.
@@ -1728,6 +1738,7 @@ export interface components {
              * @default {
              *       "client_gone": 30,
              *       "history_characters": 24000,
+             *       "history_tokens": 0,
              *       "history_turns": 40,
              *       "hold": 600,
              *       "idle": 600,
@@ -1768,6 +1779,15 @@ export interface components {
              */
             llm: components["schemas"]["LlmSpec"];
             /**
+             * @default {
+             *       "days": 365,
+             *       "instructions": "",
+             *       "max_characters": 1000,
+             *       "on": false
+             *     }
+             */
+            memory: components["schemas"]["MemorySpec"];
+            /**
              * Name
              * @default default
              */
@@ -1796,6 +1816,13 @@ export interface components {
             repeat: string;
             /**
              * @default {
+             *       "instructions": "",
+             *       "schema": ""
+             *     }
+             */
+            result: components["schemas"]["ResultSpec"];
+            /**
+             * @default {
              *       "complete": true,
              *       "end_of_turn": true,
              *       "model": "",
@@ -1805,6 +1832,23 @@ export interface components {
              *     }
              */
             stt: components["schemas"]["SttSpec"];
+            /**
+             * @default {
+             *       "builtin": [],
+             *       "by_heart": {},
+             *       "http": [],
+             *       "mcp": [],
+             *       "places_url": "https://geocoding-api.open-meteo.com/v1/search",
+             *       "pool": false,
+             *       "result_characters": 8000,
+             *       "rounds": 5,
+             *       "tell_clients": false,
+             *       "timeout": 15,
+             *       "transfer_to": {},
+             *       "weather_url": "https://api.open-meteo.com/v1/forecast"
+             *     }
+             */
+            tools: components["schemas"]["Tools"];
             /**
              * @default {
              *       "model": "",
@@ -1855,6 +1899,11 @@ export interface components {
              *     }
              */
             turn_taking: components["schemas"]["TurnTaking"];
+            /**
+             * Variants
+             * @default []
+             */
+            variants: components["schemas"]["VariantSpec"][];
             /**
              * @default {
              *       "name": "",
@@ -2323,7 +2372,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "person" | "session" | "retention";
+            kind: "person" | "session" | "retention" | "memory";
             /** Removed */
             removed: components["schemas"]["RemovedView"][];
             /** Sessions */
@@ -2397,6 +2446,50 @@ export interface components {
             /** Where */
             where: string;
         };
+        /**
+         * FieldSpec
+         * @description Something the agent asks for (docs/collecting.md).
+         */
+        FieldSpec: {
+            /**
+             * Ask
+             * @default
+             */
+            ask: string;
+            /**
+             * Choices
+             * @default []
+             */
+            choices: string[];
+            /**
+             * Confirm
+             * @default true
+             */
+            confirm: boolean;
+            /**
+             * Length
+             * @default 0
+             */
+            length: number;
+            /** Name */
+            name: string;
+            /**
+             * Pattern
+             * @default
+             */
+            pattern: string;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Type
+             * @default text
+             * @enum {string}
+             */
+            type: "text" | "email" | "digits" | "date" | "name" | "choice" | "number" | "yes_no";
+        };
         /** FigureView */
         FigureView: {
             /** First */
@@ -2427,7 +2520,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "webhook" | "summary" | "recording";
+            kind: "webhook" | "summary" | "recording" | "result" | "memory";
             /** Next At */
             next_at: string | null;
             /**
@@ -2561,6 +2654,34 @@ export interface components {
         Gateways: {
             /** Gateways */
             gateways: components["schemas"]["Gateway"][];
+        };
+        /**
+         * HttpSpec
+         * @description Operations of an HTTP API as an OpenAPI file (JSON, 3.x) describes it: those that `allow` names by `operationId`, or all
+         *     ("*").
+         */
+        HttpSpec: {
+            /** Allow */
+            allow: string[];
+            /**
+             * Auth
+             * @default
+             */
+            auth: string;
+            /**
+             * Base Url
+             * @default
+             */
+            base_url: string;
+            /**
+             * Headers
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** Openapi */
+            openapi: string;
         };
         /**
          * ImportAsk
@@ -2803,7 +2924,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            stage: "stt" | "llm" | "tts";
+            stage: "stt" | "llm" | "tts" | "tools";
         };
         /**
          * LetterView
@@ -2854,6 +2975,11 @@ export interface components {
              * @default 24000
              */
             history_characters: number;
+            /**
+             * History Tokens
+             * @default 0
+             */
+            history_tokens: number;
             /**
              * History Turns
              * @default 40
@@ -3038,6 +3164,51 @@ export interface components {
             shown: string;
         };
         /**
+         * McpSpec
+         * @description A server of the Model Context Protocol: a program that is started, or an address. Its tools that `allow` names, or all
+         *     ("*").
+         */
+        McpSpec: {
+            /** Allow */
+            allow: string[];
+            /**
+             * Args
+             * @default []
+             */
+            args: string[];
+            /**
+             * Command
+             * @default
+             */
+            command: string;
+            /**
+             * Env
+             * @default {}
+             */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * Headers
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Repeat
+             * @default []
+             */
+            repeat: string[];
+            /**
+             * Url
+             * @default
+             */
+            url: string;
+        };
+        /**
          * Me
          * @description `development`: no keys are asked for: whoever reaches this port may do everything.
          */
@@ -3052,6 +3223,33 @@ export interface components {
              * @enum {string}
              */
             role: "caller" | "operator" | "admin";
+        };
+        /**
+         * MemorySpec
+         * @description What the agent knows of a caller from earlier conversations. Callers are known by a phone number, or by the identity that a
+         *     token vouches for; of all others nothing is kept.
+         */
+        MemorySpec: {
+            /**
+             * Days
+             * @default 365
+             */
+            days: number;
+            /**
+             * Instructions
+             * @default
+             */
+            instructions: string;
+            /**
+             * Max Characters
+             * @default 1000
+             */
+            max_characters: number;
+            /**
+             * On
+             * @default false
+             */
+            on: boolean;
         };
         /**
          * Message
@@ -3617,7 +3815,8 @@ export interface components {
         };
         /**
          * RemovedView
-         * @description `session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived.
+         * @description `session`: the SHA-256 of its id; `hash`: of its events, "" where it was never archived. Of a `memory`: of its id, of its
+         *     text.
          */
         RemovedView: {
             /** Bytes */
@@ -3628,6 +3827,30 @@ export interface components {
             session: string;
             /** Sound Bytes */
             sound_bytes: number;
+            /**
+             * What
+             * @default session
+             * @enum {string}
+             */
+            what: "session" | "memory";
+        };
+        /**
+         * ResultSpec
+         * @description What a model makes of a session once it is over.
+         */
+        ResultSpec: {
+            /**
+             * Instructions
+             * @default
+             */
+            instructions: string;
+            /**
+             * Schema
+             * @default
+             */
+            schema: string | {
+                [key: string]: unknown;
+            };
         };
         /**
          * Retried
@@ -3873,7 +4096,9 @@ export interface components {
          * @description A session in one line. `duration_s`: until its end or its last event, which came at `last_at`; `last_ms`, `p50_ms`,
          *     `worst_ms`: from the user's last word to the agent's first sound; `ended`: why; `failed`: turns that could not be answered;
          *     `cut_off`: turns the session's end cut off; `unanswered`: turns that were waited for in vain until then; `troubles`: times a
-         *     stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without.
+         *     stage gave up; `events`: how many; `summary`, `topics`: what a model made of it once it was archived, "" and none without;
+         *     `variant`: which of the agent's it had; `fields`: what was collected, by name; `result`: the agent's schema, filled by a model
+         *     once it was archived, `result_error`: why it is not.
          */
         SessionRow: {
             /**
@@ -3895,6 +4120,10 @@ export interface components {
             events: number;
             /** Failed */
             failed: number;
+            /** Fields */
+            fields: {
+                [key: string]: string | number | boolean;
+            };
             /** Gateway */
             gateway: string;
             /** Interrupted */
@@ -3909,6 +4138,12 @@ export interface components {
             participants: components["schemas"]["PersonView"][];
             /** Restarts */
             restarts: number;
+            /** Result */
+            result: {
+                [key: string]: unknown;
+            } | null;
+            /** Result Error */
+            result_error: string;
             /** Room */
             room: string;
             /** Session */
@@ -3932,6 +4167,8 @@ export interface components {
             turns: number;
             /** Unanswered */
             unanswered: number;
+            /** Variant */
+            variant: string;
             /** Worst Ms */
             worst_ms: number | null;
         };
@@ -4093,7 +4330,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            stage: "stt" | "llm" | "tts";
+            stage: "stt" | "llm" | "tts" | "tools";
             /** Workers */
             workers: components["schemas"]["WorkerRow"][];
         };
@@ -4223,7 +4460,8 @@ export interface components {
         };
         /**
          * TicketAsked
-         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client.
+         * @description `agent`: "" is the usual one; `participant`, `room`: "" leaves them to the client. Who asks with an operator's key
+         *     vouches for the participant: agents remember people by that.
          */
         TicketAsked: {
             /**
@@ -4290,6 +4528,76 @@ export interface components {
             result: string;
             /** Took Ms */
             took_ms: number | null;
+        };
+        /**
+         * Tools
+         * @description What the agent can do (docs/tools.md), beside the functions of its `agent.py`. Seconds, unless the name says otherwise.
+         */
+        Tools: {
+            /**
+             * Builtin
+             * @default []
+             */
+            builtin: ("end_call" | "transfer" | "send_digits" | "hold" | "say_by_heart" | "wait_quietly" | "weather")[];
+            /**
+             * By Heart
+             * @default {}
+             */
+            by_heart: {
+                [key: string]: string;
+            };
+            /**
+             * Http
+             * @default []
+             */
+            http: components["schemas"]["HttpSpec"][];
+            /**
+             * Mcp
+             * @default []
+             */
+            mcp: components["schemas"]["McpSpec"][];
+            /**
+             * Places Url
+             * @default https://geocoding-api.open-meteo.com/v1/search
+             */
+            places_url: string;
+            /**
+             * Pool
+             * @default false
+             */
+            pool: boolean;
+            /**
+             * Result Characters
+             * @default 8000
+             */
+            result_characters: number;
+            /**
+             * Rounds
+             * @default 5
+             */
+            rounds: number;
+            /**
+             * Tell Clients
+             * @default false
+             */
+            tell_clients: boolean;
+            /**
+             * Timeout
+             * @default 15
+             */
+            timeout: number;
+            /**
+             * Transfer To
+             * @default {}
+             */
+            transfer_to: {
+                [key: string]: string;
+            };
+            /**
+             * Weather Url
+             * @default https://api.open-meteo.com/v1/forecast
+             */
+            weather_url: string;
         };
         /** TrackRow */
         TrackRow: {
@@ -4583,6 +4891,18 @@ export interface components {
             /** Problems */
             problems: components["schemas"]["TextProblem"][];
             spec: components["schemas"]["AgentSpec"] | null;
+        };
+        /**
+         * VariantSpec
+         * @description The agent with some of its settings others, for a share of the callers. All keys but these two are the agent's own.
+         */
+        VariantSpec: {
+            /** Name */
+            name: string;
+            /** Share */
+            share: number;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * VoiceSpec
@@ -5303,7 +5623,7 @@ export interface operations {
     dead_letters_v1_dead_letters_get: {
         parameters: {
             query?: {
-                stage?: ("stt" | "llm" | "tts") | null;
+                stage?: ("stt" | "llm" | "tts" | "tools") | null;
                 limit?: number;
                 cursor?: string;
             };
@@ -6988,6 +7308,7 @@ export interface operations {
                 forks?: boolean | null;
                 /** @description Part of any name in it. */
                 q?: string;
+                variant?: string;
                 limit?: number;
                 /** @description `next` of the page before. */
                 cursor?: string;
