@@ -23,6 +23,10 @@ def free_port() -> int:
         return port
 
 
+def started(port: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL)
+
+
 @pytest.fixture(params=["stdio", "http"])
 async def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[McpSpec]:
     monkeypatch.setenv("TOOL_KITCHEN", "the corner")
@@ -32,7 +36,7 @@ async def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         )
         return
     port = free_port()
-    process = await asyncio.create_subprocess_exec(sys.executable, SERVER, str(port), stderr=subprocess.DEVNULL)
+    process = started(port)
     for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -40,7 +44,7 @@ async def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         await asyncio.sleep(0.1)
     yield McpSpec(name="kitchen", url=f"http://127.0.0.1:{port}/mcp", headers={"X-Key": "TOOL_KITCHEN"}, allow=["*"])
     process.kill()
-    await process.wait()
+    process.wait()
 
 
 async def there(servers: McpServers, spec: McpSpec) -> dict[str, Tool]:
