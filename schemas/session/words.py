@@ -287,6 +287,16 @@ def _end_requested(event: e.EndRequested, state: SessionState) -> Line:
     return Line("API", "asks for the session's end", event.reason)
 
 
+def _acts(event: e.ActionRequested, state: SessionState) -> Line:
+    given = event.arguments
+    what = {
+        "transfer": f"wants the caller handed over to {given.get('to', '?')}",
+        "dtmf": "wants keys pressed",
+        "hold": "wants the caller held" if given.get("on", True) else "wants the caller back",
+    }
+    return Line("LLM", what[event.action], "", "stage")
+
+
 # ── what the session brings ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -398,6 +408,7 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.EndRequested: _end_requested,
     e.ReplySentence: _reply,
     e.ReplyFinished: _finished,
+    e.ActionRequested: _acts,
     e.ToolCalled: _called,
     e.ToolReturned: _returned,
     e.FieldCollected: _field,

@@ -27,8 +27,8 @@ async def test_without_a_secret_no_token_is_needed(client: httpx2.AsyncClient, h
 
 @pytest.mark.parametrize("settings", [Settings(_env_file=None, gateway_token_secret=SECRET, api_agents="shop, help")])
 async def test_a_ticket_lets_in_whom_it_names(client: httpx2.AsyncClient, house: House) -> None:
-    """A token of the gateways' secret: for this agent, participant and room, no operator's. Who names no agent gets the first of
-    the allow-list, and no other by asking the gateway for it."""
+    """A token of the gateways' secret: for this agent, participant and room, no operator's, who is not vouched for. Who names no
+    agent gets the first of the allow-list, and no other by asking the gateway for it."""
     await house.bus.advertise(HERE, 60)
     key, shown = new_key("ann", "caller", await house.bus.now())
     await house.bus.add_key(key)
@@ -37,7 +37,7 @@ async def test_a_ticket_lets_in_whom_it_names(client: httpx2.AsyncClient, house:
         return await client.post("/v1/ws/ticket", json=body, headers={"Authorization": f"Bearer {shown}"})
 
     asked = (await ask(agent="help", participant="ann", room="lobby")).json()
-    assert verify(SECRET, asked["token"]) == Grant(room="lobby", participant="ann", agent="help")
+    assert verify(SECRET, asked["token"]) == Grant(room="lobby", participant="ann", agent="help", unvouched=True)
     assert verify(SECRET, (await ask()).json()["token"]) == Grant(agent="shop")
     refused = await ask(agent="secret")
     assert (refused.status_code, refused.json()["code"]) == (403, "agent")

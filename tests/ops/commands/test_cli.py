@@ -268,7 +268,7 @@ def test_help_loads_nothing_of_the_work() -> None:
         (["sesions"], "Did you mean 'sessions'? ("),
         (["show"], "antiphon: missing argument 'SESSION' ("),
         (["sip", "frobnicate"], "antiphon: no such command"),
-        (["worker", "ears"], "stage ears: expected one of stt, llm, tts, jobs ("),
+        (["worker", "ears"], "stage ears: expected one of stt, llm, tts, tools, jobs ("),
         (["worker", "stt", "--device", "tpu"], "--device tpu: expected one of auto, cpu, cuda ("),
         (["call", "nowhere.wav"], "does not exist"),
         (["demo", "--wav", "nowhere.wav"], "does not exist"),
