@@ -175,6 +175,7 @@ _WHY = {
     "fallback": "to apologize",
     "repeat": "to ask again",
     "filler": "to bridge the wait",
+    "tool": "a tool's result has come",
     "idle": "nobody said anything",
     "goodbye": "nobody is there any more",
 }
@@ -187,6 +188,7 @@ _HOW = {
 }
 _REASON = {
     "finished": "",
+    "silent": "silence was asked for",
     "barge_in": "the user spoke",
     "say": "something else had to be said",
     "noise": "noise",
@@ -284,17 +286,14 @@ def _instructions(event: e.InstructionsChanged, state: SessionState) -> Line:
 
 
 def _end_requested(event: e.EndRequested, state: SessionState) -> Line:
+    if event.said:
+        return Line("LLM", "ends the call once all is said", event.reason)
     return Line("API", "asks for the session's end", event.reason)
 
 
 def _acts(event: e.ActionRequested, state: SessionState) -> Line:
-    given = event.arguments
-    what = {
-        "transfer": f"wants the caller handed over to {given.get('to', '?')}",
-        "dtmf": "wants keys pressed",
-        "hold": "wants the caller held" if given.get("on", True) else "wants the caller back",
-    }
-    return Line("LLM", what[event.action], "", "stage")
+    given = ", ".join(f"{name}={value!r}" for name, value in event.arguments.items())
+    return Line("LLM", f"asks the gateway for {event.action}({given})", "", "stage")
 
 
 # ── what the session brings ──────────────────────────────────────────────────────────────────────────────────────────
@@ -323,7 +322,13 @@ def _reply(event: e.ReplySentence, state: SessionState) -> Line:
     return Line(who, f"sentence {event.index + 1}: {_quoted(event.text)}", _times(event.took, event.queued), "stage")
 
 
-_FINISHED = {"stop": "", "length": ", cut at max_tokens", "tool": ", then a tool", "cut": ", cut after a restart"}
+_FINISHED = {
+    "stop": "",
+    "length": ", cut at max_tokens",
+    "tool": ", then a tool",
+    "cut": ", cut after a restart",
+    "silent": ", nothing is to be said",
+}
 
 
 def _finished(event: e.ReplyFinished, state: SessionState) -> Line:
@@ -339,7 +344,7 @@ def _finished(event: e.ReplyFinished, state: SessionState) -> Line:
 
 def _called(event: e.ToolCalled, state: SessionState) -> Line:
     arguments = ", ".join(f"{name}={value!r}" for name, value in event.arguments.items())
-    return Line("LLM", f"calls {event.name}({arguments})", "", "stage")
+    return Line("tools" if event.pool else "LLM", f"calls {event.name}({arguments})", "", "stage")
 
 
 def _returned(event: e.ToolReturned, state: SessionState) -> Line:
@@ -406,6 +411,7 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.SayRequested: _say,
     e.InstructionsChanged: _instructions,
     e.EndRequested: _end_requested,
+    e.ActionRequested: _acts,
     e.ReplySentence: _reply,
     e.ReplyFinished: _finished,
     e.ActionRequested: _acts,
