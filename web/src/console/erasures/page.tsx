@@ -63,6 +63,7 @@ const KINDS: Record<Erasure["kind"], string> = {
   person: "All calls of a person",
   session: "Calls, one by one",
   retention: "What was old enough",
+  memory: "What was remembered of a caller",
 };
 
 function Proof({ one }: { one: Erasure }) {
