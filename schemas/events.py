@@ -454,7 +454,7 @@ class FieldCollected(_Event):
     confirmed: bool = False
 
 
-class MemoryLoaded(_Event):
+class MemoryLoaded(GatewayEvent):
     """Who the caller is, vouched for by a token or a line, and what is known of them from earlier sessions; `text` "": nothing.
     `updated_at`: µs, when that was last written."""
 
