@@ -1,6 +1,5 @@
-"""Calls of ours that a machine takes, over real SIP and RTP: a voice made by Piper, a tone, the real detector of speech.
-
-What is said is known to the pools; what Whisper makes of such greetings: `tests/workers/stt/test_machines.py`.
+"""Calls of ours that a machine takes, over real SIP and RTP: a made voice, a tone, the real detector of speech. What is said is
+known to the pools.
 """
 
 import asyncio
