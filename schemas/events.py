@@ -274,7 +274,7 @@ class TurnCommitted(GatewayEvent):
 class TurnEnded(GatewayEvent):
     """The one end of a turn.
 
-    `how` and `reason`: played (finished) · interrupted (barge_in, say, rewound, session) · dropped (noise, empty, backchannel,
+    `how` and `reason`: played (finished, silent: nothing was to be said) · interrupted (barge_in, say, rewound, session) · dropped (noise, empty, backchannel,
     replaced, overload, unaddressed, asleep: without the wake phrase, cancelled: by the button, machine: an answering machine's,
     lost: speech that died with its gateway, taken_back, session) · failed (stt, llm, tts, gateway) · expired (stt, llm, tts).
     `session`: the session ended, in mid-reply or before it (older logs: expired). `taken_back`: the reply had hardly begun when
