@@ -274,9 +274,10 @@ class TurnCommitted(GatewayEvent):
 class TurnEnded(GatewayEvent):
     """The one end of a turn.
 
-    `how` and `reason`: played (finished, silent: nothing was to be said) · interrupted (barge_in, say, rewound, session) · dropped (noise, empty, backchannel,
-    replaced, overload, unaddressed, asleep: without the wake phrase, cancelled: by the button, machine: an answering machine's,
-    lost: speech that died with its gateway, taken_back, session) · failed (stt, llm, tts, gateway) · expired (stt, llm, tts).
+    `how` and `reason`: played (finished, silent: nothing was to be said) · interrupted (barge_in, say, rewound, session) ·
+    dropped (noise, empty, backchannel, replaced, overload, unaddressed, asleep: without the wake phrase, cancelled: by the
+    button, machine: an answering machine's, lost: speech that died with its gateway, taken_back, session) · failed (stt, llm,
+    tts, gateway) · expired (stt, llm, tts).
     `session`: the session ended, in mid-reply or before it (older logs: expired). `taken_back`: the reply had hardly begun when
     the same caller went on; what was said in it belongs to turn `into`, which answers the whole. `heard`: the reply's text as the
     user heard it, to the word; `unheard`: sentences whose sound never came, sent as text instead. `inputs`, where words
