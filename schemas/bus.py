@@ -450,8 +450,8 @@ class Posting(Protocol):
     """Anybody may ask something of a session."""
 
     async def post(self, session: str, request: str, event: Event) -> Receipt:
-        """Append one of say.requested, message.received, instructions.changed, end.requested, action.requested, and a
-        tool.returned whose reply is void, without an epoch."""
+        """Append one of say.requested, message.received, instructions.changed, end.requested, action.requested, and what came of
+        a tool or hook whose reply is void (tool.returned, hook.called, step.entered, agent.changed), without an epoch."""
 
 
 class Announcing(Protocol):

@@ -4,27 +4,28 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from schemas.config.conversation import (
+    CODE_FILE,
+    MOST_STEPS,
+    Handover,
+    HookName,
+    Hooks,
+    Kind,
+    Section,
+    StepSpec,
+    ToolName,
+    VoiceSpec,
+    hooks_in,
+)
 from schemas.config.explain import line_of, read_text, read_toml
 from schemas.errors import AgentSpecError
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
 
 Expects = Literal["free", "yes_no", "amount", "number", "spelling"]
 
 
-class VoiceSpec(_Section):
-    """`name`: a voice of the TTS provider ("" is the worker's TTS_VOICE); `speed`: 1.0 is the voice's own."""
-
-    name: str = ""
-    speed: float = Field(1.0, ge=0.5, le=2.0)
-
-
-class TurnTaking(_Section):
+class TurnTaking(Section):
     """How the floor passes. Seconds; defaults are tuned on recordings of real people (`antiphon bench latency`)."""
 
     start_speech: float = Field(0.096, ge=0.032, le=1.0)
@@ -65,7 +66,7 @@ class TurnTaking(_Section):
     """Whom the agent answers when several humans are present: anyone, only the linked participant, or whoever says `name`."""
 
 
-class ProviderSpec(_Section):
+class ProviderSpec(Section):
     """`provider`: entry-point name, "" is the worker's own. `model` ("" is the worker's) and `options`: handed to a provider that
     takes them from agents; one that doesn't refuses the agent, or its jobs."""
 
@@ -88,7 +89,7 @@ class SttSpec(ProviderSpec):
     partials: bool = True
 
 
-class LiveKit(_Section):
+class LiveKit(Section):
     """What the agent tells in a LiveKit room, and what it listens to there. Each convention can be switched off."""
 
     state: bool = True
@@ -115,7 +116,7 @@ class LiveKit(_Section):
     """Whether what comes as a request `run_input` on `lk.agent.session` is answered like chat."""
 
 
-class Limits(_Section):
+class Limits(Section):
     """Seconds, unless the name says otherwise."""
 
     session: float = Field(3600.0, gt=0)
@@ -138,7 +139,7 @@ class Limits(_Section):
     """The same in characters (English has about four a token), so that turns of any length fit its context."""
 
 
-class Phone(_Section):
+class Phone(Section):
     """How the agent is on a telephone line."""
 
     echo_gate: float = Field(15.0, ge=0.0, le=60.0)
@@ -150,11 +151,10 @@ class Phone(_Section):
 Secret = Annotated[str, Field(pattern=r"^(TOOL_[A-Z0-9_]{1,100})?$")]
 """The name of an environment variable of the workers, never its value. Only those that begin with TOOL_ can be had: who writes an
 agent shall not read what else the workers know."""
-ToolName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
 Builtin = Literal["end_call", "transfer", "send_digits", "hold", "say_by_heart", "wait_quietly", "weather"]
 
 
-class McpSpec(_Section):
+class McpSpec(Section):
     """A server of the Model Context Protocol: a program that is started, or an address. Its tools that `allow` names, or all
     ("*")."""
 
@@ -179,7 +179,7 @@ class McpSpec(_Section):
         return self
 
 
-class HttpSpec(_Section):
+class HttpSpec(Section):
     """Operations of an HTTP API as an OpenAPI file (JSON, 3.x) describes it: those that `allow` names by `operationId`, or all
     ("*")."""
 
@@ -193,7 +193,7 @@ class HttpSpec(_Section):
     headers: dict[str, Secret] = {}
 
 
-class Tools(_Section):
+class Tools(Section):
     """What the agent can do (docs/tools.md), beside the functions of its `agent.py`. Seconds, unless the name says otherwise."""
 
     builtin: list[Builtin] = []
@@ -219,7 +219,7 @@ class Tools(_Section):
     http: list[HttpSpec] = Field([], max_length=16)
 
 
-class AgentSpec(_Section):
+class AgentSpec(Section):
     """A named configuration of an agent. Every field has a default: an empty file is an agent."""
 
     name: str = "default"
@@ -251,19 +251,44 @@ class AgentSpec(_Section):
     llm: LlmSpec = LlmSpec()
     tts: ProviderSpec = ProviderSpec()
     tools: Tools = Tools()
+    hooks: Hooks = Hooks()
+    handover: Handover = Handover()
+    steps: list[StepSpec] = Field([], max_length=MOST_STEPS)
+    """Parts of the conversation (docs/hooks.md). It is in one of them at a time, if there are any."""
+    first_step: str = ""
+    """In which it begins: "" is the first of the file."""
     phone: Phone = Phone()
     livekit: LiveKit = LiveKit()
     limits: Limits = Limits()
     code: str = Field("", pattern=r"^[0-9a-f]{0,16}$")
     """The version of the `agent.py` in the agent's folder, when the session began. Whoever reads the folder writes it."""
+    hooked: dict[HookName, Kind] = {}
+    """The hooks that it has. Written with `code`."""
+    step: str = ""
+    """In which step the conversation is: `voice` and `llm` are that step's. Written by whoever follows a session."""
 
     @property
     def has_tools(self) -> bool:
         """Whether the model may be told of any."""
-        return bool(self.code or self.tools.builtin or self.tools.mcp or self.tools.http)
+        own = self.tools.builtin or self.tools.mcp or self.tools.http
+        return bool(self.code or own or self.steps or self.handover.to)
+
+    @model_validator(mode="after")
+    def _steps_known(self) -> "AgentSpec":
+        names = [step.name for step in self.steps]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two steps are called {name}; give one of them another name")
+        for step in self.steps:
+            if unknown := [name for name in step.to or () if name not in names]:
+                raise ValueError(f"step {step.name}: to = {unknown[0]!r}; there are {', '.join(names)}")
+        if self.first_step and self.first_step not in names:
+            there = f"there are {', '.join(names)}" if names else "there are no [[steps]]"
+            raise ValueError(f"first_step = {self.first_step!r}; {there}")
+        return self
 
 
-AGENT_FILE, INSTRUCTIONS_FILE, CODE_FILE = "agent.toml", "instructions.md", "agent.py"
+AGENT_FILE, INSTRUCTIONS_FILE = "agent.toml", "instructions.md"
 SCENARIOS, KNOWLEDGE = "scenarios", "knowledge"
 """What a folder that is an agent holds: all but the first as it likes."""
 LONGEST_INSTRUCTIONS = 200_000
@@ -295,7 +320,8 @@ def load_agent(path: Path, *, folder: bool | None = None) -> AgentSpec:
     spec = parse_agent(text, str(path), name)
     beside = path.with_name(INSTRUCTIONS_FILE)
     spec = with_instructions(spec, text, path) if folder and beside.exists() else spec
-    return spec.model_copy(update={"code": code_version(path.parent) if folder else ""})
+    code = code_version(path.parent) if folder else ""
+    return spec.model_copy(update={"code": code, "hooked": hooks_in(path.parent) if code else {}, "step": ""})
 
 
 def code_files(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from schemas.config.agent import AgentSpec
 from schemas.events import Event
 from schemas.session import chat
 from schemas.session.altered import changer
-from schemas.session.state import Letter, Participant, Phrase, Reply, Say, Sentence, SessionState, Totals, Turn
+from schemas.session.state import Hooked, Letter, Participant, Phrase, Reply, Say, Sentence, SessionState, Totals, Turn
 
 
 @dataclass(slots=True)
@@ -38,6 +38,12 @@ class Draft:
     totals: Totals
     digits: str
     data: Mapping[str, Any]
+    hooks: Mapping[str, Hooked]
+    values: Mapping[str, str]
+    entered: bool
+    handovers: tuple[Micros, ...]
+    agents: int
+    chat_from: int
     end_requested: str | None
     ended: str | None
     ended_at: Micros | None
@@ -105,6 +111,12 @@ def without_reply(turn: Turn) -> Turn:
 
 
 _bare = changer(Turn, "reply", "tools")
+
+
+def remember(draft: Draft, changes: Mapping[str, Any]) -> None:
+    """What tools and hooks changed of the session's state; None: removed."""
+    if changes:
+        draft.data = {name: value for name, value in {**draft.data, **changes}.items() if value is not None}
 
 
 def of_event(draft: Draft, event: Event) -> Turn | None:

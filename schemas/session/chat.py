@@ -5,10 +5,12 @@ what somebody else said.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from schemas.config.steps import step_of
 from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Tool, Turn
 from schemas.text.clean import one_line
 
@@ -54,14 +56,14 @@ def messages(state: SessionState, number: int, generation: int | None = None) ->
     """
     chat: list[Message] = []
     several = _several(state)
-    past = [turn for turn in state.turns.values() if turn.id < number and counts(turn)]
+    past = [turn for turn in state.turns.values() if state.chat_from <= turn.id < number and counts(turn)]
     for turn in _latest(state, past, several):
         _add(chat, "user", _users_words(state, turn, several))
         chat.extend(_tool_rounds(turn.calls, turn.reply, heard_only=True))
         _add(chat, "assistant", turn.heard)
     present = state.turns.get(number)
     if present is not None:
-        _add(chat, "user", _users_words(state, present, several))
+        _add(chat, "user", _users_words(state, present, several, generation))
         if present.commit is not None and present.commit.why == "tool":
             _add(chat, "user", _TELL)
         reply = _standing(present, generation)
@@ -69,7 +71,7 @@ def messages(state: SessionState, number: int, generation: int | None = None) ->
         chat.extend(_tool_rounds(before, None, heard_only=True))
         if reply is not None:
             chat.extend(_tool_rounds(reply.tools, reply, heard_only=False))
-    system = "\n\n".join(part for part in (state.instructions, _known(state)) if part)
+    system = "\n\n".join(part for part in (*_instructions(state), _known(state)) if part)
     return [{"role": "system", "content": system}, *chat] if system else chat
 
 
@@ -125,7 +127,27 @@ def _several(state: SessionState) -> bool:
     return len(speakers | present) > 1
 
 
-def _users_words(state: SessionState, turn: Turn, several: bool) -> str:
+def _instructions(state: SessionState) -> tuple[str, ...]:
+    """The agent's, and those of the step it is in, with what hooks gave for them."""
+    step = step_of(state.agent)
+    return tuple(with_values(text, state.values) for text in (state.instructions, step.instructions if step else ""))
+
+
+_VALUE = re.compile(r"\{\{[ \t]*values\.([A-Za-z_]\w{0,63})[ \t]*\}\}")
+
+
+def with_values(text: str, values: Mapping[str, str]) -> str:
+    """`{{values.NAME}}` as a hook gave it; "unknown" where none did. It comes as one line, and is never read for values itself."""
+    if "{{" not in text:
+        return text
+    return _VALUE.sub(lambda found: one_line(values.get(found[1], ""), _LONGEST_VALUE) or "unknown", text)
+
+
+def _users_words(state: SessionState, turn: Turn, several: bool, generation: int | None = None) -> str:
+    """What they said, or what a hook made of it."""
+    reply = _standing(turn, generation)
+    if reply is not None and reply.told is not None:
+        return one_line(reply.told, _LONGEST_WORDS)
     said = [(utterance.participant, utterance.words) for utterance in turn.utterances if utterance.words]
     said += [(letter.participant, letter.text) for letter in turn.letters]
     said = [(who, one_line(text, _LONGEST_WORDS)) for who, text in said]

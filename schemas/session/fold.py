@@ -12,6 +12,7 @@ the session is: open turns, the last `history_turns` ended ones and running tota
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from schemas.config.steps import begun
 from schemas.events import (
     DtmfReceived,
     EndRequested,
@@ -25,7 +26,7 @@ from schemas.events import (
     SessionResumed,
     SessionStarted,
 )
-from schemas.session import _agent, _users
+from schemas.session import _agent, _conversation, _users
 from schemas.session._draft import Draft, done, drafted, without_reply
 from schemas.session.altered import altered
 from schemas.session.state import (
@@ -33,6 +34,7 @@ from schemas.session.state import (
     Clip,
     Commit,
     Failure,
+    Hooked,
     Letter,
     Participant,
     Phrase,
@@ -48,7 +50,7 @@ from schemas.session.state import (
     Wanted,
 )
 
-FOLD_VERSION = 8
+FOLD_VERSION = 9
 """Raise it whenever what is folded changes: snapshots of other versions are ignored, and the log is folded anew."""
 
 
@@ -86,7 +88,7 @@ def _raise(draft: Draft, generation: int) -> None:
 
 
 def _started(draft: Draft, event: SessionStarted) -> None:
-    draft.agent = event.agent
+    draft.agent = begun(event.agent)
     draft.instructions = event.agent.instructions
     draft.room = event.room
     draft.transport = event.transport
@@ -158,6 +160,7 @@ _HANDLERS: Mapping[type, Callable[[Draft, Any], None]] = {
     EndRequested: _end_requested,
     **_users.HANDLERS,
     **_agent.HANDLERS,
+    **_conversation.HANDLERS,
 }
 
 __all__ = [
@@ -166,6 +169,7 @@ __all__ = [
     "Clip",
     "Commit",
     "Failure",
+    "Hooked",
     "Letter",
     "Participant",
     "Phrase",
