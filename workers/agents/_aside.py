@@ -1,0 +1,65 @@
+"""Coroutines of builders, on a loop of their own in a thread of its own: one that never yields holds up no other session."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+from workers.agents._threads import Busy
+
+__all__ = ["aside"]
+
+log = logging.getLogger("antiphon.agents")
+
+_MOST = 8
+"""Loops that were given up, each with a coroutine that does not yield."""
+_ANSWERS = 0.5
+"""Seconds within which a loop that is well answers."""
+
+_lock = threading.Lock()
+_present: asyncio.AbstractEventLoop | None = None
+_given_up = 0
+
+
+async def aside(work: Coroutine[Any, Any, Any], name: str) -> Any:
+    """What it answers or raises. Cancelled, it is cancelled there, too; where it does not even yield, its loop is given up, and the
+    next one gets another. Busy: that was done too often."""
+    loop = _loop()
+    if loop is None:
+        work.close()
+        raise Busy(f"{_MOST} loops are held by functions that never yield")
+    running = asyncio.run_coroutine_threadsafe(work, loop)
+    try:
+        return await asyncio.wrap_future(running)
+    except asyncio.CancelledError:
+        running.cancel()
+        threading.Thread(target=_check, args=(loop, name), name="hooks' loop", daemon=True).start()
+        raise
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    global _present
+    with _lock:
+        if _present is None and _given_up < _MOST:
+            _present = asyncio.new_event_loop()
+            threading.Thread(target=_present.run_forever, name="hooks", daemon=True).start()
+        return _present
+
+
+def _check(loop: asyncio.AbstractEventLoop, name: str) -> None:
+    """Whether it still turns."""
+    global _present, _given_up
+    turns = threading.Event()
+    loop.call_soon_threadsafe(turns.set)
+    if turns.wait(_ANSWERS):
+        return
+    with _lock:
+        if _present is not loop:
+            return
+        _present, _given_up = None, _given_up + 1
+    log.error("%s never yields (a loop without an end, or a blocking call in an async function): left to itself", name)
+    turns.wait()  # it came to an end after all
+    with _lock:
+        _given_up -= 1
+    loop.call_soon_threadsafe(loop.stop)
