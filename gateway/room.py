@@ -3,7 +3,7 @@
 A room never blocks and owns no timer: the gateway's tick drains what came in and pushes what goes out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,5 +79,10 @@ class Room(Protocol):
 
     def send(self, message: ToRoom) -> None:
         """Tell the client; bounded, never blocks."""
+
+    def act(self, action: str, arguments: Mapping[str, Any]) -> str:
+        """Do what a tool asked for: `transfer` (to), `dtmf` (digits), `hold` (on); never blocks. Why it can't be done, "" where
+        it was begun."""
+        return f"a {self.transport} room has no {action}"
 
     async def aclose(self, reason: str) -> None: ...

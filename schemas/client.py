@@ -160,7 +160,7 @@ class TurnMessage(_ToClient):
     reason: str
     why: Literal[
         "", "end_of_turn", "silence", "text", "push_to_talk", "interruption",
-        "greeting", "say", "fallback", "repeat", "filler",
+        "greeting", "say", "fallback", "repeat", "filler", "tool",
     ] = ""  # fmt: skip
     heard: str
 

@@ -36,7 +36,8 @@ def provider_names(stage: Stage) -> list[str]:
 
 def own_name(stage: Stage, settings: Settings) -> str:
     """Of the provider that a worker of `stage` is started with."""
-    return {"stt": settings.stt_provider, "llm": settings.llm_provider, "tts": settings.tts_provider}[stage]
+    own = {"stt": settings.stt_provider, "llm": settings.llm_provider, "tts": settings.tts_provider}
+    return own.get(stage, "")  # tools have none
 
 
 def provider_class(stage: Stage, name: str) -> type[Provider]:

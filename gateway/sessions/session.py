@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway import turn_taking
-from gateway.inputs import HungUp
+from gateway.inputs import HungUp, Typed
 from gateway.room import Room
 from gateway.sessions.farewell import last_words
 from gateway.sessions.house import House
@@ -19,10 +19,13 @@ from gateway.sound.playback import Playback
 from schemas.bus import Held, Hold, Outcome, Receipt
 from schemas.clock import Now
 from schemas.errors import in_words
-from schemas.events import ClipReady, Event, SessionEnded, TurnEnded
+from schemas.events import ActionRequested, ClipReady, Event, SessionEnded, TurnEnded
 from schemas.process.tasks import Tasks
 
 log = logging.getLogger("antiphon.gateway")
+
+_SAYING, _LOOK = 20.0, 0.1
+"""Seconds that a transfer waits for the agent to have said what it says, looked at so often."""
 
 
 class Session:
@@ -147,6 +150,19 @@ class Session:
         self._tally.event(event)
         self._tally.told(self._telling.event(event))
         self.feed(turn_taking.LogEvent(event))
+        if isinstance(event, ActionRequested):
+            self._tasks.spawn(self._act(event), f"{event.action} of {self.name}")
+
+    async def _act(self, asked: ActionRequested) -> None:
+        """Do what a tool wants done to the call: keys at once, all else when what is being said is said."""
+        for _ in range(round(_SAYING / _LOOK)):
+            if self.over.is_set() or asked.action == "dtmf" or not (self.state.turns or self.state.wanted):
+                break
+            await asyncio.sleep(_LOOK)
+        why = "" if self.over.is_set() else self.room.act(asked.action, asked.arguments)
+        if why:
+            log.warning("%s: %s", asked.action, why, extra={"session": self.name})
+            self.feed(Typed(self.state.linked or "", f"({asked.action} could not be done: {why})"))
 
     async def _refold(self) -> None:
         """The log lost its tail: begin anew with what it has."""

@@ -15,6 +15,7 @@ _FAILED: dict[Stage, str] = {
     "stt": "What was said could not be heard",
     "llm": "The answer could not be found",
     "tts": "The answer could not be spoken",
+    "tools": "Something could not be looked up or done",
 }
 """What a caller is told of a stage's failure. Its own message, which may name settings and addresses, is the operator's."""
 _OURS = "The conversation can't go on, by a fault on this side; please call again."

@@ -103,7 +103,7 @@ def _calls(value: Any) -> Iterator[CalledTool]:
     name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), None)
     if name is None:
         return
-    given = next((value[key] for key in _ARGUMENTS if key in value), {})
+    given: Any = next((value[key] for key in _ARGUMENTS if key in value), {})
     if isinstance(given, str):
         yield CalledTool(name, _arguments(given), given)
     elif isinstance(given, Mapping) or given is None:

@@ -116,7 +116,9 @@ class Rounds:
 
     async def run(self, calls: Sequence[CalledTool]) -> Next:
         """A round. What can't be called is told to the model at once."""
-        number, begun, events = self._round + 1, [], []
+        number = self._round + 1
+        begun: list[_Begun] = []
+        events: list[Event] = []
         jobs: list[ToolJob] = []
         refused: list[Event] = []
         for place, one in enumerate(calls, len(self._tools)):

@@ -75,7 +75,7 @@ def _transfer(agent: AgentSpec) -> Tool | None:
         return None
 
     class To(_Arguments):
-        to: str = Field(description="whom to", json_schema_extra={"enum": sorted(targets)})
+        to: str = Field(description="whom to", json_schema_extra={"enum": [*sorted(targets)]})
         announce: str = Field(
             "", description="a sentence to whoever takes over, about the user; empty: none", max_length=500
         )
@@ -118,7 +118,7 @@ def _say_by_heart(agent: AgentSpec) -> Tool | None:
         return None
 
     class Which(_Arguments):
-        text: str = Field(description="which", json_schema_extra={"enum": sorted(texts)})
+        text: str = Field(description="which", json_schema_extra={"enum": [*sorted(texts)]})
 
     async def run(context: Context, arguments: dict[str, Any]) -> str:
         if arguments["text"] not in texts:

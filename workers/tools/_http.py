@@ -61,9 +61,13 @@ def _first_server(document: Mapping[str, Any]) -> str:
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     for place, item in document["paths"].items():
+        if not isinstance(item, dict):
+            continue
         for method in _METHODS:
-            operation = item.get(method) if isinstance(item, dict) else None
-            name = operation.get("operationId") if isinstance(operation, dict) else None
+            operation = item.get(method)
+            if not isinstance(operation, dict):
+                continue
+            name = operation.get("operationId")
             if isinstance(name, str) and re.fullmatch(r"[\w-]{1,64}", name):
                 yield name, method, place, {**operation, "parameters": [*_list(item), *_list(operation)]}
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +49,7 @@ class Returned:
 class Doing:
     """What a tool wants done in the session while it works. `say` is the caller's: given the text, it returns at once."""
 
-    def __init__(self, bus: Posting, session: str, call: str, say: "Say"):
+    def __init__(self, bus: Posting, session: str, call: str, say: Callable[[str], None]):
         self.silent = False
         self._bus, self._session, self._call, self._say = bus, session, call, say
         self._loop = asyncio.get_running_loop()
@@ -83,12 +83,6 @@ class Doing:
         posts, self._posts = self._posts, []
         for event in posts:
             await posted(self._bus, self._session, f"tool/{event.request}", event)
-
-
-class Say:
-    """Of whoever runs a call: speaks a text."""
-
-    def __call__(self, text: str) -> None: ...
 
 
 async def posted(bus: Posting, session: str, request: str, event: Any) -> None:

@@ -86,6 +86,8 @@ class Calls:
         self.full: Callable[[Trunk], str] = lambda _: ""
         """Why a trunk has no place for one more call, "" when it has."""
         self._answering = Tasks(_failed)
+        self.hand_on: Callable[[Call, str], str] = lambda call, to: "this call can't be handed on"
+        """Begins a transfer; answers why not."""
 
     def busy(self, trunk: Trunk | None) -> int:
         """How many calls a trunk has, or all of them together; without those nobody has acknowledged."""
@@ -193,6 +195,7 @@ class Calls:
             self._house.clock, f"{trunk.name}/{call.guest.called}"[:120], party, call.line, EchoGate(agent.phone.echo_gate),
             lambda reason: self._ended(call, reason), timeout=trunk.rtp_timeout, tells_keys=agent.phone.tell_keys,
         )  # fmt: skip
+        call.room.hand_on = lambda to: self.hand_on(call, to)
         call.session = await self._reception.open(new_session("sip"), call.room, agent)
         call.line.session = call.session.name
         log.info(

@@ -22,11 +22,13 @@ from gateway.rooms.sip.calls import Call, Calls, UserAgent
 from gateway.rooms.sip.dialing import UNANSWERED, dial, route
 from gateway.rooms.sip.gate import Gate
 from gateway.rooms.sip.metrics import SipMetrics
+from gateway.rooms.sip.places import is_address, is_number
 from gateway.rooms.sip.registrations import Registrar
 from gateway.rooms.sip.screening import CallRefused, Guest, Screening
 from gateway.rooms.sip.sources import Address
 from gateway.rooms.sip.tcp import TcpWire
 from gateway.rooms.sip.transactions import branch_of
+from gateway.rooms.sip.transfer import NotMoved, transfer
 from gateway.rooms.sip.trunks import Trunks, load_trunks
 from gateway.rooms.sip.wire import UdpWire, Wire, hang_up_late, refusal
 from gateway.sessions.reception import NOBODY_HERE, Reception
@@ -84,6 +86,7 @@ class Phones:
         self.gate = Gate(clock, [network for trunk in trunks.trunk for network in trunk.addresses])
         self.calls = Calls(reception, listen.host, listen.ports, listen.advertised, self.metrics)
         self.screening = Screening(clock, trunks.trunk, listen.most, self.calls.busy, self._closed)
+        self.calls.hand_on = self._hand_on
         self.calls.full = lambda trunk: full.reason if (full := self.screening.full(trunk)) is not None else ""
         self.port = listen.port
         self._refusals = Bucket.full(1.0, clock.now())  # lines a second, whoever calls however often
@@ -120,6 +123,22 @@ class Phones:
                 self._registering.spawn(one.run(), f"registration of {trunk.name}")
         if not self.trunks:
             log.warning("SIP: no trunk, so nobody may call; name who may in SIP_TRUNKS (docs/phones.md)")
+
+    def _hand_on(self, call: Call, to: str) -> str:
+        """A tool wants a caller transferred; should it fail, the agent is told."""
+        where = f"tel:{to}" if is_number(to) else to
+        if not (is_address(where) or is_number(to)):
+            return "it leads to no number and no sip: address"
+        self._registering.spawn(self._handed_on(call, where), "transfer")
+        return ""
+
+    async def _handed_on(self, call: Call, where: str) -> None:
+        try:
+            await transfer(call, where)
+        except NotMoved as error:
+            log.info("%s", error, extra={"session": call.session.name if call.session else ""})
+            if call.room is not None:
+                call.room.tell(f"(the transfer failed: {error})")
 
     async def dial(self, to: str, agent: str = "", *, trunk: str = "", digits: str = "", wait: float = 60.0) -> str:
         """Ring somebody; answers the session's name once they have answered. NotDialled."""

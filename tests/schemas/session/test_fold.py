@@ -114,10 +114,12 @@ def test_a_continued_reply_sees_its_tools() -> None:
     assert chat(after, 1)[-1][0] == "tool"
 
 
-def test_a_tool_that_has_not_answered_is_not_shown_to_the_llm() -> None:
-    """A call without its result would be refused by every endpoint."""
+def test_a_tool_that_has_not_answered_is_shown_as_working() -> None:
+    """A call without its result would be refused by every endpoint; without the call it would be made again."""
     state = before(scenarios.tools(), "tool.returned", 1)
-    assert chat(state, 1)[-1] == ("user", "What's the weather?")
+    role, content = chat(state, 1)[-1]
+    assert role == "tool"
+    assert "is not to be called again" in content
     assert not state.turns[1].reply.tools[0].returned
 
 
@@ -391,10 +393,10 @@ def test_who_changes_the_state_raises_its_version() -> None:
     for part in (schema, *schema["$defs"].values()):
         part.pop("description", None)
     shape = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()[:12]
-    assert (FOLD_VERSION, shape) == (7, "7295c115eb33")
+    assert (FOLD_VERSION, shape) == (8, "e8b2367eac7e")
 
 
-AGENT_PARTS = {"AgentSpec", "VoiceSpec", "TurnTaking", "SttSpec", "LlmSpec", "ProviderSpec", "LiveKit", "Limits"}
+AGENT_PARTS = {"AgentSpec", "VoiceSpec", "TurnTaking", "SttSpec", "LlmSpec", "ProviderSpec", "LiveKit", "Limits", "Tools", "McpSpec", "HttpSpec"}
 """They may change without it: a snapshot holds its agent whole."""
 
 
