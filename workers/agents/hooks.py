@@ -6,7 +6,7 @@
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
@@ -72,9 +72,11 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`reason`: as in session.ended: hang_up, client_gone, end_requested, limit, …"""
+    """`reason`: as in session.ended: hang_up, client_gone, end_requested, limit, …; `transcript`: ("user" or "agent", what was
+    said and heard) of the latest turns, in order."""
 
     reason: str
+    transcript: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
