@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from gateway.turn_taking import answers, arriving, lost
+from gateway.turn_taking import answers, arriving, lost, moved
 from gateway.turn_taking.moments import LONG_AGO
 from gateway.turn_taking.people import Person
 from gateway.turn_taking.state import (
@@ -163,6 +163,7 @@ def _speech(state: State, fact: SpeechStarted | SpeechResumed, now: Now) -> None
     `since`: how long it was, should it turn out to have been one."""
     assert fact.turn is not None
     at, inputs = state.turn_time(now), fact.inputs or {}
+    state.idled = 0
     turn = state.turns.get(fact.turn)
     if turn is None:
         over = isinstance(fact, SpeechStarted) and fact.over
@@ -216,6 +217,7 @@ _OWN = ("greeting", "say", "fallback", "repeat", "filler")
 
 def _message(state: State, fact: MessageReceived, now: Now) -> None:
     """Written: by somebody in the room (then its turn is named, and the users' again), or by the API."""
+    state.idled = 0
     if fact.turn is None:
         if fact.text.strip():
             state.letters = (*state.letters, Letter(fact.participant, fact.text))
@@ -404,4 +406,5 @@ _CHANGES: dict[type, Callable[[State, Any, Now], None]] = {
     PlaybackFinished: _playback,
     **arriving.CHANGES,
     **lost.CHANGES,
+    **moved.CHANGES,
 }

@@ -10,6 +10,8 @@ def settle(draft: Draft) -> bool:
     greeting = Own("greeting", state.agent.greeting)
     if state.greeted or state.away_since is not None or not state.humans:
         return False
+    if state.enters:
+        return False  # it may give another one
     if not greeting.text.strip() or greeting in state.wanted:
         return False
     draft.want(greeting)

@@ -1,5 +1,6 @@
 """The machine's face: `start` and `step`. Each step takes one input, then does whatever is due until nothing is."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.inputs import Attached, Detached, Digits, HungUp, Joined, Left, PushToTalk, Typed
@@ -9,6 +10,7 @@ from gateway.turn_taking import (
     filler,
     greeting,
     hearing,
+    hooks,
     phrases,
     playing,
     presence,
@@ -36,16 +38,20 @@ from schemas.bus import Outcome
 from schemas.client import Activity, StateMessage
 from schemas.clock import Now
 from schemas.config.agent import AgentSpec
+from schemas.config.steps import begun
 from schemas.events import (
+    AgentChanged,
     ClipReady,
     EndRequested,
     Event,
+    HookCalled,
     MessageReceived,
     ReplyFinished,
     ReplySentence,
     SayRequested,
     StageExpired,
     StageFailed,
+    StepEntered,
     ToolCalled,
     ToolReturned,
     TranscriptFinal,
@@ -53,6 +59,7 @@ from schemas.events import (
 )
 
 RULES = (
+    hooks.settle,
     trouble.settle,
     hearing.settle,
     barge_in.settle,
@@ -68,6 +75,8 @@ RULES = (
 given up before anybody waits for it; speech is captured before words are judged, and words said over the agent are judged before
 a turn is committed; the floor passes before anything sounds; a wait is bridged only where nothing can sound; phrases are made
 ahead when the greeting has been asked for; and the session ends by time only when nothing else is due."""
+_LEAVING = (presence.settle,)
+"""Once nobody is answered any more."""
 READ = (
     TranscriptFinal,
     TranscriptPartial,
@@ -78,6 +87,9 @@ READ = (
     StageExpired,
     ToolCalled,
     ToolReturned,
+    HookCalled,
+    StepEntered,
+    AgentChanged,
     MessageReceived,
     SayRequested,
     EndRequested,
@@ -89,7 +101,7 @@ ROUNDS = 200
 
 def start(session: str, agent: AgentSpec, now: Now, *, seq: int = 1, generation: int = 0) -> State:
     """A session just opened: `session.started` is its event `seq`. Nobody has joined; no client is attached."""
-    state = State(session, agent, opened=now, generation=generation, saw=seq, away_since=now, active=now)
+    state = State(session, begun(agent), opened=now, generation=generation, saw=seq, away_since=now, active=now)
     state.wake_at = _wake_at(state)
     return state
 
@@ -122,7 +134,7 @@ def _in_passing(state: State, item: Input, now: Now) -> State | None:
 def settle(draft: Draft) -> tuple[State, list[Decision]]:
     """Do what is due, send what may be sent, and say when to be woken."""
     rounds = 0
-    while not draft.state.closed and any(rule(draft) for rule in RULES):
+    while not draft.state.closed and any(rule(draft) for rule in _rules(draft.state)):
         rounds += 1
         if rounds > ROUNDS:
             raise AssertionError(f"turn-taking does not come to rest: {draft.state}")
@@ -132,10 +144,16 @@ def settle(draft: Draft) -> tuple[State, list[Decision]]:
     return draft.state, draft.decisions
 
 
+def _rules(state: State) -> tuple[Callable[[Draft], bool], ...]:
+    return RULES if state.leaving is None else _LEAVING
+
+
 # ── inputs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _take(draft: Draft, item: Input) -> None:
+    if draft.state.leaving is not None and not isinstance(item, LogEvent | Tick | Published | HungUp):
+        return  # nobody is answered any more
     match item:
         case SpeechEdge():
             hearing.edge(draft, item)
@@ -175,6 +193,8 @@ def _log_event(draft: Draft, event: Event) -> None:
     facts.apply(draft.state, event, draft.now)
     if not complete:
         playing.no_more_parts(draft)
+    if draft.state.leaving is not None:
+        return
     match event:
         case TranscriptPartial():
             hearing.partial_came(draft, event)
@@ -281,8 +301,8 @@ def _show(draft: Draft) -> None:
 def _wake_at(state: State) -> Now:
     if state.closed:
         return NO_TIMER
-    wake = min(moment for moment, _, _ in presence.ends_at(state))
-    if state.away_since is not None:
+    wake = min(*(moment for moment, _, _ in presence.ends_at(state)), NO_TIMER, *hooks.timers(state))
+    if state.away_since is not None or state.leaving is not None:
         return wake
     timers = (*hearing.timers(state), *barge_in.timers(state), *replying.timers(state), *tools.timers(state))
     first = min((*timers, *trouble.timers(state), *filler.timers(state), *phrases.timers(state)), default=None)

@@ -9,6 +9,7 @@ from gateway.turn_taking.interface import Decision, End, Stop
 from gateway.turn_taking.machine import settle
 from gateway.turn_taking.state import Bundle, Playing, State, Turn
 from schemas.clock import Now
+from schemas.config.steps import begun
 from schemas.events import (
     Event,
     ParticipantJoined,
@@ -97,6 +98,9 @@ def _keep_alive(fresh: State, old: State, now: Now) -> None:
     fresh.opened, fresh.active, fresh.load, fresh.shown = old.opened, old.active, old.load, old.shown
     fresh.greeted, fresh.operation = old.greeted, old.operation
     fresh.met, fresh.deaf = old.met, old.deaf
+    fresh.entering, fresh.leaving, fresh.exited = old.entering, old.leaving, fresh.exited or old.exited
+    fresh.entered, fresh.idled, fresh.idle_asked = fresh.entered or old.entered, old.idled, old.idle_asked
+    fresh.idles = max(fresh.idles, old.idles)
     fresh.stored = {**fresh.stored, **old.stored}
     fresh.next_turn = max(fresh.next_turn, old.next_turn)
     fresh.next_utterance = max(fresh.next_utterance, old.next_utterance)
@@ -196,7 +200,7 @@ def fold(session: str, events: Sequence[Event], now: Now, *, clocks: State | Non
         found = first.type if first else "an empty log"
         raise ValueError(f"session {session}: expected session.started as the log's first event, found {found}")
     opened = Now(now - max(0.0, (events[-1].at - first.at) / 1e6))
-    state = State(session, first.agent, opened=opened, away_since=now, active=now)
+    state = State(session, begun(first.agent), opened=opened, away_since=now, active=now)
     if clocks is not None:
         state.away_since, state.stood = clocks.away_since, clocks.stood
     for event in facts.as_known(events):

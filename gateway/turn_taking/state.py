@@ -286,6 +286,15 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaving:
+    """The session ends for this reason, once on_exit has been called, and not later than `until`."""
+
+    reason: str
+    detail: str
+    until: Now
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A fixed phrase, made before it is needed."""
 
@@ -348,11 +357,28 @@ class State:
     """One has returned after its turn was over, and nobody has told the caller what it found out."""
     met: bool = False
     """Somebody has been there."""
+    entering: Now | None = None
+    """Until when on_enter is waited for, once it was asked."""
+    entered: bool = False
+    """It was called, or is no longer waited for."""
+    leaving: Leaving | None = None
+    exited: bool = False
+    """on_exit was called."""
+    idled: int = 0
+    """How often on_idle was asked since somebody spoke."""
+    idles: int = 0
+    """How often at all."""
+    idle_asked: Now = AT_FIRST
+    """`now` of the last time."""
+    agents: int = 0
+    """How often another agent took over."""
     deaf: bool = False
     """The last utterance that was to be transcribed never was."""
     phrases: dict[str, Phrase] = field(default_factory=dict)
     """Of which the log tells."""
     phrases_asked: frozenset[str] = frozenset()
+    voices: int = 0
+    """How often there were others to be made: another voice, or another agent."""
     phrases_after: TurnTime = LONG_AGO
     """None is asked for before."""
     load: Load = field(default_factory=Load)
@@ -410,6 +436,11 @@ class State:
     def now_of(self, moment: TurnTime) -> Now:
         """When a moment of turn time comes, should nobody go."""
         return Now(moment - TurnTime(0.0) + self.stood)
+
+    @property
+    def enters(self) -> bool:
+        """What on_enter says of the greeting and the instructions is still to come."""
+        return not self.entered and not self.agents and "on_enter" in self.agent.hooked
 
     @property
     def humans(self) -> int:

@@ -5,14 +5,14 @@ what somebody else said.
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from schemas.config.steps import step_of
 from schemas.session.state import TAKEN_BACK, Reply, Sentence, SessionState, Tool, Turn
 from schemas.text.clean import one_line
+from schemas.text.values import with_values
 
 Message = dict[str, Any]
 
@@ -131,16 +131,6 @@ def _instructions(state: SessionState) -> tuple[str, ...]:
     """The agent's, and those of the step it is in, with what hooks gave for them."""
     step = step_of(state.agent)
     return tuple(with_values(text, state.values) for text in (state.instructions, step.instructions if step else ""))
-
-
-_VALUE = re.compile(r"\{\{[ \t]*values\.([A-Za-z_]\w{0,63})[ \t]*\}\}")
-
-
-def with_values(text: str, values: Mapping[str, str]) -> str:
-    """`{{values.NAME}}` as a hook gave it; "unknown" where none did. It comes as one line, and is never read for values itself."""
-    if "{{" not in text:
-        return text
-    return _VALUE.sub(lambda found: one_line(values.get(found[1], ""), _LONGEST_VALUE) or "unknown", text)
 
 
 def _users_words(state: SessionState, turn: Turn, several: bool, generation: int | None = None) -> str:
