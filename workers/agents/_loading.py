@@ -42,7 +42,7 @@ class AgentCode:
     tools: Mapping[str, Tool] = field(default_factory=lambda: MappingProxyType({}))
     problem: str = ""
     module: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    hooks: Mapping[HookName, Hook] = NO_HOOKS
+    hooks: Mapping[HookName, Hook] = field(default_factory=lambda: NO_HOOKS)
 
 
 NO_CODE = AgentCode()
