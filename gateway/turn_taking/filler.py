@@ -27,7 +27,11 @@ def timers(state: State) -> Iterator[TurnTime]:
 
 
 def _moment(state: State, turn: Turn) -> TurnTime:
-    return turn.committed + state.agent.patience
+    reply = turn.reply
+    since = (
+        max(turn.committed, reply.asked) if reply is not None and reply.tools else turn.committed
+    )  # its tools were bridged
+    return since + state.agent.patience
 
 
 def _waits(state: State) -> Turn | None:

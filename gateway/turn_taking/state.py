@@ -168,7 +168,7 @@ class Letter:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A tool that works. `since`: turn time; `timeout`: seconds within which it returns; `patience`: after which a filler is said
-    (0: never); `pool`: no LLM waits for it."""
+    (0: never); `pool`: no LLM waits for it; `soon`: it has just begun, and an answer had better wait for it."""
 
     turn: int
     generation: int
@@ -176,6 +176,7 @@ class Call:
     timeout: float
     patience: float
     pool: bool
+    soon: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,7 @@ def settle(draft: Draft) -> bool:
 
 def timers(state: State) -> Iterator[TurnTime]:
     for call in state.calls.values():
-        yield _dead(call)
-        yield call.since + SOON
+        yield _late(call) if call.soon else _dead(call)
     for turn in state.turns.values():
         if (moment := _bridged_at(state, turn)) is not None:
             yield moment
@@ -49,7 +48,7 @@ def until(state: State, turn: Turn) -> TurnTime | None:
 
 def expected_soon(draft: Draft) -> bool:
     """A result is, with which an answer would be better. (Its reply is void by now: who has one that stands waits there.)"""
-    return any(not draft.due(call.since + min(SOON, call.timeout)) for call in draft.state.calls.values())
+    return any(call.soon for call in draft.state.calls.values())
 
 
 def _of(state: State, turn: Turn) -> list[Call]:
@@ -63,12 +62,20 @@ def _dead(call: Call) -> TurnTime:
     return call.since + call.timeout + SLACK
 
 
+def _late(call: Call) -> TurnTime:
+    return call.since + min(SOON, call.timeout)
+
+
 def _give_up(draft: Draft) -> bool:
     """No longer wait for what should have returned. The LLM is told that it is unknown whether it was done."""
-    dead = [name for name, call in draft.state.calls.items() if draft.due(_dead(call))]
+    calls = draft.state.calls
+    late = [name for name, call in calls.items() if call.soon and draft.due(_late(call))]
+    for name in late:
+        calls[name] = replace(calls[name], soon=False)
+    dead = [name for name, call in calls.items() if draft.due(_dead(call))]
     for name in dead:
-        del draft.state.calls[name]
-    return bool(dead)
+        del calls[name]
+    return bool(late or dead)
 
 
 def _go_on(draft: Draft, turn: Turn) -> bool:
@@ -89,20 +96,16 @@ def _go_on(draft: Draft, turn: Turn) -> bool:
 def _bridged_at(state: State, turn: Turn) -> TurnTime | None:
     """When a filler is due in a reply that waits for the pool. (An LLM worker that waits says it itself.)"""
     reply = turn.reply
-    if (
-        reply is None
-        or reply.finished != "tool"
-        or turn.bridged
-        or not turn.has_floor
-        or not state.agent.filler.strip()
-    ):
+    if reply is None or reply.finished != "tool" or turn.bridged or not turn.has_floor:
+        return None
+    if state.somebody_speaks or not state.agent.filler.strip():
         return None
     return min((call.since + call.patience for call in _of(state, turn) if call.patience > 0), default=None)
 
 
 def _bridge(draft: Draft, turn: Turn) -> bool:
     moment = _bridged_at(draft.state, turn)
-    if moment is None or turn.reply is None or draft.state.somebody_speaks or not draft.due(moment):
+    if moment is None or turn.reply is None or not draft.due(moment):
         return False
     say(draft, turn, turn.reply, draft.state.agent.filler)
     return True

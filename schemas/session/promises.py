@@ -209,7 +209,12 @@ class _Check:
         self._playing = None
 
 
-_OF_A_REPLY = (ReplySentence, ReplyFinished, ToolCalled, ToolReturned, ClipReady)
+_OF_A_REPLY = (
+    ReplySentence,
+    ReplyFinished,
+    ToolCalled,
+    ClipReady,
+)  # what a tool did it has done: its result comes all the same
 
 _CHECKS: dict[type, Callable[[_Check, Any], None]] = {
     UtteranceCaptured: _Check.captured,

@@ -396,7 +396,19 @@ def test_who_changes_the_state_raises_its_version() -> None:
     assert (FOLD_VERSION, shape) == (8, "e8b2367eac7e")
 
 
-AGENT_PARTS = {"AgentSpec", "VoiceSpec", "TurnTaking", "SttSpec", "LlmSpec", "ProviderSpec", "LiveKit", "Limits", "Tools", "McpSpec", "HttpSpec"}
+AGENT_PARTS = {
+    "AgentSpec",
+    "VoiceSpec",
+    "TurnTaking",
+    "SttSpec",
+    "LlmSpec",
+    "ProviderSpec",
+    "LiveKit",
+    "Limits",
+    "Tools",
+    "McpSpec",
+    "HttpSpec",
+}
 """They may change without it: a snapshot holds its agent whole."""
 
 

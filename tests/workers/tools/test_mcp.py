@@ -23,14 +23,20 @@ def free_port() -> int:
         return port
 
 
+def started(port: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL)
+
+
 @pytest.fixture(params=["stdio", "http"])
 async def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[McpSpec]:
     monkeypatch.setenv("TOOL_KITCHEN", "the corner")
     if request.param == "stdio":
-        yield McpSpec(name="kitchen", command=sys.executable, args=[SERVER], env={"KITCHEN": "TOOL_KITCHEN"}, allow=["*"])
+        yield McpSpec(
+            name="kitchen", command=sys.executable, args=[SERVER], env={"KITCHEN": "TOOL_KITCHEN"}, allow=["*"]
+        )
         return
     port = free_port()
-    process = subprocess.Popen([sys.executable, SERVER, str(port)], stderr=subprocess.DEVNULL)
+    process = started(port)
     for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
