@@ -408,6 +408,9 @@ AGENT_PARTS = {
     "Tools",
     "McpSpec",
     "HttpSpec",
+    "Hooks",
+    "Handover",
+    "StepSpec",
 }
 """They may change without it: a snapshot holds its agent whole."""
 
