@@ -36,6 +36,7 @@ __all__ = ["ReplyHooks", "run_hook"]
 
 _SAID = 20
 """Times that one call may say something."""
+_LEFT = "the user went on meanwhile: it was stopped, and what it did by then is unknown"
 _TOLD = 200
 """Turns that on_exit is told."""
 
@@ -123,6 +124,9 @@ class ReplyHooks:
             context.actions = Looking()
         event = await _unless_cancelled(work, called(name, call, code, context, about, state))
         if event is None:
+            if work.left == "stale":
+                event = HookCalled(call=call, hook=name, error=_LEFT, turn=job.turn, generation=job.generation)
+                await posted(work.bus, job.session, f"hook/{call}", event)
             return None
         await doing.done()
         await spoken.done()

@@ -53,6 +53,7 @@ class Toolboxes:
         self._codes = Codes()
         self._agents: Agents | None = None
         self._kept: OrderedDict[str, tuple[dict[str, Tool], tuple[str, ...]]] = OrderedDict()
+        self._folders: dict[tuple[str, str], Path] = {}
         self._servers = McpServers(settings.mcp_commands)
 
     async def of(self, agent: AgentSpec) -> Toolbox:
@@ -77,8 +78,13 @@ class Toolboxes:
 
     async def code(self, agent: AgentSpec) -> AgentCode:
         """Its `agent.py`, or why that can't be had."""
-        folder = await asyncio.to_thread(self._folder, agent.name) if agent.code else None
+        key = (agent.name, agent.code)
+        if (folder := self._folders.get(key)) is None and agent.code:
+            folder = await asyncio.to_thread(self._folder, agent.name)
         if folder is not None:
+            self._folders[key] = folder
+            if len(self._folders) > _KEPT:
+                del self._folders[next(iter(self._folders))]
             return await self._codes.of(folder, agent.code)
         return AgentCode(problem=self._away(agent)) if agent.code else NO_CODE
 
