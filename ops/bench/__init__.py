@@ -24,6 +24,10 @@ BENCHES = {
         "ops.bench.barge_in",
         "the caller speaks over the agent: from the speech's start to the agent's silence",
     ),
+    "tools": (
+        "ops.bench.tools",
+        "a tool of 0 ms beside a plain answer; and calls while workers are killed: none is made twice",
+    ),
     "log": ("ops.bench.log", "what the log adds to a turn of four stage hops, and fenced commits a second"),
     "stt": ("ops.bench.stt", "utterances a second of one STT worker, beside plain faster-whisper"),
     "stages": ("ops.bench.stages", "one job of each stage alone"),

@@ -177,6 +177,7 @@ _WHY = {
     "fallback": "to apologize",
     "repeat": "to ask again",
     "filler": "to bridge the wait",
+    "tool": "a tool's result has come",
 }
 _HOW = {
     "played": "was answered",
@@ -187,6 +188,7 @@ _HOW = {
 }
 _REASON = {
     "finished": "",
+    "silent": "silence was asked for",
     "barge_in": "the user spoke",
     "say": "something else had to be said",
     "noise": "noise",
@@ -249,7 +251,14 @@ def _instructions(event: e.InstructionsChanged, state: SessionState) -> Line:
 
 
 def _end_requested(event: e.EndRequested, state: SessionState) -> Line:
+    if event.said:
+        return Line("LLM", "ends the call once all is said", event.reason)
     return Line("API", "asks for the session's end", event.reason)
+
+
+def _acts(event: e.ActionRequested, state: SessionState) -> Line:
+    given = ", ".join(f"{name}={value!r}" for name, value in event.arguments.items())
+    return Line("LLM", f"asks the gateway for {event.action}({given})", "", "stage")
 
 
 # ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -260,7 +269,13 @@ def _reply(event: e.ReplySentence, state: SessionState) -> Line:
     return Line(who, f"sentence {event.index + 1}: {_quoted(event.text)}", _times(event.took, event.queued), "stage")
 
 
-_FINISHED = {"stop": "", "length": ", cut at max_tokens", "tool": ", then a tool", "cut": ", cut after a restart"}
+_FINISHED = {
+    "stop": "",
+    "length": ", cut at max_tokens",
+    "tool": ", then a tool",
+    "cut": ", cut after a restart",
+    "silent": ", nothing is to be said",
+}
 
 
 def _finished(event: e.ReplyFinished, state: SessionState) -> Line:
@@ -276,7 +291,7 @@ def _finished(event: e.ReplyFinished, state: SessionState) -> Line:
 
 def _called(event: e.ToolCalled, state: SessionState) -> Line:
     arguments = ", ".join(f"{name}={value!r}" for name, value in event.arguments.items())
-    return Line("LLM", f"calls {event.name}({arguments})", "", "stage")
+    return Line("tools" if event.pool else "LLM", f"calls {event.name}({arguments})", "", "stage")
 
 
 def _returned(event: e.ToolReturned, state: SessionState) -> Line:
@@ -371,6 +386,7 @@ _LINES: dict[type, Callable[[Any, SessionState], Line]] = {
     e.SayRequested: _say,
     e.InstructionsChanged: _instructions,
     e.EndRequested: _end_requested,
+    e.ActionRequested: _acts,
     e.ReplySentence: _reply,
     e.ReplyFinished: _finished,
     e.ToolCalled: _called,

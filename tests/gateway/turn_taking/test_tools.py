@@ -156,6 +156,7 @@ def test_a_late_result_is_told_by_itself() -> None:
     call.says(1.0, 1.0, "What is the time?")
     call.answers(3.0, 1, 0, "I look it up for you.")
     call.calls(3.1, 1, 0)
+    call.says(4.6, 1.2, "By the way, who are you?")
     call.run(9.0)
     at, job = next((at, job) for at, job in call.llm_asked if job.turn != 1)
     assert 6.0 <= at <= 8.5
