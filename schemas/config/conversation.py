@@ -1,6 +1,7 @@
 """How a conversation goes: its steps, the hooks in `agent.py`, and the agents it may be handed over to (docs/hooks.md)."""
 
 import ast
+import contextlib
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 CODE_FILE = "agent.py"
 MOST_STEPS = 64
+_PARSED = 10
 HookName = Literal["on_enter", "on_user_turn", "on_agent_turn", "on_tool", "on_idle", "on_exit"]
 HOOKS: tuple[HookName, ...] = get_args(HookName)
 Kind = Literal["once", "pure"]
@@ -73,7 +75,7 @@ def hooks_in(folder: Path) -> dict[str, Kind]:
     """The hooks that `agent.py` has, by name, as far as its text tells: a function of that name (written there, or imported), or
     one under `@hook`. None of its code runs; what can't be read has none (whoever loads it says why)."""
     try:
-        tree = ast.parse((folder / CODE_FILE).read_bytes())
+        tree = _parsed((folder / CODE_FILE).read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     found: dict[str, Kind] = {}
@@ -86,6 +88,14 @@ def hooks_in(folder: Path) -> dict[str, Kind]:
             case ast.Assign(targets=[ast.Name(id=name)]):
                 found[name] = "once"
     return {name: found[name] for name in HOOKS if name in found}
+
+
+def _parsed(text: bytes) -> ast.Module:
+    """Again, where Python 3.11 confuses what it counts with another thread's (gh-106905)."""
+    for _ in range(_PARSED):
+        with contextlib.suppress(SystemError):
+            return ast.parse(text)
+    return ast.parse(text)
 
 
 def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, Kind]:

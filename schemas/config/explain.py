@@ -97,6 +97,10 @@ def explain(spec: type[BaseModel], name: str, text: str, item: dict[str, Any]) -
 
 def _complaint(spec: type[BaseModel], text: str, item: dict[str, Any]) -> Complaint:
     keys = tuple(key for key in _until_index(item["loc"]))
+    if not keys:
+        return Complaint(None, _without_kind(item["msg"]))
+    if len(keys) < len(item["loc"]) and (of := _listed(spec, keys)) is not None:
+        return _of_listed(of, text, item, keys)
     line = line_of(text, keys)
     section, field = _find(spec, keys)
     if item["type"] == "extra_forbidden":
@@ -105,6 +109,42 @@ def _complaint(spec: type[BaseModel], text: str, item: dict[str, Any]) -> Compla
     if field is None:
         return Complaint(line, f"{found}: {item['msg']}")
     return Complaint(line, f"{found}; expected {expected(field)}{when_left_out(field)}")
+
+
+def _without_kind(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _listed(spec: type[BaseModel], keys: Keys) -> type[BaseModel] | None:
+    """The section of which `keys` is a list."""
+    field = _find(spec, keys)[1]
+    of = get_args(field.annotation)[:1] if field is not None and get_origin(field.annotation) is list else ()
+    return of[0] if of and _is_section(of[0]) else None
+
+
+def _of_listed(section: type[BaseModel], text: str, item: dict[str, Any], keys: Keys) -> Complaint:
+    """Of one `[[table]]` of several."""
+    place, inner = item["loc"][len(keys)], tuple(_until_index(item["loc"][len(keys) + 1 :]))
+    name = ".".join(keys)
+    lines = text.splitlines()
+    heads = [number for number, line in enumerate(lines, 1) if re.match(rf"\s*\[\[\s*{re.escape(name)}\s*\]\]", line)]
+    line = heads[place] if place < len(heads) else line_of(text, keys)
+    where = f"[[{name}]], number {place + 1}"
+    if not inner:
+        return Complaint(line, f"{where}: {_without_kind(item['msg'])}")
+    if line is not None and place < len(heads):
+        ends = heads[place + 1] - 1 if place + 1 < len(heads) else len(lines)
+        own = (number for number in range(line, ends) if re.match(rf"\s*{re.escape(inner[0])}\s*[.=]", lines[number]))
+        line = next(own, line - 1) + 1
+    if item["type"] == "extra_forbidden":
+        allowed = ", ".join(section.model_fields)
+        return Complaint(line, f'unknown key "{inner[-1]}" in {where}; allowed: {allowed}')
+    field = _find(section, inner)[1]
+    found = f"{where}: {'.'.join(inner)} = {shown(item['input'])}"
+    if item["type"] == "missing":
+        return Complaint(line, f"{where}: {'.'.join(inner)} is missing")
+    wanted = expected(field) if field is not None and "pattern" not in item["type"] else _without_kind(item["msg"])
+    return Complaint(line, f"{found}; expected {wanted}")
 
 
 def line_of(text: str, keys: Keys) -> int | None:

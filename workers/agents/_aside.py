@@ -1,6 +1,7 @@
 """Coroutines of builders, on a loop of their own in a thread of its own: one that never yields holds up no other session."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Coroutine
@@ -43,15 +44,23 @@ def _loop() -> asyncio.AbstractEventLoop | None:
     with _lock:
         if _present is None and _given_up < _MOST:
             _present = asyncio.new_event_loop()
-            threading.Thread(target=_present.run_forever, name="hooks", daemon=True).start()
+            threading.Thread(target=_turn, args=(_present,), name="hooks", daemon=True).start()
         return _present
+
+
+def _turn(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def _check(loop: asyncio.AbstractEventLoop, name: str) -> None:
     """Whether it still turns."""
     global _present, _given_up
     turns = threading.Event()
-    loop.call_soon_threadsafe(turns.set)
+    with contextlib.suppress(RuntimeError):  # closed: it was given up before
+        loop.call_soon_threadsafe(turns.set)
     if turns.wait(_ANSWERS):
         return
     with _lock:

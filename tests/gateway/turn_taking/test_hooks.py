@@ -30,22 +30,22 @@ class Hooked(Call):
         **agent: Any,
     ) -> None:  # fmt: skip
         self.answers, self.takes = answers or {}, takes
+        self.hooks: list[tuple[float, HookJob]] = []
+        """When (into the call) a hook was asked."""
         super().__init__(AgentSpec(hooked=hooked, **agent))  # type: ignore[arg-type]
 
     def _work(self, job: Any) -> None:
         if not isinstance(job, HookJob):
             super()._work(job)
-        elif self.takes is not None:
+            return
+        self.hooks.append((self.now - self.began, job))
+        if self.takes is not None:
             fields = self.answers.get(job.hook, {})
             event = HookCalled(call=job.call, hook=job.hook, turn=job.turn, **fields)
             self.after(self.takes, lambda: None if self.state.closed else self.append(event))
 
     def asked_for(self, hook: str) -> list[tuple[float, HookJob]]:
-        return [
-            (self.log[length - 1].at / 1e6 - self.began, job)
-            for job, length in self.enqueued
-            if isinstance(job, HookJob) and job.hook == hook
-        ]
+        return [(moment, job) for moment, job in self.hooks if job.hook == hook]
 
     def said(self) -> list[str]:
         return [event.text for event in self.of(ReplySentence)]
@@ -132,7 +132,8 @@ def test_on_idle_is_asked_again_and_again_until_somebody_speaks() -> None:
     call.run(40)
     counts = [job.about["count"] for _, job in call.asked_for("on_idle")]
     moments = [moment for moment, _ in call.asked_for("on_idle")]
-    assert counts[:3] == [1, 2, 1] or counts[:4] == [1, 2, 3, 1]
+    assert 1 in counts[2:]
+    assert counts[:2] == [1, 2]
     assert 4.9 < moments[0] < 5.2
     assert "Are you there?" in call.said()
     assert len({job.id for _, job in call.asked_for("on_idle")}) == len(counts)

@@ -56,8 +56,16 @@ def test_who_goes_where() -> None:
         ('[[steps]]\nname = "a"\n[[steps]]\nname = "a"\n', "two steps are called a"),
         ('[[steps]]\nname = "a"\nto = ["b"]\n', "to = 'b'; there are a"),
         ('first_step = "a"\n', "first_step = 'a'; there are no [[steps]]"),
-        ('[[steps]]\nname = "a b"\n', "a b"),
-        ("[[steps]]\nname = 'a'\nvoices = 1\n", "voices"),
+        ('[[steps]]\nname = "a b"\n', 'agent.toml, line 2: [[steps]], number 1: name = "a b"; expected '),
+        (
+            '[[steps]]\nname = "a"\n\n[[steps]]\nname = "b"\nvoices = 1\n',
+            'line 6: unknown key "voices" in [[steps]], number 2; allowed: name, instructions',
+        ),
+        ("[[steps]]\ninstructions = 'a'\n", "line 1: [[steps]], number 1: name is missing"),
+        (
+            "[[steps]]\nname = 'a'\ntemperature = 9\n",
+            "line 3: [[steps]], number 1: temperature = 9; expected a number",
+        ),
     ],
 )
 def test_mistakes_are_told(text: str, said: str) -> None:
