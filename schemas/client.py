@@ -178,6 +178,20 @@ class TurnMessage(_ToClient):
 _Seconds = Annotated[float | SkipJsonSchema[None], Field(exclude_if=lambda seconds: seconds is None)]
 
 
+class ToolMessage(_ToClient):
+    """A tool is called, and, `returned`, has come to its end with a `result` or an `error`. Only of agents that say so
+    (`tools.tell_clients`): all of it may be private."""
+
+    type: Literal["tool"] = "tool"
+    turn: int
+    call: str
+    name: str
+    arguments: dict[str, Any] = {}
+    returned: bool = False
+    result: str = ""
+    error: str = ""
+
+
 class MetricsMessage(_ToClient):
     """How long an answered turn took, just before its `turn`: seconds from the end of speech to the commit (`end_of_turn`), and
     until the agent was heard (`first_sound`); what `stt`, `llm` and `tts` took of that to the transcript, the first token, the
@@ -237,6 +251,7 @@ ToClient = Annotated[
     | WordsMessage
     | ClearMessage
     | TurnMessage
+    | ToolMessage
     | MetricsMessage
     | ErrorMessage
     | EndedMessage

@@ -26,9 +26,9 @@ _RETRIED = 20
 
 
 class Teller:
-    def __init__(self, session: str, room: Room):
+    def __init__(self, session: str, room: Room, *, tells_tools: bool = False):
         self._session, self._room = session, room
-        self._narrator = Narrator()
+        self._narrator = Narrator(tells_tools=tells_tools)
         self._retried: dict[tuple[str, str], int] = {}
         """Errors of jobs that are tried again, by job and code: how often each has come."""
 

@@ -87,10 +87,12 @@ async def _overhead(turns: int) -> dict[str, Any]:
     }
 
 
-async def killed(calls: int, workers: int = 3, every: float = 0.4) -> dict[str, Any]:
-    """`twice`: keys that were called more than once; `lost`: turns that never came to an end; `unknown`: calls of which the model
+async def killed(calls: int, workers: int = 3, every: float = 0.4, *, pool: bool = False) -> dict[str, Any]:
+    """`pool`: the tools' own workers call, and are killed; here nobody goes on with the reply then. `twice`: keys that were called more than once; `lost`: turns that never came to an end; `unknown`: calls of which the model
     was told that nobody knows."""
-    async with _Workers(workers, {"SIMULATED_LLM_CALLS": "work", "WORKER_SLOTS": "16", "MAX_DELIVERIES": "50"}) as run:
+    async with _Workers(
+        workers, {"SIMULATED_LLM_CALLS": "work", "WORKER_SLOTS": "16", "MAX_DELIVERIES": "50"}, pool=pool
+    ) as run:
         turns = [asyncio.create_task(run.turn(f"k{number}", run.agent)) for number in range(calls)]
         kills = 0
         dice = random.Random(4711)
@@ -119,8 +121,8 @@ async def killed(calls: int, workers: int = 3, every: float = 0.4) -> dict[str, 
 class _Workers:
     """LLM workers on a server of their own, with an agent that has the tools above."""
 
-    def __init__(self, count: int, environment: dict[str, str]):
-        self._count, self._environment = count, environment
+    def __init__(self, count: int, environment: dict[str, str], *, pool: bool = False):
+        self._count, self._environment, self._pool = count, environment, pool
 
     async def __aenter__(self) -> "_Workers":
         self._stack = contextlib.AsyncExitStack()
@@ -132,7 +134,7 @@ class _Workers:
         (home / CODE_FILE).write_text(dedent(_CODE).format(ledger=str(self.ledger)))
         (home / AGENT_FILE).write_text("")
         spec = load_agent(home)
-        self.agent = spec.model_copy(update={"tools": Tools(rounds=1)})
+        self.agent = spec.model_copy(update={"tools": Tools(rounds=1, pool=self._pool)})
         server = await self._stack.enter_async_context(Valkey(folder / "valkey", free_port(), "always"))
         self.bus: Bus = await self._stack.enter_async_context(connected(Settings(redis_url=server.url)))
         preload("workers.main", "workers.llm")
@@ -146,7 +148,11 @@ class _Workers:
             **self._environment,
         }
         roles = [Role(f"llm-{n}", "llm", shared, folder / "logs" / f"llm-{n}.log") for n in range(self._count)]
-        self.workers: list[KeptProcess] = await self._stack.enter_async_context(kept(roles))
+        tools = [Role(f"tools-{n}", "tools", shared, folder / "logs" / f"tools-{n}.log") for n in range(self._count)]
+        started: list[KeptProcess] = await self._stack.enter_async_context(
+            kept([*roles, *(tools if self._pool else [])])
+        )
+        self.workers = started[self._count :] or started
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -167,6 +173,7 @@ class _Workers:
             while True:
                 events = await self.bus.read(session, seen)
                 seen += len(events)
-                if any(isinstance(event, ReplyFinished) for event in events):
+                over = ToolReturned if self._pool else ReplyFinished
+                if any(isinstance(event, over) for event in events):
                     return time.perf_counter() - began
                 await asyncio.sleep(0.001 if self._count == 1 else 0.1)

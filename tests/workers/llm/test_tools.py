@@ -23,7 +23,7 @@ from schemas.events import (
     TurnEnded,
     UtteranceCaptured,
 )
-from schemas.jobs import LlmJob
+from schemas.jobs import LlmJob, ToolJob
 from schemas.session.cache import folded
 from schemas.session.chat import messages
 from tests.workers.llm.scripted import STOP, ScriptedLlm
@@ -31,6 +31,7 @@ from tests.workers.runtime.pool import Pool
 from workers.llm import LlmStage
 from workers.providers import CalledTool, Delta
 from workers.testing import virtually
+from workers.tools import ToolStage
 
 CODE = """
     import asyncio
@@ -403,3 +404,91 @@ async def test_a_broken_agent_py_takes_only_its_tools(ran: list[Any], agents: Pa
         await ask(pool, agent(agents))
         assert (await finished(pool)).reason == "stop"
         assert provider.requests[0].tools == []
+
+
+# ── the tools' own pool ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def tool_stage(agents: Path) -> ToolStage:
+    return ToolStage(Settings(_env_file=None, agents=agents))  # type: ignore[call-arg]
+
+
+@virtually
+async def test_the_pool_runs_what_the_llm_does_not_wait_for(ran: list[Any], agents: Path) -> None:
+    """The reply stops and holds no slot; the pool's worker calls; the continuation, which the gateway asks for, has the
+    result."""
+    async with Pool() as pool:
+        spec = agent(agents, pool=True)
+        provider = ScriptedLlm(
+            ["I look. ", called(("slow", {"seconds": 5}), ("book", {"guests": 2}))], ["There.", STOP]
+        )
+        pool.start(stage(provider, agents))
+        pool.start(tool_stage(agents))
+        await ask(pool, spec)
+        end = await finished(pool)
+        assert end.reason == "tool"
+        assert len(await log(pool, ToolReturned)) < 2
+        await asyncio.sleep(8)
+        calls = await log(pool, ToolCalled)
+        assert [(one.pool, one.name) for one in calls] == [(True, "slow"), (True, "book")]
+        assert {one.result for one in await log(pool, ToolReturned)} == {"done at last", "a table for 2"}
+        await pool.bus.publish("a", 1, Publication(2, [], [LlmJob.of(spec, "a", 1, 0, committed=True, resume=1)]))
+        await asyncio.sleep(1)
+        assert [event.text for event in await log(pool, ReplySentence)] == ["I look.", "There."]
+        assert [message["role"] for message in provider.requests[1].messages[-3:]] == ["assistant", "tool", "tool"]
+        assert len(ran) == 2
+
+
+@pytest.mark.parametrize("tool", ["slow", "look"])
+@virtually
+async def test_a_killed_worker_of_the_pool_calls_nothing_twice(ran: list[Any], agents: Path, tool: str) -> None:
+    """As in the LLM's: again only with leave, else the model is told that nobody knows."""
+    async with Pool() as pool:
+        pool.start(stage(ScriptedLlm([called((tool, {"seconds": 8}))]), agents))
+        pool.start(tool_stage(agents))
+        await ask(pool, agent(agents, pool=True))
+        await until(lambda: asyncio.sleep(0, bool(ran)))
+        await asyncio.sleep(1)
+        pool.tasks[1].cancel()
+        pool.start(tool_stage(agents))
+        await until(lambda: log(pool, ToolReturned))
+        await asyncio.sleep(10)
+        (returned,) = await log(pool, ToolReturned)
+        if tool == "slow":
+            assert len(ran) == 1
+            assert "unknown whether this has happened" in returned.error
+        else:
+            assert ran == [("look", "a/1.0.0")] * 2
+            assert returned.result == "seen"
+
+
+@pytest.mark.parametrize("tool", ["slow", "stoppable"])
+@virtually
+async def test_a_barge_in_while_the_pool_works(ran: list[Any], agents: Path, tool: str) -> None:
+    """What may be is cancelled and says so; the rest goes on to its result."""
+    async with Pool() as pool:
+        pool.start(stage(ScriptedLlm([called((tool, {"seconds": 6}))]), agents))
+        pool.start(tool_stage(agents))
+        await ask(pool, agent(agents, pool=True))
+        await until(lambda: asyncio.sleep(0, bool(ran)))
+        ended = TurnEnded(turn=1, how="interrupted", reason="barge_in", raises=1, generation=0)
+        await pool.bus.publish("a", 1, Publication(2, [ended], [], raises=1))
+        await asyncio.sleep(10)
+        (returned,) = await log(pool, ToolReturned)
+        assert (returned.result == "done at last") if tool == "slow" else ("cancelled" in returned.error)
+        assert ("not stopped",) not in ran
+
+
+def test_who_is_fenced_by_what(agents: Path) -> None:
+    """A call goes on through a barge-in, unless it is one that is cancelled: then it has the reply's fence."""
+    fields: dict[str, Any] = {
+        "id": "tools/1",
+        "session": "a",
+        "turn": 1,
+        "reply": 3,
+        "call": "1",
+        "name": "x",
+        "timeout": 1.0,
+    }
+    assert ToolJob(**fields, arguments={}).generation is None
+    assert ToolJob(**fields, arguments={}, generation=3).lane is None
