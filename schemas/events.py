@@ -413,10 +413,11 @@ class HookCalled(_Event):
     """A hook of the agent's `agent.py` was called, and what it decided. `call`: which call of it, unique in the session; what has
     such an event is not called again.
 
-    `decision`: "" (nothing), of on_user_turn `changed` (`text` is what the LLM is told), `vetoed` (`text`: why), `answered` (`text`
-    is said, no LLM is asked); of on_tool `changed` (`arguments`), `vetoed` (`text`: what the LLM is told), `answered` (`text`: the
-    result); of on_enter `greeted` (`text`: the greeting); of on_idle `said` (`text`). `values`: for `{{values.NAME}}` in
-    instructions and greeting; `state`: as in tool.returned; `error`: it failed, and the call went on without it.
+    `decision`: "" (nothing), of on_user_turn `changed` (`text` is what the LLM is told), `vetoed` (`text`: why), `answered`
+    (`text` is said, no LLM is asked); of on_tool `changed` (`arguments`), `vetoed` (`text`: what the LLM is told), `answered`
+    (`text`: the result); of on_enter `greeted` (`text`: the greeting); of on_idle `said` (`text`). `values`: for
+    `{{values.NAME}}` in instructions and greeting; `state`: as in tool.returned; `error`: it failed, and the call went on
+    without it.
     """
 
     type: Literal["hook.called"] = "hook.called"
@@ -432,8 +433,8 @@ class HookCalled(_Event):
 
 
 class StepEntered(_Event):
-    """The conversation is in this step of the agent's from here on: its instructions, tools, voice and LLM count. `via`: the tool or
-    hook that went there."""
+    """The conversation is in this step of the agent's from here on: its instructions, tools, voice and LLM count. `via`: the
+    tool or hook that went there."""
 
     type: Literal["step.entered"] = "step.entered"
     step: str
@@ -441,8 +442,8 @@ class StepEntered(_Event):
 
 
 class AgentChanged(_Event):
-    """Another agent has the session from here on (whole, as in session.started). `context`: it is told what was said before; `via`:
-    the tool or hook that handed over."""
+    """Another agent has the session from here on (whole, as in session.started). `context`: it is told what was said before;
+    `via`: the tool or hook that handed over."""
 
     type: Literal["agent.changed"] = "agent.changed"
     agent: AgentSpec

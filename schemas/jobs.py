@@ -227,8 +227,8 @@ class ToolJob(_Job):
 class HookJob(_Job):
     """Call a hook of the agent's, beside the replies. No fence. Lane: `hooks`, so that they run one after another.
 
-    `hook`, `call`: as in hook.called; `about`: what it is told: `count` (on_idle), `text`, `heard`, `interrupted` (on_agent_turn),
-    `reason` (on_exit).
+    `hook`, `call`: as in hook.called; `about`: what it is told: `count` (on_idle), `text`, `heard`, `interrupted`
+    (on_agent_turn), `reason` (on_exit).
     """
 
     stage: Literal["llm"] = "llm"

@@ -1,8 +1,8 @@
 """What the agent's `agent.py` is asked beside its replies: as somebody comes, as nobody says anything, and as
 the session ends. Turn-taking only says when, and waits where it must, for a while; a worker calls it, and its answer is a fact.
 
-(on_agent_turn follows from the end of a turn: `Draft.end_turn`. on_user_turn and on_tool belong to a reply, and to the LLM stage. An agent whose on_user_turn may have effects is not asked for
-replies ahead: `capturing.speculates`.)
+(on_agent_turn follows from the end of a turn: `Draft.end_turn`. on_user_turn and on_tool belong to a reply, and to the LLM
+stage. An agent whose on_user_turn may have effects is not asked for replies ahead: `capturing.speculates`.)
 """
 
 from collections.abc import Iterator
@@ -31,8 +31,8 @@ def timers(state: State) -> Iterator[Now]:
 
 
 def _enter(draft: Draft) -> bool:
-    """With the first who comes; what it says of the greeting and the instructions is waited for, a while. An agent that takes over is
-    entered by the worker that asks it first."""
+    """With the first who comes; what it says of the greeting and the instructions is waited for, a while. An agent that takes
+    over is entered by the worker that asks it first."""
     state = draft.state
     if not state.enters or not state.humans:
         return False

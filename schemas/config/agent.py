@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.config.conversation import (
     CODE_FILE,
@@ -13,7 +13,6 @@ from schemas.config.conversation import (
     HookName,
     Hooks,
     Kind,
-    Section,
     StepSpec,
     ToolName,
     VoiceSpec,
@@ -22,10 +21,15 @@ from schemas.config.conversation import (
 from schemas.config.explain import line_of, read_text, read_toml
 from schemas.errors import AgentSpecError
 
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 Expects = Literal["free", "yes_no", "amount", "number", "spelling"]
 
 
-class TurnTaking(Section):
+class TurnTaking(_Section):
     """How the floor passes. Seconds; defaults are tuned on recordings of real people (`antiphon bench latency`)."""
 
     start_speech: float = Field(0.096, ge=0.032, le=1.0)
@@ -66,7 +70,7 @@ class TurnTaking(Section):
     """Whom the agent answers when several humans are present: anyone, only the linked participant, or whoever says `name`."""
 
 
-class ProviderSpec(Section):
+class ProviderSpec(_Section):
     """`provider`: entry-point name, "" is the worker's own. `model` ("" is the worker's) and `options`: handed to a provider that
     takes them from agents; one that doesn't refuses the agent, or its jobs."""
 
@@ -89,7 +93,7 @@ class SttSpec(ProviderSpec):
     partials: bool = True
 
 
-class LiveKit(Section):
+class LiveKit(_Section):
     """What the agent tells in a LiveKit room, and what it listens to there. Each convention can be switched off."""
 
     state: bool = True
@@ -116,7 +120,7 @@ class LiveKit(Section):
     """Whether what comes as a request `run_input` on `lk.agent.session` is answered like chat."""
 
 
-class Limits(Section):
+class Limits(_Section):
     """Seconds, unless the name says otherwise."""
 
     session: float = Field(3600.0, gt=0)
@@ -139,7 +143,7 @@ class Limits(Section):
     """The same in characters (English has about four a token), so that turns of any length fit its context."""
 
 
-class Phone(Section):
+class Phone(_Section):
     """How the agent is on a telephone line."""
 
     echo_gate: float = Field(15.0, ge=0.0, le=60.0)
@@ -154,7 +158,7 @@ agent shall not read what else the workers know."""
 Builtin = Literal["end_call", "transfer", "send_digits", "hold", "say_by_heart", "wait_quietly", "weather"]
 
 
-class McpSpec(Section):
+class McpSpec(_Section):
     """A server of the Model Context Protocol: a program that is started, or an address. Its tools that `allow` names, or all
     ("*")."""
 
@@ -179,7 +183,7 @@ class McpSpec(Section):
         return self
 
 
-class HttpSpec(Section):
+class HttpSpec(_Section):
     """Operations of an HTTP API as an OpenAPI file (JSON, 3.x) describes it: those that `allow` names by `operationId`, or all
     ("*")."""
 
@@ -193,7 +197,7 @@ class HttpSpec(Section):
     headers: dict[str, Secret] = {}
 
 
-class Tools(Section):
+class Tools(_Section):
     """What the agent can do (docs/tools.md), beside the functions of its `agent.py`. Seconds, unless the name says otherwise."""
 
     builtin: list[Builtin] = []
@@ -219,7 +223,7 @@ class Tools(Section):
     http: list[HttpSpec] = Field([], max_length=16)
 
 
-class AgentSpec(Section):
+class AgentSpec(_Section):
     """A named configuration of an agent. Every field has a default: an empty file is an agent."""
 
     name: str = "default"

@@ -6,8 +6,17 @@ from schemas.events import Event, Stage
 from schemas.jobs import Job, SttJob
 
 POSTABLE = frozenset(
-    {"say.requested", "message.received", "instructions.changed", "end.requested", "action.requested", "tool.returned",
-     "hook.called", "step.entered", "agent.changed"}
+    {
+        "say.requested",
+        "message.received",
+        "instructions.changed",
+        "end.requested",
+        "action.requested",
+        "tool.returned",
+        "hook.called",
+        "step.entered",
+        "agent.changed",
+    }
 )
 
 

@@ -18,15 +18,11 @@ _MOST = 8
 _ANSWERS = 0.5
 """Seconds within which a loop that is well answers."""
 
-_lock = threading.Lock()
-_present: asyncio.AbstractEventLoop | None = None
-_given_up = 0
-
 
 async def aside(work: Coroutine[Any, Any, Any], name: str) -> Any:
-    """What it answers or raises. Cancelled, it is cancelled there, too; where it does not even yield, its loop is given up, and the
-    next one gets another. Busy: that was done too often."""
-    loop = _loop()
+    """What it answers or raises. Cancelled, it is cancelled there, too; where it does not even yield, its loop is given up, and
+    the next one gets another. Busy: that was done too often."""
+    loop = _loops.present()
     if loop is None:
         work.close()
         raise Busy(f"{_MOST} loops are held by functions that never yield")
@@ -35,17 +31,42 @@ async def aside(work: Coroutine[Any, Any, Any], name: str) -> Any:
         return await asyncio.wrap_future(running)
     except asyncio.CancelledError:
         running.cancel()
-        threading.Thread(target=_check, args=(loop, name), name="hooks' loop", daemon=True).start()
+        threading.Thread(target=_loops.check, args=(loop, name), name="hooks' loop", daemon=True).start()
         raise
 
 
-def _loop() -> asyncio.AbstractEventLoop | None:
-    global _present
-    with _lock:
-        if _present is None and _given_up < _MOST:
-            _present = asyncio.new_event_loop()
-            threading.Thread(target=_turn, args=(_present,), name="hooks", daemon=True).start()
-        return _present
+class _Loops:
+    """The one that is used, and those that somebody holds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._present: asyncio.AbstractEventLoop | None = None
+        self._given_up = 0
+
+    def present(self) -> asyncio.AbstractEventLoop | None:
+        with self._lock:
+            if self._present is None and self._given_up < _MOST:
+                self._present = asyncio.new_event_loop()
+                threading.Thread(target=_turn, args=(self._present,), name="hooks", daemon=True).start()
+            return self._present
+
+    def check(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
+        """Whether it still turns; else it is waited for, however long that takes."""
+        turns = threading.Event()
+        with contextlib.suppress(RuntimeError):  # closed: it was given up before
+            loop.call_soon_threadsafe(turns.set)
+        if turns.wait(_ANSWERS):
+            return
+        with self._lock:
+            if self._present is not loop:
+                return
+            self._present = None
+            self._given_up += 1
+        log.error("%s never yields (a loop without end, or a blocking call in an async function): left to itself", name)
+        turns.wait()  # it came to an end after all
+        with self._lock:
+            self._given_up -= 1
+        loop.call_soon_threadsafe(loop.stop)
 
 
 def _turn(loop: asyncio.AbstractEventLoop) -> None:
@@ -55,20 +76,4 @@ def _turn(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _check(loop: asyncio.AbstractEventLoop, name: str) -> None:
-    """Whether it still turns."""
-    global _present, _given_up
-    turns = threading.Event()
-    with contextlib.suppress(RuntimeError):  # closed: it was given up before
-        loop.call_soon_threadsafe(turns.set)
-    if turns.wait(_ANSWERS):
-        return
-    with _lock:
-        if _present is not loop:
-            return
-        _present, _given_up = None, _given_up + 1
-    log.error("%s never yields (a loop without an end, or a blocking call in an async function): left to itself", name)
-    turns.wait()  # it came to an end after all
-    with _lock:
-        _given_up -= 1
-    loop.call_soon_threadsafe(loop.stop)
+_loops = _Loops()

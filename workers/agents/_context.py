@@ -95,8 +95,8 @@ class Context:
         return Asked()
 
     def goto(self, step: str) -> Asked:
-        """Go to another step of the conversation (`[[steps]]`): from the next thing the LLM is asked on. ToolError: there is none of
-        that name."""
+        """Go to another step of the conversation (`[[steps]]`): from the next thing the LLM is asked on. ToolError: there is
+        none of that name."""
         self.actions.act("goto", {"step": step})
         return Asked()
 

@@ -1,8 +1,8 @@
 """Hooks: functions of `agent.py` that are called as the conversation goes (docs/hooks.md), and what they may answer.
 
-    from workers.agents import Answer, Change, Context, UserTurn, Veto
+from workers.agents import Answer, Change, Context, UserTurn, Veto
 
-    def on_user_turn(context: Context, turn: UserTurn) -> Change | Veto | Answer | None: ...
+def on_user_turn(context: Context, turn: UserTurn) -> Change | Veto | Answer | None: ...
 """
 
 import inspect
@@ -136,8 +136,8 @@ NO_HOOKS: Mapping[HookName, Hook] = MappingProxyType({})
 
 
 def hook(name: str | _Function = "", *, pure: bool = False) -> Any:
-    """Make a function a hook: by its own name (`@hook`), or of whatever name (`@hook("on_enter")`). A function that is called like a
-    hook is one without it.
+    """Make a function a hook: by its own name (`@hook`), or of whatever name (`@hook("on_enter")`). A function that is called
+    like a hook is one without it.
 
     `pure`: of on_user_turn only: it does nothing but look at what it is given, so that it may be asked before the turn is
     committed, and more than once; then its agent answers as soon as others. ValueError: there is no such hook.
@@ -179,5 +179,7 @@ def _takes(name: str, function: Callable[..., Any]) -> int:
     places = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     needed = [one for one in places if one.default is one.empty]
     if len(needed) > 2 or any(one.kind is one.KEYWORD_ONLY and one.default is one.empty for one in parameters):
-        raise WrongFunction(f"{name}: it takes {len(parameters)} parameters; a hook gets the context, and what it is about")
+        raise WrongFunction(
+            f"{name}: it takes {len(parameters)} parameters; a hook gets the context, and what it is about"
+        )
     return min(2, len(places))

@@ -1,4 +1,5 @@
-"""One call of a hook: within its time, whatever it does, and what it decided as an event. A hook that goes wrong decides nothing."""
+"""One call of a hook: within its time, whatever it does, and what it decided as an event. A hook that goes wrong decides
+nothing."""
 
 import asyncio
 import copy
@@ -14,7 +15,7 @@ from schemas.events import HookCalled
 from schemas.session.state import SessionState
 from schemas.text.clean import well_formed
 from workers.agents import AgentCode, Answer, Change, Context, Enter, Hook, ToolError, Veto
-from workers.tools._results import Unreadable, changed
+from workers.tools import Unreadable, changed
 
 __all__ = ["Looking", "called"]
 

@@ -1,7 +1,7 @@
 """The hooks of an agent in the LLM stage: those that decide over a reply, as part of it, and those beside, as jobs of their own.
 
-An event tells what a hook decided, in one commit with where it leads (another step, another agent). Who goes on with the job after
-a crash reads it there and does not ask again.
+An event tells what a hook decided, in one commit with where it leads (another step, another agent). Who goes on with the job
+after a crash reads it there and does not ask again.
 
 on_user_turn may have effects, and a reply that is made before its turn is committed may be made in vain. So it runs only once the
 turn is committed; a job that comes earlier stops before its first word, like one before a tool, and goes on when it is. Only one
@@ -23,14 +23,12 @@ from schemas.session.cache import Folds
 from schemas.session.state import Hooked, SessionState, Turn
 from schemas.text.sentences import sentences
 from workers._stage import Work
-from workers.agents import AgentCode, AgentTurn, Ending, Silence, ToolCall, UserTurn
+from workers.agents import AgentTurn, Ending, Silence, ToolCall, UserTurn
 from workers.llm._hook_calls import Looking, called
 from workers.llm._reply import ReplyUnderWay
 from workers.llm._rounds import Rounds, Verdict
 from workers.providers import CalledTool
-from workers.tools import Toolboxes, context_of
-from workers.tools._moving import Moves, stamped
-from workers.tools._running import Doing, all_posted, posted
+from workers.tools import Doing, Moves, Toolboxes, all_posted, context_of, posted, stamped
 
 __all__ = ["ReplyHooks", "run_hook"]
 

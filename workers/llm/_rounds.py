@@ -23,9 +23,7 @@ from workers._stage import Work
 from workers.agents import Tool
 from workers.llm._reply import ReplyUnderWay
 from workers.providers import CalledTool
-from workers.tools import Call, Returned, Toolbox, call, context_of
-from workers.tools._moving import Moves, stamped
-from workers.tools._running import Doing, all_posted
+from workers.tools import Call, Doing, Moves, Returned, Toolbox, all_posted, call, context_of, stamped
 
 __all__ = ["MOST_AT_ONCE", "Next", "Rounds", "Verdict", "wanted"]
 
@@ -44,8 +42,8 @@ Next = Literal["ask", "pool", "stop", "silent", "left"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to become of a call: as it is or was changed; `vetoed`: what the model is told instead; `answer`: its result, without
-    a call."""
+    """What is to become of a call: as it is or was changed; `vetoed`: what the model is told instead; `answer`: its result,
+    without a call."""
 
     call: CalledTool
     vetoed: str = ""
@@ -97,7 +95,12 @@ class Rounds:
 
     def known(self, events: Sequence[Event]) -> None:
         """Fold our own events in; they stand in the log."""
-        own = {"turn": self._job.turn, "generation": self._job.generation, "cause": self._work.cause, "at": self.state.at}
+        own = {
+            "turn": self._job.turn,
+            "generation": self._job.generation,
+            "cause": self._work.cause,
+            "at": self.state.at,
+        }
         self.state = fold_all([event.model_copy(update={**own, "seq": self.state.seq}) for event in events], self.state)
 
     def take(self, box: Toolbox) -> None:

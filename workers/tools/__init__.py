@@ -1,8 +1,26 @@
 """What an agent can do: the functions of its agent.py, what every agent can have, and what other servers offer; how one is
 called."""
 
-from workers.tools._running import Call, Returned, call, context_of
+from workers.tools._moving import Moves, stamped
+from workers.tools._results import Unreadable, changed
+from workers.tools._running import Call, Doing, Returned, all_posted, call, context_of, posted
 from workers.tools._toolbox import NO_TOOLS, Toolbox, Toolboxes
 from workers.tools.stage import ToolStage
 
-__all__ = ["NO_TOOLS", "Call", "Returned", "ToolStage", "Toolbox", "Toolboxes", "call", "context_of"]
+__all__ = [
+    "NO_TOOLS",
+    "Call",
+    "Doing",
+    "Moves",
+    "Returned",
+    "ToolStage",
+    "Toolbox",
+    "Toolboxes",
+    "Unreadable",
+    "all_posted",
+    "call",
+    "changed",
+    "context_of",
+    "posted",
+    "stamped",
+]

@@ -1,5 +1,5 @@
-"""Where a conversation goes by what a tool or a hook does: to another step, or to another agent. And the tools by which the LLM does
-so itself."""
+"""Where a conversation goes by what a tool or a hook does: to another step, or to another agent. And the tools by which the
+LLM does so itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

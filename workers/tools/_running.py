@@ -48,8 +48,8 @@ class Returned:
 
 
 class Doing:
-    """What a tool wants done in the session while it works. `say` is the caller's: given the text, it returns at once; `moves`: by
-    which it goes to another step or agent."""
+    """What a tool wants done in the session while it works. `say` is the caller's: given the text, it returns at once;
+    `moves`: by which it goes to another step or agent."""
 
     def __init__(self, bus: Posting, session: str, call: str, say: Callable[[str], None], moves: Moves):
         self.silent = False

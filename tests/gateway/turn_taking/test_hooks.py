@@ -201,7 +201,9 @@ def test_another_agents_settings_count_from_then_on() -> None:
     """Its fallback, its turn-taking; it is not entered by the gateway, nor does it greet."""
     call = Hooked({}, greeting="Hello.")
     call.run(3)
-    other = AgentSpec(name="billing", greeting="Billing here.", fallback="The books are closed.", hooked={"on_enter": "once"})
+    other = AgentSpec(
+        name="billing", greeting="Billing here.", fallback="The books are closed.", hooked={"on_enter": "once"}
+    )
     call.append(AgentChanged(agent=other, via="hand_over"))
     call.stages.llm_fails = True
     call.says(4.0, 1.0, "my bill please.")

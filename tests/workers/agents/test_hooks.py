@@ -1,4 +1,5 @@
-"""Hooks as builders write them: found, called within their time, and harmless whatever they do. In real threads, on real loops."""
+"""Hooks as builders write them: found, called within their time, and harmless whatever they do. In real threads, on real
+loops."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Hooks, steps and hand-overs in the LLM stage, on the in-memory log, in virtual time, through the real runtime and the real fold."""
+"""Hooks, steps and hand-overs in the LLM stage, on the in-memory log, in virtual time, through the real runtime and the real
+fold."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
