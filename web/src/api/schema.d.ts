@@ -1695,6 +1695,11 @@ export interface components {
          */
         AgentSpec: {
             /**
+             * Code
+             * @default
+             */
+            code: string;
+            /**
              * Default
              * @default false
              */
@@ -1710,10 +1715,38 @@ export interface components {
              */
             filler: string;
             /**
+             * First Step
+             * @default
+             */
+            first_step: string;
+            /**
              * Greeting
              * @default
              */
             greeting: string;
+            /**
+             * @default {
+             *       "context": true,
+             *       "most": 4,
+             *       "to": []
+             *     }
+             */
+            handover: components["schemas"]["Handover"];
+            /**
+             * Hooked
+             * @default {}
+             */
+            hooked: {
+                [key: string]: "once" | "pure";
+            };
+            /**
+             * @default {
+             *       "exit": 10,
+             *       "idle": 15,
+             *       "timeout": 2
+             *     }
+             */
+            hooks: components["schemas"]["Hooks"];
             /**
              * Instructions
              * @default You are a friendly voice assistant on a phone line. Answer in one or two short spoken sentences. No lists, no markdown, no emoji.
@@ -1795,6 +1828,16 @@ export interface components {
              */
             repeat: string;
             /**
+             * Step
+             * @default
+             */
+            step: string;
+            /**
+             * Steps
+             * @default []
+             */
+            steps: components["schemas"]["StepSpec"][];
+            /**
              * @default {
              *       "complete": true,
              *       "end_of_turn": true,
@@ -1805,6 +1848,23 @@ export interface components {
              *     }
              */
             stt: components["schemas"]["SttSpec"];
+            /**
+             * @default {
+             *       "builtin": [],
+             *       "by_heart": {},
+             *       "http": [],
+             *       "mcp": [],
+             *       "places_url": "https://geocoding-api.open-meteo.com/v1/search",
+             *       "pool": false,
+             *       "result_characters": 8000,
+             *       "rounds": 5,
+             *       "tell_clients": false,
+             *       "timeout": 15,
+             *       "transfer_to": {},
+             *       "weather_url": "https://api.open-meteo.com/v1/forecast"
+             *     }
+             */
+            tools: components["schemas"]["Tools"];
             /**
              * @default {
              *       "model": "",
@@ -2563,6 +2623,76 @@ export interface components {
             gateways: components["schemas"]["Gateway"][];
         };
         /**
+         * Handover
+         * @description To which agents the LLM may hand the conversation over.
+         */
+        Handover: {
+            /**
+             * Context
+             * @default true
+             */
+            context: boolean;
+            /**
+             * Most
+             * @default 4
+             */
+            most: number;
+            /**
+             * To
+             * @default []
+             */
+            to: string[];
+        };
+        /**
+         * Hooks
+         * @description What of `agent.py` is called as the conversation goes. Seconds.
+         */
+        Hooks: {
+            /**
+             * Exit
+             * @default 10
+             */
+            exit: number;
+            /**
+             * Idle
+             * @default 15
+             */
+            idle: number;
+            /**
+             * Timeout
+             * @default 2
+             */
+            timeout: number;
+        };
+        /**
+         * HttpSpec
+         * @description Operations of an HTTP API as an OpenAPI file (JSON, 3.x) describes it: those that `allow` names by `operationId`, or all
+         *     ("*").
+         */
+        HttpSpec: {
+            /** Allow */
+            allow: string[];
+            /**
+             * Auth
+             * @default
+             */
+            auth: string;
+            /**
+             * Base Url
+             * @default
+             */
+            base_url: string;
+            /**
+             * Headers
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** Openapi */
+            openapi: string;
+        };
+        /**
          * ImportAsk
          * @description `upload`: an export file, or a recording (WAV, FLAC, Ogg, MP3; in stereo the caller left, the agent right; `swap`: the
          *     other way round); `name`: of the file; `captions`: an upload of them (.vtt, .srt), for a recording; `agent_voice`: what they
@@ -2803,7 +2933,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            stage: "stt" | "llm" | "tts";
+            stage: "stt" | "llm" | "tts" | "tools";
         };
         /**
          * LetterView
@@ -3036,6 +3166,51 @@ export interface components {
             key: components["schemas"]["KeyRow"];
             /** Shown */
             shown: string;
+        };
+        /**
+         * McpSpec
+         * @description A server of the Model Context Protocol: a program that is started, or an address. Its tools that `allow` names, or all
+         *     ("*").
+         */
+        McpSpec: {
+            /** Allow */
+            allow: string[];
+            /**
+             * Args
+             * @default []
+             */
+            args: string[];
+            /**
+             * Command
+             * @default
+             */
+            command: string;
+            /**
+             * Env
+             * @default {}
+             */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * Headers
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Repeat
+             * @default []
+             */
+            repeat: string[];
+            /**
+             * Url
+             * @default
+             */
+            url: string;
         };
         /**
          * Me
@@ -3299,7 +3474,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "interruption" | "retry" | "expired" | "stale" | "failed" | "filler" | "joined" | "left" | "resumed" | "rewound" | "say" | "instructions" | "end" | "warning";
+            kind: "interruption" | "retry" | "expired" | "stale" | "failed" | "filler" | "joined" | "left" | "resumed" | "rewound" | "say" | "instructions" | "end" | "warning" | "hook" | "step" | "agent";
             /** Text */
             text: string;
         };
@@ -4093,7 +4268,7 @@ export interface components {
              * Stage
              * @enum {string}
              */
-            stage: "stt" | "llm" | "tts";
+            stage: "stt" | "llm" | "tts" | "tools";
             /** Workers */
             workers: components["schemas"]["WorkerRow"][];
         };
@@ -4143,6 +4318,28 @@ export interface components {
             /** Url */
             url: string;
             webhooks: components["schemas"]["Webhooks"];
+        };
+        /**
+         * StepSpec
+         * @description A part of a conversation, with instructions and tools of its own. What it leaves out is the agent's.
+         */
+        StepSpec: {
+            /**
+             * Instructions
+             * @default
+             */
+            instructions: string;
+            /** Model */
+            model?: string | null;
+            /** Name */
+            name: string;
+            /** Temperature */
+            temperature?: number | null;
+            /** To */
+            to?: string[] | null;
+            /** Tools */
+            tools?: string[] | null;
+            voice?: components["schemas"]["VoiceSpec"] | null;
         };
         /**
          * StretchView
@@ -4290,6 +4487,76 @@ export interface components {
             result: string;
             /** Took Ms */
             took_ms: number | null;
+        };
+        /**
+         * Tools
+         * @description What the agent can do (docs/tools.md), beside the functions of its `agent.py`. Seconds, unless the name says otherwise.
+         */
+        Tools: {
+            /**
+             * Builtin
+             * @default []
+             */
+            builtin: ("end_call" | "transfer" | "send_digits" | "hold" | "say_by_heart" | "wait_quietly" | "weather")[];
+            /**
+             * By Heart
+             * @default {}
+             */
+            by_heart: {
+                [key: string]: string;
+            };
+            /**
+             * Http
+             * @default []
+             */
+            http: components["schemas"]["HttpSpec"][];
+            /**
+             * Mcp
+             * @default []
+             */
+            mcp: components["schemas"]["McpSpec"][];
+            /**
+             * Places Url
+             * @default https://geocoding-api.open-meteo.com/v1/search
+             */
+            places_url: string;
+            /**
+             * Pool
+             * @default false
+             */
+            pool: boolean;
+            /**
+             * Result Characters
+             * @default 8000
+             */
+            result_characters: number;
+            /**
+             * Rounds
+             * @default 5
+             */
+            rounds: number;
+            /**
+             * Tell Clients
+             * @default false
+             */
+            tell_clients: boolean;
+            /**
+             * Timeout
+             * @default 15
+             */
+            timeout: number;
+            /**
+             * Transfer To
+             * @default {}
+             */
+            transfer_to: {
+                [key: string]: string;
+            };
+            /**
+             * Weather Url
+             * @default https://api.open-meteo.com/v1/forecast
+             */
+            weather_url: string;
         };
         /** TrackRow */
         TrackRow: {
@@ -5303,7 +5570,7 @@ export interface operations {
     dead_letters_v1_dead_letters_get: {
         parameters: {
             query?: {
-                stage?: ("stt" | "llm" | "tts") | null;
+                stage?: ("stt" | "llm" | "tts" | "tools") | null;
                 limit?: number;
                 cursor?: string;
             };

@@ -263,7 +263,7 @@ export interface components {
             how: "played" | "interrupted" | "dropped" | "failed" | "expired";
             reason: string;
             /** @enum {string} */
-            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler";
+            why: "" | "end_of_turn" | "silence" | "text" | "push_to_talk" | "interruption" | "greeting" | "say" | "fallback" | "repeat" | "filler" | "tool";
             heard: string;
         };
         /**
