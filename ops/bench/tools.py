@@ -88,7 +88,9 @@ async def _overhead(turns: int) -> dict[str, Any]:
 
 
 async def killed(calls: int, workers: int = 3, every: float = 0.4, *, pool: bool = False) -> dict[str, Any]:
-    """`pool`: the tools' own workers call, and are killed; here nobody goes on with the reply then. `twice`: keys that were called more than once; `lost`: turns that never came to an end; `unknown`: calls of which the model
+    """`pool`: the tools' own workers call, and are killed; here nobody goes on with the reply then.
+
+    `twice`: keys that were called more than once; `lost`: turns that never came to an end; `unknown`: calls of which the model
     was told that nobody knows."""
     async with _Workers(
         workers, {"SIMULATED_LLM_CALLS": "work", "WORKER_SLOTS": "16", "MAX_DELIVERIES": "50"}, pool=pool

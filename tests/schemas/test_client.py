@@ -28,6 +28,7 @@ from schemas.client import (
     StateMessage,
     TalkMessage,
     ToClient,
+    ToolMessage,
     TranscriptMessage,
     TurnMessage,
     TypedMessage,
@@ -79,6 +80,11 @@ RECORDED: list[tuple[ToClient, str]] = [
     (
         TurnMessage(turn=2, how="interrupted", reason="barge_in", heard=""),
         '{"type":"turn","turn":2,"how":"interrupted","reason":"barge_in","why":"","heard":""}',
+    ),
+    (
+        ToolMessage(turn=2, call="2.0.0", name="book", arguments={"guests": 4}, returned=True, result="table 7"),
+        '{"type":"tool","turn":2,"call":"2.0.0","name":"book","arguments":{"guests":4},"returned":true,'
+        '"result":"table 7","error":""}',
     ),
     (
         ErrorMessage(code="stt_bad_status", message="STT_BASE_URL answered 500", fatal=False),

@@ -46,7 +46,7 @@ class ToolStage:
     async def _run(self, work: Work) -> None:
         job = work.job
         assert isinstance(job, ToolJob)
-        begun = work.delivery.last_step > 0
+        begun = work.delivery.last_step >= 0
         self._folds = self._folds or Folds(work.bus)
         state = await self._folds.folded(job.session, job.answers, job.id)
         work.seen = Seen(state.seq, state.at)

@@ -236,6 +236,27 @@ export interface components {
             cancel: boolean;
         };
         /**
+         * ToolMessage
+         * @description A tool is called, and, `returned`, has come to its end with a `result` or an `error`. Only of agents that say so
+         *     (`tools.tell_clients`): all of it may be private.
+         */
+        ToolMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool";
+            turn: number;
+            call: string;
+            name: string;
+            arguments: {
+                [key: string]: unknown;
+            };
+            returned: boolean;
+            result: string;
+            error: string;
+        };
+        /**
          * TranscriptMessage
          * @description What was heard: a line of the screen, `utterance` its name for good, `text` all of it, whatever stood there before. `turn`:
          *     where it is known. `final: false`: it may still be said otherwise; `final` comes once, before the answer sounds, or when the
@@ -313,7 +334,7 @@ export interface components {
             ][];
         };
         /** ToClient */
-        ToClient: components["schemas"]["ReadyMessage"] | components["schemas"]["StateMessage"] | components["schemas"]["SpeechMessage"] | components["schemas"]["TranscriptMessage"] | components["schemas"]["SentenceMessage"] | components["schemas"]["WordsMessage"] | components["schemas"]["ClearMessage"] | components["schemas"]["TurnMessage"] | components["schemas"]["MetricsMessage"] | components["schemas"]["ErrorMessage"] | components["schemas"]["EndedMessage"] | components["schemas"]["PongMessage"];
+        ToClient: components["schemas"]["ReadyMessage"] | components["schemas"]["StateMessage"] | components["schemas"]["SpeechMessage"] | components["schemas"]["TranscriptMessage"] | components["schemas"]["SentenceMessage"] | components["schemas"]["WordsMessage"] | components["schemas"]["ClearMessage"] | components["schemas"]["TurnMessage"] | components["schemas"]["ToolMessage"] | components["schemas"]["MetricsMessage"] | components["schemas"]["ErrorMessage"] | components["schemas"]["EndedMessage"] | components["schemas"]["PongMessage"];
         /** FromClient */
         FromClient: components["schemas"]["StartMessage"] | components["schemas"]["TypedMessage"] | components["schemas"]["TalkMessage"] | components["schemas"]["DtmfMessage"] | components["schemas"]["PlayedMessage"] | components["schemas"]["HangUpMessage"] | components["schemas"]["PingMessage"];
     };
