@@ -88,6 +88,11 @@ Meant = Annotated[str, typer.Argument(metavar="SESSION", help="A session's id, t
 WHICH = "A session's id, the beginning of it, or `last`; or a file: an export, or events (.jsonl)."
 MeantOrFile = Annotated[str, typer.Argument(metavar="SESSION", help=WHICH)]
 Agent = Annotated[str, typer.Option(help="Of this agent.")]
+Failed = Annotated[bool, typer.Option("--failed", help="Only those in which something went wrong.")]
+Slow = Annotated[
+    float | None,
+    typer.Option(parser=seconds, metavar="1s", help="Whose worst answer took so long at least: 1s, 800ms."),
+]
 
 
 def wanted(

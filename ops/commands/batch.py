@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ops import console
-from ops.commands._looking import Agent, Since, lightly, seconds, wanted
+from ops.commands._looking import Agent, Failed, Since, Slow, lightly, wanted
 from ops.commands._options import Json
 
 if TYPE_CHECKING:
@@ -30,11 +30,8 @@ def batch(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="The latest so many of them.")] = 50,
     agent: Agent = "",
     since: Since = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those in which something went wrong.")] = False,
-    slow: Annotated[
-        float | None,
-        typer.Option(parser=seconds, metavar="1s", help="Whose worst answer took so long at least: 1s, 800ms."),
-    ] = None,
+    failed: Failed = False,
+    slow: Slow = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A setting of the agent, such as llm.model=qwen3:8b."),

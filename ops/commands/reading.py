@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops import console
-from ops.commands._looking import Agent, MeantOrFile, Since, lightly, read, read_kept, seconds, wanted
+from ops.commands._looking import Agent, Failed, MeantOrFile, Since, Slow, lightly, read, read_kept, wanted
 from ops.commands._options import Json
 
 if TYPE_CHECKING:
@@ -18,11 +18,8 @@ def sessions(
     agent: Agent = "",
     only_open: Annotated[bool, typer.Option("--open", help="Only those that go on.")] = False,
     since: Since = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those in which something went wrong.")] = False,
-    slow: Annotated[
-        float | None,
-        typer.Option(parser=seconds, metavar="1s", help="Whose worst answer took so long at least: 1s, 800ms."),
-    ] = None,
+    failed: Failed = False,
+    slow: Slow = None,
     forks: Annotated[
         bool | None, typer.Option("--forks/--no-forks", help="Only replays of others; or all but those.")
     ] = None,

@@ -204,12 +204,12 @@ test("A page that is gone to while the API does not answer says so, and is there
   await page.getByText("95th percentile").waitFor();
 });
 
-/** "840 ms" or "1.40 s". */
 /** What one in the last digit of a figure is, ms; of "840 ms", which `antiphon show` rounds to whole ones as well, one and a half. */
 function lastDigit(figure: string): number {
   return figure.endsWith(" ms") ? 1.5 : 1000 / 10 ** (figure.split(".")[1] ?? "").replace(/\D/g, "").length;
 }
 
+/** "840 ms" or "1.40 s". */
 function milliseconds(figure: string): number {
   return Number.parseFloat(figure) * (figure.endsWith(" ms") ? 1 : 1000);
 }
